@@ -1,0 +1,216 @@
+import { z } from 'zod';
+
+/**
+ * Everything that an operator may change, as one schema: `config/base.yaml`, then `config/<environment>.yaml`,
+ * then environment variables `HEADGATE_<PATH>` with `__` between the levels. Keys end in their unit.
+ * Unknown keys are errors: a typo must not silently keep a default.
+ */
+
+const ms = (max: number) => z.number().int().min(0).max(max);
+const bytes = z.number().int().min(1);
+const count = z.number().int().min(1);
+
+/** Marks a value that must never be printed. Secrets come from files or the environment, never from YAML in Git. */
+export const secret = <T extends z.ZodType>(schema: T): T => schema.meta({ secret: true });
+
+/** `points` requests per `window_s` seconds; null = unlimited. */
+const limitSchema = z.strictObject({ points: count, window_s: count }).nullable();
+export type Limit = z.infer<typeof limitSchema>;
+
+/** Limits of a tier: `all` counts every route, `predict` the predict-like ones; each per key and per client IP. */
+const tierSchema = z.strictObject({ all: limitSchema, predict: limitSchema });
+export type Tier = z.infer<typeof tierSchema>;
+
+const gatewaySchema = z.strictObject({
+  /** Directory-relative path of the hashed key records (contracts/src/keys.ts). */
+  keys_file: z.string().min(1),
+  /** Proxies whose X-Forwarded-For is believed, as CIDR. */
+  trusted_proxies: z.array(z.string().min(1)),
+  /** Serve /openapi.json and /docs on the public port too. */
+  docs_public: z.boolean(),
+  deadline: z.strictObject({
+    /** Budget of a request whose caller names none. */
+    default_ms: ms(600_000).min(1),
+    /** Ceiling of X-Headgate-Timeout-Ms. */
+    max_ms: ms(600_000).min(1),
+    /** The body must have arrived by then; earlier than the request's own deadline. */
+    upload_ms: ms(600_000).min(1),
+  }),
+  limits: z.strictObject({
+    body_bytes: bytes,
+    image_pixels: count,
+    images_per_request: count,
+    /** Tensor requests under /v2 may be larger than photos. */
+    header_bytes: bytes,
+    /** Requests in progress at once; more are refused as overloaded. */
+    in_flight: count,
+  }),
+  keep_alive: z.strictObject({
+    /** Must be longer than Envoy's upstream idle timeout (decision D9). */
+    timeout_ms: ms(600_000).min(1),
+    /** Must be longer than timeout_ms. */
+    headers_timeout_ms: ms(600_000).min(1),
+  }),
+  drain: z.strictObject({
+    /** Time between "not ready" and closing the listener, for load balancers to notice. */
+    delay_ms: ms(120_000),
+    /** Requests still running after that are cut. */
+    timeout_ms: ms(600_000),
+  }),
+  rate_limit: z.strictObject({
+    failed_credentials: z.strictObject({ points: count, window_s: count }),
+    tiers: z
+      .record(z.string(), tierSchema)
+      .refine((tiers) => Object.hasOwn(tiers, 'default'), 'expected a tier named default'),
+  }),
+  upstream: z.strictObject({
+    /** host:port or dns:///name:port of the inference pods; empty = the local inference process. */
+    target: z.string(),
+    /** HTTP/2 connections per gateway. */
+    channels: count.max(64),
+    /** How often the readiness of the served versions is asked of every endpoint. */
+    readiness_interval_ms: ms(60_000).min(50),
+    /** How often the name is resolved again. */
+    resolve_interval_ms: ms(600_000).min(100),
+  }),
+});
+
+const inferenceSchema = z.strictObject({
+  /** Root of the model repository. */
+  models_dir: z.string().min(1),
+  execution: z.strictObject({
+    /** Tried in this order. */
+    providers: z.array(z.enum(['cuda', 'cpu'])).min(1),
+    /** Refuse to start when this provider is not the one in use. */
+    require: z.enum(['cuda', 'cpu', 'none']),
+    /** Engine processes per model version. 0: one per two cores, at least one. */
+    instances: z.number().int().min(0).max(64),
+    /** Threads of one session. 0: the cores divided by the instances. */
+    intra_op_threads: z.number().int().min(0).max(256),
+    /** CUDA device. */
+    device_id: z.number().int().min(0).max(63),
+  }),
+  engine: z.strictObject({
+    /** A fresh engine must be loaded, verified and warm within this time. */
+    start_timeout_ms: ms(3_600_000).min(1),
+    /** First pause before a crashed engine is started again; doubles up to restart_max_ms. */
+    restart_min_ms: ms(60_000).min(1),
+    restart_max_ms: ms(600_000).min(1),
+    /** A batch that runs longer is taken for hung: the engine is killed and started again. */
+    run_timeout_ms: ms(600_000).min(1),
+    /** Scheduling niceness of engine processes, so that health and admission answer while all cores compute. */
+    nice: z.number().int().min(0).max(19),
+  }),
+  limits: z.strictObject({
+    /** Largest gRPC message, in bytes. */
+    message_bytes: bytes,
+    image_pixels: count,
+    /** Deadline of a call that has none. */
+    default_deadline_ms: ms(600_000).min(1),
+  }),
+  drain: z.strictObject({ delay_ms: ms(120_000), timeout_ms: ms(600_000) }),
+  connection: z.strictObject({
+    /** Clients are asked to reconnect after this age, so that new pods get their share (decision D8). */
+    max_age_ms: ms(86_400_000).min(1000),
+    max_age_grace_ms: ms(600_000).min(1),
+  }),
+});
+
+const envoySchema = z.strictObject({
+  /** Names in the server certificate made at setup, and accepted as Host. */
+  server_names: z.array(z.string().min(1)).min(1),
+  /** Directory with the certificates of the public listener (tls.crt, tls.key). */
+  tls_dir: z.string().min(1),
+  /** Directory with the internal CA, server and client certificates of the mTLS listener. */
+  internal_tls_dir: z.string().min(1),
+  /** Largest request body: the gateway's limit plus room for multipart framing. */
+  body_bytes: bytes,
+  header_kib: count.max(96),
+  /** Connections per listener. */
+  max_connections: count,
+  /** Ceilings of the circuit breakers; Envoy's silent default of 1024 would be a surprise. */
+  upstream_max_requests: count,
+  upstream_max_connections: count,
+  /** Must be shorter than gateway.keep_alive.timeout_ms (decision D9). */
+  upstream_idle_timeout_ms: ms(600_000).min(1),
+  request_timeout_ms: ms(600_000).min(1),
+  downstream_idle_timeout_ms: ms(3_600_000).min(1),
+  /** Requests per second that one Envoy lets through, whoever sends them. */
+  local_rate_per_s: count,
+  /** Fixed heap for the overload manager. */
+  heap_bytes: bytes,
+  concurrency: count.max(256),
+});
+
+const telemetrySchema = z.strictObject({
+  log_level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']),
+  tracing: z.strictObject({
+    /** none: no SDK is loaded; trace ids still travel. */
+    exporter: z.enum(['none', 'otlp', 'zipkin']),
+    /** URL of the collector. */
+    endpoint: z.string(),
+    /** Share of new traces that are sampled, 0 to 1; a caller's decision is honoured. */
+    sample_ratio: z.number().min(0).max(1),
+    /** Value of an Authorization header for the collector. */
+    authorization: secret(z.string()),
+  }),
+});
+
+export const configSchema = z
+  .strictObject({
+    environment: z.enum(['dev', 'staging', 'production']),
+    listen: z.strictObject({
+      /** Address of the public listeners. Internal ones (admin, metrics) follow internal_host. */
+      host: z.string().min(1),
+      internal_host: z.string().min(1),
+      port_base: z.number().int().min(1024).max(65_000),
+    }),
+    /** Routing table file (decision D15). */
+    routing_file: z.string().min(1),
+    gateway: gatewaySchema,
+    inference: inferenceSchema,
+    envoy: envoySchema,
+    telemetry: telemetrySchema,
+  })
+  .superRefine((config, ctx) => {
+    const rule = (ok: boolean, path: string[], message: string) => {
+      if (!ok) ctx.addIssue({ code: 'custom', path, message });
+    };
+    const { deadline, keep_alive } = config.gateway;
+    rule(
+      deadline.default_ms <= deadline.max_ms,
+      ['gateway', 'deadline', 'default_ms'],
+      'expected at most gateway.deadline.max_ms',
+    );
+    rule(
+      config.envoy.upstream_idle_timeout_ms < keep_alive.timeout_ms,
+      ['envoy', 'upstream_idle_timeout_ms'],
+      'expected less than gateway.keep_alive.timeout_ms: Envoy must close idle connections first (decision D9)',
+    );
+    rule(
+      keep_alive.timeout_ms < keep_alive.headers_timeout_ms,
+      ['gateway', 'keep_alive', 'headers_timeout_ms'],
+      'expected more than gateway.keep_alive.timeout_ms (decision D9)',
+    );
+    rule(
+      config.envoy.body_bytes > config.gateway.limits.body_bytes,
+      ['envoy', 'body_bytes'],
+      'expected more than gateway.limits.body_bytes, so that the gateway answers first',
+    );
+    rule(
+      config.envoy.request_timeout_ms > deadline.max_ms,
+      ['envoy', 'request_timeout_ms'],
+      'expected more than gateway.deadline.max_ms, so that the gateway answers first',
+    );
+    rule(
+      config.inference.engine.restart_min_ms <= config.inference.engine.restart_max_ms,
+      ['inference', 'engine', 'restart_min_ms'],
+      'expected at most inference.engine.restart_max_ms',
+    );
+  });
+
+export type Config = z.infer<typeof configSchema>;
+export type GatewayConfig = Config['gateway'];
+export type InferenceConfig = Config['inference'];
+export type EnvoyConfig = Config['envoy'];
+export type TelemetryConfig = Config['telemetry'];

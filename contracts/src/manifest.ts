@@ -1,0 +1,92 @@
+import { z } from 'zod';
+
+/**
+ * The manifest that lies beside every model file: `models/<name>/<version>/manifest.yaml`. Python writes it
+ * (scripts/model, pipelines), inference reads it; `contracts/schema/manifest.schema.json` is exported from here.
+ */
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits');
+
+export const DATATYPES = [
+  'BOOL', 'UINT8', 'UINT16', 'UINT32', 'UINT64', 'INT8', 'INT16', 'INT32', 'INT64', 'FP16', 'FP32', 'FP64', 'BYTES',
+] as const; // biome-ignore format: one line reads as a table
+export type Datatype = (typeof DATATYPES)[number];
+
+const tensorSchema = z.strictObject({
+  name: z.string().min(1),
+  datatype: z.enum(DATATYPES),
+  /** -1 is a variable dimension; the first one is the batch. */
+  shape: z.array(z.number().int().min(-1)).min(1).max(8),
+});
+
+/** How an encoded image becomes the model's uint8 NHWC input. Normalisation and layout are nodes in the graph. */
+const preprocessingSchema = z.strictObject({
+  /** Bumped whenever the same file could give other pixels; part of cache keys. */
+  version: z.number().int().min(1),
+  /** Pixels. */
+  width: z.number().int().min(1).max(4096),
+  height: z.number().int().min(1).max(4096),
+  /** 3 = RGB, 1 = grey. Alpha is blended over black. */
+  channels: z.union([z.literal(1), z.literal(3)]),
+  /** Side of the centred square that is kept, as a share of the short side (0, 1]. */
+  crop_fraction: z.number().positive().max(1),
+  resample: z.enum(['cubic', 'linear', 'nearest']),
+});
+
+const goldenSchema = z.strictObject({
+  /** File under `samples/` or beside the manifest. */
+  file: z.string().min(1),
+  sha256,
+  /** Best classes of the reference run, best first, with scores in [0, 1]. */
+  top: z.array(z.strictObject({ class_id: z.number().int().min(0), score: z.number().min(0).max(1) })).min(1),
+});
+
+export const manifestSchema = z.strictObject({
+  schema: z.literal(1),
+  name: z.string().min(1),
+  version: z.string().min(1),
+  kind: z.enum(['image-classifier', 'tensor']),
+  description: z.string().default(''),
+  licence: z.string().min(1),
+  file: z.strictObject({ path: z.string().min(1), sha256, bytes: z.number().int().positive() }),
+  inputs: z.array(tensorSchema).min(1),
+  outputs: z.array(tensorSchema).min(1),
+  /** Only for `image-classifier`. */
+  image: z
+    .strictObject({
+      input: z.string().min(1),
+      /** Output that holds one logit (softmax is then applied) or one probability per class. */
+      output: z.string().min(1),
+      activation: z.enum(['softmax', 'none']),
+      preprocessing: preprocessingSchema,
+      /** JSON file beside the manifest: an array of labels, index = class id. */
+      labels: z.string().min(1),
+      /** Classes in an answer. */
+      top_k: z.number().int().min(1).max(1000).default(5),
+    })
+    .optional(),
+  batching: z.strictObject({
+    max_batch_size: z.number().int().min(1).max(1024).default(8),
+    /** How long an idle engine may wait for company, in ms. 0: never (decision D3). */
+    max_queue_delay_ms: z.number().min(0).max(1000).default(0),
+    /** Items that may wait; further ones are refused as overloaded. */
+    max_queue_size: z.number().int().min(1).max(100_000).default(64),
+  }),
+  golden: z.strictObject({
+    /** Largest allowed absolute difference of a score between the reference run and this server. */
+    tolerance: z.number().positive().max(1),
+    samples: z.array(goldenSchema),
+  }),
+  provenance: z.strictObject({
+    source: z.string().min(1),
+    source_sha256: sha256.optional(),
+    converter: z.string().min(1),
+    mlflow_run: z.string().optional(),
+    data_version: z.string().optional(),
+  }),
+});
+
+export type Manifest = z.infer<typeof manifestSchema>;
+export type ImageSpec = NonNullable<Manifest['image']>;
+export type Preprocessing = z.infer<typeof preprocessingSchema>;
+export type TensorSpec = z.infer<typeof tensorSchema>;

@@ -1,0 +1,104 @@
+/** Names that cross a process boundary, written once: HTTP headers, gRPC metadata keys, metrics, spans, services. */
+
+/** HTTP headers, lower case as they arrive. */
+export const HEADER = {
+  apiKey: 'x-api-key',
+  requestId: 'x-request-id',
+  /** Remaining time that the caller grants, in ms. */
+  timeoutMs: 'x-headgate-timeout-ms',
+  /** Stable unit of an experiment: a user, a device, a tenant. Hashed before it is stored anywhere. */
+  unit: 'x-headgate-unit',
+  traceparent: 'traceparent',
+  tracestate: 'tracestate',
+  forwardedFor: 'x-forwarded-for',
+  rateLimitLimit: 'ratelimit-limit',
+  rateLimitRemaining: 'ratelimit-remaining',
+  rateLimitReset: 'ratelimit-reset',
+  retryAfter: 'retry-after',
+} as const;
+
+/** Keys of gRPC metadata, lower case. */
+export const METADATA = {
+  requestId: 'x-request-id',
+  variant: 'x-headgate-variant',
+  traceparent: 'traceparent',
+  /** Trailer: one of `REASONS`. */
+  reason: 'headgate-reason',
+  /** Trailer: when to try again, in ms. */
+  retryAfterMs: 'retry-after-ms',
+} as const;
+
+/** Names of Prometheus metrics. Durations are in seconds, as Prometheus wants them. */
+export const METRIC = {
+  httpRequests: 'headgate_http_requests_total',
+  httpDuration: 'headgate_http_request_duration_seconds',
+  httpInFlight: 'headgate_http_requests_in_flight',
+  httpBodyBytes: 'headgate_http_request_body_bytes',
+  predictions: 'headgate_predictions_total',
+  predictionDuration: 'headgate_prediction_duration_seconds',
+  variantFallbacks: 'headgate_variant_fallbacks_total',
+  rateLimited: 'headgate_rate_limited_total',
+  authFailures: 'headgate_auth_failures_total',
+  routingReloads: 'headgate_routing_reloads_total',
+  routingStale: 'headgate_routing_stale',
+  routingGeneration: 'headgate_routing_generation',
+  routingWeight: 'headgate_routing_weight',
+  versionReady: 'headgate_model_version_ready',
+  inferRequests: 'headgate_inference_requests_total',
+  stageDuration: 'headgate_inference_stage_duration_seconds',
+  batchSize: 'headgate_inference_batch_size',
+  queueDepth: 'headgate_inference_queue_items',
+  inFlight: 'headgate_inference_in_flight_items',
+  engineRestarts: 'headgate_engine_restarts_total',
+  engineProvider: 'headgate_engine_provider_info',
+  engineMemory: 'headgate_engine_resident_memory_bytes',
+  engineReady: 'headgate_engine_ready',
+} as const;
+
+/** Names of OpenTelemetry spans and attributes. */
+export const SPAN = {
+  request: 'headgate.request',
+  predict: 'headgate.predict',
+  infer: 'headgate.infer',
+  batch: 'headgate.batch',
+} as const;
+
+export const ATTRIBUTE = {
+  requestId: 'headgate.request_id',
+  model: 'headgate.model',
+  version: 'headgate.version',
+  variant: 'headgate.variant',
+  batchSize: 'headgate.batch_size',
+  reason: 'headgate.reason',
+} as const;
+
+/** Name under which a model version is registered in grpc.health.v1. */
+export function healthServiceName(model: string, version: string): string {
+  return `${model}/${version}`;
+}
+
+/** gRPC service of the Open Inference Protocol. */
+export const INFERENCE_SERVICE = 'inference.GRPCInferenceService';
+
+/** Listeners are offsets from one base port (8440 by default). */
+export const PORT_OFFSET = {
+  httpRedirect: 0,
+  gateway: 1,
+  gatewayInternal: 2,
+  https: 3,
+  inferenceGrpc: 4,
+  inferenceInternal: 5,
+  internalGrpcMtls: 6,
+  control: 7,
+  envoyAdmin: 8,
+} as const;
+
+export type Listener = keyof typeof PORT_OFFSET;
+
+/** The port of a listener. */
+export function portOf(portBase: number, listener: Listener): number {
+  return portBase + PORT_OFFSET[listener];
+}
+
+/** Label value for every name that is not configured, so that junk names cannot mint metric series (D10). */
+export const OTHER = 'other';

@@ -1,0 +1,112 @@
+import { z } from 'zod';
+
+/**
+ * The routing table (decision D15): which versions are served and how the units of an experiment are split.
+ * One owner writes it; gateway and inference both read it, live. A file that does not pass as a whole changes nothing.
+ */
+
+const name = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'expected letters, digits, . _ - (at most 64)');
+
+/** Weights are percent with at most two decimals: the smallest step is one of 10,000 buckets. */
+export const BUCKETS = 10_000;
+
+const weight = z
+  .number()
+  .min(0)
+  .max(100)
+  .refine((w) => Math.abs(w * 100 - Math.round(w * 100)) < 1e-9, 'expected at most two decimals');
+
+const variantSchema = z.strictObject({ name, version: name, weight });
+
+const experimentSchema = z
+  .strictObject({
+    name,
+    /** Changing the salt deals every unit anew: do it for a new experiment, never during one. */
+    salt: z.string().min(1).max(128),
+    /** The first variant is the control; at most two treatments follow it. */
+    variants: z.array(variantSchema).min(1).max(3),
+  })
+  .superRefine((experiment, ctx) => {
+    const sum = experiment.variants.reduce((total, v) => total + Math.round(v.weight * 100), 0);
+    if (sum !== BUCKETS) {
+      ctx.addIssue({
+        code: 'custom',
+        path: ['variants'],
+        message: `expected weights that sum to 100, not ${sum / 100}`,
+      });
+    }
+    const names = new Set(experiment.variants.map((v) => v.name));
+    if (names.size !== experiment.variants.length) {
+      ctx.addIssue({
+        code: 'custom',
+        path: ['variants'],
+        message: 'expected a different name for each variant',
+      });
+    }
+  });
+
+const modelSchema = z
+  .strictObject({
+    /** Versions that every inference pod loads. The experiment's versions must be among them. */
+    versions: z.array(name).min(1).max(16),
+    experiment: experimentSchema,
+  })
+  .superRefine((model, ctx) => {
+    if (new Set(model.versions).size !== model.versions.length) {
+      ctx.addIssue({ code: 'custom', path: ['versions'], message: 'expected each version once' });
+    }
+    model.experiment.variants.forEach((variant, index) => {
+      if (model.versions.includes(variant.version)) return;
+      ctx.addIssue({
+        code: 'custom',
+        path: ['experiment', 'variants', index, 'version'],
+        message: `expected one of the served versions (${model.versions.join(', ')})`,
+      });
+    });
+  });
+
+export const routingSchema = z
+  .strictObject({
+    schema: z.literal(1),
+    /** Model that answers `POST /predict`. */
+    default_model: name,
+    models: z.record(name, modelSchema),
+  })
+  .superRefine((routing, ctx) => {
+    if (Object.hasOwn(routing.models, routing.default_model)) return;
+    ctx.addIssue({
+      code: 'custom',
+      path: ['default_model'],
+      message: 'expected the name of a model listed under models',
+    });
+  });
+
+export type Routing = z.infer<typeof routingSchema>;
+export type ModelRouting = z.infer<typeof modelSchema>;
+export type Experiment = z.infer<typeof experimentSchema>;
+export type Variant = z.infer<typeof variantSchema>;
+
+/** The control variant: what unversioned gRPC gets, and what a unit gets whose own variant is not ready. */
+export function controlOf(experiment: Experiment): Variant {
+  // The schema demands at least one variant.
+  return experiment.variants[0] as Variant;
+}
+
+/**
+ * Own property only, so that a model called `constructor` or `__proto__` is unknown.
+ */
+export function modelRouting(routing: Routing, model: string): ModelRouting | undefined {
+  return Object.hasOwn(routing.models, model) ? routing.models[model] : undefined;
+}
+
+/** Parses and checks a routing document that is already plain data. @throws z.ZodError with every issue */
+export function parseRouting(document: unknown): Routing {
+  return routingSchema.parse(document);
+}
+
+/** One line a problem, `path: what was expected`, for logs and the console. */
+export function describeIssues(error: z.ZodError): string[] {
+  return error.issues.map((issue) => `${issue.path.join('.') || '(document)'}: ${issue.message}`);
+}
