@@ -1,0 +1,48 @@
+import type { Reason } from '@headgate/contracts/errors';
+import type { TraceContext } from '@headgate/contracts/trace-context';
+
+/** What one finished HTTP request tells the outside. Labels are already bounded (decision D10). */
+export interface RequestRecord {
+  readonly requestId: string;
+  readonly trace: TraceContext;
+  readonly method: string;
+  /** Route pattern, or `other`. */
+  readonly route: string;
+  readonly status: number;
+  readonly reason: Reason | undefined;
+  readonly durationMs: number;
+  /** Id of the key record, never the key. */
+  readonly keyId: string | undefined;
+  /** What lies behind a failure; logged, never answered. */
+  readonly cause: unknown;
+}
+
+/** What one answered (or failed) prediction item tells the outside. */
+export interface PredictionRecord {
+  readonly model: string;
+  readonly version: string;
+  /** Variant that served it; null for an explicit version. */
+  readonly variant: string | null;
+  /** Variant that the unit hashes to; differs from `variant` while its version is not ready. */
+  readonly assignedVariant: string | null;
+  readonly outcome: 'ok' | Reason;
+  readonly durationMs: number;
+}
+
+/** A span that is open; does nothing when no tracing SDK runs. */
+export interface OpenSpan {
+  /** Context to pass on: the span's own when it records, else the one that came in. */
+  readonly context: TraceContext;
+  end(outcome: { readonly status: number; readonly reason?: Reason | undefined }): void;
+}
+
+/** Everything the app reports, so that app.ts and its layers know no metrics, log or tracing library. */
+export interface Telemetry {
+  requestStarted(): void;
+  requestFinished(record: RequestRecord): void;
+  predictionFinished(record: PredictionRecord): void;
+  rateLimited(scope: 'key' | 'ip' | 'credentials', group: 'all' | 'predict'): void;
+  authFailed(reason: Reason): void;
+  /** Opens the server span of a request, as a child of the caller's context if there is one. */
+  startSpan(name: string, parent: TraceContext | undefined): OpenSpan;
+}
