@@ -1,0 +1,127 @@
+import { mkdtempSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { FileError, type WatchedFile, type WatchFileOptions, watchFile, yamlOf } from './watch-file.ts';
+
+const schema = z.strictObject({ n: z.number() });
+
+describe('watchFile', () => {
+  let dir: string;
+  let path: string;
+  let events: string[];
+  let watched: WatchedFile<{ n: number }> | undefined;
+
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'watch-file-'));
+    path = join(dir, 'table.yaml');
+    events = [];
+    writeFileSync(path, 'n: 1');
+  });
+
+  afterEach(() => {
+    watched?.stop();
+    rmSync(dir, { recursive: true });
+  });
+
+  const start = (options: WatchFileOptions<{ n: number }> = {}) => {
+    watched = watchFile(path, yamlOf(schema), {
+      pollMs: 20,
+      settleMs: 20,
+      onChange: (value) => events.push(`n=${value.n}`),
+      onError: (error) => events.push(error.issues.join('; ')),
+      ...options,
+    });
+    return watched;
+  };
+
+  /** Resolves as soon as `count` events were seen. */
+  const until = (count: number) => expect.poll(() => events, { interval: 5 }).toHaveLength(count);
+
+  it('reads the first version at once and reports no event for it', () => {
+    expect(start().current()).toEqual({ n: 1 });
+    expect(events).toEqual([]);
+  });
+
+  it('takes an edit in place', async () => {
+    const file = start();
+    writeFileSync(path, 'n: 2');
+    await until(1);
+    expect(file.current()).toEqual({ n: 2 });
+  });
+
+  it('takes a file that replaces it, even one of the same size and age', async () => {
+    const file = start();
+    utimesSync(path, 1, 1);
+    writeFileSync(join(dir, 'new'), 'n: 3');
+    utimesSync(join(dir, 'new'), 1, 1);
+    renameSync(join(dir, 'new'), path);
+    await until(1);
+    expect(file.current()).toEqual({ n: 3 });
+  });
+
+  it('takes an edit by its directory event long before the poll comes round', async () => {
+    start({ pollMs: 60_000 });
+    writeFileSync(path, 'n: 2');
+    await until(1);
+  });
+
+  it('keeps the last good version while the file is bad, reports each bad one once, and recovers', async () => {
+    const file = start();
+    writeFileSync(path, 'n: many');
+    await until(1);
+    expect(file.current()).toEqual({ n: 1 });
+    rmSync(path);
+    await until(2);
+    expect(file.current()).toEqual({ n: 1 });
+    writeFileSync(path, 'n: 1');
+    await until(3);
+    expect(events).toEqual([
+      'n: Invalid input: expected number, received string',
+      'the file cannot be read',
+      'n=1',
+    ]);
+  });
+
+  it('says nothing about a touched file whose text is the same', async () => {
+    start();
+    utimesSync(path, 1, 1);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(events).toEqual([]);
+  });
+
+  it('sees one version only, the last, of a file that is written in pieces', async () => {
+    start({ settleMs: 150 });
+    for (const piece of ['n:', 'n: 4', 'n: 4', 'n: 42']) {
+      writeFileSync(path, piece);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    await until(1);
+    expect(events).toEqual(['n=42']);
+  });
+
+  it('refuses a first version that is missing, wrong or too large', () => {
+    expect(() => start({ maxBytes: 3 })).toThrow(/larger than 3 bytes/);
+    writeFileSync(path, 'n: x');
+    expect(() => start()).toThrow(FileError);
+    rmSync(path);
+    expect(() => start()).toThrow(/cannot be read/);
+  });
+
+  it('never quotes the file in what it reports', () => {
+    writeFileSync(path, 'n: "hunter2\n  - }');
+    expect(() => start()).toThrow(
+      expect.objectContaining({ message: expect.not.stringContaining('hunter2') }),
+    );
+  });
+
+  it('sees nothing any more after stop', async () => {
+    const file = start();
+    file.stop();
+    writeFileSync(path, 'n: 2');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(file.current()).toEqual({ n: 1 });
+    expect(events).toEqual([]);
+  });
+});
