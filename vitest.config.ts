@@ -1,0 +1,44 @@
+import { defineConfig } from 'vitest/config';
+
+/** Hand-written TypeScript; generated code, process entries and helpers of tests are not counted. */
+const coverage = {
+  provider: 'v8' as const,
+  reporter: ['text-summary', 'json-summary', 'html'],
+  reportsDirectory: 'coverage',
+  include: ['{contracts,gateway,inference,envoy}/src/**/*.ts', 'scripts/**/*.ts', 'scripts/setup/*.mjs'],
+  exclude: [
+    '**/gen/**',
+    '**/main.ts',
+    '**/*.test.ts',
+    '**/testing/**',
+    '**/test-helpers/**',
+    'scripts/{serve,check,config,generate}.ts',
+  ],
+  thresholds: { lines: 80 },
+};
+
+/** Two projects: `unit` beside the code, `e2e` with real processes, one file after the other. */
+export default defineConfig({
+  test: {
+    coverage,
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['{contracts,gateway,inference,envoy,scripts,load-tests}/**/*.test.ts'],
+          exclude: ['**/node_modules/**', '**/dist/**'],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 300_000,
+        },
+      },
+    ],
+  },
+});
