@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+import { createLogger } from './logger.ts';
+
+function linesOf(write: (log: ReturnType<typeof createLogger>) => void): Record<string, unknown>[] {
+  const lines: string[] = [];
+  write(
+    createLogger({ service: 'gateway', level: 'info', destination: { write: (line) => lines.push(line) } }),
+  );
+  return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+describe('createLogger', () => {
+  it('writes JSON with service, level as a word, ISO time and the ids of the request', () => {
+    const [line] = linesOf((log) => log.info({ request_id: 'r-1', trace_id: 't-1' }, 'answered'));
+    expect(line).toMatchObject({
+      level: 'info',
+      service: 'gateway',
+      request_id: 'r-1',
+      trace_id: 't-1',
+      msg: 'answered',
+    });
+    expect(line?.time).toMatch(/^\d{4}-\d\d-\d\dT/);
+  });
+
+  it('never shows a credential, however deep it hides', () => {
+    const [line] = linesOf((log) =>
+      log.info({
+        authorization: 'Bearer abc',
+        headers: { 'x-api-key': 'hg_abc', cookie: 'abc' },
+        request: { headers: { authorization: 'abc' } },
+      }),
+    );
+    expect(JSON.stringify(line)).not.toContain('abc');
+  });
+
+  it('keeps the causes of an error for the operator', () => {
+    const [line] = linesOf((log) =>
+      log.error({ err: new Error('outer', { cause: new Error('inner') }) }, 'failed'),
+    );
+    expect(JSON.stringify(line)).toContain('inner');
+  });
+});
