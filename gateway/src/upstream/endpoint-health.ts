@@ -1,0 +1,76 @@
+import { credentials } from '@grpc/grpc-js';
+import { loadHealth } from '@headgate/contracts/proto';
+import { channelOptions } from './channels.ts';
+
+export interface EndpointHealthOptions {
+  /** `ip:port`. */
+  readonly address: string;
+  /** Names under grpc.health.v1 to ask for; read anew in each round. */
+  readonly services: () => readonly string[];
+  readonly intervalMs: number;
+  /** After each round. */
+  readonly onRound: () => void;
+}
+
+/** What one inference process says about itself. */
+export interface EndpointHealth {
+  /** Names that are SERVING; empty when it did not answer. */
+  serving(): ReadonlySet<string>;
+  stop(): void;
+}
+
+/**
+ * A process that is busy may answer late, one that hangs never does. Longer than an interval, so that a loaded
+ * machine is not taken for a dead one; a process that ended refuses the connection at once anyway.
+ */
+const CHECK_TIMEOUT_MS = 1000;
+
+/** Health messages are a few bytes. */
+const MESSAGE_BYTES = 4096;
+
+/**
+ * Asks one endpoint over and over, on a connection of its own. Checks rather than a Watch stream: an answer proves
+ * that the process still works now, while a stream of a process that hangs stays silent like a healthy one.
+ */
+export function watchEndpoint({
+  address,
+  services,
+  intervalMs,
+  onRound,
+}: EndpointHealthOptions): EndpointHealth {
+  const { Health } = loadHealth();
+  const client = new Health(address, credentials.createInsecure(), {
+    ...channelOptions(MESSAGE_BYTES),
+    'grpc.max_reconnect_backoff_ms': intervalMs,
+  });
+  let serving: ReadonlySet<string> = new Set();
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
+
+  const isServing = (service: string) =>
+    new Promise<boolean>((resolve) => {
+      client.Check({ service }, { deadline: Date.now() + CHECK_TIMEOUT_MS }, (_error, answer) =>
+        resolve(answer?.status === 'SERVING'),
+      );
+    });
+
+  const round = async () => {
+    const startedMs = performance.now();
+    const names = services();
+    const answers = await Promise.all(names.map(isServing));
+    if (stopped) return;
+    serving = new Set(names.filter((_, i) => answers[i]));
+    timer = setTimeout(round, Math.max(0, intervalMs - (performance.now() - startedMs)));
+    onRound();
+  };
+
+  void round();
+  return {
+    serving: () => serving,
+    stop: () => {
+      stopped = true;
+      clearTimeout(timer);
+      client.close();
+    },
+  };
+}
