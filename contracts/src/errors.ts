@@ -62,6 +62,7 @@ export const REASONS = {
   unsupported_media_type: row(415, GRPC_CODE.INVALID_ARGUMENT, 'The media type is not supported'),
   undecodable_image: row(422, GRPC_CODE.INVALID_ARGUMENT, 'The image cannot be decoded'),
   rate_limited: row(429, GRPC_CODE.RESOURCE_EXHAUSTED, 'The quota is used up', true),
+  headers_too_large: row(431, GRPC_CODE.INVALID_ARGUMENT, 'The request headers are too large'),
   cancelled: row(499, GRPC_CODE.CANCELLED, 'The client went away'),
   internal: row(500, GRPC_CODE.INTERNAL, 'Something went wrong on our side'),
   overloaded: row(503, GRPC_CODE.RESOURCE_EXHAUSTED, 'The service is overloaded', true),

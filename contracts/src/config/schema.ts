@@ -116,6 +116,8 @@ const inferenceSchema = z.strictObject({
   }),
 });
 
+const targetSchema = z.string().regex(/^$|^[^\s:/]+:\d{1,5}$/, 'expected host:port, or nothing');
+
 const envoySchema = z.strictObject({
   /** Names in the server certificate made at setup, and accepted as Host. */
   server_names: z.array(z.string().min(1)).min(1),
@@ -123,6 +125,11 @@ const envoySchema = z.strictObject({
   tls_dir: z.string().min(1),
   /** Directory with the internal CA, server and client certificates of the mTLS listener. */
   internal_tls_dir: z.string().min(1),
+  /** host:port of the gateway and of inference; empty = the local process. Names are resolved again and again. */
+  gateway_target: targetSchema,
+  inference_target: targetSchema,
+  /** Port that the HTTP redirect names, where a load balancer maps it; 0 = the HTTPS listener's own. */
+  redirect_port: z.number().int().min(0).max(65_535),
   /** Largest request body: the gateway's limit plus room for multipart framing. */
   body_bytes: bytes,
   header_kib: count.max(96),
