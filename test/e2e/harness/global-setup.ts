@@ -1,0 +1,36 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { seedRouting } from './routing.ts';
+import { type Stack, startStack } from './stack.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** The stack that most files share: starting one costs seconds, and whatever a test breaks must heal anyway. */
+    stack: Stack;
+  }
+}
+
+/** Upload deadline of the shared stack, in ms: short, so that a slow upload is cut while a test waits. */
+const UPLOAD_MS = 3000;
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const dir = mkdtempSync(join(tmpdir(), 'headgate-e2e-routing-'));
+  const routingFile = join(dir, 'routing.yaml');
+  seedRouting(routingFile);
+  const {
+    supervisor: _,
+    stop,
+    ...stack
+  } = await startStack({
+    portBase: 9940,
+    env: { HEADGATE_ROUTING_FILE: routingFile, HEADGATE_GATEWAY__DEADLINE__UPLOAD_MS: String(UPLOAD_MS) },
+  });
+  project.provide('stack', stack);
+  return async () => {
+    const orphans = await stop();
+    rmSync(dir, { recursive: true, force: true });
+    if (orphans.length > 0) throw new Error(`processes outlived Ctrl-C: ${orphans.join(', ')}`);
+  };
+}

@@ -1,0 +1,26 @@
+import { type ProblemBody, REASONS, type Reason } from '@headgate/contracts/errors';
+import { HEADER } from '@headgate/contracts/names';
+import { expect } from 'vitest';
+import type { Answer } from './http.ts';
+
+/** What an answer must never show: stacks, paths, names of libraries, their wording. */
+const INSIDES =
+  /\n\s+at |node_modules|\.[cm]?[jt]s\b|[a-z]\/src\/|\/(home|root|tmp|usr|var)\/|\b(sharp|vips|libjpeg|turbo|onnx|zod|grpc|hono|pino|undici|multipart-parser|ECONN\w+|ENOENT|TypeError|RangeError|SyntaxError)\b/i;
+
+/** Checks a whole problem body (RFC 9457) and answers it. */
+export function expectProblem(answer: Answer, reason: Reason): ProblemBody {
+  expect(answer.status, answer.text).toBe(REASONS[reason].http);
+  expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/);
+  const problem = JSON.parse(answer.text) as ProblemBody;
+  expect(problem).toEqual({
+    type: `urn:headgate:problem:${reason}`,
+    title: REASONS[reason].title,
+    status: REASONS[reason].http,
+    detail: expect.stringMatching(/^\S.*\.$/s),
+    reason,
+    request_id: expect.stringMatching(/^\S+$/),
+  });
+  expect(problem.request_id).toBe(answer.headers[HEADER.requestId]);
+  expect(answer.text).not.toMatch(INSIDES);
+  return problem;
+}

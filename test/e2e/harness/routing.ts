@@ -1,0 +1,46 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseRouting, type Routing } from '@headgate/contracts/routing';
+import { parse, stringify } from 'yaml';
+import { ROOT } from './stack.ts';
+
+/** Model whose runs cost next to nothing: for tests that count thousands of answers. */
+export const SMALL_MODEL = 'digits';
+
+export const SMALL_VARIANTS = { control: 'v1', treatment: 'v1-again' } as const;
+
+/** The table that `npm start` would seed, and beside it the small model with a 90/10 experiment of its own. */
+export function seedRouting(path: string): void {
+  const seed = parse(readFileSync(join(ROOT, 'config/routing.yaml'), 'utf8')) as Routing;
+  const small: Routing['models'][string] = {
+    versions: ['1'],
+    experiment: {
+      name: 'same-twice',
+      salt: 'same-twice-1',
+      variants: [
+        { name: SMALL_VARIANTS.control, version: '1', weight: 90 },
+        { name: SMALL_VARIANTS.treatment, version: '1', weight: 10 },
+      ],
+    },
+  };
+  writeRouting(path, { ...seed, models: { ...seed.models, [SMALL_MODEL]: small } });
+}
+
+export function readRouting(path: string): Routing {
+  return parseRouting(parse(readFileSync(path, 'utf8')));
+}
+
+/** Writes the table in place, as an editor does. */
+export function writeRouting(path: string, routing: Routing): void {
+  writeFileSync(path, stringify(routing));
+}
+
+/** A copy of `routing` in which the only treatment of `model` has `percent`, and control the rest. */
+export function withTreatment(routing: Routing, model: string, percent: number): Routing {
+  const next = structuredClone(routing);
+  const [control, treatment, ...more] = next.models[model]?.experiment.variants ?? [];
+  if (!control || !treatment || more.length > 0) throw new Error(`expected two variants of ${model}`);
+  control.weight = 100 - percent;
+  treatment.weight = percent;
+  return next;
+}

@@ -1,0 +1,131 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { eventually, within } from './deadline.ts';
+import { descendantsOf, type ProcessInfo, stillAliveAfter } from './processes.ts';
+import { type Ready, readReadyFile } from './ready.ts';
+
+export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+
+export interface StackOptions {
+  /** Listeners lie at port_base + 0 to 8. */
+  readonly portBase: number;
+  /** Added to this process's environment; HEADGATE_* overrides the configuration. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly args?: readonly string[];
+  /** Longest wait for readiness, in ms. A cold set-up is not part of it: `npm test` has done that before. */
+  readonly readyWithinMs?: number;
+}
+
+/** `npm start` as a process that a test owns. */
+export interface Supervisor {
+  readonly child: ChildProcess;
+  /** stdout and stderr so far. */
+  output(): string;
+  /** Exit code, or the signal's name. */
+  exit(withinMs: number): Promise<number | NodeJS.Signals>;
+}
+
+/** A running stack. Everything but `stop` is plain data, so that vitest can hand it to the workers. */
+export interface Stack {
+  readonly ready: Ready;
+  readonly portBase: number;
+  /** Live routing table of this stack alone. */
+  readonly routingFile: string;
+  /** Temporary directory, removed by `stop`. */
+  readonly dir: string;
+  readonly supervisorPid: number;
+}
+
+export interface OwnedStack extends Stack {
+  readonly supervisor: Supervisor;
+  /** SIGINT, as Ctrl-C sends it; bounded. Answers the pids that outlived it and had to be killed. */
+  stop(): Promise<number[]>;
+}
+
+/** Spawns `node scripts/start.mjs` with stdout and stderr kept. */
+export function spawnStart(args: readonly string[], env: Readonly<Record<string, string>> = {}): Supervisor {
+  const child = spawn(process.execPath, ['scripts/start.mjs', ...args], {
+    cwd: ROOT,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let text = '';
+  const keep = (chunk: Buffer) => {
+    text = (text + chunk.toString()).slice(-64 * 1024);
+  };
+  child.stdout.on('data', keep);
+  child.stderr.on('data', keep);
+  const ended = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
+  return {
+    child,
+    output: () => text,
+    exit: async (withinMs) => {
+      const [code, signal] = await within(ended, { what: 'the end of npm start', withinMs });
+      return code ?? (signal as NodeJS.Signals);
+    },
+  };
+}
+
+/** Starts the stack with a routing table of its own, and waits until it is warm. */
+export async function startStack(options: StackOptions): Promise<OwnedStack> {
+  const dir = mkdtempSync(join(tmpdir(), 'headgate-e2e-'));
+  const readyFile = join(dir, 'ready.json');
+  const routingFile = options.env?.HEADGATE_ROUTING_FILE ?? join(dir, 'routing.yaml');
+  const args = ['--ready-file', readyFile, '--port-base', String(options.portBase), ...(options.args ?? [])];
+  const supervisor = spawnStart(args, { HEADGATE_ROUTING_FILE: routingFile, ...options.env });
+  const stop = () => stopStack(supervisor, dir);
+  try {
+    const ready = await eventually(() => readyOrEnded(readyFile, supervisor), {
+      what: 'the ready file of npm start',
+      withinMs: options.readyWithinMs ?? 180_000,
+    });
+    if (ready === 'ended') throw new Error('npm start ended before it was ready');
+    const supervisorPid = supervisor.child.pid as number;
+    return { ready, portBase: options.portBase, routingFile, dir, supervisorPid, supervisor, stop };
+  } catch (cause) {
+    const output = supervisor.output();
+    await stop();
+    throw new Error(`the stack did not come up; npm start said:\n${output}`, { cause });
+  }
+}
+
+function readyOrEnded(readyFile: string, { child }: Supervisor): Ready | 'ended' | undefined {
+  if (child.exitCode !== null || child.signalCode !== null) return 'ended';
+  return readReadyFile(readyFile);
+}
+
+async function stopStack({ child, exit }: Supervisor, dir: string): Promise<number[]> {
+  const pids = [child.pid as number, ...descendantsOf(child.pid as number).map((info) => info.pid)];
+  child.kill('SIGINT');
+  await exit(30_000).catch(() => {});
+  const orphans = await stillAliveAfter(pids, 2_000);
+  for (const pid of orphans) process.kill(pid, 'SIGKILL');
+  rmSync(dir, { recursive: true, force: true });
+  return orphans;
+}
+
+export type Part = 'gateway' | 'inference' | 'envoy' | 'engine';
+
+const COMMAND: Readonly<Record<Part, RegExp>> = {
+  gateway: /gateway\/(dist|src)\/main\./,
+  inference: /inference\/(dist|src)\/main\./,
+  envoy: /(^|\/)envoy /,
+  engine: /engine-child|engine\/child/,
+};
+
+/** Living processes of one part of the stack. */
+export function processesOf(stack: Stack, part: Part): ProcessInfo[] {
+  return descendantsOf(stack.supervisorPid).filter((info) => COMMAND[part].test(info.command));
+}
+
+/** The one process of a part. @throws Error when there is none or more than one */
+export function pidOf(stack: Stack, part: Part): number {
+  const [first, ...rest] = processesOf(stack, part);
+  if (!first || rest.length > 0)
+    throw new Error(`expected one ${part} process, not ${rest.length + (first ? 1 : 0)}`);
+  return first.pid;
+}
