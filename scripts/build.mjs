@@ -1,0 +1,55 @@
+/** `npm run build`: the bundles that the images and `npm start` run. Type checks are not its business. */
+import { fileURLToPath } from 'node:url';
+import { build as esbuild } from 'esbuild';
+
+/** Native code, packages that read files beside themselves, and what is loaded only when it is configured. */
+const EXTERNAL = [
+  'onnxruntime-node',
+  'sharp',
+  '@julusian/jpeg-turbo',
+  '@grpc/reflection',
+  'grpc-health-check',
+  '@opentelemetry/exporter-*',
+  '@opentelemetry/resources',
+  '@opentelemetry/sdk-*',
+];
+
+/** CommonJS packages inside an ES module still call `require`. */
+const BANNER =
+  "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);";
+
+/** @type {import('esbuild').BuildOptions} */
+const COMMON = { bundle: true, format: 'esm', target: 'es2024', sourcemap: true, logLevel: 'silent' };
+
+/** @type {import('esbuild').BuildOptions} */
+const FOR_NODE = { ...COMMON, platform: 'node', external: EXTERNAL, banner: { js: BANNER } };
+
+/** Any fetch host: an import of a Node module fails the build. @type {import('esbuild').BuildOptions} */
+const FOR_ANY_HOST = {
+  ...COMMON,
+  platform: 'neutral',
+  mainFields: ['module', 'main'],
+  conditions: ['import'],
+};
+
+/**
+ * @param {string} root the checkout
+ * @throws {Error} with the messages of the bundler
+ */
+export async function build(root) {
+  /** @type {import('esbuild').BuildOptions[]} */
+  const bundles = [
+    { ...FOR_NODE, entryPoints: { main: 'gateway/src/main.ts' }, outdir: 'gateway/dist' },
+    { ...FOR_ANY_HOST, entryPoints: { app: 'gateway/src/app.ts' }, outdir: 'gateway/dist' },
+    {
+      ...FOR_NODE,
+      entryPoints: { main: 'inference/src/main.ts', 'engine-child': 'inference/src/engine/child.ts' },
+      outdir: 'inference/dist',
+    },
+  ];
+  await Promise.all(bundles.map((bundle) => esbuild({ ...bundle, absWorkingDir: root })));
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  await build(fileURLToPath(new URL('..', import.meta.url)));
+}

@@ -1,0 +1,93 @@
+import { spawn } from 'node:child_process';
+import { existsSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createGuard } from './guard.mjs';
+import { exitCodeOf, stopRequests } from './lifecycle.mjs';
+import { nodeModulesStep, PINNED_NODE } from './node-modules.mjs';
+import { runSteps, StepError } from './runner.mjs';
+import { createUi } from './ui.mjs';
+
+/**
+ * @typedef {object} Bootstrapped
+ * @property {string} root
+ * @property {AbortSignal} signal  somebody wants this program to end
+ * @property {AbortSignal} force   and does not want to wait
+ * @property {import('./guard.mjs').Guard} guard
+ * @property {import('./ui.mjs').Ui} ui
+ */
+
+/** The checkout that this file belongs to. */
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+
+/**
+ * Runs `main` under the pinned Node with all npm packages in place. Any Node from 20 on may call this: it installs
+ * what is missing, and starts the same script again under the pinned Node if need be. Exits with the code that
+ * `main` returns.
+ *
+ * @param {string} script path of the calling script
+ * @param {(context: Bootstrapped) => Promise<number>} main
+ */
+export async function bootstrap(script, main) {
+  const { stop, force } = stopRequests();
+  const guard = createGuard();
+  const ui = createUi(process.stdout);
+  process.exitCode = await exitCodeFrom(async () => {
+    const ran = await runSteps([nodeModulesStep], { root: ROOT, signal: stop, guard, ui });
+    // Packages that came a moment ago may have brought another Node.
+    if (ran.length === 0 && isPinnedNode()) return main({ root: ROOT, signal: stop, force, guard, ui });
+    return runUnderPinnedNode(script, stop, force);
+  }, stop);
+  await guard.close();
+  // Handles that a library left open must not keep a program alive whose work is done.
+  process.exit();
+}
+
+/**
+ * @param {() => Promise<number>} work
+ * @param {AbortSignal} stop
+ * @returns {Promise<number>}
+ */
+async function exitCodeFrom(work, stop) {
+  try {
+    return await work();
+  } catch (error) {
+    if (stop.aborted) return exitCodeOf(stop.reason);
+    process.stderr.write(explain(error));
+    return 1;
+  }
+}
+
+/** @param {unknown} error */
+function explain(error) {
+  if (!(error instanceof StepError)) return `${error instanceof Error ? error.stack : error}\n`;
+  const tail = error.tail.map((line) => `    ${line}\n`).join('');
+  return `\nsetup failed. ${error.message}\n${tail}  remedy: ${error.remedy}\n`;
+}
+
+function isPinnedNode() {
+  const pinned = join(ROOT, PINNED_NODE);
+  return existsSync(pinned) && realpathSync(pinned) === realpathSync(process.execPath);
+}
+
+/**
+ * Same script, same arguments, same terminal; signals and the exit code pass through. The channel between the two
+ * processes lets the inner one notice when this one is gone.
+ *
+ * @param {string} script
+ * @param {AbortSignal} stop
+ * @param {AbortSignal} force
+ * @returns {Promise<number>}
+ */
+function runUnderPinnedNode(script, stop, force) {
+  const child = spawn(join(ROOT, PINNED_NODE), [script, ...process.argv.slice(2)], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  });
+  for (const signal of [stop, force]) {
+    signal.addEventListener('abort', () => child.kill(signal.reason === 'SIGINT' ? 'SIGINT' : 'SIGTERM'));
+  }
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code, by) => resolve(code ?? exitCodeOf(by)));
+  });
+}

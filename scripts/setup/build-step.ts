@@ -1,0 +1,19 @@
+import type { Step } from './runner.mjs';
+
+/** Bundles gateway and inference, as the images do it too. */
+export const buildStep: Step = {
+  name: 'build',
+  title: 'build of gateway and inference',
+  inputs: ['contracts/src', 'gateway/src', 'inference/src', 'scripts/build.mjs', 'package-lock.json'],
+  outputs: [
+    'gateway/dist/main.js',
+    'gateway/dist/app.js',
+    'inference/dist/main.js',
+    'inference/dist/engine-child.js',
+  ],
+  run: async ({ root }) => {
+    const { build } = await import('../build.mjs');
+    await build(root);
+  },
+  remedy: 'correct the error above; `npm run check` names type errors with their place',
+};

@@ -1,0 +1,124 @@
+import 'reflect-metadata';
+import type { webcrypto } from 'node:crypto';
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import * as x509 from '@peculiar/x509';
+
+const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+/** Below the 398 days that browsers and Apple's TLS accept for a leaf. */
+const VALID_DAYS = 397;
+/** Clocks of clients may run behind. */
+const BACKDATE_MS = 3_600_000;
+const DAY_MS = 86_400_000;
+
+/** The names under which a local client reaches the listeners. */
+const LOCAL_NAMES: x509.JsonGeneralName[] = [
+  { type: 'dns', value: 'localhost' },
+  { type: 'ip', value: '127.0.0.1' },
+  { type: 'ip', value: '::1' },
+];
+
+interface Identity {
+  readonly certificate: string;
+  /** PKCS #8, PEM. */
+  readonly key: string;
+}
+
+/** Signs leaves; its own key exists in memory only, so nothing can be signed once the setup is over. */
+interface Authority {
+  readonly certificate: string;
+  issue(commonName: string, usage: 'server' | 'client'): Promise<Identity>;
+}
+
+/** Writes `ca.crt`, `tls.crt` and `tls.key` for the public listener into `dir`. */
+export async function makePublicCertificates(dir: string): Promise<void> {
+  const authority = await createAuthority('Headgate local CA');
+  const server = await authority.issue('localhost', 'server');
+  writeAll(dir, { 'tls.key': server.key, 'tls.crt': server.certificate, 'ca.crt': authority.certificate });
+}
+
+/** Writes a CA of its own, a server and a client identity for the internal mTLS listener into `dir`. */
+export async function makeInternalCertificates(dir: string): Promise<void> {
+  const authority = await createAuthority('Headgate internal CA');
+  const server = await authority.issue('localhost', 'server');
+  const client = await authority.issue('headgate-internal-client', 'client');
+  writeAll(dir, {
+    'tls.key': server.key,
+    'tls.crt': server.certificate,
+    'client.key': client.key,
+    'client.crt': client.certificate,
+    'ca.crt': authority.certificate,
+  });
+}
+
+async function createAuthority(commonName: string): Promise<Authority> {
+  const keys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
+  const usages = x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign;
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    ...validity(),
+    serialNumber: serialNumber(),
+    name: `CN=${commonName}`,
+    signingAlgorithm: ALGORITHM,
+    keys,
+    extensions: [
+      new x509.BasicConstraintsExtension(true, 0, true),
+      new x509.KeyUsagesExtension(usages, true),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+    ],
+  });
+  return {
+    certificate: certificate.toString('pem'),
+    issue: (name, usage) => issueLeaf({ certificate, keys }, name, usage),
+  };
+}
+
+async function issueLeaf(
+  issuer: { certificate: x509.X509Certificate; keys: webcrypto.CryptoKeyPair },
+  commonName: string,
+  usage: 'server' | 'client',
+): Promise<Identity> {
+  const keys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
+  const names: x509.JsonGeneralName[] =
+    usage === 'server' ? LOCAL_NAMES : [{ type: 'dns', value: commonName }];
+  const certificate = await x509.X509CertificateGenerator.create({
+    ...validity(),
+    serialNumber: serialNumber(),
+    subject: `CN=${commonName}`,
+    issuer: issuer.certificate.subject,
+    signingAlgorithm: ALGORITHM,
+    signingKey: issuer.keys.privateKey,
+    publicKey: keys.publicKey,
+    extensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage[`${usage}Auth`]]),
+      new x509.SubjectAlternativeNameExtension(names),
+      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+      await x509.AuthorityKeyIdentifierExtension.create(issuer.certificate),
+    ],
+  });
+  const pkcs8 = await crypto.subtle.exportKey('pkcs8', keys.privateKey);
+  return { certificate: certificate.toString('pem'), key: x509.PemConverter.encode(pkcs8, 'PRIVATE KEY') };
+}
+
+function validity(): { notBefore: Date; notAfter: Date } {
+  const now = Date.now();
+  return { notBefore: new Date(now - BACKDATE_MS), notAfter: new Date(now + VALID_DAYS * DAY_MS) };
+}
+
+/** 16 random bytes as hex, positive and without a leading zero. */
+function serialNumber(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[0] = ((bytes[0] ?? 0) & 0x3f) | 0x40;
+  return Buffer.from(bytes).toString('hex');
+}
+
+/** Each file appears whole, so that an Envoy that watches them never loads half a key. */
+function writeAll(dir: string, files: Record<string, string>): void {
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  for (const [name, pem] of Object.entries(files)) {
+    const path = join(dir, name);
+    writeFileSync(`${path}.tmp`, `${pem.trimEnd()}\n`, { mode: name.endsWith('.key') ? 0o600 : 0o644 });
+    renameSync(`${path}.tmp`, path);
+  }
+}

@@ -1,0 +1,67 @@
+/** @typedef {'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'parent'} StopCause */
+
+/** Repeats within this time come from one Ctrl-C: the terminal and npm both deliver it. */
+const ONE_KEYPRESS_MS = 2000;
+/** A parent that was killed cannot tell anyone; its absence is looked for at this interval. */
+const PARENT_POLL_MS = 500;
+
+/**
+ * Listens for every way in which this process is asked to end: Ctrl-C, SIGTERM, a closed terminal, and a parent
+ * that is gone. `stop` fires at the first request, `force` when somebody asks again after two seconds.
+ * The cause is the `reason` of both signals. Call once per process.
+ *
+ * @returns {{ stop: AbortSignal, force: AbortSignal }}
+ */
+export function stopRequests() {
+  const stop = new AbortController();
+  const force = new AbortController();
+  let firstAt = 0;
+  /** @param {StopCause} cause */
+  const ask = (cause) => {
+    if (!stop.signal.aborted) {
+      firstAt = performance.now();
+      stop.abort(cause);
+    } else if (performance.now() - firstAt > ONE_KEYPRESS_MS) {
+      force.abort(cause);
+    }
+  };
+  process.on('SIGINT', () => ask('SIGINT'));
+  process.on('SIGTERM', () => ask('SIGTERM'));
+  process.on('SIGHUP', () => ask('SIGHUP'));
+  onParentGone(() => stop.signal.aborted || ask('parent'));
+  return { stop: stop.signal, force: force.signal };
+}
+
+/**
+ * Calls back once the parent is gone: at once when it is a Node process that holds a channel to this one, by
+ * polling when npm started this process. Started from a shell, a process may outlive its parent as usual.
+ *
+ * @param {() => void} callback
+ */
+function onParentGone(callback) {
+  if (process.channel) {
+    process.once('disconnect', callback);
+    process.channel.unref();
+  } else if (process.env.npm_lifecycle_event !== undefined) {
+    const parent = process.ppid;
+    const timer = setInterval(() => {
+      if (process.ppid === parent) return;
+      clearInterval(timer);
+      callback();
+    }, PARENT_POLL_MS);
+    timer.unref();
+  }
+}
+
+/**
+ * The exit code that a shell expects of a program ended by `cause`.
+ *
+ * @param {unknown} cause
+ */
+export function exitCodeOf(cause) {
+  const codes = new Map([
+    ['SIGHUP', 129],
+    ['SIGINT', 130],
+  ]);
+  return codes.get(/** @type {string} */ (cause)) ?? 143;
+}

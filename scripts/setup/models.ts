@@ -1,0 +1,30 @@
+import { join } from 'node:path';
+import { runCommand } from './command.mjs';
+import type { Step } from './runner.mjs';
+
+const MODEL = 'models/efficientnet-lite0';
+
+/** Converts the published checkpoint into both model versions and puts the sample photos in place. */
+export const modelsStep: Step = {
+  name: 'models',
+  title: 'models and sample photos',
+  inputs: ['scripts/model'],
+  outputs: [
+    ...['1', '2'].flatMap((version) => [
+      `${MODEL}/${version}/model.onnx`,
+      `${MODEL}/${version}/manifest.yaml`,
+    ]),
+    'samples/chelsea.png',
+  ],
+  run: async ({ root, signal, guard, logFile, progress }) => {
+    await runCommand(join(root, '.venv/bin/python'), ['scripts/model/main.py', '--root', '.'], {
+      cwd: root,
+      signal,
+      guard,
+      logFile,
+      onLine: progress,
+      timeoutMs: 20 * 60_000,
+    });
+  },
+  remedy: 'delete .venv and run the same command again; state/logs/setup-models.log has the whole output',
+};

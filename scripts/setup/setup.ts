@@ -1,0 +1,52 @@
+import { buildStep } from './build-step.ts';
+import { certificatesStep } from './certificates-step.ts';
+import { keysStep } from './keys.ts';
+import { FallbackNeeded, type Mode } from './mode.ts';
+import { modelsStep } from './models.ts';
+import { pythonStep } from './python.ts';
+import { routingStep } from './routing.ts';
+import { type RunnerContext, runSteps, type Step, StepError } from './runner.mjs';
+
+export interface SetupResult {
+  readonly mode: Mode;
+  /** Names of the steps that had something to do. */
+  readonly ran: readonly string[];
+}
+
+export interface SetupOptions {
+  /** Take the fallback although Python may be there. */
+  readonly fallback: boolean;
+  /** HEADGATE_PYTHON. */
+  readonly python?: string | undefined;
+}
+
+/** What both modes need. */
+const COMMON: readonly Step[] = [buildStep, keysStep];
+
+/**
+ * Makes whatever the service needs and is not there yet, npm packages apart.
+ *
+ * @throws StepError
+ */
+export async function setup(context: RunnerContext, options: SetupOptions): Promise<SetupResult> {
+  const run = (steps: readonly Step[]) => runSteps(steps, context);
+  const ran = await run(COMMON);
+  const mode = options.fallback ? 'fallback' : await chooseMode(context, options.python, ran);
+  ran.push(...(await run(mode === 'full' ? [certificatesStep, modelsStep] : [])));
+  ran.push(...(await run([routingStep(mode)])));
+  return { mode, ran };
+}
+
+/** Full if the Python packages are in place or can be installed. */
+async function chooseMode(context: RunnerContext, python: string | undefined, ran: string[]): Promise<Mode> {
+  try {
+    ran.push(...(await runSteps([pythonStep(python)], context)));
+    return 'full';
+  } catch (error) {
+    if (!(error instanceof StepError && error.cause instanceof FallbackNeeded)) throw error;
+    const { message, howTo } = error.cause;
+    context.ui.say(`  fallback without TLS and big models, because ${message}`);
+    context.ui.say(`  for the whole: ${howTo}`);
+    return 'fallback';
+  }
+}
