@@ -1,0 +1,53 @@
+import type { StdoutAccessLog } from './gen/envoy/extensions/access_loggers/stream/v3/stream.ts';
+import type { LocalRateLimit } from './gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.ts';
+import type { Router } from './gen/envoy/extensions/filters/http/router/v3/router.ts';
+import type { ConnectionLimit } from './gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit.ts';
+import type { HttpConnectionManager } from './gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts';
+import type { HeaderMutation } from './gen/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation.ts';
+import type { UuidRequestIdConfig } from './gen/envoy/extensions/request_id/uuid/v3/uuid.ts';
+import type { DownstreamConnectionsConfig } from './gen/envoy/extensions/resource_monitors/downstream_connections/v3/downstream_connections.ts';
+import type { FixedHeapConfig } from './gen/envoy/extensions/resource_monitors/fixed_heap/v3/fixed_heap.ts';
+import type { PreviousHostsPredicate } from './gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.ts';
+import type { Secret } from './gen/envoy/extensions/transport_sockets/tls/v3/secret.ts';
+import type { DownstreamTlsContext } from './gen/envoy/extensions/transport_sockets/tls/v3/tls.ts';
+import type { HttpProtocolOptions } from './gen/envoy/extensions/upstreams/http/v3/http_protocol_options.ts';
+
+/** `google.protobuf.Any` in the JSON form that Envoy reads. Made by `pack` only; the generated typings refer to it. */
+export interface Any {
+  readonly '@type': string;
+}
+
+/** Newer than the protos that the typings are generated from; as published with Envoy 1.40. */
+interface BodySizeLimit {
+  max_request_bytes: number;
+}
+
+/** Every message that the configuration carries in an `Any`, by its full protobuf name. */
+interface Messages {
+  'envoy.extensions.access_loggers.stream.v3.StdoutAccessLog': StdoutAccessLog;
+  'envoy.extensions.filters.http.body_size_limit.v3.BodySizeLimit': BodySizeLimit;
+  'envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit': LocalRateLimit;
+  'envoy.extensions.filters.http.router.v3.Router': Router;
+  'envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit': ConnectionLimit;
+  'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager': HttpConnectionManager;
+  'envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation': HeaderMutation;
+  'envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig': UuidRequestIdConfig;
+  'envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig': DownstreamConnectionsConfig;
+  'envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig': FixedHeapConfig;
+  'envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate': PreviousHostsPredicate;
+  'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext': DownstreamTlsContext;
+  'envoy.extensions.transport_sockets.tls.v3.Secret': Secret;
+  'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': HttpProtocolOptions;
+}
+
+export type MessageName = keyof Messages;
+
+/** Puts a message into an `Any`; the compiler checks that the message is the one that `name` says. */
+export function pack<Name extends MessageName>(name: Name, message: Messages[Name]): Any & Messages[Name] {
+  return { '@type': typeUrl(name), ...message };
+}
+
+/** The `@type` of a message. */
+export function typeUrl(name: MessageName): string {
+  return `type.googleapis.com/${name}`;
+}

@@ -1,0 +1,31 @@
+import type { Config } from '@headgate/contracts/config';
+import { portOf } from '@headgate/contracts/names';
+import { gatewayCluster, inferenceCluster } from './clusters.ts';
+import type { Bootstrap } from './gen/envoy/config/bootstrap/v3/bootstrap.ts';
+import { internalGrpcListener } from './listeners/internal-grpc.ts';
+import { publicListener } from './listeners/public.ts';
+import { redirectListener } from './listeners/redirect.ts';
+import { overloadManager } from './overload.ts';
+
+/** The whole configuration: three listeners, two clusters, the admin page on loopback. */
+export function bootstrap(config: Config, root: string): Bootstrap {
+  return {
+    node: { id: 'headgate-edge', cluster: `headgate-${config.environment}` },
+    admin: {
+      // Loopback wherever the listeners are: the admin page can stop the process and shows everything.
+      address: {
+        socket_address: {
+          address: '127.0.0.1',
+          port_value: portOf(config.listen.port_base, 'envoyAdmin'),
+        },
+      },
+      // Reachable when all connections are taken: that is when it is needed.
+      ignore_global_conn_limit: true,
+    },
+    static_resources: {
+      listeners: [publicListener(config, root), redirectListener(config), internalGrpcListener(config, root)],
+      clusters: [gatewayCluster(config), inferenceCluster(config)],
+    },
+    overload_manager: overloadManager(config.envoy),
+  };
+}

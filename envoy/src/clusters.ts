@@ -1,0 +1,119 @@
+import { isIP } from 'node:net';
+import type { Config } from '@headgate/contracts/config';
+import { type Listener, portOf } from '@headgate/contracts/names';
+import { pack } from './any.ts';
+import type { CircuitBreakers } from './gen/envoy/config/cluster/v3/circuit_breaker.ts';
+import type { Cluster } from './gen/envoy/config/cluster/v3/cluster.ts';
+import type { RetryPolicy } from './gen/envoy/config/route/v3/route_components.ts';
+import type { HttpProtocolOptions } from './gen/envoy/extensions/upstreams/http/v3/http_protocol_options.ts';
+import {
+  CONNECTION_BUFFER_BYTES,
+  duration,
+  HTTP2_UPSTREAM,
+  INFERENCE_IDLE_MS,
+  MAX_RETRIES,
+  UPSTREAM_CONNECT_MS,
+} from './limits.ts';
+import { CLUSTER } from './names.ts';
+
+/** The gateway, over HTTP/1.1: Node serves it with less work than HTTP/2, and there is no head-of-line blocking. */
+export function gatewayCluster(config: Config): Cluster {
+  return cluster(config, {
+    name: CLUSTER.gateway,
+    target: config.envoy.gateway_target || localTarget(config, 'gateway'),
+    protocol: {
+      // Envoy closes an idle connection before Node does, or it would send requests into a closing one (D9).
+      common_http_protocol_options: { idle_timeout: duration(config.envoy.upstream_idle_timeout_ms) },
+      explicit_http_config: { http_protocol_options: {} },
+    },
+  });
+}
+
+/** Inference, over HTTP/2, for callers of the internal listener. */
+export function inferenceCluster(config: Config): Cluster {
+  return cluster(config, {
+    name: CLUSTER.inference,
+    target: config.envoy.inference_target || localTarget(config, 'inferenceGrpc'),
+    protocol: {
+      common_http_protocol_options: { idle_timeout: duration(INFERENCE_IDLE_MS) },
+      explicit_http_config: {
+        http2_protocol_options: {
+          ...HTTP2_UPSTREAM,
+          // Finds a peer that went away without a word.
+          connection_keepalive: { interval: duration(30_000), timeout: duration(5000) },
+        },
+      },
+    },
+  });
+}
+
+/** Only what never reached the other side is sent again: a prediction must not run twice. */
+export function safeRetries(): RetryPolicy {
+  return {
+    retry_on: 'connect-failure,refused-stream,reset-before-request',
+    num_retries: 2,
+    retry_back_off: { base_interval: duration(25), max_interval: duration(250) },
+    retry_host_predicate: [
+      {
+        name: 'envoy.retry_host_predicates.previous_hosts',
+        typed_config: pack('envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate', {}),
+      },
+    ],
+    host_selection_retry_max_attempts: 3,
+  };
+}
+
+interface ClusterOptions {
+  readonly name: string;
+  /** host:port */
+  readonly target: string;
+  readonly protocol: HttpProtocolOptions;
+}
+
+function cluster(config: Config, { name, target, protocol }: ClusterOptions): Cluster {
+  const [address = '', port = ''] = target.split(':');
+  return {
+    name,
+    type: isIP(address) ? 'STATIC' : 'STRICT_DNS',
+    dns_lookup_family: 'V4_PREFERRED',
+    lb_policy: 'LEAST_REQUEST',
+    connect_timeout: duration(UPSTREAM_CONNECT_MS),
+    per_connection_buffer_limit_bytes: CONNECTION_BUFFER_BYTES,
+    circuit_breakers: circuitBreakers(config),
+    typed_extension_protocol_options: {
+      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': pack(
+        'envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+        protocol,
+      ),
+    },
+    load_assignment: {
+      cluster_name: name,
+      endpoints: [
+        {
+          lb_endpoints: [
+            { endpoint: { address: { socket_address: { address, port_value: Number(port) } } } },
+          ],
+        },
+      ],
+    },
+  };
+}
+
+/** Explicit ceilings; no more requests wait for a connection than can have one. */
+function circuitBreakers({ envoy }: Config): CircuitBreakers {
+  return {
+    thresholds: [
+      {
+        max_connections: envoy.upstream_max_connections,
+        max_pending_requests: envoy.upstream_max_connections,
+        max_requests: envoy.upstream_max_requests,
+        max_retries: MAX_RETRIES,
+        track_remaining: true,
+      },
+    ],
+  };
+}
+
+function localTarget(config: Config, listener: Listener): string {
+  return `127.0.0.1:${portOf(config.listen.port_base, listener)}`;
+}

@@ -1,0 +1,155 @@
+import type { Config } from '@headgate/contracts/config';
+import { HEADER, METADATA } from '@headgate/contracts/names';
+import { pack } from './any.ts';
+import type { TypedExtensionConfig } from './gen/envoy/config/core/v3/extension.ts';
+import type { Filter } from './gen/envoy/config/listener/v3/listener_components.ts';
+import type { RouteConfiguration } from './gen/envoy/config/route/v3/route.ts';
+import type {
+  HttpConnectionManager,
+  HttpFilter,
+} from './gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts';
+import { duration, HTTP2_DOWNSTREAM, MAX_HEADERS, REQUEST_HEADERS_MS } from './limits.ts';
+import { header } from './local-replies.ts';
+
+/** What differs between listeners; everything else is the same strict edge. */
+export type ManagerOptions = Required<
+  Pick<HttpConnectionManager, 'stat_prefix' | 'codec_type' | 'access_log' | 'local_reply_config'>
+> &
+  Pick<HttpConnectionManager, 'forward_client_cert_details' | 'set_current_client_cert_details'> & {
+    readonly idleMs: number;
+    readonly routes: RouteConfiguration;
+    /** In order; the router is added as the last one. */
+    readonly filters: readonly HttpFilter[];
+  };
+
+/**
+ * Headers that only Envoy or the gateway may set. A client's X-Forwarded-For goes too: behind it the gateway sees
+ * exactly one address, the one that opened the connection.
+ */
+const NOT_FROM_CLIENTS = [
+  HEADER.forwardedFor,
+  'forwarded',
+  'x-real-ip',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-original-url',
+  'x-rewrite-url',
+  METADATA.variant,
+] as const;
+
+/** The HTTP connection manager of a listener. */
+export function httpManager(config: Config, options: ManagerOptions): Filter {
+  const { idleMs, routes, filters, ...rest } = options;
+  return {
+    name: 'envoy.filters.network.http_connection_manager',
+    typed_config: pack('envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager', {
+      ...rest,
+      ...timeouts(config, idleMs),
+      ...strictRequests(config),
+      ...identity(),
+      route_config: { ...routes, ignore_port_in_host_matching: true },
+      http_filters: [...filters, router()],
+    }),
+  };
+}
+
+function timeouts({ envoy }: Config, idleMs: number): Partial<HttpConnectionManager> {
+  return {
+    common_http_protocol_options: {
+      idle_timeout: duration(idleMs),
+      // Last fence against a client that reads its answer byte by byte.
+      max_stream_duration: duration(2 * envoy.request_timeout_ms),
+      max_headers_count: MAX_HEADERS,
+      // Some servers read `_` as `-`: x_headgate_variant must not become x-headgate-variant.
+      headers_with_underscores_action: 'REJECT_REQUEST',
+    },
+    request_timeout: duration(envoy.request_timeout_ms),
+    request_headers_timeout: duration(REQUEST_HEADERS_MS),
+    // A prediction is silent while the model runs: not shorter than the longest answer.
+    stream_idle_timeout: duration(envoy.request_timeout_ms),
+  };
+}
+
+function strictRequests({ envoy }: Config): Partial<HttpConnectionManager> {
+  return {
+    max_request_headers_kb: envoy.header_kib,
+    http2_protocol_options: { ...HTTP2_DOWNSTREAM },
+    normalize_path: true,
+    merge_slashes: true,
+    // No path of ours holds an escaped slash; a redirect would lose the body of a POST.
+    path_with_escaped_slashes_action: 'REJECT_REQUEST',
+    strip_trailing_host_dot: true,
+    // The gateway decides whether a body is wanted before the client sends it.
+    proxy_100_continue: true,
+  };
+}
+
+function identity(): Partial<HttpConnectionManager> {
+  return {
+    use_remote_address: true,
+    xff_num_trusted_hops: 0,
+    // No address counts as internal: private ranges may not steer Envoy by x-envoy-* headers either.
+    internal_address_config: { unix_sockets: false },
+    server_header_transformation: 'PASS_THROUGH',
+    generate_request_id: true,
+    preserve_external_request_id: true,
+    always_set_request_id_in_response: true,
+    request_id_extension: {
+      typed_config: pack('envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig', {
+        pack_trace_reason: false,
+        use_request_id_for_trace_sampling: false,
+      }),
+    },
+    early_header_mutation_extensions: [earlyMutations()],
+  };
+}
+
+function earlyMutations(): TypedExtensionConfig {
+  return {
+    name: 'envoy.http.early_header_mutation.header_mutation',
+    typed_config: pack('envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation', {
+      mutations: [...NOT_FROM_CLIENTS.map((name) => ({ remove: name }))],
+    }),
+  };
+}
+
+function router(): HttpFilter {
+  return {
+    name: 'envoy.filters.http.router',
+    typed_config: pack('envoy.extensions.filters.http.router.v3.Router', { suppress_envoy_headers: true }),
+  };
+}
+
+/**
+ * Ceiling of one Envoy process over all clients; beyond it the answer is 503 overloaded. Quotas per client are
+ * the gateway's.
+ */
+export function rateCeiling(statPrefix: string, perSecond: number): HttpFilter {
+  const always = { default_value: { numerator: 100, denominator: 'HUNDRED' as const } };
+  return {
+    name: 'envoy.filters.http.local_ratelimit',
+    typed_config: pack('envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit', {
+      stat_prefix: statPrefix,
+      status: { code: 'ServiceUnavailable' },
+      token_bucket: { max_tokens: perSecond, tokens_per_fill: perSecond, fill_interval: duration(1000) },
+      filter_enabled: always,
+      filter_enforced: always,
+    }),
+  };
+}
+
+/** 413 as soon as the length says so, or as the bytes that arrive exceed it. Nothing is buffered. */
+export function bodyLimit(maxBytes: number): HttpFilter {
+  return {
+    name: 'envoy.filters.http.body_size_limit',
+    typed_config: pack('envoy.extensions.filters.http.body_size_limit.v3.BodySizeLimit', {
+      max_request_bytes: maxBytes,
+    }),
+  };
+}
+
+/** Strict-Transport-Security: a year; a minute in development, where browsers would remember it for localhost. */
+export function hsts(config: Config) {
+  const seconds = config.environment === 'dev' ? 60 : 31_536_000;
+  return header('strict-transport-security', `max-age=${seconds}`);
+}

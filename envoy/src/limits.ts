@@ -1,0 +1,62 @@
+/** Numbers that protect Envoy and are not an operator's business, each with its reason, and the unit helper. */
+
+const KIB = 1024;
+
+/** A duration as Envoy reads it: 250 → "0.25s". */
+export function duration(ms: number): string {
+  return `${ms / 1000}s`;
+}
+
+/**
+ * Bytes buffered per connection and direction before Envoy stops reading. Bodies stream through, so this bounds
+ * memory, not uploads: 256 KiB keeps a 10 MiB upload moving, where 32 KiB (the edge guide's value) stalls it at
+ * every read.
+ */
+export const CONNECTION_BUFFER_BYTES = 256 * KIB;
+
+/** HTTP/2 towards clients. A 256 KiB window sends 10 MiB in 2 s at 50 ms round trip; 64 KiB would need 8 s. */
+export const HTTP2_DOWNSTREAM = {
+  max_concurrent_streams: 100,
+  initial_stream_window_size: 256 * KIB,
+  initial_connection_window_size: KIB * KIB,
+} as const;
+
+/** HTTP/2 towards inference: few connections, large tensors, a short way. */
+export const HTTP2_UPSTREAM = {
+  max_concurrent_streams: 1000,
+  initial_stream_window_size: KIB * KIB,
+  initial_connection_window_size: 4 * KIB * KIB,
+} as const;
+
+export const MAX_HEADERS = 100;
+
+/** A client has this long for the TLS handshake, and again for its request headers. */
+export const TLS_HANDSHAKE_MS = 10_000;
+export const REQUEST_HEADERS_MS = 10_000;
+
+/** The redirect answers from memory; nobody needs to linger there. */
+export const REDIRECT_IDLE_MS = 10_000;
+
+export const UPSTREAM_CONNECT_MS = 1000;
+export const INFERENCE_IDLE_MS = 300_000;
+
+/** A health Watch stays open and quiet; it is cut after an hour and opened again by its client. */
+export const HEALTH_WATCH_MS = 3_600_000;
+
+/** Retries that may be in progress at once, per cluster: enough for a pod that goes away, no retry storm. */
+export const MAX_RETRIES = 32;
+
+/** Share of `max_connections` that each of the two minor listeners may hold. */
+const MINOR_LISTENER_SHARE = 0.1;
+
+export function minorListenerConnections(maxConnections: number): number {
+  return Math.max(1, Math.ceil(maxConnections * MINOR_LISTENER_SHARE));
+}
+
+/** Ceiling of the process: the sum of the listeners' ceilings, so that none of them can starve another. */
+export function processConnections(maxConnections: number): number {
+  return maxConnections + 2 * minorListenerConnections(maxConnections);
+}
+
+/** Fractions of the heap at which the overload manager acts. */
+export const HEAP = { shrink: 0.95, stopRequests: 0.98 } as const;

@@ -1,0 +1,75 @@
+import type { Config } from '@headgate/contracts/config';
+import { portOf } from '@headgate/contracts/names';
+import { grpcAccessLog } from '../access-log.ts';
+import { safeRetries } from '../clusters.ts';
+import type { Listener } from '../gen/envoy/config/listener/v3/listener.ts';
+import type { RouteConfiguration } from '../gen/envoy/config/route/v3/route.ts';
+import { bodyLimit, httpManager, rateCeiling } from '../http-manager.ts';
+import { duration, HEALTH_WATCH_MS, minorListenerConnections } from '../limits.ts';
+import { grpcReplies } from '../local-replies.ts';
+import { CLUSTER, LISTENER } from '../names.ts';
+import { mutualTls } from '../tls.ts';
+import { listener } from './listener.ts';
+
+/**
+ * gRPC for internal services, straight to inference. The client certificate is the identity: Envoy verifies it
+ * against the internal CA and writes it into x-forwarded-client-cert, which no client can set itself.
+ */
+export function internalGrpcListener(config: Config, root: string): Listener {
+  const name = LISTENER.internalGrpc;
+  return listener({
+    name,
+    host: config.listen.internal_host,
+    port: portOf(config.listen.port_base, 'internalGrpcMtls'),
+    maxConnections: minorListenerConnections(config.envoy.max_connections),
+    tls: mutualTls(root),
+    manager: httpManager(config, {
+      stat_prefix: name,
+      codec_type: 'HTTP2',
+      idleMs: config.envoy.downstream_idle_timeout_ms,
+      access_log: grpcAccessLog(),
+      local_reply_config: grpcReplies(),
+      forward_client_cert_details: 'SANITIZE_SET',
+      set_current_client_cert_details: { subject: true, uri: true, dns: true },
+      routes: routes(config),
+      filters: [
+        rateCeiling(name, config.envoy.local_rate_per_s),
+        bodyLimit(config.inference.limits.message_bytes),
+      ],
+    }),
+  });
+}
+
+function routes(config: Config): RouteConfiguration {
+  const limit = duration(config.envoy.request_timeout_ms);
+  return {
+    name: LISTENER.internalGrpc,
+    virtual_hosts: [
+      {
+        name: CLUSTER.inference,
+        domains: ['*'],
+        routes: [
+          {
+            match: { path: '/grpc.health.v1.Health/Watch', grpc: {} },
+            route: {
+              cluster: CLUSTER.inference,
+              timeout: '0s',
+              idle_timeout: duration(HEALTH_WATCH_MS),
+              max_stream_duration: { max_stream_duration: duration(HEALTH_WATCH_MS) },
+            },
+          },
+          {
+            match: { prefix: '/', grpc: {} },
+            route: {
+              cluster: CLUSTER.inference,
+              timeout: '0s',
+              // The caller's own grpc-timeout, up to our limit.
+              max_stream_duration: { max_stream_duration: limit, grpc_timeout_header_max: limit },
+              retry_policy: safeRetries(),
+            },
+          },
+        ],
+      },
+    ],
+  };
+}

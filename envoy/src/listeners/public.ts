@@ -1,0 +1,57 @@
+import type { Config } from '@headgate/contracts/config';
+import { portOf } from '@headgate/contracts/names';
+import { httpAccessLog } from '../access-log.ts';
+import { safeRetries } from '../clusters.ts';
+import type { Listener } from '../gen/envoy/config/listener/v3/listener.ts';
+import type { RouteConfiguration } from '../gen/envoy/config/route/v3/route.ts';
+import { bodyLimit, hsts, httpManager, rateCeiling } from '../http-manager.ts';
+import { duration } from '../limits.ts';
+import { problemReplies } from '../local-replies.ts';
+import { CLUSTER, LISTENER } from '../names.ts';
+import { publicTls } from '../tls.ts';
+import { listener } from './listener.ts';
+
+/** The public HTTPS listener: everything under the configured host names goes to the gateway. */
+export function publicListener(config: Config, root: string): Listener {
+  const name = LISTENER.publicHttps;
+  return listener({
+    name,
+    host: config.listen.host,
+    port: portOf(config.listen.port_base, 'https'),
+    maxConnections: config.envoy.max_connections,
+    tls: publicTls(root),
+    manager: httpManager(config, {
+      stat_prefix: name,
+      codec_type: 'AUTO',
+      idleMs: config.envoy.downstream_idle_timeout_ms,
+      access_log: httpAccessLog(),
+      local_reply_config: problemReplies(),
+      routes: routes(config),
+      filters: [rateCeiling(name, config.envoy.local_rate_per_s), bodyLimit(config.envoy.body_bytes)],
+    }),
+  });
+}
+
+function routes(config: Config): RouteConfiguration {
+  return {
+    name: LISTENER.publicHttps,
+    response_headers_to_add: [hsts(config)],
+    response_headers_to_remove: ['server', 'x-powered-by'],
+    virtual_hosts: [
+      {
+        name: CLUSTER.gateway,
+        domains: [...config.envoy.server_names],
+        routes: [
+          {
+            match: { prefix: '/' },
+            route: {
+              cluster: CLUSTER.gateway,
+              timeout: duration(config.envoy.request_timeout_ms),
+              retry_policy: safeRetries(),
+            },
+          },
+        ],
+      },
+    ],
+  };
+}

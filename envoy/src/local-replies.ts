@@ -1,0 +1,108 @@
+import { HeadgateError, problemBody, REASONS, type Reason } from '@headgate/contracts/errors';
+import { HEADER, METADATA } from '@headgate/contracts/names';
+import type { AccessLogFilter } from './gen/envoy/config/accesslog/v3/accesslog.ts';
+import type { HeaderValueOption } from './gen/envoy/config/core/v3/base.ts';
+import type {
+  LocalReplyConfig,
+  ResponseMapper,
+} from './gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts';
+
+/**
+ * Envoy's own answers, rewritten to what the gateway would say: over HTTP the problem body of
+ * contracts/src/errors.ts, over gRPC its sentence and the reason trailer. The first row that matches wins.
+ */
+
+interface Row {
+  readonly when: AccessLogFilter;
+  readonly reason: Reason;
+  readonly detail: string;
+  /** Sent as Retry-After where the caller should wait. */
+  readonly retryAfterSeconds?: number;
+}
+
+const ROWS: readonly Row[] = [
+  {
+    // Rate ceiling, circuit breaker, overload manager: our overload, never the caller's quota (decision D5).
+    when: { response_flag_filter: { flags: ['RL', 'UO', 'OM'] } },
+    reason: 'overloaded',
+    detail: 'Too many requests are in progress. Please try again.',
+    retryAfterSeconds: 1,
+  },
+  { when: status(404), reason: 'not_found', detail: 'There is nothing at this host and path.' },
+  { when: status(408), reason: 'upload_timeout', detail: 'The request did not arrive in time.' },
+  { when: status(413), reason: 'body_too_large', detail: 'The body is larger than this service accepts.' },
+  { when: status(431), reason: 'headers_too_large', detail: 'Send fewer or smaller request headers.' },
+  { when: status(501), reason: 'invalid_request', detail: 'The transfer encoding is not supported.' },
+  {
+    when: { or_filter: { filters: [status(502), status(503)] } },
+    reason: 'unavailable',
+    detail: 'The service cannot be reached right now. Please try again.',
+    retryAfterSeconds: 1,
+  },
+  { when: status(504), reason: 'deadline_exceeded', detail: 'The answer took too long.' },
+  {
+    when: atLeast(500),
+    reason: 'internal',
+    detail: 'The request failed. Please send the request id to the operator.',
+  },
+  {
+    when: atLeast(400),
+    reason: 'invalid_request',
+    detail: 'The request is not valid HTTP for this service.',
+  },
+];
+
+/** Problem bodies (RFC 9457) for the HTTP listeners. */
+export function problemReplies(): LocalReplyConfig {
+  return {
+    mappers: ROWS.map((row) => ({
+      ...common(row),
+      headers_to_add: retryAfter(row),
+      body_format_override: {
+        content_type: 'application/problem+json',
+        json_format: {
+          ...problemBody(new HeadgateError(row.reason, row.detail), `%REQ(${HEADER.requestId})%`),
+        },
+      },
+    })),
+  };
+}
+
+/** Sentence and reason for the gRPC listener; Envoy turns the body into grpc-message and adds the status code. */
+export function grpcReplies(): LocalReplyConfig {
+  return {
+    mappers: ROWS.map((row) => ({
+      ...common(row),
+      headers_to_add: [...retryAfter(row), header(METADATA.reason, row.reason)],
+      body_format_override: { text_format_source: { inline_string: row.detail } },
+    })),
+  };
+}
+
+function common(row: Row): ResponseMapper {
+  return { filter: row.when, status_code: REASONS[row.reason].http };
+}
+
+function retryAfter({ retryAfterSeconds }: Row): HeaderValueOption[] {
+  return retryAfterSeconds === undefined ? [] : [header(HEADER.retryAfter, String(retryAfterSeconds))];
+}
+
+/** Sets a header, whatever stood there before. */
+export function header(key: string, value: string): HeaderValueOption {
+  return { header: { key, value }, append_action: 'OVERWRITE_IF_EXISTS_OR_ADD' };
+}
+
+function status(code: number): AccessLogFilter {
+  return compare('EQ', code);
+}
+
+function atLeast(code: number): AccessLogFilter {
+  return compare('GE', code);
+}
+
+function compare(op: 'EQ' | 'GE', code: number): AccessLogFilter {
+  // The schema demands a runtime key; no runtime layer sets it.
+  return {
+    status_code_filter: { comparison: { op, value: { default_value: code, runtime_key: 'headgate.none' } } },
+  };
+}

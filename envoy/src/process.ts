@@ -1,0 +1,42 @@
+import type { Config } from '@headgate/contracts/config';
+import { portOf } from '@headgate/contracts/names';
+
+/** How Envoy is started, asked for readiness and drained: what a supervisor or a container entry point needs. */
+
+/** URL of the admin page; always on loopback. */
+export function adminUrl(config: Config): string {
+  return `http://127.0.0.1:${portOf(config.listen.port_base, 'envoyAdmin')}`;
+}
+
+/** Arguments of the envoy binary. `configPath` is the file that holds the output of `renderEnvoy`. */
+export function envoyArguments(config: Config, configPath: string): readonly string[] {
+  return [
+    ...['--config-path', configPath],
+    ...['--concurrency', String(config.envoy.concurrency)],
+    // One process, restarted by its supervisor: without it, two Envoys on a machine fight over shared memory.
+    '--disable-hot-restart',
+    ...['--drain-time-s', String(Math.ceil(config.gateway.drain.timeout_ms / 1000))],
+    ...['--drain-strategy', 'immediate'],
+    ...['--file-flush-interval-msec', '1000'],
+    ...['--log-level', LOG_LEVEL[config.telemetry.log_level]],
+  ];
+}
+
+const LOG_LEVEL = {
+  trace: 'debug',
+  debug: 'info',
+  info: 'warning',
+  warn: 'warning',
+  error: 'error',
+  silent: 'off',
+} as const satisfies Record<Config['telemetry']['log_level'], string>;
+
+/** True once Envoy has its configuration and certificates and accepts connections. */
+export async function isEnvoyReady(config: Config, signal: AbortSignal): Promise<boolean> {
+  try {
+    const response = await fetch(`${adminUrl(config)}/ready`, { signal });
+    return response.ok;
+  } catch {
+    return false;
+  }
+}
