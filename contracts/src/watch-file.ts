@@ -34,7 +34,10 @@ export class FileError extends Error {
   readonly issues: readonly string[];
 
   constructor(path: string, issues: readonly string[], options?: ErrorOptions) {
-    super(`${path} is not usable: ${issues.join('; ')}`, options);
+    super(
+      `${path} is not usable: ${issues.join('; ')}; correct it, or remove it and run the setup again`,
+      options,
+    );
     this.issues = issues;
   }
 }
@@ -51,7 +54,7 @@ const EVENT_MS = 10;
  * Reads `path` now, and again after each change. The directory is watched, because editors and ConfigMap mounts
  * replace the file; a poll of its status covers file systems that send no events.
  *
- * @param parse throws when the text is not acceptable
+ * @param parse throws when the text is not acceptable: a ZodError, or a RangeError whose message may be logged
  * @throws FileError when the first version is missing or not acceptable
  */
 export function watchFile<T>(
@@ -127,8 +130,8 @@ function readBounded(path: string, maxBytes: number): string {
     if (size > maxBytes) throw new RangeError(`larger than ${maxBytes} bytes`);
     bytes = readFileSync(path);
   } catch (cause) {
-    const issue = cause instanceof RangeError ? cause.message : 'the file cannot be read';
-    throw new FileError(path, [issue], { cause });
+    const issues = cause instanceof RangeError ? issuesOf(cause) : ['the file cannot be read'];
+    throw new FileError(path, issues, { cause });
   }
   return bytes.toString('utf8');
 }
@@ -148,7 +151,7 @@ function issuesOf(error: unknown): readonly string[] {
     const line = error.linePos?.[0].line;
     return [`line ${line ?? '?'}: not valid YAML (${error.code.toLowerCase().replaceAll('_', ' ')})`];
   }
-  return ['not acceptable'];
+  return [error instanceof RangeError ? error.message : 'not acceptable'];
 }
 
 /** Undefined where directories cannot be watched (limits of inotify): the poll alone is enough. */

@@ -1,5 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import { ConfigError } from '@headgate/contracts/config/load';
 import { portOf } from '@headgate/contracts/names';
 
 /** Where the inference processes listen: one address, or a DNS name behind which stand many. */
@@ -11,7 +12,7 @@ export interface Target {
 /**
  * Reads `host:port`, `[v6]:port` or `dns:///name:port`; empty means the inference process of this machine.
  *
- * @throws RangeError when the text is none of these
+ * @throws ConfigError when the text is none of these
  */
 export function parseTarget(text: string, portBase: number): Target {
   if (text === '') return { host: '127.0.0.1', port: portOf(portBase, 'inferenceGrpc') };
@@ -19,7 +20,7 @@ export function parseTarget(text: string, portBase: number): Target {
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);
   if (host === undefined || port < 1 || port > 65_535) {
-    throw new RangeError('expected host:port or dns:///name:port');
+    throw new ConfigError('gateway.upstream.target: expected host:port or dns:///name:port');
   }
   return { host, port };
 }

@@ -1,0 +1,39 @@
+import { keyFileSchema } from '@headgate/contracts/keys';
+import { type FileError, watchFile, yamlOf } from '@headgate/contracts/watch-file';
+import { type KeyStore, memoryKeyStore } from './key-store.ts';
+
+/** Told about every version of the keys file. */
+export interface KeyFileReport {
+  /** `count` records are in force now, those of the first version included. */
+  accepted(count: number): void;
+  /** A version was refused as a whole; the last good records stay in force. */
+  refused(error: FileError): void;
+}
+
+export interface FileKeyStore extends KeyStore {
+  stop(): void;
+}
+
+/** 10,000 records, the schema's limit, of 200 bytes each. */
+const MAX_BYTES = 2 * 2 ** 20;
+
+const parseRecords = yamlOf(keyFileSchema);
+
+/**
+ * Key records from a YAML file that may be changed while we run: a removed key is refused within a second.
+ *
+ * @throws FileError when there is no valid first version
+ */
+export function fileKeyStore(path: string, report: KeyFileReport): FileKeyStore {
+  const parse = (text: string) => {
+    const { keys } = parseRecords(text);
+    return { store: memoryKeyStore(keys), count: keys.length };
+  };
+  const file = watchFile(path, parse, {
+    maxBytes: MAX_BYTES,
+    onChange: ({ count }) => report.accepted(count),
+    onError: report.refused,
+  });
+  report.accepted(file.current().count);
+  return { find: (id) => file.current().store.find(id), stop: file.stop };
+}

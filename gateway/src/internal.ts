@@ -1,0 +1,41 @@
+import { controlOf, modelRouting } from '@headgate/contracts/routing';
+import { Hono } from 'hono';
+import type { Registry } from 'prom-client';
+import type { RoutingSource } from './routing/source.ts';
+import type { Readiness } from './upstream/predictor.ts';
+
+export interface InternalOptions {
+  /** Why no traffic should come here now, one sentence each; empty = ready. */
+  readonly obstacles: () => readonly string[];
+  readonly registry: Registry;
+}
+
+/** What operators and their tools read, on a port that the public never reaches. No key is needed. */
+export function createInternalApp({ obstacles, registry }: InternalOptions): Hono {
+  const app = new Hono();
+  app.get('/livez', (c) => c.json({ live: true }));
+  app.get('/readyz', (c) => {
+    const reasons = obstacles();
+    return c.json({ ready: reasons.length === 0, reasons }, reasons.length === 0 ? 200 : 503);
+  });
+  app.get('/metrics', async (c) =>
+    c.body(await registry.metrics(), 200, { 'content-type': registry.contentType }),
+  );
+  return app;
+}
+
+/**
+ * Why the gateway should get no traffic: it is draining, or `POST /predict` could not be answered because the
+ * control version of the default model is not ready.
+ */
+export function obstaclesOf(routing: RoutingSource, readiness: Readiness, draining: boolean): string[] {
+  const table = routing.current();
+  const model = table.default_model;
+  const entry = modelRouting(table, model);
+  const version = entry && controlOf(entry.experiment).version;
+  const served = version !== undefined && readiness.isReady(model, version);
+  return [
+    ...(draining ? ['the gateway is draining'] : []),
+    ...(served ? [] : [`model ${model} version ${version} is not ready`]),
+  ];
+}

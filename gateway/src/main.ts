@@ -1,0 +1,79 @@
+import { once } from 'node:events';
+import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ConfigError, loadConfig } from '@headgate/contracts/config/load';
+import { portOf } from '@headgate/contracts/names';
+import { createLogger } from '@headgate/contracts/telemetry/logger';
+import { startTracing } from '@headgate/contracts/telemetry/tracing';
+import { FileError } from '@headgate/contracts/watch-file';
+import packageJson from '../package.json' with { type: 'json' };
+import { createApp } from './app.ts';
+import { noAudit } from './audit/sink.ts';
+import { fileKeyStore } from './auth/file-keys.ts';
+import { clientIpOf } from './client-ip.ts';
+import { systemClock } from './deps.ts';
+import { createInternalApp, obstaclesOf } from './internal.ts';
+import { memoryLimiter } from './rate-limit/memory.ts';
+import { fileRoutingSource } from './routing/file-source.ts';
+import { nodeOptions, PortTakenError, serveHttp } from './server.ts';
+import { createTelemetry } from './telemetry/create-telemetry.ts';
+import { createMetrics, exposeState } from './telemetry/metrics.ts';
+import { reportKeys, reportReadiness, reportRouting } from './telemetry/reports.ts';
+import { connectUpstream } from './upstream/connect.ts';
+
+/** The gateway as a process: configuration, dependencies, app, listeners; then drain on SIGTERM or SIGINT. */
+async function main(env: NodeJS.ProcessEnv): Promise<void> {
+  const root = env.HEADGATE_ROOT ?? process.cwd();
+  const dir = env.HEADGATE_CONFIG_DIR ?? resolve(root, 'config');
+  const config = loadConfig({ dir, environment: env.HEADGATE_ENV ?? 'dev', env });
+  const { gateway, listen } = config;
+  const { log_level, tracing } = config.telemetry;
+
+  const logger = createLogger({ service: 'gateway', level: log_level });
+  const spans = await startTracing({ service: 'gateway', version: packageJson.version, config: tracing });
+  const metrics = createMetrics();
+  const routing = fileRoutingSource(resolve(root, config.routing_file), reportRouting(logger, metrics));
+  const keys = fileKeyStore(resolve(root, gateway.keys_file), reportKeys(logger));
+  const { predictor, readiness } = connectUpstream(config, routing, reportReadiness(logger));
+  exposeState(metrics.registry, routing, readiness);
+
+  let draining = false;
+  const app = createApp({
+    config: gateway,
+    routing,
+    predictor,
+    readiness,
+    limiter: memoryLimiter(),
+    keys,
+    telemetry: createTelemetry({ logger, metrics, routing }),
+    audit: noAudit,
+    clientIp: clientIpOf(gateway.trusted_proxies),
+    draining: () => draining,
+    clock: systemClock,
+  });
+  const obstacles = () => obstaclesOf(routing, readiness, draining);
+  const internalApp = createInternalApp({ obstacles, registry: metrics.registry });
+
+  const { port_base, host, internal_host } = listen;
+  const node = nodeOptions(gateway);
+  const internalPort = portOf(port_base, 'gatewayInternal');
+  await serveHttp({ fetch: internalApp.fetch, host: internal_host, port: internalPort, node });
+  const server = await serveHttp({ fetch: app.fetch, host, port: portOf(port_base, 'gateway'), node });
+  logger.info({ port: server.port, internal_port: internalPort }, 'gateway listens');
+
+  await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
+  draining = true;
+  logger.info('draining');
+  await sleep(gateway.drain.delay_ms);
+  const cut = await server.drain(gateway.drain.timeout_ms);
+  logger[cut === 0 ? 'info' : 'warn']({ connections_cut: cut }, 'drained');
+  await spans.stop();
+}
+
+function fail(error: unknown): never {
+  const expected = [ConfigError, FileError, PortTakenError].some((kind) => error instanceof kind);
+  console.error(expected ? `gateway: ${(error as Error).message}` : error);
+  process.exit(error instanceof PortTakenError ? 3 : expected ? 2 : 1);
+}
+
+main(process.env).then(() => process.exit(0), fail);

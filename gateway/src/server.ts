@@ -1,0 +1,99 @@
+import type { Server, ServerOptions } from 'node:http';
+import { Server as TcpServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { GatewayConfig } from '@headgate/contracts/config';
+import { createAdaptorServer } from '@hono/node-server';
+
+export interface HttpServerOptions {
+  /** The app: Web-standard request in, response out. */
+  readonly fetch: (request: Request, env: unknown) => Response | Promise<Response>;
+  readonly host: string;
+  /** 0 = any free port. */
+  readonly port: number;
+  readonly node: ServerOptions;
+}
+
+export interface HttpServer {
+  readonly port: number;
+  /**
+   * Stops listening, lets every request that was accepted finish, and closes its connection.
+   *
+   * @param timeoutMs requests still running after that are cut
+   * @returns how many connections were cut
+   */
+  drain(timeoutMs: number): Promise<number>;
+}
+
+/** A port that another process holds. */
+export class PortTakenError extends Error {
+  override readonly name = 'PortTakenError';
+}
+
+/**
+ * So long an idle connection is kept while draining: its client may just be sending the next request, which is
+ * answered with `Connection: close`. Cutting idle connections at once would reset those requests.
+ */
+const IDLE_GRACE_MS = 500;
+const POLL_MS = 10;
+
+/** Options of Node's server: how long it keeps idle connections, and what it refuses before the app sees it. */
+export function nodeOptions({ keep_alive, deadline, limits }: GatewayConfig): ServerOptions {
+  return {
+    keepAliveTimeout: keep_alive.timeout_ms,
+    headersTimeout: keep_alive.headers_timeout_ms,
+    // The app times uploads itself, and answers 408; this is the net below it.
+    requestTimeout: keep_alive.headers_timeout_ms + deadline.upload_ms,
+    maxHeaderSize: limits.header_bytes,
+  };
+}
+
+/**
+ * Serves an app with Node's HTTP/1.1 server.
+ *
+ * @throws PortTakenError
+ */
+export async function serveHttp({ fetch, host, port, node }: HttpServerOptions): Promise<HttpServer> {
+  const server = createAdaptorServer({ fetch, serverOptions: node }) as Server;
+  await listen(server, host, port);
+  const address = server.address();
+  return {
+    port: typeof address === 'object' && address ? address.port : port,
+    drain: (timeoutMs) => drain(server, timeoutMs),
+  };
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      reject(
+        error.code === 'EADDRINUSE' ? new PortTakenError(portTaken(host, port), { cause: error }) : error,
+      ),
+    );
+    server.listen(port, host, resolve);
+  });
+}
+
+function portTaken(host: string, port: number): string {
+  return `port ${port} of ${host} is taken: end the process that holds it, or choose another --port-base`;
+}
+
+async function drain(server: Server, timeoutMs: number): Promise<number> {
+  const endsMs = performance.now() + timeoutMs;
+  const graceEndsMs = performance.now() + Math.min(IDLE_GRACE_MS, timeoutMs);
+  // The TCP server's own close: that of http would cut idle connections in the same moment.
+  TcpServer.prototype.close.call(server);
+  let open = await connections(server);
+  while (open > 0 && performance.now() < endsMs) {
+    if (performance.now() >= graceEndsMs) server.closeIdleConnections();
+    await sleep(POLL_MS);
+    open = await connections(server);
+  }
+  server.closeAllConnections();
+  return open;
+}
+
+function connections(server: Server): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
+  });
+}

@@ -1,0 +1,62 @@
+import type { Logger } from '@headgate/contracts/telemetry/logger';
+import { trace } from '@opentelemetry/api';
+import type { RoutingSource } from '../routing/source.ts';
+import type { Metrics } from './metrics.ts';
+import { boundedLabels } from './names-in-use.ts';
+import { openSpan } from './spans.ts';
+import type { RequestRecord, Telemetry } from './telemetry.ts';
+
+export interface TelemetryOptions {
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Its names are the only ones that become label values. */
+  readonly routing: RoutingSource;
+}
+
+/** Metrics by prom-client, one log line per request by pino, spans by whatever is registered with OpenTelemetry. */
+export function createTelemetry({ logger, metrics, routing }: TelemetryOptions): Telemetry {
+  const tracer = trace.getTracer('headgate-gateway');
+  return {
+    requestStarted() {
+      metrics.httpInFlight.inc();
+    },
+    requestFinished(record) {
+      const { route, method, status, reason = 'none' } = record;
+      metrics.httpInFlight.dec();
+      metrics.httpRequests.inc({ route, method, status, reason });
+      metrics.httpDuration.observe({ route }, record.durationMs / 1000);
+      logRequest(logger, record);
+    },
+    predictionFinished({ model, version, variant, assignedVariant, outcome, durationMs }) {
+      const labels = boundedLabels(routing, model, version, variant);
+      metrics.predictions.inc({ ...labels, outcome });
+      metrics.predictionDuration.observe({ ...labels }, durationMs / 1000);
+      if (assignedVariant === null || assignedVariant === variant) return;
+      const assigned = boundedLabels(routing, model, version, assignedVariant);
+      metrics.variantFallbacks.inc({ model: assigned.model, variant: assigned.variant });
+    },
+    rateLimited(scope, group) {
+      metrics.rateLimited.inc({ scope, group });
+    },
+    authFailed(reason) {
+      metrics.authFailures.inc({ reason });
+    },
+    startSpan: (name, parent) => openSpan(tracer, name, parent),
+  };
+}
+
+/** What lies behind a failure of ours is logged here and nowhere else; a caller's mistake needs no stack. */
+function logRequest(logger: Logger, record: RequestRecord): void {
+  const line = {
+    request_id: record.requestId,
+    trace_id: record.trace.traceId,
+    method: record.method,
+    route: record.route,
+    status: record.status,
+    reason: record.reason,
+    duration_ms: Math.round(record.durationMs * 100) / 100,
+    key_id: record.keyId,
+  };
+  if (record.status >= 500) logger.error({ ...line, err: record.cause }, 'request failed');
+  else logger.info(line, 'request');
+}

@@ -1,0 +1,43 @@
+import type { Config } from '@headgate/contracts/config';
+import type { RoutingSource } from '../routing/source.ts';
+import { openChannels } from './channels.ts';
+import { grpcPredictor } from './grpc-predictor.ts';
+import type { Predictor } from './predictor.ts';
+import { type ReadinessReport, type UpstreamReadiness, watchReadiness } from './readiness.ts';
+import { grpcTarget, parseTarget } from './target.ts';
+
+export interface Upstream {
+  readonly predictor: Predictor;
+  readonly readiness: UpstreamReadiness;
+  close(): void;
+}
+
+/**
+ * Connects to the inference processes of the configuration: connections for calls, others for health.
+ *
+ * @throws ConfigError when the target cannot be read; whether it can be reached shows in readiness
+ */
+export function connectUpstream(config: Config, routing: RoutingSource, report: ReadinessReport): Upstream {
+  const { upstream } = config.gateway;
+  const target = parseTarget(upstream.target, config.listen.port_base);
+  const channels = openChannels({
+    target: grpcTarget(target),
+    count: upstream.channels,
+    messageBytes: config.inference.limits.message_bytes,
+  });
+  const readiness = watchReadiness({
+    target,
+    routing,
+    intervalMs: upstream.readiness_interval_ms,
+    resolveIntervalMs: upstream.resolve_interval_ms,
+    report,
+  });
+  return {
+    predictor: grpcPredictor(channels),
+    readiness,
+    close: () => {
+      readiness.stop();
+      channels.close();
+    },
+  };
+}
