@@ -45,6 +45,8 @@ try {
   main();
 } catch (error) {
   const usageError = error instanceof TypeError && 'code' in error;
-  console.error(error instanceof ConfigError ? error.message : usageError ? `${error.message}\n${USAGE}` : error);
+  console.error(
+    error instanceof ConfigError ? error.message : usageError ? `${error.message}\n${USAGE}` : error,
+  );
   process.exitCode = error instanceof ConfigError || usageError ? 2 : 1;
 }
