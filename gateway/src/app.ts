@@ -1,0 +1,66 @@
+import { Hono } from 'hono';
+import type { AppEnv, Layer, RouteHandler } from './context.ts';
+import type { AppDeps } from './deps.ts';
+import { methodNotAllowed, notFound, onError } from './errors.ts';
+import { audit } from './middleware/audit.ts';
+import { authenticate } from './middleware/authenticate.ts';
+import { bodyLimit } from './middleware/body-limit.ts';
+import { deadline } from './middleware/deadline.ts';
+import { ipLimit } from './middleware/ip-limit.ts';
+import { observe } from './middleware/observe.ts';
+import { rateLimit } from './middleware/rate-limit.ts';
+import { requestId } from './middleware/request-id.ts';
+import { createQuotas } from './rate-limit/quotas.ts';
+import { DOCS_PATHS, DOCS_ROUTES } from './routes/docs/docs.ts';
+import { listModels } from './routes/models/list-models.ts';
+import { chooseVariant, chooseVersion, mayNameVersion } from './routes/predict/choose-variant.ts';
+import { predict } from './routes/predict/predict.ts';
+import { validate } from './routes/predict/validate.ts';
+
+/** Method, path, and the handlers in their order. */
+type Route = readonly [method: 'GET' | 'POST', path: string, handlers: readonly (Layer | RouteHandler)[]];
+
+/**
+ * The public HTTP surface on Web-standard Request and Response, for any fetch host. Holds no state outside of `deps`
+ * and of what it returns.
+ */
+export function createApp(deps: AppDeps): Hono<AppEnv> {
+  const { config, keys, telemetry, clock } = deps;
+  const quotas = createQuotas({ limiter: deps.limiter, telemetry, limits: config.rate_limit });
+  const publicPaths = new Set(config.docs_public ? DOCS_PATHS : []);
+
+  // The onion, outermost first. Identity and quota are settled before a byte of the body is read.
+  const onion: Layer[] = [
+    requestId(),
+    observe({ telemetry, clock, draining: deps.draining }),
+    audit({ sink: deps.audit, clock }),
+    deadline({ ...config.deadline, clock }),
+    ipLimit({ quotas, clientIp: deps.clientIp, publicPaths }),
+    authenticate({ keys, quotas, telemetry, publicPaths }),
+    rateLimit({ quotas }),
+    bodyLimit({ ...config.limits, ...config.deadline, clock }),
+  ];
+
+  const images = validate(config.limits);
+  const answer = predict(deps);
+  const byUnit = [images, chooseVariant(deps), answer];
+  const byVersion = [mayNameVersion(), images, chooseVersion(deps), answer];
+
+  const routes: Route[] = [
+    ['POST', '/predict', byUnit],
+    ['POST', '/v1/models/:model/predict', byUnit],
+    ['POST', '/v1/models/:model/versions/:version/predict', byVersion],
+    ['GET', '/v1/models', [listModels(deps)]],
+    ...(config.docs_public ? DOCS_ROUTES : []),
+  ];
+
+  const app = new Hono<AppEnv>();
+  app.use(...onion);
+  for (const [method, path, handlers] of routes) {
+    app.on([method], [path], ...handlers);
+    app.all(path, methodNotAllowed(method === 'GET' ? ['GET', 'HEAD'] : [method]));
+  }
+  app.notFound(notFound);
+  app.onError(onError);
+  return app;
+}

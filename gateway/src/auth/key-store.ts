@@ -1,0 +1,36 @@
+import type { KeyRecord, Role } from '@headgate/contracts/keys';
+
+/** A key as the gateway holds it: enough to recognise it, not enough to use it. */
+export interface StoredKey {
+  readonly id: string;
+  readonly role: Role;
+  /** Name of a tier; one that is not configured means `default`. */
+  readonly tier: string;
+  /** SHA-256 of the whole key, 32 bytes. */
+  readonly digest: Uint8Array;
+}
+
+/** Finds key records. In memory here; reloaded live by a later source behind the same interface. */
+export interface KeyStore {
+  find(id: string): StoredKey | undefined;
+}
+
+/**
+ * Key records in memory.
+ *
+ * @throws RangeError when two records share an id
+ */
+export function memoryKeyStore(records: readonly KeyRecord[]): KeyStore {
+  const keys = new Map<string, StoredKey>();
+  for (const { id, role, tier, sha256 } of records) {
+    if (keys.has(id)) throw new RangeError(`the key records hold the id ${id} twice; keep one of them`);
+    keys.set(id, { id, role, tier, digest: bytesOfHex(sha256) });
+  }
+  return { find: (id) => keys.get(id) };
+}
+
+function bytesOfHex(hex: string): Uint8Array {
+  return Uint8Array.from({ length: hex.length / 2 }, (_, i) =>
+    Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16),
+  );
+}

@@ -1,0 +1,36 @@
+import type { TraceContext } from '@headgate/contracts/trace-context';
+import type { Context, Handler, MiddlewareHandler } from 'hono';
+import type { Identity } from './auth/identity.ts';
+import type { Deadline } from './middleware/deadline.ts';
+import type { Choice } from './routes/predict/choose-variant.ts';
+import type { ImageItem } from './routes/predict/validate.ts';
+
+/** What the layers hand inwards. Each variable is set once, by the layer that is named beside it. */
+export interface AppVariables {
+  /** requestId: value of the X-Request-Id header of the answer. */
+  requestId: string;
+  /** observe: monotonic time at which the request entered, in ms. */
+  startedAtMs: number;
+  /** observe: trace to pass on. */
+  trace: TraceContext;
+  /** deadline */
+  deadline: Deadline;
+  /** ipLimit: the client's address as quotas count it. */
+  ipSubject: string;
+  /** authenticate: undefined on public routes and on requests that it refused. */
+  identity: Identity | undefined;
+  /** bodyLimit: reads the body, once, within its bounds. */
+  readBody: () => Promise<Uint8Array>;
+  /** validate: the images of the request, in order; a refused one keeps its place. */
+  images: readonly ImageItem[];
+  /** chooseVariant: what serves the request. */
+  choice: Choice;
+}
+
+export interface AppEnv {
+  Variables: AppVariables;
+}
+
+export type AppContext = Context<AppEnv>;
+export type Layer = MiddlewareHandler<AppEnv>;
+export type RouteHandler = Handler<AppEnv>;

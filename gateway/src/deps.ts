@@ -1,0 +1,44 @@
+import type { GatewayConfig } from '@headgate/contracts/config';
+import type { AuditSink } from './audit/sink.ts';
+import type { KeyStore } from './auth/key-store.ts';
+import type { Limiter } from './rate-limit/limiter.ts';
+import type { RoutingSource } from './routing/source.ts';
+import type { Telemetry } from './telemetry/telemetry.ts';
+import type { Predictor, Readiness } from './upstream/predictor.ts';
+
+/** Monotonic and wall clock of the host; injected so that tests need not sleep. */
+export interface Clock {
+  /** Monotonic time in ms, for durations. */
+  monotonicMs(): number;
+  /** Wall clock in ms since the Unix epoch, for records and ids. */
+  epochMs(): number;
+}
+
+/**
+ * Address of the client, as text. The host knows the socket and which proxies it trusts; the app does not.
+ *
+ * @param env what the host passed as second argument of `app.fetch` (on Node: `{ incoming, outgoing }`)
+ */
+export type ClientIp = (request: Request, env: unknown) => string;
+
+/** Everything that the app needs from its surroundings. */
+export interface AppDeps {
+  readonly config: GatewayConfig;
+  readonly routing: RoutingSource;
+  readonly predictor: Predictor;
+  readonly readiness: Readiness;
+  readonly limiter: Limiter;
+  readonly keys: KeyStore;
+  readonly telemetry: Telemetry;
+  readonly audit: AuditSink;
+  readonly clientIp: ClientIp;
+  /** True from the moment the host wants its connections to close; answers then say so. */
+  readonly draining: () => boolean;
+  readonly clock: Clock;
+}
+
+/** The clock of any fetch host. */
+export const systemClock: Clock = {
+  monotonicMs: () => performance.now(),
+  epochMs: () => Date.now(),
+};

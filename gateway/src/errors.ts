@@ -1,0 +1,47 @@
+import { HeadgateError, problemBody, toHeadgateError } from '@headgate/contracts/errors';
+import { HEADER } from '@headgate/contracts/names';
+import type { ErrorHandler, NotFoundHandler } from 'hono';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import type { AppEnv, RouteHandler } from './context.ts';
+
+/** When a 503 does not say by itself when to come back. */
+const DEFAULT_RETRY_AFTER_MS = 1000;
+
+/**
+ * The one place where an error becomes an answer: a problem body (RFC 9457) that carries the request id and
+ * nothing internal. Layers see the error itself as `c.error` after `await next()`.
+ */
+export const onError: ErrorHandler<AppEnv> = (thrown, c) => {
+  const error = toHeadgateError(thrown);
+  c.header('cache-control', 'no-store');
+  if (error.httpStatus === 401) c.header('www-authenticate', 'ApiKey realm="headgate"');
+  const retryAfterMs = error.retryAfterMs ?? (error.httpStatus === 503 ? DEFAULT_RETRY_AFTER_MS : undefined);
+  if (retryAfterMs !== undefined) c.header(HEADER.retryAfter, String(wholeSeconds(retryAfterMs)));
+  c.header('content-type', 'application/problem+json');
+  return c.body(
+    JSON.stringify(problemBody(error, c.get('requestId'))),
+    error.httpStatus as ContentfulStatusCode,
+  );
+};
+
+/** Throws, so that the layers see an unknown address as an error like any other. */
+export const notFound: NotFoundHandler<AppEnv> = () => {
+  throw new HeadgateError(
+    'not_found',
+    'There is nothing at this address; GET /v1/models lists what is served.',
+  );
+};
+
+/** Answers every method that an address does not have. */
+export function methodNotAllowed(allowed: readonly string[]): RouteHandler {
+  const allow = allowed.join(', ');
+  return function refuseMethod(c) {
+    c.header('allow', allow);
+    throw new HeadgateError('method_not_allowed', `This address accepts ${allow}.`);
+  };
+}
+
+/** Seconds for a header: rounded up, so that whoever waits that long does not come too early; at least 1. */
+export function wholeSeconds(ms: number): number {
+  return Math.max(1, Math.ceil(ms / 1000));
+}

@@ -1,0 +1,27 @@
+import { toHeadgateError } from '@headgate/contracts/errors';
+import type { AuditSink } from '../audit/sink.ts';
+import type { Layer } from '../context.ts';
+import type { Clock } from '../deps.ts';
+import { boundedMethod, routePattern } from './observe.ts';
+
+export interface AuditOptions {
+  readonly sink: AuditSink;
+  readonly clock: Clock;
+}
+
+/** Records every request, refused ones included: it stands outside of everything that can refuse. */
+export function audit({ sink, clock }: AuditOptions): Layer {
+  return async function audit(c, next) {
+    const atMs = clock.epochMs();
+    await next();
+    sink.record({
+      atMs,
+      requestId: c.get('requestId'),
+      keyId: c.get('identity')?.keyId,
+      method: boundedMethod(c),
+      route: routePattern(c),
+      status: c.res.status,
+      reason: c.error && toHeadgateError(c.error).reason,
+    });
+  };
+}

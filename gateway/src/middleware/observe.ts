@@ -1,0 +1,56 @@
+import { toHeadgateError } from '@headgate/contracts/errors';
+import { HEADER, OTHER, SPAN } from '@headgate/contracts/names';
+import { parseTraceparent } from '@headgate/contracts/trace-context';
+import { matchedRoutes } from 'hono/route';
+import type { AppContext, Layer } from '../context.ts';
+import type { Clock } from '../deps.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+
+export interface ObserveOptions {
+  readonly telemetry: Telemetry;
+  readonly clock: Clock;
+  /** While true, answers ask the client to open a new connection (elsewhere). */
+  readonly draining: () => boolean;
+}
+
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+
+/** Opens the request's span, continues or starts its trace, and reports how the request ended. */
+export function observe({ telemetry, clock, draining }: ObserveOptions): Layer {
+  return async function observe(c, next) {
+    const startedAtMs = clock.monotonicMs();
+    const span = telemetry.startSpan(SPAN.request, parseTraceparent(c.req.header(HEADER.traceparent)));
+    c.set('startedAtMs', startedAtMs);
+    c.set('trace', span.context);
+    if (draining()) c.header('connection', 'close');
+    telemetry.requestStarted();
+
+    await next();
+
+    const error = c.error && toHeadgateError(c.error);
+    const { status } = c.res;
+    span.end({ status, reason: error?.reason });
+    telemetry.requestFinished({
+      requestId: c.get('requestId'),
+      trace: span.context,
+      method: boundedMethod(c),
+      route: routePattern(c),
+      status,
+      reason: error?.reason,
+      durationMs: clock.monotonicMs() - startedAtMs,
+      keyId: c.get('identity')?.keyId,
+      cause: error?.cause,
+    });
+  };
+}
+
+/** The pattern of the route that the path belongs to, whoever refused the request; never the path itself (D10). */
+export function routePattern(c: AppContext): string {
+  const path = matchedRoutes(c).at(-1)?.path;
+  return path === undefined || path === '/*' ? OTHER : path;
+}
+
+/** The method as a metric label: one of the well-known ones, or `other`. */
+export function boundedMethod(c: AppContext): string {
+  return METHODS.has(c.req.method) ? c.req.method : OTHER;
+}

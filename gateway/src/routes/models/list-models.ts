@@ -1,0 +1,32 @@
+import type { ModelRouting } from '@headgate/contracts/routing';
+import type { RouteHandler } from '../../context.ts';
+import type { RoutingSource } from '../../routing/source.ts';
+import type { Readiness } from '../../upstream/predictor.ts';
+import type { ModelsAnswer } from './schema.ts';
+
+export interface ListModelsOptions {
+  readonly routing: RoutingSource;
+  readonly readiness: Readiness;
+}
+
+/** What is served, what of it is ready, and how the units are split. The salt of an experiment stays inside. */
+export function listModels({ routing, readiness }: ListModelsOptions): RouteHandler {
+  const describe = (
+    name: string,
+    { versions, experiment }: ModelRouting,
+  ): ModelsAnswer['models'][number] => ({
+    name,
+    versions: versions.map((version) => ({ version, ready: readiness.isReady(name, version) })),
+    experiment: { name: experiment.name, variants: experiment.variants },
+  });
+
+  return function listModels(c) {
+    const { default_model, models } = routing.current();
+    const answer: ModelsAnswer = {
+      default_model,
+      models: Object.entries(models).map(([name, model]) => describe(name, model)),
+    };
+    c.header('cache-control', 'no-store');
+    return c.json(answer);
+  };
+}

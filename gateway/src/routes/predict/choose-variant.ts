@@ -1,0 +1,86 @@
+import { HeadgateError } from '@headgate/contracts/errors';
+import type { Role } from '@headgate/contracts/keys';
+import { HEADER } from '@headgate/contracts/names';
+import { controlOf, type ModelRouting, modelRouting, type Routing } from '@headgate/contracts/routing';
+import type { AppContext, Layer } from '../../context.ts';
+import { assign } from '../../routing/assign.ts';
+import type { RoutingSource } from '../../routing/source.ts';
+import type { Readiness } from '../../upstream/predictor.ts';
+
+/** What serves a request. */
+export interface Choice {
+  readonly model: string;
+  readonly version: string;
+  /** Variant that serves it; null when the caller named a version. */
+  readonly variant: string | null;
+  /** Variant that its unit hashes to. Differs from `variant` while that one's version is not ready (D7). */
+  readonly assignedVariant: string | null;
+}
+
+export interface ChooseVariantOptions {
+  /** Read once per request, so that one request never sees two generations of the table. */
+  readonly routing: RoutingSource;
+  readonly readiness: Readiness;
+}
+
+/** Visible ASCII. */
+const UNIT = /^[\x21-\x7e]{1,128}$/;
+
+/** Roles that may name a version: what they ask for is no part of an experiment (D16). */
+const MAY_NAME_VERSION: ReadonlySet<Role> = new Set(['tester', 'admin']);
+
+/** Chooses the variant of the request's unit, or control while that variant's version is not ready. */
+export function chooseVariant({ routing, readiness }: ChooseVariantOptions): Layer {
+  return async function chooseVariant(c, next) {
+    const table = routing.current();
+    const model = c.req.param('model') ?? table.default_model;
+    const { experiment } = knownModel(table, model);
+    const assigned = assign(experiment, unitOf(c));
+    const served = readiness.isReady(model, assigned.version) ? assigned : controlOf(experiment);
+    c.set('choice', {
+      model,
+      version: served.version,
+      variant: served.name,
+      assignedVariant: assigned.name,
+    });
+    await next();
+  };
+}
+
+/** Chooses the version that the path names. */
+export function chooseVersion({ routing }: Pick<ChooseVariantOptions, 'routing'>): Layer {
+  return async function chooseVersion(c, next) {
+    const model = c.req.param('model') ?? '';
+    const version = c.req.param('version') ?? '';
+    if (!knownModel(routing.current(), model).versions.includes(version)) {
+      throw new HeadgateError('unknown_version', 'The model has no such version; GET /v1/models lists them.');
+    }
+    c.set('choice', { model, version, variant: null, assignedVariant: null });
+    await next();
+  };
+}
+
+/** Stops callers whose key does not allow to name a version, before the body is read. */
+export function mayNameVersion(): Layer {
+  return async function mayNameVersion(c, next) {
+    const role = c.get('identity')?.role;
+    if (role === undefined || !MAY_NAME_VERSION.has(role)) {
+      throw new HeadgateError('scope_missing', 'Naming a version takes a key with the role tester or admin.');
+    }
+    await next();
+  };
+}
+
+function knownModel(table: Routing, model: string): ModelRouting {
+  const known = modelRouting(table, model);
+  if (known) return known;
+  throw new HeadgateError('unknown_model', 'No model of this name is served; GET /v1/models lists them.');
+}
+
+/** The stable unit of the request: what the caller names, else its key. */
+function unitOf(c: AppContext): string {
+  const unit = c.req.header(HEADER.unit);
+  if (unit === undefined) return c.get('identity')?.keyId ?? '';
+  if (UNIT.test(unit)) return unit;
+  throw new HeadgateError('invalid_request', `${HEADER.unit} must be 1 to 128 visible ASCII characters.`);
+}

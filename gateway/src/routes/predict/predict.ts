@@ -1,0 +1,106 @@
+import { HeadgateError, mostSevere, toHeadgateError } from '@headgate/contracts/errors';
+import type { AppContext, RouteHandler } from '../../context.ts';
+import type { Clock } from '../../deps.ts';
+import type { Telemetry } from '../../telemetry/telemetry.ts';
+import type { Prediction, Predictor } from '../../upstream/predictor.ts';
+import type { FailedItem, PredictAnswer, PredictedItem } from './schema.ts';
+import { untilAborted } from './until-aborted.ts';
+import { uuidV7 } from './uuid-v7.ts';
+import type { ImageItem } from './validate.ts';
+
+export interface PredictOptions {
+  readonly predictor: Predictor;
+  readonly telemetry: Telemetry;
+  readonly clock: Clock;
+}
+
+type Outcome = Prediction | HeadgateError;
+
+/**
+ * Sends every image on at once and answers when all are settled: 200 when at least one succeeded, otherwise with
+ * the most severe of their errors.
+ */
+export function predict({ predictor, telemetry, clock }: PredictOptions): RouteHandler {
+  const outcomeOf = async (c: AppContext, { bytes, refusal }: ImageItem): Promise<Outcome> => {
+    if (refusal) return refusal;
+    const { model, version, variant } = c.get('choice');
+    const { signal, remainingMs } = c.get('deadline');
+    const origin = { requestId: c.get('requestId'), trace: c.get('trace') };
+    try {
+      signal.throwIfAborted();
+      const call = { ...origin, model, version, variant, image: bytes, remainingMs: remainingMs(), signal };
+      return await untilAborted(predictor.predict(call), signal);
+    } catch (thrown) {
+      return toHeadgateError(thrown);
+    }
+  };
+
+  const report = (c: AppContext, outcome: Outcome, durationMs: number) => {
+    telemetry.predictionFinished({
+      ...c.get('choice'),
+      outcome: outcome instanceof HeadgateError ? outcome.reason : 'ok',
+      durationMs,
+    });
+  };
+
+  return async function predict(c) {
+    const sentAtMs = clock.monotonicMs();
+    const settle = async (item: ImageItem): Promise<Outcome> => {
+      const outcome = await outcomeOf(c, item);
+      report(c, outcome, clock.monotonicMs() - sentAtMs);
+      return outcome;
+    };
+    const images = c.get('images');
+    const outcomes = await Promise.all(images.map(settle));
+    const succeeded = outcomes.filter(isPrediction);
+    if (succeeded.length === 0) throw worstOf(outcomes as HeadgateError[]);
+
+    const now = clock.monotonicMs();
+    const { model, version, variant } = c.get('choice');
+    const answer: PredictAnswer = {
+      id: uuidV7(clock.epochMs()),
+      model,
+      version,
+      variant,
+      predictions: outcomes.map((outcome, index) => itemOf(outcome, index, images[index]?.filename ?? null)),
+      timing_ms: timingOf(succeeded, { total: now - c.get('startedAtMs'), upstream: now - sentAtMs }),
+    };
+    c.header('cache-control', 'no-store');
+    return c.json(answer);
+  };
+}
+
+function isPrediction(outcome: Outcome): outcome is Prediction {
+  return !(outcome instanceof HeadgateError);
+}
+
+function worstOf(errors: readonly HeadgateError[]): HeadgateError {
+  const worst = mostSevere(errors.map(({ reason }) => reason));
+  return errors.find(({ reason }) => reason === worst) as HeadgateError;
+}
+
+function itemOf(outcome: Outcome, index: number, filename: string | null): PredictedItem | FailedItem {
+  if (isPrediction(outcome)) return { index, filename, top: [...outcome.top] };
+  return { index, filename, error: { reason: outcome.reason, detail: outcome.detail } };
+}
+
+/** Stages of several images ran side by side, so each stage counts as long as its slowest image. */
+function timingOf(
+  succeeded: readonly Prediction[],
+  { total, upstream }: { total: number; upstream: number },
+): PredictAnswer['timing_ms'] {
+  const slowest = (stage: keyof Prediction['timing']) =>
+    Math.max(...succeeded.map(({ timing }) => timing[stage]));
+  return {
+    total: toMicroseconds(total),
+    upstream: toMicroseconds(upstream),
+    queue: toMicroseconds(slowest('queueMs')),
+    decode: toMicroseconds(slowest('decodeMs')),
+    run: toMicroseconds(slowest('runMs')),
+  };
+}
+
+/** Three decimals of a millisecond: what a clock can tell. */
+function toMicroseconds(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}

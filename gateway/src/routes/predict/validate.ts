@@ -1,0 +1,56 @@
+import { HeadgateError, toHeadgateError } from '@headgate/contracts/errors';
+import type { AppContext, Layer } from '../../context.ts';
+import { checkImage, mayBeImage } from '../../validate/image.ts';
+import { parseMediaType } from '../../validate/media-type.ts';
+import { imagesOf, type UploadedImage } from '../../validate/multipart.ts';
+
+export interface ImageItem {
+  readonly filename: string | null;
+  /** The encoded image, as a view on the body. */
+  readonly bytes: Uint8Array;
+  /** Why it is not worth sending on; undefined when it looks right from outside. */
+  readonly refusal: HeadgateError | undefined;
+}
+
+export interface ValidateOptions {
+  /** Most images in one request. */
+  readonly images_per_request: number;
+  /** Most pixels of one image, by its header. */
+  readonly image_pixels: number;
+}
+
+/**
+ * Reads the images of the request: one raw body, or multipart/form-data with several. What is wrong with the request
+ * throws; what is wrong with one image stays with that image.
+ */
+export function validate({ images_per_request, image_pixels }: ValidateOptions): Layer {
+  const refusalOf = ({ bytes, declared }: UploadedImage): HeadgateError | undefined => {
+    try {
+      checkImage(bytes, { declared, maxPixels: image_pixels });
+      return undefined;
+    } catch (thrown) {
+      return toHeadgateError(thrown);
+    }
+  };
+
+  const uploadedBy = async (c: AppContext): Promise<UploadedImage[]> => {
+    const { essence, boundary } = parseMediaType(c.req.header('content-type'));
+    if (essence === 'multipart/form-data') {
+      return imagesOf(await c.get('readBody')(), { boundary, maxImages: images_per_request });
+    }
+    if (mayBeImage(essence)) return [{ bytes: await c.get('readBody')(), declared: essence, filename: null }];
+    throw new HeadgateError(
+      'unsupported_media_type',
+      'Send image/jpeg, image/png or image/webp, or several of them as multipart/form-data.',
+    );
+  };
+
+  return async function validate(c, next) {
+    const uploaded = await uploadedBy(c);
+    c.set(
+      'images',
+      uploaded.map((image) => ({ filename: image.filename, bytes: image.bytes, refusal: refusalOf(image) })),
+    );
+    await next();
+  };
+}

@@ -1,0 +1,145 @@
+import type { GatewayConfig } from '@headgate/contracts/config';
+import { parseRouting, type Routing } from '@headgate/contracts/routing';
+import { childOf } from '@headgate/contracts/trace-context';
+import { createApp } from '../app.ts';
+import type { AuditEntry } from '../audit/sink.ts';
+import { memoryKeyStore } from '../auth/key-store.ts';
+import { type AppDeps, systemClock } from '../deps.ts';
+import { memoryLimiter } from '../rate-limit/memory.ts';
+import type { PredictionRecord, RequestRecord } from '../telemetry/telemetry.ts';
+import type { PredictCall, Prediction } from '../upstream/predictor.ts';
+
+/** Keys as a caller sends them. */
+export const KEYS = {
+  client: `hg_client01_${'c'.repeat(32)}`,
+  other: `hg_client02_${'o'.repeat(32)}`,
+  tester: `hg_tester01_${'t'.repeat(32)}`,
+  bench: `hg_bench001_${'b'.repeat(32)}`,
+  admin: `hg_admin001_${'a'.repeat(32)}`,
+} as const;
+
+const RECORDS = [
+  { key: KEYS.client, role: 'client', tier: 'default' },
+  { key: KEYS.other, role: 'client', tier: 'default' },
+  { key: KEYS.tester, role: 'tester', tier: 'bench' },
+  { key: KEYS.bench, role: 'client', tier: 'bench' },
+  { key: KEYS.admin, role: 'admin', tier: 'bench' },
+] as const;
+
+export const CONFIG: GatewayConfig = {
+  keys_file: 'unused',
+  trusted_proxies: [],
+  docs_public: false,
+  deadline: { default_ms: 5000, max_ms: 10_000, upload_ms: 5000 },
+  limits: {
+    body_bytes: 1024 * 1024,
+    image_pixels: 40_000_000,
+    images_per_request: 16,
+    header_bytes: 16_384,
+    in_flight: 64,
+  },
+  keep_alive: { timeout_ms: 65_000, headers_timeout_ms: 66_000 },
+  drain: { delay_ms: 0, timeout_ms: 20_000 },
+  rate_limit: {
+    failed_credentials: { points: 20, window_s: 60 },
+    tiers: {
+      default: { all: { points: 100, window_s: 60 }, predict: { points: 10, window_s: 60 } },
+      bench: { all: null, predict: null },
+    },
+  },
+  upstream: { target: '', channels: 1, readiness_interval_ms: 250, resolve_interval_ms: 5000 },
+};
+
+/** Version 1 is the control; version 2 has a tenth of the units. */
+export const ROUTING: Routing = parseRouting({
+  schema: 1,
+  default_model: 'net',
+  models: {
+    net: {
+      versions: ['1', '2', '3'],
+      experiment: {
+        name: 'exp',
+        salt: 'exp-1',
+        variants: [
+          { name: 'control', version: '1', weight: 90 },
+          { name: 'treatment', version: '2', weight: 10 },
+        ],
+      },
+    },
+  },
+});
+
+export const PREDICTION: Prediction = {
+  top: [{ label: 'tiger cat', class_id: 282, score: 0.385 }],
+  timing: { queueMs: 1, decodeMs: 2, runMs: 3 },
+};
+
+/** What the app told its surroundings. */
+export interface Seen {
+  readonly calls: PredictCall[];
+  readonly requests: RequestRecord[];
+  readonly predictions: PredictionRecord[];
+  readonly audit: AuditEntry[];
+  readonly rateLimited: string[];
+  readonly authFailures: string[];
+}
+
+export interface Fixture {
+  readonly app: ReturnType<typeof createApp>;
+  readonly seen: Seen;
+  /** Sends a request with the bench key, unless the headers say otherwise. */
+  send(path: string, init?: RequestInit & { ip?: string }): Promise<Response>;
+}
+
+/** The whole app with in-memory surroundings; the client's address is what `env.ip` says. */
+export async function fixture(overrides: Partial<AppDeps> = {}): Promise<Fixture> {
+  const seen: Seen = {
+    calls: [],
+    requests: [],
+    predictions: [],
+    audit: [],
+    rateLimited: [],
+    authFailures: [],
+  };
+  const app = createApp({
+    config: CONFIG,
+    routing: { current: () => ROUTING },
+    predictor: {
+      predict: async (call) => {
+        seen.calls.push(call);
+        return PREDICTION;
+      },
+    },
+    readiness: { isReady: () => true },
+    limiter: memoryLimiter(),
+    keys: memoryKeyStore(await Promise.all(RECORDS.map(recordOf))),
+    telemetry: {
+      requestStarted: () => undefined,
+      requestFinished: (record) => seen.requests.push(record),
+      predictionFinished: (record) => seen.predictions.push(record),
+      rateLimited: (scope, group) => seen.rateLimited.push(`${scope}/${group}`),
+      authFailed: (reason) => seen.authFailures.push(reason),
+      startSpan: (_name, parent) => ({ context: childOf(parent), end: () => undefined }),
+    },
+    audit: { record: (entry) => seen.audit.push(entry) },
+    clientIp: (_request, env) => (env as { ip: string }).ip,
+    draining: () => false,
+    clock: systemClock,
+    ...overrides,
+  });
+  return {
+    app,
+    seen,
+    async send(path, { ip = '192.0.2.1', ...init } = {}) {
+      const headers = new Headers(init.headers);
+      if (!headers.has('x-api-key')) headers.set('x-api-key', KEYS.bench);
+      return app.request(path, { ...init, headers }, { ip });
+    },
+  };
+}
+
+async function recordOf({ key, role, tier }: (typeof RECORDS)[number]) {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(key)));
+  const sha256 = Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return { id: key.split('_')[1] as string, sha256, name: 'test', role, tier };
+}

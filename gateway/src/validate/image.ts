@@ -1,0 +1,64 @@
+import { HeadgateError } from '@headgate/contracts/errors';
+import { hasBytes, type ImageType, type SizeReader } from './format.ts';
+import { JPEG_MAGIC, jpegSize } from './jpeg.ts';
+import { PNG_MAGIC, pngSize } from './png.ts';
+import { isWebp, webpSize } from './webp.ts';
+
+const SIZE_READERS: Record<ImageType, SizeReader> = {
+  'image/jpeg': jpegSize,
+  'image/png': pngSize,
+  'image/webp': webpSize,
+};
+
+/** `image/jpg` is not registered, but widely sent. */
+const ALIASES: Readonly<Record<string, ImageType>> = { 'image/jpg': 'image/jpeg' };
+
+/** Media types that say nothing about the content, so that the bytes alone decide. */
+const UNDECLARED = new Set(['', 'application/octet-stream']);
+
+export interface ImageCheck {
+  /** Media type that the sender declared, lower case without parameters; '' for none. */
+  readonly declared: string;
+  readonly maxPixels: number;
+}
+
+/**
+ * Checks what can be known without decoding: the magic bytes, the declared type against them, and the size that
+ * the header names.
+ *
+ * @throws HeadgateError empty_body, unsupported_media_type, undecodable_image, image_too_large
+ */
+export function checkImage(bytes: Uint8Array, { declared, maxPixels }: ImageCheck): void {
+  if (bytes.byteLength === 0) throw new HeadgateError('empty_body', 'The image has no bytes.');
+  const type = imageTypeOf(bytes);
+  if (!type) throw new HeadgateError('unsupported_media_type', 'The bytes are no JPEG, PNG or WebP image.');
+  if (!UNDECLARED.has(declared) && (aliasOf(declared) ?? declared) !== type) {
+    throw new HeadgateError(
+      'unsupported_media_type',
+      `The bytes are ${type}, which is not the declared media type.`,
+    );
+  }
+  const size = SIZE_READERS[type](bytes);
+  if (!size) throw new HeadgateError('undecodable_image', 'The header of the image is damaged or cut off.');
+  if (size.width * size.height > maxPixels) {
+    throw new HeadgateError('image_too_large', `An image may have at most ${maxPixels} pixels.`);
+  }
+}
+
+/** The format that the first bytes show. */
+export function imageTypeOf(bytes: Uint8Array): ImageType | undefined {
+  if (hasBytes(bytes, 0, JPEG_MAGIC)) return 'image/jpeg';
+  if (hasBytes(bytes, 0, PNG_MAGIC)) return 'image/png';
+  return isWebp(bytes) ? 'image/webp' : undefined;
+}
+
+/** True for a media type whose body may be one raw image. */
+export function mayBeImage(mediaType: string): boolean {
+  return (
+    UNDECLARED.has(mediaType) || aliasOf(mediaType) !== undefined || Object.hasOwn(SIZE_READERS, mediaType)
+  );
+}
+
+function aliasOf(mediaType: string): ImageType | undefined {
+  return Object.hasOwn(ALIASES, mediaType) ? ALIASES[mediaType] : undefined;
+}

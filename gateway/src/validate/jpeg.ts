@@ -1,0 +1,40 @@
+import { type Size, sizeOf, viewOf } from './format.ts';
+
+export const JPEG_MAGIC: readonly number[] = [0xff, 0xd8, 0xff];
+
+const MARKER = 0xff;
+const START_OF_SCAN = 0xda;
+const END_OF_IMAGE = 0xd9;
+/** Start-of-frame markers C0 to CF, without DHT (C4), JPG (C8) and DAC (CC). */
+const isStartOfFrame = (code: number) =>
+  code >= 0xc0 && code <= 0xcf && code !== 0xc4 && code !== 0xc8 && code !== 0xcc;
+/** Markers without a length: TEM and RST0 to RST7. */
+const standsAlone = (code: number) => code === 0x01 || (code >= 0xd0 && code <= 0xd7);
+
+/**
+ * Size from the first frame header (ITU-T T.81, B.2.2). Segments before it are skipped by their length, so a
+ * thumbnail inside of EXIF is not taken for the image.
+ */
+export function jpegSize(bytes: Uint8Array): Size | undefined {
+  const view = viewOf(bytes);
+  let offset = 2;
+  while (offset + 4 <= bytes.byteLength) {
+    if (bytes[offset] !== MARKER) return undefined;
+    const code = bytes[offset + 1] as number;
+    if (code === MARKER) {
+      offset += 1; // fill byte
+    } else if (standsAlone(code)) {
+      offset += 2;
+    } else if (code === START_OF_SCAN || code === END_OF_IMAGE) {
+      return undefined;
+    } else if (isStartOfFrame(code)) {
+      if (offset + 9 > bytes.byteLength) return undefined;
+      return sizeOf(view.getUint16(offset + 7), view.getUint16(offset + 5));
+    } else {
+      const length = view.getUint16(offset + 2);
+      if (length < 2) return undefined;
+      offset += 2 + length;
+    }
+  }
+  return undefined;
+}
