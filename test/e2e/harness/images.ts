@@ -74,8 +74,10 @@ function padJpeg(jpeg: Buffer, bytes: number): Buffer {
   return Buffer.concat([jpeg.subarray(0, 2), ...segments, jpeg.subarray(2)]);
 }
 
-/** A small valid photo of one colour. */
-export async function plainPhoto(format: 'jpeg' | 'png' | 'webp' | 'gif' | 'tiff'): Promise<Photo> {
-  const image = sharp({ create: { width: 64, height: 64, channels: 3, background: '#3366cc' } });
+export type Format = 'jpeg' | 'png' | 'webp' | 'gif' | 'tiff';
+
+/** A valid photo of one colour, a few hundred bytes small unless its sides, in pixels, say otherwise. */
+export async function plainPhoto(format: Format, width = 64, height = 64): Promise<Photo> {
+  const image = sharp({ create: { width, height, channels: 3, background: '#3366cc' } });
   return { name: `plain.${format}`, type: `image/${format}`, bytes: await image.toFormat(format).toBuffer() };
 }

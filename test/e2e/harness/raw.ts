@@ -19,9 +19,18 @@ export interface RawConnection {
   close(): void;
 }
 
-export async function rawConnection(origin: string, caFile?: string | null): Promise<RawConnection> {
-  const { protocol, hostname, port } = new URL(origin);
-  const target = { host: hostname, port: Number(port) };
+export interface RawOptions {
+  /** CA file for https. */
+  readonly caFile?: string | null;
+  /** Address to connect from. */
+  readonly localAddress?: string;
+}
+
+export async function rawConnection(origin: string, options: RawOptions = {}): Promise<RawConnection> {
+  const { caFile, localAddress } = options;
+  const { protocol, port } = new URL(origin);
+  // By address, so that `localAddress` is of the same family.
+  const target = { host: '127.0.0.1', port: Number(port), ...(localAddress ? { localAddress } : {}) };
   const socket: Socket =
     protocol === 'https:'
       ? connectTls({ ...target, servername: 'localhost', ALPNProtocols: ['http/1.1'], ...ca(caFile) })

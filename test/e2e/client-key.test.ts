@@ -1,0 +1,81 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { HEADER, METRIC } from '@headgate/contracts/names';
+import { afterAll, describe, expect, inject, it } from 'vitest';
+import { type Answer, httpsClient } from './harness/http.ts';
+import { scrape, total } from './harness/metrics.ts';
+import { samplePhoto } from './harness/photos.ts';
+import { type PredictBody, postPhoto } from './harness/predict.ts';
+import { expectProblem } from './harness/problem.ts';
+import { ROOT } from './harness/stack.ts';
+
+/**
+ * All that spends the client key's quota of 10 predictions a minute is in this file, in this order, because
+ * the quota is one per key for the whole stack.
+ */
+const { ready } = inject('stack');
+const cat = samplePhoto('chelsea.png');
+const hasCurl = spawnSync('curl', ['--version']).status === 0;
+
+describe('The curl of the README', () => {
+  it.skipIf(!hasCurl)('works literally, but for the port', () => {
+    const command = /^curl [\s\S]*?(?=\n```)/m.exec(readFileSync(join(ROOT, 'README.md'), 'utf8'))?.[0];
+    const script = command?.replace(':8443/', `:${new URL(ready.https as string).port}/`) ?? '';
+    const run = spawnSync('bash', ['-euc', script], { cwd: ROOT, encoding: 'utf8', timeout: 20_000 });
+    expect(run.status, run.stderr).toBe(0);
+    const body = JSON.parse(run.stdout) as PredictBody;
+    expect(body).toMatchObject({ model: ready.model, predictions: [{ index: 0, filename: 'chelsea.png' }] });
+    expect([281, 282, 283, 285]).toContain(body.predictions[0]?.top?.[0]?.class_id);
+  });
+});
+
+describe('The quota of a key of the default tier', () => {
+  const client = httpsClient(ready, { localAddress: '127.0.0.60' });
+  afterAll(() => client.close());
+  const ask = (key: string) => postPhoto(client, cat, { key });
+
+  it('is counted down in every answer, and ends in 429 with the time to wait', async () => {
+    const answers: Answer[] = [];
+    do answers.push(await ask(ready.keys.client));
+    while (answers.at(-1)?.status === 200 && answers.length < 11);
+    const remaining = answers.slice(0, -1).map(({ headers }) => Number(headers[HEADER.rateLimitRemaining]));
+    expect(remaining.at(-1)).toBe(0);
+    expect(remaining).toEqual([...remaining].sort((a, b) => b - a));
+    const refused = answers.at(-1) as Answer;
+    expectProblem(refused, 'rate_limited');
+    expect(refused.headers[HEADER.rateLimitLimit]).toBe('10');
+    expect(refused.headers[HEADER.rateLimitRemaining]).toBe('0');
+    for (const name of [HEADER.retryAfter, HEADER.rateLimitReset]) {
+      expect(Number(refused.headers[name])).toBeGreaterThanOrEqual(1);
+      expect(Number(refused.headers[name])).toBeLessThanOrEqual(60);
+    }
+    expect(total(await scrape(ready.metrics), METRIC.rateLimited)).toBeGreaterThan(0);
+  });
+
+  it('leaves routes alone that predict nothing', async () => {
+    const headers = { [HEADER.apiKey]: ready.keys.client };
+    expect((await client.send({ method: 'GET', path: '/v1/models', headers })).status).toBe(200);
+  });
+
+  it('does not bind a key of another tier from the same address', async () => {
+    expect((await ask(ready.keys.bench)).status).toBe(200);
+  });
+});
+
+describe('Twenty failed credentials in a minute', () => {
+  const intruder = httpsClient(ready, { localAddress: '127.0.0.61' });
+  const honest = httpsClient(ready, { localAddress: '127.0.0.62' });
+  afterAll(() => Promise.all([intruder.close(), honest.close()]));
+
+  it('lock the address out, and nobody else', async () => {
+    const guess = (index: number) => `hg_guess${index}_${'x'.repeat(43)}`;
+    for (let index = 0; index < 20; index += 1) {
+      expectProblem(await postPhoto(intruder, cat, { key: guess(index) }), 'wrong_key');
+    }
+    const locked = await postPhoto(intruder, cat, { key: guess(20) });
+    expectProblem(locked, 'rate_limited');
+    expect(Number(locked.headers[HEADER.retryAfter])).toBeGreaterThanOrEqual(1);
+    expect((await postPhoto(honest, cat, { key: ready.keys.bench })).status).toBe(200);
+  });
+});

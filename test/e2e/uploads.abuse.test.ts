@@ -1,0 +1,110 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { HEADER } from '@headgate/contracts/names';
+import { describe, expect, inject, it } from 'vitest';
+import { secondsSince } from './harness/deadline.ts';
+import { type Headers, httpsClient } from './harness/http.ts';
+import { samplePhoto } from './harness/photos.ts';
+import { expectPrediction, postPhoto } from './harness/predict.ts';
+import { expectProblem } from './harness/problem.ts';
+import { chunk, type RawConnection, rawConnection, requestHead } from './harness/raw.ts';
+
+const { ready } = inject('stack');
+const cat = samplePhoto('chelsea.png');
+const { bench: key } = ready.keys;
+
+const KIB = 1024;
+const LIMIT_BYTES = 10 * KIB * KIB;
+const ANSWER_WITHIN_MS = 8_000;
+
+const head = (headers: Headers) =>
+  requestHead('POST', '/predict', { 'content-type': cat.type, [HEADER.apiKey]: key, ...headers });
+
+/** Both ways in: a limit must hold without Envoy as well. */
+const ENTRANCES: readonly [string, () => Promise<RawConnection>][] = [
+  ['over HTTPS', () => rawConnection(ready.https as string, { caFile: ready.caFile })],
+  ['at the gateway itself', () => rawConnection(ready.gateway)],
+];
+
+describe.each(ENTRANCES)('An upload %s', (_, connect) => {
+  it('that declares more than 10 MiB is refused before any of it is sent', async () => {
+    const connection = await connect();
+    await connection.write(head({ 'content-length': String(LIMIT_BYTES + 1) }));
+    expectProblem(await answerOf(connection), 'body_too_large');
+  });
+
+  it('in chunks without a length is refused once it passes 10 MiB', async () => {
+    const connection = await connect();
+    await connection.write(head({ 'transfer-encoding': 'chunked' }));
+    const piece = Buffer.concat([cat.bytes, Buffer.alloc(64 * KIB)]).subarray(0, 64 * KIB);
+    for (let sent = 0; sent <= LIMIT_BYTES; sent += piece.length) await connection.write(chunk(piece));
+    expectProblem(await answerOf(connection), 'body_too_large');
+  });
+
+  it('that is longer than it said is read only as far as it said', async () => {
+    const connection = await connect();
+    await connection.write(head({ 'content-length': String(cat.bytes.length) }));
+    await connection.write(cat.bytes);
+    await connection.write(Buffer.alloc(256 * KIB, 0x41));
+    expectPrediction(await answerOf(connection));
+  });
+
+  it('whose declared length never comes is cut at the upload deadline', async () => {
+    const connection = await connect();
+    const startMs = performance.now();
+    await connection.write(head({ 'content-length': String(LIMIT_BYTES - 1) }));
+    await connection.write(cat.bytes.subarray(0, KIB));
+    expectProblem(await answerOf(connection), 'upload_timeout');
+    console.log(`an upload that stopped was cut after ${secondsSince(startMs)}`);
+  });
+
+  it('that trickles is cut at the deadline that the caller named', async () => {
+    const connection = await connect();
+    await connection.write(head({ 'content-length': String(LIMIT_BYTES - 1), [HEADER.timeoutMs]: '700' }));
+    const answer = answerOf(connection);
+    for (let piece = 0; piece < 20; piece += 1) {
+      await connection.write(cat.bytes.subarray(0, KIB));
+      await pause(50);
+    }
+    expectProblem(await answer, 'upload_timeout');
+  });
+
+  it('that the caller abandons leaves the service as it was', async () => {
+    const connections = await Promise.all(Array.from({ length: 20 }, connect));
+    for (const connection of connections) {
+      await connection.write(head({ 'content-length': String(LIMIT_BYTES - 1) }));
+      await connection.write(cat.bytes.subarray(0, 8 * KIB));
+      connection.close();
+    }
+    const client = httpsClient(ready);
+    expectPrediction(await postPhoto(client, cat, { key }));
+    await client.close();
+  });
+});
+
+describe('A 9.9 MiB upload', () => {
+  it.each([
+    ['without a key', {}, 'missing_credential'],
+    ['with a wrong key', { [HEADER.apiKey]: `hg_nobody_${'x'.repeat(43)}` }, 'wrong_key'],
+  ] as const)('%s is refused before more than 64 KiB of it are read', async (_, credential, reason) => {
+    for (const [origin, caFile] of [
+      [ready.https as string, ready.caFile],
+      [ready.gateway, null],
+    ] as const) {
+      const connection = await rawConnection(origin, { caFile, localAddress: '127.0.0.51' });
+      const declared = { 'content-type': cat.type, 'content-length': String(Math.round(9.9 * KIB * KIB)) };
+      const request = requestHead('POST', '/predict', { ...declared, ...credential });
+      await connection.write(request);
+      await connection.write(Buffer.alloc(64 * KIB, 0x41));
+      // The answer comes although nothing more is sent: nobody waited for the rest.
+      expectProblem(await answerOf(connection), reason);
+      expect(connection.sentBytes()).toBe(request.length + 64 * KIB);
+    }
+  });
+});
+
+async function answerOf(connection: RawConnection) {
+  const answer = await connection.answer(ANSWER_WITHIN_MS);
+  connection.close();
+  if (!answer) throw new Error('the connection was closed without an answer');
+  return answer;
+}
