@@ -4,7 +4,7 @@ import { openChannels } from './channels.ts';
 import { grpcPredictor } from './grpc-predictor.ts';
 import type { Predictor } from './predictor.ts';
 import { type ReadinessReport, type UpstreamReadiness, watchReadiness } from './readiness.ts';
-import { grpcTarget, parseTarget } from './target.ts';
+import { grpcTarget, parseTarget, resolveTarget } from './target.ts';
 
 export interface Upstream {
   readonly predictor: Predictor;
@@ -26,7 +26,7 @@ export function connectUpstream(config: Config, routing: RoutingSource, report: 
     messageBytes: config.inference.limits.message_bytes,
   });
   const readiness = watchReadiness({
-    target,
+    resolve: () => resolveTarget(target),
     routing,
     intervalMs: upstream.readiness_interval_ms,
     resolveIntervalMs: upstream.resolve_interval_ms,

@@ -1,17 +1,18 @@
 import { healthServiceName } from '@headgate/contracts/names';
 import { controlOf, modelRouting } from '@headgate/contracts/routing';
 import type { RoutingSource } from '../routing/source.ts';
-import { type EndpointHealth, watchEndpoint } from './endpoint-health.ts';
+import { watchEndpoint } from './endpoint-health.ts';
+import { followEndpoints } from './endpoints.ts';
 import type { Readiness } from './predictor.ts';
-import { resolveTarget, type Target } from './target.ts';
 
 export interface ReadinessOptions {
-  readonly target: Target;
+  /** The addresses of the inference endpoints that exist now, as `ip:port`. */
+  readonly resolve: () => Promise<readonly string[]>;
   /** Says which versions to ask for, and which of them is the control. */
   readonly routing: RoutingSource;
   /** How often each endpoint is asked, in ms. */
   readonly intervalMs: number;
-  /** How often the name is resolved again, in ms. */
+  /** How often the addresses are resolved again, in ms. */
   readonly resolveIntervalMs: number;
   readonly report: ReadinessReport;
 }
@@ -19,13 +20,11 @@ export interface ReadinessOptions {
 /** Told about changes, for the log. */
 export interface ReadinessReport {
   readinessChanged(model: string, version: string, ready: boolean): void;
-  /** The name of the inference pods cannot be resolved (once, until it can); the last addresses stay in use. */
+  /** The name of the inference pods cannot be resolved; the last addresses stay in use. */
   unresolved(error: unknown): void;
 }
 
 export interface UpstreamReadiness extends Readiness {
-  /** Addresses that are asked, as `ip:port`. */
-  endpoints(): readonly string[];
   stop(): void;
 }
 
@@ -38,20 +37,14 @@ export interface UpstreamReadiness extends Readiness {
  * does: there is nothing to fall back to, and a call that meets another endpoint may be sent again.
  */
 export function watchReadiness(options: ReadinessOptions): UpstreamReadiness {
-  const { target, routing, intervalMs, resolveIntervalMs, report } = options;
-  const endpoints = new Map<string, EndpointHealth>();
+  const { resolve, routing, intervalMs, resolveIntervalMs, report } = options;
   const announced = new Set<string>();
-  let timer: NodeJS.Timeout | undefined;
-  let resolved = true;
-  let stopped = false;
-
-  const services = () => served(routing).map(({ service }) => service);
 
   const isReady = (model: string, version: string) => {
     const service = healthServiceName(model, version);
-    const ready = [...endpoints.values()].map((e) => e.serving()).filter((names) => names.size > 0);
-    const serves = (names: ReadonlySet<string>) => names.has(service);
-    return isControl(routing, model, version) ? ready.some(serves) : ready.length > 0 && ready.every(serves);
+    const ready = endpoints.all().filter((endpoint) => endpoint.serving().size > 0);
+    const serving = ready.filter((endpoint) => endpoint.serving().has(service));
+    return serving.length > 0 && (serving.length === ready.length || isControl(routing, model, version));
   };
 
   const announce = () => {
@@ -64,41 +57,14 @@ export function watchReadiness(options: ReadinessOptions): UpstreamReadiness {
     }
   };
 
-  const follow = (addresses: readonly string[]) => {
-    for (const [address, endpoint] of endpoints) {
-      if (addresses.includes(address)) continue;
-      endpoint.stop();
-      endpoints.delete(address);
-    }
-    for (const address of addresses) {
-      if (endpoints.has(address)) continue;
-      endpoints.set(address, watchEndpoint({ address, services, intervalMs, onRound: announce }));
-    }
-  };
-
-  const resolve = async () => {
-    try {
-      const addresses = await resolveTarget(target);
-      if (stopped) return;
-      follow(addresses);
-      resolved = true;
-    } catch (error) {
-      if (resolved) report.unresolved(error);
-      resolved = false;
-    }
-    if (!stopped) timer = setTimeout(resolve, resolveIntervalMs);
-  };
-
-  void resolve();
-  return {
-    isReady,
-    endpoints: () => [...endpoints.keys()],
-    stop: () => {
-      stopped = true;
-      clearTimeout(timer);
-      follow([]);
-    },
-  };
+  const services = () => served(routing).map(({ service }) => service);
+  const endpoints = followEndpoints({
+    resolve,
+    intervalMs: resolveIntervalMs,
+    open: (address) => watchEndpoint({ address, services, intervalMs, onRound: announce }),
+    onUnresolved: report.unresolved,
+  });
+  return { isReady, stop: endpoints.stop };
 }
 
 /** Every version of every model in the table. */

@@ -1,0 +1,224 @@
+import {
+  Metadata,
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type sendUnaryData,
+  status,
+} from '@grpc/grpc-js';
+import { HeadgateError } from '@headgate/contracts/errors';
+import type { ModelInferRequest__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
+import type { ModelInferResponse } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
+import { loadInference } from '@headgate/contracts/proto';
+import { decodeBytesTensor, encodeBytesTensor } from '@headgate/contracts/tensor';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type Channels, openChannels } from './channels.ts';
+import { grpcPredictor } from './grpc-predictor.ts';
+import type { PredictCall } from './predictor.ts';
+
+type Call = ServerUnaryCall<ModelInferRequest__Output, ModelInferResponse>;
+type Done = sendUnaryData<ModelInferResponse>;
+
+const k = 2;
+const good = (): ModelInferResponse => ({
+  parameters: {
+    queue_ms: { double_param: 1.5 },
+    decode_ms: { double_param: 2 },
+    run_ms: { double_param: 3 },
+  },
+  outputs: [
+    { name: 'class_id', datatype: 'INT32', shape: [1, k] },
+    { name: 'label', datatype: 'BYTES', shape: [1, k] },
+    { name: 'score', datatype: 'FP32', shape: [1, k] },
+  ],
+  raw_output_contents: [
+    Buffer.from(Int32Array.of(282, -1).buffer),
+    encodeBytesTensor([Buffer.from('tiger cat'), Buffer.from('æøå')]),
+    Buffer.from(Float32Array.of(0.5, 0.25).buffer),
+  ],
+});
+
+describe('grpcPredictor', () => {
+  let server: Server;
+  let channels: Channels;
+  let port: number;
+  let answer: (call: Call, done: Done) => void;
+
+  beforeEach(async () => {
+    answer = (_, done) => done(null, good());
+    server = new Server({ 'grpc.max_receive_message_length': 12 * 2 ** 20 });
+    server.addService(loadInference().GRPCInferenceService.service, {
+      ModelInfer: (call: Call, done: Done) => answer(call, done),
+    });
+    port = await new Promise<number>((resolve, reject) => {
+      server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (e, p) =>
+        e ? reject(e) : resolve(p),
+      );
+    });
+    channels = openChannels({ target: `127.0.0.1:${port}`, count: 2, messageBytes: 12 * 2 ** 20 });
+  });
+
+  afterEach(() => {
+    channels.close();
+    server.forceShutdown();
+  });
+
+  const callOf = (changes: Partial<PredictCall> = {}): PredictCall => ({
+    model: 'cats',
+    version: '2',
+    variant: 'int8',
+    image: Uint8Array.of(1, 2, 3),
+    requestId: 'r-1',
+    trace: { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), sampled: true },
+    remainingMs: 5000,
+    signal: new AbortController().signal,
+    ...changes,
+  });
+  const predict = (changes?: Partial<PredictCall>) => grpcPredictor(channels).predict(callOf(changes));
+  const failure = async (changes?: Partial<PredictCall>): Promise<HeadgateError> => {
+    const error: unknown = await predict(changes).catch((e: unknown) => e);
+    if (error instanceof HeadgateError) return error;
+    throw new TypeError('expected a HeadgateError', { cause: error });
+  };
+  const refuse = (code: status, details: string, trailers: Record<string, string> = {}) => {
+    const metadata = new Metadata();
+    for (const [key, value] of Object.entries(trailers)) metadata.set(key, value);
+    answer = (_, done) => done({ code, details, metadata });
+  };
+
+  it('sends the image as one BYTES element, with ids, variant, trace and the remaining budget', async () => {
+    let seen: unknown;
+    answer = (call, done) => {
+      seen = call;
+      done(null, good());
+    };
+    await predict();
+    const { model_name, model_version, inputs, raw_input_contents } = (seen as Call).request;
+    expect([model_name, model_version]).toEqual(['cats', '2']);
+    expect(inputs).toMatchObject([{ name: 'image', datatype: 'BYTES', shape: [1] }]);
+    expect(decodeBytesTensor(raw_input_contents[0] as Buffer, 1)[0]).toEqual(Buffer.from([1, 2, 3]));
+    expect((seen as Call).metadata.getMap()).toMatchObject({
+      'x-request-id': 'r-1',
+      'x-headgate-variant': 'int8',
+      traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
+    });
+    const budgetMs = Number((seen as Call).getDeadline()) - Date.now();
+    expect(budgetMs).toBeGreaterThan(3000);
+    expect(budgetMs).toBeLessThanOrEqual(5000);
+  });
+
+  it('names no variant for an explicit version', async () => {
+    let names: string[] = [];
+    answer = (call, done) => {
+      names = Object.keys(call.metadata.getMap());
+      done(null, good());
+    };
+    await predict({ variant: null });
+    expect(names).toContain('x-request-id');
+    expect(names).not.toContain('x-headgate-variant');
+  });
+
+  it('reads labels, scores and class ids in whatever order the outputs come', async () => {
+    expect(await predict()).toEqual({
+      top: [
+        { label: 'tiger cat', class_id: 282, score: 0.5 },
+        { label: 'æøå', class_id: -1, score: 0.25 },
+      ],
+      timing: { queueMs: 1.5, decodeMs: 2, runMs: 3 },
+    });
+  });
+
+  it('carries an image of ten MiB', async () => {
+    const image = new Uint8Array(10 * 2 ** 20).fill(7);
+    answer = (call, done) => {
+      const sent = decodeBytesTensor(call.request.raw_input_contents[0] as Buffer, 1)[0];
+      done(null, sent?.length === image.length && sent.at(-1) === 7 ? good() : {});
+    };
+    expect((await predict({ image })).top).toHaveLength(2);
+  });
+
+  it('believes the reason and the sentence of inference, and passes on when to come back', async () => {
+    refuse(status.RESOURCE_EXHAUSTED, 'The queue is full.', {
+      'headgate-reason': 'overloaded',
+      'retry-after-ms': '250',
+    });
+    expect(await failure()).toMatchObject({
+      reason: 'overloaded',
+      detail: 'The queue is full.',
+      retryAfterMs: 250,
+    });
+    refuse(status.INVALID_ARGUMENT, 'The image cannot be decoded.', {
+      'headgate-reason': 'undecodable_image',
+    });
+    expect(await failure()).toMatchObject({ reason: 'undecodable_image' });
+  });
+
+  it.each([
+    [
+      'a reason that contradicts the status',
+      status.INTERNAL,
+      { 'headgate-reason': 'rate_limited' },
+      'internal',
+    ],
+    ['an unknown reason', status.UNAVAILABLE, { 'headgate-reason': 'toString' }, 'unavailable'],
+    ['no reason', status.UNAVAILABLE, {}, 'unavailable'],
+    ['no reason', status.RESOURCE_EXHAUSTED, {}, 'overloaded'],
+    ['no reason', status.NOT_FOUND, {}, 'unknown_model'],
+    ['no reason', status.UNKNOWN, {}, 'internal'],
+    ['no reason', status.PERMISSION_DENIED, {}, 'internal'],
+  ])('shows nothing of the details when it comes with %s (%s)', async (_, code, trailers, reason) => {
+    refuse(code, 'connect ECONNREFUSED 10.1.2.3:9', trailers);
+    const error = await failure();
+    expect(error.reason).toBe(reason);
+    expect(error.detail).not.toMatch(/ECONN|10\.1/);
+    expect(String((error.cause as Error).message)).toContain('ECONNREFUSED');
+  });
+
+  it.each([
+    ['-5', undefined],
+    ['soon', undefined],
+    ['99999999', 60_000],
+  ])('bounds a retry-after of %j', async (text, retryAfterMs) => {
+    refuse(status.UNAVAILABLE, 'x', { 'retry-after-ms': text });
+    expect((await failure()).retryAfterMs).toBe(retryAfterMs);
+  });
+
+  it('gives up when the budget is used up', async () => {
+    answer = () => undefined;
+    expect(await failure({ remainingMs: 30 })).toMatchObject({ reason: 'deadline_exceeded' });
+  });
+
+  it('cancels the call on the other side when the client goes away, for the reason that the app names', async () => {
+    const abort = new AbortController();
+    let cancelled: Promise<void> = Promise.resolve();
+    answer = (call) => {
+      cancelled = new Promise((resolve) => call.once('cancelled', () => resolve()));
+      abort.abort(new HeadgateError('deadline_exceeded', 'The deadline passed.'));
+    };
+    expect(await failure({ signal: abort.signal })).toMatchObject({ reason: 'deadline_exceeded' });
+    await cancelled;
+    expect(await failure({ signal: AbortSignal.abort() })).toMatchObject({ reason: 'cancelled' });
+    expect(channels.outstanding()).toBe(0);
+  });
+
+  it('reports a server that is not there as unavailable', async () => {
+    server.forceShutdown();
+    expect(await failure()).toMatchObject({ reason: 'unavailable' });
+  });
+
+  const [classes, labels, scores] = good().raw_output_contents as Buffer[];
+  const shaped = (shape: number[], datatype = 'FP32') => [
+    ...(good().outputs ?? []).slice(0, 2),
+    { name: 'score', datatype, shape },
+  ];
+  it.each<[string, ModelInferResponse]>([
+    ['without outputs', { outputs: [] }],
+    ['without raw contents', { raw_output_contents: [] }],
+    ['with a short block', { raw_output_contents: [classes, labels, scores?.subarray(4)] as Buffer[] }],
+    ['with another datatype', { outputs: shaped([1, k], 'FP64') }],
+    ['with a shape of its own', { outputs: shaped([1, 3]) }],
+  ])('answers internal to a message %s', async (_, changes) => {
+    answer = (_call, done) => done(null, { ...good(), ...changes });
+    expect(await failure()).toMatchObject({ reason: 'internal', cause: expect.any(RangeError) });
+  });
+});

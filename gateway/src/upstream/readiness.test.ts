@@ -1,0 +1,174 @@
+import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js';
+import type { HealthCheckRequest__Output } from '@headgate/contracts/gen/grpc/grpc/health/v1/HealthCheckRequest';
+import type { HealthCheckResponse } from '@headgate/contracts/gen/grpc/grpc/health/v1/HealthCheckResponse';
+import { loadHealth } from '@headgate/contracts/proto';
+import { parseRouting } from '@headgate/contracts/routing';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type UpstreamReadiness, watchReadiness } from './readiness.ts';
+
+type Call = ServerUnaryCall<HealthCheckRequest__Output, HealthCheckResponse>;
+
+/** An endpoint that serves the names in `serving`; undefined = it takes the call and never answers. */
+class Endpoint {
+  serving: ReadonlySet<string> | undefined;
+  #server: Server | undefined;
+
+  constructor(...serving: string[]) {
+    this.serving = new Set(serving);
+  }
+
+  async start(port: number): Promise<number> {
+    const server = new Server();
+    server.addService(loadHealth().Health.service, {
+      Check: ({ request }: Call, done: sendUnaryData<HealthCheckResponse>) => {
+        if (this.serving?.has(request.service)) done(null, { status: 'SERVING' });
+        else if (this.serving) done({ code: status.NOT_FOUND });
+      },
+    });
+    this.#server = server;
+    return new Promise((resolve, reject) => {
+      const address = `127.0.0.1:${port}`;
+      server.bindAsync(address, ServerCredentials.createInsecure(), (e, p) => (e ? reject(e) : resolve(p)));
+    });
+  }
+
+  stop() {
+    this.#server?.forceShutdown();
+  }
+}
+
+const table = (versions: string[]) =>
+  parseRouting({
+    schema: 1,
+    default_model: 'm',
+    models: {
+      m: {
+        versions,
+        experiment: {
+          name: 'e',
+          salt: 's',
+          variants: versions
+            .slice(0, 2)
+            .map((version, i) => ({ name: `v${i}`, version, weight: i ? 10 : 90 })),
+        },
+      },
+    },
+  });
+
+describe('watchReadiness', () => {
+  let endpoints: Endpoint[];
+  let routing: ReturnType<typeof table>;
+  let readiness: UpstreamReadiness | undefined;
+  let log: string[];
+  let addresses: string[];
+
+  beforeEach(() => {
+    routing = table(['1', '2']);
+    log = [];
+  });
+
+  afterEach(() => {
+    readiness?.stop();
+    for (const endpoint of endpoints) endpoint.stop();
+  });
+
+  const watch = async (...list: Endpoint[]) => {
+    endpoints = list;
+    addresses = await Promise.all(list.map(async (endpoint) => `127.0.0.1:${await endpoint.start(0)}`));
+    readiness = watchReadiness({
+      resolve: async () => addresses,
+      routing: { current: () => routing },
+      intervalMs: 20,
+      resolveIntervalMs: 20,
+      report: {
+        readinessChanged: (model, version, ready) => log.push(`${model}/${version} ${ready}`),
+        unresolved: () => log.push('unresolved'),
+      },
+    });
+  };
+  const ready = () => ['1', '2', '3'].filter((version) => readiness?.isReady('m', version));
+  const becomes = (...versions: string[]) =>
+    expect.poll(ready, { interval: 5, timeout: 5000 }).toEqual(versions);
+
+  it('is ready for nothing before the first answer, then for what the endpoint serves', async () => {
+    await watch(new Endpoint('m/1'));
+    expect(ready()).toEqual([]);
+    await becomes('1');
+    expect(log).toEqual(['m/1 true']);
+  });
+
+  it('follows a version that comes and goes', async () => {
+    const endpoint = new Endpoint('m/1');
+    await watch(endpoint);
+    await becomes('1');
+    endpoint.serving = new Set(['m/1', 'm/2']);
+    await becomes('1', '2');
+    endpoint.serving = new Set(['m/2']);
+    await becomes('2');
+    expect(log).toEqual(['m/1 true', 'm/2 true', 'm/1 false']);
+  });
+
+  it('asks for a version as soon as the routing table names it', async () => {
+    await watch(new Endpoint('m/1', 'm/2', 'm/3'));
+    await becomes('1', '2');
+    routing = table(['1', '2', '3']);
+    await becomes('1', '2', '3');
+  });
+
+  it('is ready for nothing while the process is gone, and again when it is back', async () => {
+    const endpoint = new Endpoint('m/1');
+    await watch(endpoint);
+    await becomes('1');
+    endpoint.stop();
+    await becomes();
+    await endpoint.start(Number(addresses[0]?.split(':')[1]));
+    await becomes('1');
+  });
+
+  it('takes a process that hangs for one that is not ready', async () => {
+    const endpoint = new Endpoint('m/1');
+    await watch(endpoint);
+    await becomes('1');
+    endpoint.serving = undefined;
+    await becomes();
+  });
+
+  it('gives a treatment no traffic until every ready endpoint serves it, but goes on with the control', async () => {
+    const [a, b] = [new Endpoint('m/1', 'm/2'), new Endpoint('m/1')];
+    await watch(a, b);
+    await becomes('1');
+    b.serving = new Set(['m/1', 'm/2']);
+    await becomes('1', '2');
+    b.serving = new Set();
+    a.serving = new Set(['m/2']);
+    await becomes('2');
+  });
+
+  it('follows the addresses behind the name', async () => {
+    const [a, b] = [new Endpoint('m/1', 'm/2'), new Endpoint('m/1')];
+    await watch(a, b);
+    const [first, second] = addresses as [string, string];
+    await becomes('1');
+    addresses = [first];
+    await becomes('1', '2');
+    addresses = [second];
+    await becomes('1');
+    addresses = [];
+    await becomes();
+  });
+
+  it('says once that the name cannot be resolved', async () => {
+    endpoints = [];
+    readiness = watchReadiness({
+      resolve: () => Promise.reject(new Error('ENOTFOUND')),
+      routing: { current: () => routing },
+      intervalMs: 20,
+      resolveIntervalMs: 5,
+      report: { readinessChanged: () => undefined, unresolved: () => log.push('unresolved') },
+    });
+    await expect.poll(() => log).toEqual(['unresolved']);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(log).toEqual(['unresolved']);
+    expect(ready()).toEqual([]);
+  });
+});
