@@ -112,15 +112,17 @@ def _read_storage(file: BinaryIO, storage: _Storage) -> np.ndarray:
 
 
 def _materialise(tensor: _Tensor, data: np.ndarray) -> np.ndarray:
-    """The tensor's elements in its shape. Only dense row-major views, within bounds, are accepted."""
-    dense: list[int] = []
-    for size in reversed(tensor.shape):
-        dense.insert(0, dense[0] * previous if dense else 1)
-        previous = size
-    count = math.prod(tensor.shape)
-    if tensor.stride != tuple(dense) or tensor.offset < 0 or tensor.offset + count > data.size:
-        raise CheckpointError(f"a tensor of shape {tensor.shape} does not lie densely in its storage")
-    return data[tensor.offset : tensor.offset + count].reshape(tensor.shape)
+    """A row-major copy of the tensor. Its strides may permute the axes, never leave or repeat the storage."""
+    shape, stride = tensor.shape, tensor.stride
+    integers = all(type(number) is int and number >= 0 for number in (tensor.offset, *shape, *stride))
+    if not integers or len(shape) != len(stride) or math.prod(shape) > data.size:
+        raise CheckpointError(f"a tensor of shape {shape} and stride {stride} is no view of its storage")
+    last = tensor.offset + sum((size - 1) * step for size, step in zip(shape, stride, strict=True))
+    if last >= data.size:
+        raise CheckpointError(f"a tensor of shape {shape} reaches beyond its storage")
+    strides = [step * data.itemsize for step in stride]
+    view = np.lib.stride_tricks.as_strided(data[tensor.offset :], shape, strides, writeable=False)
+    return np.array(view, order="C")
 
 
 def read_checkpoint(path: Path) -> dict[str, np.ndarray]:

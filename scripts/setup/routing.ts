@@ -1,30 +1,34 @@
-import { constants, copyFileSync, existsSync, mkdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { constants, copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { parseRouting } from '@headgate/contracts/routing';
+import { parse } from 'yaml';
 import type { Mode } from './mode.ts';
-import type { Step } from './runner.mjs';
-
-/** The routing table of each mode has a file of its own, so that a change of mode overwrites nothing. */
-export const ROUTING_FILE: Record<Mode, string> = {
-  full: 'state/routing.yaml',
-  fallback: 'state/routing.fallback.yaml',
-};
 
 const SEED: Record<Mode, string> = { full: 'config/routing.yaml', fallback: 'config/routing.fallback.yaml' };
 
-/** Copies the seed once. From then on the copy belongs to whoever operates it (decision D15). */
-export function routingStep(mode: Mode): Step {
-  const file = ROUTING_FILE[mode];
-  return {
-    name: `routing-${mode}`,
-    title: 'routing table',
-    inputs: [],
-    outputs: [file],
-    // An edited table has another size: that is no reason to do anything.
-    isDone: (root) => existsSync(join(root, file)),
-    run: async ({ root }) => {
-      mkdirSync(dirname(join(root, file)), { recursive: true });
-      copyFileSync(join(root, SEED[mode]), join(root, file), constants.COPYFILE_EXCL);
-    },
-    remedy: `copy ${SEED[mode]} to ${file}`,
-  };
+/** The fallback has a table of its own, so that a change of mode overwrites nothing. */
+export const FALLBACK_ROUTING_FILE = 'state/routing.fallback.yaml';
+
+/**
+ * Copies the seed of this mode to `file` if there is nothing yet. From then on the copy belongs to whoever
+ * operates it (decision D15).
+ *
+ * @param file relative to `root`, or absolute
+ */
+export function seedRouting(root: string, mode: Mode, file: string): void {
+  const path = resolve(root, file);
+  if (existsSync(path)) return;
+  mkdirSync(dirname(path), { recursive: true });
+  copyFileSync(join(root, SEED[mode]), path, constants.COPYFILE_EXCL);
+}
+
+/** Name of the model that answers `POST /predict`. @throws Error with path and remedy when the table is not valid */
+export function defaultModelOf(root: string, file: string): string {
+  const path = resolve(root, file);
+  try {
+    return parseRouting(parse(readFileSync(path, 'utf8'))).default_model;
+  } catch (cause) {
+    const remedy = 'correct it, or delete it to get the seed again';
+    throw new Error(`${path} is not a valid routing table; ${remedy}: ${String(cause)}`, { cause });
+  }
 }

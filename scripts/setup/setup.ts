@@ -4,7 +4,6 @@ import { keysStep } from './keys.ts';
 import { FallbackNeeded, type Mode } from './mode.ts';
 import { modelsStep } from './models.ts';
 import { pythonStep } from './python.ts';
-import { routingStep } from './routing.ts';
 import { type RunnerContext, runSteps, type Step, StepError } from './runner.mjs';
 
 export interface SetupResult {
@@ -33,7 +32,6 @@ export async function setup(context: RunnerContext, options: SetupOptions): Prom
   const ran = await run(COMMON);
   const mode = options.fallback ? 'fallback' : await chooseMode(context, options.python, ran);
   ran.push(...(await run(mode === 'full' ? [certificatesStep, modelsStep] : [])));
-  ran.push(...(await run([routingStep(mode)])));
   return { mode, ran };
 }
 

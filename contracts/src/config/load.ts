@@ -21,8 +21,14 @@ export class ConfigError extends Error {
 
 const ENVIRONMENTS: readonly string[] = configSchema.shape.environment.options;
 const PREFIX = 'HEADGATE_';
-/** Read by main.ts itself, or by tests (the Envoy binary); not part of the schema. */
-const NOT_CONFIG = new Set(['HEADGATE_ENVOY', 'HEADGATE_ENV', 'HEADGATE_CONFIG_DIR', 'HEADGATE_ROOT']);
+/** Read by main.ts, setup or tests themselves; not part of the schema. */
+const NOT_CONFIG = new Set([
+  'HEADGATE_ENVOY',
+  'HEADGATE_PYTHON',
+  'HEADGATE_ENV',
+  'HEADGATE_CONFIG_DIR',
+  'HEADGATE_ROOT',
+]);
 
 /**
  * Merges base, environment layer and HEADGATE_* variables, checks the result as a whole, and freezes it.

@@ -1,0 +1,38 @@
+import { join } from 'node:path';
+import { HEADER } from '@headgate/contracts/names';
+import type { Crash } from './child.ts';
+import type { Service } from './ready-file.ts';
+
+/** A photo of each mode that is surely there. */
+export function samplePhoto(root: string, service: Service): string {
+  return join(root, 'samples', service.mode === 'full' ? 'chelsea.png' : 'digit-7.png');
+}
+
+/** A curl for another terminal, whatever its working directory. */
+export function curlFor(service: Service, photo: string): string {
+  const parts = [
+    'curl',
+    ...(service.caFile === null ? [] : ['--cacert', quote(service.caFile)]),
+    `-H "X-API-Key: ${service.keys.client}"`,
+    `-H "${titleCase(HEADER.unit)}: alice"`,
+    `-F ${quote(`image=@${photo}`)}`,
+    `${service.https ?? service.gateway}/predict`,
+  ];
+  return parts.join(' ');
+}
+
+/** One line for the console. */
+export function describeCrash({ name, how, restartMs }: Crash): string {
+  const by = typeof how === 'number' ? `with exit code ${how}` : `by ${how}`;
+  return `${name} ended ${by}; starting it again in ${(restartMs / 1000).toFixed(1)} s`;
+}
+
+/** Only what a shell could misread needs quotes. */
+function quote(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** x-headgate-unit becomes X-Headgate-Unit. */
+function titleCase(header: string): string {
+  return header.replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase());
+}

@@ -1,0 +1,63 @@
+import { join } from 'node:path';
+import type { Config } from '@headgate/contracts/config';
+import { envoyArguments } from '@headgate/envoy/process';
+import type { Mode } from '../setup/mode.ts';
+import type { ChildSpec } from './child.ts';
+import { ENVOY_STOP_MS } from './envoy.ts';
+
+export interface ComponentOptions {
+  readonly root: string;
+  readonly mode: Mode;
+  /** Path of the rendered Envoy configuration. */
+  readonly envoyConfig: string;
+  /** Routing table that gateway and inference watch; relative to the root, or absolute. */
+  readonly routingFile: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Time on top of a component's own drain before it is killed, in ms. */
+const STOP_MARGIN_MS = 2000;
+
+/** The processes of this mode. The order is that of the path from a photo's end: each needs those before it. */
+export function componentsOf(config: Config, options: ComponentOptions): ChildSpec[] {
+  const { root, mode } = options;
+  const env = {
+    ...options.env,
+    HEADGATE_ROOT: root,
+    HEADGATE_ROUTING_FILE: options.routingFile,
+    HEADGATE_LISTEN__PORT_BASE: String(config.listen.port_base),
+  };
+  const common = { cwd: root, env };
+  const drainMs = (drain: { delay_ms: number; timeout_ms: number }) =>
+    drain.delay_ms + drain.timeout_ms + STOP_MARGIN_MS;
+  const inference: ChildSpec = {
+    ...common,
+    name: 'inference',
+    command: process.execPath,
+    args: ['--enable-source-maps', 'inference/dist/main.js'],
+    logFile: logFileOf(root, config, 'inference'),
+    stopWithinMs: drainMs(config.inference.drain),
+  };
+  const gateway: ChildSpec = {
+    ...common,
+    name: 'gateway',
+    command: process.execPath,
+    args: ['--enable-source-maps', 'gateway/dist/main.js'],
+    logFile: logFileOf(root, config, 'gateway'),
+    stopWithinMs: drainMs(config.gateway.drain),
+  };
+  const envoy: ChildSpec = {
+    ...common,
+    name: 'envoy',
+    command: join(root, '.venv/bin/envoy'),
+    args: envoyArguments(config, options.envoyConfig),
+    logFile: logFileOf(root, config, 'envoy'),
+    stopWithinMs: ENVOY_STOP_MS,
+  };
+  return mode === 'full' ? [inference, gateway, envoy] : [inference, gateway];
+}
+
+/** Several stacks of one checkout differ in their port base, and so do their logs. */
+function logFileOf(root: string, config: Config, name: ChildSpec['name']): string {
+  return join(root, 'state/logs', String(config.listen.port_base), `${name}.log`);
+}

@@ -1,0 +1,66 @@
+import { readFileSync } from 'node:fs';
+import { request as httpRequest } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { HEADER } from '@headgate/contracts/names';
+import type { Service } from './ready-file.ts';
+
+/** The service is warm: an answer takes milliseconds. */
+const TIMEOUT_MS = 10_000;
+
+export interface FirstPrediction {
+  readonly model: string;
+  readonly version: string;
+  readonly label: string;
+  readonly score: number;
+}
+
+/**
+ * Sends one photo through the public entry, TLS included.
+ *
+ * @param photo path of a PNG file
+ * @throws Error when the answer is not a prediction
+ */
+export async function predictOnce(service: Service, photo: string): Promise<FirstPrediction> {
+  const base = service.https ?? service.gateway;
+  const { status, text } = await post(`${base}/predict`, readFileSync(photo), {
+    ca: service.caFile === null ? undefined : readFileSync(service.caFile),
+    headers: {
+      'content-type': 'image/png',
+      [HEADER.apiKey]: service.keys.bench,
+      [HEADER.unit]: 'npm-start',
+    },
+  });
+  if (status !== 200) throw new Error(`the first prediction was answered with ${status}: ${text.trim()}`);
+  const answer = JSON.parse(text);
+  const best = answer.predictions?.[0]?.top?.[0];
+  if (best === undefined) throw new Error(`the first prediction has no label: ${text.trim()}`);
+  return { model: answer.model, version: answer.version, label: best.label, score: best.score };
+}
+
+interface PostOptions {
+  readonly ca: Buffer | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+function post(url: string, body: Buffer, options: PostOptions): Promise<{ status: number; text: string }> {
+  const request = url.startsWith('https:') ? httpsRequest : httpRequest;
+  return new Promise((resolve, reject) => {
+    const outgoing = request(url, {
+      method: 'POST',
+      headers: { ...options.headers, 'content-length': body.length },
+      agent: false,
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+      ...(options.ca === undefined ? {} : { ca: options.ca }),
+    });
+    outgoing.once('error', reject);
+    outgoing.once('response', async (response) => {
+      try {
+        const chunks = await response.toArray();
+        resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') });
+      } catch (error) {
+        reject(error);
+      }
+    });
+    outgoing.end(body);
+  });
+}

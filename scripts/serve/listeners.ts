@@ -1,0 +1,51 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { Config } from '@headgate/contracts/config';
+import { type Listener, portOf } from '@headgate/contracts/names';
+import type { Mode } from '../setup/mode.ts';
+
+export interface Address {
+  readonly listener: Listener;
+  readonly host: string;
+  readonly port: number;
+}
+
+const PUBLIC: readonly Listener[] = ['httpRedirect', 'https'];
+const ENVOY: readonly Listener[] = [...PUBLIC, 'internalGrpcMtls', 'envoyAdmin'];
+const ALWAYS: readonly Listener[] = ['gateway', 'gatewayInternal', 'inferenceGrpc', 'inferenceInternal'];
+
+/** Everything that this mode is going to listen on. */
+export function addressesOf(config: Config, mode: Mode): Address[] {
+  const listeners = mode === 'full' ? [...ENVOY, ...ALWAYS] : ALWAYS;
+  return listeners.map((listener) => ({
+    listener,
+    host: PUBLIC.includes(listener) ? config.listen.host : config.listen.internal_host,
+    port: portOf(config.listen.port_base, listener),
+  }));
+}
+
+/** host:port under which a program on this machine reaches the listener. */
+export function reachable({ host, port }: Omit<Address, 'listener'>): string {
+  const wildcard = host === '0.0.0.0' || host === '::';
+  const name = wildcard ? '127.0.0.1' : host;
+  return name.includes(':') ? `[${name}]:${port}` : `${name}:${port}`;
+}
+
+/** The first address that another program holds, or undefined. Tries them by listening for a moment. */
+export async function findTaken(addresses: readonly Address[]): Promise<Address | undefined> {
+  const free = await Promise.all(addresses.map(isFree));
+  return addresses.find((_, index) => free[index] === false);
+}
+
+async function isFree({ host, port }: Address): Promise<boolean> {
+  const server = createServer();
+  try {
+    server.listen({ host, port, exclusive: true });
+    await once(server, 'listening');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    server.close();
+  }
+}

@@ -1,0 +1,57 @@
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  renameSync,
+  statSync,
+  truncateSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+
+/** A log that grew beyond this is moved to `<path>.1`, so a long run keeps at most twice as much per process. */
+const MAX_BYTES = 64 * 1024 * 1024;
+const CHECK_INTERVAL_MS = 10_000;
+/** Enough for the last lines of a log. */
+const TAIL_BYTES = 16 * 1024;
+
+/**
+ * Starts a new log; that of the run before becomes `<path>.1`. Children write into the file themselves, so that
+ * their logs cost the supervisor nothing.
+ */
+export function startLog(path: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  if (existsSync(path)) renameSync(path, `${path}.1`);
+  closeSync(openSync(path, 'a'));
+}
+
+/** Keeps the logs bounded until `signal` aborts. */
+export function boundLogs(paths: readonly string[], signal: AbortSignal): void {
+  const timer = setInterval(() => paths.forEach(bound), CHECK_INTERVAL_MS);
+  timer.unref();
+  signal.addEventListener('abort', () => clearInterval(timer), { once: true });
+}
+
+/** Copies and truncates, as the writers keep the file open; they append, so they go on at its new end. */
+function bound(path: string): void {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  if (size <= MAX_BYTES) return;
+  copyFileSync(path, `${path}.1`);
+  truncateSync(path);
+}
+
+/** The last lines of a log, at most `count`. */
+export function tailOf(path: string, count: number): string[] {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  if (size === 0) return [];
+  const buffer = Buffer.alloc(Math.min(size, TAIL_BYTES));
+  const file = openSync(path, 'r');
+  try {
+    readSync(file, buffer, 0, buffer.length, size - buffer.length);
+  } finally {
+    closeSync(file);
+  }
+  return buffer.toString('utf8').trimEnd().split('\n').slice(-count);
+}

@@ -1,0 +1,94 @@
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import type { Config } from '@headgate/contracts/config';
+import type { Listener } from '@headgate/contracts/names';
+import type { DevKeys } from '../setup/keys.ts';
+import type { Mode } from '../setup/mode.ts';
+import { addressesOf, reachable } from './listeners.ts';
+
+/** Addresses and keys of a running service, for scripts and tests. Every path is absolute. */
+export interface Service {
+  /** Base URL; null in the fallback, which has no TLS. */
+  readonly https: string | null;
+  /** Base URL of the gateway, plain HTTP. */
+  readonly gateway: string;
+  readonly caFile: string | null;
+  readonly keys: DevKeys;
+  /** host:port, plain text. */
+  readonly inferenceGrpc: string;
+  /** host:port of the mTLS listener, and what a client needs for it. */
+  readonly internalGrpc: {
+    readonly address: string;
+    readonly ca: string;
+    readonly cert: string;
+    readonly key: string;
+  } | null;
+  readonly health: string;
+  readonly metrics: string;
+  readonly openapi: string;
+  readonly mode: Mode;
+  /** Name of the default model. */
+  readonly model: string;
+}
+
+/** The ready file also names the processes, for fault tests; null while one is down. */
+export interface Ready extends Service {
+  readonly pids: {
+    readonly gateway: number | null;
+    readonly inference: number | null;
+    readonly envoy: number | null;
+  };
+}
+
+export interface ServiceOptions {
+  readonly root: string;
+  readonly mode: Mode;
+  readonly keys: DevKeys;
+  readonly model: string;
+}
+
+/** Where everything is to be found once it runs. */
+export function describeService(config: Config, { root, mode, keys, model }: ServiceOptions): Service {
+  const addresses = addressesOf(config, 'full');
+  const at = (listener: Listener): string => {
+    const address = addresses.find((candidate) => candidate.listener === listener);
+    if (address === undefined) throw new TypeError(`no address for ${listener}`);
+    return reachable(address);
+  };
+  // The certificate names localhost, and so do clients that verify it.
+  const named = (listener: Listener) => at(listener).replace('127.0.0.1:', 'localhost:');
+  const internalTls = resolve(root, config.envoy.internal_tls_dir);
+  const full = mode === 'full';
+  return {
+    https: full ? `https://${named('https')}` : null,
+    gateway: `http://${at('gateway')}`,
+    caFile: full ? join(resolve(root, config.envoy.tls_dir), 'ca.crt') : null,
+    keys,
+    inferenceGrpc: at('inferenceGrpc'),
+    internalGrpc: full
+      ? {
+          address: named('internalGrpcMtls'),
+          ca: join(internalTls, 'ca.crt'),
+          cert: join(internalTls, 'client.crt'),
+          key: join(internalTls, 'client.key'),
+        }
+      : null,
+    health: `http://${at('gatewayInternal')}/readyz`,
+    metrics: `http://${at('gatewayInternal')}/metrics`,
+    openapi: `http://${at('gatewayInternal')}/openapi.json`,
+    mode,
+    model,
+  };
+}
+
+/** Appears whole, readable by this user only: it holds keys. */
+export function writeReadyFile(path: string, ready: Ready): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(`${path}.tmp`, `${JSON.stringify(ready, null, 2)}\n`, { mode: 0o600 });
+  renameSync(`${path}.tmp`, path);
+}
+
+/** Nobody must take the file of an earlier run for this one's. */
+export function removeReadyFile(path: string): void {
+  rmSync(path, { force: true });
+}
