@@ -1,6 +1,7 @@
 import { HEADER } from '@headgate/contracts/names';
 import { pack } from './any.ts';
 import type { AccessLog } from './gen/envoy/config/accesslog/v3/accesslog.ts';
+import { REQUEST_ID } from './local-replies.ts';
 
 /**
  * One JSON line per request on stdout. No bodies, no credentials, no query strings; text from the client is
@@ -10,7 +11,8 @@ const COMMON = {
   time: '%START_TIME%',
   msg: 'access',
   listener: '%FILTER_CHAIN_NAME%',
-  request_id: `%REQ(${HEADER.requestId}):64%`,
+  request_id: REQUEST_ID,
+  connection: '%CONNECTION_ID%',
   traceparent: `%REQ(${HEADER.traceparent}):55%`,
   client: '%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%',
   protocol: '%PROTOCOL%',

@@ -27,5 +27,10 @@ export function bootstrap(config: Config, root: string): Bootstrap {
       clusters: [gatewayCluster(config), inferenceCluster(config)],
     },
     overload_manager: overloadManager(config.envoy),
+    application_log_config: {
+      log_format: {
+        json_format: { time: '%Y-%m-%dT%H:%M:%S.%e%z', level: '%l', msg: '%j', logger: '%n' },
+      },
+    },
   };
 }

@@ -1,6 +1,7 @@
 import type { Config } from '@headgate/contracts/config';
 import { HEADER, METADATA } from '@headgate/contracts/names';
 import { pack } from './any.ts';
+import type { HeaderValueOption } from './gen/envoy/config/core/v3/base.ts';
 import type { TypedExtensionConfig } from './gen/envoy/config/core/v3/extension.ts';
 import type { Filter } from './gen/envoy/config/listener/v3/listener_components.ts';
 import type { RouteConfiguration } from './gen/envoy/config/route/v3/route.ts';
@@ -22,12 +23,8 @@ export type ManagerOptions = Required<
     readonly filters: readonly HttpFilter[];
   };
 
-/**
- * Headers that only Envoy or the gateway may set. A client's X-Forwarded-For goes too: behind it the gateway sees
- * exactly one address, the one that opened the connection.
- */
+/** Headers that only Envoy or the gateway may set. X-Forwarded-For is overwritten by `forwardedFor`. */
 const NOT_FROM_CLIENTS = [
-  HEADER.forwardedFor,
   'forwarded',
   'x-real-ip',
   'x-forwarded-host',
@@ -36,6 +33,18 @@ const NOT_FROM_CLIENTS = [
   'x-rewrite-url',
   METADATA.variant,
 ] as const;
+
+/** No client has it. An empty list would mean Envoy's default: private ranges and loopback. */
+const NO_ADDRESS = { address_prefix: '255.255.255.255', prefix_len: 32 };
+
+/** The caller's id as an expression of Envoy's formatter language, or nothing where it is not fit to be logged. */
+const SANE_REQUEST_ID = (() => {
+  const sent = `request.headers['${HEADER.requestId}']`;
+  return `%CEL(size(${sent}) <= 64 && ${sent}.matches('^[A-Za-z0-9._:-]+$') ? ${sent} : '')%`;
+})();
+
+/** Carries the caller's id while X-Request-Id is removed. */
+const SCRATCH_HEADER = 'x-headgate-caller-request-id';
 
 /** The HTTP connection manager of a listener. */
 export function httpManager(config: Config, options: ManagerOptions): Filter {
@@ -88,8 +97,10 @@ function identity(): Partial<HttpConnectionManager> {
   return {
     use_remote_address: true,
     xff_num_trusted_hops: 0,
+    // Envoy would append the machine's address for a caller on loopback; `forwardedFor` sets the caller's own.
+    skip_xff_append: true,
     // No address counts as internal: private ranges may not steer Envoy by x-envoy-* headers either.
-    internal_address_config: { unix_sockets: false },
+    internal_address_config: { cidr_ranges: [NO_ADDRESS] },
     server_header_transformation: 'PASS_THROUGH',
     generate_request_id: true,
     preserve_external_request_id: true,
@@ -104,11 +115,22 @@ function identity(): Partial<HttpConnectionManager> {
   };
 }
 
+/**
+ * Before Envoy looks at a request: what only we may set is removed, and the caller's request id survives only if it
+ * is sane. Envoy makes one where none is left.
+ */
 function earlyMutations(): TypedExtensionConfig {
   return {
     name: 'envoy.http.early_header_mutation.header_mutation',
     typed_config: pack('envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation', {
-      mutations: [...NOT_FROM_CLIENTS.map((name) => ({ remove: name }))],
+      mutations: [
+        ...NOT_FROM_CLIENTS.map((name) => ({ remove: name })),
+        { remove: SCRATCH_HEADER },
+        { append: header(SCRATCH_HEADER, SANE_REQUEST_ID) },
+        { remove: HEADER.requestId },
+        { append: header(HEADER.requestId, `%REQ(${SCRATCH_HEADER})%`) },
+        { remove: SCRATCH_HEADER },
+      ],
     }),
   };
 }
@@ -148,8 +170,13 @@ export function bodyLimit(maxBytes: number): HttpFilter {
   };
 }
 
+/** X-Forwarded-For as upstreams get it: one address, the one that opened the connection. */
+export function forwardedFor(): HeaderValueOption {
+  return header(HEADER.forwardedFor, '%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%');
+}
+
 /** Strict-Transport-Security: a year; a minute in development, where browsers would remember it for localhost. */
-export function hsts(config: Config) {
+export function hsts(config: Config): HeaderValueOption {
   const seconds = config.environment === 'dev' ? 60 : 31_536_000;
   return header('strict-transport-security', `max-age=${seconds}`);
 }

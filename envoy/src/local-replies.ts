@@ -52,16 +52,31 @@ const ROWS: readonly Row[] = [
   },
 ];
 
-/** Problem bodies (RFC 9457) for the HTTP listeners. */
-export function problemReplies(): LocalReplyConfig {
+/**
+ * The request id; where the request was too broken to have one, the moment it began, in ns. The access log writes
+ * the same.
+ */
+export const REQUEST_ID = `%COALESCE(${JSON.stringify({
+  operators: [
+    { command: 'REQ', param: HEADER.requestId },
+    { command: 'START_TIME', param: '%s%9f' },
+  ],
+})})%`;
+
+/**
+ * Problem bodies (RFC 9457) for the HTTP listeners.
+ *
+ * @param headers added to each of them
+ */
+export function problemReplies(headers: readonly HeaderValueOption[] = []): LocalReplyConfig {
   return {
     mappers: ROWS.map((row) => ({
       ...common(row),
-      headers_to_add: retryAfter(row),
+      headers_to_add: [...retryAfter(row), header(HEADER.requestId, REQUEST_ID), ...headers],
       body_format_override: {
         content_type: 'application/problem+json',
         json_format: {
-          ...problemBody(new HeadgateError(row.reason, row.detail), `%REQ(${HEADER.requestId})%`),
+          ...problemBody(new HeadgateError(row.reason, row.detail), REQUEST_ID),
         },
       },
     })),

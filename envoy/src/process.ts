@@ -19,6 +19,8 @@ export function envoyArguments(config: Config, configPath: string): readonly str
     ...['--drain-strategy', 'immediate'],
     ...['--file-flush-interval-msec', '1000'],
     ...['--log-level', LOG_LEVEL[config.telemetry.log_level]],
+    // The body limit logs an error per request that exceeds it; the access log has them all.
+    ...['--component-log-level', 'http:critical'],
   ];
 }
 

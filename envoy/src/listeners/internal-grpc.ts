@@ -4,7 +4,7 @@ import { grpcAccessLog } from '../access-log.ts';
 import { safeRetries } from '../clusters.ts';
 import type { Listener } from '../gen/envoy/config/listener/v3/listener.ts';
 import type { RouteConfiguration } from '../gen/envoy/config/route/v3/route.ts';
-import { bodyLimit, httpManager, rateCeiling } from '../http-manager.ts';
+import { bodyLimit, forwardedFor, httpManager, rateCeiling } from '../http-manager.ts';
 import { duration, HEALTH_WATCH_MS, minorListenerConnections } from '../limits.ts';
 import { grpcReplies } from '../local-replies.ts';
 import { CLUSTER, LISTENER } from '../names.ts';
@@ -44,6 +44,7 @@ function routes(config: Config): RouteConfiguration {
   const limit = duration(config.envoy.request_timeout_ms);
   return {
     name: LISTENER.internalGrpc,
+    request_headers_to_add: [forwardedFor()],
     virtual_hosts: [
       {
         name: CLUSTER.inference,

@@ -4,7 +4,7 @@ import { httpAccessLog } from '../access-log.ts';
 import { safeRetries } from '../clusters.ts';
 import type { Listener } from '../gen/envoy/config/listener/v3/listener.ts';
 import type { RouteConfiguration } from '../gen/envoy/config/route/v3/route.ts';
-import { bodyLimit, hsts, httpManager, rateCeiling } from '../http-manager.ts';
+import { bodyLimit, forwardedFor, hsts, httpManager, rateCeiling } from '../http-manager.ts';
 import { duration } from '../limits.ts';
 import { problemReplies } from '../local-replies.ts';
 import { CLUSTER, LISTENER } from '../names.ts';
@@ -25,7 +25,7 @@ export function publicListener(config: Config, root: string): Listener {
       codec_type: 'AUTO',
       idleMs: config.envoy.downstream_idle_timeout_ms,
       access_log: httpAccessLog(),
-      local_reply_config: problemReplies(),
+      local_reply_config: problemReplies([hsts(config)]),
       routes: routes(config),
       filters: [rateCeiling(name, config.envoy.local_rate_per_s), bodyLimit(config.envoy.body_bytes)],
     }),
@@ -35,6 +35,7 @@ export function publicListener(config: Config, root: string): Listener {
 function routes(config: Config): RouteConfiguration {
   return {
     name: LISTENER.publicHttps,
+    request_headers_to_add: [forwardedFor()],
     response_headers_to_add: [hsts(config)],
     response_headers_to_remove: ['server', 'x-powered-by'],
     virtual_hosts: [
