@@ -13,8 +13,9 @@ const count = z.number().int().min(1);
 /** Marks a value that must never be printed. Secrets come from files or the environment, never from YAML in Git. */
 export const secret = <T extends z.ZodType>(schema: T): T => schema.meta({ secret: true });
 
-/** `points` requests per `window_s` seconds; null = unlimited. */
-const limitSchema = z.strictObject({ points: count, window_s: count }).nullable();
+/** `points` requests per `window_s` seconds, a day at most; null = unlimited. */
+const quotaSchema = z.strictObject({ points: count, window_s: count.max(86_400) });
+const limitSchema = quotaSchema.nullable();
 export type Limit = z.infer<typeof limitSchema>;
 
 /** Limits of a tier: `all` counts every route, `predict` the predict-like ones; each per key and per client IP. */
@@ -58,7 +59,7 @@ const gatewaySchema = z.strictObject({
     timeout_ms: ms(600_000),
   }),
   rate_limit: z.strictObject({
-    failed_credentials: z.strictObject({ points: count, window_s: count }),
+    failed_credentials: quotaSchema,
     tiers: z
       .record(z.string(), tierSchema)
       .refine((tiers) => Object.hasOwn(tiers, 'default'), 'expected a tier named default'),

@@ -16,7 +16,7 @@ export interface Limiter {
    * @param quota name of the quota: the same subject has one count per quota
    */
   consume(quota: Quota, subject: string, cost: number): Promise<QuotaState>;
-  /** Reads the state and charges nothing. */
+  /** Reads the state and charges nothing; `allowed` tells whether one more point is free. */
   peek(quota: Quota, subject: string): Promise<QuotaState>;
 }
 

@@ -23,12 +23,16 @@ export function memoryLimiter(): Limiter {
     },
     async peek(quota, subject) {
       const counted = await counterOf(quota).get(subject);
-      if (counted === null)
-        return { allowed: true, limit: quota.points, remaining: quota.points, resetMs: 0 };
+      // A counter may outlive its window by a moment: until its timer removes it.
+      if (counted === null || counted.msBeforeNext <= 0) return untouched(quota);
       const state = stateOf(quota, counted);
       return { ...state, allowed: state.remaining > 0 };
     },
   };
+}
+
+function untouched({ points }: Quota): QuotaState {
+  return { allowed: true, limit: points, remaining: points, resetMs: 0 };
 }
 
 function stateOf(quota: Quota, { consumedPoints, msBeforeNext }: RateLimiterRes): QuotaState {

@@ -11,9 +11,9 @@ const SIZE_READERS: Record<ImageType, SizeReader> = {
 };
 
 /** `image/jpg` is not registered, but widely sent. */
-const ALIASES: Readonly<Record<string, ImageType>> = { 'image/jpg': 'image/jpeg' };
+const ALIASES: ReadonlyMap<string, ImageType> = new Map([['image/jpg', 'image/jpeg']]);
 
-/** Media types that say nothing about the content, so that the bytes alone decide. */
+/** Declarations that say nothing about the content, so that the bytes alone decide. */
 const UNDECLARED = new Set(['', 'application/octet-stream']);
 
 export interface ImageCheck {
@@ -32,7 +32,7 @@ export function checkImage(bytes: Uint8Array, { declared, maxPixels }: ImageChec
   if (bytes.byteLength === 0) throw new HeadgateError('empty_body', 'The image has no bytes.');
   const type = imageTypeOf(bytes);
   if (!type) throw new HeadgateError('unsupported_media_type', 'The bytes are no JPEG, PNG or WebP image.');
-  if (!UNDECLARED.has(declared) && (aliasOf(declared) ?? declared) !== type) {
+  if (!UNDECLARED.has(declared) && canonical(declared) !== type) {
     throw new HeadgateError(
       'unsupported_media_type',
       `The bytes are ${type}, which is not the declared media type.`,
@@ -54,11 +54,10 @@ export function imageTypeOf(bytes: Uint8Array): ImageType | undefined {
 
 /** True for a media type whose body may be one raw image. */
 export function mayBeImage(mediaType: string): boolean {
-  return (
-    UNDECLARED.has(mediaType) || aliasOf(mediaType) !== undefined || Object.hasOwn(SIZE_READERS, mediaType)
-  );
+  if (mediaType === '') return false;
+  return UNDECLARED.has(mediaType) || Object.hasOwn(SIZE_READERS, canonical(mediaType));
 }
 
-function aliasOf(mediaType: string): ImageType | undefined {
-  return Object.hasOwn(ALIASES, mediaType) ? ALIASES[mediaType] : undefined;
+function canonical(mediaType: string): string {
+  return ALIASES.get(mediaType) ?? mediaType;
 }
