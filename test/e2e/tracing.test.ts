@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HEADER } from '@headgate/contracts/names';
 import { afterAll, describe, expect, inject, it } from 'vitest';
@@ -9,17 +9,16 @@ import { samplePhoto } from './harness/photos.ts';
 import { expectPrediction, postPhoto } from './harness/predict.ts';
 import { ROOT } from './harness/stack.ts';
 
-const { ready } = inject('stack');
+const { ready, portBase } = inject('stack');
 const client = httpsClient(ready);
 afterAll(() => client.close());
 const cat = samplePhoto('chelsea.png');
-const LOGS = join(ROOT, 'state/logs');
+const LOGS = join(ROOT, 'state/logs', String(portBase));
 
-/** Log lines of one process of the stack that contain `text`; the newest file last. */
+/** Log lines of one process of the stack that contain `text`. */
 function linesWith(text: string, part: 'envoy' | 'gateway' | 'inference'): string[] {
-  return readdirSync(LOGS)
-    .filter((name) => name.includes(part))
-    .flatMap((name) => readFileSync(join(LOGS, name), 'utf8').split('\n'))
+  return readFileSync(join(LOGS, `${part}.log`), 'utf8')
+    .split('\n')
     .filter((line) => line.includes(text));
 }
 

@@ -1,0 +1,139 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { cpuMsOf } from '../../test/e2e/harness/processes.ts';
+import { median, percentile } from '../../test/e2e/harness/stats.ts';
+import type { LoadJob } from './client.ts';
+import { gatewayOrigin, spawnGateway, spawnNullUpstream } from './gateway-process.ts';
+import { type GatewayStart, timeGatewayStarts } from './gateway-start.ts';
+import { type Measured, startWorker } from './jobs.ts';
+
+/** What the built gateway, all layers on, costs over an upstream that answers after 40 ms by timer. Times in ms. */
+export interface GatewayResult extends GatewayStart {
+  readonly direct: { readonly p50: number; readonly p99: number };
+  readonly through: { readonly p50: number; readonly p99: number };
+  /** Median over the rounds of the difference to the direct calls of the same round. */
+  readonly addedP50: number;
+  readonly addedP99: number;
+  readonly saturationPerS: number;
+  /** CPU-ms of the gateway per request, at saturation. */
+  readonly saturationCpuMs: number;
+  readonly failures: readonly Measured['failures'][];
+}
+
+export interface GatewayOptions {
+  readonly portBase: number;
+  readonly rounds: number;
+  readonly stageMs: number;
+  readonly model: string;
+  readonly routingFile: string;
+  /** Of the tier bench. */
+  readonly key: string;
+  readonly progress: (line: string) => void;
+}
+
+const UPSTREAM_DELAY_MS = 40;
+const CONCURRENCY = 16;
+/** With 40 ms of waiting each, enough to keep the gateway's one core busy. */
+const SATURATION_CONCURRENCY = 128;
+const BODY_BYTES = 30_000;
+const WARM_MS = 1000;
+
+export async function measureGateway(options: GatewayOptions): Promise<GatewayResult> {
+  const dir = mkdtempSync(join(tmpdir(), 'headgate-bench-'));
+  const upstream = await spawnNullUpstream(UPSTREAM_DELAY_MS);
+  const process = { ...options, upstreamPort: upstream.port };
+  const photo = await jpegOfAbout(BODY_BYTES);
+  writeFileSync(join(dir, 'photo.jpg'), photo);
+  try {
+    const starts = await timeGatewayStarts(process, { photo, key: options.key }, options.progress);
+    const gateway = spawnGateway(process);
+    try {
+      return {
+        ...starts,
+        ...(await measureCalls(options, { dir, upstreamPort: upstream.port, pid: gateway.pid })),
+      };
+    } finally {
+      await gateway.stop();
+    }
+  } finally {
+    await upstream.stop();
+    rmSync(dir, { recursive: true });
+  }
+}
+
+interface Setting {
+  /** Folder with the one photo. */
+  readonly dir: string;
+  readonly upstreamPort: number;
+  /** Of the gateway. */
+  readonly pid: number;
+}
+
+async function measureCalls(
+  options: GatewayOptions,
+  { dir, upstreamPort, pid }: Setting,
+): Promise<Omit<GatewayResult, keyof GatewayStart>> {
+  const client = startWorker<LoadJob>('./client.ts');
+  const job = { photosDir: dir, warmMs: WARM_MS, durationMs: options.stageMs };
+  const direct: LoadJob = {
+    ...job,
+    concurrency: CONCURRENCY,
+    target: { kind: 'grpc', address: `127.0.0.1:${upstreamPort}`, model: options.model, version: '1' },
+  };
+  const through: LoadJob = {
+    ...job,
+    concurrency: CONCURRENCY,
+    target: {
+      kind: 'http',
+      origin: gatewayOrigin(options.portBase),
+      path: '/predict',
+      key: options.key,
+      caFile: null,
+    },
+  };
+  try {
+    const rounds: { direct: Measured; through: Measured }[] = [];
+    for (let round = 1; round <= options.rounds; round += 1) {
+      const pair = { direct: await client.run(direct), through: await client.run(through) };
+      rounds.push(pair);
+      options.progress(
+        `round ${round}/${options.rounds}  gateway adds ${added(pair, 50).toFixed(2)} ms p50, ${added(pair, 99).toFixed(2)} ms p99`,
+      );
+    }
+    const cpuBeforeMs = cpuMsOf(pid);
+    const saturated = await client.run({ ...through, concurrency: SATURATION_CONCURRENCY });
+    const saturationCpuMs = (cpuMsOf(pid) - cpuBeforeMs) / saturated.answered;
+    const all = [...rounds.flatMap((pair) => [pair.direct, pair.through]), saturated];
+    return {
+      direct: ends(rounds.flatMap((pair) => pair.direct.latencies)),
+      through: ends(rounds.flatMap((pair) => pair.through.latencies)),
+      addedP50: median(rounds.map((pair) => added(pair, 50))),
+      addedP99: median(rounds.map((pair) => added(pair, 99))),
+      saturationPerS: (saturated.latencies.length * 1000) / saturated.windowMs,
+      saturationCpuMs,
+      failures: all.map(({ failures }) => failures),
+    };
+  } finally {
+    client.stop();
+  }
+}
+
+function added({ direct, through }: { direct: Measured; through: Measured }, p: number): number {
+  return percentile(through.latencies, p) - percentile(direct.latencies, p);
+}
+
+function ends(latencies: readonly number[]): { p50: number; p99: number } {
+  return { p50: percentile(latencies, 50), p99: percentile(latencies, 99) };
+}
+
+/** A valid JPEG of at least `bytes` bytes and not much more: noise, whose size follows its area. */
+async function jpegOfAbout(bytes: number): Promise<Buffer> {
+  for (let side = 100; ; side += 4) {
+    const noise = { type: 'gaussian', mean: 128, sigma: 40 } as const;
+    const image = sharp({ create: { width: side, height: side, channels: 3, background: '#808080', noise } });
+    const jpeg = await image.jpeg().toBuffer();
+    if (jpeg.length >= bytes) return jpeg;
+  }
+}

@@ -1,0 +1,58 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { within } from '../../test/e2e/harness/deadline.ts';
+
+/** What one run of one load measured. */
+export interface Measured {
+  /** Of each successful answer inside the measured window, in ms. */
+  readonly latencies: readonly number[];
+  /** Length of the window, in ms. */
+  readonly windowMs: number;
+  /** Successful answers in all, warm-up included: what CPU time is divided by. */
+  readonly answered: number;
+  /** Status or code → count, of everything that was no success. */
+  readonly failures: Readonly<Record<string, number>>;
+  /** CPU time of the measuring process itself, warm-up included, in ms. */
+  readonly cpuMs: number;
+}
+
+/** Longest time for one job, in ms: every job names a duration far below. */
+const JOB_WITHIN_MS = 180_000;
+
+/** A child process that works off one job after the other, so that its CPU time is not the orchestrator's. */
+export interface Worker<Job> {
+  run(job: Job): Promise<Measured>;
+  stop(): void;
+}
+
+/** @param file a module of this folder that calls `answerJobs` */
+export function startWorker<Job extends object>(file: string): Worker<Job> {
+  const child: ChildProcess = fork(fileURLToPath(new URL(file, import.meta.url)), {
+    serialization: 'advanced',
+  });
+  const ended = once(child, 'exit').then((): never => {
+    throw new Error(`${file} has ended`);
+  });
+  ended.catch(() => {});
+  return {
+    run: async (job) => {
+      const answered = once(child, 'message') as Promise<[Measured | { error: string }]>;
+      child.send(job);
+      const [answer] = await within(Promise.race([answered, ended]), { what: file, withinMs: JOB_WITHIN_MS });
+      if ('error' in answer) throw new Error(`${file}: ${answer.error}`);
+      return answer;
+    },
+    stop: () => void child.kill(),
+  };
+}
+
+/** The child's side of `startWorker`. */
+export function answerJobs<Job>(work: (job: Job) => Promise<Measured>): void {
+  process.on('message', (job) => {
+    work(job as Job).then(
+      (measured) => process.send?.(measured),
+      (error: unknown) => process.send?.({ error: error instanceof Error ? error.stack : String(error) }),
+    );
+  });
+}

@@ -1,0 +1,38 @@
+import { HEADER } from '@headgate/contracts/names';
+import { httpsClient } from '../../test/e2e/harness/http.ts';
+import { samplePhoto } from '../../test/e2e/harness/photos.ts';
+import { type StackOptions, startStack } from '../../test/e2e/harness/stack.ts';
+import { median } from '../../test/e2e/harness/stats.ts';
+
+const STARTS = 3;
+
+/**
+ * From `npm start`, everything cached, to the first prediction that a client outside gets over HTTPS: median of
+ * three starts, in ms.
+ */
+export async function timeStarts(options: StackOptions, progress: (line: string) => void): Promise<number> {
+  const times: number[] = [];
+  for (let start = 1; start <= STARTS; start += 1) {
+    const ms = await timeOneStart(options);
+    progress(`npm start ${start}/${STARTS}: first prediction over HTTPS after ${(ms / 1000).toFixed(2)} s`);
+    times.push(ms);
+  }
+  return median(times);
+}
+
+async function timeOneStart(options: StackOptions): Promise<number> {
+  const startMs = performance.now();
+  const stack = await startStack(options);
+  try {
+    const client = httpsClient(stack.ready);
+    const { type, bytes } = samplePhoto('chelsea.png');
+    const headers = { 'content-type': type, [HEADER.apiKey]: stack.ready.keys.bench };
+    const { status } = await client.send({ path: '/predict', headers, body: bytes });
+    const ms = performance.now() - startMs;
+    await client.close();
+    if (status !== 200) throw new Error(`the first prediction was answered with ${status}`);
+    return ms;
+  } finally {
+    await stack.stop();
+  }
+}
