@@ -28,9 +28,21 @@ describe('createLogger', () => {
         authorization: 'Bearer abc',
         headers: { 'x-api-key': 'hg_abc', cookie: 'abc' },
         request: { headers: { authorization: 'abc' } },
+        deep: { deeper: [{ still: { token: 'abc', shown: 'yes' } }] },
+        err: Object.assign(new Error('failed'), { config: { headers: { authorization: 'abc' } } }),
       }),
     );
     expect(JSON.stringify(line)).not.toContain('abc');
+    expect(line).toMatchObject({
+      deep: { deeper: [{ still: { shown: 'yes' } }] },
+      err: { message: 'failed' },
+    });
+  });
+
+  it('leaves the logged object itself as it was', () => {
+    const headers = { cookie: 'abc' };
+    linesOf((log) => log.info({ headers }));
+    expect(headers).toEqual({ cookie: 'abc' });
   });
 
   it('keeps the causes of an error for the operator', () => {

@@ -10,23 +10,64 @@ export interface LoggerOptions {
   readonly destination?: DestinationStream;
 }
 
-/** Keys whose values never reach a log, at the top of a line or one or two levels down. */
-const SECRET_KEYS = ['authorization', 'x-api-key', 'cookie', 'secret', 'password', 'token', 'key'];
-const SECRET_PATHS = SECRET_KEYS.flatMap((key) => [`["${key}"]`, `*["${key}"]`, `*.*["${key}"]`]);
+/** Keys whose values never reach a log, at any depth that is printed. */
+const SECRET_KEYS: ReadonlySet<string> = new Set([
+  'authorization',
+  'x-api-key',
+  'cookie',
+  'secret',
+  'password',
+  'token',
+  'key',
+]);
+const CENSORED = '(secret)';
+
+/** Deeper objects are not printed. */
+const DEPTH = 5;
+
+/** Lines are written in blocks of so many bytes, or after so many ms: a write for each would cost more than the line. */
+const BLOCK_BYTES = 4096;
+const FLUSH_MS = 50;
 
 /**
  * JSON lines with an ISO timestamp and the level as a word. Lines about a request carry `request_id` and
- * `trace_id`; errors go under `err`, with their causes.
+ * `trace_id`; errors go under `err`, with their causes. What is still in the block is written at exit.
  */
-export function createLogger({ service, level, destination }: LoggerOptions): Logger {
+export function createLogger({ service, level, destination = standardOutput() }: LoggerOptions): Logger {
   return pino(
     {
       level,
       base: { service },
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-      redact: { paths: SECRET_PATHS, censor: '(secret)' },
+      depthLimit: DEPTH,
+      formatters: { level: (label) => ({ level: label }), log: withoutSecrets },
+      serializers: { err: (error: Error) => withoutSecrets({ ...pino.stdSerializers.err(error) }) },
     },
-    destination ?? pino.destination({ fd: 1, sync: true }),
+    destination,
   );
+}
+
+function standardOutput(): DestinationStream {
+  const stream = pino.destination({ fd: 1, sync: true, minLength: BLOCK_BYTES, periodicFlush: FLUSH_MS });
+  process.once('exit', () => stream.flushSync());
+  return stream;
+}
+
+/**
+ * The same fields with every secret censored; copies only what holds one. Written by hand because every request
+ * logs: pino's own redaction of these keys takes ten times as long as the rest of the line.
+ */
+function withoutSecrets(fields: Record<string, unknown>): Record<string, unknown> {
+  return censor(fields, DEPTH) as Record<string, unknown>;
+}
+
+function censor(value: unknown, depth: number): unknown {
+  if (typeof value !== 'object' || value === null || value instanceof Error || depth < 0) return value;
+  if (Array.isArray(value)) return value.map((element) => censor(element, depth - 1));
+  let copy: Record<string, unknown> | undefined;
+  for (const [key, child] of Object.entries(value)) {
+    const shown = SECRET_KEYS.has(key) ? CENSORED : censor(child, depth - 1);
+    if (shown !== child) copy = { ...(copy ?? value), [key]: shown };
+  }
+  return copy ?? value;
 }
