@@ -67,7 +67,7 @@ describe('a model named like a part of JavaScript', () => {
       body: pngHeader(8, 8),
       headers: { 'content-type': 'image/png', 'x-api-key': `hg_tester01_${'t'.repeat(32)}` },
     });
-    expectawait reasonOf(response).toBe('unknown_version');
+    expect(await reasonOf(response)).toBe('unknown_version');
   });
 
   it('pollutes no prototype as a field name either', async () => {

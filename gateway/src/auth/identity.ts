@@ -1,5 +1,5 @@
 import { keyIdOf, type Role } from '@headgate/contracts/keys';
-import { constantTimeEqual, sha256 } from './digest.ts';
+import { constantTimeEqual } from './digest.ts';
 import type { KeyStore } from './key-store.ts';
 
 /** Who sends the request. */
@@ -17,7 +17,7 @@ const NO_DIGEST = new Uint8Array(32);
  * garbage take the same path and the same time.
  */
 export async function identify(keys: KeyStore, presented: string): Promise<Identity | undefined> {
-  const digest = await sha256(presented);
+  const digest = await keys.digest(presented);
   const key = keys.find(keyIdOf(presented) ?? '');
   const matches = constantTimeEqual(digest, key?.digest ?? NO_DIGEST);
   return key !== undefined && matches ? { keyId: key.id, role: key.role, tier: key.tier } : undefined;

@@ -1,4 +1,5 @@
 import type { KeyRecord, Role } from '@headgate/contracts/keys';
+import { sha256 } from './digest.ts';
 
 /** A key as the gateway holds it: enough to recognise it, not enough to use it. */
 export interface StoredKey {
@@ -13,20 +14,25 @@ export interface StoredKey {
 /** Finds key records. In memory here; reloaded live by a later source behind the same interface. */
 export interface KeyStore {
   find(id: string): StoredKey | undefined;
+  /** Digest of a presented key, as the records hold it: SHA-256 of its UTF-8 bytes. */
+  readonly digest: Digest;
 }
+
+export type Digest = (text: string) => Uint8Array | Promise<Uint8Array>;
 
 /**
  * Key records in memory.
  *
+ * @param digest SHA-256 by WebCrypto, unless the host has a quicker one
  * @throws RangeError when two records share an id
  */
-export function memoryKeyStore(records: readonly KeyRecord[]): KeyStore {
+export function memoryKeyStore(records: readonly KeyRecord[], digest: Digest = sha256): KeyStore {
   const keys = new Map<string, StoredKey>();
   for (const { id, role, tier, sha256 } of records) {
     if (keys.has(id)) throw new RangeError(`the key records hold the id ${id} twice; keep one of them`);
     keys.set(id, { id, role, tier, digest: bytesOfHex(sha256) });
   }
-  return { find: (id) => keys.get(id) };
+  return { find: (id) => keys.get(id), digest };
 }
 
 function bytesOfHex(hex: string): Uint8Array {

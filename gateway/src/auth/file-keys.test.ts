@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type FileKeyStore, fileKeyStore } from './file-keys.ts';
+import { identify } from './identity.ts';
+
+const KEY = `hg_alice_${'s'.repeat(32)}`;
+const record = (id: string, key: string) => ({
+  id,
+  sha256: createHash('sha256').update(key).digest('hex'),
+  name: id,
+  role: 'client',
+});
+
+describe('fileKeyStore', () => {
+  let dir: string;
+  let path: string;
+  let events: string[];
+  let store: FileKeyStore | undefined;
+
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'keys-'));
+    path = join(dir, 'keys.yaml');
+    events = [];
+    write(record('alice', KEY));
+  });
+
+  afterEach(() => {
+    store?.stop();
+    rmSync(dir, { recursive: true });
+  });
+
+  // JSON is YAML.
+  const write = (...keys: unknown[]) => writeFileSync(path, JSON.stringify({ keys }));
+  const start = () => {
+    store = fileKeyStore(path, {
+      accepted: (count) => events.push(`accepted ${count}`),
+      refused: (error) => events.push(`refused ${error.issues.join('; ')}`),
+    });
+    return store;
+  };
+  const happened = (...expected: string[]) => expect.poll(() => events).toEqual(expected);
+
+  it('knows a key by its digest, and gives it the default tier when the record names none', async () => {
+    expect(await identify(start(), KEY)).toEqual({ keyId: 'alice', role: 'client', tier: 'default' });
+    expect(await identify(start(), KEY.replace(/s$/, 't'))).toBeUndefined();
+  });
+
+  it('accepts an added key and refuses a removed one without a restart', async () => {
+    const keys = start();
+    const other = `hg_bobby_${'b'.repeat(32)}`;
+    write(record('bobby', other));
+    await happened('accepted 1', 'accepted 1');
+    expect((await identify(keys, other))?.keyId).toBe('bobby');
+    expect(await identify(keys, KEY)).toBeUndefined();
+  });
+
+  it('refuses a bad file as a whole and keeps the last good keys', async () => {
+    const keys = start();
+    write(record('carol', 'x'), { ...record('dave', 'y'), role: 'king' });
+    await expect.poll(() => events).toHaveLength(2);
+    expect(events[1]).toMatch(/^refused keys\.1\.role/);
+    expect((await identify(keys, KEY))?.keyId).toBe('alice');
+    expect(keys.find('carol')).toBeUndefined();
+  });
+
+  it('refuses two records with one id, and says which', () => {
+    write(record('alice', KEY), record('alice', 'other'));
+    expect(start).toThrow(/the id alice twice/);
+  });
+
+  it('refuses to start without keys, and never prints a digest', () => {
+    const digest = record('alice', KEY).sha256;
+    writeFileSync(path, `keys: [{ id: alice, sha256: "${digest}0", name: a, role: client }]`);
+    expect(start).toThrow(/expected 64 hex digits/);
+    expect(start).not.toThrow(digest);
+    rmSync(path);
+    expect(start).toThrow(/cannot be read/);
+  });
+});
