@@ -44,8 +44,9 @@ describe('fileKeyStore', () => {
   const happened = (...expected: string[]) => expect.poll(() => events).toEqual(expected);
 
   it('knows a key by its digest, and gives it the default tier when the record names none', async () => {
-    expect(await identify(start(), KEY)).toEqual({ keyId: 'alice', role: 'client', tier: 'default' });
-    expect(await identify(start(), KEY.replace(/s$/, 't'))).toBeUndefined();
+    const keys = start();
+    expect(await identify(keys, KEY)).toEqual({ keyId: 'alice', role: 'client', tier: 'default' });
+    expect(await identify(keys, KEY.replace(/s$/, 't'))).toBeUndefined();
   });
 
   it('accepts an added key and refuses a removed one without a restart', async () => {
