@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { portOf } from '@headgate/contracts/names';
 import { within } from '../../test/e2e/harness/deadline.ts';
@@ -8,6 +9,7 @@ import { ROOT } from '../../test/e2e/harness/stack.ts';
 export interface GatewayProcessOptions {
   readonly portBase: number;
   readonly routingFile: string;
+  readonly logFile: string;
   readonly upstreamPort: number;
 }
 
@@ -18,21 +20,22 @@ export interface OwnedProcess {
   stop(): Promise<void>;
 }
 
-/** Spawns the gateway as `npm run build` made it, with the development configuration. */
+/** Spawns the gateway as `npm run build` made it, with the development configuration and its log in a file. */
 export function spawnGateway(options: GatewayProcessOptions): OwnedProcess {
-  return owned(
-    spawn(process.execPath, ['gateway/dist/main.js'], {
-      cwd: ROOT,
-      stdio: ['ignore', 'ignore', 'inherit'],
-      env: {
-        ...process.env,
-        HEADGATE_ROOT: ROOT,
-        HEADGATE_ROUTING_FILE: options.routingFile,
-        HEADGATE_LISTEN__PORT_BASE: String(options.portBase),
-        HEADGATE_GATEWAY__UPSTREAM__TARGET: `127.0.0.1:${options.upstreamPort}`,
-      },
-    }),
-  );
+  const log = openSync(options.logFile, 'a');
+  const child = spawn(process.execPath, ['gateway/dist/main.js'], {
+    cwd: ROOT,
+    stdio: ['ignore', log, 'inherit'],
+    env: {
+      ...process.env,
+      HEADGATE_ROOT: ROOT,
+      HEADGATE_ROUTING_FILE: options.routingFile,
+      HEADGATE_LISTEN__PORT_BASE: String(options.portBase),
+      HEADGATE_GATEWAY__UPSTREAM__TARGET: `127.0.0.1:${options.upstreamPort}`,
+    },
+  });
+  closeSync(log);
+  return owned(child);
 }
 
 export function gatewayOrigin(portBase: number): string {

@@ -43,7 +43,7 @@ const WARM_MS = 1000;
 export async function measureGateway(options: GatewayOptions): Promise<GatewayResult> {
   const dir = mkdtempSync(join(tmpdir(), 'headgate-bench-'));
   const upstream = await spawnNullUpstream(UPSTREAM_DELAY_MS);
-  const process = { ...options, upstreamPort: upstream.port };
+  const process = { ...options, upstreamPort: upstream.port, logFile: join(dir, 'gateway.log') };
   const photo = await jpegOfAbout(BODY_BYTES);
   writeFileSync(join(dir, 'photo.jpg'), photo);
   try {

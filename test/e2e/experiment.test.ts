@@ -123,7 +123,7 @@ describe('Editing the routing file while it runs', () => {
     ],
   ])('changes nothing when the file %s, and says so in a metric', async (_, broken) => {
     const before = await smallVariants();
-    const refused = () => metric(METRIC.routingReloads, { result: 'error' });
+    const refused = () => metric(METRIC.routingReloads, { outcome: 'refused' });
     const generation = await metric(METRIC.routingGeneration);
     const refusedBefore = await refused();
     writeFileSync(routingFile, broken());
