@@ -28,6 +28,7 @@ export class CommandError extends Error {
  * @property {Record<string, string | undefined>} [env]
  * @property {string} [logFile]                      gets everything that the command prints
  * @property {(line: string) => void} [onLine]
+ * @property {boolean} [inherit]                     output goes straight to this program's own: no log, no lines
  */
 
 /**
@@ -44,7 +45,7 @@ export async function runCommand(command, args, options) {
   const child = spawn(command, args, {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: options.inherit ? ['ignore', 'inherit', 'inherit'] : ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
   const { pid } = child;
@@ -58,6 +59,7 @@ export async function runCommand(command, args, options) {
     options.onLine?.(line);
   };
   for (const stream of [child.stdout, child.stderr]) {
+    if (stream === null) continue;
     eachLine(stream, onLine);
     if (log) stream.pipe(log, { end: false });
   }

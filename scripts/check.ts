@@ -1,0 +1,32 @@
+/** `npm run check`: everything that can be said about the code without running the service. */
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { parseArgs } from 'node:util';
+import { configurationItems } from './check/configuration.ts';
+import { generatedItem } from './check/generated.ts';
+import { formatResults, runChecks } from './check/item.ts';
+import { repositoryItems } from './check/repository.ts';
+import { toolItems } from './check/tools.ts';
+import { ROOT } from './setup/bootstrap.mjs';
+import { createGuard } from './setup/guard.mjs';
+import { stopRequests } from './setup/lifecycle.mjs';
+
+/** Most items wait for one process of their own. */
+const CONCURRENCY = 3;
+
+const { values } = parseArgs({ options: { json: { type: 'string' } } });
+const { stop } = stopRequests();
+const guard = createGuard();
+const items = [...toolItems, generatedItem, ...configurationItems, ...repositoryItems];
+const results = await runChecks(items, { root: ROOT, guard, signal: stop }, CONCURRENCY);
+for (const { name, problems } of results) {
+  if (problems.length > 0) console.log(`${name}:\n${problems.map((line) => `  ${line}`).join('\n')}\n`);
+}
+console.log(formatResults(results));
+if (values.json !== undefined) {
+  mkdirSync(dirname(values.json), { recursive: true });
+  writeFileSync(values.json, JSON.stringify(results));
+}
+await guard.close();
+process.exit(results.every(({ problems }) => problems.length === 0) ? 0 : 1);

@@ -1,0 +1,40 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { configSchema } from '@headgate/contracts/config';
+import { ConfigError, loadConfig } from '@headgate/contracts/config/load';
+import { describeIssues, routingSchema } from '@headgate/contracts/routing';
+import { parse } from 'yaml';
+import type { CheckItem } from './item.ts';
+
+const SEEDS = ['config/routing.yaml', 'config/routing.fallback.yaml'];
+
+/** Everything that an operator may change is valid as committed. */
+export const configurationItems: readonly CheckItem[] = [
+  {
+    name: 'configuration layers',
+    run: async ({ root }) =>
+      configSchema.shape.environment.options.flatMap((environment) =>
+        configProblems(join(root, 'config'), environment),
+      ),
+  },
+  {
+    name: 'routing seeds',
+    run: async ({ root }) => SEEDS.flatMap((seed) => routingProblems(join(root, seed))),
+  },
+];
+
+/** Looks at the files alone: variables of whoever runs the check must not matter. */
+export function configProblems(dir: string, environment: string): string[] {
+  try {
+    loadConfig({ dir, environment, env: {} });
+    return [];
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.message.split('\n');
+  }
+}
+
+export function routingProblems(path: string): string[] {
+  const result = routingSchema.safeParse(parse(readFileSync(path, 'utf8')));
+  return result.success ? [] : describeIssues(result.error).map((issue) => `${path}: ${issue}`);
+}

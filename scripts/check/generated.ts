@@ -1,0 +1,41 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { GENERATED, generateContracts } from '../generate/contracts.ts';
+import type { CheckItem } from './item.ts';
+
+/** Generated code is what the generator writes today. */
+export const generatedItem: CheckItem = {
+  name: 'generated code is current',
+  run: async ({ root }) => {
+    const fresh = mkdtempSync(join(tmpdir(), 'headgate-generate-'));
+    try {
+      await generateContracts(root, fresh);
+      return GENERATED.flatMap((folder) => differences(join(fresh, folder), join(root, folder))).map(
+        (file) => `${file} differs; run npm run generate and commit what it writes`,
+      );
+    } finally {
+      rmSync(fresh, { recursive: true, force: true });
+    }
+  },
+};
+
+/** Names of the files that are not the same in both folders, or only in one of them. */
+export function differences(left: string, right: string): string[] {
+  const files = new Set([...filesIn(left), ...filesIn(right)]);
+  return [...files].sort().filter((file) => contentOf(join(left, file)) !== contentOf(join(right, file)));
+}
+
+function filesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
+}
+
+function contentOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined; // only in the other folder
+  }
+}

@@ -1,0 +1,81 @@
+import { execFile } from 'node:child_process';
+import { readFileSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import type { CheckItem } from './item.ts';
+
+/** Larger files do not belong into Git: setup makes or fetches them. */
+const MAX_BYTES = 1_000_000;
+const BINARY = /\.(png|jpe?g|webp|onnx|binpb|ico)$/;
+const HOME_PATH = /(?<![\w.~-])\/(?:home|Users)\/[\w.-]+\//;
+/** Well-known public registries may be named; a mirror of somebody's network may not. */
+const REGISTRY_HOST =
+  /\bhttps?:\/\/(?!registry\.npmjs\.org|pypi\.org)[\w.-]*(?:registry|npm|pypi|mirror|proxy)[\w-]*\.[\w.-]+/;
+
+/** What must not get into the repository. */
+export const repositoryItems: readonly CheckItem[] = [
+  {
+    name: 'no large files',
+    run: async ({ root }) =>
+      (await trackedFiles(root))
+        .filter((file) => sizeOf(join(root, file)) > MAX_BYTES)
+        .map((file) => `${file} is larger than 1 MB`),
+  },
+  {
+    name: 'no traces of a machine',
+    run: async ({ root }) => {
+      const places = machinePlaces(root, homedir());
+      const files = (await trackedFiles(root)).filter(
+        (file) => !BINARY.test(file) && file !== 'package-lock.json',
+      );
+      return files.flatMap((file) => traces(file, textOf(join(root, file)), places));
+    },
+  },
+  {
+    name: 'lock file names no host',
+    run: async ({ root }) =>
+      /"resolved": "https?:/.test(textOf(join(root, 'package-lock.json')))
+        ? ['package-lock.json names a registry; run npm install again, .npmrc leaves the hosts out']
+        : [],
+  },
+];
+
+/** Files that Git tracks and that are still there. */
+async function trackedFiles(root: string): Promise<string[]> {
+  const { stdout } = await promisify(execFile)('git', ['ls-files', '-z'], {
+    cwd: root,
+    maxBuffer: 16 * 1024 * 1024,
+  });
+  return stdout.split('\0').filter((file) => file !== '' && sizeOf(join(root, file)) >= 0);
+}
+
+/** Absolute paths that mean something on this machine only: the checkout, the folder it lies in, the home folder. */
+export function machinePlaces(root: string, home: string): string[] {
+  return [root, dirname(root), home]
+    .map((path) => `${path.replace(/\/$/, '')}/`)
+    .filter((path) => path !== '/');
+}
+
+/** Lines of a file that name a place of this machine, somebody's home folder, or a private registry. */
+export function traces(file: string, text: string, places: readonly string[]): string[] {
+  return text.split('\n').flatMap((line, index) => {
+    const found =
+      places.some((place) => namesPlace(line, place)) || HOME_PATH.test(line) || REGISTRY_HOST.test(line);
+    return found ? [`${file}:${index + 1}: ${line.trim().slice(0, 120)}`] : [];
+  });
+}
+
+/** Only as the beginning of a path: `/srv/` is not meant by `lib/srv/`. */
+function namesPlace(line: string, place: string): boolean {
+  const at = line.indexOf(place);
+  return at >= 0 && !/[\w.~-]/.test(line[at - 1] ?? '');
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? -1;
+}
+
+function textOf(path: string): string {
+  return readFileSync(path, 'utf8');
+}

@@ -1,0 +1,45 @@
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { openApiDocument } from '../../gateway/src/openapi.ts';
+import { type CheckContext, type CheckItem, checkCommand } from './item.ts';
+
+const OPENAPI_FILE = 'state/check/openapi.json';
+
+/** Checks that a tool of its own does. */
+export const toolItems: readonly CheckItem[] = [
+  { name: 'types', run: (context) => checkCommand(context, bin(context, 'tsc'), ['-p', '.']) },
+  { name: 'lint and format', run: (context) => checkCommand(context, bin(context, 'biome'), ['check']) },
+  { name: 'contract lint', run: (context) => checkCommand(context, bin(context, 'buf'), ['lint']) },
+  {
+    name: 'contract breaks nobody',
+    run: (context) =>
+      checkCommand(context, bin(context, 'buf'), ['breaking', '--against', 'protos/released.binpb']),
+  },
+  { name: 'OpenAPI lint', run: lintOpenApi },
+  { name: 'Python lint', run: lintPython },
+];
+
+function bin({ root }: CheckContext, name: string): string {
+  return join(root, 'node_modules/.bin', name);
+}
+
+async function lintOpenApi(context: CheckContext): Promise<readonly string[]> {
+  mkdirSync(join(context.root, 'state/check'), { recursive: true });
+  writeFileSync(join(context.root, OPENAPI_FILE), JSON.stringify(openApiDocument(), null, 2));
+  return checkCommand(context, bin(context, 'redocly'), ['lint', OPENAPI_FILE]);
+}
+
+/** ruff where it is installed, else at least: every file compiles. Without Python there is nothing to ask. */
+async function lintPython(context: CheckContext): Promise<readonly string[]> {
+  const ruff = join(context.root, '.venv/bin/ruff');
+  if (existsSync(ruff)) {
+    const lint = await checkCommand(context, ruff, ['check', 'scripts/model']);
+    return [...lint, ...(await checkCommand(context, ruff, ['format', '--check', 'scripts/model']))];
+  }
+  const python = join(context.root, '.venv/bin/python');
+  if (!existsSync(python)) return [];
+  const files = readdirSync(join(context.root, 'scripts/model'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.py'))
+    .map((file) => join('scripts/model', file));
+  return checkCommand(context, python, ['-m', 'py_compile', ...files]);
+}

@@ -1,0 +1,61 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { Bootstrapped } from '../setup/bootstrap.mjs';
+import { StepError } from '../setup/runner.mjs';
+import { setup } from '../setup/setup.ts';
+import { type Counts, closingLine, sum } from './counts.ts';
+import { formatSuites, runSuites, type SuiteResult } from './run.ts';
+import { suitesOf } from './suites.ts';
+
+/** CI has 90 minutes for everything, setup included. */
+const TOTAL_MS = 75 * 60_000;
+
+/** The closing line once more, for programs that call npm and get its own last words. */
+const SUMMARY_FILE = 'state/test/summary.txt';
+
+/**
+ * Sets up, runs every suite, and ends with `N passed, N failed`.
+ *
+ * @param argv --full: the benchmark too; --only NAME: just this suite, repeatable
+ * @returns exit code: 0 when something ran and nothing failed
+ */
+export async function test(
+  context: Bootstrapped,
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<number> {
+  const { root, guard, signal, ui } = context;
+  const { values } = parseArgs({
+    args: [...argv],
+    options: { full: { type: 'boolean', default: false }, only: { type: 'string', multiple: true } },
+  });
+  const startedAt = performance.now();
+  const { mode } = await setup(context, { fallback: false, python: env.HEADGATE_PYTHON });
+  const suites = suitesOf(root, mode, values).filter(
+    ({ name }) => values.only === undefined || values.only.includes(name),
+  );
+  const totalMs = TOTAL_MS - (performance.now() - startedAt);
+  const results = await runSuites(suites, { root, guard, signal, totalMs, say: ui.say });
+  return report(context, results);
+}
+
+/** Counts a setup that failed as the one failed test of a run without any other. */
+export function reportSetupFailure(context: Bootstrapped, error: unknown): number {
+  if (!(error instanceof StepError)) throw error;
+  const failure = `setup: ${error.message}; remedy: ${error.remedy}`;
+  const counts: Counts = { passed: 0, failed: 1, skipped: 0, failures: [failure, ...error.tail] };
+  return report(context, [{ name: 'setup', counts, durationMs: 0 }]);
+}
+
+function report({ root, ui }: Bootstrapped, results: readonly SuiteResult[]): number {
+  const total = sum(results.map(({ counts }) => counts));
+  if (total.failures.length > 0) {
+    ui.say(`\nFailures:\n${total.failures.map((failure) => `  ${failure}`).join('\n')}`);
+  }
+  ui.say(`\n${formatSuites(results)}\n`);
+  mkdirSync(join(root, 'state/test'), { recursive: true });
+  writeFileSync(join(root, SUMMARY_FILE), `${closingLine(total)}\n`);
+  ui.say(closingLine(total));
+  return total.failed === 0 && total.passed > 0 ? 0 : 1;
+}

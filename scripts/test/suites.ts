@@ -1,0 +1,64 @@
+import { join } from 'node:path';
+import type { Mode } from '../setup/mode.ts';
+import { type ReportReader, readChecks, readJunit, readVitest } from './counts.ts';
+
+export interface Suite {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Its own watchdog, in ms. */
+  readonly timeoutMs: number;
+  /** File that the suite writes, and how to read it; none: the exit code is the only result. */
+  readonly report?: { readonly path: string; readonly read: ReportReader };
+  /** Why it cannot run on this machine. */
+  readonly skip?: string | undefined;
+}
+
+const MINUTE_MS = 60_000;
+const NO_PYTHON = 'needs Python and Envoy, which setup could not install';
+
+/** All suites in the order in which a failure is cheapest to find. */
+export function suitesOf(root: string, mode: Mode, { full }: { readonly full: boolean }): Suite[] {
+  const report = (name: string) => join(root, 'state/test', name);
+  const skip = mode === 'full' ? undefined : NO_PYTHON;
+  const check: Suite = {
+    name: 'check',
+    command: process.execPath,
+    args: ['scripts/check.ts', '--json', report('check.json')],
+    timeoutMs: 5 * MINUTE_MS,
+    report: { path: report('check.json'), read: readChecks },
+  };
+  const unit = vitest(root, report('unit.json'), { project: 'unit', minutes: 15, args: ['--coverage'] });
+  const model: Suite = {
+    name: 'model',
+    command: join(root, '.venv/bin/python'),
+    args: ['-m', 'pytest', 'scripts/model', '-q', `--junitxml=${report('model.xml')}`],
+    timeoutMs: 10 * MINUTE_MS,
+    report: { path: report('model.xml'), read: readJunit },
+    skip,
+  };
+  const e2e = { ...vitest(root, report('e2e.json'), { project: 'e2e', minutes: 40, args: [] }), skip };
+  const bench: Suite = {
+    name: 'bench',
+    command: process.execPath,
+    args: ['load-tests/bench/main.ts'],
+    timeoutMs: 30 * MINUTE_MS,
+    skip,
+  };
+  return full ? [check, unit, model, e2e, bench] : [check, unit, model, e2e];
+}
+
+function vitest(
+  root: string,
+  path: string,
+  { project, minutes, args }: { project: string; minutes: number; args: readonly string[] },
+): Suite {
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${path}`];
+  return {
+    name: project,
+    command: process.execPath,
+    args: [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--project', project, ...reporters, ...args],
+    timeoutMs: minutes * MINUTE_MS,
+    report: { path, read: readVitest },
+  };
+}
