@@ -1,4 +1,4 @@
-"""Folders that setup writes: whole or not at all, and not again while nothing they are made from has changed."""
+"""Folders that setup writes: whole or not at all, and not again while what they are made from is the same."""
 
 import hashlib
 import importlib.metadata
@@ -40,7 +40,7 @@ def is_current(folder: Path, inputs: str) -> bool:
         files = {name: sha256((folder / name).read_bytes()) for name in stamp["files"]}
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    return stamp.get("inputs") == inputs and files == stamp["files"]
+    return bool(stamp.get("inputs") == inputs and files == stamp["files"])
 
 
 def publish(folder: Path, files: Mapping[str, bytes], inputs: str | None = None) -> None:

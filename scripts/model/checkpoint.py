@@ -1,8 +1,8 @@
 """Read a checkpoint that torch wrote before version 1.6, with numpy alone.
 
-Such a file is five pickles (magic, protocol, system info, the state dict, the storage keys) followed by the
-raw storages: for each key an int64 count of elements, then the elements, little endian. A pickle can run code,
-so the unpickler here knows the handful of names that a state dict needs and refuses every other one.
+Such a file is five pickles (magic, protocol, system info, the state dict, the storage keys), then the raw
+storages: for each key an int64 count of elements and the elements, little endian. A pickle can run code, so
+the unpickler here knows the handful of names that a state dict needs and refuses every other one.
 """
 
 import collections
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+
 from errors import SetupError
 
 MAGIC = 0x1950A86A20F9469CFC6C

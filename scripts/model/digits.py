@@ -1,9 +1,9 @@
 """Train the small digits model that the repository carries: `python scripts/model/digits.py --root .`
 
 Not part of setup: its result, models/digits/1 and samples/digit-7.png, is committed. It needs the packages of
-requirements-digits.txt. Data: the 1,797 handwritten digits of scikit-learn, 8x8 pixels, white on black. The last
-450 are kept apart for the accuracy in the manifest. Training distorts and resizes the others, because a server
-gets digits of any size and shrinks them with a filter of its own.
+requirements-digits.txt. Data: the 1,797 handwritten digits of scikit-learn, 8x8 pixels, white on black. The
+last 450 are kept apart for the accuracy in the manifest. Training distorts and resizes the others, because a
+server gets digits of any size and shrinks them with a filter of its own.
 """
 
 import argparse
@@ -14,13 +14,14 @@ from pathlib import Path
 import numpy as np
 import onnx
 import sklearn.datasets
-from artefacts import sha256
-from manifest import ImageClassifier, publish_version
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
-from reference import Preprocessing, open_session, scores
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
+
+from artefacts import sha256
+from manifest import ImageClassifier, publish_version
+from reference import Preprocessing, open_session, scores
 
 SEED = 0
 HELD_OUT = 450
@@ -61,7 +62,7 @@ def resize(digit: np.ndarray, side: int, up: Image.Resampling, down: Image.Resam
 
 
 def distort(digit: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """uint8 [8,8] -> a plausible other hand: turned, sheared, scaled, moved, fainter, and resized at random."""
+    """uint8 [8,8] -> another hand's: turned, sheared, scaled, moved, fainter, and resized at random."""
     side = int(random.integers(16, 193))
     angle, shear = np.deg2rad(random.uniform(-12, 12)), random.uniform(-0.12, 0.12)
     matrix = np.array([[np.cos(angle), np.sin(angle) + shear], [-np.sin(angle), np.cos(angle)]])
@@ -112,7 +113,7 @@ def to_onnx(network: MLPClassifier) -> bytes:
         graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="headgate"
     )
     onnx.checker.check_model(model, full_check=True)
-    return model.SerializeToString(deterministic=True)
+    return bytes(model.SerializeToString(deterministic=True))
 
 
 def accuracy(model: bytes, digits: Digits) -> float:
@@ -145,13 +146,14 @@ def _about(plain: float, resized: float) -> ImageClassifier:
         name="digits",
         version="1",
         description=(
-            f"One handwritten digit, white on black, filling the picture. Right on {plain:.1%} of {HELD_OUT} digits "
-            f"that training never saw; on {resized:.1%} at worst when they come enlarged to {SAMPLE_SIDE} pixels."
+            "One handwritten digit, white on black, filling the picture. "
+            f"Right on {plain:.1%} of {HELD_OUT} digits that training never saw; "
+            f"on {resized:.1%} at worst when they come enlarged to {SAMPLE_SIDE} pixels."
         ),
         licence="Apache-2.0 (trained on data under CC-BY-4.0, see samples/LICENSES.md)",
         labels=[str(digit) for digit in range(10)],
         preprocessing=SPEC,
-        source=f"scikit-learn {sklearn.__version__}, load_digits: UCI Optical Recognition of Handwritten Digits",
+        source=f"scikit-learn {sklearn.__version__}, load_digits (UCI handwritten digits, test set)",
         source_sha256=sha256(table.read_bytes()),
         converter="scripts/model/digits.py",
     )

@@ -1,20 +1,23 @@
 """EfficientNet-Lite0 as an ONNX graph, from the weights of the published PyTorch checkpoint.
 
-The graph takes the pixels as they are: `image` uint8 [N,224,224,3] RGB, and answers `logits` float32 [N,1000].
-The network itself was trained on (x - 127) / 128, with zero padding after that. The division is folded into the
-first convolution (a power of two: not one bit changes). The subtraction stays a node: folded into the bias it
-would be wrong at the border, where the padding is zero and not -127. It costs 0.15 ms per image of about 8.
+The graph takes pixels as they are, `image` uint8 [N,224,224,3] RGB, and answers `logits` float32 [N,1000].
+The network itself was trained on (x - 127) / 128, with zero padding after that. The division is folded into
+the first convolution (a power of two: not one bit changes). The subtraction stays a node: folded into the
+bias it would be wrong at the border, where the padding is zero and not -127. Together these nodes cost 0.15 ms
+per image of about 8.
 """
 
 import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
-from checkpoint import Weights, find_checkpoint, read_checkpoint
 from onnx import TensorProto, helper, numpy_helper
+
+from checkpoint import Weights, find_checkpoint, read_checkpoint
 
 RESOLUTION = 224
 CLASSES = 1000
@@ -90,7 +93,7 @@ class Convolution:
 
 
 def fold_batch_norm(weights: Weights, conv: Convolution) -> tuple[np.ndarray, np.ndarray]:
-    """Kernel float32 [O,I/g,k,k] and bias float32 [O] that do the convolution and its normalisation at once."""
+    """Kernel float32 [O,I/g,k,k] and bias float32 [O] of the convolution and its normalisation in one."""
     norm = {
         part: weights[f"{conv.norm}.{part}"].astype(np.float64)
         for part in ("weight", "bias", "running_mean", "running_var")
@@ -118,10 +121,12 @@ class _Graph:
     initializers: list[onnx.TensorProto] = field(default_factory=list)
 
     def constant(self, name: str, value: np.ndarray | np.generic) -> str:
-        self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(value).reshape(value.shape), name))
+        self.initializers.append(
+            numpy_helper.from_array(np.ascontiguousarray(value).reshape(value.shape), name)
+        )
         return name
 
-    def node(self, op: str, inputs: list[str], output: str, **attributes: object) -> str:
+    def node(self, op: str, inputs: list[str], output: str, **attributes: Any) -> str:
         self.nodes.append(helper.make_node(op, inputs, [output], name=output, **attributes))
         return output
 
@@ -144,7 +149,7 @@ class _Graph:
 
 
 def _preprocess(graph: _Graph) -> str:
-    """uint8 [N,H,W,3] -> float32 [N,3,H,W], the mean taken off; transposed first, while an element is a byte."""
+    """uint8 [N,H,W,3] -> float32 [N,3,H,W] less the mean; transposed first, while an element is a byte."""
     planar = graph.node("Transpose", ["image"], "image.nchw", perm=[0, 3, 1, 2])
     pixels = graph.node("Cast", [planar], "image.float", to=TensorProto.FLOAT)
     return graph.node("Sub", [pixels, graph.constant("image.mean", np.float32(MEAN))], "image.centred")
@@ -157,7 +162,11 @@ def _inverted_residual(graph: _Graph, source: str, block: Block) -> str:
     if block.expand != 1:
         x = graph.convolve(x, Convolution(f"{node}.expand", f"{weights}._expand_conv", f"{weights}._bn0"))
     depthwise = Convolution(
-        f"{node}.depthwise", f"{weights}._depthwise_conv", f"{weights}._bn1", stride=block.stride, groups=middle
+        f"{node}.depthwise",
+        f"{weights}._depthwise_conv",
+        f"{weights}._bn1",
+        stride=block.stride,
+        groups=middle,
     )
     x = graph.convolve(x, depthwise)
     x = graph.convolve(
@@ -167,7 +176,7 @@ def _inverted_residual(graph: _Graph, source: str, block: Block) -> str:
 
 
 def build(weights: Weights) -> onnx.ModelProto:
-    """The whole network: `image` uint8 [N,224,224,3] -> `logits` float32 [N,1000]. Same weights, same bytes."""
+    """The network, `image` uint8 [N,224,224,3] -> `logits` float32 [N,1000]. Same weights, same bytes."""
     graph = _Graph(weights)
     graph.constant("relu6.min", np.float32(0))
     graph.constant("relu6.max", np.float32(6))
@@ -177,7 +186,10 @@ def build(weights: Weights) -> onnx.ModelProto:
         x = _inverted_residual(graph, x, block)
     x = graph.convolve(x, Convolution("head", "_conv_head", "_bn1"))
     x = graph.node("Flatten", [graph.node("GlobalAveragePool", [x], "pool")], "features", axis=1)
-    matrix, bias = graph.constant("fc.weight", weights["_fc.weight"]), graph.constant("fc.bias", weights["_fc.bias"])
+    matrix, bias = (
+        graph.constant("fc.weight", weights["_fc.weight"]),
+        graph.constant("fc.bias", weights["_fc.bias"]),
+    )
     graph.node("Gemm", [x, matrix, bias], "logits", transB=1)
     return _model(graph)
 
@@ -195,7 +207,7 @@ def _model(graph: _Graph) -> onnx.ModelProto:
 
 def convert() -> bytes:
     """The published checkpoint as a serialised ONNX model."""
-    return build(read_checkpoint(find_checkpoint())).SerializeToString(deterministic=True)
+    return bytes(build(read_checkpoint(find_checkpoint())).SerializeToString(deterministic=True))
 
 
 if __name__ == "__main__":

@@ -11,70 +11,71 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-Write = Callable[[Path, str], bool]
+from artefacts import inputs_digest, is_current
+from errors import SetupError
 
 REMEDY = "python3 -m venv .venv && .venv/bin/pip install --no-compile -r scripts/model/requirements.txt"
 
 
 @dataclass(frozen=True)
 class Step:
-    """A function `(root, inputs digest) -> changed`, by name, and the folder that it completes."""
+    """One result of setup: the folder that it publishes, or None when the function itself compares.
+
+    The function `(root, inputs digest) -> changed` is named, not imported: onnxruntime takes half a second
+    that an unchanged step does not need.
+    """
 
     label: str
     module: str
     function: str
-    folder: str
+    folder: str | None
 
-    def write(self) -> Write:
-        """Imports the module only now: onnxruntime takes half a second that an unchanged step does not need."""
-        function: Write = getattr(importlib.import_module(self.module), self.function)
-        return function
+    def run(self, root: Path, inputs: str) -> bool:
+        """True when something was written."""
+        if self.folder is not None and is_current(root / self.folder, inputs):
+            return False
+        write: Callable[[Path, str], bool] = getattr(importlib.import_module(self.module), self.function)
+        return write(root, inputs)
 
 
 STEPS = (
-    Step("sample photos", "samples", "write_samples", "samples"),
+    Step("sample photos", "samples", "copy_samples", None),
+    Step("benchmark photos", "samples", "write_bench", "samples/bench"),
     Step("efficientnet-lite0/1 (fp32)", "versions", "write_fp32", "models/efficientnet-lite0/1"),
     Step("efficientnet-lite0/2 (int8)", "versions", "write_int8", "models/efficientnet-lite0/2"),
 )
 
 
-def is_done(root: Path, step: Step, inputs: str) -> bool:
-    """Whether a model step has nothing to do; sample photos are compared by the step itself."""
-    from artefacts import is_current
-
-    return step.folder.startswith("models/") and is_current(root / step.folder, inputs)
-
-
 def run(root: Path) -> None:
-    """All steps, one line each with its seconds."""
-    from artefacts import inputs_digest
-
+    """All steps, one line each with its seconds. Raises SetupError, ImportError or OSError."""
     inputs = inputs_digest()
     for number, step in enumerate(STEPS, start=1):
         started = time.perf_counter()
-        head = f"model [{number}/{len(STEPS)}] {step.label}"
-        changed = not is_done(root, step, inputs) and step.write()(root, inputs)
-        seconds = time.perf_counter() - started
-        print(f"{head}: {f'written in {seconds:.1f} s' if changed else 'unchanged'}", flush=True)
+        changed = step.run(root, inputs)
+        outcome = f"written in {time.perf_counter() - started:.1f} s" if changed else "unchanged"
+        print(f"model [{number}/{len(STEPS)}] {step.label}: {outcome}", flush=True)
 
 
-def main() -> int:
+def fail(message: str, remedy: str) -> int:
+    print(f"error: {message}\nremedy: {remedy}", file=sys.stderr)
+    return 1
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit code."""
     parser = argparse.ArgumentParser(description="Make samples/ and models/ complete.")
     parser.add_argument("--root", type=Path, default=Path.cwd(), help="checkout (default: current folder)")
-    root = parser.parse_args().root.resolve()
-    if sys.version_info < (3, 10):
-        print(f"error: Python {sys.version.split()[0]} is too old\nremedy: use Python 3.10 or newer", file=sys.stderr)
-        return 1
-    from errors import SetupError
-
+    root: Path = parser.parse_args(arguments).root.resolve()
     try:
         run(root)
     except SetupError as error:
-        print(f"error: {error.message}\nremedy: {error.remedy}", file=sys.stderr)
-        return 1
+        return fail(error.message, error.remedy)
     except ImportError as error:
-        print(f"error: a Python package is missing ({error})\nremedy: {REMEDY}", file=sys.stderr)
-        return 1
+        return fail(f"a Python package is missing ({error})", REMEDY)
+    except OSError as error:
+        return fail(
+            f"cannot write: {error}", f"make room in {root} and check its permissions, then try again"
+        )
     return 0
 
 

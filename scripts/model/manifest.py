@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from artefacts import publish, sha256
 from reference import Preprocessing, best, classify, open_session
 
@@ -21,7 +22,7 @@ GOLDEN_TOLERANCE = 0.05
 
 @dataclass(frozen=True)
 class ImageClassifier:
-    """What is to be said about a model whose graph maps `image` uint8 [N,H,W,C] to `logits` float32 [N,classes]."""
+    """What to say about a graph that maps `image` uint8 [N,H,W,C] to `logits` float32 [N,classes]."""
 
     name: str
     version: str

@@ -12,7 +12,7 @@ from errors import SetupError
 
 @dataclass(frozen=True)
 class Photo:
-    """A sample photo: its name under samples/, its name in the wheel, and the ImageNet classes that fit it."""
+    """A sample photo: its names under samples/ and in the wheel, and the ImageNet classes that fit it."""
 
     file: str
     wheel_file: str

@@ -23,8 +23,9 @@ from onnxruntime.quantization import (
     QuantType,
     quantize_static,
 )
-from photos import CALIBRATION, wheel_photo
 from PIL import Image
+
+from photos import CALIBRATION, wheel_photo
 from reference import EFFICIENTNET, flatten, preprocess
 
 SEED = 0
@@ -45,7 +46,7 @@ def random_crop(image: Image.Image, random: np.random.Generator) -> np.ndarray:
 
 
 def crops(names: tuple[str, ...], per_photo: int, seed: int) -> Iterator[np.ndarray]:
-    """For each photo its standard crop and `per_photo` random ones, uint8 [1,224,224,3]; same seed, same crops."""
+    """Of each photo the standard crop and `per_photo` random ones, uint8 [1,224,224,3], ever the same."""
     random = np.random.default_rng(seed)
     for name in names:
         with Image.open(wheel_photo(name)) as image:
@@ -77,7 +78,7 @@ def _depthwise_weights(graph: onnx.GraphProto) -> list[str]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Drops the quantiser's advice to pre-process: nothing is left to fold in our graph (measured: no effect)."""
+    """Drops the quantiser's advice to pre-process: our graph has nothing left to fold (measured)."""
     logging.disable(logging.WARNING)
     try:
         yield
@@ -110,7 +111,7 @@ def quantise(model: bytes) -> bytes:
         )
         quantised = onnx.load(str(out))
     onnx.checker.check_model(quantised)
-    return quantised.SerializeToString(deterministic=True)
+    return bytes(quantised.SerializeToString(deterministic=True))
 
 
 if __name__ == "__main__":

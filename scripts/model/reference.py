@@ -1,4 +1,4 @@
-"""The reference run: what a model answers when Pillow decodes and resizes, one image at a time, on the CPU."""
+"""The reference run: what a model answers when Pillow decodes and resizes, image by image, on the CPU."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +50,8 @@ def open_session(model: bytes) -> ort.InferenceSession:
 def softmax(logits: np.ndarray) -> np.ndarray:
     """float64 over the last axis."""
     powers = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
+    probabilities: np.ndarray = powers / powers.sum(axis=-1, keepdims=True)
+    return probabilities
 
 
 def scores(session: ort.InferenceSession, batch: np.ndarray) -> np.ndarray:
@@ -61,7 +62,8 @@ def scores(session: ort.InferenceSession, batch: np.ndarray) -> np.ndarray:
 def classify(session: ort.InferenceSession, path: Path, spec: Preprocessing) -> np.ndarray:
     """Probabilities float64 [classes] of one image file."""
     with Image.open(path) as image:
-        return scores(session, preprocess(image, spec))[0]
+        probabilities: np.ndarray = scores(session, preprocess(image, spec))[0]
+    return probabilities
 
 
 def best(probabilities: np.ndarray, count: int) -> list[tuple[int, float]]:

