@@ -7,6 +7,8 @@ export interface Disposition {
 
 const MAX_FILENAME_LENGTH = 255;
 const PARAMETER = /;\s*(name|filename)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))/gi;
+/** What senders escape: quotes and backslashes. A lone backslash is part of a Windows path. */
+const ESCAPED = /\\(["\\])/g;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out
 const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g;
 
@@ -15,7 +17,7 @@ export function parseDisposition(header: string | undefined): Disposition {
   const found: { name?: string; filename?: string } = {};
   for (const [, key = '', quoted, token = ''] of (header ?? '').matchAll(PARAMETER)) {
     const name = key.toLowerCase() as 'name' | 'filename';
-    found[name] ??= quoted === undefined ? token : quoted.replace(/\\(.)/g, '$1');
+    found[name] ??= quoted === undefined ? token : quoted.replace(ESCAPED, '$1');
   }
   return { name: found.name, filename: found.filename === undefined ? undefined : plainName(found.filename) };
 }
