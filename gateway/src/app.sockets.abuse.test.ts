@@ -1,0 +1,124 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { type HttpServer, nodeOptions, serveHttp } from './server.ts';
+import { CONFIG, type Fixture, fixture, KEYS } from './testing/app-fixture.ts';
+import { pngHeader } from './testing/images.ts';
+import { rawSocket } from './testing/raw-socket.ts';
+import type { PredictCall } from './upstream/predictor.ts';
+
+let server: HttpServer | undefined;
+afterEach(() => server?.drain(0));
+
+/** Serves the whole app on a free port of this machine. */
+async function serve({ app }: Fixture): Promise<number> {
+  server = await serveHttp({
+    fetch: (request) => app.fetch(request, { ip: '192.0.2.1' }),
+    host: '127.0.0.1',
+    port: 0,
+    node: nodeOptions(CONFIG),
+  });
+  return server.port;
+}
+
+function head(headers: Record<string, string | number>): string {
+  const all = { host: 'localhost', 'x-api-key': KEYS.bench, 'content-type': 'image/png', ...headers };
+  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `POST /predict HTTP/1.1\r\n${lines.join('')}\r\n`;
+}
+
+const image = pngHeader(8, 8);
+
+describe('over a real connection', () => {
+  it('an upload that stops gets its 408', async () => {
+    const config = { ...CONFIG, deadline: { ...CONFIG.deadline, upload_ms: 50 } };
+    await using socket = await rawSocket(await serve(await fixture({ config })));
+    socket.write(head({ 'content-length': 1000 }));
+    socket.write(image);
+    expect(await socket.answer()).toMatchObject({
+      status: 408,
+      text: expect.stringContaining('upload_timeout'),
+    });
+  });
+
+  it('a chunked body that grows too large gets its 413 before it ends', async () => {
+    await using socket = await rawSocket(await serve(await fixture()));
+    socket.write(head({ 'transfer-encoding': 'chunked' }));
+    const piece = new Uint8Array(65_536);
+    for (let sent = 0; sent <= CONFIG.limits.body_bytes; sent += piece.length) {
+      socket.write('10000\r\n');
+      socket.write(piece);
+      socket.write('\r\n');
+    }
+    expect(await socket.answer()).toMatchObject({
+      status: 413,
+      text: expect.stringContaining('body_too_large'),
+    });
+  });
+
+  it('a caller without a key is answered while none of its body has come', async () => {
+    await using socket = await rawSocket(await serve(await fixture()));
+    socket.write(head({ 'x-api-key': 'wrong', 'content-length': CONFIG.limits.body_bytes }));
+    expect(await socket.answer()).toMatchObject({ status: 403 });
+  });
+
+  it('a refused request whose body comes anyway does not spoil the next one', async () => {
+    await using socket = await rawSocket(await serve(await fixture()));
+    socket.write(head({ 'x-api-key': 'wrong', 'content-length': image.length }));
+    socket.write(image);
+    expect(await socket.answer()).toMatchObject({ status: 403 });
+    socket.write(head({ 'content-length': image.length }));
+    socket.write(image);
+    expect(await socket.answer()).toMatchObject({ status: 200 });
+  });
+
+  it('a header cannot smuggle another one into the answer', async () => {
+    await using socket = await rawSocket(await serve(await fixture()));
+    socket.write(head({ 'x-request-id': 'a\rx-evil: 1', 'content-length': image.length }));
+    socket.write(image);
+    const answer = await socket.answer();
+    expect(answer?.text).not.toContain('x-evil');
+  });
+
+  it('a client that hangs up cancels the work that is done for it', async () => {
+    const cancelled = Promise.withResolvers<unknown>();
+    const predict = ({ signal }: PredictCall) => {
+      socket.destroy();
+      return new Promise<never>((_, reject) => {
+        signal.addEventListener('abort', () => {
+          cancelled.resolve(signal.reason);
+          reject(signal.reason);
+        });
+      });
+    };
+    const gateway = await fixture({ predictor: { predict } });
+    const socket = await rawSocket(await serve(gateway));
+    socket.write(head({ 'content-length': image.length }));
+    socket.write(image);
+    expect(await cancelled.promise).toMatchObject({ reason: 'cancelled' });
+    await expect.poll(() => gateway.seen.requests).toMatchObject([{ reason: 'cancelled', status: 499 }]);
+  });
+
+  it('an upload that is abandoned is a client that went away', async () => {
+    const gateway = await fixture();
+    const socket = await rawSocket(await serve(gateway));
+    socket.write(head({ 'content-length': 1000 }));
+    socket.write(image);
+    setTimeout(socket.destroy, 30);
+    await expect.poll(() => gateway.seen.requests).toMatchObject([{ reason: 'cancelled' }]);
+  });
+
+  it('sixteen images at once raise no warning about listeners', async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error) => warnings.push(warning);
+    process.on('warning', onWarning);
+    const predict = ({ signal }: PredictCall) =>
+      new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+    const port = await serve(await fixture({ predictor: { predict } }));
+    const form = new FormData();
+    for (let i = 0; i < 16; i++) form.append('image', new Blob([image]), 'a.png');
+    const headers = { 'x-api-key': KEYS.bench, 'x-headgate-timeout-ms': '50' };
+    const response = await fetch(`http://127.0.0.1:${port}/predict`, { method: 'POST', body: form, headers });
+    expect(response.status).toBe(504);
+    process.off('warning', onWarning);
+    expect(warnings).toEqual([]);
+  });
+});
