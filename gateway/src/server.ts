@@ -1,8 +1,9 @@
 import type { Server, ServerOptions } from 'node:http';
-import { Server as TcpServer } from 'node:net';
+import { type Socket, Server as TcpServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GatewayConfig } from '@headgate/contracts/config';
 import { createAdaptorServer } from '@hono/node-server';
+import { answerClientError } from './client-error.ts';
 
 export interface HttpServerOptions {
   /** The app: Web-standard request in, response out. */
@@ -54,11 +55,17 @@ export function nodeOptions({ keep_alive, deadline, limits }: GatewayConfig): Se
  */
 export async function serveHttp({ fetch, host, port, node }: HttpServerOptions): Promise<HttpServer> {
   const server = createAdaptorServer({ fetch, serverOptions: node }) as Server;
+  const sockets = new Set<Socket>();
+  server.on('clientError', answerClientError);
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   await listen(server, host, port);
   const address = server.address();
   return {
     port: typeof address === 'object' && address ? address.port : port,
-    drain: (timeoutMs) => drain(server, timeoutMs),
+    drain: (timeoutMs) => drain(server, sockets, timeoutMs),
   };
 }
 
@@ -77,23 +84,22 @@ function portTaken(host: string, port: number): string {
   return `port ${port} of ${host} is taken: end the process that holds it, or choose another --port-base`;
 }
 
-async function drain(server: Server, timeoutMs: number): Promise<number> {
-  const endsMs = performance.now() + timeoutMs;
-  const graceEndsMs = performance.now() + Math.min(IDLE_GRACE_MS, timeoutMs);
+async function drain(server: Server, sockets: ReadonlySet<Socket>, timeoutMs: number): Promise<number> {
+  const startedMs = performance.now();
+  const elapsedMs = () => performance.now() - startedMs;
   // The TCP server's own close: that of http would cut idle connections in the same moment.
   TcpServer.prototype.close.call(server);
-  let open = await connections(server);
-  while (open > 0 && performance.now() < endsMs) {
-    if (performance.now() >= graceEndsMs) server.closeIdleConnections();
+  while (sockets.size > 0 && elapsedMs() < timeoutMs) {
+    if (elapsedMs() >= IDLE_GRACE_MS) closeIdle(server, sockets);
     await sleep(POLL_MS);
-    open = await connections(server);
   }
+  const cut = sockets.size;
   server.closeAllConnections();
-  return open;
+  return cut;
 }
 
-function connections(server: Server): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
-  });
+/** Connections between two requests, and those that were opened in advance: to Node the latter are not idle. */
+function closeIdle(server: Server, sockets: ReadonlySet<Socket>): void {
+  server.closeIdleConnections();
+  for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
 }

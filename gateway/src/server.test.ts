@@ -1,0 +1,135 @@
+import { request } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type HttpServer, PortTakenError, serveHttp } from './server.ts';
+
+const answer = () => new Response('ok');
+
+describe('serveHttp', () => {
+  let server: HttpServer | undefined;
+  const sockets: Socket[] = [];
+
+  afterEach(async () => {
+    for (const socket of sockets.splice(0)) socket.destroy();
+    await server?.drain(0);
+  });
+
+  const serve = async (fetch: (request: Request) => Response | Promise<Response>, port = 0) => {
+    server = await serveHttp({ fetch, host: '127.0.0.1', port, node: { maxHeaderSize: 4096 } });
+    return server;
+  };
+
+  /** A raw connection: what arrived so far, and whether the other side has closed it. */
+  const open = async ({ port }: HttpServer) => {
+    const socket = connect(port, '127.0.0.1');
+    sockets.push(socket);
+    const seen = { text: '', closed: false, socket };
+    socket.on('data', (chunk) => {
+      seen.text += chunk;
+    });
+    socket.on('close', () => {
+      seen.closed = true;
+    });
+    await new Promise((resolve, reject) => socket.once('connect', resolve).once('error', reject));
+    return seen;
+  };
+  const GET = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
+
+  it('finishes the requests in progress, then closes, and takes no new connection meanwhile', async () => {
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const live = await serve(() => held.then(answer));
+    const busy = await open(live);
+    busy.socket.write(GET);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const drained = live.drain(10_000);
+    await expect(open(live)).rejects.toThrow('ECONNREFUSED');
+    expect(busy.text).toBe('');
+    release();
+    expect(await drained).toBe(0);
+    await expect.poll(() => busy.text).toMatch(/^HTTP\/1.1 200/);
+  });
+
+  it('answers a request that arrives on an idle connection while it drains', async () => {
+    const live = await serve(() => new Response('ok', { headers: { connection: 'close' } }));
+    const idle = await open(live);
+    const drained = live.drain(10_000);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    idle.socket.write(GET);
+    expect(await drained).toBe(0);
+    await expect.poll(() => idle.text).toMatch(/^HTTP\/1.1 200/);
+  });
+
+  it('closes idle connections after a moment, also those that never sent a request', async () => {
+    const live = await serve(answer);
+    const [used, unused] = [await open(live), await open(live)];
+    used.socket.write(GET);
+    await expect.poll(() => used.text).toMatch(/^HTTP\/1.1 200/);
+    expect(await live.drain(10_000)).toBe(0);
+    await expect.poll(() => used.closed && unused.closed).toBe(true);
+  });
+
+  it('cuts what is left at the end of its time', async () => {
+    const stuck = await serve(() => new Promise<Response>(() => undefined));
+    const busy = await open(stuck);
+    busy.socket.write(GET);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(await stuck.drain(50)).toBe(1);
+    await expect.poll(() => busy.closed).toBe(true);
+  });
+
+  it('says which port is taken', async () => {
+    const first = await serve(answer);
+    const second = serveHttp({ fetch: answer, host: '127.0.0.1', port: first.port, node: {} });
+    await expect(second).rejects.toThrow(PortTakenError);
+    await expect(second).rejects.toThrow(new RegExp(`port ${first.port} of 127.0.0.1 is taken`));
+  });
+
+  it('answers before the body has arrived, and closes the connection when the rest does not come', async () => {
+    const early = await open(await serve(async () => new Response('no', { status: 401 })));
+    early.socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10380902\r\n\r\n');
+    early.socket.write(Buffer.alloc(64 * 1024));
+    await expect.poll(() => early.text).toMatch(/^HTTP\/1.1 401/);
+    await expect.poll(() => early.closed, { timeout: 3000 }).toBe(true);
+  });
+
+  it('lets a client that sends its whole body read the early answer', async () => {
+    const { port } = await serve(async () => new Response('no', { status: 401 }));
+    const status = await new Promise((resolve, reject) => {
+      const sent = request({ host: '127.0.0.1', port, method: 'POST' }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      });
+      sent.on('error', reject);
+      sent.end(Buffer.alloc(9.9 * 2 ** 20));
+    });
+    expect(status).toBe(401);
+  });
+
+  it.each([
+    ['garbage', 'GARBAGE\r\n\r\n', 400, 'invalid_request'],
+    [
+      'headers that are too large',
+      `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(5000)}\r\n\r\n`,
+      431,
+      'headers_too_large',
+    ],
+    [
+      'two lengths',
+      'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n',
+      400,
+      'invalid_request',
+    ],
+    ['no host', 'GET / HTTP/1.1\r\n\r\n', 400, undefined],
+  ])('refuses %s, with a problem body where it can', async (_, bytes, status, reason) => {
+    const client = await open(await serve(answer));
+    client.socket.write(bytes);
+    await expect.poll(() => client.closed).toBe(true);
+    expect(client.text).toMatch(new RegExp(`^HTTP/1.1 ${status}`));
+    if (reason === undefined) return;
+    const body: unknown = JSON.parse(client.text.split('\r\n\r\n')[1] ?? '');
+    expect(body).toMatchObject({ status, reason, request_id: expect.any(String) });
+  });
+});
