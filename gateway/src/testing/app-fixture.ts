@@ -1,4 +1,5 @@
 import type { GatewayConfig } from '@headgate/contracts/config';
+import type { KeyRecord } from '@headgate/contracts/keys';
 import { parseRouting, type Routing } from '@headgate/contracts/routing';
 import { childOf } from '@headgate/contracts/trace-context';
 import { createApp } from '../app.ts';
@@ -6,7 +7,7 @@ import type { AuditEntry } from '../audit/sink.ts';
 import { memoryKeyStore } from '../auth/key-store.ts';
 import { type AppDeps, systemClock } from '../deps.ts';
 import { memoryLimiter } from '../rate-limit/memory.ts';
-import type { PredictionRecord, RequestRecord } from '../telemetry/telemetry.ts';
+import type { PredictionRecord, RequestRecord, Telemetry } from '../telemetry/telemetry.ts';
 import type { PredictCall, Prediction } from '../upstream/predictor.ts';
 
 /** Keys as a caller sends them. */
@@ -112,14 +113,13 @@ export async function fixture(overrides: Partial<AppDeps> = {}): Promise<Fixture
     },
     readiness: { isReady: () => true },
     limiter: memoryLimiter(),
-    keys: memoryKeyStore(await Promise.all(RECORDS.map(recordOf))),
+    keys: memoryKeyStore(await keyRecords()),
     telemetry: {
-      requestStarted: () => undefined,
+      ...silentTelemetry(),
       requestFinished: (record) => seen.requests.push(record),
       predictionFinished: (record) => seen.predictions.push(record),
       rateLimited: (scope, group) => seen.rateLimited.push(`${scope}/${group}`),
       authFailed: (reason) => seen.authFailures.push(reason),
-      startSpan: (_name, parent) => ({ context: childOf(parent), end: () => undefined }),
     },
     audit: { record: (entry) => seen.audit.push(entry) },
     clientIp: (_request, env) => (env as { ip: string }).ip,
@@ -138,7 +138,25 @@ export async function fixture(overrides: Partial<AppDeps> = {}): Promise<Fixture
   };
 }
 
-async function recordOf({ key, role, tier }: (typeof RECORDS)[number]) {
+/** The records of `KEYS`. */
+export function keyRecords(): Promise<KeyRecord[]> {
+  return Promise.all(RECORDS.map(recordOf));
+}
+
+/** Reports to nobody, and makes trace contexts as tracing without an SDK does. */
+export function silentTelemetry(): Telemetry {
+  const ignore = () => undefined;
+  return {
+    requestStarted: ignore,
+    requestFinished: ignore,
+    predictionFinished: ignore,
+    rateLimited: ignore,
+    authFailed: ignore,
+    startSpan: (_name, parent) => ({ context: childOf(parent), end: ignore }),
+  };
+}
+
+async function recordOf({ key, role, tier }: (typeof RECORDS)[number]): Promise<KeyRecord> {
   const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(key)));
   const sha256 = Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
   return { id: key.split('_')[1] as string, sha256, name: 'test', role, tier };

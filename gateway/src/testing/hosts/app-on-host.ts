@@ -1,0 +1,27 @@
+import { createApp } from '../../app.ts';
+import { noAudit } from '../../audit/sink.ts';
+import { memoryKeyStore } from '../../auth/key-store.ts';
+import { type ClientIp, systemClock } from '../../deps.ts';
+import { memoryLimiter } from '../../rate-limit/memory.ts';
+import { CONFIG, keyRecords, ROUTING, silentTelemetry } from '../app-fixture.ts';
+import { httpPredictor } from './http-predictor.ts';
+
+/** The app as a fetch host without gRPC would run it: everything Web-standard, inference asked over HTTP. */
+export async function appOnHost(
+  predictorUrl: string,
+  clientIp: ClientIp,
+): Promise<ReturnType<typeof createApp>> {
+  return createApp({
+    config: { ...CONFIG, deadline: { ...CONFIG.deadline, upload_ms: 200 } },
+    routing: { current: () => ROUTING },
+    predictor: httpPredictor(predictorUrl),
+    readiness: { isReady: () => true },
+    limiter: memoryLimiter(),
+    keys: memoryKeyStore(await keyRecords()),
+    telemetry: silentTelemetry(),
+    audit: noAudit,
+    clientIp,
+    draining: () => false,
+    clock: systemClock,
+  });
+}
