@@ -49,6 +49,7 @@ const predictBody = {
     'image/jpeg': { schema: image },
     'image/png': { schema: image },
     'image/webp': { schema: image },
+    'application/octet-stream': { schema: image },
   },
 };
 
@@ -59,6 +60,7 @@ const ANY: readonly Reason[] = [
   'invalid_token',
   'wrong_key',
   'rate_limited',
+  'headers_too_large',
   'internal',
   'overloaded',
 ];
