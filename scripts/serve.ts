@@ -4,7 +4,7 @@ import { ConfigError, loadConfig } from '@headgate/contracts/config/load';
 import { isEnvoyReady } from '@headgate/envoy/process';
 import { curlFor, describeCrash, samplePhoto } from './serve/announce.ts';
 import { componentsOf } from './serve/components.ts';
-import { drainEnvoy, writeEnvoyConfig } from './serve/envoy.ts';
+import { letEnvoyFinish, writeEnvoyConfig } from './serve/envoy.ts';
 import { predictOnce } from './serve/first-prediction.ts';
 import { addressesOf, findTaken } from './serve/listeners.ts';
 import { boundLogs } from './serve/log-file.ts';
@@ -111,7 +111,7 @@ async function run(context: Bootstrapped, plan: Plan, options: ServeOptions): Pr
     await stack.stop({
       force,
       beforeEach: async (name) => {
-        if (name === 'envoy') await drainEnvoy(config, config.gateway.drain.timeout_ms, force);
+        if (name === 'envoy') await letEnvoyFinish(config, force);
       },
     });
   }

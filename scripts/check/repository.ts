@@ -7,7 +7,9 @@ import type { CheckItem } from './item.ts';
 
 /** Larger files do not belong into Git: setup makes or fetches them. */
 const MAX_BYTES = 1_000_000;
-const BINARY = /\.(png|jpe?g|webp|onnx|binpb|ico)$/;
+/** No text, or full of examples of what is looked for here. */
+const NOT_SEARCHED =
+  /\.(png|jpe?g|webp|onnx|binpb|ico)$|^package-lock\.json$|^scripts\/check\/repository\.test\.ts$/;
 const HOME_PATH = /(?<![\w.~-])\/(?:home|Users)\/[\w.-]+\//;
 /** Well-known public registries may be named; a mirror of somebody's network may not. */
 const REGISTRY_HOST =
@@ -26,9 +28,7 @@ export const repositoryItems: readonly CheckItem[] = [
     name: 'no traces of a machine',
     run: async ({ root }) => {
       const places = machinePlaces(root, homedir());
-      const files = (await trackedFiles(root)).filter(
-        (file) => !BINARY.test(file) && file !== 'package-lock.json',
-      );
+      const files = (await trackedFiles(root)).filter((file) => !NOT_SEARCHED.test(file));
       return files.flatMap((file) => traces(file, textOf(join(root, file)), places));
     },
   },
@@ -50,11 +50,23 @@ async function trackedFiles(root: string): Promise<string[]> {
   return stdout.split('\0').filter((file) => file !== '' && sizeOf(join(root, file)) >= 0);
 }
 
+/** Folders that every machine has: naming them gives nothing away, wherever a checkout lies. */
+const CONVENTIONAL = new Set([
+  '/',
+  '/app/',
+  '/home/',
+  '/mnt/',
+  '/opt/',
+  '/srv/',
+  '/tmp/',
+  '/usr/src/',
+  '/var/tmp/',
+]);
+
 /** Absolute paths that mean something on this machine only: the checkout, the folder it lies in, the home folder. */
 export function machinePlaces(root: string, home: string): string[] {
-  return [root, dirname(root), home]
-    .map((path) => `${path.replace(/\/$/, '')}/`)
-    .filter((path) => path !== '/');
+  const places = [root, dirname(root), home].map((path) => `${path.replace(/\/$/, '')}/`);
+  return places.filter((path) => !CONVENTIONAL.has(path));
 }
 
 /** Lines of a file that name a place of this machine, somebody's home folder, or a private registry. */

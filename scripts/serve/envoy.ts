@@ -2,13 +2,13 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '@headgate/contracts/config';
-import { adminUrl } from '@headgate/envoy/process';
+import { drainEnvoy } from '@headgate/envoy/drain';
 import { renderEnvoy, renderSds } from '@headgate/envoy/render';
 
 /** Envoy ends at once after SIGTERM. */
 export const ENVOY_STOP_MS = 5000;
-const POLL_MS = 50;
-const ADMIN_TIMEOUT_MS = 1000;
+/** An admin page that hangs must not hold up the end. */
+const MARGIN_MS = 1000;
 
 /** Writes Envoy's configuration and the secret files it refers to; returns the path of the former. */
 export function writeEnvoyConfig(config: Config, root: string): string {
@@ -22,33 +22,9 @@ export function writeEnvoyConfig(config: Config, root: string): string {
   return path;
 }
 
-/**
- * Closes Envoy's listeners and waits until the requests that it has accepted are answered, for at most
- * `withinMs`. An Envoy that does not answer is left to SIGTERM.
- */
-export async function drainEnvoy(config: Config, withinMs: number, force: AbortSignal): Promise<void> {
-  const deadline = performance.now() + withinMs;
-  try {
-    await admin(config, '/drain_listeners', 'POST');
-    while (!force.aborted && performance.now() < deadline) {
-      if ((await activeRequests(config)) === 0) return;
-      await sleep(POLL_MS);
-    }
-  } catch {
-    // Crashed or never up: there is nothing to wait for.
-  }
-}
-
-async function activeRequests(config: Config): Promise<number> {
-  const body = await admin(config, '/stats?filter=^http%5C..*%5C.downstream_rq_active$', 'GET');
-  const lines = body.split('\n').filter((line) => line !== '' && !line.startsWith('http.admin.'));
-  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(':') + 1)), 0);
-}
-
-async function admin(config: Config, path: string, method: 'GET' | 'POST'): Promise<string> {
-  const response = await fetch(`${adminUrl(config)}${path}`, {
-    method,
-    signal: AbortSignal.timeout(ADMIN_TIMEOUT_MS),
-  });
-  return response.text();
+/** Lets Envoy finish what it has accepted, within its configured time; an Envoy that is gone has finished. */
+export async function letEnvoyFinish(config: Config, force: AbortSignal): Promise<void> {
+  const { delay_ms, timeout_ms } = config.gateway.drain;
+  const bound = sleep(delay_ms + timeout_ms + MARGIN_MS, undefined, { signal: force, ref: false });
+  await Promise.race([drainEnvoy(config, force), bound]).catch(() => undefined);
 }

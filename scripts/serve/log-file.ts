@@ -29,15 +29,20 @@ export function startLog(path: string): void {
 
 /** Keeps the logs bounded until `signal` aborts. */
 export function boundLogs(paths: readonly string[], signal: AbortSignal): void {
-  const timer = setInterval(() => paths.forEach(bound), CHECK_INTERVAL_MS);
+  const timer = setInterval(() => {
+    for (const path of paths) boundLog(path, MAX_BYTES);
+  }, CHECK_INTERVAL_MS);
   timer.unref();
   signal.addEventListener('abort', () => clearInterval(timer), { once: true });
 }
 
-/** Copies and truncates, as the writers keep the file open; they append, so they go on at its new end. */
-function bound(path: string): void {
+/**
+ * Moves a log of more than `maxBytes` away: copied and truncated, as its writers keep the file open. They append,
+ * so they go on at its new end.
+ */
+export function boundLog(path: string, maxBytes: number): void {
   const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-  if (size <= MAX_BYTES) return;
+  if (size <= maxBytes) return;
   copyFileSync(path, `${path}.1`);
   truncateSync(path);
 }

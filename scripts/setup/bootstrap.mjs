@@ -27,35 +27,27 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/
  *
  * @param {string} script path of the calling script
  * @param {(context: Bootstrapped) => Promise<number>} main
+ * @param {{ closingLine?: string }} [options] closingLine: printed last when setup or `main` throws
  */
-export async function bootstrap(script, main) {
+export async function bootstrap(script, main, options = {}) {
   const { stop, force } = stopRequests();
   const guard = createGuard();
   const ui = createUi(process.stdout);
-  process.exitCode = await exitCodeFrom(async () => {
+  try {
     const ran = await runSteps([nodeModulesStep], { root: ROOT, signal: stop, guard, ui });
     // Packages that came a moment ago may have brought another Node.
-    if (ran.length === 0 && isPinnedNode()) return main({ root: ROOT, signal: stop, force, guard, ui });
-    return runUnderPinnedNode(script, stop, force);
-  }, stop);
+    process.exitCode =
+      ran.length === 0 && isPinnedNode()
+        ? await main({ root: ROOT, signal: stop, force, guard, ui })
+        : await runUnderPinnedNode(script, stop, force);
+  } catch (error) {
+    process.exitCode = stop.aborted ? exitCodeOf(stop.reason) : 1;
+    if (!stop.aborted) process.stderr.write(explain(error));
+    if (options.closingLine !== undefined) ui.say(options.closingLine);
+  }
   await guard.close();
   // Handles that a library left open must not keep a program alive whose work is done.
   process.exit();
-}
-
-/**
- * @param {() => Promise<number>} work
- * @param {AbortSignal} stop
- * @returns {Promise<number>}
- */
-async function exitCodeFrom(work, stop) {
-  try {
-    return await work();
-  } catch (error) {
-    if (stop.aborted) return exitCodeOf(stop.reason);
-    process.stderr.write(explain(error));
-    return 1;
-  }
 }
 
 /** @param {unknown} error */

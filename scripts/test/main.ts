@@ -2,9 +2,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Bootstrapped } from '../setup/bootstrap.mjs';
-import { StepError } from '../setup/runner.mjs';
 import { setup } from '../setup/setup.ts';
-import { type Counts, closingLine, sum } from './counts.ts';
+import { closingLine, sum } from './counts.ts';
 import { formatSuites, runSuites, type SuiteResult } from './run.ts';
 import { suitesOf } from './suites.ts';
 
@@ -38,14 +37,6 @@ export async function test(
   const totalMs = TOTAL_MS - (performance.now() - startedAt);
   const results = await runSuites(suites, { root, guard, signal, totalMs, say: ui.say });
   return report(context, results);
-}
-
-/** Counts a setup that failed as the one failed test of a run without any other. */
-export function reportSetupFailure(context: Bootstrapped, error: unknown): number {
-  if (!(error instanceof StepError)) throw error;
-  const failure = `setup: ${error.message}; remedy: ${error.remedy}`;
-  const counts: Counts = { passed: 0, failed: 1, skipped: 0, failures: [failure, ...error.tail] };
-  return report(context, [{ name: 'setup', counts, durationMs: 0 }]);
 }
 
 function report({ root, ui }: Bootstrapped, results: readonly SuiteResult[]): number {

@@ -1,0 +1,54 @@
+import { expect, it } from 'vitest';
+import { testContext } from '../testing/context.ts';
+import { tempDir } from '../testing/temp-dir.ts';
+import { type CheckItem, checkCommand, formatResults, runChecks } from './item.ts';
+
+const item = (name: string, run: CheckItem['run']): CheckItem => ({ name, run });
+
+it('keeps the order, takes an error for a problem, and runs a few at once', async () => {
+  let running = 0;
+  let most = 0;
+  const slow = async () => {
+    running += 1;
+    most = Math.max(most, running);
+    await new Promise((resolve) => setImmediate(resolve));
+    running -= 1;
+    return [];
+  };
+  const broken = async () => {
+    throw new Error('no such tool');
+  };
+  const items = [item('a', slow), item('b', broken), item('c', slow), item('d', slow)];
+  const results = await runChecks(items, testContext(tempDir()), 2);
+  expect(results.map(({ name, problems }) => [name, ...problems])).toEqual([
+    ['a'],
+    ['b', 'no such tool'],
+    ['c'],
+    ['d'],
+  ]);
+  expect(most).toBe(2);
+});
+
+it('reports what a tool says only when it fails', async () => {
+  const context = testContext(tempDir());
+  expect(await checkCommand(context, 'sh', ['-c', 'echo fine'])).toEqual([]);
+  expect(await checkCommand(context, 'sh', ['-c', 'echo a.ts:1 wrong; exit 1'])).toEqual([
+    'sh -c failed with exit code 1',
+    'a.ts:1 wrong',
+  ]);
+});
+
+it('checks nothing more once it is told to stop', async () => {
+  const context = testContext(tempDir());
+  context.stop.abort(new Error('stopped'));
+  const results = await runChecks([item('a', () => expect.unreachable())], context, 1);
+  expect(results[0]?.problems).toEqual(['stopped']);
+});
+
+it('prints name, verdict and seconds in columns', () => {
+  const table = formatResults([
+    { name: 'types', problems: [], durationMs: 1234 },
+    { name: 'lint and format', problems: ['x'], durationMs: 56 },
+  ]);
+  expect(table).toBe('  types            ok      1.2 s\n  lint and format  FAILED  0.1 s');
+});

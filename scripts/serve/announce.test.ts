@@ -1,0 +1,30 @@
+import { expect, it } from 'vitest';
+import { testConfig } from '../testing/config.ts';
+import { curlFor, describeCrash, samplePhoto } from './announce.ts';
+import { describeService } from './ready-file.ts';
+
+const keys = { client: 'hg_c', bench: 'hg_b', admin: 'hg_a' };
+
+it('prints a curl that can be pasted anywhere', () => {
+  const service = describeService(testConfig(), { root: '/my dir', mode: 'full', keys, model: 'm' });
+  expect(curlFor(service, samplePhoto('/my dir', service))).toBe(
+    `curl --cacert '/my dir/state/tls/public/ca.crt' -H "X-API-Key: hg_c" -H "X-Headgate-Unit: alice" ` +
+      `-F 'image=@/my dir/samples/chelsea.png' https://localhost:8443/predict`,
+  );
+});
+
+it('prints a curl over plain HTTP in the fallback', () => {
+  const service = describeService(testConfig(), { root: '/srv', mode: 'fallback', keys, model: 'digits' });
+  expect(curlFor(service, samplePhoto('/srv', service))).toBe(
+    `curl -H "X-API-Key: hg_c" -H "X-Headgate-Unit: alice" ` +
+      `-F image=@/srv/samples/digit-7.png http://127.0.0.1:8441/predict`,
+  );
+});
+
+it('says how a process ended and what happens next', () => {
+  const crash = { name: 'gateway', crashesInARow: 1, restartMs: 100 } as const;
+  expect(describeCrash({ ...crash, how: 'SIGKILL' })).toBe(
+    'gateway ended by SIGKILL; starting it again in 0.1 s',
+  );
+  expect(describeCrash({ ...crash, how: 1 })).toContain('with exit code 1');
+});

@@ -1,0 +1,9 @@
+import { join } from 'node:path';
+import type { Config } from '@headgate/contracts/config';
+import { loadConfig } from '@headgate/contracts/config/load';
+import { ROOT } from '../setup/bootstrap.mjs';
+
+/** The development configuration with these HEADGATE_* variables. */
+export function testConfig(env: Readonly<Record<string, string>> = {}): Config {
+  return loadConfig({ dir: join(ROOT, 'config'), environment: 'dev', env });
+}
