@@ -40,7 +40,7 @@ def is_current(folder: Path, inputs: str) -> bool:
         files = {name: sha256((folder / name).read_bytes()) for name in stamp["files"]}
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    return bool(stamp.get("inputs") == inputs and files == stamp["files"])
+    return stamp.get("inputs") == inputs and files == stamp["files"]
 
 
 def publish(folder: Path, files: Mapping[str, bytes], inputs: str | None = None) -> None:

@@ -113,7 +113,7 @@ def to_onnx(network: MLPClassifier) -> bytes:
         graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8, producer_name="headgate"
     )
     onnx.checker.check_model(model, full_check=True)
-    return bytes(model.SerializeToString(deterministic=True))
+    return model.SerializeToString(deterministic=True)
 
 
 def accuracy(model: bytes, digits: Digits) -> float:

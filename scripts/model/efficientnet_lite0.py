@@ -3,8 +3,8 @@
 The graph takes pixels as they are, `image` uint8 [N,224,224,3] RGB, and answers `logits` float32 [N,1000].
 The network itself was trained on (x - 127) / 128, with zero padding after that. The division is folded into
 the first convolution (a power of two: not one bit changes). The subtraction stays a node: folded into the
-bias it would be wrong at the border, where the padding is zero and not -127. Together these nodes cost 0.15 ms
-per image of about 8.
+bias it would be wrong at the border, where the padding is zero and not -127. Together these nodes cost 0.15
+of about 8 ms per image.
 """
 
 import argparse
@@ -207,7 +207,7 @@ def _model(graph: _Graph) -> onnx.ModelProto:
 
 def convert() -> bytes:
     """The published checkpoint as a serialised ONNX model."""
-    return bytes(build(read_checkpoint(find_checkpoint())).SerializeToString(deterministic=True))
+    return build(read_checkpoint(find_checkpoint())).SerializeToString(deterministic=True)
 
 
 if __name__ == "__main__":

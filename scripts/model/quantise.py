@@ -111,7 +111,7 @@ def quantise(model: bytes) -> bytes:
         )
         quantised = onnx.load(str(out))
     onnx.checker.check_model(quantised)
-    return bytes(quantised.SerializeToString(deterministic=True))
+    return quantised.SerializeToString(deterministic=True)
 
 
 if __name__ == "__main__":

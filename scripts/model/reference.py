@@ -50,8 +50,7 @@ def open_session(model: bytes) -> ort.InferenceSession:
 def softmax(logits: np.ndarray) -> np.ndarray:
     """float64 over the last axis."""
     powers = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
-    probabilities: np.ndarray = powers / powers.sum(axis=-1, keepdims=True)
-    return probabilities
+    return powers / powers.sum(axis=-1, keepdims=True)
 
 
 def scores(session: ort.InferenceSession, batch: np.ndarray) -> np.ndarray:
@@ -62,8 +61,7 @@ def scores(session: ort.InferenceSession, batch: np.ndarray) -> np.ndarray:
 def classify(session: ort.InferenceSession, path: Path, spec: Preprocessing) -> np.ndarray:
     """Probabilities float64 [classes] of one image file."""
     with Image.open(path) as image:
-        probabilities: np.ndarray = scores(session, preprocess(image, spec))[0]
-    return probabilities
+        return scores(session, preprocess(image, spec))[0]
 
 
 def best(probabilities: np.ndarray, count: int) -> list[tuple[int, float]]:
