@@ -1,6 +1,7 @@
 import { type Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { HeadgateError, isReason, REASONS, type Reason, reasonOfGrpcCode } from '@headgate/contracts/errors';
 import { METADATA } from '@headgate/contracts/names';
+import { fromAbort } from './abort.ts';
 
 /** What a caller reads when the status did not come from Headgate's own inference (a dead pod, a proxy). */
 const DETAIL: Partial<Record<Reason, string>> = {
@@ -27,12 +28,6 @@ export function fromServiceError(error: ServiceError, signal: AbortSignal): Head
   }
   const reason = reasonOfGrpcCode(error.code);
   return new HeadgateError(reason, DETAIL[reason] ?? FALLBACK, options);
-}
-
-/** Why the app gave up: it may have said so itself, as the reason of its signal. */
-export function fromAbort(signal: AbortSignal, cause?: unknown): HeadgateError {
-  if (signal.reason instanceof HeadgateError) return signal.reason;
-  return new HeadgateError('cancelled', 'The request was cancelled.', { cause });
 }
 
 /** Bounded, since a broken server must not send callers away for a day. */

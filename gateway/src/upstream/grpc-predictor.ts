@@ -4,8 +4,9 @@ import type { GRPCInferenceServiceClient } from '@headgate/contracts/gen/grpc/in
 import type { ModelInferResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
 import { METADATA } from '@headgate/contracts/names';
 import { formatTraceparent } from '@headgate/contracts/trace-context';
+import { fromAbort } from './abort.ts';
 import type { Channels } from './channels.ts';
-import { fromAbort, fromServiceError } from './grpc-errors.ts';
+import { fromServiceError } from './grpc-errors.ts';
 import { fromInferResponse, toInferRequest } from './infer-messages.ts';
 import type { PredictCall, Prediction, Predictor } from './predictor.ts';
 
