@@ -1,6 +1,8 @@
 import { controlOf, modelRouting } from '@headgate/contracts/routing';
 import { Hono } from 'hono';
 import type { Registry } from 'prom-client';
+import type { AppEnv } from './context.ts';
+import { DOCS_ROUTES } from './routes/docs/docs.ts';
 import type { RoutingSource } from './routing/source.ts';
 import type { Readiness } from './upstream/predictor.ts';
 
@@ -11,8 +13,8 @@ export interface InternalOptions {
 }
 
 /** What operators and their tools read, on a port that the public never reaches. No key is needed. */
-export function createInternalApp({ obstacles, registry }: InternalOptions): Hono {
-  const app = new Hono();
+export function createInternalApp({ obstacles, registry }: InternalOptions): Hono<AppEnv> {
+  const app = new Hono<AppEnv>();
   app.get('/livez', (c) => c.json({ live: true }));
   app.get('/readyz', (c) => {
     const reasons = obstacles();
@@ -21,6 +23,7 @@ export function createInternalApp({ obstacles, registry }: InternalOptions): Hon
   app.get('/metrics', async (c) =>
     c.body(await registry.metrics(), 200, { 'content-type': registry.contentType }),
   );
+  for (const [, path, handlers] of DOCS_ROUTES) app.get(path, ...handlers);
   return app;
 }
 

@@ -1,0 +1,56 @@
+import { readFileSync } from 'node:fs';
+import { parseRouting } from '@headgate/contracts/routing';
+import { Counter, Registry } from 'prom-client';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { createInternalApp, obstaclesOf } from './internal.ts';
+
+const SEED = new URL('../../config/routing.yaml', import.meta.url);
+const routing = { current: () => parseRouting(parse(readFileSync(SEED, 'utf8'))) };
+const served = (...versions: string[]) => ({
+  isReady: (_model: string, version: string) => versions.includes(version),
+});
+
+function get(path: string, obstacles: string[] = []): Promise<Response> {
+  const registry = new Registry();
+  new Counter({ name: 'a_total', help: 'a', registers: [registry] }).inc();
+  return Promise.resolve(createInternalApp({ obstacles: () => obstacles, registry }).request(path));
+}
+
+describe('createInternalApp', () => {
+  it('is live whatever else', async () => {
+    expect((await get('/livez', ['not ready'])).status).toBe(200);
+  });
+
+  it('is ready when nothing stands in the way, and says what does', async () => {
+    expect((await get('/readyz')).status).toBe(200);
+    const refused = await get('/readyz', ['the gateway is draining']);
+    expect(refused.status).toBe(503);
+    expect(await refused.json()).toEqual({ ready: false, reasons: ['the gateway is draining'] });
+  });
+
+  it('shows metrics as Prometheus reads them', async () => {
+    const response = await get('/metrics');
+    expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
+    expect(await response.text()).toContain('a_total 1');
+  });
+
+  it('shows the documentation, whether or not it is public', async () => {
+    expect(await (await get('/openapi.json')).json()).toMatchObject({ openapi: '3.1.0' });
+    expect(await (await get('/docs')).text()).toContain('<html');
+  });
+});
+
+describe('obstaclesOf', () => {
+  it('finds none while the control of the default model is ready, with or without the treatment', () => {
+    expect(obstaclesOf(routing, served('1', '2'), false)).toEqual([]);
+    expect(obstaclesOf(routing, served('1'), false)).toEqual([]);
+  });
+
+  it('names every one', () => {
+    expect(obstaclesOf(routing, served('2'), true)).toEqual([
+      'the gateway is draining',
+      'model efficientnet-lite0 version 1 is not ready',
+    ]);
+  });
+});

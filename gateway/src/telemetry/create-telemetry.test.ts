@@ -1,0 +1,178 @@
+import { readFileSync } from 'node:fs';
+import { HeadgateError } from '@headgate/contracts/errors';
+import { parseRouting, type Routing } from '@headgate/contracts/routing';
+import { createLogger } from '@headgate/contracts/telemetry/logger';
+import { FileError } from '@headgate/contracts/watch-file';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { createTelemetry } from './create-telemetry.ts';
+import { createMetrics, exposeState, type Metrics } from './metrics.ts';
+import { reportKeys, reportReadiness, reportRouting } from './reports.ts';
+import type { PredictionRecord, RequestRecord, Telemetry } from './telemetry.ts';
+
+const SEED = new URL('../../../config/routing.yaml', import.meta.url);
+const MODEL = 'efficientnet-lite0';
+
+describe('telemetry', () => {
+  let table: Routing;
+  let metrics: Metrics;
+  let telemetry: Telemetry;
+  let lines: Record<string, unknown>[];
+  let logger: ReturnType<typeof createLogger>;
+
+  beforeEach(() => {
+    table = parseRouting(parse(readFileSync(SEED, 'utf8')));
+    metrics = createMetrics();
+    lines = [];
+    const destination = { write: (line: string) => void lines.push(JSON.parse(line)) };
+    logger = createLogger({ service: 'gateway', level: 'info', destination });
+    telemetry = createTelemetry({ logger, metrics, routing: { current: () => table } });
+  });
+
+  /** The samples of one metric, as Prometheus would read them. */
+  const samples = async (name: string) => {
+    const text = await metrics.registry.getSingleMetricAsString(name);
+    return text
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('#') && !line.includes('_bucket'));
+  };
+  const request = (changes: Partial<RequestRecord> = {}): RequestRecord => ({
+    requestId: 'r-1',
+    trace: { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), sampled: false },
+    method: 'POST',
+    route: '/predict',
+    status: 200,
+    reason: undefined,
+    durationMs: 12.345,
+    keyId: 'alice',
+    cause: undefined,
+    ...changes,
+  });
+  const prediction = (changes: Partial<PredictionRecord> = {}): PredictionRecord => ({
+    model: MODEL,
+    version: '2',
+    variant: 'int8',
+    assignedVariant: 'int8',
+    outcome: 'ok',
+    durationMs: 40,
+    ...changes,
+  });
+
+  it('counts requests by route, method, status and reason, and those in flight', async () => {
+    telemetry.requestStarted();
+    telemetry.requestStarted();
+    telemetry.requestFinished(request());
+    expect(await samples('headgate_http_requests_total')).toEqual([
+      'headgate_http_requests_total{route="/predict",method="POST",status="200",reason="none"} 1',
+    ]);
+    expect(await samples('headgate_http_requests_in_flight')).toEqual(['headgate_http_requests_in_flight 1']);
+    expect(await samples('headgate_http_request_duration_seconds')).toContain(
+      'headgate_http_request_duration_seconds_sum{route="/predict"} 0.012345',
+    );
+  });
+
+  it('logs one line per request, with ids and without the cause of a refusal', () => {
+    telemetry.requestFinished(
+      request({ status: 415, reason: 'unsupported_media_type', cause: new Error('inner') }),
+    );
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatchObject({
+      level: 'info',
+      request_id: 'r-1',
+      trace_id: 'a'.repeat(32),
+      route: '/predict',
+      status: 415,
+      reason: 'unsupported_media_type',
+      duration_ms: 12.35,
+      key_id: 'alice',
+    });
+    expect(JSON.stringify(lines)).not.toContain('inner');
+  });
+
+  it('logs what lies behind a failure of ours, once', () => {
+    const cause = new HeadgateError('internal', 'x', { cause: new Error('the disk is gone') });
+    telemetry.requestFinished(request({ status: 500, reason: 'internal', cause }));
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatchObject({
+      level: 'error',
+      err: { message: expect.stringContaining('the disk is gone') },
+    });
+  });
+
+  it('counts predictions by what served them, and those that fell back to the control', async () => {
+    telemetry.predictionFinished(prediction());
+    telemetry.predictionFinished(prediction({ outcome: 'overloaded' }));
+    telemetry.predictionFinished(prediction({ version: '1', variant: 'fp32' }));
+    telemetry.predictionFinished(prediction({ variant: null, assignedVariant: null }));
+    expect(await samples('headgate_predictions_total')).toEqual([
+      `headgate_predictions_total{model="${MODEL}",version="2",variant="int8",outcome="ok"} 1`,
+      `headgate_predictions_total{model="${MODEL}",version="2",variant="int8",outcome="overloaded"} 1`,
+      `headgate_predictions_total{model="${MODEL}",version="1",variant="fp32",outcome="ok"} 1`,
+      `headgate_predictions_total{model="${MODEL}",version="2",variant="none",outcome="ok"} 1`,
+    ]);
+    expect(await samples('headgate_variant_fallbacks_total')).toEqual([
+      `headgate_variant_fallbacks_total{model="${MODEL}",variant="int8"} 1`,
+    ]);
+  });
+
+  it('mints no series for names that the routing table does not know', async () => {
+    for (let i = 0; i < 100; i++) {
+      telemetry.predictionFinished(prediction({ model: `junk-${i}` }));
+      telemetry.predictionFinished(prediction({ version: `junk-${i}`, variant: `junk-${i}` }));
+      telemetry.predictionFinished(prediction({ model: 'constructor' }));
+    }
+    expect(await samples('headgate_predictions_total')).toHaveLength(2);
+  });
+
+  it('counts refusals by quota and by credential', async () => {
+    telemetry.rateLimited('key', 'predict');
+    telemetry.authFailed('wrong_key');
+    expect(await samples('headgate_rate_limited_total')).toEqual([
+      'headgate_rate_limited_total{scope="key",group="predict"} 1',
+    ]);
+    expect(await samples('headgate_auth_failures_total')).toEqual([
+      'headgate_auth_failures_total{reason="wrong_key"} 1',
+    ]);
+  });
+
+  it('shows weights and readiness of the table that is in force, and forgets those of the last one', async () => {
+    const readiness = { isReady: (_: string, version: string) => version === '1' };
+    exposeState(metrics.registry, { current: () => table }, readiness);
+    expect(await samples('headgate_routing_weight')).toEqual([
+      `headgate_routing_weight{model="${MODEL}",variant="fp32"} 90`,
+      `headgate_routing_weight{model="${MODEL}",variant="int8"} 10`,
+    ]);
+    expect(await samples('headgate_model_version_ready')).toEqual([
+      `headgate_model_version_ready{model="${MODEL}",version="1"} 1`,
+      `headgate_model_version_ready{model="${MODEL}",version="2"} 0`,
+    ]);
+    table = parseRouting(JSON.parse(JSON.stringify(table).replaceAll('int8', 'small')));
+    expect((await samples('headgate_routing_weight')).join()).not.toContain('int8');
+  });
+
+  it('shows a refused routing file until a good one follows', async () => {
+    const report = reportRouting(logger, metrics);
+    report.accepted(table);
+    report.refused(new FileError('routing.yaml', ['a: wrong', 'b: wrong']));
+    expect(await samples('headgate_routing_stale')).toEqual(['headgate_routing_stale 1']);
+    expect(lines.filter(({ level }) => level === 'error').map(({ issue }) => issue)).toEqual([
+      'a: wrong',
+      'b: wrong',
+    ]);
+    report.accepted(table);
+    expect(await samples('headgate_routing_stale')).toEqual(['headgate_routing_stale 0']);
+    expect(await samples('headgate_routing_generation')).toEqual(['headgate_routing_generation 2']);
+    expect(await samples('headgate_routing_reloads_total')).toEqual([
+      'headgate_routing_reloads_total{outcome="accepted"} 2',
+      'headgate_routing_reloads_total{outcome="refused"} 1',
+    ]);
+  });
+
+  it('logs changes of keys and readiness', () => {
+    reportKeys(logger).accepted(3);
+    reportKeys(logger).refused(new FileError('keys.yaml', ['keys.0.role: wrong']));
+    reportReadiness(logger).readinessChanged(MODEL, '2', false);
+    reportReadiness(logger).unresolved(new Error('ENOTFOUND'));
+    expect(lines.map(({ level }) => level)).toEqual(['info', 'error', 'warn', 'error']);
+  });
+});
