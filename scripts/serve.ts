@@ -6,7 +6,7 @@ import { curlFor, describeCrash, samplePhoto } from './serve/announce.ts';
 import { componentsOf } from './serve/components.ts';
 import { letEnvoyFinish, writeEnvoyConfig } from './serve/envoy.ts';
 import { predictOnce } from './serve/first-prediction.ts';
-import { addressesOf, findTaken } from './serve/listeners.ts';
+import { addressesOf, addressOf, findTaken, reachable } from './serve/listeners.ts';
 import { boundLogs } from './serve/log-file.ts';
 import type { StartOptions } from './serve/options.mjs';
 import { describeService, removeReadyFile, type Service, writeReadyFile } from './serve/ready-file.ts';
@@ -141,8 +141,12 @@ async function becomeReady(
 
 function probesOf(config: Config, service: Service, mode: Mode): Probe[] {
   const gateway = httpProbe('gateway', service.health);
+  const inference = httpProbe(
+    'inference',
+    `http://${reachable(addressOf(config, 'inferenceInternal'))}/readyz`,
+  );
   const envoy: Probe = { name: 'envoy', check: (signal) => isEnvoyReady(config, signal) };
-  return mode === 'full' ? [gateway, envoy] : [gateway];
+  return mode === 'full' ? [inference, gateway, envoy] : [inference, gateway];
 }
 
 function writeReady(path: string | undefined, service: Service, stack: Stack): void {

@@ -17,11 +17,16 @@ const ALWAYS: readonly Listener[] = ['gateway', 'gatewayInternal', 'inferenceGrp
 /** Everything that this mode is going to listen on. */
 export function addressesOf(config: Config, mode: Mode): Address[] {
   const listeners = mode === 'full' ? [...ENVOY, ...ALWAYS] : ALWAYS;
-  return listeners.map((listener) => ({
+  return listeners.map((listener) => addressOf(config, listener));
+}
+
+export function addressOf(config: Config, listener: Listener): Address {
+  const { host, internal_host, port_base } = config.listen;
+  return {
     listener,
-    host: PUBLIC.includes(listener) ? config.listen.host : config.listen.internal_host,
-    port: portOf(config.listen.port_base, listener),
-  }));
+    host: PUBLIC.includes(listener) ? host : internal_host,
+    port: portOf(port_base, listener),
+  };
 }
 
 /** host:port under which a program on this machine reaches the listener. */

@@ -4,7 +4,7 @@ import type { Config } from '@headgate/contracts/config';
 import type { Listener } from '@headgate/contracts/names';
 import type { DevKeys } from '../setup/keys.ts';
 import type { Mode } from '../setup/mode.ts';
-import { addressesOf, reachable } from './listeners.ts';
+import { addressOf, reachable } from './listeners.ts';
 
 /** Addresses and keys of a running service, for scripts and tests. Every path is absolute. */
 export interface Service {
@@ -49,12 +49,7 @@ export interface ServiceOptions {
 
 /** Where everything is to be found once it runs. */
 export function describeService(config: Config, { root, mode, keys, model }: ServiceOptions): Service {
-  const addresses = addressesOf(config, 'full');
-  const at = (listener: Listener): string => {
-    const address = addresses.find((candidate) => candidate.listener === listener);
-    if (address === undefined) throw new TypeError(`no address for ${listener}`);
-    return reachable(address);
-  };
+  const at = (listener: Listener) => reachable(addressOf(config, listener));
   // The certificate names localhost, and so do clients that verify it.
   const named = (listener: Listener) => at(listener).replace('127.0.0.1:', 'localhost:');
   const internalTls = resolve(root, config.envoy.internal_tls_dir);

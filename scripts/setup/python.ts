@@ -89,7 +89,16 @@ async function makeVenv(context: StepContext, python: string): Promise<void> {
 }
 
 async function installPackages(context: StepContext): Promise<void> {
-  const pip = ['-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '--progress-bar', 'off'];
+  const pip = [
+    '-m',
+    'pip',
+    'install',
+    '--disable-pip-version-check',
+    '--no-input',
+    '--progress-bar',
+    'off',
+    '--no-compile',
+  ];
   await needed(context, 'the Python packages do not install here', () =>
     runCommand(
       join(context.root, '.venv/bin/python'),
