@@ -22,6 +22,14 @@ cp "$validate/validate/validate.proto" "$work/protoc-gen-validate/validate/"
 # Option declarations: no message refers to them.
 rm -r "$work"/gen/{validate,envoy/annotations,udpa,xds/annotations,google/protobuf/descriptor.ts}
 
+version() { node -p "require('$root/node_modules/$1/package.json').version"; }
+cat >"$work/gen/SOURCE.json" <<EOF
+{
+  "@grpc/grpc-js-xds": "$(version @grpc/grpc-js-xds)",
+  "ts-proto": "$(version ts-proto)"
+}
+EOF
+
 rm -rf "$root/envoy/src/gen"
 mv "$work/gen" "$root/envoy/src/gen"
 echo "$(find "$root/envoy/src/gen" -name '*.ts' | wc -l) files in envoy/src/gen"

@@ -143,8 +143,8 @@ function router(): HttpFilter {
 }
 
 /**
- * Ceiling of one Envoy process over all clients; beyond it the answer is 503 overloaded. Quotas per client are
- * the gateway's.
+ * Ceiling of one Envoy process over all clients. Beyond it the filter says 429, which `local-replies.ts` turns
+ * into 503 overloaded: quotas per client are the gateway's.
  */
 export function rateCeiling(statPrefix: string, perSecond: number): HttpFilter {
   const always = { default_value: { numerator: 100, denominator: 'HUNDRED' as const } };
@@ -152,7 +152,6 @@ export function rateCeiling(statPrefix: string, perSecond: number): HttpFilter {
     name: 'envoy.filters.http.local_ratelimit',
     typed_config: pack('envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit', {
       stat_prefix: statPrefix,
-      status: { code: 'ServiceUnavailable' },
       token_bucket: { max_tokens: perSecond, tokens_per_fill: perSecond, fill_interval: duration(1000) },
       filter_enabled: always,
       filter_enforced: always,

@@ -16,30 +16,33 @@ interface Row {
   readonly when: AccessLogFilter;
   readonly reason: Reason;
   readonly detail: string;
-  /** Sent as Retry-After where the caller should wait. */
-  readonly retryAfterSeconds?: number;
+  /** When the caller may try again. */
+  readonly retryAfterMs?: number;
 }
 
+/** Envoy's flags for 503: no connection, no healthy host, connection or stream lost, protocol error, no cluster. */
+const UPSTREAM_FAILED = ['UF', 'UH', 'UC', 'UR', 'UPE', 'NC'];
+
 const ROWS: readonly Row[] = [
-  {
-    // Rate ceiling, circuit breaker, overload manager: our overload, never the caller's quota (decision D5).
-    when: { response_flag_filter: { flags: ['RL', 'UO', 'OM'] } },
-    reason: 'overloaded',
-    detail: 'Too many requests are in progress. Please try again.',
-    retryAfterSeconds: 1,
-  },
   { when: status(404), reason: 'not_found', detail: 'There is nothing at this host and path.' },
   { when: status(408), reason: 'upload_timeout', detail: 'The request did not arrive in time.' },
   { when: status(413), reason: 'body_too_large', detail: 'The body is larger than this service accepts.' },
   { when: status(431), reason: 'headers_too_large', detail: 'Send fewer or smaller request headers.' },
   { when: status(501), reason: 'invalid_request', detail: 'The transfer encoding is not supported.' },
+  { when: status(504), reason: 'deadline_exceeded', detail: 'The answer took too long.' },
   {
-    when: { or_filter: { filters: [status(502), status(503)] } },
+    when: anyOf(status(502), { response_flag_filter: { flags: UPSTREAM_FAILED } }),
     reason: 'unavailable',
     detail: 'The service cannot be reached right now. Please try again.',
-    retryAfterSeconds: 1,
+    retryAfterMs: 1000,
   },
-  { when: status(504), reason: 'deadline_exceeded', detail: 'The answer took too long.' },
+  {
+    // Rate ceiling (429), circuit breaker, overload manager: our overload, never the caller's quota (decision D5).
+    when: anyOf(status(429), status(503)),
+    reason: 'overloaded',
+    detail: 'Too many requests are in progress. Please try again.',
+    retryAfterMs: 1000,
+  },
   {
     when: atLeast(500),
     reason: 'internal',
@@ -72,7 +75,11 @@ export function problemReplies(headers: readonly HeaderValueOption[] = []): Loca
   return {
     mappers: ROWS.map((row) => ({
       ...common(row),
-      headers_to_add: [...retryAfter(row), header(HEADER.requestId, REQUEST_ID), ...headers],
+      headers_to_add: [
+        ...optional(HEADER.retryAfter, row.retryAfterMs && row.retryAfterMs / 1000),
+        header(HEADER.requestId, REQUEST_ID),
+        ...headers,
+      ],
       body_format_override: {
         content_type: 'application/problem+json',
         json_format: {
@@ -88,7 +95,10 @@ export function grpcReplies(): LocalReplyConfig {
   return {
     mappers: ROWS.map((row) => ({
       ...common(row),
-      headers_to_add: [...retryAfter(row), header(METADATA.reason, row.reason)],
+      headers_to_add: [
+        ...optional(METADATA.retryAfterMs, row.retryAfterMs),
+        header(METADATA.reason, row.reason),
+      ],
       body_format_override: { text_format_source: { inline_string: row.detail } },
     })),
   };
@@ -98,8 +108,8 @@ function common(row: Row): ResponseMapper {
   return { filter: row.when, status_code: REASONS[row.reason].http };
 }
 
-function retryAfter({ retryAfterSeconds }: Row): HeaderValueOption[] {
-  return retryAfterSeconds === undefined ? [] : [header(HEADER.retryAfter, String(retryAfterSeconds))];
+function optional(key: string, value: number | undefined): HeaderValueOption[] {
+  return value === undefined ? [] : [header(key, String(value))];
 }
 
 /** Sets a header, whatever stood there before. */
@@ -113,6 +123,10 @@ function status(code: number): AccessLogFilter {
 
 function atLeast(code: number): AccessLogFilter {
   return compare('GE', code);
+}
+
+function anyOf(...filters: AccessLogFilter[]): AccessLogFilter {
+  return { or_filter: { filters } };
 }
 
 function compare(op: 'EQ' | 'GE', code: number): AccessLogFilter {

@@ -1,0 +1,51 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Config } from '@headgate/contracts/config';
+import { LISTENER } from './names.ts';
+import { adminUrl } from './process.ts';
+
+/** Envoy ends at once on SIGTERM; whoever stops it calls this first. */
+
+const POLL_MS = 50;
+
+/**
+ * Tells clients to go elsewhere (Connection: close, GOAWAY) and load balancers that Envoy is not ready, waits
+ * `gateway.drain.delay_ms` for them to notice, closes the listeners and waits until nothing is in progress.
+ *
+ * @returns requests still in progress: 0, or more when `gateway.drain.timeout_ms` ran out or `signal` fired
+ * @throws TypeError when the admin page does not answer: Envoy is already gone
+ */
+export async function drainEnvoy(config: Config, signal?: AbortSignal): Promise<number> {
+  const { delay_ms, timeout_ms } = config.gateway.drain;
+  const limit = AbortSignal.timeout(delay_ms + timeout_ms);
+  const stop = signal ? AbortSignal.any([signal, limit]) : limit;
+  await post(config, 'healthcheck/fail');
+  await pause(delay_ms, stop);
+  await post(config, 'drain_listeners');
+  let active = await requestsInProgress(config);
+  while (active > 0 && !stop.aborted) {
+    await pause(POLL_MS, stop);
+    active = await requestsInProgress(config);
+  }
+  return active;
+}
+
+async function post(config: Config, path: string): Promise<void> {
+  await fetch(`${adminUrl(config)}/${path}`, { method: 'POST' });
+}
+
+interface StatsPage {
+  readonly stats: readonly { readonly value?: number }[];
+}
+
+async function requestsInProgress(config: Config): Promise<number> {
+  const names = Object.values(LISTENER).join('|');
+  const filter = encodeURIComponent(`^http\\.(${names})\\.downstream_rq_active$`);
+  const response = await fetch(`${adminUrl(config)}/stats?format=json&filter=${filter}`);
+  const { stats } = (await response.json()) as StatsPage;
+  return stats.reduce((sum, { value = 0 }) => sum + value, 0);
+}
+
+/** Waits `ms`, or until `signal` fires. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal }).catch(() => undefined);
+}

@@ -1,0 +1,22 @@
+import { loadConfig } from '@headgate/contracts/config/load';
+import { expect, it } from 'vitest';
+import { adminUrl, envoyArguments, isEnvoyReady } from './process.ts';
+
+const CONFIG_DIR = new URL('../../config', import.meta.url).pathname;
+const env = { HEADGATE_LISTEN__PORT_BASE: '9000', HEADGATE_TELEMETRY__LOG_LEVEL: 'silent' };
+const config = loadConfig({ dir: CONFIG_DIR, environment: 'dev', env });
+
+it('passes the configuration to the binary', () => {
+  const args = envoyArguments(config, '/srv/envoy.yaml');
+  const option = (name: string) => args[args.indexOf(name) + 1];
+  expect(option('--config-path')).toBe('/srv/envoy.yaml');
+  expect(option('--concurrency')).toBe(String(config.envoy.concurrency));
+  expect(option('--drain-time-s')).toBe('20');
+  expect(option('--log-level')).toBe('off');
+  expect(args).toContain('--disable-hot-restart');
+});
+
+it('is not ready while nothing listens', async () => {
+  expect(adminUrl(config)).toBe('http://127.0.0.1:9008');
+  expect(await isEnvoyReady(config, AbortSignal.timeout(1000))).toBe(false);
+});

@@ -1,0 +1,84 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { https } from './support/client.ts';
+import { TestEnvoy } from './support/envoy.ts';
+import { eventually } from './support/eventually.ts';
+import { expectProblem } from './support/problem.ts';
+import { Upstream } from './support/upstream.ts';
+
+/** Shortest timeouts that the rules of the schema allow. */
+const HASTY = {
+  HEADGATE_GATEWAY__DEADLINE__DEFAULT_MS: '100',
+  HEADGATE_GATEWAY__DEADLINE__MAX_MS: '100',
+  HEADGATE_ENVOY__REQUEST_TIMEOUT_MS: '300',
+};
+
+describe('Envoy answers with a problem body', () => {
+  it('unavailable, while no gateway listens', async () => {
+    await using envoy = await TestEnvoy.start();
+    expectProblem(await https(envoy), 'unavailable');
+    await using _ = await Upstream.listen(envoy.gatewayPort);
+    expect((await https(envoy)).status).toBe(200);
+  });
+
+  it('overloaded, above the rate ceiling', async () => {
+    await using envoy = await TestEnvoy.start({ HEADGATE_ENVOY__LOCAL_RATE_PER_S: '1' });
+    await using upstream = await Upstream.listen(envoy.gatewayPort);
+    const answers = await Promise.all(Array.from({ length: 20 }, () => https(envoy)));
+    const refused = answers.filter(({ status }) => status !== 200);
+    expect(refused.length).toBeGreaterThan(0);
+    for (const answer of refused) expectProblem(answer, 'overloaded');
+    expect(upstream.seen.length).toBe(answers.length - refused.length);
+  });
+
+  it('overloaded, when the circuit breaker is open', async () => {
+    await using envoy = await TestEnvoy.start({ HEADGATE_ENVOY__UPSTREAM_MAX_REQUESTS: '1' });
+    await using upstream = await Upstream.listen(envoy.gatewayPort);
+    const held = https(envoy, { path: '/hold' });
+    await eventually(() => upstream.seen.includes('/hold'), 'the first request is in progress');
+    expectProblem(await https(envoy), 'overloaded');
+    upstream.release();
+    expect((await held).status).toBe(200);
+  });
+
+  it('overloaded, when its heap is used up', async () => {
+    await using envoy = await TestEnvoy.start({ HEADGATE_ENVOY__HEAP_BYTES: '1000000' });
+    await using _ = await Upstream.listen(envoy.gatewayPort);
+    const refused = async () => {
+      const answer = await https(envoy);
+      return answer.status === 200 ? undefined : answer;
+    };
+    expectProblem(await eventually(refused, 'the overload manager acts'), 'overloaded');
+  });
+
+  it('deadline_exceeded, when the gateway does not answer in time', async () => {
+    await using envoy = await TestEnvoy.start(HASTY);
+    await using _ = await Upstream.listen(envoy.gatewayPort);
+    expectProblem(await https(envoy, { path: '/hold' }), 'deadline_exceeded');
+  });
+
+  it('upload_timeout, when the body does not arrive in time', async () => {
+    await using envoy = await TestEnvoy.start(HASTY);
+    await using _ = await Upstream.listen(envoy.gatewayPort);
+    const headers = { 'content-length': 10 };
+    expectProblem(await https(envoy, { method: 'POST', headers, withholdBody: true }), 'upload_timeout');
+  });
+});
+
+describe('a listener', () => {
+  it('closes connections above its limit at once and leaves the others alone', async () => {
+    await using envoy = await TestEnvoy.start({ HEADGATE_ENVOY__MAX_CONNECTIONS: '1' });
+    await using _ = await Upstream.listen(envoy.gatewayPort);
+    const first = connect({ host: '127.0.0.1', port: envoy.redirectPort });
+    await once(first, 'connect');
+    first.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await once(first, 'data');
+    const second = connect({ host: '127.0.0.1', port: envoy.redirectPort });
+    await once(second, 'close');
+    first.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    expect(String(await once(first, 'data'))).toContain('308');
+    first.destroy();
+    expect((await https(envoy)).status).toBe(200);
+  });
+});

@@ -1,0 +1,152 @@
+import { once } from 'node:events';
+import { Agent, request as tlsRequest } from 'node:https';
+import { connect } from 'node:tls';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Answer, echoOf, http, http2, https } from './support/client.ts';
+import { TestEnvoy } from './support/envoy.ts';
+import { eventually } from './support/eventually.ts';
+import { expectProblem } from './support/problem.ts';
+import { Upstream } from './support/upstream.ts';
+
+let envoy: TestEnvoy;
+let upstream: Upstream;
+
+beforeAll(async () => {
+  envoy = await TestEnvoy.start();
+  upstream = await Upstream.listen(envoy.gatewayPort);
+});
+
+afterAll(async () => {
+  await upstream[Symbol.asyncDispose]();
+  await envoy[Symbol.asyncDispose]();
+});
+
+/** Sends lines as they are over TLS and reads one answer. */
+async function raw(...lines: string[]): Promise<Answer> {
+  const socket = connect({ host: 'localhost', port: envoy.httpsPort, ca: envoy.ca });
+  socket.write(lines.join('\r\n'));
+  let received = '';
+  for await (const chunk of socket.setEncoding('latin1')) {
+    received += chunk;
+    const [head = '', body] = received.split('\r\n\r\n');
+    const [statusLine = '', ...fields] = head.split('\r\n');
+    const headers = Object.fromEntries(fields.map((field) => field.split(': ', 2) as [string, string]));
+    if (body?.length === Number(headers['content-length'])) {
+      return { status: Number(statusLine.split(' ')[1]), headers, body };
+    }
+  }
+  throw new Error(`no whole answer: ${received}`);
+}
+
+describe('headers of a client', () => {
+  it.each([
+    'x-forwarded-for',
+    'x-forwarded-host',
+    'x-forwarded-client-cert',
+    'x-real-ip',
+    'forwarded',
+    'x-headgate-variant',
+    'x-headgate-caller-request-id',
+    'x-envoy-external-address',
+    'x-envoy-internal',
+    'x-envoy-retry-on',
+    'x-envoy-upstream-rq-timeout-ms',
+    'x-envoy-original-path',
+  ])('cannot set %s', async (name) => {
+    const echo = echoOf(await https(envoy, { headers: { [name]: '203.0.113.9' } }));
+    expect(echo.headers[name] ?? '').not.toContain('203.0.113.9');
+  });
+
+  it('do not change the address that the gateway is told', async () => {
+    const headers = { 'x-forwarded-for': '203.0.113.9, 10.0.0.1', forwarded: 'for=203.0.113.9' };
+    expect(echoOf(await https(envoy, { headers })).headers['x-forwarded-for']).toBe('127.0.0.1');
+  });
+
+  it('are refused when a name has an underscore', async () => {
+    expectProblem(await https(envoy, { headers: { x_headgate_variant: 'b' } }), 'invalid_request');
+    await expect(http2(envoy, { headers: { x_headgate_variant: 'b' } })).rejects.toThrow();
+  });
+
+  it('are refused when they are too large or too many', async () => {
+    const large = { 'x-large': 'a'.repeat(20 * 1024) };
+    expectProblem(await https(envoy, { headers: large }), 'headers_too_large');
+    await expect(http2(envoy, { headers: large })).rejects.toThrow();
+    const many = Object.fromEntries(Array.from({ length: 120 }, (_, i) => [`x-many-${i}`, '1']));
+    expectProblem(await https(envoy, { headers: many }), 'headers_too_large');
+  });
+});
+
+describe('a request that is not what it seems', () => {
+  it.each(['/v1%2fmodels', '/v1%5cmodels'])('is refused for the escaped slash in %s', async (path) => {
+    expectProblem(await https(envoy, { path }), 'invalid_request');
+  });
+
+  it('is refused when it has two lengths', async () => {
+    const head = ['POST / HTTP/1.1', 'Host: localhost', 'Content-Length: 4', 'Transfer-Encoding: chunked'];
+    expectProblem(await raw(...head, '', '0', '', 'GET /smuggled HTTP/1.1', ''), 'invalid_request');
+    expect(upstream.seen).not.toContain('/smuggled');
+  });
+
+  it('cannot send more bytes than its length says', async () => {
+    const head = ['POST /short HTTP/1.1', 'Host: localhost', 'Content-Length: 4', '', 'fourEXTRA', ''];
+    const answer = await raw(...head);
+    expect(answer.status).toBe(200);
+    expect(answer.body).toContain('"bytes":4');
+    await expect(
+      http2(envoy, { method: 'POST', headers: { 'content-length': 4 }, body: 'fourEXTRA' }),
+    ).rejects.toThrow();
+  });
+
+  it.each([
+    ['an unknown host', ['GET / HTTP/1.1', 'Host: evil.example', 'Connection: close'], 'not_found'],
+    ['no host', ['GET / HTTP/1.1', 'Connection: close'], 'invalid_request'],
+    ['HTTP/1.0', ['GET / HTTP/1.0', 'Host: localhost'], 'invalid_request'],
+    ['CONNECT', ['CONNECT localhost:1 HTTP/1.1', 'Host: localhost', 'Connection: close'], 'not_found'],
+    [
+      'an upgrade',
+      ['GET / HTTP/1.1', 'Host: localhost', 'Connection: upgrade', 'Upgrade: x'],
+      'invalid_request',
+    ],
+    ['something else than HTTP', ['SSH-2.0-OpenSSH_9.2'], 'invalid_request'],
+  ] as const)('is answered with a problem body: %s', async (_, lines, reason) => {
+    expectProblem(await raw(...lines, '', ''), reason);
+  });
+
+  it('is not redirected to a host that is not ours', async () => {
+    expectProblem(await http(envoy.redirectPort, { headers: { host: 'evil.example' } }), 'not_found');
+  });
+});
+
+describe('a body over the limit', () => {
+  const tooLarge = Buffer.alloc(11 * 1024 * 1024 + 1);
+
+  it('is refused by its length, before it is sent and before the gateway hears of it', async () => {
+    const headers = { 'content-length': tooLarge.length };
+    const request = { method: 'POST', path: '/declared', headers, withholdBody: true };
+    expectProblem(await https(envoy, request), 'body_too_large');
+    expectProblem(await http2(envoy, request), 'body_too_large');
+    expect(upstream.seen).not.toContain('/declared');
+  });
+
+  it('is cut while it streams when it has no length', async () => {
+    const headers = { 'transfer-encoding': 'chunked' };
+    const request = { method: 'POST', path: '/undeclared', body: tooLarge };
+    expectProblem(await https(envoy, { ...request, headers }), 'body_too_large');
+    expectProblem(await http2(envoy, request), 'body_too_large');
+  });
+
+  it('is not held back: the gateway hears of a request while its body still arrives', async () => {
+    const options = { host: 'localhost', port: envoy.httpsPort, ca: envoy.ca, agent: new Agent() };
+    const request = tlsRequest({ ...options, method: 'POST', path: '/streams' });
+    request.write(Buffer.alloc(1024));
+    await eventually(() => upstream.bytes.get('/streams') === 1024, 'the first bytes arrive');
+    request.end();
+    await once(request, 'response');
+  });
+
+  it('brings the gateway’s early refusal to the client', async () => {
+    const request = { method: 'POST', path: '/early', body: Buffer.alloc(9 * 1024 * 1024) };
+    expect(await https(envoy, request)).toMatchObject({ status: 413, body: 'refused' });
+    expect(await http2(envoy, request)).toMatchObject({ status: 413, body: 'refused' });
+  });
+});

@@ -1,0 +1,20 @@
+import { type ProblemBody, REASONS, type Reason } from '@headgate/contracts/errors';
+import { expect } from 'vitest';
+import type { Answer } from './client.ts';
+
+/** Asserts that an answer is the problem body of `reason`, with its status and a request id that the header has too. */
+export function expectProblem(answer: Answer, reason: Reason): void {
+  expect(answer.status).toBe(REASONS[reason].http);
+  expect(answer.headers['content-type']).toBe('application/problem+json');
+  const body = JSON.parse(answer.body) as ProblemBody;
+  expect(body).toEqual({
+    type: `urn:headgate:problem:${reason}`,
+    title: REASONS[reason].title,
+    status: REASONS[reason].http,
+    detail: expect.stringMatching(/^[A-Z].*\.$/),
+    reason,
+    request_id: answer.headers['x-request-id'],
+  });
+  expect(body.request_id).toMatch(/^[A-Za-z0-9-]{8,64}$/);
+  expect(answer.headers['retry-after']).toBe(REASONS[reason].http === 503 ? '1' : undefined);
+}

@@ -1,0 +1,64 @@
+import { once } from 'node:events';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+
+/** What the upstream saw of a request; the body of its answers. */
+export interface Echo {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly bytes: number;
+}
+
+/**
+ * A tiny gateway: answers what it saw. `/hold` is answered only after `release()`, `/early` is refused with 413
+ * before its body is read.
+ */
+export class Upstream implements AsyncDisposable {
+  /** Requests whose headers arrived. */
+  readonly seen: string[] = [];
+  /** Bytes of the body that arrived so far, by URL. */
+  readonly bytes = new Map<string, number>();
+  readonly #held: (() => void)[] = [];
+  readonly #server = createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
+    void this.#answer(request, response);
+  });
+
+  static async listen(port: number): Promise<Upstream> {
+    const upstream = new Upstream();
+    upstream.#server.listen(port, '127.0.0.1');
+    await once(upstream.#server, 'listening');
+    return upstream;
+  }
+
+  release(): void {
+    for (const resolve of this.#held.splice(0)) resolve();
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { url = '', method = '', headers } = request;
+    this.seen.push(url);
+    if (url.startsWith('/early')) {
+      response.writeHead(413).end('refused');
+      return;
+    }
+    let bytes = 0;
+    request.on('error', () => undefined);
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      this.bytes.set(url, bytes);
+    });
+    if (url.startsWith('/hold')) await new Promise<void>((resolve) => this.#held.push(resolve));
+    if (!request.complete) await once(request, 'end').catch(() => undefined);
+    const echo: Echo = { method, url, headers, bytes };
+    response.setHeader('server', 'node');
+    response.setHeader('x-powered-by', 'node');
+    response.end(JSON.stringify(echo));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.release();
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await once(this.#server, 'close').catch(() => undefined);
+  }
+}

@@ -1,0 +1,112 @@
+import { once } from 'node:events';
+import { Agent, type RequestOptions, request as tlsRequest } from 'node:https';
+import { connect as connectPlain } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makePublicCertificates } from '../../scripts/setup/certificates.ts';
+import { adminUrl } from '../src/process.ts';
+import { TestEnvoy } from './support/envoy.ts';
+import { eventually } from './support/eventually.ts';
+import { Upstream } from './support/upstream.ts';
+
+/** Makes the client's own library willing, so that a refusal is Envoy's. */
+const WILLING = 'ALL:@SECLEVEL=0';
+
+let envoy: TestEnvoy;
+let upstream: Upstream;
+
+beforeAll(async () => {
+  envoy = await TestEnvoy.start();
+  upstream = await Upstream.listen(envoy.gatewayPort);
+});
+
+afterAll(async () => {
+  await upstream[Symbol.asyncDispose]();
+  await envoy[Symbol.asyncDispose]();
+});
+
+/** Opens a connection. Answers the fingerprint of Envoy's certificate. */
+async function handshake(options: ConnectionOptions): Promise<string> {
+  const socket = connect({ host: 'localhost', port: envoy.httpsPort, ca: envoy.ca, ...options });
+  await once(socket, 'secureConnect');
+  const { fingerprint256 } = socket.getPeerCertificate();
+  socket.destroy();
+  return fingerprint256;
+}
+
+describe('the TLS floor', () => {
+  it.each(['TLSv1', 'TLSv1.1'] as const)('refuses %s', async (version) => {
+    const old = { minVersion: version, maxVersion: version, ciphers: WILLING } as const;
+    await expect(handshake(old)).rejects.toMatchObject({ code: 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION' });
+  });
+
+  it.each(['TLSv1.2', 'TLSv1.3'] as const)('accepts %s', async (version) => {
+    await expect(handshake({ minVersion: version, maxVersion: version })).resolves.toBeDefined();
+  });
+
+  it.each([
+    'ECDHE-ECDSA-AES128-SHA',
+    'ECDHE-ECDSA-AES256-SHA384',
+    'ECDHE-RSA-AES128-SHA256',
+    'AES128-GCM-SHA256',
+    'DHE-RSA-AES128-GCM-SHA256',
+  ])('refuses the weak cipher %s', async (cipher) => {
+    const weak = { maxVersion: 'TLSv1.2', ciphers: `${cipher}:@SECLEVEL=0` } as const;
+    await expect(handshake(weak)).rejects.toMatchObject({ code: /ALERT_HANDSHAKE_FAILURE$/ });
+  });
+
+  it.each(['ECDHE-ECDSA-AES128-GCM-SHA256', 'ECDHE-ECDSA-CHACHA20-POLY1305'])(
+    'accepts the modern cipher %s',
+    async (cipher) => {
+      await expect(handshake({ maxVersion: 'TLSv1.2', ciphers: cipher })).resolves.toBeDefined();
+    },
+  );
+
+  it('does not talk plain HTTP on the HTTPS port', async () => {
+    const socket = connectPlain({ host: 'localhost', port: envoy.httpsPort });
+    socket.on('error', () => undefined);
+    socket.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    expect(await text(socket).catch(() => '')).not.toContain('HTTP/');
+  });
+});
+
+describe('the admin page', () => {
+  it('is on 127.0.0.1 and on no other address of this machine', async () => {
+    const admin = new URL(adminUrl(envoy.config));
+    expect((await fetch(admin)).status).toBe(200);
+    // All of 127.0.0.0/8 is this machine: a listener on 0.0.0.0 would answer here too.
+    const elsewhere = connectPlain({ host: '127.0.0.2', port: Number(admin.port) });
+    await expect(once(elsewhere, 'connect')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+});
+
+describe('a renewed certificate', () => {
+  it('is served without a restart and without cutting open connections', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const options = { port: envoy.httpsPort, ca: envoy.ca, agent };
+    const before = await fingerprintOfAnswer(options);
+    await makePublicCertificates(envoy.files.publicDir);
+
+    const renewed = await eventually(async () => {
+      const served = await handshake({ ca: [options.ca, envoy.ca] });
+      return served === before ? undefined : served;
+    }, 'the new certificate is served');
+
+    expect(renewed).not.toBe(before);
+    expect(await fingerprintOfAnswer(options)).toBe(before);
+    expect(envoy.hasExited).toBe(false);
+    agent.destroy();
+  });
+});
+
+/** One request on the agent's only connection. Answers the fingerprint with which that connection was opened. */
+async function fingerprintOfAnswer(options: RequestOptions): Promise<string> {
+  const request = tlsRequest({ host: 'localhost', ...options });
+  request.end();
+  const [response] = await once(request, 'response');
+  const { fingerprint256 } = (response.socket as TLSSocket).getPeerCertificate();
+  expect(response.statusCode).toBe(200);
+  await text(response);
+  return fingerprint256;
+}
