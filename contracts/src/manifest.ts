@@ -28,7 +28,7 @@ const preprocessingSchema = z.strictObject({
   height: z.number().int().min(1).max(4096),
   /** 3 = RGB, 1 = grey. Alpha is blended over black. */
   channels: z.union([z.literal(1), z.literal(3)]),
-  /** Side of the centred square that is kept, as a share of the short side (0, 1]. */
+  /** Side of the centred square that is kept, as a share of the short side (0, 1], rounded down to pixels. */
   crop_fraction: z.number().positive().max(1),
   resample: z.enum(['cubic', 'linear', 'nearest']),
 });

@@ -47,6 +47,7 @@ export const METRIC = {
   inferRequests: 'headgate_inference_requests_total',
   stageDuration: 'headgate_inference_stage_duration_seconds',
   batchSize: 'headgate_inference_batch_size',
+  batches: 'headgate_inference_batches_total',
   queueDepth: 'headgate_inference_queue_items',
   inFlight: 'headgate_inference_in_flight_items',
   engineRestarts: 'headgate_engine_restarts_total',

@@ -1,0 +1,35 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { classify, softmax } from './classify.ts';
+
+describe('softmax', () => {
+  it('gives probabilities that sum to one, also for logits that would overflow', () => {
+    const scores = softmax(Float32Array.of(1000, 1001, 999));
+    expect(scores.reduce((a, b) => a + b)).toBeCloseTo(1, 5);
+    expect(scores[1]).toBeCloseTo(0.665, 3);
+  });
+});
+
+describe('classify', () => {
+  it('finds the same classes as sorting the whole row', () => {
+    const rows = fc.array(fc.float({ noNaN: true, min: -50, max: 50 }), { minLength: 1, maxLength: 40 });
+    fc.assert(
+      fc.property(rows, fc.integer({ min: 1, max: 12 }), (values, topK) => {
+        const row = Float32Array.from(values);
+        const sorted = [...row.keys()].sort((a, b) => (row[b] as number) - (row[a] as number) || a - b);
+        const [found] = classify(row, 1, { activation: 'none', topK });
+        expect([...(found?.classIds ?? [])]).toEqual(sorted.slice(0, topK));
+      }),
+    );
+  });
+
+  it('gives every row its own answer', () => {
+    const output = Float32Array.of(5, 1, 0, 0, 1, 5);
+    const answers = classify(output, 2, { activation: 'softmax', topK: 1 });
+    expect(answers.map(({ classIds }) => classIds[0])).toEqual([0, 2]);
+  });
+
+  it('refuses an output that does not divide into rows', () => {
+    expect(() => classify(new Float32Array(7), 2, { activation: 'none', topK: 1 })).toThrow(RangeError);
+  });
+});

@@ -1,0 +1,143 @@
+import { HeadgateError } from '@headgate/contracts/errors';
+import type { Preprocessing } from '@headgate/contracts/manifest';
+import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
+import { loadJpegDecoder } from './jpeg.ts';
+
+/**
+ * Encoded image → uint8 pixels, row by row, channels last, exactly as large as the model wants: centred square
+ * crop of `crop_fraction` of the short side, then resize. Alpha is blended over black. EXIF orientation and colour
+ * profiles are not applied, as in the reference pipeline with which models are trained and compared; an animation
+ * or multi-page file counts as its first frame.
+ */
+export type Decode = (bytes: Uint8Array) => Promise<Uint8Array>;
+
+export interface DecodeOptions {
+  readonly preprocessing: Preprocessing;
+  /** Images with more pixels are refused by their header, before any decode. */
+  readonly maxPixels: number;
+}
+
+/** Square of the source image that the model sees, in pixels. */
+interface Crop {
+  readonly left: number;
+  readonly top: number;
+  readonly side: number;
+}
+
+/**
+ * From this ratio of crop to target on, sharp decodes at a fraction of the size (it drops DCT coefficients): 13
+ * instead of 50 CPU-ms for 12 megapixels. Below, that saves 1 ms and moves the scores of a detailed photo by 0.07.
+ */
+const SCALED_DECODE_RATIO = 5;
+
+const FORMATS = ['VipsForeignLoadJpegBuffer', 'VipsForeignLoadPngBuffer', 'VipsForeignLoadWebpBuffer'];
+
+/**
+ * Process-wide settings of libvips, once per engine. One thread per image: images are decoded side by side on the
+ * thread pool, and a pipeline with threads of its own would only make them wait for each other. No operation
+ * cache: no image comes twice. Loaders for anything but the three accepted formats are switched off.
+ */
+export function configureDecoding(): void {
+  sharp.concurrency(1);
+  sharp.cache(false);
+  sharp.block({ operation: ['VipsForeignLoad'] });
+  sharp.unblock({ operation: FORMATS });
+}
+
+/** The returned function throws HeadgateError: unsupported_media_type, undecodable_image or image_too_large. */
+export function createDecoder({ preprocessing, maxPixels }: DecodeOptions): Decode {
+  const options: SharpOptions = {
+    failOn: 'warning',
+    limitInputPixels: maxPixels,
+    pages: 1,
+    sequentialRead: true,
+    ignoreIcc: true,
+  };
+  const decodeJpeg = loadJpegDecoder();
+
+  return async (bytes) => {
+    const metadata = await readHeader(bytes, options, maxPixels);
+    const crop = centreCrop(metadata, preprocessing.crop_fraction);
+    const scaled = crop.side >= SCALED_DECODE_RATIO * Math.max(preprocessing.width, preprocessing.height);
+    if (metadata.format === 'jpeg' && !scaled && decodeJpeg) {
+      const raw = await decodeJpeg(bytes, preprocessing.channels);
+      if (raw) return pixelsOf(cropThenResize(sharp(raw.data, { raw }), crop, preprocessing), preprocessing);
+    }
+    const image = sharp(bytes, options);
+    if (metadata.hasAlpha) image.flatten({ background: '#000' });
+    const resized =
+      scaled && metadata.format !== 'png'
+        ? resizeThenCrop(image, metadata, crop, preprocessing)
+        : cropThenResize(image, crop, preprocessing);
+    return toPixels(resized, preprocessing);
+  };
+}
+
+async function readHeader(bytes: Uint8Array, options: SharpOptions, maxPixels: number): Promise<Metadata> {
+  if (!hasKnownMagic(bytes)) {
+    throw new HeadgateError('unsupported_media_type', 'The bytes are not a JPEG, PNG or WebP image.');
+  }
+  // The pixel limit is ours to report, so the header is read without libvips' own.
+  const metadata = await sharp(bytes, { ...options, limitInputPixels: false })
+    .metadata()
+    .catch(undecodable);
+  const height = metadata.pageHeight ?? metadata.height;
+  if (metadata.width * height > maxPixels) {
+    throw new HeadgateError(
+      'image_too_large',
+      `The image has ${metadata.width} x ${height} pixels; at most ${maxPixels} pixels are accepted.`,
+    );
+  }
+  return { ...metadata, height };
+}
+
+function hasKnownMagic(bytes: Uint8Array): boolean {
+  const starts = (offset: number, magic: string) =>
+    [...magic].every((char, i) => bytes[offset + i] === char.charCodeAt(0));
+  return starts(0, '\xff\xd8\xff') || starts(0, '\x89PNG\r\n') || (starts(0, 'RIFF') && starts(8, 'WEBP'));
+}
+
+function centreCrop({ width, height }: { width: number; height: number }, fraction: number): Crop {
+  const side = Math.max(1, Math.floor(Math.min(width, height) * fraction));
+  return { left: Math.floor((width - side) / 2), top: Math.floor((height - side) / 2), side };
+}
+
+function cropThenResize(image: Sharp, { left, top, side }: Crop, to: Preprocessing): Sharp {
+  return image
+    .extract({ left, top, width: side, height: side })
+    .resize(to.width, to.height, { kernel: to.resample, fit: 'fill' });
+}
+
+/** Same pixels within rounding, but lets the loader decode at a fraction of the size. */
+function resizeThenCrop(image: Sharp, from: Metadata, { left, top, side }: Crop, to: Preprocessing): Sharp {
+  const scaleX = to.width / side;
+  const scaleY = to.height / side;
+  const width = Math.max(to.width, Math.round(from.width * scaleX));
+  const height = Math.max(to.height, Math.round(from.height * scaleY));
+  return image.resize(width, height, { kernel: to.resample, fit: 'fill' }).extract({
+    left: Math.min(Math.round(left * scaleX), width - to.width),
+    top: Math.min(Math.round(top * scaleY), height - to.height),
+    width: to.width,
+    height: to.height,
+  });
+}
+
+/** Pixels of an image in whatever colours it came. */
+function toPixels(image: Sharp, to: Preprocessing): Promise<Uint8Array> {
+  return pixelsOf(image.toColourspace(to.channels === 1 ? 'b-w' : 'srgb').removeAlpha(), to);
+}
+
+/** Pixels of an image that has the wanted channels already. */
+async function pixelsOf(image: Sharp, { width, height, channels }: Preprocessing): Promise<Uint8Array> {
+  const pixels = await image.raw({ depth: 'uchar' }).toBuffer().catch(undecodable);
+  if (pixels.byteLength !== width * height * channels) {
+    throw new Error(`decoded ${pixels.byteLength} bytes, expected ${width} x ${height} x ${channels}`);
+  }
+  return pixels;
+}
+
+function undecodable(cause: unknown): never {
+  throw new HeadgateError('undecodable_image', 'The image is damaged, cut off or of an unsupported kind.', {
+    cause,
+  });
+}

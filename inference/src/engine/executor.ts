@@ -1,0 +1,93 @@
+import { readdirSync } from 'node:fs';
+import { setPriority } from 'node:os';
+import { toHeadgateError } from '@headgate/contracts/errors';
+import { createDecodeQueue, type DecodeQueue } from './decode-queue.ts';
+import { type LoadedModel, loadModel } from './load.ts';
+import { type FromEngine, type ItemFailure, STATS_INTERVAL_MS, type ToEngine } from './protocol.ts';
+import { tryProvider } from './session.ts';
+
+interface Engine {
+  readonly model: LoadedModel;
+  readonly decodes: DecodeQueue;
+}
+
+/**
+ * Main thread of an engine process: does what the front says, message by message.
+ *
+ * @param entry module from which the session thread starts
+ */
+export function serveFront(entry: URL): void {
+  let engine: Engine | undefined;
+
+  process.on('message', async (message: ToEngine) => {
+    if (message.type === 'probe') {
+      send({ type: 'probed', result: await tryProvider(message.provider, message.deviceId) });
+    } else if (message.type === 'load') {
+      lowerPriority(message.spec.nice);
+      const model = await loadModel(entry, message.spec).catch(refuse);
+      if (model) engine = start(model, message.spec.decodeThreads);
+    } else if (!engine) {
+      throw new Error(`${message.type} before the engine was loaded`);
+    } else if (message.type === 'prepare') {
+      engine.decodes.add(message.id, message.bytes);
+    } else if (message.type === 'discard') {
+      engine.decodes.drop(message.id);
+    } else {
+      await run(engine, message.ids);
+    }
+  });
+  // Ctrl-C reaches the whole process group. The front drains first, and this process ends with it.
+  process.on('SIGINT', () => {});
+  process.on('SIGTERM', () => {});
+  // The front is gone: nobody waits for an answer any more.
+  process.on('disconnect', () => process.exit(0));
+}
+
+function start(model: LoadedModel, decodeThreads: number): Engine {
+  const decodes = createDecodeQueue({
+    decode: model.decode,
+    // One more than there are threads: its first step is ready when a thread becomes free.
+    parallel: decodeThreads + 1,
+    onDecoded: (id, decodeMs) => send({ type: 'decoded', id, decodeMs }),
+    onFailed: (id, error) => send({ type: 'failed', id, failure: failureOf(error) }),
+  });
+  send({ type: 'loaded', report: model.report });
+  setInterval(() => send({ type: 'stats', residentBytes: process.memoryUsage.rss() }), STATS_INTERVAL_MS);
+  return { model, decodes };
+}
+
+async function run({ model, decodes }: Engine, ids: readonly number[]): Promise<void> {
+  try {
+    const { rows, runMs } = await model.run(decodes.take(ids));
+    send({ type: 'ran', rows, runMs });
+  } catch (error) {
+    send({ type: 'run_failed', message: messageOf(error) });
+  }
+}
+
+function refuse(error: unknown): undefined {
+  process.send?.({ type: 'refused', message: messageOf(error) } satisfies FromEngine, () => process.exit(1));
+}
+
+function send(message: FromEngine): void {
+  // A closed channel is noticed by `disconnect`.
+  if (process.connected) process.send?.(message);
+}
+
+function failureOf(error: unknown): ItemFailure {
+  const { reason, detail, cause } = toHeadgateError(error);
+  return { reason, detail, cause: cause === undefined ? undefined : messageOf(cause) };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/**
+ * Engines yield to the front, so that health and admission answer while all cores compute. On Linux a niceness
+ * belongs to a thread: those that run already get it one by one, later ones inherit it.
+ */
+function lowerPriority(nice: number): void {
+  const threads = process.platform === 'linux' ? readdirSync('/proc/self/task').map(Number) : [process.pid];
+  for (const thread of threads) setPriority(thread, nice);
+}

@@ -1,0 +1,92 @@
+import type { Reason } from '@headgate/contracts/errors';
+import type { Manifest } from '@headgate/contracts/manifest';
+
+/**
+ * What the front and an engine process say to each other, over the IPC channel of the child process (structured
+ * clone; a 200 kB image costs 0.23 CPU-ms, both sides together).
+ *
+ * The engine is an executor without a will of its own: the front owns queue, batching and deadlines.
+ */
+
+export type Provider = 'cuda' | 'cpu';
+
+/** Whether a provider works on this machine; the reason if it does not. */
+export type ProbeResult = { readonly ok: true } | { readonly ok: false; readonly reason: string };
+
+/** Everything an engine needs to serve one model version. */
+export interface EngineSpec {
+  /** Directory of the model version. */
+  readonly directory: string;
+  /** Directories in which golden samples are looked up, in this order. */
+  readonly sampleDirs: readonly string[];
+  readonly manifest: Manifest;
+  readonly provider: Provider;
+  /** CUDA device; of no meaning to the CPU provider. */
+  readonly deviceId: number;
+  readonly intraOpThreads: number;
+  /** Images decoded at the same time; the front sets UV_THREADPOOL_SIZE to it. */
+  readonly decodeThreads: number;
+  /** Images with more pixels are refused before they are decoded. */
+  readonly maxPixels: number;
+  /** Scheduling niceness, 0 to 19. */
+  readonly nice: number;
+}
+
+/** Item ids are chosen by the front and unique within the life of an engine. */
+export type ToEngine =
+  /** Only message of a throwaway process: does this provider work here? Answered by `probed`. */
+  | { readonly type: 'probe'; readonly provider: Provider; readonly deviceId: number }
+  /** First message. Answered by `loaded` or `refused`. */
+  | { readonly type: 'load'; readonly spec: EngineSpec }
+  /** Decode this image. Answered by `decoded` or `failed`. */
+  | { readonly type: 'prepare'; readonly id: number; readonly bytes: Uint8Array }
+  /** Forget the item; it may be decoding. No answer. */
+  | { readonly type: 'discard'; readonly id: number }
+  /** Run decoded items as one batch, at most one batch at a time. Answered by `ran` or `run_failed`. */
+  | { readonly type: 'run'; readonly ids: readonly number[] };
+
+export type FromEngine =
+  | { readonly type: 'probed'; readonly result: ProbeResult }
+  /** Verified, warm and ready. */
+  | { readonly type: 'loaded'; readonly report: LoadReport }
+  /** Cannot serve this spec; the process ends. */
+  | { readonly type: 'refused'; readonly message: string }
+  | { readonly type: 'decoded'; readonly id: number; readonly decodeMs: number }
+  | { readonly type: 'failed'; readonly id: number; readonly failure: ItemFailure }
+  | { readonly type: 'ran'; readonly runMs: number; readonly rows: readonly Classes[] }
+  | { readonly type: 'run_failed'; readonly message: string }
+  /** Each second: a sign of life. */
+  | { readonly type: 'stats'; readonly residentBytes: number };
+
+/** A HeadgateError in transit. */
+export interface ItemFailure {
+  readonly reason: Reason;
+  readonly detail: string;
+  /** For logs only. */
+  readonly cause: string | undefined;
+}
+
+/** Best classes of one item, best first; both arrays have the same length. */
+export interface Classes {
+  readonly classIds: Int32Array;
+  /** In [0, 1]. */
+  readonly scores: Float32Array;
+}
+
+export interface LoadReport {
+  readonly provider: Provider;
+  /** Digest, session, warm-up and golden comparison together. */
+  readonly loadMs: number;
+  /** Run time of each warmed batch size, in ms. */
+  readonly warmUpMs: ReadonlyMap<number, number>;
+  readonly golden: {
+    readonly compared: number;
+    /** Samples that are not on this disk, or differ from the recorded file. */
+    readonly skipped: readonly string[];
+    /** Largest absolute difference of a score. */
+    readonly largestDifference: number;
+  };
+}
+
+/** How often an engine sends `stats`, in ms. */
+export const STATS_INTERVAL_MS = 1_000;

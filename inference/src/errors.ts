@@ -1,0 +1,19 @@
+import { Metadata, type ServerErrorResponse } from '@grpc/grpc-js';
+import { HeadgateError, toHeadgateError } from '@headgate/contracts/errors';
+import { METADATA } from '@headgate/contracts/names';
+
+/** What callers hear while no engine of a version can take work. */
+export function unavailable(detail: string, retryAfterMs: number, cause?: unknown): HeadgateError {
+  return new HeadgateError('unavailable', detail, { retryAfterMs, cause });
+}
+
+/** A thrown error as a gRPC status: code, safe sentence, and trailers with the reason and when to try again. */
+export function toStatus(thrown: unknown): Partial<ServerErrorResponse> {
+  const error = toHeadgateError(thrown);
+  const metadata = new Metadata();
+  metadata.set(METADATA.reason, error.reason);
+  if (error.retryAfterMs !== undefined) {
+    metadata.set(METADATA.retryAfterMs, String(Math.ceil(error.retryAfterMs)));
+  }
+  return { code: error.grpcCode, details: error.detail, metadata };
+}

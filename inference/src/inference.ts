@@ -1,0 +1,168 @@
+import { resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Config } from '@headgate/contracts/config';
+import { portOf } from '@headgate/contracts/names';
+import { type Routing, routingSchema } from '@headgate/contracts/routing';
+import type { Logger } from '@headgate/contracts/telemetry/logger';
+import { startTracing } from '@headgate/contracts/telemetry/tracing';
+import { watchFile, yamlOf } from '@headgate/contracts/watch-file';
+import { systemClock } from './clock.ts';
+import { layoutOf } from './engine/layout.ts';
+import { probeProvider } from './engine/probe.ts';
+import { type EngineOptions, startEngine } from './engine/process.ts';
+import type { Provider } from './engine/protocol.ts';
+import { chooseProvider } from './engine/provider.ts';
+import { Health } from './health.ts';
+import { createInternalHttp } from './internal-http.ts';
+import { listenGrpc, listenHttp } from './listen.ts';
+import { Catalogue } from './models/reconcile.ts';
+import { folderRepository, type ModelPackage } from './models/repository.ts';
+import { createInfer } from './pipeline.ts';
+import { createGrpcServer, shutDown } from './server.ts';
+import { inferenceService } from './service.ts';
+import { Metrics, observeBatches } from './telemetry/metrics.ts';
+import { startBatchSpan } from './telemetry/spans.ts';
+
+export interface InferenceOptions {
+  readonly config: Config;
+  /** Base of the relative paths in the configuration. */
+  readonly root: string;
+  /** Environment of engine processes. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly log: Logger;
+  /** Module that engine processes run. */
+  readonly engineEntry: URL;
+  /** Cores that this process and its engines may use. */
+  readonly cores: number;
+}
+
+/** A running inference process. */
+export interface Inference {
+  /** Not ready first, then finishes what was accepted, then ends the engines. Bounded by the drain timeouts. */
+  stop(): Promise<void>;
+}
+
+const SERVICE = 'inference';
+const SERVER_VERSION = '0.1.0';
+
+/**
+ * Starts everything: listeners first, so that health answers while models load.
+ *
+ * @throws LoadError when the required execution provider does not work, FileError when there is no usable routing
+ * table, PortTakenError
+ */
+export async function startInference(options: InferenceOptions): Promise<Inference> {
+  const { config, root, log } = options;
+  const { listen, inference } = config;
+  const tracing = await startTracing({
+    service: SERVICE,
+    version: SERVER_VERSION,
+    config: config.telemetry.tracing,
+  });
+  const { catalogue, metrics, health } = createServing(options, await provide(options));
+  const infer = createInfer({
+    find: (model, version) => catalogue.serving(model, version),
+    clock: systemClock,
+    observer: metrics,
+  });
+  const { limits, connection, drain } = inference;
+  const service = inferenceService({
+    infer,
+    metrics,
+    log,
+    catalogue,
+    health,
+    defaultDeadlineMs: limits.default_deadline_ms,
+    serverVersion: SERVER_VERSION,
+  });
+  const grpc = createGrpcServer({ service, health, limits, connection });
+  const http = createInternalHttp({ isReady: () => health.isReady, registry: metrics.registry });
+  const routing = watchFile(resolve(root, config.routing_file), yamlOf(routingSchema), {
+    onChange: (table) => {
+      metrics.routingReloaded('accepted');
+      log.info({ versions: namesOf(table) }, 'the routing table has changed');
+      catalogue.apply(table);
+    },
+    onError: (error) => {
+      metrics.routingReloaded('refused');
+      log.error({ issues: error.issues }, 'the routing table is refused; the last good one stays');
+    },
+  });
+  await listenHttp(http, listen.internal_host, portOf(listen.port_base, 'inferenceInternal'));
+  await listenGrpc(grpc, listen.host, portOf(listen.port_base, 'inferenceGrpc'));
+  catalogue.apply(routing.current());
+  return {
+    async stop() {
+      health.drain();
+      await delay(drain.delay_ms);
+      routing.stop();
+      health.close();
+      await shutDown(grpc, drain.timeout_ms);
+      await catalogue.close();
+      http.close();
+      http.closeAllConnections();
+      await tracing.stop();
+    },
+  };
+}
+
+function provide({ config, engineEntry, log }: InferenceOptions): Promise<Provider> {
+  const { execution } = config.inference;
+  return chooseProvider(execution, async (provider) => {
+    const result = await probeProvider(engineEntry, provider, execution.device_id);
+    log.info({ provider, ...result }, 'execution provider probed');
+    return result;
+  });
+}
+
+/** The model versions, and what watches them. */
+function createServing(options: InferenceOptions, provider: Provider) {
+  const { config, root, log } = options;
+  const { inference } = config;
+  const { engine } = inference;
+  const layout = layoutOf(inference.execution, options.cores);
+  const catalogue = new Catalogue({
+    repository: folderRepository(resolve(root, inference.models_dir)),
+    startEngine: (model, signal) => startEngine(engineOptions(options, provider, model), signal),
+    instances: layout.instances,
+    restartMinMs: engine.restart_min_ms,
+    restartMaxMs: engine.restart_max_ms,
+    drainTimeoutMs: inference.drain.timeout_ms,
+    clock: systemClock,
+    log,
+    observe: (model, version) => observeBatches(metrics, startBatchSpan)(model, version),
+    onChange: () => health.refresh(),
+  });
+  const metrics = new Metrics(catalogue);
+  const health = new Health(catalogue);
+  return { catalogue, metrics, health };
+}
+
+function engineOptions(options: InferenceOptions, provider: Provider, model: ModelPackage): EngineOptions {
+  const { execution, engine, limits } = options.config.inference;
+  const { intraOpThreads, decodeThreads } = layoutOf(execution, options.cores);
+  return {
+    entry: options.engineEntry,
+    env: options.env,
+    log: options.log,
+    startTimeoutMs: engine.start_timeout_ms,
+    runTimeoutMs: engine.run_timeout_ms,
+    spec: {
+      directory: model.directory,
+      manifest: model.manifest,
+      sampleDirs: [resolve(options.root, 'samples'), model.directory],
+      provider,
+      deviceId: execution.device_id,
+      intraOpThreads,
+      decodeThreads,
+      maxPixels: limits.image_pixels,
+      nice: engine.nice,
+    },
+  };
+}
+
+function namesOf({ models }: Routing): string[] {
+  return Object.entries(models).flatMap(([model, { versions }]) =>
+    versions.map((version) => `${model}/${version}`),
+  );
+}

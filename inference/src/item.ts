@@ -1,0 +1,32 @@
+import type { HeadgateError } from '@headgate/contracts/errors';
+import type { SpanContext } from '@opentelemetry/api';
+import type { Classes } from './engine/protocol.ts';
+
+/** One image on its way through a model version. */
+export interface Item {
+  /** Unique within the dispatcher. */
+  readonly id: number;
+  readonly bytes: Uint8Array;
+  /** Monotonic, in ms. */
+  readonly queuedAtMs: number;
+  /** Monotonic, in ms: when its caller stops waiting. */
+  readonly deadlineAtMs: number;
+  /** Span of its request, for the links of the batch span. */
+  readonly span: SpanContext | undefined;
+  /** Answers the item's caller. Only the first call counts. */
+  readonly settle: (outcome: ItemOutcome) => void;
+}
+
+export type ItemOutcome =
+  | { readonly ok: true; readonly result: ItemResult }
+  | { readonly ok: false; readonly error: HeadgateError };
+
+export interface ItemResult {
+  readonly classes: Classes;
+  /** Waiting, decoding apart. */
+  readonly queueMs: number;
+  readonly decodeMs: number;
+  /** Of the whole batch. */
+  readonly runMs: number;
+  readonly batchSize: number;
+}

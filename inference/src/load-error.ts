@@ -1,0 +1,7 @@
+/**
+ * Why a model version cannot be served: for logs and operators, never for callers. The message says what is
+ * wrong with which file and what would help.
+ */
+export class LoadError extends Error {
+  override readonly name = 'LoadError';
+}

@@ -1,0 +1,172 @@
+import { HeadgateError } from '@headgate/contracts/errors';
+import type { Logger } from '@headgate/contracts/telemetry/logger';
+import type { Clock } from '../clock.ts';
+import { Dispatcher, type DispatchObserver } from '../dispatch.ts';
+import { createPool, type EnginePool } from '../engine/pool.ts';
+import type { EngineProcess } from '../engine/process.ts';
+import { unavailable } from '../errors.ts';
+import type { ModelPackage, ModelRepository } from './repository.ts';
+
+/** What deployments need from their surroundings. */
+export interface DeploymentDeps {
+  readonly repository: ModelRepository;
+  /** Starts one engine for a model version. @throws LoadError */
+  readonly startEngine: (model: ModelPackage, signal: AbortSignal) => Promise<EngineProcess>;
+  /** Engine processes per model version. */
+  readonly instances: number;
+  readonly restartMinMs: number;
+  readonly restartMaxMs: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly observe: (model: string, version: string) => DispatchObserver;
+  /** After each change of `status`. */
+  readonly onChange: () => void;
+}
+
+/**
+ * `loading` until the first engine is warm or could not be started; `failed`: no engine is ready, a new start is
+ * tried after a pause; `retired`: taken out of the routing table.
+ */
+export type Status = 'loading' | 'ready' | 'failed' | 'retired';
+
+/** A version that can take work, with what is needed to check a request and to word its answer. */
+export interface Serving {
+  readonly model: ModelPackage;
+  readonly dispatcher: Dispatcher;
+}
+
+/** One served model version, from its folder to its running engines. */
+export class Deployment {
+  readonly model: string;
+  readonly version: string;
+  readonly #deps: DeploymentDeps;
+  readonly #log: Logger;
+  readonly #retired = new AbortController();
+  #status: Status = 'loading';
+  #serving: Serving | undefined;
+  #pool: EnginePool | undefined;
+  #cancelRetry: (() => void) | undefined;
+
+  constructor(model: string, version: string, deps: DeploymentDeps) {
+    this.model = model;
+    this.version = version;
+    this.#deps = deps;
+    this.#log = deps.log.child({ model, version });
+  }
+
+  get status(): Status {
+    return this.#status;
+  }
+
+  /** The package, once it was read; also while no engine is ready. */
+  get package(): ModelPackage | undefined {
+    return this.#serving?.model;
+  }
+
+  get engines(): readonly EngineProcess[] {
+    return this.#pool?.engines() ?? [];
+  }
+
+  get restarts(): number {
+    return this.#pool?.restarts() ?? 0;
+  }
+
+  get queued(): number {
+    return this.#serving?.dispatcher.queued ?? 0;
+  }
+
+  get inFlight(): number {
+    return this.#serving?.dispatcher.inFlight ?? 0;
+  }
+
+  /** @throws HeadgateError unavailable while no engine is ready */
+  serving(): Serving {
+    if (this.#status === 'retired') {
+      throw new HeadgateError(
+        'unknown_version',
+        `Version ${this.version} of ${this.model} is not served any more.`,
+      );
+    }
+    if (this.#serving && this.#status === 'ready') return this.#serving;
+    const detail = `Version ${this.version} of ${this.model} is not ready; please try again.`;
+    throw unavailable(detail, this.#deps.restartMinMs);
+  }
+
+  /** Reads the package and starts the engines; tries again until it succeeds or the version is retired. */
+  async start(pauseMs = this.#deps.restartMinMs): Promise<void> {
+    const { repository, clock, restartMaxMs } = this.#deps;
+    try {
+      const model = await repository.open(this.model, this.version);
+      if (!this.#retired.signal.aborted) this.#serve(model);
+    } catch (error) {
+      if (this.#retired.signal.aborted) return;
+      this.#fail(error);
+      this.#cancelRetry = clock.after(pauseMs, () => void this.start(Math.min(pauseMs * 2, restartMaxMs)));
+    }
+  }
+
+  /** Takes no more work, finishes what was accepted within `timeoutMs`, and ends the engines. */
+  async retire(timeoutMs: number): Promise<void> {
+    this.#setStatus('retired');
+    this.#retired.abort();
+    this.#cancelRetry?.();
+    const timeout = Promise.withResolvers<void>();
+    const cancel = this.#deps.clock.after(timeoutMs, timeout.resolve);
+    await Promise.race([this.#serving?.dispatcher.drained(), timeout.promise]);
+    cancel();
+    await this.#pool?.close();
+  }
+
+  #serve(model: ModelPackage): void {
+    const { batching } = model.manifest;
+    const { clock, instances, restartMinMs, restartMaxMs } = this.#deps;
+    const dispatcher = new Dispatcher({
+      policy: { maxBatchSize: batching.max_batch_size, maxQueueDelayMs: batching.max_queue_delay_ms },
+      maxQueueSize: batching.max_queue_size,
+      clock,
+      observer: this.#deps.observe(this.model, this.version),
+    });
+    this.#serving = { model, dispatcher };
+    this.#pool = createPool({
+      instances,
+      start: (signal) => this.#deps.startEngine(model, signal),
+      restartMinMs,
+      restartMaxMs,
+      clock,
+      log: this.#log,
+      listener: {
+        up: (engine) => this.#up(dispatcher, engine),
+        down: (engine, reason) => this.#down(dispatcher, engine, reason),
+        startFailed: (error) => this.#fail(error),
+      },
+    });
+  }
+
+  #up(dispatcher: Dispatcher, engine: EngineProcess): void {
+    const { provider, loadMs, golden } = engine.report;
+    this.#log.info({ pid: engine.pid, provider, load_ms: Math.round(loadMs), golden }, 'an engine is ready');
+    dispatcher.attach(engine);
+    if (this.#status !== 'retired') this.#setStatus('ready');
+  }
+
+  #down(dispatcher: Dispatcher, engine: EngineProcess, reason: string): void {
+    dispatcher.detach(engine, reason);
+    if (this.#status === 'retired') return;
+    this.#log.error(
+      { pid: engine.pid, reason },
+      'an engine ended; what it had in work failed as unavailable',
+    );
+    if (this.engines.length === 0) this.#setStatus('failed');
+  }
+
+  #fail(error: unknown): void {
+    this.#log.error({ err: error }, 'the model version cannot be loaded; what is served already goes on');
+    if (this.engines.length === 0) this.#setStatus('failed');
+  }
+
+  #setStatus(status: Status): void {
+    if (status === this.#status) return;
+    this.#status = status;
+    this.#deps.onChange();
+  }
+}

@@ -1,0 +1,89 @@
+import { HeadgateError } from '@headgate/contracts/errors';
+import type { ModelInferRequest__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
+import type { ModelInferResponse } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
+import type { SpanContext } from '@opentelemetry/api';
+import { admit, type FindServing } from './admit.ts';
+import type { Clock } from './clock.ts';
+import type { Dispatcher } from './dispatch.ts';
+import type { ItemResult } from './item.ts';
+import { respond } from './respond.ts';
+
+export interface InferCall {
+  readonly request: ModelInferRequest__Output;
+  /** Remaining budget, in ms. */
+  readonly remainingMs: number;
+  /** Aborted when the caller went away. */
+  readonly signal: AbortSignal;
+  readonly span: SpanContext | undefined;
+}
+
+export interface InferDeps {
+  readonly find: FindServing;
+  readonly clock: Clock;
+  readonly observer: InferObserver;
+}
+
+export interface InferObserver {
+  /** A call succeeded. @param respondMs time to word the response */
+  answered(model: string, version: string, results: readonly ItemResult[], respondMs: number): void;
+}
+
+/** Answers one ModelInfer call. @throws HeadgateError */
+export type Infer = (call: InferCall) => Promise<ModelInferResponse>;
+
+/**
+ * The path of an image through this process:
+ *
+ *   admit     who serves it, is it well-formed, is there room          admit.ts, request.ts
+ *   queue     first come, first served, until an engine has room       queue.ts
+ *   batch     decodes in the engine while the batch before it runs     batch.ts, engine/decode.ts
+ *   run       one session run for the whole batch                      dispatch.ts, engine/session.ts
+ *   respond   its own rows, with labels, or its own error              respond.ts
+ */
+export function createInfer({ find, clock, observer }: InferDeps): Infer {
+  return async (call) => {
+    const { serving, images, outputs } = admit(find, call);
+    const deadlineAtMs = clock.now() + call.remainingMs;
+    const results = await runAll(serving.dispatcher, images, { ...call, deadlineAtMs });
+    const answeredAtMs = clock.now();
+    const response = respond(serving.model, { id: call.request.id, outputs, results });
+    const { name, version } = serving.model.manifest;
+    observer.answered(name, version, results, clock.now() - answeredAtMs);
+    return response;
+  };
+}
+
+interface Terms {
+  readonly deadlineAtMs: number;
+  readonly signal: AbortSignal;
+  readonly span: SpanContext | undefined;
+}
+
+/**
+ * Queues the images of one call, so that they share batches with those of other calls. The response has no room
+ * for errors per image: the first one that fails takes its siblings with it, and its index is named.
+ */
+async function runAll(
+  dispatcher: Dispatcher,
+  images: readonly Uint8Array[],
+  terms: Terms,
+): Promise<ItemResult[]> {
+  const siblings = new AbortController();
+  const signal = images.length > 1 ? AbortSignal.any([terms.signal, siblings.signal]) : terms.signal;
+  const submit = async (bytes: Uint8Array, index: number) => {
+    try {
+      return await dispatcher.submit({ ...terms, bytes, signal });
+    } catch (error) {
+      siblings.abort();
+      throw images.length > 1 ? named(error, index) : error;
+    }
+  };
+  return Promise.all(images.map(submit));
+}
+
+function named(error: unknown, index: number): unknown {
+  if (!(error instanceof HeadgateError)) return error;
+  const { reason, detail, cause, retryAfterMs } = error;
+  const options = retryAfterMs === undefined ? { cause } : { cause, retryAfterMs };
+  return new HeadgateError(reason, `inputs[0] element ${index}: ${detail}`, options);
+}
