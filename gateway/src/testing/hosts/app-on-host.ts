@@ -3,8 +3,8 @@ import { noAudit } from '../../audit/sink.ts';
 import { memoryKeyStore } from '../../auth/key-store.ts';
 import { type ClientIp, systemClock } from '../../deps.ts';
 import { memoryLimiter } from '../../rate-limit/memory.ts';
+import { httpPredictor } from '../../upstream/http-predictor.ts';
 import { CONFIG, keyRecords, ROUTING, silentTelemetry } from '../app-fixture.ts';
-import { httpPredictor } from './http-predictor.ts';
 
 /** The app as a fetch host without gRPC would run it: everything Web-standard, inference asked over HTTP. */
 export async function appOnHost(
