@@ -53,6 +53,17 @@ def test_is_a_quarter_of_the_size_with_most_convolutions_in_int8(built: Path) ->
     assert len(quantised) == len(convolutions) - 9, "stem and blocks 0-2 have nine"
 
 
+def test_weights_are_int8_and_cannot_saturate_a_cpu_without_vnni(built: Path) -> None:
+    """Two products of 7-bit weights and 8-bit activations fit in 16 bits; depthwise kernels are exempt."""
+    graph = onnx.load(str(built / "models/efficientnet-lite0/2/model.onnx")).graph
+    arrays = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    weights = {name: array for name, array in arrays.items() if name.endswith(".weight_quantized")}
+    assert len(weights) == 41, "40 convolutions and the classifier"
+    assert {array.dtype for array in weights.values()} == {np.dtype(np.int8)}
+    full_range = {name for name, array in weights.items() if np.abs(array.astype(np.int16)).max() > 64}
+    assert {name.split(".")[1] for name in full_range} == {"depthwise"}
+
+
 def test_quantises_to_the_same_bytes_in_another_process(built: Path, tmp_path: Path) -> None:
     source = built / "models/efficientnet-lite0/1/model.onnx"
     environment = {**os.environ, "PYTHONHASHSEED": "7"}
