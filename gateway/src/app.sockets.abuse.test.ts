@@ -115,7 +115,7 @@ describe('over a real connection', () => {
     const port = await serve(await fixture({ predictor: { predict } }));
     const form = new FormData();
     for (let i = 0; i < 16; i++) form.append('image', new Blob([image]), 'a.png');
-    const headers = { 'x-api-key': KEYS.bench, 'x-headgate-timeout-ms': '50' };
+    const headers = { 'x-api-key': KEYS.bench, 'x-headgate-timeout-ms': '500' };
     const response = await fetch(`http://127.0.0.1:${port}/predict`, { method: 'POST', body: form, headers });
     expect(response.status).toBe(504);
     process.off('warning', onWarning);

@@ -12,7 +12,7 @@ export async function appOnHost(
   clientIp: ClientIp,
 ): Promise<ReturnType<typeof createApp>> {
   return createApp({
-    config: { ...CONFIG, deadline: { ...CONFIG.deadline, upload_ms: 200 } },
+    config: { ...CONFIG, deadline: { ...CONFIG.deadline, upload_ms: 1000 } },
     routing: { current: () => ROUTING },
     predictor: httpPredictor(predictorUrl),
     readiness: { isReady: () => true },
