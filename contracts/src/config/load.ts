@@ -103,10 +103,10 @@ function fromEnvironment(env: LoadOptions['env']): Tree {
   return tree;
 }
 
-/** Numbers, booleans, null and flow lists as YAML reads them; anything else stays the text it is. */
+/** Numbers, booleans, null and flow lists as YAML reads them; anything else, an empty text too, stays what it is. */
 function scalar(raw: string): unknown {
   try {
-    return parseYaml(raw);
+    return raw === '' ? raw : parseYaml(raw);
   } catch {
     return raw;
   }
