@@ -58,11 +58,19 @@ describe('Envoy answers with a problem body', () => {
     expectProblem(await https(envoy, { path: '/hold' }), 'deadline_exceeded');
   });
 
-  it('upload_timeout, when the body does not arrive in time', async () => {
+  it.each([
+    ['stalls', 0],
+    ['trickles in', 1],
+  ])('upload_timeout, when the body %s', async (_, bytesPerTick) => {
     await using envoy = await TestEnvoy.start(HASTY);
-    await using _ = await Upstream.listen(envoy.gatewayPort);
-    const headers = { 'content-length': 10 };
-    expectProblem(await https(envoy, { method: 'POST', headers, withholdBody: true }), 'upload_timeout');
+    await using upstream = await Upstream.listen(envoy.gatewayPort);
+    const request = { method: 'POST', path: '/slow', headers: { 'content-length': 1000 } };
+    const slowly = (send: (bytes: Uint8Array) => void) => {
+      const timer = setInterval(() => send(Buffer.alloc(bytesPerTick)), 50);
+      return () => clearInterval(timer);
+    };
+    expectProblem(await https(envoy, { ...request, slowly }), 'upload_timeout');
+    expect(upstream.seen).toEqual(['/slow']);
   });
 });
 

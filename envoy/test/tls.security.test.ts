@@ -1,6 +1,8 @@
 import { once } from 'node:events';
+import { lstatSync, renameSync, symlinkSync } from 'node:fs';
 import { Agent, type RequestOptions, request as tlsRequest } from 'node:https';
 import { connect as connectPlain } from 'node:net';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -88,17 +90,42 @@ describe('a renewed certificate', () => {
     const before = await fingerprintOfAnswer(options);
     await makePublicCertificates(envoy.files.publicDir);
 
-    const renewed = await eventually(async () => {
-      const served = await handshake({ ca: [options.ca, envoy.ca] });
-      return served === before ? undefined : served;
-    }, 'the new certificate is served');
-
-    expect(renewed).not.toBe(before);
+    expect(await servedInsteadOf(before, options.ca)).not.toBe(before);
     expect(await fingerprintOfAnswer(options)).toBe(before);
     expect(envoy.hasExited).toBe(false);
     agent.destroy();
   });
+
+  it('is seen in a Kubernetes volume, where only a symlink is swapped', async () => {
+    const first = await handshake({});
+    const oldCa = envoy.ca;
+    await mountRevision(envoy.files.publicDir, 'revision-1');
+    const second = await servedInsteadOf(first, oldCa);
+    const secondCa = envoy.ca;
+    await mountRevision(envoy.files.publicDir, 'revision-2');
+    expect(await servedInsteadOf(second, secondCa)).not.toBe(second);
+  });
 });
+
+/** The fingerprint that new connections see, once it is another one. */
+function servedInsteadOf(before: string, oldCa: string): Promise<string> {
+  return eventually(async () => {
+    const served = await handshake({ ca: [oldCa, envoy.ca] });
+    return served === before ? undefined : served;
+  }, 'the new certificate is served');
+}
+
+/** Lays new certificates out as the kubelet does: `tls.crt` → `..data/tls.crt`, and `..data` → the revision. */
+async function mountRevision(dir: string, revision: string): Promise<void> {
+  await makePublicCertificates(join(dir, revision));
+  symlinkSync(revision, join(dir, '..data_tmp'));
+  renameSync(join(dir, '..data_tmp'), join(dir, '..data'));
+  for (const name of ['tls.key', 'tls.crt', 'ca.crt']) {
+    if (lstatSync(join(dir, name)).isSymbolicLink()) continue;
+    symlinkSync(join('..data', name), join(dir, `${name}.tmp`));
+    renameSync(join(dir, `${name}.tmp`), join(dir, name));
+  }
+}
 
 /** One request on the agent's only connection. Answers the fingerprint with which that connection was opened. */
 async function fingerprintOfAnswer(options: RequestOptions): Promise<string> {

@@ -19,11 +19,13 @@ export interface Request {
   readonly body?: Uint8Array | string;
   /** Never send the body that the headers announce. */
   readonly withholdBody?: boolean;
+  /** HTTP/1.1: sends the body itself, bit by bit; answers how to stop. */
+  readonly slowly?: (send: (bytes: Uint8Array) => void) => () => void;
 }
 
 /** One request over HTTPS and HTTP/1.1. */
 export async function https(envoy: TestEnvoy, request: Request = {}): Promise<Answer> {
-  const { method = 'GET', path = '/', headers = {}, body, withholdBody = false } = request;
+  const { method = 'GET', path = '/', headers = {}, body, withholdBody = false, slowly } = request;
   const port = envoy.httpsPort;
   const outgoing = tlsRequest({
     host: 'localhost',
@@ -35,9 +37,10 @@ export async function https(envoy: TestEnvoy, request: Request = {}): Promise<An
     ca: envoy.ca,
   });
   outgoing.on('error', () => undefined);
-  if (withholdBody) outgoing.flushHeaders();
+  if (withholdBody || slowly) outgoing.flushHeaders();
   else outgoing.end(body);
-  const [response] = await once(outgoing, 'response');
+  const stop = slowly?.((bytes) => outgoing.write(bytes));
+  const [response] = await once(outgoing, 'response').finally(stop);
   return { status: response.statusCode, headers: response.headers, body: await text(response) };
 }
 
