@@ -11,10 +11,18 @@ export type Metrics = ReturnType<typeof createMetrics>;
 /** The gateway's instruments in a registry of their own. Names: contracts/src/names.ts. */
 export function createMetrics() {
   const registry = new Registry();
-  const registers = [registry];
   collectDefaultMetrics({ register: registry });
+  const registers = [registry];
   return {
     registry,
+    ...requestMetrics(registers),
+    ...predictionMetrics(registers),
+    ...routingMetrics(registers),
+  };
+}
+
+function requestMetrics(registers: Registry[]) {
+  return {
     httpRequests: new Counter({
       name: METRIC.httpRequests,
       help: 'HTTP requests answered, by route pattern, method, status and reason of refusal or failure.',
@@ -33,6 +41,23 @@ export function createMetrics() {
       help: 'HTTP requests in progress.',
       registers,
     }),
+    rateLimited: new Counter({
+      name: METRIC.rateLimited,
+      help: 'Requests refused by a quota.',
+      labelNames: ['scope', 'group'] as const,
+      registers,
+    }),
+    authFailures: new Counter({
+      name: METRIC.authFailures,
+      help: 'Requests refused for their credential.',
+      labelNames: ['reason'] as const,
+      registers,
+    }),
+  };
+}
+
+function predictionMetrics(registers: Registry[]) {
+  return {
     predictions: new Counter({
       name: METRIC.predictions,
       help: 'Images answered or failed, by what served them; outcome is ok or a reason.',
@@ -52,18 +77,11 @@ export function createMetrics() {
       labelNames: ['model', 'variant'] as const,
       registers,
     }),
-    rateLimited: new Counter({
-      name: METRIC.rateLimited,
-      help: 'Requests refused by a quota.',
-      labelNames: ['scope', 'group'] as const,
-      registers,
-    }),
-    authFailures: new Counter({
-      name: METRIC.authFailures,
-      help: 'Requests refused for their credential.',
-      labelNames: ['reason'] as const,
-      registers,
-    }),
+  };
+}
+
+function routingMetrics(registers: Registry[]) {
+  return {
     routingReloads: new Counter({
       name: METRIC.routingReloads,
       help: 'Versions of the routing table that were read: accepted or refused as a whole.',
