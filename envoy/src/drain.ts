@@ -6,13 +6,15 @@ import { adminUrl } from './process.ts';
 /** Envoy ends at once on SIGTERM; whoever stops it calls this first. */
 
 const POLL_MS = 50;
+/** The admin page answers in milliseconds, or Envoy is gone. */
+const ADMIN_MS = 2000;
 
 /**
  * Tells clients to go elsewhere (Connection: close, GOAWAY) and load balancers that Envoy is not ready, waits
  * `gateway.drain.delay_ms` for them to notice, closes the listeners and waits until nothing is in progress.
  *
  * @returns requests still in progress: 0, or more when `gateway.drain.timeout_ms` ran out or `signal` fired
- * @throws TypeError when the admin page does not answer: Envoy is already gone
+ * @throws when the admin page does not answer: Envoy is already gone
  */
 export async function drainEnvoy(config: Config, signal?: AbortSignal): Promise<number> {
   const { delay_ms, timeout_ms } = config.gateway.drain;
@@ -30,7 +32,11 @@ export async function drainEnvoy(config: Config, signal?: AbortSignal): Promise<
 }
 
 async function post(config: Config, path: string): Promise<void> {
-  await fetch(`${adminUrl(config)}/${path}`, { method: 'POST' });
+  await admin(config, path, { method: 'POST' });
+}
+
+function admin(config: Config, path: string, init?: RequestInit): Promise<Response> {
+  return fetch(`${adminUrl(config)}/${path}`, { ...init, signal: AbortSignal.timeout(ADMIN_MS) });
 }
 
 interface StatsPage {
@@ -40,7 +46,7 @@ interface StatsPage {
 async function requestsInProgress(config: Config): Promise<number> {
   const names = Object.values(LISTENER).join('|');
   const filter = encodeURIComponent(`^http\\.(${names})\\.downstream_rq_active$`);
-  const response = await fetch(`${adminUrl(config)}/stats?format=json&filter=${filter}`);
+  const response = await admin(config, `stats?format=json&filter=${filter}`);
   const { stats } = (await response.json()) as StatsPage;
   return stats.reduce((sum, { value = 0 }) => sum + value, 0);
 }

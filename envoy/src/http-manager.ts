@@ -37,12 +37,6 @@ const NOT_FROM_CLIENTS = [
 /** No client has it. An empty list would mean Envoy's default: private ranges and loopback. */
 const NO_ADDRESS = { address_prefix: '255.255.255.255', prefix_len: 32 };
 
-/** The caller's id as an expression of Envoy's formatter language, or nothing where it is not fit to be logged. */
-const SANE_REQUEST_ID = (() => {
-  const sent = `request.headers['${HEADER.requestId}']`;
-  return `%CEL(size(${sent}) <= 64 && ${sent}.matches('^[A-Za-z0-9._:-]+$') ? ${sent} : '')%`;
-})();
-
 /** Carries the caller's id while X-Request-Id is removed. */
 const SCRATCH_HEADER = 'x-headgate-caller-request-id';
 
@@ -126,13 +120,19 @@ function earlyMutations(): TypedExtensionConfig {
       mutations: [
         ...NOT_FROM_CLIENTS.map((name) => ({ remove: name })),
         { remove: SCRATCH_HEADER },
-        { append: header(SCRATCH_HEADER, SANE_REQUEST_ID) },
+        { append: header(SCRATCH_HEADER, saneRequestId()) },
         { remove: HEADER.requestId },
         { append: header(HEADER.requestId, `%REQ(${SCRATCH_HEADER})%`) },
         { remove: SCRATCH_HEADER },
       ],
     }),
   };
+}
+
+/** The caller's id as an expression of Envoy's formatter language, or nothing where it is not fit to be logged. */
+function saneRequestId(): string {
+  const sent = `request.headers['${HEADER.requestId}']`;
+  return `%CEL(size(${sent}) <= 64 && ${sent}.matches('^[A-Za-z0-9._:-]+$') ? ${sent} : '')%`;
 }
 
 function router(): HttpFilter {

@@ -13,7 +13,7 @@ let upstream: Upstream;
 
 beforeAll(async () => {
   envoy = await TestEnvoy.start();
-  upstream = await Upstream.listen(envoy.gatewayPort);
+  upstream = await Upstream.listen(envoy);
 });
 
 afterAll(async () => {
@@ -74,6 +74,17 @@ describe('headers of a client', () => {
     const many = Object.fromEntries(Array.from({ length: 120 }, (_, i) => [`x-many-${i}`, '1']));
     expectProblem(await https(envoy, { headers: many }), 'headers_too_large');
   });
+});
+
+it('headers near the limit reach the gateway or are refused by Envoy: Node never answers without a body', async () => {
+  const sizes = Array.from({ length: 40 }, (_, i) => 15 * 1024 + 40 * i);
+  const answers = await Promise.all(
+    sizes.map((size) => https(envoy, { headers: { 'x-large': 'a'.repeat(size) } })),
+  );
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 431]));
+  for (const answer of answers.filter(({ status }) => status !== 200)) {
+    expectProblem(answer, 'headers_too_large');
+  }
 });
 
 describe('a request that is not what it seems', () => {

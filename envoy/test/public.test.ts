@@ -13,7 +13,7 @@ let upstream: Upstream;
 
 beforeAll(async () => {
   envoy = await TestEnvoy.start();
-  upstream = await Upstream.listen(envoy.gatewayPort);
+  upstream = await Upstream.listen(envoy);
 });
 
 afterAll(async () => {

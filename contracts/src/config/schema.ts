@@ -206,6 +206,11 @@ export const configSchema = z
       'expected more than gateway.limits.body_bytes, so that the gateway answers first',
     );
     rule(
+      config.gateway.limits.header_bytes >= (config.envoy.header_kib + 2) * 1024,
+      ['gateway', 'limits', 'header_bytes'],
+      'expected at least 2 KiB more than envoy.header_kib, so that Envoy answers first',
+    );
+    rule(
       config.envoy.request_timeout_ms > deadline.max_ms,
       ['envoy', 'request_timeout_ms'],
       'expected more than gateway.deadline.max_ms, so that the gateway answers first',

@@ -1,5 +1,13 @@
 import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import type { Config } from '@headgate/contracts/config';
+import type { TestEnvoy } from './envoy.ts';
 
 /** What the upstream saw of a request; the body of its answers. */
 export interface Echo {
@@ -19,13 +27,18 @@ export class Upstream implements AsyncDisposable {
   /** Bytes of the body that arrived so far, by URL. */
   readonly bytes = new Map<string, number>();
   readonly #held: (() => void)[] = [];
-  readonly #server = createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
-    void this.#answer(request, response);
-  });
+  readonly #server: Server;
 
-  static async listen(port: number): Promise<Upstream> {
-    const upstream = new Upstream();
-    upstream.#server.listen(port, '127.0.0.1');
+  private constructor(config: Config) {
+    const { keep_alive, limits } = config.gateway;
+    const options = { keepAliveTimeout: keep_alive.timeout_ms, maxHeaderSize: limits.header_bytes };
+    this.#server = createServer(options, (request, response) => void this.#answer(request, response));
+  }
+
+  /** Listens where Envoy looks for the gateway. */
+  static async listen({ config, gatewayPort }: TestEnvoy): Promise<Upstream> {
+    const upstream = new Upstream(config);
+    upstream.#server.listen(gatewayPort, '127.0.0.1');
     await once(upstream.#server, 'listening');
     return upstream;
   }
