@@ -77,9 +77,10 @@ describe('assign', () => {
     );
   });
 
-  it('honours a weight of one hundredth of a percent exactly', () => {
-    const of = experiment('s', 7);
-    for (const unit of units(20_000)) expect(nameOf(of, unit)).toBe(bucketOf('s', unit) < 7 ? 'v1' : 'v0');
+  it.each([1, 7, 57, 69, 9999])('honours a weight of %i hundredths of a percent exactly', (buckets) => {
+    const of = experiment('s', buckets);
+    const expected = (unit: string) => (bucketOf('s', unit) < buckets ? 'v1' : 'v0');
+    for (const unit of units(20_000)) expect(nameOf(of, unit)).toBe(expected(unit));
   });
 
   it('always answers the control of an experiment without treatments', () => {

@@ -30,7 +30,7 @@ export function assign(experiment: Experiment, unit: string): Variant {
   return controlOf(experiment);
 }
 
-/** Percent, at most two decimals, as whole buckets; rounded because 0.07 * 100 is 7.000000000000001. */
+/** Percent, at most two decimals, as whole buckets; rounded because 0.57 * 10,000 / 100 is 56.99999999999999. */
 function bucketsOf(variant: Variant): number {
   return Math.round((variant.weight * BUCKETS) / 100);
 }

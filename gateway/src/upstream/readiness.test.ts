@@ -135,10 +135,13 @@ describe('watchReadiness', () => {
 
   it('gives a treatment no traffic until every ready endpoint serves it, but goes on with the control', async () => {
     const [a, b] = [new Endpoint('m/1', 'm/2'), new Endpoint('m/1')];
+    routing = table(['1', '2', '3']);
     await watch(a, b);
     await becomes('1');
     b.serving = new Set(['m/1', 'm/2']);
     await becomes('1', '2');
+    b.serving = new Set(['m/3']);
+    await becomes('1');
     b.serving = new Set();
     a.serving = new Set(['m/2']);
     await becomes('2');
