@@ -34,7 +34,7 @@ export function componentsOf(config: Config, options: ComponentOptions): ChildSp
     ...common,
     name: 'inference',
     command: process.execPath,
-    args: ['--enable-source-maps', 'inference/dist/main.js'],
+    args: ['inference/dist/main.js'],
     logFile: logFileOf(root, config, 'inference'),
     stopWithinMs: drainMs(config.inference.drain),
   };
@@ -42,7 +42,7 @@ export function componentsOf(config: Config, options: ComponentOptions): ChildSp
     ...common,
     name: 'gateway',
     command: process.execPath,
-    args: ['--enable-source-maps', 'gateway/dist/main.js'],
+    args: ['gateway/dist/main.js'],
     logFile: logFileOf(root, config, 'gateway'),
     stopWithinMs: drainMs(config.gateway.drain),
   };

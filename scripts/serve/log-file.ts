@@ -28,9 +28,9 @@ export function startLog(path: string): void {
 }
 
 /** Keeps the logs bounded until `signal` aborts. */
-export function boundLogs(paths: readonly string[], signal: AbortSignal): void {
+export function boundLogs(specs: readonly { readonly logFile: string }[], signal: AbortSignal): void {
   const timer = setInterval(() => {
-    for (const path of paths) boundLog(path, MAX_BYTES);
+    for (const { logFile } of specs) boundLog(logFile, MAX_BYTES);
   }, CHECK_INTERVAL_MS);
   timer.unref();
   signal.addEventListener('abort', () => clearInterval(timer), { once: true });

@@ -42,12 +42,12 @@ it('starts a process again that was killed, and leaves the others alone', async 
   const { stack, crashes, restarted } = stackOf({ inference: WAIT, gateway: WAIT });
   stack.start();
   stack.settled();
-  const [gateway, inference] = [stack.pid('gateway'), stack.pid('inference')];
+  const [gateway, inference] = [stack.pids().gateway, stack.pids().inference];
   process.kill(inference as number, 'SIGKILL');
   await until('the restart', () => restarted.length === 1);
   expect(crashes).toMatchObject([{ name: 'inference', how: 'SIGKILL', crashesInARow: 1 }]);
-  expect(stack.pid('gateway')).toBe(gateway);
-  expect(stack.pid('inference')).not.toBe(inference);
+  expect(stack.pids().gateway).toBe(gateway);
+  expect(stack.pids().inference).not.toBe(inference);
   await stack.stop(noDrain);
   expect(restarted).toEqual(['inference']);
 });
@@ -108,7 +108,7 @@ it('stops from the outside inwards, each after what has to happen before', async
   const { stack } = stackOf({ inference: WAIT, gateway: WAIT, envoy: WAIT });
   stack.start();
   const order: string[] = [];
-  const up = () => (['envoy', 'gateway', 'inference'] as const).filter((name) => stack.pid(name) !== null);
+  const up = () => (['envoy', 'gateway', 'inference'] as const).filter((name) => stack.pids()[name] !== null);
   await stack.stop({
     force: never,
     beforeEach: async (name) => void order.push(`${name}, still up: ${up().join(' ')}`),

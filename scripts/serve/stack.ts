@@ -6,14 +6,16 @@ import { startLog, tailOf } from './log-file.ts';
 const HOPELESS: readonly Crash['how'][] = [2, 3, 127];
 /** A component that never came up is given up after as many crashes; later it is restarted for ever. */
 const MAX_EARLY_CRASHES = 3;
-const TAIL_LINES = 8;
+const TAIL_LINES = 6;
+/** Characters of a line; a stack trace inside a JSON line is longer than anybody wants here. */
+const MAX_LINE = 400;
 
 /** A component could not be started. */
 export class StackError extends Error {
   readonly exitCode: number;
 
-  constructor(message: string, exitCode: number) {
-    super(message);
+  constructor(message: string, exitCode: number, options?: ErrorOptions) {
+    super(message, options);
     this.exitCode = exitCode;
   }
 }
@@ -31,7 +33,10 @@ export interface Stack {
   settled(): void;
   /** Rejects with StackError when a component cannot be started; else pending for ever. */
   readonly failed: Promise<never>;
-  pid(name: ChildSpec['name']): number | null;
+  /** Null for what is down, or not part of this stack. */
+  pids(): Record<ChildSpec['name'], number | null>;
+  /** The last lines of every log, for a person who has to find out why it does not get ready. */
+  lastWords(): string;
   /** Stops the last component first: it is the one that accepts from outside. */
   stop(options: {
     readonly force: AbortSignal;
@@ -53,6 +58,7 @@ export function createStack(specs: readonly ChildSpec[], { guard, onCrash, onRes
     restarted: onRestart,
   };
   const children = specs.map((spec) => createChild(spec, guard, events));
+  const pid = (name: ChildSpec['name']) => children.find((child) => child.name === name)?.pid() ?? null;
   return {
     start: () => {
       for (const spec of specs) startLog(spec.logFile);
@@ -62,7 +68,8 @@ export function createStack(specs: readonly ChildSpec[], { guard, onCrash, onRes
       early = false;
     },
     failed: failure.promise,
-    pid: (name) => children.find((child) => child.name === name)?.pid() ?? null,
+    lastWords: () => specs.map(lastWordsOf).join('\n'),
+    pids: () => ({ gateway: pid('gateway'), inference: pid('inference'), envoy: pid('envoy') }),
     stop: async ({ force, beforeEach }) => {
       for (const child of children.toReversed()) {
         await beforeEach(child.name);
@@ -73,10 +80,11 @@ export function createStack(specs: readonly ChildSpec[], { guard, onCrash, onRes
 }
 
 function startError(specs: readonly ChildSpec[], { name, how }: Crash): StackError {
-  const logFile = specs.find((spec) => spec.name === name)?.logFile ?? '';
-  const tail = tailOf(logFile, TAIL_LINES).map((line) => `\n    ${line}`);
-  return new StackError(
-    `${name} cannot be started (${how}); ${logFile} ends with:${tail.join('')}`,
-    how === 2 || how === 3 ? how : 1,
-  );
+  const words = specs.filter((spec) => spec.name === name).map(lastWordsOf);
+  return new StackError(`${name} cannot be started (${how}); ${words}`, how === 2 || how === 3 ? how : 1);
+}
+
+function lastWordsOf({ logFile }: ChildSpec): string {
+  const tail = tailOf(logFile, TAIL_LINES).map((line) => `\n    ${line.slice(0, MAX_LINE)}`);
+  return `${logFile} ends with:${tail.join('')}`;
 }

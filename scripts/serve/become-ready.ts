@@ -1,0 +1,46 @@
+import type { Config } from '@headgate/contracts/config';
+import { isEnvoyReady } from '@headgate/envoy/process';
+import { curlFor, samplePhoto } from './announce.ts';
+import { predictOnce } from './first-prediction.ts';
+import { addressOf, reachable } from './listeners.ts';
+import type { Plan } from './plan.ts';
+import { httpProbe, type Probe, waitUntilWarm } from './warm.ts';
+
+/** Beyond the time that one engine may take, for everything around it. */
+const MARGIN_MS = 30_000;
+
+/**
+ * Waits until everything is warm, lets one photo through, and says what a person needs to know.
+ *
+ * @throws Error when something does not get warm, or the photo gets no label
+ */
+export async function becomeReady(
+  plan: Plan,
+  signal: AbortSignal,
+  say: (text: string) => void,
+): Promise<void> {
+  const { config, service, root } = plan;
+  const withinMs = config.inference.engine.start_timeout_ms + MARGIN_MS;
+  await waitUntilWarm(probesOf(plan), { signal, withinMs });
+  const photo = samplePhoto(root, service);
+  const { label, score, model, version } = await predictOnce(service, photo);
+  const seconds = (performance.now() / 1000).toFixed(1);
+  say(
+    `ready: first prediction ${seconds} s after the start (${label}, ${score.toFixed(2)}, ${model} version ${version})`,
+  );
+  say(`  serves   ${service.https ?? service.gateway}`);
+  say(`  docs     ${service.openapi.replace('/openapi.json', '/docs')}`);
+  say(`  logs     state/logs/${config.listen.port_base}/`);
+  say(`  try      ${curlFor(service, photo)}`);
+  say('  Ctrl-C stops everything');
+}
+
+function probesOf({ config, service, mode }: Plan): Probe[] {
+  const probes = [httpProbe('gateway', service.health), httpProbe('inference', inferenceHealth(config))];
+  if (mode === 'full') probes.push({ name: 'envoy', check: (signal) => isEnvoyReady(config, signal) });
+  return probes;
+}
+
+function inferenceHealth(config: Config): string {
+  return `http://${reachable(addressOf(config, 'inferenceInternal'))}/readyz`;
+}
