@@ -1,10 +1,11 @@
 import { credentials } from '@grpc/grpc-js';
+import type { HealthClient } from '@headgate/contracts/gen/grpc/grpc/health/v1/Health';
 import { loadHealth } from '@headgate/contracts/proto';
 import { channelOptions } from './channels.ts';
 
 export interface EndpointHealthOptions {
-  /** `ip:port`. */
-  readonly address: string;
+  /** Its own connection; closed by `stop`. */
+  readonly client: HealthClient;
   /** Names under grpc.health.v1 to ask for; read anew in each round. */
   readonly services: () => readonly string[];
   readonly intervalMs: number;
@@ -28,21 +29,23 @@ const CHECK_TIMEOUT_MS = 1000;
 /** Health messages are a few bytes. */
 const MESSAGE_BYTES = 4096;
 
+/** Opens a connection for health to `ip:port`, tried again each interval. The contract is loaded once for all. */
+export function healthConnector(intervalMs: number): (address: string) => HealthClient {
+  const { Health } = loadHealth();
+  const options = { ...channelOptions(MESSAGE_BYTES), 'grpc.max_reconnect_backoff_ms': intervalMs };
+  return (address) => new Health(address, credentials.createInsecure(), options);
+}
+
 /**
- * Asks one endpoint over and over, on a connection of its own. Checks rather than a Watch stream: an answer proves
- * that the process still works now, while a stream of a process that hangs stays silent like a healthy one.
+ * Asks one endpoint over and over. Checks rather than a Watch stream: an answer proves that the process still works
+ * now, while a stream of a process that hangs stays silent like a healthy one.
  */
 export function watchEndpoint({
-  address,
+  client,
   services,
   intervalMs,
   onRound,
 }: EndpointHealthOptions): EndpointHealth {
-  const { Health } = loadHealth();
-  const client = new Health(address, credentials.createInsecure(), {
-    ...channelOptions(MESSAGE_BYTES),
-    'grpc.max_reconnect_backoff_ms': intervalMs,
-  });
   let serving: ReadonlySet<string> = new Set();
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;

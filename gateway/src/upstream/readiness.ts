@@ -1,7 +1,7 @@
 import { healthServiceName } from '@headgate/contracts/names';
 import { controlOf, modelRouting } from '@headgate/contracts/routing';
 import type { RoutingSource } from '../routing/source.ts';
-import { watchEndpoint } from './endpoint-health.ts';
+import { healthConnector, watchEndpoint } from './endpoint-health.ts';
 import { followEndpoints } from './endpoints.ts';
 import type { Readiness } from './predictor.ts';
 
@@ -38,6 +38,7 @@ export interface UpstreamReadiness extends Readiness {
  */
 export function watchReadiness(options: ReadinessOptions): UpstreamReadiness {
   const { resolve, routing, intervalMs, resolveIntervalMs, report } = options;
+  const connect = healthConnector(intervalMs);
   const announced = new Set<string>();
 
   const isReady = (model: string, version: string) => {
@@ -61,7 +62,7 @@ export function watchReadiness(options: ReadinessOptions): UpstreamReadiness {
   const endpoints = followEndpoints({
     resolve,
     intervalMs: resolveIntervalMs,
-    open: (address) => watchEndpoint({ address, services, intervalMs, onRound: announce }),
+    open: (address) => watchEndpoint({ client: connect(address), services, intervalMs, onRound: announce }),
     onUnresolved: report.unresolved,
   });
   return { isReady, stop: endpoints.stop };
