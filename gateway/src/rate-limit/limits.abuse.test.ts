@@ -76,6 +76,12 @@ describe('the limit of all routes', () => {
     expect(await statuses(102, anonymous)).toEqual({ 401: 100, 429: 2 });
     expect(await status(app, '/v1/models', { ip: '192.0.2.7' })).toBe(429);
   });
+
+  it('counts requests with a wrong credential by their address too', async () => {
+    const app = await fixture();
+    for (let i = 0; i < 15; i++) await status(app, '/v1/models', { key: 'wrong' });
+    expect(rateLimitOf(await call(app, '/v1/models'))).toEqual(['100', '84', '60']);
+  });
 });
 
 describe('a tier', () => {
@@ -83,6 +89,15 @@ describe('a tier', () => {
     const app = await fixture();
     expect(await statuses(12, () => status(app, '/predict'))).toEqual({ 200: 10, 429: 2 });
     expect(await statuses(150, () => status(app, '/predict', { key: KEYS.bench }))).toEqual({ 200: 150 });
+  });
+
+  it('of its own limits is counted apart from the others, at the same address too', async () => {
+    const bench = { all: null, predict: { points: 20, window_s: 60 } };
+    const rate_limit = { ...CONFIG.rate_limit, tiers: { ...CONFIG.rate_limit.tiers, bench } };
+    const app = await fixture({ config: { ...CONFIG, rate_limit } });
+    expect(await statuses(12, () => status(app, '/predict'))).toEqual({ 200: 10, 429: 2 });
+    const other = () => status(app, '/predict', { key: KEYS.bench });
+    expect(await statuses(22, other)).toEqual({ 200: 20, 429: 2 });
   });
 
   it('without limits answers no RateLimit headers', async () => {
