@@ -1,8 +1,8 @@
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ConfigError, loadConfig } from '@headgate/contracts/config/load';
 import { renderEnvoy, renderSds } from './render.ts';
+import { writeFiles } from './write.ts';
 
 const USAGE = `usage: node envoy/src/main.ts [--env dev|staging|production] [--root DIR] [--write]
 Prints Envoy's configuration. --write puts it and its secret files into <root>/state/envoy instead.`;
@@ -30,15 +30,8 @@ function main(): void {
     return;
   }
   const path = join(root, 'state', 'envoy', 'envoy.yaml');
-  for (const file of [...renderSds(config, { root }), { path, text: yaml }]) writeAtomically(file);
+  writeFiles([...renderSds(config, { root }), { path, text: yaml }]);
   console.log(path);
-}
-
-/** Envoy reads a secret file as soon as it appears: it must never see half of it. */
-function writeAtomically({ path, text }: { readonly path: string; readonly text: string }): void {
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(`${path}.tmp`, text);
-  renameSync(`${path}.tmp`, path);
 }
 
 try {

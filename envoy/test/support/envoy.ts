@@ -1,14 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Config } from '@headgate/contracts/config';
 import { loadConfig } from '@headgate/contracts/config/load';
 import { portOf } from '@headgate/contracts/names';
 import { makeInternalCertificates, makePublicCertificates } from '../../../scripts/setup/certificates.ts';
 import { envoyArguments, isEnvoyReady } from '../../src/process.ts';
 import { renderEnvoy, renderSds } from '../../src/render.ts';
+import { writeFiles } from '../../src/write.ts';
 import { eventually } from './eventually.ts';
 import { freePortBase } from './ports.ts';
 
@@ -39,10 +40,7 @@ export class EdgeFiles {
     await this.makeCertificates();
     const { root } = this;
     const yaml = { path: this.configPath, text: renderEnvoy(config, { root }) };
-    for (const { path, text } of [...renderSds(config, { root }), yaml]) {
-      mkdirSync(dirname(path), { recursive: true });
-      writeFileSync(path, text);
-    }
+    writeFiles([...renderSds(config, { root }), yaml]);
   }
 
   readPublic(name: string): string {
