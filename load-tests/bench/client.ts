@@ -39,6 +39,7 @@ function sender(target: LoadJob['target'], connections: number): { send: Send; c
   }
   const pool = new Pool(target.origin, {
     connections,
+    allowH2: false,
     connect: target.caFile ? { ca: readFileSync(target.caFile) } : {},
   });
   const headers = { 'content-type': 'image/jpeg', [HEADER.apiKey]: target.key };

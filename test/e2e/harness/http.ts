@@ -39,10 +39,9 @@ export function httpClient(origin: string, options: ClientOptions = {}): Client 
     connections,
     headersTimeout: 60_000,
     bodyTimeout: 60_000,
-    connect: {
-      ...(caFile ? { ca: readFileSync(caFile) } : {}),
-      ...(localAddress ? { localAddress } : {}),
-    },
+    allowH2: false,
+    connect: caFile ? { ca: readFileSync(caFile) } : {},
+    ...(localAddress ? { localAddress } : {}),
   });
   return { send: (call) => send(pool, call), close: () => pool.destroy() };
 }

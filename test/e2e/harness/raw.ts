@@ -37,6 +37,7 @@ export async function rawConnection(origin: string, options: RawOptions = {}): P
       : connectTcp(target);
   const ready = protocol === 'https:' ? 'secureConnect' : 'connect';
   const received = firstAnswer(socket);
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
   await within(new Promise((resolve, reject) => socket.once(ready, resolve).once('error', reject)), {
     what: 'a connection',
     withinMs: 5_000,
@@ -46,11 +47,8 @@ export async function rawConnection(origin: string, options: RawOptions = {}): P
     sentBytes: () => sent,
     write: async (bytes) => {
       if (socket.destroyed || !socket.writable) return;
-      await new Promise<void>((resolve) => {
-        // A peer that has answered may stop reading: its close ends the wait.
-        socket.once('close', resolve);
-        socket.write(bytes, () => resolve());
-      });
+      // A peer that has answered may stop reading: its close ends the wait.
+      await Promise.race([closed, new Promise<void>((resolve) => socket.write(bytes, () => resolve()))]);
       sent += Buffer.byteLength(bytes);
     },
     answer: (withinMs) => within(received, { what: 'an HTTP answer', withinMs }),
