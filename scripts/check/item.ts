@@ -37,7 +37,7 @@ export async function checkCommand(
       signal,
       timeoutMs: TIMEOUT_MS,
       // Redocly would report each use of it, and look for updates.
-      env: { REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true', FORCE_COLOR: '0' },
+      env: { REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true', NO_COLOR: '1' },
       onLine: (line) => lines.length < MAX_LINES && lines.push(line),
     });
     return [];
