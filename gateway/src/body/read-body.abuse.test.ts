@@ -73,14 +73,24 @@ describe('a body', () => {
     ['that is absent', { method: 'POST', headers: IMAGE }],
     ['that ends at once', streamed(bodyOf([]))],
     ['of empty chunks', streamed(bodyOf([new Uint8Array(0), new Uint8Array(0)]))],
-    [
-      'of no bytes in a form',
-      { method: 'POST', headers: { 'content-type': 'multipart/form-data; boundary=x' } },
-    ],
+    ['of no bytes in a form', streamed(bodyOf([]), { 'content-type': 'multipart/form-data; boundary=x' })],
   ])('%s is empty', async (_, init) => {
     const { send } = await fixture();
     const response = await send('/predict', init);
     expect([response.status, await reasonOf(response)]).toEqual([400, 'empty_body']);
+  });
+
+  it('that is too large is let go of, so that its sender can stop', async () => {
+    const { send } = await fixture();
+    let released = false;
+    const body = new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.enqueue(new Uint8Array(LIMIT)),
+      cancel: () => {
+        released = true;
+      },
+    });
+    expect((await send('/predict', streamed(body))).status).toBe(413);
+    expect(released).toBe(true);
   });
 
   it('that stops arriving is cut at the upload deadline', async () => {

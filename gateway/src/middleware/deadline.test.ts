@@ -53,6 +53,20 @@ describe('a deadline that passes', () => {
     expect([response.status, await reasonOf(response)]).toEqual([504, 'deadline_exceeded']);
   });
 
+  it('is noticed before a call even when its timer is late', async () => {
+    let now = 0;
+    const clock = { monotonicMs: () => now, epochMs: () => 0 };
+    const readiness = {
+      isReady: () => {
+        now = CONFIG.deadline.default_ms;
+        return true;
+      },
+    };
+    const gateway = await fixture({ clock, readiness });
+    expect((await post(gateway)).status).toBe(504);
+    expect(gateway.seen.calls).toEqual([]);
+  });
+
   it('aborts the call with the reason', async () => {
     let call: PredictCall | undefined;
     const predictor: Predictor = {

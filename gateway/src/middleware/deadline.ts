@@ -9,6 +9,8 @@ export interface Deadline {
   readonly signal: AbortSignal;
   /** What is left of the budget in ms; never negative. */
   remainingMs(): number;
+  /** Throws the signal's reason when the request is over: also when its timer is late, on a busy event loop. */
+  throwIfOver(): void;
 }
 
 export interface DeadlineOptions {
@@ -56,6 +58,10 @@ export function openDeadline(endsAtMs: number, clock: Clock, disconnect: AbortSi
   return {
     signal: controller.signal,
     remainingMs,
+    throwIfOver() {
+      if (remainingMs() === 0) expire();
+      controller.signal.throwIfAborted();
+    },
     [Symbol.dispose]() {
       clearTimeout(timer);
       disconnect.removeEventListener('abort', leave);

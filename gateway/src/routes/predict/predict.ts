@@ -24,10 +24,10 @@ export function predict({ predictor, telemetry, clock }: PredictOptions): RouteH
   const outcomeOf = async (c: AppContext, { bytes, refusal }: ImageItem): Promise<Outcome> => {
     if (refusal) return refusal;
     const { model, version, variant } = c.get('choice');
-    const { signal, remainingMs } = c.get('deadline');
+    const { signal, remainingMs, throwIfOver } = c.get('deadline');
     const origin = { requestId: c.get('requestId'), trace: c.get('trace') };
     try {
-      signal.throwIfAborted();
+      throwIfOver();
       const call = { ...origin, model, version, variant, image: bytes, remainingMs: remainingMs(), signal };
       return await untilAborted(predictor.predict(call), signal);
     } catch (thrown) {
