@@ -71,6 +71,13 @@ describe('the size of a really encoded image', () => {
     expect(jpegSize(padded)).toEqual({ width: 640, height: 480 });
   });
 
+  it.each([0xc4, 0xc8, 0xcc, 0xdb, 0xe1])('is not taken from a segment that is no frame: %i', (code) => {
+    const image = jpegHeader(640, 480);
+    const segment = [0xff, code, 0, 17, 8, 0, 9, 0, 9, 3, 1, 0x22, 0, 2, 0x11, 1, 3, 0x11, 1];
+    const bytes = Uint8Array.from([...image.subarray(0, 2), ...segment, ...image.subarray(2)]);
+    expect(jpegSize(bytes)).toEqual({ width: 640, height: 480 });
+  });
+
   it('is read at the limits of each format', () => {
     expect(jpegSize(jpegHeader(65_535, 65_535))).toEqual({ width: 65_535, height: 65_535 });
     expect(pngSize(pngHeader(0x7fffffff, 1))).toEqual({ width: 0x7fffffff, height: 1 });
@@ -120,7 +127,8 @@ describe('an image', () => {
   it.each([
     ['a scan before any frame', [0xff, 0xd8, 0xff, 0xda, 0, 12]],
     ['no marker where one must be', [0xff, 0xd8, 0xff, 0xe0, 0, 2, 0x12, 0x34, 0, 0]],
-    ['a segment of impossible length', [0xff, 0xd8, 0xff, 0xe0, 0, 1, 0xff, 0xc0, 0, 17, 8, 0, 8, 0, 8]],
+    ['a segment of length 1', [0xff, 0xd8, 0xff, 0xe0, 0, 1, 0xff, 0xc0, 0, 17, 8, 0, 8, 0, 8]],
+    ['a segment of length 0', [0xff, 0xd8, 0xff, 0xe0, 0, 0, 0xff, 0xc0, 0, 17, 8, 0, 8, 0, 8]],
     ['an end without an image', [0xff, 0xd8, 0xff, 0xd9, 0, 0, 0, 0]],
     ['no IHDR first', [...pngHeader(8, 8)].map((byte, i) => (i === 12 ? 0x58 : byte))],
     ['an IHDR of the wrong length', [...pngHeader(8, 8)].map((byte, i) => (i === 11 ? 12 : byte))],

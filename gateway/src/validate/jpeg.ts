@@ -31,9 +31,8 @@ export function jpegSize(bytes: Uint8Array): Size | undefined {
       if (offset + 9 > bytes.byteLength) return undefined;
       return sizeOf(view.getUint16(offset + 7), view.getUint16(offset + 5));
     } else {
-      const length = view.getUint16(offset + 2);
-      if (length < 2) return undefined;
-      offset += 2 + length;
+      // A length too small to be true leads onto itself, where no marker is.
+      offset += 2 + view.getUint16(offset + 2);
     }
   }
   return undefined;
