@@ -28,6 +28,9 @@ export const HTTP2_UPSTREAM = {
   initial_connection_window_size: 4 * KIB * KIB,
 } as const;
 
+/** On top of the largest gRPC message: inference knows the length from the first frame and answers first. */
+export const GRPC_SLACK_BYTES = 64 * KIB;
+
 export const MAX_HEADERS = 100;
 
 /** A client has this long for the TLS handshake, and again for its request headers. */

@@ -2,17 +2,10 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { https } from './support/client.ts';
-import { TestEnvoy } from './support/envoy.ts';
+import { HASTY, TestEnvoy } from './support/envoy.ts';
 import { eventually } from './support/eventually.ts';
 import { expectProblem } from './support/problem.ts';
 import { Upstream } from './support/upstream.ts';
-
-/** Shortest timeouts that the rules of the schema allow. */
-const HASTY = {
-  HEADGATE_GATEWAY__DEADLINE__DEFAULT_MS: '100',
-  HEADGATE_GATEWAY__DEADLINE__MAX_MS: '100',
-  HEADGATE_ENVOY__REQUEST_TIMEOUT_MS: '300',
-};
 
 describe('Envoy answers with a problem body', () => {
   it('unavailable, while no gateway listens', async () => {

@@ -96,6 +96,24 @@ describe('a renewed certificate', () => {
     agent.destroy();
   });
 
+  it('is not served before key and certificate belong together', async () => {
+    const before = await handshake({});
+    const stranger = join(envoy.files.root, 'stranger');
+    await makePublicCertificates(stranger);
+    renameSync(join(stranger, 'tls.key'), join(envoy.files.publicDir, 'tls.key'));
+    const failures = `${adminUrl(envoy.config)}/stats?filter=sds.public-certificate.(key_rotation_failed|update_rejected)`;
+    await eventually(
+      async () => /: [1-9]/.test(await (await fetch(failures)).text()),
+      'Envoy refuses the pair',
+    );
+    expect(await handshake({})).toBe(before);
+    const oldCa = envoy.ca;
+    for (const name of ['ca.crt', 'tls.crt']) {
+      renameSync(join(stranger, name), join(envoy.files.publicDir, name));
+    }
+    expect(await servedInsteadOf(before, oldCa)).not.toBe(before);
+  });
+
   it('is seen in a Kubernetes volume, where only a symlink is swapped', async () => {
     const first = await handshake({});
     const oldCa = envoy.ca;

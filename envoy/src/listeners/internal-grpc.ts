@@ -5,7 +5,7 @@ import { safeRetries } from '../clusters.ts';
 import type { Listener } from '../gen/envoy/config/listener/v3/listener.ts';
 import type { RouteConfiguration } from '../gen/envoy/config/route/v3/route.ts';
 import { bodyLimit, forwardedFor, httpManager, rateCeiling } from '../http-manager.ts';
-import { duration, HEALTH_WATCH_MS, minorListenerConnections } from '../limits.ts';
+import { duration, GRPC_SLACK_BYTES, HEALTH_WATCH_MS, minorListenerConnections } from '../limits.ts';
 import { grpcReplies } from '../local-replies.ts';
 import { CLUSTER, LISTENER } from '../names.ts';
 import { mutualTls } from '../tls.ts';
@@ -34,7 +34,7 @@ export function internalGrpcListener(config: Config, root: string): Listener {
       routes: routes(config),
       filters: [
         rateCeiling(name, config.envoy.local_rate_per_s),
-        bodyLimit(config.inference.limits.message_bytes),
+        bodyLimit(config.inference.limits.message_bytes + GRPC_SLACK_BYTES),
       ],
     }),
   });

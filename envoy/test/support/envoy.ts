@@ -56,6 +56,13 @@ export class EdgeFiles {
   }
 }
 
+/** The shortest timeouts that the rules of the schema allow: Envoy cuts after 300 ms. */
+export const HASTY = {
+  HEADGATE_GATEWAY__DEADLINE__DEFAULT_MS: '100',
+  HEADGATE_GATEWAY__DEADLINE__MAX_MS: '100',
+  HEADGATE_ENVOY__REQUEST_TIMEOUT_MS: '300',
+};
+
 export interface AccessEntry {
   readonly msg: string;
   readonly [field: string]: unknown;
