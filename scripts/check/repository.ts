@@ -3,7 +3,6 @@ import { readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { missingRows } from '../complete-lock.mjs';
 import type { CheckItem } from './item.ts';
 
 /** Larger files do not belong into Git: setup makes or fetches them. */
@@ -32,20 +31,6 @@ export const repositoryItems: readonly CheckItem[] = [
       const files = (await trackedFiles(root)).filter((file) => !NOT_SEARCHED.test(file));
       return files.flatMap((file) => traces(file, textOf(join(root, file)), places));
     },
-  },
-  {
-    name: 'lock file names no host',
-    run: async ({ root }) =>
-      /"resolved": "https?:/.test(textOf(join(root, 'package-lock.json')))
-        ? ['package-lock.json names a registry; run npm install again, .npmrc leaves the hosts out']
-        : [],
-  },
-  {
-    name: 'lock file knows every platform',
-    run: async ({ root }) =>
-      Object.keys(missingRows(JSON.parse(textOf(join(root, 'package-lock.json'))))).map(
-        (path) => `${path} is missing, so that npm ci refuses the file; run npm run lock:complete`,
-      ),
   },
 ];
 
