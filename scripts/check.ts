@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { configurationItems } from './check/configuration.ts';
 import { generatedItem } from './check/generated.ts';
 import { formatResults, runChecks } from './check/item.ts';
+import { lockFileItems } from './check/lock-file.ts';
 import { repositoryItems } from './check/repository.ts';
 import { toolItems } from './check/tools.ts';
 import { ROOT } from './setup/bootstrap.mjs';
@@ -18,7 +19,7 @@ const CONCURRENCY = 3;
 const { values } = parseArgs({ options: { json: { type: 'string' } } });
 const { stop } = stopRequests();
 const guard = createGuard();
-const items = [...toolItems, generatedItem, ...configurationItems, ...repositoryItems];
+const items = [...toolItems, generatedItem, ...configurationItems, ...repositoryItems, ...lockFileItems];
 const results = await runChecks(items, { root: ROOT, guard, signal: stop }, CONCURRENCY);
 for (const { name, problems } of results) {
   if (problems.length > 0) console.log(`${name}:\n${problems.map((line) => `  ${line}`).join('\n')}\n`);
