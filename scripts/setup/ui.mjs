@@ -1,5 +1,7 @@
 /** How often a step that takes long says so when the output is not a terminal. */
 const PLAIN_INTERVAL_MS = 20_000;
+/** Characters of a tool's line that a plain line repeats. */
+const MAX_TEXT = 80;
 const LIVE_INTERVAL_MS = 100;
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 
@@ -66,7 +68,10 @@ function plainTask(say, title) {
   const startedAt = performance.now();
   let text = '';
   say(`  ${title} …`);
-  const timer = setInterval(() => say(`  ${title} … ${elapsed(startedAt)}  ${text}`), PLAIN_INTERVAL_MS);
+  const timer = setInterval(
+    () => say(`  ${title} … ${elapsed(startedAt)}  ${text.slice(0, MAX_TEXT)}`),
+    PLAIN_INTERVAL_MS,
+  );
   const end = (/** @type {string} */ mark) => {
     clearInterval(timer);
     say(`${mark} ${title}  ${elapsed(startedAt)}`);
