@@ -28,7 +28,7 @@ describe('problem bodies of Envoy', () => {
     [426, [], 'invalid_request'],
     [429, ['RL'], 'overloaded'],
     [431, ['DPE'], 'headers_too_large'],
-    [500, [], 'internal'],
+    [500, [], 'unavailable'],
     [501, ['DPE'], 'invalid_request'],
     [502, ['UPE'], 'unavailable'],
     [503, ['UO'], 'overloaded'],
@@ -36,6 +36,7 @@ describe('problem bodies of Envoy', () => {
     [503, ['UF'], 'unavailable'],
     [503, ['UH'], 'unavailable'],
     [504, ['UT'], 'deadline_exceeded'],
+    [505, [], 'internal'],
   ])('for status %i with flags %j say %s, with the status of that reason', (status, flags, reason) => {
     const mapper = firstMatch(mappers, status, flags);
     expect(mapper?.status_code).toBe(REASONS[reason].http);
