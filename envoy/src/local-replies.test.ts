@@ -28,7 +28,7 @@ describe('problem bodies of Envoy', () => {
     [426, [], 'invalid_request'],
     [429, ['RL'], 'overloaded'],
     [431, ['DPE'], 'headers_too_large'],
-    [500, [], 'unavailable'],
+    [500, [], 'internal'],
     [501, ['DPE'], 'invalid_request'],
     [502, ['UPE'], 'unavailable'],
     [503, ['UO'], 'overloaded'],
@@ -37,6 +37,7 @@ describe('problem bodies of Envoy', () => {
     [503, ['UH'], 'unavailable'],
     [504, ['UT'], 'deadline_exceeded'],
     [505, [], 'internal'],
+    [507, [], 'unavailable'],
   ])('for status %i with flags %j say %s, with the status of that reason', (status, flags, reason) => {
     const mapper = firstMatch(mappers, status, flags);
     expect(mapper?.status_code).toBe(REASONS[reason].http);

@@ -31,8 +31,8 @@ const ROWS: readonly Row[] = [
   { when: status(501), reason: 'invalid_request', detail: 'The transfer encoding is not supported.' },
   { when: status(504), reason: 'deadline_exceeded', detail: 'The answer took too long.' },
   {
-    // 500: the body outgrew the retry buffer while a retry was pending, that is, the gateway could not be reached.
-    when: anyOf(status(500), status(502), { response_flag_filter: { flags: UPSTREAM_FAILED } }),
+    // 507: the body outgrew the retry buffer while a retry was pending, that is, the gateway could not be reached.
+    when: anyOf(status(502), status(507), { response_flag_filter: { flags: UPSTREAM_FAILED } }),
     reason: 'unavailable',
     detail: 'The service cannot be reached right now. Please try again.',
     retryAfterMs: 1000,

@@ -30,6 +30,16 @@ describe('The curl of the README', () => {
   });
 });
 
+describe('A key with the role client', () => {
+  const client = httpsClient(ready);
+  afterAll(() => client.close());
+
+  it('may not ask for a version by its number', async () => {
+    const path = `/v1/models/${ready.model}/versions/1/predict`;
+    expectProblem(await postPhoto(client, cat, { key: ready.keys.client, path }), 'scope_missing');
+  });
+});
+
 describe('The quota of a key of the default tier', () => {
   const client = httpsClient(ready, { localAddress: '127.0.0.60' });
   afterAll(() => client.close());
