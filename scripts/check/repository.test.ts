@@ -1,5 +1,10 @@
+import { execFileSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { machinePlaces, traces } from './repository.ts';
+import { testContext } from '../testing/context.ts';
+import { tempDir } from '../testing/temp-dir.ts';
+import { machinePlaces, repositoryItems, traces } from './repository.ts';
 
 const places = machinePlaces('/srv/build/checkout', '/home/alice');
 
@@ -29,4 +34,19 @@ it.each([
 it('does not take folders for a place that every machine has', () => {
   expect(machinePlaces('/tmp/checkout', '/home/alice')).toEqual(['/tmp/checkout/', '/home/alice/']);
   expect(machinePlaces('/app', '/')).toEqual([]);
+});
+
+it('looks at the files that Git tracks, and at no others', async () => {
+  const root = tempDir({
+    large: 'x'.repeat(1_000_001),
+    gone: '',
+    'untracked.md': '/home/bob/a',
+    'photo.png': '/home/bob/a',
+  });
+  const git = (...args: string[]) => execFileSync('git', args, { cwd: root });
+  git('init', '-q');
+  git('add', 'large', 'gone', 'photo.png');
+  rmSync(join(root, 'gone'));
+  const problems = await Promise.all(repositoryItems.map((item) => item.run(testContext(root))));
+  expect(problems).toEqual([['large is larger than 1 MB'], []]);
 });

@@ -5,9 +5,11 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { connect, createServer, type TLSSocket } from 'node:tls';
 import { expect, it } from 'vitest';
-import { tempDir } from '../testing/temp-dir.ts';
+import { testContext } from '../testing/context.ts';
+import { tempDir, writeText } from '../testing/temp-dir.ts';
 import { makeInternalCertificates, makePublicCertificates } from './certificates.ts';
-import { expiresSoon } from './certificates-step.ts';
+import { certificatesStep, expiresSoon } from './certificates-step.ts';
+import { runSteps } from './runner.mjs';
 
 const DAY_MS = 86_400_000;
 
@@ -64,4 +66,15 @@ it('asks for new ones when less than 30 days are left, or when one cannot be rea
   expect(expiresSoon(leaf, end - 29 * DAY_MS)).toBe(true);
   expect(expiresSoon(join(dir, 'broken.crt'), Date.now())).toBe(true);
   expect(expiresSoon(join(dir, 'absent.crt'), Date.now())).toBe(true);
+});
+
+it('is a step that renews what cannot be used any more', async () => {
+  const root = tempDir();
+  const context = testContext(root);
+  expect(await runSteps([certificatesStep], context)).toEqual(['certificates']);
+  expect(await runSteps([certificatesStep], context)).toEqual([]);
+  const leaf = join(root, 'state/tls/internal/client.crt');
+  const size = statSync(leaf).size;
+  writeText(leaf, 'x'.repeat(size));
+  expect(await runSteps([certificatesStep], context)).toEqual(['certificates']);
 });

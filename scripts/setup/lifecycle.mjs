@@ -6,13 +6,20 @@ const ONE_KEYPRESS_MS = 2000;
 const PARENT_POLL_MS = 500;
 
 /**
+ * What is asked of a process; the real one but for tests.
+ *
+ * @typedef {Pick<NodeJS.Process, 'on' | 'once' | 'ppid' | 'channel' | 'env'>} Host
+ */
+
+/**
  * Listens for every way in which this process is asked to end: Ctrl-C, SIGTERM, a closed terminal, and a parent
  * that is gone. `stop` fires at the first request, `force` when somebody asks again after two seconds.
  * The cause is the `reason` of both signals. Call once per process.
  *
+ * @param {Host} [host]
  * @returns {{ stop: AbortSignal, force: AbortSignal }}
  */
-export function stopRequests() {
+export function stopRequests(host = process) {
   const stop = new AbortController();
   const force = new AbortController();
   let firstAt = 0;
@@ -25,10 +32,10 @@ export function stopRequests() {
       force.abort(cause);
     }
   };
-  process.on('SIGINT', () => ask('SIGINT'));
-  process.on('SIGTERM', () => ask('SIGTERM'));
-  process.on('SIGHUP', () => ask('SIGHUP'));
-  onParentGone(() => stop.signal.aborted || ask('parent'));
+  host.on('SIGINT', () => ask('SIGINT'));
+  host.on('SIGTERM', () => ask('SIGTERM'));
+  host.on('SIGHUP', () => ask('SIGHUP'));
+  onParentGone(host, () => stop.signal.aborted || ask('parent'));
   return { stop: stop.signal, force: force.signal };
 }
 
@@ -36,16 +43,17 @@ export function stopRequests() {
  * Calls back once the parent is gone: at once when it is a Node process that holds a channel to this one, by
  * polling when npm started this process. Started from a shell, a process may outlive its parent as usual.
  *
+ * @param {Host} host
  * @param {() => void} callback
  */
-function onParentGone(callback) {
-  if (process.channel) {
-    process.once('disconnect', callback);
-    process.channel.unref();
-  } else if (process.env.npm_lifecycle_event !== undefined) {
-    const parent = process.ppid;
+function onParentGone(host, callback) {
+  if (host.channel) {
+    host.once('disconnect', callback);
+    host.channel.unref();
+  } else if (host.env.npm_lifecycle_event !== undefined) {
+    const parent = host.ppid;
     const timer = setInterval(() => {
-      if (process.ppid === parent) return;
+      if (host.ppid === parent) return;
       clearInterval(timer);
       callback();
     }, PARENT_POLL_MS);

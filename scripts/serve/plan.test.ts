@@ -1,0 +1,65 @@
+import { cpSync, existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { ROOT } from '../setup/bootstrap.mjs';
+import { makeDevKeys } from '../setup/keys.ts';
+import { tempDir } from '../testing/temp-dir.ts';
+import { makePlan, specsOf } from './plan.ts';
+
+const options = { readyFile: undefined, portBase: 9000, fallback: false };
+
+/** A checkout as setup leaves it. */
+function checkout(): string {
+  const root = tempDir();
+  cpSync(join(ROOT, 'config'), join(root, 'config'), { recursive: true });
+  makeDevKeys(root);
+  return root;
+}
+
+it('seeds the live routing table and names its default model', () => {
+  const root = checkout();
+  const plan = makePlan(root, 'full', {}, options);
+  expect(plan.service).toMatchObject({ model: 'efficientnet-lite0', https: 'https://localhost:9003' });
+  expect(existsSync(join(root, 'state/routing.yaml'))).toBe(true);
+});
+
+it('gives the fallback a table of its own, unless one is named', () => {
+  const root = checkout();
+  expect(makePlan(root, 'fallback', {}, options)).toMatchObject({
+    routingFile: 'state/routing.fallback.yaml',
+    service: { model: 'digits', https: null },
+  });
+  const named = join(root, 'elsewhere.yaml');
+  expect(makePlan(root, 'fallback', { HEADGATE_ROUTING_FILE: named }, options).routingFile).toBe(named);
+  expect(existsSync(join(root, 'state/routing.yaml'))).toBe(false);
+});
+
+it('tells every process where the checkout, the ports and the table are', () => {
+  const root = checkout();
+  const env = { PATH: '/bin', HEADGATE_GATEWAY__DEADLINE__MAX_MS: '20000' };
+  const plan = makePlan(root, 'full', env, options);
+  expect(plan.config.gateway.deadline.max_ms).toBe(20_000);
+  const specs = specsOf(plan, env);
+  expect(specs.map(({ name }) => name)).toEqual(['inference', 'gateway', 'envoy']);
+  for (const spec of specs) {
+    expect(spec.env).toEqual({
+      ...env,
+      HEADGATE_ROOT: root,
+      HEADGATE_LISTEN__PORT_BASE: '9000',
+      HEADGATE_ROUTING_FILE: 'state/routing.yaml',
+    });
+    expect(spec.logFile).toBe(join(root, 'state/logs/9000', `${spec.name}.log`));
+    expect(spec.stopWithinMs).toBeGreaterThan(1000);
+  }
+});
+
+it('renders the configuration that Envoy is started with, and none in the fallback', () => {
+  const root = checkout();
+  const [, , envoy] = specsOf(makePlan(root, 'full', {}, options), {});
+  const path = join(root, 'state/envoy/9000.yaml');
+  expect(envoy?.args).toContain(path);
+  expect(parse(readFileSync(path, 'utf8'))).toHaveProperty('static_resources');
+  const fallback = specsOf(makePlan(root, 'fallback', {}, options), {});
+  expect(fallback.map(({ name }) => name)).toEqual(['inference', 'gateway']);
+});
