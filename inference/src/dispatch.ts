@@ -270,6 +270,8 @@ export class Dispatcher {
     for (const lane of this.#lanes.values()) {
       if (!lane.gathering.remove(item.id)) continue;
       lane.engine.discard(item.id);
+      // The granted delay counts from the oldest item, which may just have left.
+      if (lane.cancelWait) this.#release(lane);
       this.#handAhead();
       return;
     }
