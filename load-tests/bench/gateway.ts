@@ -71,46 +71,34 @@ interface Setting {
   readonly pid: number;
 }
 
+interface Round {
+  readonly direct: Measured;
+  readonly through: Measured;
+}
+
 async function measureCalls(
   options: GatewayOptions,
-  { dir, upstreamPort, pid }: Setting,
+  setting: Setting,
 ): Promise<Omit<GatewayResult, keyof GatewayStart>> {
   const client = startWorker<LoadJob>('./client.ts');
-  const job = { photosDir: dir, warmMs: WARM_MS, durationMs: options.stageMs };
-  const direct: LoadJob = {
-    ...job,
-    concurrency: CONCURRENCY,
-    target: { kind: 'grpc', address: `127.0.0.1:${upstreamPort}`, model: options.model, version: '1' },
-  };
-  const through: LoadJob = {
-    ...job,
-    concurrency: CONCURRENCY,
-    target: {
-      kind: 'http',
-      origin: gatewayOrigin(options.portBase),
-      path: '/predict',
-      key: options.key,
-      caFile: null,
-    },
-  };
+  const { direct, through } = jobsOf(options, setting);
   try {
-    const rounds: { direct: Measured; through: Measured }[] = [];
-    for (let round = 1; round <= options.rounds; round += 1) {
-      const pair = { direct: await client.run(direct), through: await client.run(through) };
-      rounds.push(pair);
-      options.progress(
-        `round ${round}/${options.rounds}  gateway adds ${added(pair, 50).toFixed(2)} ms p50, ${added(pair, 99).toFixed(2)} ms p99`,
-      );
+    const rounds: Round[] = [];
+    for (let number = 1; number <= options.rounds; number += 1) {
+      const round = { direct: await client.run(direct), through: await client.run(through) };
+      rounds.push(round);
+      const [p50, p99] = [added(round, 50), added(round, 99)].map((ms) => ms.toFixed(2));
+      options.progress(`round ${number}/${options.rounds}  gateway adds ${p50} ms p50, ${p99} ms p99`);
     }
-    const cpuBeforeMs = cpuMsOf(pid);
+    const cpuBeforeMs = cpuMsOf(setting.pid);
     const saturated = await client.run({ ...through, concurrency: SATURATION_CONCURRENCY });
-    const saturationCpuMs = (cpuMsOf(pid) - cpuBeforeMs) / saturated.answered;
-    const all = [...rounds.flatMap((pair) => [pair.direct, pair.through]), saturated];
+    const saturationCpuMs = (cpuMsOf(setting.pid) - cpuBeforeMs) / saturated.answered;
+    const all = [...rounds.flatMap((round) => [round.direct, round.through]), saturated];
     return {
-      direct: ends(rounds.flatMap((pair) => pair.direct.latencies)),
-      through: ends(rounds.flatMap((pair) => pair.through.latencies)),
-      addedP50: median(rounds.map((pair) => added(pair, 50))),
-      addedP99: median(rounds.map((pair) => added(pair, 99))),
+      direct: ends(rounds.flatMap((round) => round.direct.latencies)),
+      through: ends(rounds.flatMap((round) => round.through.latencies)),
+      addedP50: median(rounds.map((round) => added(round, 50))),
+      addedP99: median(rounds.map((round) => added(round, 99))),
       saturationPerS: (saturated.latencies.length * 1000) / saturated.windowMs,
       saturationCpuMs,
       failures: all.map(({ failures }) => failures),
@@ -120,7 +108,21 @@ async function measureCalls(
   }
 }
 
-function added({ direct, through }: { direct: Measured; through: Measured }, p: number): number {
+/** The same load on the upstream itself and on the gateway in front of it. */
+function jobsOf(
+  { stageMs, portBase, model, key }: GatewayOptions,
+  { dir, upstreamPort }: Setting,
+): Readonly<Record<keyof Round, LoadJob>> {
+  const job = { photosDir: dir, warmMs: WARM_MS, durationMs: stageMs, concurrency: CONCURRENCY };
+  const address = `127.0.0.1:${upstreamPort}`;
+  const origin = gatewayOrigin(portBase);
+  return {
+    direct: { ...job, target: { kind: 'grpc', address, model, version: '1' } },
+    through: { ...job, target: { kind: 'http', origin, path: '/predict', key, caFile: null } },
+  };
+}
+
+function added({ direct, through }: Round, p: number): number {
   return percentile(through.latencies, p) - percentile(direct.latencies, p);
 }
 

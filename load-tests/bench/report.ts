@@ -78,7 +78,13 @@ function renderPath(path: readonly StageResult[]): string {
       .join(', ') || '0',
   ]);
   const heads = ['stage', 'c', 'images/s', '/ L0', 'p50 ms', 'p95 ms', 'p99 ms', 'CPU-ms per image'];
-  return table([...heads, 'of it Envoy / gateway / front / engines', 'client CPU-ms', 'failed'], rows);
+  const whole = path.at(-1);
+  const bare = path[0];
+  const cpu = whole && bare ? (whole.serverCpuMs / bare.serverCpuMs).toFixed(2) : '–';
+  return [
+    table([...heads, 'of it Envoy / gateway / front / engines', 'client CPU-ms', 'failed'], rows),
+    `CPU time per image, last row / L0: ${cpu} (less sensitive to a busy machine than images/s).`,
+  ].join('\n\n');
 }
 
 function part(one: StageResult, name: keyof StageResult['cpuMsOfPart']): string {

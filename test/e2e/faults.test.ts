@@ -1,10 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Reason } from '@headgate/contracts/errors';
+import { METRIC, portOf } from '@headgate/contracts/names';
 import { afterAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { eventually, secondsSince } from './harness/deadline.ts';
 import { grpcClient } from './harness/grpc.ts';
 import { type Answer, fetchOnce, httpsClient } from './harness/http.ts';
 import { closedLoad, openLoad, type Sample } from './harness/load.ts';
+import { scrape, total } from './harness/metrics.ts';
 import { samplePhoto } from './harness/photos.ts';
 import { postPhoto } from './harness/predict.ts';
 import { type Part, pidOf, processesOf } from './harness/stack.ts';
@@ -120,5 +122,27 @@ describe('While inference is saturated', () => {
     console.log('saturated: outcomes', outcomes(samples));
     expect(probes.filter(({ result }) => result.status !== 200)).toEqual([]);
     expect(checks.filter(({ result }) => result !== 'SERVING')).toEqual([]);
+  });
+});
+
+describe('Callers that go away', () => {
+  it('give up their places in the queue, instead of being worked for', async () => {
+    const page = () => scrape(`http://127.0.0.1:${portOf(stack.portBase, 'inferenceInternal')}/metrics`);
+    const cancelled = async () => total(await page(), METRIC.inferRequests, { outcome: 'cancelled' });
+    const inFlight = async () => total(await page(), METRIC.inFlight);
+    const before = await cancelled();
+    const impatient = httpsClient(ready);
+    const small = samplePhoto('rocket.jpg');
+    const asked = Array.from({ length: 64 }, () => postPhoto(impatient, small, { key: ready.keys.bench }));
+    const answers = Promise.allSettled(asked);
+    await eventually(async () => (await inFlight()) >= 32, {
+      what: '32 images in work',
+      withinMs: 10_000,
+      everyMs: 5,
+    });
+    await impatient.close();
+    await answers;
+    await eventually(async () => (await inFlight()) === 0, { what: 'an empty queue', withinMs: 10_000 });
+    expect((await cancelled()) - before).toBeGreaterThan(8);
   });
 });

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { manifestSchema } from '@headgate/contracts/manifest';
+import sharp from 'sharp';
 import { afterAll, describe, expect, inject, it } from 'vitest';
 import { parse } from 'yaml';
 import { httpsClient } from './harness/http.ts';
@@ -65,6 +66,12 @@ describe('A real photo over HTTPS', () => {
       expect(top[0]?.label).toMatch(/^\w/);
     }
     expect(Object.keys(timing_ms).sort()).toEqual(['decode', 'queue', 'run', 'total', 'upstream']);
+  });
+
+  it.each(['jpeg', 'png', 'webp'] as const)('is a cat as %s too', async (format) => {
+    const bytes = await sharp(cat().bytes).toFormat(format).toBuffer();
+    const photo = { name: `cat.${format}`, type: `image/${format}`, bytes };
+    expect(CAT).toContain(expectTop(await postPhoto(client, photo, { key: ready.keys.bench })).class_id);
   });
 
   it('of 9.9 MiB passes the whole path and is still a cat', async () => {
