@@ -5,7 +5,7 @@ const coverage = {
   provider: 'v8' as const,
   reporter: ['text-summary', 'json-summary', 'html'],
   reportsDirectory: 'coverage',
-  include: ['{contracts,gateway,inference,envoy}/src/**/*.ts', 'scripts/**/*.ts', 'scripts/setup/*.mjs'],
+  include: ['{contracts,gateway,inference,envoy}/src/**/*.ts', 'scripts/**/*.ts', 'scripts/{setup,serve}/*.mjs'],
   exclude: [
     '**/gen/**',
     '**/main.ts',
