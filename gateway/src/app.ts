@@ -1,4 +1,5 @@
 import { Hono } from 'hono';
+import { readBody } from './body/read-body.ts';
 import type { AppEnv, Layer, RouteHandler } from './context.ts';
 import type { AppDeps } from './deps.ts';
 import { methodNotAllowed, notFound, onError } from './errors.ts';
@@ -38,7 +39,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
     ipLimit({ quotas, clientIp: deps.clientIp, publicPaths }),
     authenticate({ keys, quotas, telemetry, publicPaths }),
     rateLimit({ quotas }),
-    bodyLimit({ ...config.limits, ...config.deadline, clock }),
+    bodyLimit({ ...config.limits, ...config.deadline, readBody: deps.readBody ?? readBody, clock }),
   ];
 
   const images = validate(config.limits);

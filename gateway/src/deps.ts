@@ -1,6 +1,7 @@
 import type { GatewayConfig } from '@headgate/contracts/config';
 import type { AuditSink } from './audit/sink.ts';
 import type { KeyStore } from './auth/key-store.ts';
+import type { ReadBody } from './body/bounds.ts';
 import type { Limiter } from './rate-limit/limiter.ts';
 import type { RoutingSource } from './routing/source.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
@@ -32,6 +33,8 @@ export interface AppDeps {
   readonly telemetry: Telemetry;
   readonly audit: AuditSink;
   readonly clientIp: ClientIp;
+  /** How this host reads a body; absent = as a Web stream, which every host can. */
+  readonly readBody?: ReadBody;
   /** True from the moment the host wants its connections to close; answers then say so. */
   readonly draining: () => boolean;
   readonly clock: Clock;

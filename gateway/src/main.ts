@@ -1,21 +1,22 @@
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ConfigError, loadConfig } from '@headgate/contracts/config/load';
+import { loadConfig } from '@headgate/contracts/config/load';
 import { portOf } from '@headgate/contracts/names';
 import { createLogger } from '@headgate/contracts/telemetry/logger';
 import { startTracing } from '@headgate/contracts/telemetry/tracing';
-import { FileError } from '@headgate/contracts/watch-file';
 import packageJson from '../package.json' with { type: 'json' };
 import { createApp } from './app.ts';
 import { noAudit } from './audit/sink.ts';
 import { fileKeyStore } from './auth/file-keys.ts';
+import { readIncoming } from './body/read-incoming.ts';
 import { clientIpOf } from './client-ip.ts';
 import { systemClock } from './deps.ts';
+import { exitWith } from './exit.ts';
 import { createInternalApp, obstaclesOf } from './internal.ts';
 import { memoryLimiter } from './rate-limit/memory.ts';
 import { fileRoutingSource } from './routing/file-source.ts';
-import { nodeOptions, PortTakenError, serveHttp } from './server.ts';
+import { nodeOptions, serveHttp } from './server.ts';
 import { createTelemetry } from './telemetry/create-telemetry.ts';
 import { createMetrics, exposeState } from './telemetry/metrics.ts';
 import { reportKeys, reportReadiness, reportRouting } from './telemetry/reports.ts';
@@ -26,11 +27,14 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const root = env.HEADGATE_ROOT ?? process.cwd();
   const dir = env.HEADGATE_CONFIG_DIR ?? resolve(root, 'config');
   const config = loadConfig({ dir, environment: env.HEADGATE_ENV ?? 'dev', env });
-  const { gateway, listen } = config;
-  const { log_level, tracing } = config.telemetry;
+  const { gateway, listen, telemetry } = config;
 
-  const logger = createLogger({ service: 'gateway', level: log_level });
-  const spans = await startTracing({ service: 'gateway', version: packageJson.version, config: tracing });
+  const logger = createLogger({ service: 'gateway', level: telemetry.log_level });
+  const spans = await startTracing({
+    service: 'gateway',
+    version: packageJson.version,
+    config: telemetry.tracing,
+  });
   const metrics = createMetrics();
   const routing = fileRoutingSource(resolve(root, config.routing_file), reportRouting(logger, metrics));
   const keys = fileKeyStore(resolve(root, gateway.keys_file), reportKeys(logger));
@@ -48,6 +52,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
     telemetry: createTelemetry({ logger, metrics, routing }),
     audit: noAudit,
     clientIp: clientIpOf(gateway.trusted_proxies),
+    readBody: readIncoming,
     draining: () => draining,
     clock: systemClock,
   });
@@ -70,10 +75,4 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   await spans.stop();
 }
 
-function fail(error: unknown): never {
-  const expected = [ConfigError, FileError, PortTakenError].some((kind) => error instanceof kind);
-  console.error(expected ? `gateway: ${(error as Error).message}` : error);
-  process.exit(error instanceof PortTakenError ? 3 : expected ? 2 : 1);
-}
-
-main(process.env).then(() => process.exit(0), fail);
+main(process.env).then(() => process.exit(0), exitWith);

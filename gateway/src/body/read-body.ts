@@ -1,24 +1,9 @@
-import { HeadgateError } from '@headgate/contracts/errors';
+import type { HeadgateError } from '@headgate/contracts/errors';
+import { type BodyBounds, brokenBody, emptyBody, type ReadBody, tooLarge, watchUpload } from './bounds.ts';
 import { ByteSink } from './byte-sink.ts';
 
-export interface BodyBounds {
-  /** Largest body in bytes. */
-  readonly maxBytes: number;
-  /** What Content-Length announces; 0 when it announces nothing. */
-  readonly declaredBytes: number;
-  /** Time that is left for the body to arrive, in ms. */
-  readonly uploadMs: number;
-  /** Aborted, with a HeadgateError as its reason, when nobody waits for the answer any more. */
-  readonly signal: AbortSignal;
-}
-
-/**
- * Reads the whole body of a request into one block. The bytes are counted as they come: Content-Length may be
- * absent, and may lie.
- *
- * @throws HeadgateError empty_body, body_too_large, upload_timeout, or the reason of the signal
- */
-export async function readBody(request: Request, bounds: BodyBounds): Promise<Uint8Array> {
+/** Reads a body on any fetch host. */
+export const readBody: ReadBody = async (request, _env, bounds) => {
   const { maxBytes, declaredBytes } = bounds;
   if (request.body === null) throw emptyBody();
   const sink = new ByteSink(declaredBytes);
@@ -31,7 +16,7 @@ export async function readBody(request: Request, bounds: BodyBounds): Promise<Ui
   }
   if (sink.length === 0) throw emptyBody();
   return sink.bytes();
-}
+};
 
 interface StoppableBody extends Disposable {
   /** The next chunk; undefined at the end. */
@@ -39,24 +24,16 @@ interface StoppableBody extends Disposable {
 }
 
 /** A body whose reading ends when its time is up or the signal says so; what is left of it is let go of at disposal. */
-function stoppable(
-  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
-  { uploadMs, signal }: BodyBounds,
-): StoppableBody {
+function stoppable(stream: ReadableStream<Uint8Array<ArrayBuffer>>, bounds: BodyBounds): StoppableBody {
   const reader = stream.getReader();
   let stopped: HeadgateError | undefined;
   let ended = false;
   // Cancelling settles a read that is pending. It fails when the stream is broken already, which is as good.
   const letGo = () => void reader.cancel().catch(() => undefined);
-  const stop = (why: HeadgateError) => {
+  const upload = watchUpload(bounds, (why) => {
     stopped ??= why;
     letGo();
-  };
-  // A deadline that passes during the upload is the upload's fault.
-  const onAbort = () => stop(signal.reason.reason === 'cancelled' ? signal.reason : uploadTimeout());
-  const timer = setTimeout(() => stop(uploadTimeout()), uploadMs);
-  if (signal.aborted) onAbort();
-  else signal.addEventListener('abort', onAbort, { once: true });
+  });
   return {
     async next() {
       try {
@@ -65,31 +42,12 @@ function stoppable(
         ended = done;
         return value;
       } catch (cause) {
-        throw (
-          stopped ??
-          new HeadgateError('cancelled', 'The connection broke while the body was sent.', { cause })
-        );
+        throw stopped ?? brokenBody(cause);
       }
     },
     [Symbol.dispose]() {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', onAbort);
+      upload[Symbol.dispose]();
       if (!ended) letGo();
     },
   };
-}
-
-function tooLarge(maxBytes: number): HeadgateError {
-  return new HeadgateError('body_too_large', `A body may have at most ${maxBytes} bytes.`);
-}
-
-function emptyBody(): HeadgateError {
-  return new HeadgateError('empty_body', 'The body is empty; send an image.');
-}
-
-function uploadTimeout(): HeadgateError {
-  return new HeadgateError(
-    'upload_timeout',
-    'The body did not arrive in time; send it faster or make it smaller.',
-  );
 }

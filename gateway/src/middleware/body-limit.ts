@@ -1,5 +1,5 @@
 import { HeadgateError } from '@headgate/contracts/errors';
-import { readBody } from '../body/read-body.ts';
+import type { ReadBody } from '../body/bounds.ts';
 import type { AppContext, Layer } from '../context.ts';
 import type { Clock } from '../deps.ts';
 
@@ -10,6 +10,8 @@ export interface BodyLimitOptions {
   readonly upload_ms: number;
   /** Requests that may be past this layer at once: each can hold a whole body. */
   readonly in_flight: number;
+  /** How this host reads a body. */
+  readonly readBody: ReadBody;
   readonly clock: Clock;
 }
 
@@ -20,13 +22,18 @@ const RETRY_AFTER_MS = 1000;
  * Bounds what requests can hold: how many there are, how large a body is and how long it may take to arrive.
  * The body is read further in, by the route that wants one, through `readBody`.
  */
-export function bodyLimit({ body_bytes, upload_ms, in_flight, clock }: BodyLimitOptions): Layer {
+export function bodyLimit({ body_bytes, upload_ms, in_flight, readBody, clock }: BodyLimitOptions): Layer {
   let running = 0;
 
   const readBodyOf = (c: AppContext) => {
     const uploadMs = Math.max(0, c.get('startedAtMs') + upload_ms - clock.monotonicMs());
     const { signal } = c.get('deadline');
-    return readBody(c.req.raw, { maxBytes: body_bytes, declaredBytes: declaredBytes(c), uploadMs, signal });
+    return readBody(c.req.raw, c.env, {
+      maxBytes: body_bytes,
+      declaredBytes: declaredBytes(c),
+      uploadMs,
+      signal,
+    });
   };
 
   return async function bodyLimit(c, next) {

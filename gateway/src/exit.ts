@@ -1,0 +1,16 @@
+import { ConfigError } from '@headgate/contracts/config/load';
+import { FileError } from '@headgate/contracts/watch-file';
+import { PortTakenError } from './server.ts';
+
+/** Exit codes: 2 = the configuration or a file it names is wrong, 3 = a port is taken, 1 = anything else. */
+function exitCodeOf(error: unknown): number {
+  if (error instanceof ConfigError || error instanceof FileError) return 2;
+  return error instanceof PortTakenError ? 3 : 1;
+}
+
+/** Ends the process: one clear line for what an operator can mend, everything for what only we can. */
+export function exitWith(error: unknown): never {
+  const code = exitCodeOf(error);
+  console.error(code === 1 ? error : `gateway: ${(error as Error).message}`);
+  process.exit(code);
+}
