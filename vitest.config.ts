@@ -5,7 +5,11 @@ const coverage = {
   provider: 'v8' as const,
   reporter: ['text-summary', 'json-summary', 'html'],
   reportsDirectory: 'coverage',
-  include: ['{contracts,gateway,inference,envoy}/src/**/*.ts', 'scripts/**/*.ts', 'scripts/{setup,serve}/*.mjs'],
+  include: [
+    '{contracts,gateway,inference,envoy}/src/**/*.ts',
+    'scripts/**/*.ts',
+    'scripts/{setup,serve}/*.mjs',
+  ],
   exclude: [
     '**/gen/**',
     '**/main.ts',
