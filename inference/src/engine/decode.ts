@@ -61,7 +61,7 @@ export function createDecoder({ preprocessing, maxPixels }: DecodeOptions): Deco
     const scaled = crop.side >= SCALED_DECODE_RATIO * Math.max(preprocessing.width, preprocessing.height);
     if (metadata.format === 'jpeg' && !scaled && decodeJpeg) {
       const raw = await decodeJpeg(bytes, preprocessing.channels);
-      if (raw) return pixelsOf(cropThenResize(sharp(raw.data, { raw }), crop, preprocessing), preprocessing);
+      if (raw) return toPixels(cropThenResize(sharp(raw.data, { raw }), crop, preprocessing), preprocessing);
     }
     const image = sharp(bytes, options);
     if (metadata.hasAlpha) image.flatten({ background: '#000' });
@@ -122,14 +122,10 @@ function resizeThenCrop(image: Sharp, from: Metadata, { left, top, side }: Crop,
   });
 }
 
-/** Pixels of an image in whatever colours it came. */
-function toPixels(image: Sharp, to: Preprocessing): Promise<Uint8Array> {
-  return pixelsOf(image.toColourspace(to.channels === 1 ? 'b-w' : 'srgb').removeAlpha(), to);
-}
-
-/** Pixels of an image that has the wanted channels already. */
-async function pixelsOf(image: Sharp, { width, height, channels }: Preprocessing): Promise<Uint8Array> {
-  const pixels = await image.raw({ depth: 'uchar' }).toBuffer().catch(undecodable);
+/** Pixels of an image in whatever colours it came. sharp widens one channel to three unless told otherwise. */
+async function toPixels(image: Sharp, { width, height, channels }: Preprocessing): Promise<Uint8Array> {
+  const coloured = image.toColourspace(channels === 1 ? 'b-w' : 'srgb').removeAlpha();
+  const pixels = await coloured.raw({ depth: 'uchar' }).toBuffer().catch(undecodable);
   if (pixels.byteLength !== width * height * channels) {
     throw new Error(`decoded ${pixels.byteLength} bytes, expected ${width} x ${height} x ${channels}`);
   }
