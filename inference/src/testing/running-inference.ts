@@ -1,0 +1,164 @@
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type CallOptions, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { loadConfig } from '@headgate/contracts/config/load';
+import type { ModelInferRequest } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
+import type { ModelInferResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
+import { portOf } from '@headgate/contracts/names';
+import { loadHealth, loadInference } from '@headgate/contracts/proto';
+import { createLogger } from '@headgate/contracts/telemetry/logger';
+import { encodeBytesTensor } from '@headgate/contracts/tensor';
+import { type Inference, startInference } from '../inference.ts';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+/** The committed picture of a 7. */
+export const SEVEN = readFileSync(join(ROOT, 'samples/digit-7.png'));
+
+export interface RunningInference {
+  /** Folder that holds `models/` and `routing.yaml`. */
+  readonly dir: string;
+  /** Lines that were logged so far. */
+  log(): string;
+  infer(
+    request: ModelInferRequest,
+    options?: CallOptions,
+    metadata?: Metadata,
+  ): Promise<ModelInferResponse__Output>;
+  readonly client: InstanceType<ReturnType<typeof loadInference>['GRPCInferenceService']>;
+  readonly health: InstanceType<ReturnType<typeof loadHealth>['Health']>;
+  /** Body of a page of the internal port. */
+  get(path: string): Promise<{ status: number; text: string }>;
+  /** Replaces the routing table. */
+  route(versions: readonly string[]): void;
+  /** Adds a version of the digits model; `damage` may spoil its files. */
+  addVersion(version: string, damage?: (folder: string) => void): void;
+  /** Resolves once `probe` holds; the test's own timeout is the bound. */
+  until(probe: () => Promise<boolean>): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** The whole inference process but its entry, in this process, with real engines, on free ports and loopback. */
+export async function runInference(
+  versions: readonly string[],
+  settings: Readonly<Record<string, string>> = {},
+  prepare?: (running: Pick<RunningInference, 'dir' | 'addVersion'>) => void,
+): Promise<RunningInference> {
+  const dir = mkdtempSync(join(tmpdir(), 'headgate-inference-'));
+  const portBase = await freePortBase();
+  const lines: string[] = [];
+  const log = createLogger({
+    service: 'inference',
+    level: 'info',
+    destination: { write: (line) => void lines.push(line) },
+  });
+  const route = (served: readonly string[]) => writeFileSync(join(dir, 'routing.yaml'), routingOf(served));
+  const addVersion: RunningInference['addVersion'] = (version, damage) => {
+    const folder = join(dir, 'models/digits', version);
+    mkdirSync(folder, { recursive: true });
+    cpSync(join(ROOT, 'models/digits/1'), folder, { recursive: true });
+    const manifest = readFileSync(join(folder, 'manifest.yaml'), 'utf8');
+    writeFileSync(join(folder, 'manifest.yaml'), manifest.replace('version: "1"', `version: "${version}"`));
+    damage?.(folder);
+  };
+  addVersion('1');
+  prepare?.({ dir, addVersion });
+  route(versions);
+  cpSync(join(ROOT, 'samples/digit-7.png'), join(dir, 'samples/digit-7.png'));
+  const config = loadConfig({
+    dir: join(ROOT, 'config'),
+    environment: 'dev',
+    env: {
+      HEADGATE_LISTEN__PORT_BASE: String(portBase),
+      HEADGATE_ROUTING_FILE: 'routing.yaml',
+      HEADGATE_INFERENCE__EXECUTION__INSTANCES: '1',
+      ...settings,
+    },
+  });
+  const engineEntry = new URL('../engine/child.ts', import.meta.url);
+  const options = { config, root: dir, env: process.env, log, engineEntry, cores: 2 };
+  const inference: Inference = await startInference(options);
+  const address = `127.0.0.1:${portOf(portBase, 'inferenceGrpc')}`;
+  const client = new (loadInference().GRPCInferenceService)(address, credentials.createInsecure());
+  const health = new (loadHealth().Health)(address, credentials.createInsecure());
+  const get = async (path: string) => {
+    const response = await fetch(`http://127.0.0.1:${portOf(portBase, 'inferenceInternal')}${path}`);
+    return { status: response.status, text: await response.text() };
+  };
+  let stopped: Promise<void> | undefined;
+  const stop = () => {
+    stopped ??= inference.stop().finally(() => {
+      client.close();
+      health.close();
+      rmSync(dir, { recursive: true });
+    });
+    return stopped;
+  };
+  const infer: RunningInference['infer'] = (request, callOptions = {}, metadata = new Metadata()) =>
+    new Promise((resolve, reject) =>
+      client.modelInfer(request, metadata, callOptions, (error, response) =>
+        response ? resolve(response) : reject(error),
+      ),
+    );
+  return { dir, log: () => lines.join(''), infer, client, health, get, route, addVersion, until, stop };
+}
+
+/** A request for the given encoded images. */
+export function imageRequest(images: readonly Uint8Array[], version = ''): ModelInferRequest {
+  return {
+    model_name: 'digits',
+    model_version: version,
+    id: 'a-request',
+    inputs: [{ name: 'image', datatype: 'BYTES', shape: [images.length] }],
+    raw_input_contents: [encodeBytesTensor(images)],
+  };
+}
+
+/** The `headgate-reason` trailer with which a call failed; `ok` when it succeeded. */
+export function reasonOf(call: Promise<unknown>): Promise<string> {
+  return call.then(
+    () => 'ok',
+    (error: ServiceError) => String(error.metadata.get('headgate-reason')[0] ?? `code ${error.code}`),
+  );
+}
+
+async function until(probe: () => Promise<boolean>): Promise<void> {
+  while (!(await probe())) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+function routingOf(versions: readonly string[]): string {
+  const [control] = versions;
+  return JSON.stringify({
+    schema: 1,
+    default_model: 'digits',
+    models: {
+      digits: {
+        versions,
+        experiment: {
+          name: 'digits',
+          salt: 'digits',
+          variants: [{ name: 'control', version: control, weight: 100 }],
+        },
+      },
+    },
+  });
+}
+
+/** A base from which the ports of inference are free right now. */
+async function freePortBase(): Promise<number> {
+  for (;;) {
+    const base = 20_000 + Math.floor(Math.random() * 10_000);
+    const ports = [portOf(base, 'inferenceGrpc'), portOf(base, 'inferenceInternal')];
+    if ((await Promise.all(ports.map(isFree))).every(Boolean)) return base;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
