@@ -113,8 +113,13 @@ class LoadedEngine implements EngineProcess {
     this.report = report;
     this.#options = options;
     child.on('message', (message: FromEngine) => this.#receive(message));
+    let tickedAtMs = performance.now();
     const silence = setInterval(() => {
-      if (performance.now() - this.#heardAtMs > options.runTimeoutMs) this.#killHung('is silent');
+      const nowMs = performance.now();
+      // A late tick means that this process stood still, and its engines with it: they get a new start.
+      if (nowMs - tickedAtMs > 2 * STATS_INTERVAL_MS) this.#heardAtMs = nowMs;
+      tickedAtMs = nowMs;
+      if (nowMs - this.#heardAtMs > options.runTimeoutMs) this.#killHung('is silent');
     }, STATS_INTERVAL_MS);
     void ended.then(() => {
       clearInterval(silence);
