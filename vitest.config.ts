@@ -21,7 +21,7 @@ const coverage = {
   thresholds: { lines: 80 },
 };
 
-/** Two projects: `unit` beside the code, `e2e` with real processes, one file after the other. */
+/** `unit` lies beside the code, `envoy` needs the real binary, `e2e` runs everything, one file after the other. */
 export default defineConfig({
   test: {
     coverage,
@@ -30,10 +30,11 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['{contracts,gateway,inference,envoy,scripts,load-tests}/**/*.test.ts'],
-          exclude: ['**/node_modules/**', '**/dist/**'],
+          exclude: ['**/node_modules/**', '**/dist/**', 'envoy/test/**'],
           testTimeout: 20_000,
         },
       },
+      { test: { name: 'envoy', include: ['envoy/test/**/*.test.ts'], testTimeout: 20_000 } },
       {
         test: {
           name: 'e2e',

@@ -28,12 +28,8 @@ export function suitesOf(root: string, mode: Mode, { full }: { readonly full: bo
     timeoutMs: 5 * MINUTE_MS,
     report: { path: report('check.json'), read: readChecks },
   };
-  const withoutEnvoy = mode === 'full' ? [] : ['--exclude', 'envoy/test/**'];
-  const unit = vitest(root, report('unit.json'), {
-    project: 'unit',
-    minutes: 15,
-    args: ['--coverage', ...withoutEnvoy],
-  });
+  const unit = vitest(root, report('unit.json'), { project: 'unit', minutes: 15, args: ['--coverage'] });
+  const envoy = { ...vitest(root, report('envoy.json'), { project: 'envoy', minutes: 10, args: [] }), skip };
   const model: Suite = {
     name: 'model',
     command: join(root, '.venv/bin/python'),
@@ -50,7 +46,8 @@ export function suitesOf(root: string, mode: Mode, { full }: { readonly full: bo
     timeoutMs: 30 * MINUTE_MS,
     skip,
   };
-  return full ? [check, unit, model, e2e, bench] : [check, unit, model, e2e];
+  const always = [check, unit, envoy, model, e2e];
+  return full ? [...always, bench] : always;
 }
 
 function vitest(
