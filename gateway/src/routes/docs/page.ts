@@ -5,10 +5,18 @@ export const DOCS_PAGE_CSP =
   "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
 
 const STYLE = `
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
-code { font: 14px/1.4 ui-monospace, monospace; background: #f3f3f3; padding: .1em .3em; border-radius: 3px }
-section { border-top: 1px solid #ddd; margin-top: 2rem }
+:root { color-scheme: light dark; --text: light-dark(#222, #ddd); --page: light-dark(#fff, #16181b);
+  --code: light-dark(#f3f3f3, #26292e); --line: light-dark(#ddd, #3a3f45); --link: light-dark(#0645ad, #8ab4f8) }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
+  color: var(--text); background: var(--page) }
+a { color: var(--link) }
+code, pre { font: 14px/1.4 ui-monospace, monospace; background: var(--code); border-radius: 3px }
+code { padding: .1em .3em } pre { padding: .8rem; overflow-x: auto }
+section { border-top: 1px solid var(--line); margin-top: 2rem }
 table { border-collapse: collapse } td, th { text-align: left; vertical-align: top; padding: .2rem 1rem .2rem 0 }`;
+
+const EXAMPLE = `curl -H "X-API-Key: $KEY" -H "X-Headgate-Unit: alice" \\
+     -F image=@photo.jpg https://localhost:8443/predict`;
 
 interface Operation {
   readonly summary?: string;
@@ -28,12 +36,13 @@ export function docsPage(): string {
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escapeHtml(title)}</title>
 <style>${STYLE}</style>
 <h1>${escapeHtml(title)}</h1>
 <p>${escapeHtml(description)}</p>
 <p>Send your key in the header <code>X-API-Key</code>. The same as a document: <a href="openapi.json">openapi.json</a>.</p>
+<pre>${escapeHtml(EXAMPLE)}</pre>
 ${operationsOf(document).join('\n')}
 </html>
 `;
