@@ -16,7 +16,7 @@ section { border-top: 1px solid var(--line); margin-top: 2rem }
 table { border-collapse: collapse } td, th { text-align: left; vertical-align: top; padding: .2rem 1rem .2rem 0 }`;
 
 const EXAMPLE = `curl -H "X-API-Key: $KEY" -H "X-Headgate-Unit: alice" \\
-     -F image=@photo.jpg https://localhost:8443/predict`;
+     -F image=@photo.jpg $URL/predict`;
 
 interface Operation {
   readonly summary?: string;
