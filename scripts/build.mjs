@@ -1,4 +1,5 @@
 /** `npm run build`: the bundles that the images and `npm start` run. Type checks are not its business. */
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build as esbuild } from 'esbuild';
 
@@ -18,8 +19,29 @@ const EXTERNAL = [
 const BANNER =
   "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);";
 
-/** @type {import('esbuild').BuildOptions} */
-const COMMON = { bundle: true, format: 'esm', target: 'es2024', sourcemap: true, logLevel: 'silent' };
+/** zod carries its messages in fifty languages, and a bundler cannot tell that none but English is asked for. */
+const ENGLISH_ONLY = {
+  name: 'english-only',
+  /** @param {import('esbuild').PluginBuild} build */
+  setup(build) {
+    build.onLoad({ filter: /[\\/]zod[\\/]v4[\\/]locales[\\/]index\.js$/ }, ({ path }) => ({
+      contents: "export { default as en } from './en.js';",
+      resolveDir: dirname(path),
+    }));
+  },
+};
+
+/** Names stay; less text is quicker to compile: together a tenth of the gateway's start. @type {import('esbuild').BuildOptions} */
+const COMMON = {
+  bundle: true,
+  format: 'esm',
+  target: 'es2024',
+  sourcemap: true,
+  minifyWhitespace: true,
+  minifySyntax: true,
+  plugins: [ENGLISH_ONLY],
+  logLevel: 'silent',
+};
 
 /** @type {import('esbuild').BuildOptions} */
 const FOR_NODE = { ...COMMON, platform: 'node', external: EXTERNAL, banner: { js: BANNER } };
