@@ -12,7 +12,12 @@ export interface Layout {
 }
 
 /**
- * Resolves the automatic values of the configuration.
+ * Resolves the automatic values of the configuration: one engine per two cores, with a session of two threads.
+ *
+ * Measured on two cores with EfficientNet-Lite0, images/s at 1, 8 and 32 callers: one engine with two threads 96,
+ * 132, 145 (p50 of a lone caller 9.5 ms); two engines with one thread 71, 145, 151 (13 ms) at twice the memory. CPU
+ * time per image is the same. So the default favours the lone caller; `instances: <cores>` favours throughput, the
+ * more so where other processes keep the cores busy, since a session of several threads waits for its slowest one.
  *
  * @param cores cores that this process may use, >= 1
  */

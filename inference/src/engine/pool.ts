@@ -59,7 +59,11 @@ export function createPool(options: PoolOptions): EnginePool {
       if (!signal.aborted) listener.startFailed(error);
     });
     if (!engine) return 0;
-    if (signal.aborted) engine.kill();
+    if (signal.aborted) {
+      engine.kill();
+      await engine.ended;
+      return 0;
+    }
     up.add(engine);
     listener.up(engine);
     const upSinceMs = clock.now();

@@ -33,6 +33,9 @@ export interface EngineListener {
   runFailed(error: HeadgateError): void;
 }
 
+/** An engine may miss so many signs of life before it is taken for hung. */
+const SILENT_INTERVALS = 5;
+
 /** One loaded engine process. */
 export interface EngineProcess {
   readonly pid: number;
@@ -113,13 +116,15 @@ class LoadedEngine implements EngineProcess {
     this.report = report;
     this.#options = options;
     child.on('message', (message: FromEngine) => this.#receive(message));
+    // However short a run may be, a healthy idle engine is heard only once in each interval.
+    const silenceMs = Math.max(options.runTimeoutMs, SILENT_INTERVALS * STATS_INTERVAL_MS);
     let tickedAtMs = performance.now();
     const silence = setInterval(() => {
       const nowMs = performance.now();
       // A late tick means that this process stood still, and its engines with it: they get a new start.
       if (nowMs - tickedAtMs > 2 * STATS_INTERVAL_MS) this.#heardAtMs = nowMs;
       tickedAtMs = nowMs;
-      if (nowMs - this.#heardAtMs > options.runTimeoutMs) this.#killHung('is silent');
+      if (nowMs - this.#heardAtMs > silenceMs) this.#killHung('is silent', silenceMs);
     }, STATS_INTERVAL_MS);
     void ended.then(() => {
       clearInterval(silence);
@@ -148,7 +153,8 @@ class LoadedEngine implements EngineProcess {
   }
 
   run(ids: readonly number[]): void {
-    this.#runTimer = setTimeout(() => this.#killHung('runs'), this.#options.runTimeoutMs);
+    const { runTimeoutMs } = this.#options;
+    this.#runTimer = setTimeout(() => this.#killHung('runs', runTimeoutMs), runTimeoutMs);
     post(this.#child, { type: 'run', ids });
   }
 
@@ -156,11 +162,9 @@ class LoadedEngine implements EngineProcess {
     this.#child.kill('SIGKILL');
   }
 
-  #killHung(what: string): void {
-    this.#options.log.error(
-      { pid: this.pid },
-      `an engine ${what} for more than ${this.#options.runTimeoutMs} ms; it is taken for hung and killed`,
-    );
+  #killHung(what: string, limitMs: number): void {
+    const message = `an engine ${what} for more than ${limitMs} ms; it is taken for hung and killed`;
+    this.#options.log.error({ pid: this.pid }, message);
     this.kill();
   }
 

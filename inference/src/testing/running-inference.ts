@@ -27,6 +27,8 @@ export interface RunningInference {
     options?: CallOptions,
     metadata?: Metadata,
   ): Promise<ModelInferResponse__Output>;
+  /** Another client, with a connection of its own; the test closes it. */
+  connect(): RunningInference['client'];
   readonly client: InstanceType<ReturnType<typeof loadInference>['GRPCInferenceService']>;
   readonly health: InstanceType<ReturnType<typeof loadHealth>['Health']>;
   /** Body of a page of the internal port. */
@@ -81,7 +83,11 @@ export async function runInference(
   const options = { config, root: dir, env: process.env, log, engineEntry, cores: 2 };
   const inference: Inference = await startInference(options);
   const address = `127.0.0.1:${portOf(portBase, 'inferenceGrpc')}`;
-  const client = new (loadInference().GRPCInferenceService)(address, credentials.createInsecure());
+  const connect = () =>
+    new (loadInference().GRPCInferenceService)(address, credentials.createInsecure(), {
+      'grpc.use_local_subchannel_pool': 1,
+    });
+  const client = connect();
   const health = new (loadHealth().Health)(address, credentials.createInsecure());
   const get = async (path: string) => {
     const response = await fetch(`http://127.0.0.1:${portOf(portBase, 'inferenceInternal')}${path}`);
@@ -102,7 +108,19 @@ export async function runInference(
         response ? resolve(response) : reject(error),
       ),
     );
-  return { dir, log: () => lines.join(''), infer, client, health, get, route, addVersion, until, stop };
+  return {
+    dir,
+    log: () => lines.join(''),
+    infer,
+    connect,
+    client,
+    health,
+    get,
+    route,
+    addVersion,
+    until,
+    stop,
+  };
 }
 
 /** A request for the given encoded images. */

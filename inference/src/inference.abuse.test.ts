@@ -1,0 +1,94 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Metadata, type ServiceError } from '@grpc/grpc-js';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  imageRequest,
+  type RunningInference,
+  reasonOf,
+  runInference,
+  SEVEN,
+} from './testing/running-inference.ts';
+
+/** Lets a batch wait for company, so that callers can leave before it runs; and hardly anything may queue. */
+const slowAndSmall = (folder: string) => {
+  const path = join(folder, 'manifest.yaml');
+  const manifest = readFileSync(path, 'utf8')
+    .replace('max_queue_delay_ms: 0', 'max_queue_delay_ms: 400')
+    .replace('max_batch_size: 8', 'max_batch_size: 4')
+    .replace('max_queue_size: 64', 'max_queue_size: 1');
+  writeFileSync(path, manifest);
+};
+
+describe('inference under callers who leave, hurry or crowd', () => {
+  let running: RunningInference;
+  const inFlight = async () =>
+    /headgate_inference_in_flight_items\{[^}]*version="1"[^}]*\} (\d+)/.exec(
+      (await running.get('/metrics')).text,
+    )?.[1];
+  const batchSize = async () =>
+    (await running.infer(imageRequest([SEVEN]))).parameters.batch_size?.int64_param;
+
+  beforeAll(async () => {
+    running = await runInference(['1'], {}, ({ addVersion }) => addVersion('1', slowAndSmall));
+    await running.until(async () => (await running.get('/readyz')).status === 200);
+  }, 30_000);
+  afterAll(() => running.stop());
+
+  it('gives the place of a cancelled call free and never runs its image', async () => {
+    const call = running.client.modelInfer(imageRequest([SEVEN]), new Metadata(), {}, () => {});
+    call.on('error', () => {});
+    await running.until(async () => (await inFlight()) === '1');
+    call.cancel();
+    await running.until(async () => (await inFlight()) === '0');
+    expect(await batchSize()).toBe(1);
+  });
+
+  it('gives the place of a caller whose connection breaks free', async () => {
+    const other = running.connect();
+    other.modelInfer(imageRequest([SEVEN]), () => {});
+    await running.until(async () => (await inFlight()) === '1');
+    other.close();
+    await running.until(async () => (await inFlight()) === '0');
+    expect(await batchSize()).toBe(1);
+  });
+
+  it('answers at the deadline, not after the batch, and does not run the image', async () => {
+    const call = running.infer(imageRequest([SEVEN]), { deadline: Date.now() + 150 });
+    expect(await reasonOf(call)).toMatch(/deadline_exceeded|code 4/);
+    await running.until(async () => (await inFlight()) === '0');
+    expect(await batchSize()).toBe(1);
+  });
+
+  it('refuses the crowd at once, says when to come back, and answers those it accepted', async () => {
+    const crowd = Array.from({ length: 40 }, () => running.infer(imageRequest([SEVEN])));
+    const refused = (await Promise.allSettled(crowd)).flatMap((one) =>
+      one.status === 'rejected' ? [one.reason as ServiceError] : [],
+    );
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused.length).toBeLessThan(40);
+    for (const { code, metadata } of refused) {
+      expect([code, metadata.get('headgate-reason')]).toEqual([8, ['overloaded']]);
+      expect(Number(metadata.get('retry-after-ms')[0])).toBeGreaterThan(0);
+    }
+  });
+
+  it('refuses a message beyond the limit and goes on', async () => {
+    const huge = Buffer.alloc(17 * 1024 * 1024);
+    expect(await reasonOf(running.infer(imageRequest([huge])))).toMatch(/code/);
+    expect(await batchSize()).toBe(1);
+  });
+
+  it('mints no metric series for names that nobody configured', async () => {
+    const names = Array.from({ length: 200 }, (_, i) => `junk-${i}`);
+    await Promise.all(
+      names.map((model_name) => reasonOf(running.infer({ ...imageRequest([SEVEN]), model_name }))),
+    );
+    await Promise.all(names.map((version) => reasonOf(running.infer(imageRequest([SEVEN], version)))));
+    const { text } = await running.get('/metrics');
+    expect(text).not.toContain('junk');
+    expect(text).toMatch(
+      /headgate_inference_requests_total\{model="other",version="other",outcome="unknown_model"\} 200/,
+    );
+  });
+});
