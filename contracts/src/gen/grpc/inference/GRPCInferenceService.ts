@@ -17,8 +17,10 @@ import type { ServerReadyResponse as _inference_ServerReadyResponse, ServerReady
 
 export interface GRPCInferenceServiceClient extends grpc.Client {
   /**
-   * Runs one request. Image models take `image` (BYTES, shape [1], one encoded JPEG, PNG or WebP file)
-   * and answer `label` BYTES [1,k], `score` FP32 [1,k] and `class_id` INT32 [1,k], best class first.
+   * Runs one request. Image models take `image` (BYTES, shape [n], one encoded JPEG, PNG or WebP file per
+   * element, n at most the model's max_batch_size) and answer `label` BYTES [n,k], `score` FP32 [n,k] and
+   * `class_id` INT32 [n,k], best class first. An image that fails takes its call with it, and the message
+   * names its index: send images that shall fail alone in calls of their own; they are batched all the same.
    * Errors: INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED (queue full: try again later),
    * UNAVAILABLE (not ready, draining, or the engine ended: safe to retry), DEADLINE_EXCEEDED,
    * CANCELLED, INTERNAL.
@@ -28,8 +30,10 @@ export interface GRPCInferenceServiceClient extends grpc.Client {
   ModelInfer(argument: _inference_ModelInferRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_inference_ModelInferResponse__Output>): grpc.ClientUnaryCall;
   ModelInfer(argument: _inference_ModelInferRequest, callback: grpc.requestCallback<_inference_ModelInferResponse__Output>): grpc.ClientUnaryCall;
   /**
-   * Runs one request. Image models take `image` (BYTES, shape [1], one encoded JPEG, PNG or WebP file)
-   * and answer `label` BYTES [1,k], `score` FP32 [1,k] and `class_id` INT32 [1,k], best class first.
+   * Runs one request. Image models take `image` (BYTES, shape [n], one encoded JPEG, PNG or WebP file per
+   * element, n at most the model's max_batch_size) and answer `label` BYTES [n,k], `score` FP32 [n,k] and
+   * `class_id` INT32 [n,k], best class first. An image that fails takes its call with it, and the message
+   * names its index: send images that shall fail alone in calls of their own; they are batched all the same.
    * Errors: INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED (queue full: try again later),
    * UNAVAILABLE (not ready, draining, or the engine ended: safe to retry), DEADLINE_EXCEEDED,
    * CANCELLED, INTERNAL.
@@ -94,14 +98,16 @@ export interface GRPCInferenceServiceClient extends grpc.Client {
   serverMetadata(argument: _inference_ServerMetadataRequest, callback: grpc.requestCallback<_inference_ServerMetadataResponse__Output>): grpc.ClientUnaryCall;
   
   /**
-   * True when every served model version is loaded and warm, and the server is not draining.
+   * True once every version that the server started with is warm or has failed, while the control version of
+   * at least one model is ready, and the server is not draining. ModelReady tells about each version.
    */
   ServerReady(argument: _inference_ServerReadyRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_inference_ServerReadyResponse__Output>): grpc.ClientUnaryCall;
   ServerReady(argument: _inference_ServerReadyRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_inference_ServerReadyResponse__Output>): grpc.ClientUnaryCall;
   ServerReady(argument: _inference_ServerReadyRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_inference_ServerReadyResponse__Output>): grpc.ClientUnaryCall;
   ServerReady(argument: _inference_ServerReadyRequest, callback: grpc.requestCallback<_inference_ServerReadyResponse__Output>): grpc.ClientUnaryCall;
   /**
-   * True when every served model version is loaded and warm, and the server is not draining.
+   * True once every version that the server started with is warm or has failed, while the control version of
+   * at least one model is ready, and the server is not draining. ModelReady tells about each version.
    */
   serverReady(argument: _inference_ServerReadyRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_inference_ServerReadyResponse__Output>): grpc.ClientUnaryCall;
   serverReady(argument: _inference_ServerReadyRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_inference_ServerReadyResponse__Output>): grpc.ClientUnaryCall;
@@ -112,8 +118,10 @@ export interface GRPCInferenceServiceClient extends grpc.Client {
 
 export interface GRPCInferenceServiceHandlers extends grpc.UntypedServiceImplementation {
   /**
-   * Runs one request. Image models take `image` (BYTES, shape [1], one encoded JPEG, PNG or WebP file)
-   * and answer `label` BYTES [1,k], `score` FP32 [1,k] and `class_id` INT32 [1,k], best class first.
+   * Runs one request. Image models take `image` (BYTES, shape [n], one encoded JPEG, PNG or WebP file per
+   * element, n at most the model's max_batch_size) and answer `label` BYTES [n,k], `score` FP32 [n,k] and
+   * `class_id` INT32 [n,k], best class first. An image that fails takes its call with it, and the message
+   * names its index: send images that shall fail alone in calls of their own; they are batched all the same.
    * Errors: INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED (queue full: try again later),
    * UNAVAILABLE (not ready, draining, or the engine ended: safe to retry), DEADLINE_EXCEEDED,
    * CANCELLED, INTERNAL.
@@ -138,7 +146,8 @@ export interface GRPCInferenceServiceHandlers extends grpc.UntypedServiceImpleme
   ServerMetadata: grpc.handleUnaryCall<_inference_ServerMetadataRequest__Output, _inference_ServerMetadataResponse>;
   
   /**
-   * True when every served model version is loaded and warm, and the server is not draining.
+   * True once every version that the server started with is warm or has failed, while the control version of
+   * at least one model is ready, and the server is not draining. ModelReady tells about each version.
    */
   ServerReady: grpc.handleUnaryCall<_inference_ServerReadyRequest__Output, _inference_ServerReadyResponse>;
   

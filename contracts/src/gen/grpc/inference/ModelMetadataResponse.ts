@@ -33,7 +33,7 @@ export interface ModelMetadataResponse {
    */
   'versions'?: (string)[];
   /**
-   * "onnxruntime_onnx".
+   * "onnxruntime_onnx/" and the execution provider in use: cpu or cuda.
    */
   'platform'?: (string);
   'inputs'?: (_inference_ModelMetadataResponse_TensorMetadata)[];
@@ -47,7 +47,7 @@ export interface ModelMetadataResponse__Output {
    */
   'versions': (string)[];
   /**
-   * "onnxruntime_onnx".
+   * "onnxruntime_onnx/" and the execution provider in use: cpu or cuda.
    */
   'platform': (string);
   'inputs': (_inference_ModelMetadataResponse_TensorMetadata__Output)[];

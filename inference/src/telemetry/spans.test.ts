@@ -1,0 +1,65 @@
+import { HeadgateError } from '@headgate/contracts/errors';
+import { trace } from '@opentelemetry/api';
+import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Batch } from '../batch.ts';
+import { startBatchSpan, startInferSpan } from './spans.ts';
+
+const PARENT = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331', sampled: true };
+const CALL = { model_name: 'm', model_version: '1' };
+let exporter: InMemorySpanExporter;
+
+beforeEach(() => {
+  exporter = new InMemorySpanExporter();
+  new NodeTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }).register();
+});
+afterEach(() => trace.disable());
+
+/** A batch whose members have the given spans. */
+function batchOf(...spans: ReturnType<typeof startInferSpan>['context'][]): Batch {
+  const members = spans.map((span, id) => ({
+    decodeMs: 1,
+    item: { id, bytes: new Uint8Array(), queuedAtMs: 0, deadlineAtMs: 0, span, settle: () => {} },
+  }));
+  return { members, reason: 'idle' };
+}
+
+describe('startInferSpan', () => {
+  it('continues the trace of the caller', () => {
+    const span = startInferSpan(PARENT, CALL);
+    span.end(new HeadgateError('overloaded', 'full'));
+    const [finished] = exporter.getFinishedSpans();
+    expect(finished?.spanContext().traceId).toBe(PARENT.traceId);
+    expect(finished?.parentSpanContext?.spanId).toBe(PARENT.spanId);
+    expect(finished?.attributes).toMatchObject({ 'headgate.model': 'm', 'headgate.reason': 'overloaded' });
+  });
+
+  it('begins a trace for a caller who has none', () => {
+    startInferSpan(undefined, CALL).end();
+    expect(exporter.getFinishedSpans()).toHaveLength(1);
+  });
+
+  it('has no context to link to while nobody traces', () => {
+    trace.disable();
+    expect(startInferSpan(PARENT, CALL).context).toBeUndefined();
+  });
+});
+
+describe('startBatchSpan', () => {
+  it('is one span for the batch, linked to the span of each of its requests', () => {
+    const [first, second] = [startInferSpan(PARENT, CALL), startInferSpan(undefined, CALL)];
+    startBatchSpan('m', '1', batchOf(first.context, undefined, second.context))();
+    const [batch] = exporter.getFinishedSpans();
+    expect(batch?.links.map(({ context }) => context.spanId)).toEqual([
+      first.context?.spanId,
+      second.context?.spanId,
+    ]);
+    expect(batch?.attributes).toMatchObject({ 'headgate.batch_size': 3 });
+    expect(batch?.spanContext().traceId).toBe(PARENT.traceId);
+  });
+
+  it('does not exist for a batch that nobody traces', () => {
+    startBatchSpan('m', '1', batchOf(undefined))();
+    expect(exporter.getFinishedSpans()).toEqual([]);
+  });
+});
