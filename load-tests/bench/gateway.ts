@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
+import { freePortBase } from '../../test/e2e/harness/ports.ts';
 import { cpuMsOf } from '../../test/e2e/harness/processes.ts';
 import { median, percentile } from '../../test/e2e/harness/stats.ts';
 import type { LoadJob } from './client.ts';
@@ -23,7 +24,6 @@ export interface GatewayResult extends GatewayStart {
 }
 
 export interface GatewayOptions {
-  readonly portBase: number;
   readonly rounds: number;
   readonly stageMs: number;
   readonly model: string;
@@ -43,16 +43,23 @@ const WARM_MS = 1000;
 export async function measureGateway(options: GatewayOptions): Promise<GatewayResult> {
   const dir = mkdtempSync(join(tmpdir(), 'headgate-bench-'));
   const upstream = await spawnNullUpstream(UPSTREAM_DELAY_MS);
-  const process = { ...options, upstreamPort: upstream.port, logFile: join(dir, 'gateway.log') };
+  const { routingFile } = options;
+  const portBase = await freePortBase();
+  const gatewayProcess = {
+    portBase,
+    routingFile,
+    upstreamPort: upstream.port,
+    logFile: join(dir, 'gateway.log'),
+  };
   const photo = await jpegOfAbout(BODY_BYTES);
   writeFileSync(join(dir, 'photo.jpg'), photo);
   try {
-    const starts = await timeGatewayStarts(process, { photo, key: options.key }, options.progress);
-    const gateway = spawnGateway(process);
+    const starts = await timeGatewayStarts(gatewayProcess, { photo, key: options.key }, options.progress);
+    const gateway = spawnGateway(gatewayProcess);
     try {
       return {
         ...starts,
-        ...(await measureCalls(options, { dir, upstreamPort: upstream.port, pid: gateway.pid })),
+        ...(await measureCalls(options, { dir, portBase, upstreamPort: upstream.port, pid: gateway.pid })),
       };
     } finally {
       await gateway.stop();
@@ -66,6 +73,7 @@ export async function measureGateway(options: GatewayOptions): Promise<GatewayRe
 interface Setting {
   /** Folder with the one photo. */
   readonly dir: string;
+  readonly portBase: number;
   readonly upstreamPort: number;
   /** Of the gateway. */
   readonly pid: number;
@@ -110,8 +118,8 @@ async function measureCalls(
 
 /** The same load on the upstream itself and on the gateway in front of it. */
 function jobsOf(
-  { stageMs, portBase, model, key }: GatewayOptions,
-  { dir, upstreamPort }: Setting,
+  { stageMs, model, key }: GatewayOptions,
+  { dir, portBase, upstreamPort }: Setting,
 ): Readonly<Record<keyof Round, LoadJob>> {
   const job = { photosDir: dir, warmMs: WARM_MS, durationMs: stageMs, concurrency: CONCURRENCY };
   const address = `127.0.0.1:${upstreamPort}`;

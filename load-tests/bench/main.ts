@@ -28,8 +28,8 @@ async function bench(options: BenchOptions): Promise<BenchResult> {
     progress(`the machine is busy: load average ${machine.loadBefore.toFixed(2)}`);
   const dir = mkdtempSync(join(tmpdir(), 'headgate-bench-'));
   const routingFile = onlyControl(join(dir, 'routing.yaml'));
-  const { portBase, rounds, stageMs } = options;
-  const stackOptions = { portBase, env: { HEADGATE_ROUTING_FILE: routingFile } };
+  const { rounds, stageMs } = options;
+  const stackOptions = { env: { HEADGATE_ROUTING_FILE: routingFile } };
   const wants = (part: BenchOptions['parts'][number]) => options.parts.includes(part);
   try {
     progress('starting the whole stack');
@@ -45,7 +45,7 @@ async function bench(options: BenchOptions): Promise<BenchResult> {
     }
     const key = keys.bench;
     const gateway = wants('gateway')
-      ? await measureGateway({ portBase: portBase + 20, rounds, stageMs, model, routingFile, key, progress })
+      ? await measureGateway({ rounds, stageMs, model, routingFile, key, progress })
       : undefined;
     const toFirstMs = wants('startup') ? await timeStarts(stackOptions, progress) : undefined;
     return {

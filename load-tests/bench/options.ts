@@ -7,14 +7,13 @@ export interface BenchOptions {
   readonly rounds: number;
   /** Measured time of each stage in each round, in ms. */
   readonly stageMs: number;
-  readonly portBase: number;
   readonly parts: readonly BenchPart[];
 }
 
 export const BENCH_PARTS = ['path', 'saturated', 'gateway', 'startup'] as const;
 export type BenchPart = (typeof BENCH_PARTS)[number];
 
-export const USAGE = `npm run bench -- [--out FILE] [--rounds 3] [--seconds 6] [--port-base 10100] [--only ${BENCH_PARTS.join(',')}]`;
+export const USAGE = `npm run bench -- [--out FILE] [--rounds 3] [--seconds 6] [--only ${BENCH_PARTS.join(',')}]`;
 
 /** @throws TypeError when an option is unknown or not a number */
 export function parseBenchOptions(args: readonly string[]): BenchOptions {
@@ -24,7 +23,6 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions {
       out: { type: 'string' },
       rounds: { type: 'string', default: '3' },
       seconds: { type: 'string', default: '6' },
-      'port-base': { type: 'string', default: '10100' },
       only: { type: 'string', default: BENCH_PARTS.join(',') },
     },
   });
@@ -32,7 +30,6 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions {
     out: values.out,
     rounds: positive('--rounds', values.rounds),
     stageMs: positive('--seconds', values.seconds) * 1000,
-    portBase: positive('--port-base', values['port-base']),
     parts: values.only.split(',').map((name) => {
       const part = BENCH_PARTS.find((one) => one === name);
       if (!part) throw new TypeError(`--only: expected some of ${BENCH_PARTS.join(', ')}`);

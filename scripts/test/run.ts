@@ -59,7 +59,8 @@ async function runSuite(suite: Suite, timeoutMs: number, options: RunOptions): P
   }
   let failure: string | undefined;
   try {
-    await runCommand(suite.command, suite.args, { cwd: root, guard, signal, timeoutMs, inherit: true });
+    const { command, args, env = {} } = suite;
+    await runCommand(command, args, { cwd: root, env, guard, signal, timeoutMs, inherit: true });
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     failure = error.message;

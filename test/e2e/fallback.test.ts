@@ -9,7 +9,7 @@ let stack: OwnedStack;
 let orphans: number[] | undefined;
 
 beforeAll(async () => {
-  stack = await startStack({ portBase: 9960, env: { HEADGATE_PYTHON: '/nonexistent/python3' } });
+  stack = await startStack({ env: { HEADGATE_PYTHON: '/nonexistent/python3' } });
 });
 
 afterAll(async () => {

@@ -6,6 +6,7 @@ import { eventually, secondsSince } from './harness/deadline.ts';
 import { httpClient } from './harness/http.ts';
 import { plainPhoto } from './harness/images.ts';
 import { scrape, total } from './harness/metrics.ts';
+import { freePortBase } from './harness/ports.ts';
 import { expectPrediction, postPhoto } from './harness/predict.ts';
 import { descendantsOf, stillAliveAfter } from './harness/processes.ts';
 import { spawnStart, startStack } from './harness/stack.ts';
@@ -14,7 +15,7 @@ describe('npm start', () => {
   it.each(['gateway', 'inferenceGrpc', 'https'] as const)(
     'ends with exit code 3 and one clear line when the port of %s is taken',
     async (listener) => {
-      const portBase = 9980;
+      const portBase = await freePortBase();
       const port = portBase + PORT_OFFSET[listener];
       const squatter = createServer().listen(port, '127.0.0.1');
       await once(squatter, 'listening');
@@ -33,7 +34,7 @@ describe('npm start', () => {
   );
 
   it('on Ctrl-C answers what it accepted, stops everything it started, and exits with 0', async () => {
-    const stack = await startStack({ portBase: 10_000, args: ['--fallback'] });
+    const stack = await startStack({ args: ['--fallback'] });
     const pids = [stack.supervisorPid, ...descendantsOf(stack.supervisorPid).map(({ pid }) => pid)];
     expect(pids.length).toBeGreaterThan(3); // npm start, gateway, inference front, at least one engine
     const client = httpClient(stack.ready.gateway);

@@ -24,7 +24,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
     stop,
     ...stack
   } = await startStack({
-    portBase: 9940,
     env: { HEADGATE_ROUTING_FILE: routingFile, HEADGATE_GATEWAY__DEADLINE__UPLOAD_MS: String(UPLOAD_MS) },
   });
   project.provide('stack', stack);

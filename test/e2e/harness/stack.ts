@@ -5,14 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { eventually, within } from './deadline.ts';
+import { freePortBase } from './ports.ts';
 import { descendantsOf, type ProcessInfo, stillAliveAfter } from './processes.ts';
 import { type Ready, readReadyFile } from './ready.ts';
 
 export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
 export interface StackOptions {
-  /** Listeners lie at port_base + 0 to 8. */
-  readonly portBase: number;
   /** Added to this process's environment; HEADGATE_* overrides the configuration. */
   readonly env?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
@@ -32,6 +31,7 @@ export interface Supervisor {
 /** A running stack. Everything but `stop` is plain data, so that vitest can hand it to the workers. */
 export interface Stack {
   readonly ready: Ready;
+  /** Listeners lie at portBase + 0 to 8. */
   readonly portBase: number;
   /** Live routing table of this stack alone. */
   readonly routingFile: string;
@@ -70,12 +70,25 @@ export function spawnStart(args: readonly string[], env: Readonly<Record<string,
   };
 }
 
-/** Starts the stack with a routing table of its own, and waits until it is warm. */
-export async function startStack(options: StackOptions): Promise<OwnedStack> {
+/** Exit code of npm start when a port is taken. */
+const PORT_TAKEN = 3;
+const ATTEMPTS = 3;
+
+/** Starts the stack on free ports, with a routing table of its own, and waits until it is warm. */
+export async function startStack(options: StackOptions = {}): Promise<OwnedStack> {
+  for (let attempt = 1; ; attempt += 1) {
+    const stack = await tryStack(options, await freePortBase());
+    if (stack !== 'port taken') return stack;
+    // Somebody else was faster: another checkout under test, say.
+    if (attempt === ATTEMPTS) throw new Error(`the ports were taken ${ATTEMPTS} times`);
+  }
+}
+
+async function tryStack(options: StackOptions, portBase: number): Promise<OwnedStack | 'port taken'> {
   const dir = mkdtempSync(join(tmpdir(), 'headgate-e2e-'));
   const readyFile = join(dir, 'ready.json');
   const routingFile = options.env?.HEADGATE_ROUTING_FILE ?? join(dir, 'routing.yaml');
-  const args = ['--ready-file', readyFile, '--port-base', String(options.portBase), ...(options.args ?? [])];
+  const args = ['--ready-file', readyFile, '--port-base', String(portBase), ...(options.args ?? [])];
   const supervisor = spawnStart(args, { HEADGATE_ROUTING_FILE: routingFile, ...options.env });
   const stop = () => stopStack(supervisor, dir);
   try {
@@ -85,10 +98,11 @@ export async function startStack(options: StackOptions): Promise<OwnedStack> {
     });
     if (ready === 'ended') throw new Error('npm start ended before it was ready');
     const supervisorPid = supervisor.child.pid as number;
-    return { ready, portBase: options.portBase, routingFile, dir, supervisorPid, supervisor, stop };
+    return { ready, portBase, routingFile, dir, supervisorPid, supervisor, stop };
   } catch (cause) {
     const output = supervisor.output();
     await stop();
+    if (supervisor.child.exitCode === PORT_TAKEN) return 'port taken';
     throw new Error(`the stack did not come up; npm start said:\n${output}`, { cause });
   }
 }
