@@ -77,7 +77,7 @@ describe('A 90/10 experiment, seen through HTTPS', () => {
     for (const other of others) expect(other).toEqual(first);
     const treated = first.filter((variant) => variant === SMALL_VARIANTS.treatment).length;
     expectWithin(treated, binomialInterval(UNITS.length, 0.1, 0.999));
-  });
+  }, 600_000);
 });
 
 describe('Editing the routing file while it runs', () => {
