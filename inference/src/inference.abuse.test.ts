@@ -26,6 +26,12 @@ describe('inference under callers who leave, hurry or crowd', () => {
     /headgate_inference_in_flight_items\{[^}]*version="1"[^}]*\} (\d+)/.exec(
       (await running.get('/metrics')).text,
     )?.[1];
+  /** Session runs of version 1 so far. */
+  const runs = async () => {
+    const { text } = await running.get('/metrics');
+    const counts = text.matchAll(/headgate_inference_batches_total\{[^}]*\} (\d+)/g);
+    return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
+  };
   const batchSize = async () =>
     (await running.infer(imageRequest([SEVEN]))).parameters.batch_size?.int64_param;
 
@@ -36,28 +42,34 @@ describe('inference under callers who leave, hurry or crowd', () => {
   afterAll(() => running.stop());
 
   it('gives the place of a cancelled call free and never runs its image', async () => {
+    const before = await runs();
     const call = running.client.modelInfer(imageRequest([SEVEN]), new Metadata(), {}, () => {});
     call.on('error', () => {});
     await running.until(async () => (await inFlight()) === '1');
     call.cancel();
     await running.until(async () => (await inFlight()) === '0');
     expect(await batchSize()).toBe(1);
+    expect(await runs()).toBe(before + 1);
   });
 
   it('gives the place of a caller whose connection breaks free', async () => {
-    const other = running.connect();
-    other.modelInfer(imageRequest([SEVEN]), () => {});
+    const before = await runs();
+    const other = await running.connectCuttable();
+    other.client.modelInfer(imageRequest([SEVEN]), () => {});
     await running.until(async () => (await inFlight()) === '1');
-    other.close();
+    other.cut();
     await running.until(async () => (await inFlight()) === '0');
     expect(await batchSize()).toBe(1);
+    expect(await runs()).toBe(before + 1);
   });
 
   it('answers at the deadline, not after the batch, and does not run the image', async () => {
+    const before = await runs();
     const call = running.infer(imageRequest([SEVEN]), { deadline: Date.now() + 150 });
     expect(await reasonOf(call)).toMatch(/deadline_exceeded|code 4/);
     await running.until(async () => (await inFlight()) === '0');
     expect(await batchSize()).toBe(1);
+    expect(await runs()).toBe(before + 1);
   });
 
   it('refuses the crowd at once, says when to come back, and answers those it accepted', async () => {

@@ -1,5 +1,5 @@
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,8 +27,8 @@ export interface RunningInference {
     options?: CallOptions,
     metadata?: Metadata,
   ): Promise<ModelInferResponse__Output>;
-  /** Another client, with a connection of its own; the test closes it. */
-  connect(): RunningInference['client'];
+  /** A client whose connection can be cut, as when a machine or a network fails. */
+  connectCuttable(): Promise<{ readonly client: RunningInference['client']; cut(): void }>;
   readonly client: InstanceType<ReturnType<typeof loadInference>['GRPCInferenceService']>;
   readonly health: InstanceType<ReturnType<typeof loadHealth>['Health']>;
   /** Body of a page of the internal port. */
@@ -83,12 +83,19 @@ export async function runInference(
   const options = { config, root: dir, env: process.env, log, engineEntry, cores: 2 };
   const inference: Inference = await startInference(options);
   const address = `127.0.0.1:${portOf(portBase, 'inferenceGrpc')}`;
-  const connect = () =>
-    new (loadInference().GRPCInferenceService)(address, credentials.createInsecure(), {
-      'grpc.use_local_subchannel_pool': 1,
-    });
-  const client = connect();
+  const connect = (to: string) =>
+    new (loadInference().GRPCInferenceService)(to, credentials.createInsecure());
+  const client = connect(address);
   const health = new (loadHealth().Health)(address, credentials.createInsecure());
+  const connectCuttable = async () => {
+    const proxy = await startProxy(portOf(portBase, 'inferenceGrpc'));
+    const behind = connect(`127.0.0.1:${proxy.port}`);
+    const cut = () => {
+      proxy.cut();
+      behind.close();
+    };
+    return { client: behind, cut };
+  };
   const get = async (path: string) => {
     const response = await fetch(`http://127.0.0.1:${portOf(portBase, 'inferenceInternal')}${path}`);
     return { status: response.status, text: await response.text() };
@@ -112,7 +119,7 @@ export async function runInference(
     dir,
     log: () => lines.join(''),
     infer,
-    connect,
+    connectCuttable,
     client,
     health,
     get,
@@ -162,6 +169,23 @@ function routingOf(versions: readonly string[]): string {
       },
     },
   });
+}
+
+/** Passes connections on to a port of this machine until they are cut. */
+async function startProxy(to: number): Promise<{ readonly port: number; cut(): void }> {
+  const sockets: Socket[] = [];
+  const server = createServer((inbound) => {
+    const outbound = connectTcp(to, '127.0.0.1');
+    for (const socket of [inbound, outbound]) socket.on('error', () => {});
+    inbound.pipe(outbound).pipe(inbound);
+    sockets.push(inbound, outbound);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const cut = () => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  };
+  return { port: (server.address() as AddressInfo).port, cut };
 }
 
 /** A base from which the ports of inference are free right now. */
