@@ -5,7 +5,7 @@ import { portOf } from '@headgate/contracts/names';
 import { type Routing, routingSchema } from '@headgate/contracts/routing';
 import type { Logger } from '@headgate/contracts/telemetry/logger';
 import { startTracing } from '@headgate/contracts/telemetry/tracing';
-import { watchFile, yamlOf } from '@headgate/contracts/watch-file';
+import { type WatchedFile, watchFile, yamlOf } from '@headgate/contracts/watch-file';
 import { systemClock } from './clock.ts';
 import { layoutOf } from './engine/layout.ts';
 import { probeProvider } from './engine/probe.ts';
@@ -77,17 +77,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
   });
   const grpc = createGrpcServer({ service, health, limits, connection });
   const http = createInternalHttp({ isReady: () => health.isReady, registry: metrics.registry });
-  const routing = watchFile(resolve(root, config.routing_file), yamlOf(routingSchema), {
-    onChange: (table) => {
-      metrics.routingReloaded('accepted');
-      log.info({ versions: namesOf(table) }, 'the routing table has changed');
-      catalogue.apply(table);
-    },
-    onError: (error) => {
-      metrics.routingReloaded('refused');
-      log.error({ issues: error.issues }, 'the routing table is refused; the last good one stays');
-    },
-  });
+  const routing = followRouting(resolve(root, config.routing_file), { catalogue, metrics, log });
   await listenHttp(http, listen.internal_host, portOf(listen.port_base, 'inferenceInternal'));
   await listenGrpc(grpc, listen.host, portOf(listen.port_base, 'inferenceGrpc'));
   catalogue.apply(routing.current());
@@ -104,6 +94,27 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
       await tracing.stop();
     },
   };
+}
+
+/** Serves what the routing table names, live. @throws FileError when its first version is not usable */
+function followRouting(path: string, { catalogue, metrics, log }: RoutingFollowers): WatchedFile<Routing> {
+  return watchFile(path, yamlOf(routingSchema), {
+    onChange: (table) => {
+      metrics.routingReloaded('accepted');
+      log.info({ versions: namesOf(table) }, 'the routing table has changed');
+      catalogue.apply(table);
+    },
+    onError: (error) => {
+      metrics.routingReloaded('refused');
+      log.error({ issues: error.issues }, 'the routing table is refused; the last good one stays');
+    },
+  });
+}
+
+interface RoutingFollowers {
+  readonly catalogue: Catalogue;
+  readonly metrics: Metrics;
+  readonly log: Logger;
 }
 
 function provide({ config, engineEntry, log }: InferenceOptions): Promise<Provider> {

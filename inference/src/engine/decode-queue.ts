@@ -68,11 +68,9 @@ export function createDecodeQueue(options: DecodeQueueOptions): DecodeQueue {
     take(ids) {
       const missing = ids.find((id) => !decoded.has(id));
       if (missing !== undefined) throw new RangeError(`item ${missing} is not decoded`);
-      return ids.map((id) => {
-        const pixels = decoded.get(id) as Uint8Array;
-        decoded.delete(id);
-        return pixels;
-      });
+      const pixels = ids.map((id) => decoded.get(id) as Uint8Array);
+      for (const id of ids) decoded.delete(id);
+      return pixels;
     },
   };
 }

@@ -36,26 +36,56 @@ export interface EnginePool {
 
 /** Starts all engines at once; each is then restarted on its own. */
 export function createPool(options: PoolOptions): EnginePool {
-  const { clock, log, listener } = options;
-  const up = new Set<EngineProcess>();
-  const closing = new AbortController();
-  const { signal } = closing;
-  let restarts = 0;
+  return new RestartingPool(options);
+}
 
-  const pause = (ms: number) =>
-    new Promise<void>((resolve) => {
-      const done = () => {
-        cancel();
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      const cancel = clock.after(ms, done);
-      signal.addEventListener('abort', done);
-    });
+class RestartingPool implements EnginePool {
+  readonly #options: PoolOptions;
+  readonly #up = new Set<EngineProcess>();
+  readonly #closing = new AbortController();
+  readonly #loops: readonly Promise<void>[];
+  #restarts = 0;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+    this.#loops = Array.from({ length: options.instances }, () => this.#keepRunning());
+  }
+
+  engines(): readonly EngineProcess[] {
+    return [...this.#up];
+  }
+
+  restarts(): number {
+    return this.#restarts;
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    for (const engine of this.#up) engine.kill();
+    await Promise.all(this.#loops);
+  }
+
+  async #keepRunning(): Promise<void> {
+    const { restartMinMs, restartMaxMs, log } = this.#options;
+    const { signal } = this.#closing;
+    let pauseMs = restartMinMs;
+    while (!signal.aborted) {
+      const upMs = await this.#serveOnce();
+      if (signal.aborted) return;
+      // An engine that held out for the longest pause starts over with the shortest.
+      if (upMs >= restartMaxMs) pauseMs = restartMinMs;
+      log.warn({ pause_ms: pauseMs }, 'an engine is started again after a pause');
+      await this.#pause(pauseMs);
+      pauseMs = Math.min(pauseMs * 2, restartMaxMs);
+      this.#restarts += 1;
+    }
+  }
 
   /** Serves until the engine ends. @returns how long it was up, in ms; 0 when it did not start */
-  const serveOnce = async (): Promise<number> => {
-    const engine = await options.start(signal).catch((error: unknown) => {
+  async #serveOnce(): Promise<number> {
+    const { start, listener, clock } = this.#options;
+    const { signal } = this.#closing;
+    const engine = await start(signal).catch((error: unknown) => {
       if (!signal.aborted) listener.startFailed(error);
     });
     if (!engine) return 0;
@@ -64,37 +94,26 @@ export function createPool(options: PoolOptions): EnginePool {
       await engine.ended;
       return 0;
     }
-    up.add(engine);
+    this.#up.add(engine);
     listener.up(engine);
     const upSinceMs = clock.now();
     const reason = await engine.ended;
-    up.delete(engine);
+    this.#up.delete(engine);
     listener.down(engine, reason);
     return clock.now() - upSinceMs;
-  };
+  }
 
-  const keepRunning = async () => {
-    let pauseMs = options.restartMinMs;
-    while (!signal.aborted) {
-      const upMs = await serveOnce();
-      if (signal.aborted) return;
-      // An engine that held out for the longest pause starts over with the shortest.
-      if (upMs >= options.restartMaxMs) pauseMs = options.restartMinMs;
-      log.warn({ pause_ms: pauseMs }, 'an engine is started again after a pause');
-      await pause(pauseMs);
-      pauseMs = Math.min(pauseMs * 2, options.restartMaxMs);
-      restarts += 1;
-    }
-  };
-
-  const loops = Array.from({ length: options.instances }, keepRunning);
-  return {
-    engines: () => [...up],
-    restarts: () => restarts,
-    async close() {
-      closing.abort();
-      for (const engine of up) engine.kill();
-      await Promise.all(loops);
-    },
-  };
+  /** Resolves after `ms`, or at once when the pool is closed. */
+  #pause(ms: number): Promise<void> {
+    const { signal } = this.#closing;
+    return new Promise((resolve) => {
+      const done = () => {
+        cancel();
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const cancel = this.#options.clock.after(ms, done);
+      signal.addEventListener('abort', done);
+    });
+  }
 }
