@@ -56,6 +56,8 @@ export const REASONS = {
   unknown_model: row(404, GRPC_CODE.NOT_FOUND, 'The model is not served here'),
   unknown_version: row(404, GRPC_CODE.NOT_FOUND, 'The model version is not served here'),
   method_not_allowed: row(405, GRPC_CODE.UNIMPLEMENTED, 'The method is not allowed here'),
+  model_control_off: row(409, GRPC_CODE.FAILED_PRECONDITION, 'Models are not loaded by request here'),
+  load_failed: row(409, GRPC_CODE.FAILED_PRECONDITION, 'The model could not be loaded'),
   upload_timeout: row(408, GRPC_CODE.DEADLINE_EXCEEDED, 'The upload was too slow', true),
   body_too_large: row(413, GRPC_CODE.INVALID_ARGUMENT, 'The body is too large'),
   image_too_large: row(413, GRPC_CODE.INVALID_ARGUMENT, 'The image has too many pixels'),

@@ -14,9 +14,19 @@ describe('the gRPC contract', () => {
   it('has the paths of the Open Inference Protocol and of grpc.health.v1', () => {
     const paths = Object.values(loadInference().GRPCInferenceService.service).map(({ path }) => path);
     expect(paths.sort()).toEqual(
-      ['ModelInfer', 'ModelMetadata', 'ModelReady', 'ServerLive', 'ServerMetadata', 'ServerReady'].map(
-        (method) => `/${INFERENCE_SERVICE}/${method}`,
-      ),
+      [
+        'ModelConfig',
+        'ModelInfer',
+        'ModelMetadata',
+        'ModelReady',
+        'ModelStatistics',
+        'RepositoryIndex',
+        'RepositoryModelLoad',
+        'RepositoryModelUnload',
+        'ServerLive',
+        'ServerMetadata',
+        'ServerReady',
+      ].map((method) => `/${INFERENCE_SERVICE}/${method}`),
     );
     expect(loadHealth().Health.service.Check.path).toBe('/grpc.health.v1.Health/Check');
     expect(loadHealth().Health.service.Watch.responseStream).toBe(true);

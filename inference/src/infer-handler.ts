@@ -9,10 +9,12 @@ import { toStatus } from './errors.ts';
 import type { Infer } from './pipeline.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { startInferSpan } from './telemetry/spans.ts';
+import type { Statistics } from './telemetry/statistics.ts';
 
 export interface InferHandlerOptions {
   readonly infer: Infer;
   readonly metrics: Metrics;
+  readonly statistics: Statistics;
   readonly log: Logger;
   /** Deadline of a call that has none, in ms. */
   readonly defaultDeadlineMs: number;
@@ -24,7 +26,7 @@ type Call = ServerUnaryCall<ModelInferRequest__Output, ModelInferResponse>;
 export function createInferHandler(
   options: InferHandlerOptions,
 ): handleUnaryCall<ModelInferRequest__Output, ModelInferResponse> {
-  const { infer, metrics, log } = options;
+  const { infer, metrics, statistics, log } = options;
   return async (call, callback) => {
     const startedMs = performance.now();
     const { request } = call;
@@ -32,15 +34,18 @@ export function createInferHandler(
     const span = startInferSpan(trace, request);
     const finish = (error?: HeadgateError) => {
       span.end(error);
-      metrics.requestFinished(request.model_name, request.model_version, error?.reason ?? 'ok');
+      const durationMs = performance.now() - startedMs;
+      const { model_name: model, model_version: version } = request;
+      metrics.requestFinished(model, version, error?.reason ?? 'ok');
+      statistics.callEnded({ model, version, ok: !error, durationMs });
       const line = {
         request_id: text(call.metadata, METADATA.requestId),
         trace_id: trace?.traceId,
-        model: request.model_name,
-        version: request.model_version,
+        model,
+        version,
         variant: text(call.metadata, METADATA.variant),
         outcome: error?.reason ?? 'ok',
-        duration_ms: Math.round(performance.now() - startedMs),
+        duration_ms: Math.round(durationMs),
       };
       if (error?.reason === 'internal') log.error({ ...line, err: error }, 'inference failed');
       else log.info(error?.cause === undefined ? line : { ...line, cause: String(error.cause) }, 'inference');

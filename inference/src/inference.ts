@@ -15,6 +15,7 @@ import { chooseProvider } from './engine/provider.ts';
 import { Health } from './health.ts';
 import { createInternalHttp } from './internal-http.ts';
 import { listenGrpc, listenHttp } from './listen.ts';
+import { ModelControl } from './models/control.ts';
 import { Catalogue } from './models/reconcile.ts';
 import { folderRepository, type ModelPackage } from './models/repository.ts';
 import { createInfer } from './pipeline.ts';
@@ -22,6 +23,7 @@ import { createGrpcServer, shutDown } from './server.ts';
 import { inferenceService } from './service.ts';
 import { Metrics, observeBatches } from './telemetry/metrics.ts';
 import { startBatchSpan } from './telemetry/spans.ts';
+import { Statistics } from './telemetry/statistics.ts';
 
 export interface InferenceOptions {
   readonly config: Config;
@@ -59,19 +61,23 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     version: SERVER_VERSION,
     config: config.telemetry.tracing,
   });
-  const { catalogue, metrics, health } = createServing(options, await provide(options));
+  const serving = createServing(options, await provide(options));
+  const { catalogue, metrics, statistics, health } = serving;
   const infer = createInfer({
     find: (model, version) => catalogue.serving(model, version),
     clock: systemClock,
-    observer: metrics,
+    observer: {
+      answered: (...args) => {
+        metrics.answered(...args);
+        statistics.answered(...args);
+      },
+    },
   });
   const { limits, connection, drain } = inference;
   const service = inferenceService({
+    ...serving,
     infer,
-    metrics,
     log,
-    catalogue,
-    health,
     defaultDeadlineMs: limits.default_deadline_ms,
     serverVersion: SERVER_VERSION,
   });
@@ -132,8 +138,10 @@ function createServing(options: InferenceOptions, provider: Provider) {
   const { inference } = config;
   const { engine } = inference;
   const layout = layoutOf(inference.execution, options.cores);
+  const modelsDir = resolve(root, inference.models_dir);
+  const repository = folderRepository(modelsDir);
   const catalogue = new Catalogue({
-    repository: folderRepository(resolve(root, inference.models_dir)),
+    repository,
     startEngine: (model, signal) => startEngine(engineOptions(options, provider, model), signal),
     instances: layout.instances,
     restartMinMs: engine.restart_min_ms,
@@ -141,12 +149,16 @@ function createServing(options: InferenceOptions, provider: Provider) {
     drainTimeoutMs: inference.drain.timeout_ms,
     clock: systemClock,
     log,
-    observe: (model, version) => observeBatches(metrics, startBatchSpan)(model, version),
+    observe: (model, version) =>
+      statistics.countingRuns(model, version, observeBatches(metrics, startBatchSpan)(model, version)),
     onChange: () => health.refresh(),
   });
   const metrics = new Metrics(catalogue);
+  const statistics = new Statistics(catalogue);
   const health = new Health(catalogue);
-  return { catalogue, metrics, health };
+  const mode = inference.model_control;
+  const control = new ModelControl({ catalogue, repository, root: modelsDir, mode });
+  return { catalogue, control, metrics, statistics, health };
 }
 
 function engineOptions(options: InferenceOptions, provider: Provider, model: ModelPackage): EngineOptions {

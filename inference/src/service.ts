@@ -1,19 +1,25 @@
 import type { ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
+import { HeadgateError } from '@headgate/contracts/errors';
 import type { GRPCInferenceServiceHandlers } from '@headgate/contracts/gen/grpc/inference/GRPCInferenceService';
-import type { ModelMetadataResponse } from '@headgate/contracts/gen/grpc/inference/ModelMetadataResponse';
-import { toStatus, unavailable } from './errors.ts';
+import { modelConfig, modelMetadata } from './describe.ts';
+import { toStatus } from './errors.ts';
 import type { Health } from './health.ts';
 import { createInferHandler, type InferHandlerOptions } from './infer-handler.ts';
+import type { ModelControl } from './models/control.ts';
 import type { Catalogue } from './models/reconcile.ts';
 
 export interface ServiceOptions extends InferHandlerOptions {
   readonly catalogue: Catalogue;
+  readonly control: ModelControl;
   readonly health: Health;
   /** Version of this software. */
   readonly serverVersion: string;
 }
 
-/** The six calls of the Open Inference Protocol. */
+/** Names under which Triton's extensions of the protocol are announced: those that are really here. */
+const EXTENSIONS = ['model_configuration', 'model_repository', 'statistics'];
+
+/** The calls of the Open Inference Protocol, and those of Triton that its clients need. */
 export function inferenceService(options: ServiceOptions): GRPCInferenceServiceHandlers {
   const { catalogue, health, serverVersion } = options;
   return {
@@ -23,39 +29,55 @@ export function inferenceService(options: ServiceOptions): GRPCInferenceServiceH
       const asked = version === '' ? catalogue.controlVersion(name) : version;
       return { ready: asked !== undefined && health.isVersionReady(name, asked) };
     }),
-    ServerMetadata: unary(() => ({ name: 'headgate', version: serverVersion, extensions: [] })),
+    ServerMetadata: unary(() => ({ name: 'headgate', version: serverVersion, extensions: EXTENSIONS })),
     ModelMetadata: unary(({ name, version }) => modelMetadata(catalogue, name, version)),
     ModelInfer: createInferHandler(options),
+    ModelConfig: unary(({ name, version }) => ({ config: modelConfig(catalogue, name, version) })),
+    ...operatorCalls(options),
   };
 }
 
-/** A handler that answers at once; what it throws becomes a status. */
-function unary<Request, Response>(answer: (request: Request) => Response) {
-  return ({ request }: ServerUnaryCall<Request, Response>, callback: sendUnaryData<Response>): void => {
+function operatorCalls({ catalogue, control, statistics }: ServiceOptions) {
+  return {
+    ModelStatistics: unary(({ name, version }) => {
+      if (name !== '') catalogue.find(name, version);
+      return { model_stats: statistics.read(name, version) };
+    }),
+    RepositoryIndex: unary(async ({ repository_name, ready }) => {
+      onlyRepository(repository_name);
+      return { models: await control.index({ readyOnly: ready }) };
+    }),
+    RepositoryModelLoad: unary(async ({ repository_name, model_name, parameters }) => {
+      onlyRepository(repository_name);
+      await control.load(model_name, parameters);
+      return {};
+    }),
+    RepositoryModelUnload: unary(async ({ repository_name, model_name }) => {
+      onlyRepository(repository_name);
+      await control.unload(model_name);
+      return {};
+    }),
+  } satisfies Partial<GRPCInferenceServiceHandlers>;
+}
+
+function onlyRepository(name: string): void {
+  if (name === '') return;
+  throw new HeadgateError(
+    'invalid_request',
+    'repository_name: expected to be empty; there is one repository.',
+  );
+}
+
+/** A handler of one message; what it throws becomes a status. */
+function unary<Request, Response>(answer: (request: Request) => Response | Promise<Response>) {
+  return async (
+    { request }: ServerUnaryCall<Request, Response>,
+    callback: sendUnaryData<Response>,
+  ): Promise<void> => {
     try {
-      callback(null, answer(request));
+      callback(null, await answer(request));
     } catch (error) {
       callback(toStatus(error));
     }
-  };
-}
-
-/** Image models show what callers send and get, not the tensors of the graph behind it. */
-function modelMetadata(catalogue: Catalogue, name: string, version: string): ModelMetadataResponse {
-  const deployment = catalogue.find(name, version);
-  const image = deployment.package?.manifest.image;
-  if (!image) throw unavailable(`Version ${deployment.version} of ${name} is not loaded yet.`, 1_000);
-  const [engine] = deployment.engines;
-  const row = [-1, image.top_k];
-  return {
-    name,
-    versions: [...catalogue.versions(name)],
-    platform: `onnxruntime_onnx${engine ? `/${engine.report.provider}` : ''}`,
-    inputs: [{ name: image.input, datatype: 'BYTES', shape: [-1] }],
-    outputs: [
-      { name: 'label', datatype: 'BYTES', shape: row },
-      { name: 'score', datatype: 'FP32', shape: row },
-      { name: 'class_id', datatype: 'INT32', shape: row },
-    ],
   };
 }

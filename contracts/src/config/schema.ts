@@ -79,6 +79,11 @@ const gatewaySchema = z.strictObject({
 const inferenceSchema = z.strictObject({
   /** Root of the model repository. */
   models_dir: z.string().min(1),
+  /**
+   * routing: the routing table alone decides what is served (decision D15), and requests to load or unload models
+   * are refused. explicit: such requests are obeyed, by this process alone, until it ends.
+   */
+  model_control: z.enum(['routing', 'explicit']),
   execution: z.strictObject({
     /** Tried in this order. */
     providers: z.array(z.enum(['cuda', 'cpu'])).min(1),

@@ -42,7 +42,9 @@ export class Deployment {
   readonly #deps: DeploymentDeps;
   readonly #log: Logger;
   readonly #retired = new AbortController();
+  readonly #firstStart = Promise.withResolvers<void>();
   #status: Status = 'loading';
+  #problem: unknown;
   #serving: Serving | undefined;
   #pool: EnginePool | undefined;
   #cancelRetry: (() => void) | undefined;
@@ -52,10 +54,22 @@ export class Deployment {
     this.version = version;
     this.#deps = deps;
     this.#log = deps.log.child({ model, version });
+    // Most versions are named by the routing table, and nobody waits for them.
+    this.#firstStart.promise.catch(() => {});
   }
 
   get status(): Status {
     return this.#status;
+  }
+
+  /** Why the last attempt to load it or to start an engine failed; undefined while it is ready. */
+  get problem(): unknown {
+    return this.#problem;
+  }
+
+  /** Resolves when it is ready for the first time. Rejects with the reason when the first attempt fails. */
+  get firstStart(): Promise<void> {
+    return this.#firstStart.promise;
   }
 
   /** The package, once it was read; also while no engine is ready. */
@@ -108,6 +122,7 @@ export class Deployment {
   /** Takes no more work, finishes what was accepted within `timeoutMs`, and ends the engines. */
   async retire(timeoutMs: number): Promise<void> {
     this.#setStatus('retired');
+    this.#firstStart.reject(new Error('it is not wanted any more'));
     this.#retired.abort();
     this.#cancelRetry?.();
     const timeout = Promise.withResolvers<void>();
@@ -146,7 +161,10 @@ export class Deployment {
     const { provider, loadMs, golden } = engine.report;
     this.#log.info({ pid: engine.pid, provider, load_ms: Math.round(loadMs), golden }, 'an engine is ready');
     dispatcher.attach(engine);
-    if (this.#status !== 'retired') this.#setStatus('ready');
+    if (this.#status === 'retired') return;
+    this.#problem = undefined;
+    this.#firstStart.resolve();
+    this.#setStatus('ready');
   }
 
   #down(dispatcher: Dispatcher, engine: EngineProcess, reason: string): void {
@@ -156,10 +174,13 @@ export class Deployment {
       { pid: engine.pid, reason },
       'an engine ended; what it had in work failed as unavailable',
     );
+    this.#problem = new Error(`its engines ended (${reason})`);
     if (this.engines.length === 0) this.#setStatus('failed');
   }
 
   #fail(error: unknown): void {
+    this.#problem = error;
+    this.#firstStart.reject(error);
     this.#log.error({ err: error }, 'the model version cannot be loaded; what is served already goes on');
     if (this.engines.length === 0) this.#setStatus('failed');
   }

@@ -32,6 +32,7 @@ function setUp() {
   };
   const catalogue = new Catalogue({
     repository: {
+      list: async () => [],
       async open(_, version) {
         opened.push(version);
         if (broken.has(version)) throw new LoadError('broken');

@@ -8,14 +8,16 @@ export interface CatalogueOptions extends DeploymentDeps {
 }
 
 /**
- * The served model versions: exactly those that the routing table names (decision D15). A version that cannot be
- * loaded leaves all others alone.
+ * The served model versions: those that the routing table names (decision D15), and where requests may load and
+ * unload models, what those said last about a model. A version that cannot be loaded leaves all others alone.
  */
 export class Catalogue {
   readonly #options: CatalogueOptions;
   #routing: Routing | undefined;
+  /** Versions of models that `load` and `unload` were called for; none = unloaded. Outranks the routing table. */
+  readonly #explicit = new Map<string, readonly string[]>();
   #deployments = new Map<string, Deployment>();
-  readonly #retiring = new Set<Promise<void>>();
+  readonly #retiring = new Map<Deployment, Promise<void>>();
 
   /** Empty until the first routing table is applied. */
   constructor(options: CatalogueOptions) {
@@ -25,31 +27,56 @@ export class Catalogue {
   /** Loads newly named versions, and drains and drops those that are no longer named. Returns at once. */
   apply(routing: Routing): void {
     this.#routing = routing;
-    const previous = this.#deployments;
-    this.#deployments = new Map();
-    for (const [model, { versions }] of Object.entries(routing.models)) {
-      for (const version of versions) {
-        const key = keyOf(model, version);
-        this.#deployments.set(key, previous.get(key) ?? this.#deploy(model, version));
-        previous.delete(key);
-      }
-    }
-    for (const deployment of previous.values()) this.#retire(deployment);
-    this.#options.onChange();
+    this.#reconcile(new Map());
   }
 
-  /** Every version that the routing table names, in its order. */
+  /**
+   * Loads versions of a model anew, in fresh engines beside those that serve now, and then serves these and no
+   * others of the model.
+   *
+   * @throws what the first of them failed with: everything stays as it was then
+   */
+  async load(model: string, versions: readonly string[]): Promise<void> {
+    const fresh = versions.map((version) => this.#deploy(model, version));
+    try {
+      await Promise.all(fresh.map(({ firstStart }) => firstStart));
+    } catch (error) {
+      for (const deployment of fresh) this.#retire(deployment);
+      throw error;
+    }
+    this.#explicit.set(model, versions);
+    this.#reconcile(new Map(fresh.map((deployment) => [keyOf(model, deployment.version), deployment])));
+  }
+
+  /** Drains and drops every version of a model. Returns at once. */
+  unload(model: string): void {
+    this.#explicit.set(model, []);
+    this.#reconcile(new Map());
+  }
+
+  /** Every served version, in the order of the routing table; loading and failed ones too. */
   all(): readonly Deployment[] {
     return [...this.#deployments.values()];
+  }
+
+  /** Versions that finish what they accepted, and take nothing more. */
+  retiring(): readonly Deployment[] {
+    return [...this.#retiring.keys()];
   }
 
   /** The version that answers when a caller names none (decision D16). */
   controlVersion(model: string): string | undefined {
     const routing = this.#routing && modelRouting(this.#routing, model);
-    return routing && controlOf(routing.experiment).version;
+    return routing ? controlOf(routing.experiment).version : this.#explicit.get(model)?.at(-1);
   }
 
+  /** Served versions of a model, from old to new where a request loaded it. */
   versions(model: string): readonly string[] {
+    return this.#explicit.get(model) ?? this.routedVersions(model);
+  }
+
+  /** Versions that the routing table names. */
+  routedVersions(model: string): readonly string[] {
     return (this.#routing && modelRouting(this.#routing, model)?.versions) ?? [];
   }
 
@@ -73,12 +100,13 @@ export class Catalogue {
   find(model: string, version: string): Deployment {
     const deployment = this.get(model, version);
     if (deployment) return deployment;
-    if (this.controlVersion(model) === undefined) {
+    const versions = this.versions(model);
+    if (versions.length === 0) {
       throw new HeadgateError('unknown_model', 'model_name: no model of this name is served here.');
     }
     throw new HeadgateError(
       'unknown_version',
-      `model_version: expected one of ${this.versions(model).join(', ')}, or none for the control version.`,
+      `model_version: expected one of ${versions.join(', ')}, or none for the control version.`,
     );
   }
 
@@ -86,7 +114,24 @@ export class Catalogue {
   async close(): Promise<void> {
     for (const deployment of this.#deployments.values()) this.#retire(deployment);
     this.#deployments = new Map();
-    await Promise.all(this.#retiring);
+    await Promise.all(this.#retiring.values());
+  }
+
+  /** Serves what is wanted now: `fresh` deployments before those that serve already, and new ones for the rest. */
+  #reconcile(fresh: ReadonlyMap<string, Deployment>): void {
+    const previous = this.#deployments;
+    this.#deployments = new Map();
+    const models = new Set([...Object.keys(this.#routing?.models ?? {}), ...this.#explicit.keys()]);
+    for (const model of models) {
+      for (const version of this.versions(model)) {
+        const key = keyOf(model, version);
+        const kept = fresh.get(key) ?? previous.get(key) ?? this.#deploy(model, version);
+        if (previous.get(key) === kept) previous.delete(key);
+        this.#deployments.set(key, kept);
+      }
+    }
+    for (const deployment of previous.values()) this.#retire(deployment);
+    this.#options.onChange();
   }
 
   #deploy(model: string, version: string): Deployment {
@@ -96,8 +141,10 @@ export class Catalogue {
   }
 
   #retire(deployment: Deployment): void {
-    const done = deployment.retire(this.#options.drainTimeoutMs).finally(() => this.#retiring.delete(done));
-    this.#retiring.add(done);
+    const done = deployment
+      .retire(this.#options.drainTimeoutMs)
+      .finally(() => this.#retiring.delete(deployment));
+    this.#retiring.set(deployment, done);
   }
 }
 

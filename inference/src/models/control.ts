@@ -1,0 +1,170 @@
+import { sep } from 'node:path';
+import { HeadgateError } from '@headgate/contracts/errors';
+import type { ModelRepositoryParameter__Output } from '@headgate/contracts/gen/grpc/inference/ModelRepositoryParameter';
+import type { _inference_RepositoryIndexResponse_ModelIndex as ModelIndex } from '@headgate/contracts/gen/grpc/inference/RepositoryIndexResponse';
+import { describeIssues } from '@headgate/contracts/routing';
+import { z } from 'zod';
+import { LoadError } from '../load-error.ts';
+import type { Deployment } from './deployment.ts';
+import type { Catalogue } from './reconcile.ts';
+import type { ModelRepository } from './repository.ts';
+
+export interface ModelControlOptions {
+  readonly catalogue: Catalogue;
+  readonly repository: ModelRepository;
+  /** Folder of the repository; taken out of what callers read. */
+  readonly root: string;
+  /** routing: only the index answers. */
+  readonly mode: 'routing' | 'explicit';
+}
+
+type Parameters = Readonly<Record<string, ModelRepositoryParameter__Output>>;
+
+/** What of a model configuration can be chosen when loading; the rest is in the manifest. */
+const configSchema = z.strictObject({
+  version_policy: z
+    .union([
+      z.strictObject({ latest: z.strictObject({ num_versions: z.int().min(1).default(1) }) }),
+      z.strictObject({ all: z.strictObject({}) }),
+      z.strictObject({
+        specific: z.strictObject({ versions: z.array(z.union([z.int(), z.string()])).min(1) }),
+      }),
+    ])
+    .optional(),
+});
+type VersionPolicy = NonNullable<z.infer<typeof configSchema>['version_policy']>;
+
+/** The model repository as Triton's clients see it: what is there, and, where that is allowed, what is served. */
+export class ModelControl {
+  readonly #options: ModelControlOptions;
+  /** Models that are being loaded or unloaded: one request at a time for each. */
+  readonly #busy = new Set<string>();
+
+  constructor(options: ModelControlOptions) {
+    this.#options = options;
+  }
+
+  /** Every version that is in the repository or should be. */
+  async index({ readyOnly }: { readonly readyOnly: boolean }): Promise<ModelIndex[]> {
+    const { catalogue, repository } = this.#options;
+    const rows = new Map<string, ModelIndex>();
+    const put = (row: ModelIndex) => rows.set(`${row.name}/${row.version}`, row);
+    for (const { model, version } of await repository.list()) {
+      put({ name: model, version, state: 'UNAVAILABLE', reason: this.#whyNotServed() });
+    }
+    for (const deployment of [...catalogue.retiring(), ...catalogue.all()]) put(this.#rowOf(deployment));
+    return [...rows.values()].filter(({ state }) => !readyOnly || state === 'READY');
+  }
+
+  /**
+   * Loads a model, or loads it anew, and returns when all of its versions are ready.
+   *
+   * @throws HeadgateError model_control_off, invalid_request, unknown_model, unavailable, load_failed
+   */
+  async load(model: string, parameters: Parameters): Promise<void> {
+    this.#mayControl();
+    const policy = policyOf(parameters);
+    await this.#exclusively(model, async () => {
+      const versions = await this.#versionsToLoad(model, policy);
+      await this.#options.catalogue.load(model, versions).catch((cause: unknown) => {
+        const detail = `${model} could not be loaded; what was served before still is. ${this.#wordingOf(cause)}`;
+        throw new HeadgateError('load_failed', detail, { cause });
+      });
+    });
+  }
+
+  /** @throws HeadgateError model_control_off, unknown_model, unavailable */
+  async unload(model: string): Promise<void> {
+    this.#mayControl();
+    const { catalogue } = this.#options;
+    await this.#exclusively(model, async () => {
+      if (catalogue.versions(model).length === 0) throw unknownModel('no model of this name is served');
+      catalogue.unload(model);
+    });
+  }
+
+  #mayControl(): void {
+    if (this.#options.mode === 'explicit') return;
+    throw new HeadgateError(
+      'model_control_off',
+      'The routing table decides what is served here; loading and unloading by request takes ' +
+        'inference.model_control: explicit.',
+    );
+  }
+
+  async #exclusively(model: string, work: () => Promise<void>): Promise<void> {
+    if (this.#busy.has(model)) {
+      const detail = `${model} is being loaded or unloaded already; please try again.`;
+      throw new HeadgateError('unavailable', detail, { retryAfterMs: 1000 });
+    }
+    this.#busy.add(model);
+    try {
+      await work();
+    } finally {
+      this.#busy.delete(model);
+    }
+  }
+
+  async #versionsToLoad(model: string, policy: VersionPolicy | undefined): Promise<string[]> {
+    const { catalogue, repository } = this.#options;
+    const there = (await repository.list())
+      .filter((one) => one.model === model)
+      .map(({ version }) => version);
+    if (there.length === 0) throw unknownModel('the repository has no model of this name');
+    const routed = catalogue.routedVersions(model);
+    if (!policy) return routed.length > 0 ? [...routed] : there.slice(-1);
+    if ('all' in policy) return there;
+    if ('latest' in policy) return there.slice(-policy.latest.num_versions);
+    return [...new Set(policy.specific.versions.map(String))];
+  }
+
+  #rowOf(deployment: Deployment): ModelIndex {
+    const { model, version, status, problem } = deployment;
+    const state = (
+      { ready: 'READY', loading: 'LOADING', failed: 'UNAVAILABLE', retired: 'UNLOADING' } as const
+    )[status];
+    const reason = status === 'failed' ? this.#wordingOf(problem) : '';
+    return { name: model, version, state, reason };
+  }
+
+  #whyNotServed(): string {
+    return this.#options.mode === 'routing' ? 'not named by the routing table' : 'not loaded';
+  }
+
+  /** A problem as the operator may read it: only our own sentences, with paths inside of the repository. */
+  #wordingOf(problem: unknown): string {
+    if (!(problem instanceof LoadError)) return 'The log of the server says why.';
+    return problem.message.replaceAll(`${this.#options.root}${sep}`, '');
+  }
+}
+
+function policyOf({ config, ...others }: Parameters): VersionPolicy | undefined {
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) {
+    throw invalid(
+      `parameters.${unknown}: expected no parameter besides config; files come from the repository`,
+    );
+  }
+  if (!config) return undefined;
+  const parsed = configSchema.safeParse(jsonOf(config.string_param));
+  if (parsed.success) return parsed.data.version_policy;
+  throw invalid(
+    `parameters.config: expected version_policy and nothing else (${describeIssues(parsed.error).join('; ')})`,
+  );
+}
+
+function jsonOf(text: string | undefined): unknown {
+  try {
+    return JSON.parse(text ?? '');
+  } catch {
+    throw invalid('parameters.config: expected JSON in string_param');
+  }
+}
+
+function invalid(detail: string): HeadgateError {
+  return new HeadgateError('invalid_request', `${detail}.`);
+}
+
+function unknownModel(what: string): HeadgateError {
+  return new HeadgateError('unknown_model', `model_name: ${what}.`);
+}
