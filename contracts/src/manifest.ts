@@ -19,6 +19,11 @@ const tensorSchema = z.strictObject({
   shape: z.array(z.number().int().min(-1)).min(1).max(8),
 });
 
+const inputSchema = tensorSchema.extend({
+  /** Only for `tensor` models and FP types: a request that holds a NaN is refused. */
+  refuse_nan: z.boolean().optional(),
+});
+
 /** How an encoded image becomes the model's uint8 NHWC input. Normalisation and layout are nodes in the graph. */
 const preprocessingSchema = z.strictObject({
   /** Bumped whenever the same file could give other pixels; part of cache keys. */
@@ -49,7 +54,8 @@ export const manifestSchema = z.strictObject({
   description: z.string().default(''),
   licence: z.string().min(1),
   file: z.strictObject({ path: z.string().min(1), sha256, bytes: z.number().int().positive() }),
-  inputs: z.array(tensorSchema).min(1),
+  /** Tensors of the graph. A `tensor` model with a max_batch_size above 1 has the batch in dim 0 of each, as -1. */
+  inputs: z.array(inputSchema).min(1),
   outputs: z.array(tensorSchema).min(1),
   /** Only for `image-classifier`. */
   image: z
@@ -66,6 +72,7 @@ export const manifestSchema = z.strictObject({
     })
     .optional(),
   batching: z.strictObject({
+    /** 1 on a `tensor` model: requests are never joined, and dim 0 is like any other. */
     max_batch_size: z.number().int().min(1).max(1024).default(8),
     /** How long an idle engine may wait for company, in ms. 0: never (decision D3). */
     max_queue_delay_ms: z.number().min(0).max(1000).default(0),
@@ -90,3 +97,4 @@ export type Manifest = z.infer<typeof manifestSchema>;
 export type ImageSpec = NonNullable<Manifest['image']>;
 export type Preprocessing = z.infer<typeof preprocessingSchema>;
 export type TensorSpec = z.infer<typeof tensorSchema>;
+export type InputSpec = z.infer<typeof inputSchema>;

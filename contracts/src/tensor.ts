@@ -1,4 +1,32 @@
+import type { Datatype } from './manifest.ts';
+
 /** Raw tensor blocks of the Open Inference Protocol: little-endian, row-major. Web-standard only. */
+
+/** Bytes of one element; BYTES elements have lengths of their own. */
+export const ELEMENT_BYTES: Readonly<Record<Exclude<Datatype, 'BYTES'>, 1 | 2 | 4 | 8>> = {
+  BOOL: 1,
+  UINT8: 1,
+  UINT16: 2,
+  UINT32: 4,
+  UINT64: 8,
+  INT8: 1,
+  INT16: 2,
+  INT32: 4,
+  INT64: 8,
+  FP16: 2,
+  FP32: 4,
+  FP64: 8,
+};
+
+/** Largest dimension that is believed: more elements than any message can carry. */
+const MAX_DIMENSION = 2 ** 31 - 1;
+
+/** Elements of a tensor of this shape; undefined unless every dimension is a whole number from 1 to 2^31 - 1. */
+export function elementCount(shape: readonly number[]): number | undefined {
+  const sane = shape.every((side) => Number.isInteger(side) && side >= 1 && side <= MAX_DIMENSION);
+  const count = shape.reduce((product, side) => product * side, 1);
+  return sane && Number.isSafeInteger(count) ? count : undefined;
+}
 
 const LENGTH_BYTES = 4;
 

@@ -1,14 +1,21 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { ModelInferRequest__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
+import type { Payload } from './engine/protocol.ts';
 import type { Serving } from './models/deployment.ts';
-import { type ImageRequest, readImageRequest } from './request.ts';
+import { checkParameters } from './parameters.ts';
+import { readImageRequest } from './request.ts';
+import { readTensorRequest } from './tensor-request.ts';
 
 /** Finds who serves a model version; '' is the control version. @throws HeadgateError when nobody does right now */
 export type FindServing = (model: string, version: string) => Serving;
 
 /** A request that may go on: who serves it and what it asks. */
-export interface Admitted extends ImageRequest {
+export interface Admitted {
   readonly serving: Serving;
+  /** At least one. */
+  readonly items: readonly Payload[];
+  /** Names of the outputs, in the order in which they are answered. */
+  readonly outputs: readonly string[];
 }
 
 export interface AdmitCall {
@@ -27,14 +34,20 @@ export function admit(find: FindServing, { request, remainingMs }: AdmitCall): A
   if (request.model_name === '') {
     throw new HeadgateError('invalid_request', 'model_name: expected the name of a model.');
   }
+  checkParameters(request);
   const serving = find(request.model_name, request.model_version);
-  const { manifest } = serving.model;
-  const name = manifest.image?.input;
-  if (name === undefined) throw new Error(`${manifest.name} has no image section`);
-  const asked = readImageRequest(request, { name, maxBatchSize: manifest.batching.max_batch_size });
+  const { items, outputs } = read(request, serving);
   if (remainingMs <= 0) {
     throw new HeadgateError('deadline_exceeded', 'The deadline had passed when the request arrived.');
   }
-  serving.dispatcher.admit(asked.images.length);
-  return { serving, ...asked };
+  serving.dispatcher.admit(items.length);
+  return { serving, items, outputs };
+}
+
+function read(request: ModelInferRequest__Output, { model }: Serving): Omit<Admitted, 'serving'> {
+  const { manifest } = model;
+  if (!manifest.image) return readTensorRequest(request, manifest);
+  const expected = { name: manifest.image.input, maxBatchSize: manifest.batching.max_batch_size };
+  const { images, outputs } = readImageRequest(request, expected);
+  return { items: images, outputs };
 }

@@ -4,7 +4,7 @@ import type { Item } from './item.ts';
 
 const item = (id: number, queuedAtMs = 0): Item => ({
   id,
-  bytes: new Uint8Array(),
+  payload: new Uint8Array(),
   queuedAtMs,
   deadlineAtMs: 1000,
   span: undefined,

@@ -2,6 +2,7 @@ import type { HeadgateError, Reason } from '@headgate/contracts/errors';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Dispatcher } from './dispatch.ts';
+import type { Classes } from './engine/protocol.ts';
 import { FakeEngine } from './testing/fake-engine.ts';
 import { ManualClock } from './testing/manual-clock.ts';
 
@@ -149,11 +150,11 @@ class World {
     this.callers.push(caller);
     const { deadlineAtMs, controller, image } = caller;
     this.dispatcher
-      .submit({ bytes: Uint8Array.of(image), deadlineAtMs, signal: controller.signal, span: undefined })
+      .submit({ payload: Uint8Array.of(image), deadlineAtMs, signal: controller.signal, span: undefined })
       .then(
-        ({ classes }) => {
+        ({ row }) => {
           caller.outcome = 'ok';
-          caller.cls = classes.classIds[0];
+          caller.cls = (row as Classes).classIds[0];
           caller.answers += 1;
         },
         (error: HeadgateError) => {

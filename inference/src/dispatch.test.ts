@@ -2,6 +2,7 @@ import type { HeadgateError } from '@headgate/contracts/errors';
 import { describe, expect, it } from 'vitest';
 import type { Batch, BatchPolicy } from './batch.ts';
 import { Dispatcher } from './dispatch.ts';
+import type { Classes } from './engine/protocol.ts';
 import { FakeEngine } from './testing/fake-engine.ts';
 import { ManualClock } from './testing/manual-clock.ts';
 
@@ -30,7 +31,7 @@ function setUp({ policy, maxQueueSize = 8, engines = 1 }: Setup = {}) {
   for (const engine of fakes) dispatcher.attach(engine);
   const submit = (image: number, signal = new AbortController().signal, deadlineMs = 1000) =>
     dispatcher.submit({
-      bytes: Uint8Array.of(image),
+      payload: Uint8Array.of(image),
       deadlineAtMs: clock.now() + deadlineMs,
       signal,
       span: undefined,
@@ -58,7 +59,7 @@ describe('Dispatcher', () => {
     expect(engine.runs).toEqual([[1], [2, 3]]);
     engine.finishRun();
     const results = await Promise.all(answers);
-    expect(results.map(({ classes }) => classes.classIds[0])).toEqual([1, 2, 3]);
+    expect(results.map(({ row }) => (row as Classes).classIds[0])).toEqual([1, 2, 3]);
     expect(results.map(({ batchSize }) => batchSize)).toEqual([1, 2, 2]);
   });
 

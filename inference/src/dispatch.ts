@@ -3,7 +3,7 @@ import type { SpanContext } from '@opentelemetry/api';
 import { type Batch, type BatchPolicy, Gathering } from './batch.ts';
 import type { Clock } from './clock.ts';
 import type { EngineListener } from './engine/process.ts';
-import type { Classes } from './engine/protocol.ts';
+import type { Payload, Row, RowFailure } from './engine/protocol.ts';
 import { unavailable } from './errors.ts';
 import type { Item, ItemOutcome, ItemResult } from './item.ts';
 import { ItemQueue } from './queue.ts';
@@ -11,7 +11,7 @@ import { ItemQueue } from './queue.ts';
 /** The part of an engine that the dispatcher drives. */
 export interface EnginePort {
   listen(listener: EngineListener): void;
-  prepare(id: number, bytes: Uint8Array): void;
+  prepare(id: number, payload: Payload): void;
   discard(id: number): void;
   run(ids: readonly number[]): void;
 }
@@ -31,8 +31,8 @@ export interface DispatchObserver {
 }
 
 export interface Work {
-  /** Encoded image; not copied, must not change before the result. */
-  readonly bytes: Uint8Array;
+  /** Not copied; must not change before the result. */
+  readonly payload: Payload;
   /** Monotonic, in ms. */
   readonly deadlineAtMs: number;
   /** Aborted when the caller went away. */
@@ -126,7 +126,7 @@ export class Dispatcher {
     const cancelTimer = clock.after(Math.max(0, work.deadlineAtMs - clock.now()), () =>
       this.#leave(
         item,
-        new HeadgateError('deadline_exceeded', 'The deadline passed before the image was classified.'),
+        new HeadgateError('deadline_exceeded', 'The deadline passed before the model had run.'),
       ),
     );
     const settle = (outcome: ItemOutcome) => {
@@ -137,8 +137,8 @@ export class Dispatcher {
       else answer.reject(outcome.error);
       if (this.#unsettled.size === 0) this.#whenEmpty?.();
     };
-    const { bytes, deadlineAtMs, span } = work;
-    const item: Item = { id, bytes, queuedAtMs: clock.now(), deadlineAtMs, span, settle };
+    const { payload, deadlineAtMs, span } = work;
+    const item: Item = { id, payload, queuedAtMs: clock.now(), deadlineAtMs, span, settle };
     this.#unsettled.add(id);
     work.signal.addEventListener('abort', abort);
     this.#queue.push(item);
@@ -180,7 +180,7 @@ export class Dispatcher {
     this.#lanes.delete(engine);
     lane.cancelWait?.();
     const error = unavailable(
-      'The engine ended while it had this image; please try again.',
+      'The engine ended while it had this item; please try again.',
       RESTART_MS,
       reason,
     );
@@ -205,7 +205,7 @@ export class Dispatcher {
       if (!lane) return;
       const item = this.#queue.shift() as Item;
       lane.gathering.add(item);
-      lane.engine.prepare(item.id, item.bytes);
+      lane.engine.prepare(item.id, item.payload);
     }
   }
 
@@ -235,11 +235,11 @@ export class Dispatcher {
     this.#handAhead();
   }
 
-  #ran(lane: Lane, rows: readonly Classes[], runMs: number): void {
+  #ran(lane: Lane, rows: readonly (Row | RowFailure)[], runMs: number): void {
     const batchSize = lane.running?.members.length ?? 0;
     if (rows.length !== batchSize) {
       const cause = `${rows.length} answers for a batch of ${batchSize}`;
-      this.#endBatch(lane, new HeadgateError('internal', 'The model failed on this batch.', { cause }));
+      this.#endBatch(lane, modelFailed(cause));
       return;
     }
     this.#msPerItem += SMOOTHING * (runMs / batchSize - this.#msPerItem);
@@ -247,8 +247,9 @@ export class Dispatcher {
     const members = this.#endBatch(lane);
     members.forEach(({ item, decodeMs }, i) => {
       const queueMs = Math.max(0, endedAtMs - runMs - decodeMs - item.queuedAtMs);
-      const result = { classes: rows[i] as Classes, queueMs, decodeMs, runMs, batchSize };
-      item.settle({ ok: true, result });
+      const row = rows[i] as Row | RowFailure;
+      if ('failure' in row) item.settle({ ok: false, error: modelFailed(row.failure) });
+      else item.settle({ ok: true, result: { row, queueMs, decodeMs, runMs, batchSize } });
     });
   }
 
@@ -282,6 +283,10 @@ export class Dispatcher {
     const waitMs = (this.inFlight * this.#msPerItem) / Math.max(1, this.#lanes.size);
     return Math.min(RETRY_MAX_MS, Math.max(RETRY_MIN_MS, waitMs));
   }
+}
+
+function modelFailed(cause: string): HeadgateError {
+  return new HeadgateError('internal', 'The model failed on this input.', { cause });
 }
 
 function cancelled(): HeadgateError {

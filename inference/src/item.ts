@@ -1,12 +1,12 @@
 import type { HeadgateError } from '@headgate/contracts/errors';
 import type { SpanContext } from '@opentelemetry/api';
-import type { Classes } from './engine/protocol.ts';
+import type { Payload, Row } from './engine/protocol.ts';
 
-/** One image on its way through a model version. */
+/** One image, or one row of tensors, on its way through a model version. */
 export interface Item {
   /** Unique within the dispatcher. */
   readonly id: number;
-  readonly bytes: Uint8Array;
+  readonly payload: Payload;
   /** Monotonic, in ms. */
   readonly queuedAtMs: number;
   /** Monotonic, in ms: when its caller stops waiting. */
@@ -22,7 +22,7 @@ export type ItemOutcome =
   | { readonly ok: false; readonly error: HeadgateError };
 
 export interface ItemResult {
-  readonly classes: Classes;
+  readonly row: Row;
   /** Waiting, decoding apart. */
   readonly queueMs: number;
   readonly decodeMs: number;

@@ -5,7 +5,9 @@ import type { SpanContext } from '@opentelemetry/api';
 import { admit, type FindServing } from './admit.ts';
 import type { Clock } from './clock.ts';
 import type { Dispatcher } from './dispatch.ts';
+import type { Payload } from './engine/protocol.ts';
 import type { ItemResult } from './item.ts';
+import { grantedMs } from './parameters.ts';
 import { respond } from './respond.ts';
 
 export interface InferCall {
@@ -32,19 +34,20 @@ export interface InferObserver {
 export type Infer = (call: InferCall) => Promise<ModelInferResponse>;
 
 /**
- * The path of an image through this process:
+ * The path of an image, or of a row of tensors, through this process:
  *
- *   admit     who serves it, is it well-formed, is there room          admit.ts, request.ts
+ *   admit     who serves it, is it well-formed, is there room          admit.ts, request.ts, tensor-request.ts
  *   queue     first come, first served, until an engine has room       queue.ts
  *   batch     decodes in the engine while the batch before it runs     batch.ts, engine/decode.ts
  *   run       one session run for the whole batch                      dispatch.ts, engine/session.ts
- *   respond   its own rows, with labels, or its own error              respond.ts
+ *   respond   its own rows, with labels, or its own error              respond.ts, tensor-respond.ts
  */
 export function createInfer({ find, clock, observer }: InferDeps): Infer {
   return async (call) => {
-    const { serving, images, outputs } = admit(find, call);
-    const deadlineAtMs = clock.now() + call.remainingMs;
-    const results = await runAll(serving.dispatcher, images, { ...call, deadlineAtMs });
+    const remainingMs = grantedMs(call.request, call.remainingMs);
+    const { serving, items, outputs } = admit(find, { request: call.request, remainingMs });
+    const deadlineAtMs = clock.now() + remainingMs;
+    const results = await runAll(serving.dispatcher, items, { ...call, deadlineAtMs });
     const answeredAtMs = clock.now();
     const response = respond(serving.model, { id: call.request.id, outputs, results });
     const { name, version } = serving.model.manifest;
@@ -60,25 +63,25 @@ interface Terms {
 }
 
 /**
- * Queues the images of one call, so that they share batches with those of other calls. The response has no room
- * for errors per image: the first one that fails takes its siblings with it, and its index is named.
+ * Queues the items of one call, so that they share batches with those of other calls. The response has no room
+ * for errors per item: the first one that fails takes its siblings with it, and its index is named.
  */
 async function runAll(
   dispatcher: Dispatcher,
-  images: readonly Uint8Array[],
+  items: readonly Payload[],
   terms: Terms,
 ): Promise<ItemResult[]> {
   const siblings = new AbortController();
-  const signal = images.length > 1 ? AbortSignal.any([terms.signal, siblings.signal]) : terms.signal;
-  const submit = async (bytes: Uint8Array, index: number) => {
+  const signal = items.length > 1 ? AbortSignal.any([terms.signal, siblings.signal]) : terms.signal;
+  const submit = async (payload: Payload, index: number) => {
     try {
-      return await dispatcher.submit({ ...terms, bytes, signal });
+      return await dispatcher.submit({ ...terms, payload, signal });
     } catch (error) {
       siblings.abort();
-      throw images.length > 1 ? named(error, index) : error;
+      throw items.length > 1 ? named(error, index) : error;
     }
   };
-  return Promise.all(images.map(submit));
+  return Promise.all(items.map(submit));
 }
 
 function named(error: unknown, index: number): unknown {

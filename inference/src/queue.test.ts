@@ -4,7 +4,7 @@ import { ItemQueue } from './queue.ts';
 
 const item = (id: number): Item => ({
   id,
-  bytes: new Uint8Array(),
+  payload: new Uint8Array(),
   queuedAtMs: 0,
   deadlineAtMs: 0,
   span: undefined,

@@ -37,7 +37,7 @@ export function readImageRequest(request: ModelInferRequest__Output, expected: I
   const images = elements(tensor, request.raw_input_contents, count);
   const empty = images.findIndex((image) => image.byteLength === 0);
   if (empty >= 0) throw invalid(`inputs[0] element ${empty}`, 'expected an encoded image, not zero bytes');
-  return { images, outputs: requestedOutputs(request) };
+  return { images, outputs: requestedOutputs(request, OUTPUTS) };
 }
 
 function imageCount(shape: readonly number[], maxBatchSize: number): number {
@@ -74,11 +74,19 @@ function elements(tensor: InputTensor, raw: readonly Buffer[], count: number): r
   }
 }
 
-function requestedOutputs({ outputs }: ModelInferRequest__Output): readonly OutputName[] {
-  if (outputs.length === 0) return OUTPUTS;
+/**
+ * The outputs that a caller asks for: all of them when it names none.
+ *
+ * @throws HeadgateError invalid_tensor
+ */
+export function requestedOutputs<Name extends string>(
+  { outputs }: Pick<ModelInferRequest__Output, 'outputs'>,
+  offered: readonly Name[],
+): readonly Name[] {
+  if (outputs.length === 0) return offered;
   return outputs.map(({ name }, i) => {
-    const known = OUTPUTS.find((output) => output === name);
-    if (!known) throw invalid(`outputs[${i}].name`, `expected one of ${OUTPUTS.join(', ')}`);
+    const known = offered.find((output) => output === name);
+    if (!known) throw invalid(`outputs[${i}].name`, `expected one of ${offered.join(', ')}`);
     if (outputs.findIndex((other) => other.name === name) !== i) {
       throw invalid(`outputs[${i}].name`, 'expected each output once');
     }
@@ -86,6 +94,7 @@ function requestedOutputs({ outputs }: ModelInferRequest__Output): readonly Outp
   });
 }
 
-function invalid(field: string, expectation: string, cause?: unknown): HeadgateError {
+/** What is wrong with which field of a request. */
+export function invalid(field: string, expectation: string, cause?: unknown): HeadgateError {
   return new HeadgateError('invalid_tensor', `${field}: ${expectation}.`, { cause });
 }

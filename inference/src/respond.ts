@@ -1,34 +1,39 @@
 import type { InferParameter } from '@headgate/contracts/gen/grpc/inference/InferParameter';
 import type { ModelInferResponse } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
 import { encodeBytesTensor } from '@headgate/contracts/tensor';
+import type { Classes } from './engine/protocol.ts';
 import type { ItemResult } from './item.ts';
 import type { ModelPackage } from './models/repository.ts';
 import type { OutputName } from './request.ts';
+import { tensorOutputs } from './tensor-respond.ts';
 
 export interface Answer {
   readonly id: string;
-  readonly outputs: readonly OutputName[];
-  /** One per image, in the order of the request; at least one. */
+  /** Names, in the order in which they are answered. */
+  readonly outputs: readonly string[];
+  /** One per item, in the order of the request; at least one. */
   readonly results: readonly ItemResult[];
+}
+
+/** An output as it is answered. */
+export interface AnsweredTensor {
+  readonly name: string;
+  readonly datatype: string;
+  readonly shape: number[];
+  readonly block: Uint8Array;
 }
 
 const utf8 = new TextEncoder();
 
 /**
- * Last stage: rows of classes become the response. Timings are those of the slowest image.
+ * Last stage: the rows of the items become the response. Timings are those of the slowest item.
  *
  * @param model package of the version that answered
  */
-export function respond({ manifest, labels }: ModelPackage, answer: Answer): ModelInferResponse {
+export function respond(model: ModelPackage, answer: Answer): ModelInferResponse {
   const { results } = answer;
-  const width = results[0]?.classes.classIds.length ?? 0;
-  const shape = [results.length, width];
-  const blocks: Record<OutputName, () => { datatype: string; block: Uint8Array }> = {
-    label: () => ({ datatype: 'BYTES', block: labelBlock(results, labels) }),
-    score: () => ({ datatype: 'FP32', block: rowsBlock(results.map(({ classes }) => classes.scores)) }),
-    class_id: () => ({ datatype: 'INT32', block: rowsBlock(results.map(({ classes }) => classes.classIds)) }),
-  };
-  const outputs = answer.outputs.map((name) => ({ name, shape, ...blocks[name]() }));
+  const { manifest } = model;
+  const outputs = manifest.image ? imageOutputs(model, answer) : tensorOutputs(model, answer);
   return {
     model_name: manifest.name,
     model_version: manifest.version,
@@ -39,14 +44,25 @@ export function respond({ manifest, labels }: ModelPackage, answer: Answer): Mod
       run_ms: slowest(results.map(({ runMs }) => runMs)),
       batch_size: { int64_param: Math.max(...results.map(({ batchSize }) => batchSize)) },
     },
-    outputs: outputs.map(({ name, datatype }) => ({ name, datatype, shape })),
+    outputs: outputs.map(({ name, datatype, shape }) => ({ name, datatype, shape })),
     raw_output_contents: outputs.map(({ block }) => block),
   };
 }
 
-function labelBlock(results: readonly ItemResult[], labels: readonly string[]): Uint8Array {
-  const elements = results.flatMap(({ classes }) =>
-    Array.from(classes.classIds, (id) => utf8.encode(labels[id] ?? String(id))),
+function imageOutputs({ labels }: ModelPackage, { outputs, results }: Answer): AnsweredTensor[] {
+  const rows = results.map(({ row }) => row as Classes);
+  const shape = [rows.length, rows[0]?.classIds.length ?? 0];
+  const blocks: Record<OutputName, () => { datatype: string; block: Uint8Array }> = {
+    label: () => ({ datatype: 'BYTES', block: labelBlock(rows, labels) }),
+    score: () => ({ datatype: 'FP32', block: rowsBlock(rows.map(({ scores }) => scores)) }),
+    class_id: () => ({ datatype: 'INT32', block: rowsBlock(rows.map(({ classIds }) => classIds)) }),
+  };
+  return outputs.map((name) => ({ name, shape, ...blocks[name as OutputName]() }));
+}
+
+function labelBlock(rows: readonly Classes[], labels: readonly string[]): Uint8Array {
+  const elements = rows.flatMap(({ classIds }) =>
+    Array.from(classIds, (id) => utf8.encode(labels[id] ?? String(id))),
   );
   return encodeBytesTensor(elements);
 }

@@ -8,7 +8,7 @@ function setUp(parallel: number) {
   const ends = new Map<number, PromiseWithResolvers<Uint8Array>>();
   const queue = createDecodeQueue({
     parallel,
-    decode: (bytes) => {
+    decode: (bytes: Uint8Array) => {
       const id = bytes[0] as number;
       started.push(id);
       const end = Promise.withResolvers<Uint8Array>();

@@ -1,51 +1,51 @@
-import type { Decode } from './decode.ts';
-
-export interface DecodeQueueOptions {
-  readonly decode: Decode;
-  /** Images decoded at once; at least 1. */
+export interface DecodeQueueOptions<Encoded, Decoded> {
+  readonly decode: (encoded: Encoded) => Promise<Decoded>;
+  /** Items decoded at once; at least 1. */
   readonly parallel: number;
   readonly onDecoded: (id: number, decodeMs: number) => void;
   readonly onFailed: (id: number, error: unknown) => void;
 }
 
 /**
- * Decodes images in the order in which they came and keeps the pixels until they are taken. A dropped image that
- * has not begun is never decoded; one that has, is forgotten when it ends. Every image that was added and not
+ * Decodes items in the order in which they came and keeps what comes out until it is taken. A dropped item that
+ * has not begun is never decoded; one that has, is forgotten when it ends. Every item that was added and not
  * dropped is reported exactly once.
  */
-export interface DecodeQueue {
-  add(id: number, bytes: Uint8Array): void;
+export interface DecodeQueue<Encoded, Decoded> {
+  add(id: number, encoded: Encoded): void;
   drop(id: number): void;
   /**
-   * Hands over the pixels of decoded images, in the order of `ids`, and forgets them.
+   * Hands over decoded items, in the order of `ids`, and forgets them.
    *
    * @throws RangeError when one of them is not decoded; nothing is taken then
    */
-  take(ids: readonly number[]): Uint8Array[];
+  take(ids: readonly number[]): Decoded[];
 }
 
-export function createDecodeQueue(options: DecodeQueueOptions): DecodeQueue {
-  const waiting = new Map<number, Uint8Array>();
+export function createDecodeQueue<Encoded, Decoded>(
+  options: DecodeQueueOptions<Encoded, Decoded>,
+): DecodeQueue<Encoded, Decoded> {
+  const waiting = new Map<number, Encoded>();
   const decoding = new Set<number>();
-  const decoded = new Map<number, Uint8Array>();
+  const decoded = new Map<number, Decoded>();
   let active = 0;
 
   const next = () => {
-    for (const [id, bytes] of waiting) {
+    for (const [id, encoded] of waiting) {
       if (active >= options.parallel) return;
       waiting.delete(id);
-      void decodeOne(id, bytes);
+      void decodeOne(id, encoded);
     }
   };
 
-  const decodeOne = async (id: number, bytes: Uint8Array) => {
+  const decodeOne = async (id: number, encoded: Encoded) => {
     active += 1;
     decoding.add(id);
     const startedMs = performance.now();
     try {
-      const pixels = await options.decode(bytes);
+      const result = await options.decode(encoded);
       if (!decoding.delete(id)) return;
-      decoded.set(id, pixels);
+      decoded.set(id, result);
       options.onDecoded(id, performance.now() - startedMs);
     } catch (error) {
       if (decoding.delete(id)) options.onFailed(id, error);
@@ -56,8 +56,8 @@ export function createDecodeQueue(options: DecodeQueueOptions): DecodeQueue {
   };
 
   return {
-    add(id, bytes) {
-      waiting.set(id, bytes);
+    add(id, encoded) {
+      waiting.set(id, encoded);
       next();
     },
     drop(id) {
@@ -68,9 +68,9 @@ export function createDecodeQueue(options: DecodeQueueOptions): DecodeQueue {
     take(ids) {
       const missing = ids.find((id) => !decoded.has(id));
       if (missing !== undefined) throw new RangeError(`item ${missing} is not decoded`);
-      const pixels = ids.map((id) => decoded.get(id) as Uint8Array);
+      const taken = ids.map((id) => decoded.get(id) as Decoded);
       for (const id of ids) decoded.delete(id);
-      return pixels;
+      return taken;
     },
   };
 }

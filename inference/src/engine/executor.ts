@@ -3,12 +3,18 @@ import { setPriority } from 'node:os';
 import { toHeadgateError } from '@headgate/contracts/errors';
 import { createDecodeQueue, type DecodeQueue } from './decode-queue.ts';
 import { type LoadedModel, loadModel } from './load.ts';
-import { type FromEngine, type ItemFailure, STATS_INTERVAL_MS, type ToEngine } from './protocol.ts';
+import {
+  type FromEngine,
+  type ItemFailure,
+  type Payload,
+  STATS_INTERVAL_MS,
+  type ToEngine,
+} from './protocol.ts';
 import { tryProvider } from './session.ts';
 
 interface Engine {
   readonly model: LoadedModel;
-  readonly decodes: DecodeQueue;
+  readonly decodes: DecodeQueue<Payload, Payload>;
 }
 
 /**
@@ -29,7 +35,7 @@ export function serveFront(entry: URL): void {
     } else if (!engine) {
       throw new Error(`${message.type} before the engine was loaded`);
     } else if (message.type === 'prepare') {
-      engine.decodes.add(message.id, message.bytes);
+      engine.decodes.add(message.id, message.payload);
     } else if (message.type === 'discard') {
       engine.decodes.drop(message.id);
     } else {
@@ -45,7 +51,7 @@ export function serveFront(entry: URL): void {
 
 function start(model: LoadedModel, decodeThreads: number): Engine {
   const decodes = createDecodeQueue({
-    decode: model.decode,
+    decode: model.prepare,
     // One more than there are threads: its first step is ready when a thread becomes free.
     parallel: decodeThreads + 1,
     onDecoded: (id, decodeMs) => send({ type: 'decoded', id, decodeMs }),

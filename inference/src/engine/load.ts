@@ -1,23 +1,27 @@
 import { join } from 'node:path';
-import type { ImageSpec } from '@headgate/contracts/manifest';
 import { LoadError } from '../load-error.ts';
 import { sha256Of } from '../models/digest.ts';
-import { configureDecoding, createDecoder, type Decode } from './decode.ts';
-import { compareGolden } from './golden.ts';
-import type { EngineSpec, LoadReport } from './protocol.ts';
-import { itemBytes } from './session.ts';
-import { type BatchResult, type SessionThread, startSessionThread } from './session-thread.ts';
+import { openImages } from './load-images.ts';
+import { openTensors } from './load-tensors.ts';
+import type { EngineSpec, LoadReport, Payload } from './protocol.ts';
+import type { BatchResult } from './session-thread.ts';
 
 /** A model version that is verified, warm and has given the recorded answers. */
 export interface LoadedModel {
-  readonly decode: Decode;
   readonly report: LoadReport;
-  /** Copies the items into the batch buffer and runs them. One call at a time. */
-  run(items: readonly Uint8Array[]): Promise<BatchResult>;
+  /** What is done for one item before its batch is known. @throws HeadgateError what is wrong with the item */
+  prepare(payload: Payload): Promise<Payload>;
+  /** Runs prepared items as one batch. One call at a time. */
+  run(items: readonly Payload[]): Promise<BatchResult>;
 }
 
-/** A batch buffer beyond this size is taken for a mistake in the manifest, in bytes. */
-const MAX_BATCH_BYTES = 2 ** 30;
+/** A model of one kind, loaded but neither warm nor compared. */
+export interface OpenModel extends Omit<LoadedModel, 'report'> {
+  /** Runs a batch of items without content. @returns how long it ran, in ms */
+  runBlank(size: number): Promise<number>;
+  /** @throws LoadError when an answer is not the recorded one */
+  compareGolden(): Promise<LoadReport['golden']>;
+}
 
 /**
  * Steps from a folder to an engine that may serve (decision D2): digest, session, every batch size once, golden
@@ -28,49 +32,24 @@ const MAX_BATCH_BYTES = 2 ** 30;
  */
 export async function loadModel(entry: URL, spec: EngineSpec): Promise<LoadedModel> {
   const startedMs = performance.now();
-  const { manifest, directory } = spec;
-  if (!manifest.image) throw new LoadError('models of the kind "tensor" are not served yet');
-
-  const digest = await sha256Of(join(directory, manifest.file.path));
-  if (digest !== manifest.file.sha256) {
-    throw new LoadError(
-      `${manifest.file.path} has SHA-256 ${digest}, but the manifest says ${manifest.file.sha256}; ` +
-        'the file was changed or is incomplete: restore it, or build the model again',
-    );
-  }
-
-  configureDecoding();
-  const decode = createDecoder({ preprocessing: manifest.image.preprocessing, maxPixels: spec.maxPixels });
-  const { thread, run } = await openBatch(entry, spec, manifest.image);
-  const warmUpMs = await warmUp(thread, manifest.batching.max_batch_size);
-  const golden = await compareGolden({
-    manifest,
-    dirs: spec.sampleDirs,
-    classify: async (bytes) => (await run([await decode(bytes)])).rows[0],
-  });
+  await verifyDigest(spec);
+  const model = await (spec.manifest.image ? openImages(entry, spec) : openTensors(entry, spec));
+  const warmUpMs = await warmUp(model, spec.manifest.batching.max_batch_size);
+  const golden = await model.compareGolden();
   return {
-    decode,
-    run,
+    prepare: model.prepare,
+    run: model.run,
     report: { provider: spec.provider, loadMs: performance.now() - startedMs, warmUpMs, golden },
   };
 }
 
-async function openBatch(entry: URL, spec: EngineSpec, image: ImageSpec) {
-  const size = itemBytes(image.preprocessing);
-  const total = size * spec.manifest.batching.max_batch_size;
-  if (total > MAX_BATCH_BYTES) {
-    throw new LoadError(`a batch would need ${total} bytes of input; lower batching.max_batch_size`);
-  }
-  const batch = new SharedArrayBuffer(total);
-  const slots = new Uint8Array(batch);
-  const thread = await startSessionThread(entry, { spec, batch });
-  const run = (items: readonly Uint8Array[]) => {
-    items.forEach((pixels, i) => {
-      slots.set(pixels, i * size);
-    });
-    return thread.run(items.length);
-  };
-  return { thread, run };
+async function verifyDigest({ directory, manifest: { file } }: EngineSpec): Promise<void> {
+  const digest = await sha256Of(join(directory, file.path));
+  if (digest === file.sha256) return;
+  throw new LoadError(
+    `${file.path} has SHA-256 ${digest}, but the manifest says ${file.sha256}; ` +
+      'the file was changed or is incomplete: restore it, or build the model again',
+  );
 }
 
 /**
@@ -79,9 +58,9 @@ async function openBatch(entry: URL, spec: EngineSpec, image: ImageSpec) {
  *
  * @returns run time of each size, in ms
  */
-async function warmUp(thread: SessionThread, maxBatchSize: number): Promise<Map<number, number>> {
+async function warmUp(model: OpenModel, maxBatchSize: number): Promise<Map<number, number>> {
   const times = new Map<number, number>();
-  for (const size of warmUpSizes(maxBatchSize)) times.set(size, (await thread.run(size)).runMs);
+  for (const size of warmUpSizes(maxBatchSize)) times.set(size, await model.runBlank(size));
   return times;
 }
 

@@ -3,10 +3,12 @@ import { HeadgateError } from '@headgate/contracts/errors';
 import type { Logger } from '@headgate/contracts/telemetry/logger';
 import { LoadError } from '../load-error.ts';
 import {
-  type Classes,
   type EngineSpec,
   type FromEngine,
   type LoadReport,
+  type Payload,
+  type Row,
+  type RowFailure,
   STATS_INTERVAL_MS,
   type ToEngine,
 } from './protocol.ts';
@@ -28,7 +30,7 @@ export interface EngineOptions {
 export interface EngineListener {
   decoded(id: number, decodeMs: number): void;
   failed(id: number, error: HeadgateError): void;
-  ran(rows: readonly Classes[], runMs: number): void;
+  ran(rows: readonly (Row | RowFailure)[], runMs: number): void;
   /** The batch failed as a whole; the engine goes on. */
   runFailed(error: HeadgateError): void;
 }
@@ -44,8 +46,8 @@ export interface EngineProcess {
   readonly ended: Promise<string>;
   residentBytes(): number;
   listen(listener: EngineListener): void;
-  /** `bytes` are copied into the channel before this returns. */
-  prepare(id: number, bytes: Uint8Array): void;
+  /** `payload` is copied into the channel before this returns. */
+  prepare(id: number, payload: Payload): void;
   discard(id: number): void;
   run(ids: readonly number[]): void;
   /** Ends the process at once: it holds no state worth keeping. */
@@ -144,8 +146,8 @@ class LoadedEngine implements EngineProcess {
     this.#listener = listener;
   }
 
-  prepare(id: number, bytes: Uint8Array): void {
-    post(this.#child, { type: 'prepare', id, bytes });
+  prepare(id: number, payload: Payload): void {
+    post(this.#child, { type: 'prepare', id, payload });
   }
 
   discard(id: number): void {

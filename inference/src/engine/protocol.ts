@@ -8,6 +8,23 @@ import type { Manifest } from '@headgate/contracts/manifest';
  * The engine is an executor without a will of its own: the front owns queue, batching and deadlines.
  */
 
+/** A tensor: its shape, and its elements as a raw block of the protocol. */
+export interface RawTensor {
+  readonly shape: readonly number[];
+  readonly block: Uint8Array;
+}
+
+/** What one item brings: an encoded image, or one tensor for each input of the manifest, in its order. */
+export type Payload = Uint8Array | readonly RawTensor[];
+
+/** What one item gets: its best classes, or one tensor for each output of the manifest, in its order. */
+export type Row = Classes | readonly RawTensor[];
+
+/** The model failed on this item alone. The message is for logs. */
+export interface RowFailure {
+  readonly failure: string;
+}
+
 export type Provider = 'cuda' | 'cpu';
 
 /** Whether a provider works on this machine; the reason if it does not. */
@@ -38,8 +55,8 @@ export type ToEngine =
   | { readonly type: 'probe'; readonly provider: Provider; readonly deviceId: number }
   /** First message. Answered by `loaded` or `refused`. */
   | { readonly type: 'load'; readonly spec: EngineSpec }
-  /** Decode this image. Answered by `decoded` or `failed`. */
-  | { readonly type: 'prepare'; readonly id: number; readonly bytes: Uint8Array }
+  /** Decode this item. Answered by `decoded` or `failed`. */
+  | { readonly type: 'prepare'; readonly id: number; readonly payload: Payload }
   /** Forget the item; it may be decoding. No answer. */
   | { readonly type: 'discard'; readonly id: number }
   /** Run decoded items as one batch, at most one batch at a time. Answered by `ran` or `run_failed`. */
@@ -53,7 +70,7 @@ export type FromEngine =
   | { readonly type: 'refused'; readonly message: string }
   | { readonly type: 'decoded'; readonly id: number; readonly decodeMs: number }
   | { readonly type: 'failed'; readonly id: number; readonly failure: ItemFailure }
-  | { readonly type: 'ran'; readonly runMs: number; readonly rows: readonly Classes[] }
+  | { readonly type: 'ran'; readonly runMs: number; readonly rows: readonly (Row | RowFailure)[] }
   | { readonly type: 'run_failed'; readonly message: string }
   /** Each second: a sign of life. */
   | { readonly type: 'stats'; readonly residentBytes: number };

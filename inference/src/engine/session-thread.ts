@@ -1,7 +1,8 @@
 import { parentPort, Worker, workerData } from 'node:worker_threads';
 import { classify } from './classify.ts';
-import type { Classes, EngineSpec } from './protocol.ts';
+import type { EngineSpec, RawTensor, Row, RowFailure } from './protocol.ts';
 import { openSession } from './session.ts';
+import { openTensorSession } from './tensor-session.ts';
 
 /**
  * The session's own thread inside the engine process. `session.run` blocks the event loop of its thread for the
@@ -9,22 +10,28 @@ import { openSession } from './session.ts';
  */
 export interface SessionThread {
   /**
-   * Classifies the first `count` items of the batch buffer. One call at a time.
+   * Runs one batch. One call at a time.
    *
    * @throws Error when ONNX Runtime fails
    */
-  run(count: number): Promise<BatchResult>;
+  run(job: Job): Promise<BatchResult>;
+}
+
+/** The first `count` items of the batch buffer; or, of a `tensor` model, the joined tensors of that many items. */
+export interface Job {
+  readonly count: number;
+  readonly inputs?: readonly RawTensor[];
 }
 
 export interface BatchResult {
-  readonly rows: readonly Classes[];
+  readonly rows: readonly (Row | RowFailure)[];
   readonly runMs: number;
 }
 
 interface ThreadData {
   readonly spec: EngineSpec;
-  /** Shared with the main thread, which fills it before each run. */
-  readonly batch: SharedArrayBuffer;
+  /** For images: shared with the main thread, which fills it before each run. */
+  readonly batch?: SharedArrayBuffer;
 }
 
 type FromThread =
@@ -50,9 +57,9 @@ export async function startSessionThread(entry: URL, data: ThreadData): Promise<
   const opened = await answer();
   if (opened.type === 'error') throw new Error(opened.message);
   return {
-    async run(count) {
+    async run(job) {
       const answered = answer();
-      worker.postMessage(count);
+      worker.postMessage(job);
       const result = await answered;
       if (result.type !== 'ran')
         throw new Error(result.type === 'error' ? result.message : 'unexpected answer');
@@ -70,21 +77,39 @@ export async function serveSession(): Promise<void> {
   const fail = (thrown: unknown) =>
     reply({ type: 'error', message: thrown instanceof Error ? thrown.message : String(thrown) });
 
-  const image = spec.manifest.image;
-  if (!image) return fail(new Error('the manifest has no image section'));
-  const session = await openSession(spec, image, new Uint8Array(batch)).catch(fail);
-  if (!session) return;
+  const run = await opened(spec, batch).catch(fail);
+  if (!run) return;
   reply({ type: 'open' });
 
-  port.on('message', async (count: number) => {
+  port.on('message', async (job: Job) => {
     try {
-      const startedMs = performance.now();
-      const output = await session.run(count);
-      const runMs = performance.now() - startedMs;
-      const rows = classify(output, count, { activation: image.activation, topK: image.top_k });
-      reply({ type: 'ran', rows, runMs });
+      reply({ type: 'ran', ...(await run(job)) });
     } catch (thrown) {
       fail(thrown);
     }
   });
+}
+
+/** What runs one batch of the model. */
+async function opened(
+  spec: EngineSpec,
+  batch: SharedArrayBuffer | undefined,
+): Promise<(job: Job) => Promise<BatchResult>> {
+  const { image } = spec.manifest;
+  if (!image || !batch) {
+    const session = await openTensorSession(spec);
+    return ({ count, inputs = [] }) => timed(() => session.run(inputs, count));
+  }
+  const session = await openSession(spec, image, new Uint8Array(batch));
+  const options = { activation: image.activation, topK: image.top_k };
+  return async ({ count }) => {
+    const { rows: output, runMs } = await timed(() => session.run(count));
+    return { rows: classify(output, count, options), runMs };
+  };
+}
+
+async function timed<T>(run: () => Promise<T>): Promise<{ rows: T; runMs: number }> {
+  const startedMs = performance.now();
+  const rows = await run();
+  return { rows, runMs: performance.now() - startedMs };
 }

@@ -42,15 +42,26 @@ function contradiction(manifest: Manifest, expected: { model: string; version: s
   if (name !== expected.model || version !== expected.version) {
     return `it describes ${name}/${version}, but lies in the folder of ${expected.model}/${expected.version}`;
   }
-  if (manifest.kind === 'tensor') return 'models of the kind "tensor" are not served yet';
-  if (!image) return 'a model of the kind "image-classifier" needs the section image';
-  const outside = [file.path, image.labels].find(
+  const outside = [file.path, image?.labels ?? ''].find(
     (path) => isAbsolute(path) || normalize(path).startsWith('..'),
   );
   if (outside) return `${outside} lies outside of the folder of the version`;
-  if (!manifest.inputs.some((input) => input.name === image.input)) return `inputs: no ${image.input}`;
-  if (!manifest.outputs.some((output) => output.name === image.output)) return `outputs: no ${image.output}`;
+  return manifest.kind === 'tensor' ? tensorProblem(manifest) : imageProblem(manifest);
+}
+
+function imageProblem({ image, inputs, outputs }: Manifest): string | undefined {
+  if (!image) return 'a model of the kind "image-classifier" needs the section image';
+  if (!inputs.some((input) => input.name === image.input)) return `inputs: no ${image.input}`;
+  if (!outputs.some((output) => output.name === image.output)) return `outputs: no ${image.output}`;
   return undefined;
+}
+
+function tensorProblem({ image, inputs, outputs, batching, golden }: Manifest): string | undefined {
+  if (image) return 'a model of the kind "tensor" has no section image';
+  if (golden.samples.length > 0) return 'golden.samples: recorded answers of tensors are not compared yet';
+  const unbatched = [...inputs, ...outputs].find(({ shape }) => shape[0] !== -1);
+  if (batching.max_batch_size === 1 || !unbatched) return undefined;
+  return `${unbatched.name}: dim 0 must be -1, the batch, unless batching.max_batch_size is 1`;
 }
 
 async function readText(path: string): Promise<string> {

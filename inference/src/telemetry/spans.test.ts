@@ -19,7 +19,7 @@ afterEach(() => trace.disable());
 function batchOf(...spans: ReturnType<typeof startInferSpan>['context'][]): Batch {
   const members = spans.map((span, id) => ({
     decodeMs: 1,
-    item: { id, bytes: new Uint8Array(), queuedAtMs: 0, deadlineAtMs: 0, span, settle: () => {} },
+    item: { id, payload: new Uint8Array(), queuedAtMs: 0, deadlineAtMs: 0, span, settle: () => {} },
   }));
   return { members, reason: 'idle' };
 }

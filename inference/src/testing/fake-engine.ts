@@ -1,6 +1,7 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { EnginePort } from '../dispatch.ts';
 import type { EngineListener } from '../engine/process.ts';
+import type { Payload } from '../engine/protocol.ts';
 
 /**
  * An engine that does nothing until a test says so, and that objects to anything the protocol forbids. An image
@@ -41,8 +42,8 @@ export class FakeEngine implements EnginePort {
     this.#listener = listener;
   }
 
-  prepare(id: number, bytes: Uint8Array): void {
-    this.#images.set(id, bytes[0] as number);
+  prepare(id: number, payload: Payload): void {
+    this.#images.set(id, (payload as Uint8Array)[0] as number);
     this.#decoding.add(id);
     if (this.ahead > this.#maxBatchSize) throw new Error('more than one batch was handed ahead');
   }

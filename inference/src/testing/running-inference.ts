@@ -12,6 +12,7 @@ import { loadHealth, loadInference } from '@headgate/contracts/proto';
 import { createLogger } from '@headgate/contracts/telemetry/logger';
 import { encodeBytesTensor } from '@headgate/contracts/tensor';
 import { type Inference, startInference } from '../inference.ts';
+import { type TensorModel, writeTensorModel } from './tensor-models.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 /** The committed picture of a 7. */
@@ -37,6 +38,10 @@ export interface RunningInference {
   route(versions: readonly string[]): void;
   /** Adds a version of the digits model; `damage` may spoil its files. */
   addVersion(version: string, damage?: (folder: string) => void): void;
+  /** Adds version 1 of a tensor model, and names it in every routing table that is written from now on. */
+  addTensorModel(name: string, model: TensorModel): void;
+  /** Resolves once every version that it started with is warm or has failed. */
+  started(): Promise<void>;
   /** Resolves once `probe` holds; the test's own timeout is the bound. */
   until(probe: () => Promise<boolean>): Promise<void>;
   stop(): Promise<void>;
@@ -46,7 +51,7 @@ export interface RunningInference {
 export async function runInference(
   versions: readonly string[],
   settings: Readonly<Record<string, string>> = {},
-  prepare?: (running: Pick<RunningInference, 'dir' | 'addVersion'>) => void,
+  prepare?: (running: Pick<RunningInference, 'dir' | 'addVersion' | 'addTensorModel'>) => void,
 ): Promise<RunningInference> {
   const dir = mkdtempSync(join(tmpdir(), 'headgate-inference-'));
   const portBase = await freePortBase();
@@ -56,7 +61,13 @@ export async function runInference(
     level: 'info',
     destination: { write: (line) => void lines.push(line) },
   });
-  const route = (served: readonly string[]) => writeFileSync(join(dir, 'routing.yaml'), routingOf(served));
+  const tensorModels: string[] = [];
+  const route = (served: readonly string[]) =>
+    writeFileSync(join(dir, 'routing.yaml'), routingOf(served, tensorModels));
+  const addTensorModel: RunningInference['addTensorModel'] = (name, model) => {
+    writeTensorModel(join(dir, 'models'), name, model);
+    tensorModels.push(name);
+  };
   const addVersion: RunningInference['addVersion'] = (version, damage) => {
     const folder = join(dir, 'models/digits', version);
     mkdirSync(folder, { recursive: true });
@@ -66,7 +77,7 @@ export async function runInference(
     damage?.(folder);
   };
   addVersion('1');
-  prepare?.({ dir, addVersion });
+  prepare?.({ dir, addVersion, addTensorModel });
   route(versions);
   cpSync(join(ROOT, 'samples/digit-7.png'), join(dir, 'samples/digit-7.png'));
   const config = loadConfig({
@@ -100,6 +111,7 @@ export async function runInference(
     const response = await fetch(`http://127.0.0.1:${portOf(portBase, 'inferenceInternal')}${path}`);
     return { status: response.status, text: await response.text() };
   };
+  const started = () => until(async () => (await get('/readyz')).status === 200);
   let stopped: Promise<void> | undefined;
   const stop = () => {
     stopped ??= inference.stop().finally(() => {
@@ -125,6 +137,8 @@ export async function runInference(
     get,
     route,
     addVersion,
+    addTensorModel,
+    started,
     until,
     stop,
   };
@@ -153,22 +167,14 @@ async function until(probe: () => Promise<boolean>): Promise<void> {
   while (!(await probe())) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
-function routingOf(versions: readonly string[]): string {
-  const [control] = versions;
-  return JSON.stringify({
-    schema: 1,
-    default_model: 'digits',
-    models: {
-      digits: {
-        versions,
-        experiment: {
-          name: 'digits',
-          salt: 'digits',
-          variants: [{ name: 'control', version: control, weight: 100 }],
-        },
-      },
-    },
-  });
+/** The digits model in the given versions, the first of which is the control, and version 1 of other models. */
+function routingOf(versions: readonly string[], others: readonly string[]): string {
+  const entry = (name: string, served: readonly string[]) => {
+    const variants = [{ name: 'control', version: served[0], weight: 100 }];
+    return [name, { versions: served, experiment: { name, salt: name, variants } }];
+  };
+  const models = [entry('digits', versions), ...others.map((name) => entry(name, ['1']))];
+  return JSON.stringify({ schema: 1, default_model: 'digits', models: Object.fromEntries(models) });
 }
 
 /** Passes connections on to a port of this machine until they are cut. */

@@ -1,0 +1,44 @@
+import { LoadError } from '../load-error.ts';
+import { configureDecoding, createDecoder } from './decode.ts';
+import { compareGolden } from './golden.ts';
+import type { OpenModel } from './load.ts';
+import type { Classes, EngineSpec, Payload } from './protocol.ts';
+import { itemBytes } from './session.ts';
+import { startSessionThread } from './session-thread.ts';
+
+/** A batch buffer beyond this size is taken for a mistake in the manifest, in bytes. */
+const MAX_BATCH_BYTES = 2 ** 30;
+
+/** A model that takes encoded images. The spec's manifest has the section `image`. */
+export async function openImages(entry: URL, spec: EngineSpec): Promise<OpenModel> {
+  const { manifest, maxPixels } = spec;
+  if (!manifest.image) throw new LoadError(`${manifest.name} has no section image`);
+  const { preprocessing } = manifest.image;
+  configureDecoding();
+  const decode = createDecoder({ preprocessing, maxPixels });
+  const size = itemBytes(preprocessing);
+  const total = size * manifest.batching.max_batch_size;
+  if (total > MAX_BATCH_BYTES) {
+    throw new LoadError(`a batch would need ${total} bytes of input; lower batching.max_batch_size`);
+  }
+  const batch = new SharedArrayBuffer(total);
+  const slots = new Uint8Array(batch);
+  const thread = await startSessionThread(entry, { spec, batch });
+  const run = (items: readonly Payload[]) => {
+    items.forEach((pixels, i) => {
+      slots.set(pixels as Uint8Array, i * size);
+    });
+    return thread.run({ count: items.length });
+  };
+  return {
+    prepare: (bytes) => decode(bytes as Uint8Array),
+    run,
+    runBlank: async (count) => (await thread.run({ count })).runMs,
+    compareGolden: () =>
+      compareGolden({
+        manifest,
+        dirs: spec.sampleDirs,
+        classify: async (bytes) => (await run([await decode(bytes)])).rows[0] as Classes | undefined,
+      }),
+  };
+}

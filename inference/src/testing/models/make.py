@@ -1,0 +1,99 @@
+"""Makes the small models of the tests of tensor models. Needs onnx (the setup's .venv has it); run after a change."""
+
+from pathlib import Path
+
+from onnx import TensorProto, checker, helper, save
+from onnx.onnx_pb import ModelProto
+
+HERE = Path(__file__).parent
+OPSET = helper.make_opsetid("", 17)
+DATATYPES = {
+    "BOOL": TensorProto.BOOL,
+    "UINT8": TensorProto.UINT8,
+    "UINT16": TensorProto.UINT16,
+    "UINT32": TensorProto.UINT32,
+    "UINT64": TensorProto.UINT64,
+    "INT8": TensorProto.INT8,
+    "INT16": TensorProto.INT16,
+    "INT32": TensorProto.INT32,
+    "INT64": TensorProto.INT64,
+    "FP16": TensorProto.FLOAT16,
+    "FP32": TensorProto.FLOAT,
+    "FP64": TensorProto.DOUBLE,
+    "BYTES": TensorProto.STRING,
+}
+
+
+def model(nodes: list, inputs: list, outputs: list, constants: list | None = None) -> ModelProto:
+    graph = helper.make_graph(nodes, "test", inputs, outputs, constants or [])
+    return helper.make_model(graph, opset_imports=[OPSET], ir_version=8)
+
+
+def value(name: str, datatype: str, shape: list) -> object:
+    return helper.make_tensor_value_info(name, DATATYPES[datatype], shape)
+
+
+def echo(datatype: str) -> ModelProto:
+    """Returns its input: for each datatype, with sides of any length."""
+    node = helper.make_node("Identity", ["x"], ["y"])
+    shape = ["batch", "width"]
+    return model([node], [value("x", datatype, shape)], [value("y", datatype, shape)])
+
+
+def affine() -> ModelProto:
+    """scaled = 2 * x + 1; sum = the sum of each row of x; next = ids + 1. Rows do not depend on each other."""
+    constants = [
+        helper.make_tensor("two", TensorProto.FLOAT, [], [2.0]),
+        helper.make_tensor("one", TensorProto.FLOAT, [], [1.0]),
+        helper.make_tensor("step", TensorProto.INT64, [], [1]),
+        helper.make_tensor("axes", TensorProto.INT64, [1], [1]),
+    ]
+    nodes = [
+        helper.make_node("Mul", ["x", "two"], ["doubled"]),
+        helper.make_node("Add", ["doubled", "one"], ["scaled"]),
+        helper.make_node("ReduceSum", ["x", "axes"], ["sum"], keepdims=0),
+        helper.make_node("Add", ["ids", "step"], ["next"]),
+    ]
+    inputs = [value("x", "FP32", ["batch", 3]), value("ids", "INT64", ["batch", 2])]
+    outputs = [
+        value("scaled", "FP32", ["batch", 3]),
+        value("sum", "FP32", ["batch"]),
+        value("next", "INT64", ["batch", 2]),
+    ]
+    return model(nodes, inputs, outputs, constants)
+
+
+def transpose() -> ModelProto:
+    """Whole tensors without a batch: [2, 3] becomes [3, 2]."""
+    node = helper.make_node("Transpose", ["x"], ["y"], perm=[1, 0])
+    return model([node], [value("x", "FP32", [2, 3])], [value("y", "FP32", [3, 2])])
+
+
+def pick() -> ModelProto:
+    """y = table[index], of five entries: an index beyond them makes the run fail."""
+    table = helper.make_tensor("table", TensorProto.FLOAT, [5], [0.0, 10.0, 20.0, 30.0, 40.0])
+    node = helper.make_node("Gather", ["table", "index"], ["y"])
+    inputs, outputs = [value("index", "INT64", ["batch", 1])], [value("y", "FP32", ["batch", 1])]
+    return model([node], inputs, outputs, [table])
+
+
+def unknown_operator() -> ModelProto:
+    """Needs an operator that no runtime has."""
+    node = helper.make_node("Clairvoyance", ["x"], ["y"], domain="example.nowhere")
+    shape = ["batch", 1]
+    made = model([node], [value("x", "FP32", shape)], [value("y", "FP32", shape)])
+    made.opset_import.append(helper.make_opsetid("example.nowhere", 1))
+    return made
+
+
+def main() -> None:
+    models = {f"echo-{datatype.lower()}": echo(datatype) for datatype in DATATYPES}
+    models |= {"affine": affine(), "transpose": transpose(), "pick": pick()}
+    for made in models.values():
+        checker.check_model(made)
+    for name, made in (models | {"unknown-operator": unknown_operator()}).items():
+        save(made, HERE / f"{name}.onnx")
+
+
+if __name__ == "__main__":
+    main()

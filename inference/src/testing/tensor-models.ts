@@ -1,0 +1,92 @@
+import { createHash } from 'node:crypto';
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Datatype, InputSpec, Manifest, TensorSpec } from '@headgate/contracts/manifest';
+
+const FILES = fileURLToPath(new URL('./models/', import.meta.url));
+
+/** What a test may say about a model; the rest is the same for all. */
+export interface TensorModel {
+  readonly inputs: readonly InputSpec[];
+  readonly outputs: readonly TensorSpec[];
+  readonly maxBatchSize: number;
+  /** File name without its ending. */
+  readonly file: string;
+}
+
+/** Models made by models/make.py, which says what they compute. */
+export const AFFINE: TensorModel = {
+  file: 'affine',
+  maxBatchSize: 4,
+  inputs: [
+    { name: 'x', datatype: 'FP32', shape: [-1, 3] },
+    { name: 'ids', datatype: 'INT64', shape: [-1, 2] },
+  ],
+  outputs: [
+    { name: 'scaled', datatype: 'FP32', shape: [-1, 3] },
+    { name: 'sum', datatype: 'FP32', shape: [-1] },
+    { name: 'next', datatype: 'INT64', shape: [-1, 2] },
+  ],
+};
+
+export const TRANSPOSE: TensorModel = {
+  file: 'transpose',
+  maxBatchSize: 1,
+  inputs: [{ name: 'x', datatype: 'FP32', shape: [2, 3] }],
+  outputs: [{ name: 'y', datatype: 'FP32', shape: [3, 2] }],
+};
+
+export const PICK: TensorModel = {
+  file: 'pick',
+  maxBatchSize: 8,
+  inputs: [{ name: 'index', datatype: 'INT64', shape: [-1, 1] }],
+  outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 1] }],
+};
+
+export const UNKNOWN_OPERATOR: TensorModel = {
+  file: 'unknown-operator',
+  maxBatchSize: 4,
+  inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 1] }],
+  outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 1] }],
+};
+
+export function echoOf(datatype: Datatype): TensorModel {
+  return {
+    file: `echo-${datatype.toLowerCase()}`,
+    maxBatchSize: 4,
+    inputs: [{ name: 'x', datatype, shape: [-1, -1] }],
+    outputs: [{ name: 'y', datatype, shape: [-1, -1] }],
+  };
+}
+
+/** The manifest of a model in version 1. */
+export function manifestOf(name: string, model: TensorModel): Manifest {
+  const bytes = readFileSync(join(FILES, `${model.file}.onnx`));
+  return {
+    schema: 1,
+    name,
+    version: '1',
+    kind: 'tensor',
+    description: '',
+    licence: 'Apache-2.0',
+    file: {
+      path: 'model.onnx',
+      sha256: createHash('sha256').update(bytes).digest('hex'),
+      bytes: bytes.byteLength,
+    },
+    inputs: [...model.inputs],
+    outputs: [...model.outputs],
+    batching: { max_batch_size: model.maxBatchSize, max_queue_delay_ms: 0, max_queue_size: 64 },
+    golden: { tolerance: 0.001, samples: [] },
+    provenance: { source: 'test', converter: 'inference/src/testing/models/make.py' },
+  };
+}
+
+/** Puts version 1 of a model into a repository. @param root the folder that holds the models */
+export function writeTensorModel(root: string, name: string, model: TensorModel): void {
+  const folder = join(root, name, '1');
+  mkdirSync(folder, { recursive: true });
+  cpSync(join(FILES, `${model.file}.onnx`), join(folder, 'model.onnx'));
+  writeFileSync(join(folder, 'manifest.yaml'), JSON.stringify(manifestOf(name, model)));
+}
