@@ -1,0 +1,105 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { CommandError, runCommand } from '../setup/command.mjs';
+import type { Guard } from '../setup/guard.mjs';
+import { acquireLock } from '../setup/lock.mjs';
+
+export interface VenvOptions {
+  /** For the folder and for messages: `tritonclient`, say. */
+  readonly name: string;
+  /** A requirements file with every package pinned, those that these need included. */
+  readonly requirements: string;
+  /** The interpreter that the environment is made of, as `findPython` answers it. */
+  readonly python: string;
+  readonly signal: AbortSignal;
+  readonly guard: Guard;
+  readonly progress: (line: string) => void;
+  /** Parent of all environments. */
+  readonly cacheDir?: string;
+}
+
+/** Written last: a folder without it was cut short and is made anew. */
+const COMPLETE = 'complete';
+const MAKE_WITHIN_MS = 120_000;
+const INSTALL_WITHIN_MS = 20 * 60_000;
+
+/** HEADGATE_CACHE_DIR, else the user's cache: outside the checkout, so that a fresh clone finds it. */
+export function venvCacheDir(env: Readonly<Record<string, string | undefined>> = process.env): string {
+  return join(
+    env.HEADGATE_CACHE_DIR ?? join(env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'headgate'),
+    'venv',
+  );
+}
+
+/**
+ * A Python environment with exactly these packages, made once per machine: the folder's name carries a hash of the
+ * requirements and of the interpreter, so a change makes a new one. Built in place under a lock and marked as
+ * complete at the end, not renamed: the programs in an environment carry its path.
+ *
+ * @returns path of the environment's `python`
+ * @throws Error with pip's complaint
+ */
+export async function cachedVenv(options: VenvOptions): Promise<string> {
+  const { name, requirements, signal, progress, cacheDir = venvCacheDir() } = options;
+  const text = readFileSync(requirements, 'utf8');
+  const version = await firstLine(options, [
+    '-c',
+    'import sys, sysconfig; print(sys.version, sysconfig.get_platform())',
+  ]);
+  const dir = join(cacheDir, `${name}-${keyOf([text, version])}`);
+  const python = join(dir, 'bin/python');
+  const complete = join(dir, COMPLETE);
+  if (existsSync(complete)) return python;
+  mkdirSync(cacheDir, { recursive: true });
+  const release = await acquireLock(`${dir}.lock`, {
+    signal,
+    onWait: (pid) => progress(`process ${pid} makes the environment ${name}; waiting for it`),
+  });
+  try {
+    if (existsSync(complete)) return python;
+    progress(`making the Python environment ${name}`);
+    await run(options, options.python, ['-m', 'venv', '--clear', dir], MAKE_WITHIN_MS);
+    await run(options, python, [...PIP_INSTALL, '-r', resolve(requirements)], INSTALL_WITHIN_MS);
+    writeFileSync(complete, '');
+    return python;
+  } finally {
+    release();
+  }
+}
+
+const PIP_INSTALL = [
+  '-m',
+  'pip',
+  'install',
+  '--disable-pip-version-check',
+  '--no-input',
+  '--progress-bar',
+  'off',
+];
+
+function keyOf(parts: readonly string[]): string {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(JSON.stringify(part));
+  return hash.digest('hex').slice(0, 16);
+}
+
+async function firstLine(options: VenvOptions, args: readonly string[]): Promise<string> {
+  return (await run(options, options.python, args, MAKE_WITHIN_MS)).join(' ');
+}
+
+async function run(
+  { name, signal, guard }: VenvOptions,
+  command: string,
+  args: readonly string[],
+  timeoutMs: number,
+): Promise<readonly string[]> {
+  try {
+    return await runCommand(command, args, { cwd: '/', signal, guard, timeoutMs });
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    const line = error.tail.findLast((text) => /error/i.test(text)) ?? error.tail.at(-1) ?? error.message;
+    throw new Error(`the Python environment ${name}: ${line}`, { cause: error });
+  }
+}
