@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { countBuffersAsHeap } from '@headgate/contracts/buffers';
 import { loadConfig } from '@headgate/contracts/config/load';
 import { portOf } from '@headgate/contracts/names';
 import { createLogger } from '@headgate/contracts/telemetry/logger';
@@ -24,6 +25,7 @@ import { connectUpstream } from './upstream/connect.ts';
 
 /** The gateway as a process: configuration, dependencies, app, listeners; then drain on SIGTERM or SIGINT. */
 async function main(env: NodeJS.ProcessEnv): Promise<void> {
+  countBuffersAsHeap();
   const root = env.HEADGATE_ROOT ?? process.cwd();
   const dir = env.HEADGATE_CONFIG_DIR ?? resolve(root, 'config');
   const config = loadConfig({ dir, environment: env.HEADGATE_ENV ?? 'dev', env });

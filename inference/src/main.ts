@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
+import { countBuffersAsHeap } from '@headgate/contracts/buffers';
 import { ConfigError, loadConfig } from '@headgate/contracts/config/load';
 import { createLogger } from '@headgate/contracts/telemetry/logger';
 import { FileError } from '@headgate/contracts/watch-file';
@@ -14,6 +15,7 @@ const { env } = process;
 const root = resolve(env.HEADGATE_ROOT ?? '.');
 
 async function main(): Promise<void> {
+  countBuffersAsHeap();
   const config = loadConfig({
     dir: resolve(root, env.HEADGATE_CONFIG_DIR ?? 'config'),
     environment: env.HEADGATE_ENV ?? 'dev',
