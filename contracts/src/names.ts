@@ -45,6 +45,8 @@ export const METRIC = {
   routingWeight: 'headgate_routing_weight',
   versionReady: 'headgate_model_version_ready',
   inferRequests: 'headgate_inference_requests_total',
+  inferDuration: 'headgate_inference_request_duration_seconds',
+  refusalDuration: 'headgate_inference_refusal_duration_seconds',
   stageDuration: 'headgate_inference_stage_duration_seconds',
   batchSize: 'headgate_inference_batch_size',
   batches: 'headgate_inference_batches_total',
@@ -54,6 +56,20 @@ export const METRIC = {
   engineProvider: 'headgate_engine_provider_info',
   engineMemory: 'headgate_engine_resident_memory_bytes',
   engineReady: 'headgate_engine_ready',
+} as const;
+
+/** Names under which Triton exports what inference counts too; its dashboards ask for them. */
+export const TRITON_METRIC = {
+  requestSuccess: 'nv_inference_request_success',
+  requestFailure: 'nv_inference_request_failure',
+  count: 'nv_inference_count',
+  execCount: 'nv_inference_exec_count',
+  pending: 'nv_inference_pending_request_count',
+  requestDuration: 'nv_inference_request_duration_us',
+  queueDuration: 'nv_inference_queue_duration_us',
+  inputDuration: 'nv_inference_compute_input_duration_us',
+  inferDuration: 'nv_inference_compute_infer_duration_us',
+  outputDuration: 'nv_inference_compute_output_duration_us',
 } as const;
 
 /** Names of OpenTelemetry spans and attributes. */

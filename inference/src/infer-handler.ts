@@ -9,12 +9,10 @@ import { toStatus } from './errors.ts';
 import type { Infer } from './pipeline.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { startInferSpan } from './telemetry/spans.ts';
-import type { Statistics } from './telemetry/statistics.ts';
 
 export interface InferHandlerOptions {
   readonly infer: Infer;
   readonly metrics: Metrics;
-  readonly statistics: Statistics;
   readonly log: Logger;
   /** Deadline of a call that has none, in ms. */
   readonly defaultDeadlineMs: number;
@@ -26,7 +24,7 @@ type Call = ServerUnaryCall<ModelInferRequest__Output, ModelInferResponse>;
 export function createInferHandler(
   options: InferHandlerOptions,
 ): handleUnaryCall<ModelInferRequest__Output, ModelInferResponse> {
-  const { infer, metrics, statistics, log } = options;
+  const { infer, metrics, log } = options;
   return async (call, callback) => {
     const startedMs = performance.now();
     const { request } = call;
@@ -36,15 +34,15 @@ export function createInferHandler(
       span.end(error);
       const durationMs = performance.now() - startedMs;
       const { model_name: model, model_version: version } = request;
-      metrics.requestFinished(model, version, error?.reason ?? 'ok');
-      statistics.callEnded({ model, version, ok: !error, durationMs });
+      const outcome = error?.reason ?? 'ok';
+      metrics.requestFinished({ model, version, outcome, durationMs });
       const line = {
         request_id: text(call.metadata, METADATA.requestId),
         trace_id: trace?.traceId,
         model,
         version,
         variant: text(call.metadata, METADATA.variant),
-        outcome: error?.reason ?? 'ok',
+        outcome,
         duration_ms: Math.round(durationMs),
       };
       if (error?.reason === 'internal') log.error({ ...line, err: error }, 'inference failed');

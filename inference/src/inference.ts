@@ -62,16 +62,11 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     config: config.telemetry.tracing,
   });
   const serving = createServing(options, await provide(options));
-  const { catalogue, metrics, statistics, health } = serving;
+  const { catalogue, metrics, health } = serving;
   const infer = createInfer({
     find: (model, version) => catalogue.serving(model, version),
     clock: systemClock,
-    observer: {
-      answered: (...args) => {
-        metrics.answered(...args);
-        statistics.answered(...args);
-      },
-    },
+    observer: metrics,
   });
   const { limits, connection, drain } = inference;
   const service = inferenceService({
@@ -82,7 +77,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     serverVersion: SERVER_VERSION,
   });
   const grpc = createGrpcServer({ service, health, limits, connection });
-  const http = createInternalHttp({ isReady: () => health.isReady, registry: metrics.registry });
+  const http = createInternalHttp({ isReady: () => health.isReady, metrics });
   const routing = followRouting(resolve(root, config.routing_file), { catalogue, metrics, log });
   await listenHttp(http, listen.internal_host, portOf(listen.port_base, 'inferenceInternal'));
   await listenGrpc(grpc, listen.host, portOf(listen.port_base, 'inferenceGrpc'));
@@ -151,10 +146,13 @@ function createServing(options: InferenceOptions, provider: Provider) {
     log,
     observe: (model, version) =>
       statistics.countingRuns(model, version, observeBatches(metrics, startBatchSpan)(model, version)),
-    onChange: () => health.refresh(),
+    onChange: () => {
+      health.refresh();
+      metrics.sweep();
+    },
   });
-  const metrics = new Metrics(catalogue);
-  const statistics = new Statistics(catalogue);
+  const statistics = new Statistics(catalogue, systemClock);
+  const metrics = new Metrics(catalogue, statistics);
   const health = new Health(catalogue);
   const mode = inference.model_control;
   const control = new ModelControl({ catalogue, repository, root: modelsDir, mode });

@@ -1,13 +1,13 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
-import type { Registry } from 'prom-client';
+import type { Metrics } from './telemetry/metrics.ts';
 
 export interface InternalHttpOptions {
   readonly isReady: () => boolean;
-  readonly registry: Registry;
+  readonly metrics: Pick<Metrics, 'page' | 'registry'>;
 }
 
 /** /livez, /readyz and /metrics for probes and Prometheus. Listens nowhere yet. */
-export function createInternalHttp({ isReady, registry }: InternalHttpOptions): Server {
+export function createInternalHttp({ isReady, metrics }: InternalHttpOptions): Server {
   return createServer(async (request, response) => {
     switch (request.url?.split('?', 1)[0]) {
       case '/livez':
@@ -15,7 +15,7 @@ export function createInternalHttp({ isReady, registry }: InternalHttpOptions): 
       case '/readyz':
         return isReady() ? text(response, 200, 'ready\n') : text(response, 503, 'not ready\n');
       case '/metrics':
-        return text(response, 200, await registry.metrics(), registry.contentType);
+        return text(response, 200, await metrics.page(), metrics.registry.contentType);
       default:
         return text(response, 404, 'not found\n');
     }

@@ -7,10 +7,12 @@ import type { Health } from './health.ts';
 import { createInferHandler, type InferHandlerOptions } from './infer-handler.ts';
 import type { ModelControl } from './models/control.ts';
 import type { Catalogue } from './models/reconcile.ts';
+import type { Statistics } from './telemetry/statistics.ts';
 
 export interface ServiceOptions extends InferHandlerOptions {
   readonly catalogue: Catalogue;
   readonly control: ModelControl;
+  readonly statistics: Statistics;
   readonly health: Health;
   /** Version of this software. */
   readonly serverVersion: string;

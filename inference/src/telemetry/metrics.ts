@@ -1,80 +1,105 @@
 import type { HeadgateError, Reason } from '@headgate/contracts/errors';
-import { METRIC, OTHER } from '@headgate/contracts/names';
+import { METRIC } from '@headgate/contracts/names';
 import { Counter, collectDefaultMetrics, exponentialBuckets, Gauge, Histogram, Registry } from 'prom-client';
 import type { Batch } from '../batch.ts';
 import type { ItemResult } from '../item.ts';
-import type { Deployment } from '../models/deployment.ts';
+import { collectedCounter } from './collected.ts';
+import { exposeState, type StateSource } from './state-metrics.ts';
+import type { EndedCall, Statistics } from './statistics.ts';
+import { exposeTritonNames } from './triton-metrics.ts';
 
-/** Versions whose state is read when metrics are scraped. */
-export interface MetricsSource {
-  all(): readonly Deployment[];
-}
-
-type Stage = 'queue' | 'decode' | 'run' | 'respond';
+const STAGES = ['queue', 'decode', 'run', 'respond'] as const;
+type Stage = (typeof STAGES)[number];
 
 /** 0.5 ms to 16 s, doubling: the same relative error over the whole range. */
 const SECONDS = exponentialBuckets(0.0005, 2, 16);
+/** 0.1 ms to 1.6 s, doubling: a refusal should take no time at all. */
+const REFUSAL_SECONDS = exponentialBuckets(0.0001, 2, 15);
 /** 1 to 64 items, doubling, as batches are warmed. */
 const SIZES = exponentialBuckets(1, 2, 7);
+
+/** Failures that cost the caller time and give nothing, whose time is watched. */
+const REFUSALS: ReadonlySet<Reason | 'ok'> = new Set(['overloaded', 'unavailable', 'deadline_exceeded']);
 
 const VERSION = ['model', 'version'] as const;
 
 /**
  * Prometheus metrics of this process. Label values come only from the routing table and from closed sets
- * (decision D10), so that no caller can mint series.
+ * (decision D10), so that no caller can mint series. Histograms are added to as things happen; counters and gauges
+ * are read from the statistics and the deployments when somebody asks.
  */
 export class Metrics {
   readonly registry = new Registry();
-  readonly #source: MetricsSource;
-  readonly #requests: Counter<'model' | 'version' | 'outcome'>;
+  readonly #statistics: Statistics;
+  readonly #requestDuration: Histogram<'model' | 'version'>;
+  readonly #refusalDuration: Histogram<'reason'>;
   readonly #stages: Histogram<'model' | 'version' | 'stage'>;
   readonly #batchSize: Histogram<'model' | 'version'>;
-  readonly #batches: Counter<'model' | 'version' | 'release'>;
   readonly #reloads: Counter<'outcome'>;
   readonly #stale: Gauge;
 
-  constructor(source: MetricsSource) {
-    this.#source = source;
-    const registers = [this.registry];
-    collectDefaultMetrics({ register: this.registry });
-    this.#requests = new Counter({
-      name: METRIC.inferRequests,
-      help: 'ModelInfer calls by outcome: ok, or the reason of the failure',
-      labelNames: [...VERSION, 'outcome'],
+  constructor(source: StateSource, statistics: Statistics) {
+    this.#statistics = statistics;
+    const { registry } = this;
+    const registers = [registry];
+    collectDefaultMetrics({ register: registry });
+    this.#requestDuration = new Histogram({
+      name: METRIC.inferDuration,
+      help: 'Time of a ModelInfer call that succeeded, from its arrival to its response.',
+      labelNames: VERSION,
+      buckets: SECONDS,
+      registers,
+    });
+    this.#refusalDuration = new Histogram({
+      name: METRIC.refusalDuration,
+      help: 'Time until a ModelInfer call was refused or given up, by reason.',
+      labelNames: ['reason'],
+      buckets: REFUSAL_SECONDS,
       registers,
     });
     this.#stages = new Histogram({
       name: METRIC.stageDuration,
-      help: 'Time of an item in each stage: queue, decode, run; and respond once per call',
+      help: 'Time of an item in each stage: queue, decode, run; and respond once per call.',
       labelNames: [...VERSION, 'stage'],
       buckets: SECONDS,
       registers,
     });
     this.#batchSize = new Histogram({
       name: METRIC.batchSize,
-      help: 'Items per session run',
+      help: 'Items per session run.',
       labelNames: VERSION,
       buckets: SIZES,
       registers,
     });
-    this.#batches = new Counter({
-      name: METRIC.batches,
-      help: 'Session runs by why the batch was released: full, delay or idle',
-      labelNames: [...VERSION, 'release'],
-      registers,
-    });
     this.#reloads = new Counter({
       name: METRIC.routingReloads,
-      help: 'New versions of the routing table by outcome: accepted or refused',
+      help: 'New versions of the routing table by outcome: accepted or refused.',
       labelNames: ['outcome'],
       registers,
     });
     this.#stale = new Gauge({
       name: METRIC.routingStale,
-      help: '1 while the routing table on disk is refused and the last good one is in use',
+      help: '1 while the routing table on disk is refused and the last good one is in use.',
       registers,
     });
-    this.#gauges();
+    exposeCounts(registry, statistics);
+    exposeState(registry, source);
+    exposeTritonNames(registry, source, statistics);
+  }
+
+  /** The page for Prometheus. */
+  async page(): Promise<string> {
+    this.sweep();
+    return this.registry.metrics();
+  }
+
+  /** Forgets versions that have been out of service for a while, with all their series. */
+  sweep(): void {
+    for (const { model, version } of this.#statistics.sweep()) {
+      this.#requestDuration.remove(model, version);
+      this.#batchSize.remove(model, version);
+      for (const stage of STAGES) this.#stages.remove(model, version, stage);
+    }
   }
 
   /** A new version of the routing table was taken, or refused while the last good one stays. */
@@ -83,17 +108,20 @@ export class Metrics {
     this.#stale.set(outcome === 'refused' ? 1 : 0);
   }
 
-  requestFinished(model: string, version: string, outcome: 'ok' | Reason): void {
-    this.#requests.inc({ ...this.#labels(model, version), outcome });
+  requestFinished(call: EndedCall): void {
+    const { model, version } = this.#statistics.callEnded(call);
+    const { outcome, durationMs } = call;
+    if (outcome === 'ok') this.#requestDuration.observe({ model, version }, durationMs / 1000);
+    else if (REFUSALS.has(outcome)) this.#refusalDuration.observe({ reason: outcome }, durationMs / 1000);
   }
 
   batchStarted(model: string, version: string, batch: Batch): void {
     this.#batchSize.observe({ model, version }, batch.members.length);
-    this.#batches.inc({ model, version, release: batch.reason });
   }
 
   /** @param respondMs time to word the response */
   answered(model: string, version: string, results: readonly ItemResult[], respondMs: number): void {
+    this.#statistics.answered(model, version, results, respondMs);
     const observe = (stage: Stage, ms: number) => this.#stages.observe({ model, version, stage }, ms / 1000);
     for (const { queueMs, decodeMs, runMs } of results) {
       observe('queue', queueMs);
@@ -102,68 +130,30 @@ export class Metrics {
     }
     observe('respond', respondMs);
   }
+}
 
-  #labels(model: string, version: string): { model: string; version: string } {
-    const known = this.#source.all().filter((deployment) => deployment.model === model);
-    if (known.length === 0) return { model: OTHER, version: OTHER };
-    // An unversioned call was answered by the control version; it keeps a name of its own here.
-    if (version === '') return { model, version: 'control' };
-    return { model, version: known.some((one) => one.version === version) ? version : OTHER };
-  }
-
-  /** Gauges are read from the deployments when somebody asks, and cost nothing otherwise. */
-  #gauges(): void {
-    const gauge = (name: string, help: string, read: (deployment: Deployment) => number) =>
-      this.#collected(name, help, (set) => {
-        for (const one of this.#source.all()) set({}, one, read(one));
-      });
-    gauge(METRIC.queueDepth, 'Items that wait for an engine', ({ queued }) => queued);
-    gauge(METRIC.inFlight, 'Accepted items that are not answered', ({ inFlight }) => inFlight);
-    gauge(METRIC.engineReady, 'Engines that are warm', ({ engines }) => engines.length);
-    gauge(METRIC.versionReady, '1 while the version can take work', ({ status }) =>
-      status === 'ready' ? 1 : 0,
-    );
-    gauge(METRIC.engineMemory, 'Resident memory of the engines', ({ engines }) =>
-      engines.reduce((sum, engine) => sum + engine.residentBytes(), 0),
-    );
-    this.#restarts();
-    this.#collected(METRIC.engineProvider, '1 for the execution provider in use', (set) => {
-      for (const one of this.#source.all()) {
-        for (const { report } of one.engines) set({ provider: report.provider }, one, 1);
+/** Counters that the statistics keep. */
+function exposeCounts(registry: Registry, statistics: Statistics): void {
+  collectedCounter(registry, {
+    name: METRIC.inferRequests,
+    help: 'ModelInfer calls by outcome: ok, or the reason of the failure.',
+    labels: [...VERSION, 'outcome'],
+    collect: (sample) => {
+      for (const { model, version, counters } of statistics.entries()) {
+        for (const [outcome, count] of counters.outcomes) sample({ model, version, outcome }, count);
       }
-    });
-  }
-
-  #restarts(): void {
-    const source = this.#source;
-    new Counter({
-      name: METRIC.engineRestarts,
-      help: 'Engine starts after the first',
-      labelNames: VERSION,
-      registers: [this.registry],
-      collect() {
-        this.reset();
-        for (const { model, version, restarts } of source.all()) this.inc({ model, version }, restarts);
-      },
-    });
-  }
-
-  #collected(
-    name: string,
-    help: string,
-    collect: (set: (labels: { provider?: string }, of: Deployment, value: number) => void) => void,
-  ): void {
-    new Gauge({
-      name,
-      help,
-      labelNames: [...VERSION, 'provider'],
-      registers: [this.registry],
-      collect() {
-        this.reset();
-        collect((labels, { model, version }, value) => this.set({ model, version, ...labels }, value));
-      },
-    });
-  }
+    },
+  });
+  collectedCounter(registry, {
+    name: METRIC.batches,
+    help: 'Session runs by why the batch was released: full, delay or idle.',
+    labels: [...VERSION, 'release'],
+    collect: (sample) => {
+      for (const { model, version, counters } of statistics.entries()) {
+        for (const [release, count] of counters.releases) sample({ model, version, release }, count);
+      }
+    },
+  });
 }
 
 /** The hook with which a dispatcher tells traces and metrics about its batches. */

@@ -1,90 +1,79 @@
 import type { ModelStatistics } from '@headgate/contracts/gen/grpc/inference/ModelStatistics';
+import { OTHER } from '@headgate/contracts/names';
+import type { Clock } from '../clock.ts';
 import type { DispatchObserver } from '../dispatch.ts';
 import type { ItemResult } from '../item.ts';
 import type { Deployment } from '../models/deployment.ts';
-
-/** How often something happened, and how long it took altogether. */
-class Total {
-  count = 0;
-  #ms = 0;
-
-  add(ms: number): void {
-    this.count += 1;
-    this.#ms += ms;
-  }
-
-  toMessage(): { count: number; ns: number } {
-    return { count: this.count, ns: Math.round(this.#ms * 1e6) };
-  }
-}
-
-/** Counters of one version since this process started. */
-class VersionCounters {
-  lastInferenceMs = 0;
-  inferences = 0;
-  executions = 0;
-  readonly success = new Total();
-  readonly fail = new Total();
-  readonly queue = new Total();
-  readonly decode = new Total();
-  readonly run = new Total();
-  readonly respond = new Total();
-  /** Batch size → runs. */
-  readonly batches = new Map<number, Total>();
-}
+import { type Outcome, VersionCounters } from './version-counters.ts';
 
 /** One ModelInfer call that ended. */
 export interface EndedCall {
   readonly model: string;
   /** '' when the caller named none. */
   readonly version: string;
-  readonly ok: boolean;
+  readonly outcome: Outcome;
   readonly durationMs: number;
 }
 
 /** Where versions are looked up: only names that are served get counters, so that no caller can mint any. */
 export interface StatisticsSource {
-  get(model: string, version: string): Pick<Deployment, 'model' | 'version'> | undefined;
-  all(): readonly Pick<Deployment, 'model' | 'version' | 'engines'>[];
+  get(model: string, version: string): VersionName | undefined;
+  all(): readonly (VersionName & Pick<Deployment, 'engines'>)[];
+  retiring(): readonly VersionName[];
 }
 
-/** Cumulative counters of each served version, as Triton's statistics call words them. */
+/** Bounded: a served model and version, or `other` for what callers made up. */
+export interface VersionName {
+  readonly model: string;
+  readonly version: string;
+}
+
+/** The counters of one version, and since when it is out of service. */
+interface Entry extends VersionName {
+  readonly counters: VersionCounters;
+  goneSinceMs: number | undefined;
+}
+
+/**
+ * Counters of a version that is gone stay so long, in ms: Prometheus looks back five minutes, so that even a slow
+ * scrape sees their last values.
+ */
+const KEEP_MS = 300_000;
+
+/** Cumulative counters of each served version since this process started. */
 export class Statistics {
   readonly #source: StatisticsSource;
-  readonly #counters = new Map<string, VersionCounters>();
+  readonly #clock: Clock;
+  readonly #entries = new Map<string, Entry>();
 
-  constructor(source: StatisticsSource) {
+  constructor(source: StatisticsSource, clock: Clock) {
     this.#source = source;
+    this.#clock = clock;
   }
 
-  callEnded({ model, version, ok, durationMs }: EndedCall): void {
-    const served = this.#source.get(model, version);
-    if (!served) return;
-    const counters = this.#of(served);
-    counters.lastInferenceMs = Date.now();
-    (ok ? counters.success : counters.fail).add(durationMs);
+  /** @returns the names under which the call was counted */
+  callEnded({ model, version, outcome, durationMs }: EndedCall): VersionName {
+    const entry = this.#entry(this.#bounded(model, version));
+    entry.counters.callEnded(outcome, durationMs);
+    return entry;
   }
 
-  /** A call succeeded; its stages take as long as its slowest item. @param respondMs time to word the response */
+  /** A call succeeded. @param respondMs time to word the response */
   answered(model: string, version: string, results: readonly ItemResult[], respondMs: number): void {
-    const counters = this.#of({ model, version });
-    const slowest = (stage: 'queueMs' | 'decodeMs' | 'runMs') =>
-      Math.max(...results.map((result) => result[stage]));
-    counters.inferences += results.length;
-    counters.queue.add(slowest('queueMs'));
-    counters.decode.add(slowest('decodeMs'));
-    counters.run.add(slowest('runMs'));
-    counters.respond.add(respondMs);
+    this.#entry({ model, version }).counters.answered(results, respondMs);
   }
 
   /** The observer that it gets, and counts the runs besides. */
   countingRuns(model: string, version: string, inner: DispatchObserver): DispatchObserver {
     return {
+      ...inner,
       batchStarted: (batch) => {
         const ended = inner.batchStarted(batch);
-        const startedMs = performance.now();
+        const startedMs = this.#clock.now();
+        this.#entry({ model, version }).counters.released(batch.reason);
         return (error) => {
-          if (!error) this.#ran(model, version, batch.members.length, performance.now() - startedMs);
+          const ms = this.#clock.now() - startedMs;
+          if (!error) this.#entry({ model, version }).counters.ran(batch.members.length, ms);
           ended(error);
         };
       },
@@ -96,27 +85,63 @@ export class Statistics {
     return this.#source
       .all()
       .filter((one) => (model === '' || one.model === model) && (version === '' || one.version === version))
-      .map((one) => toMessage(one, this.#of(one)));
+      .map((one) => toMessage(one, this.#entry(one).counters));
   }
 
-  #ran(model: string, version: string, batchSize: number, ms: number): void {
-    const counters = this.#of({ model, version });
-    counters.executions += 1;
-    const runs = counters.batches.get(batchSize) ?? new Total();
-    runs.add(ms);
-    counters.batches.set(batchSize, runs);
+  /** Every version that is counted, what callers made up under `other`; those that are long gone are forgotten. */
+  entries(): readonly Readonly<Entry>[] {
+    return [...this.#entries.values()];
   }
 
-  #of({ model, version }: Pick<Deployment, 'model' | 'version'>): VersionCounters {
-    const key = `${model}/${version}`;
-    const counters = this.#counters.get(key) ?? new VersionCounters();
-    this.#counters.set(key, counters);
-    return counters;
+  /**
+   * Forgets versions that have been out of service for five minutes, so that a year of new versions holds no more
+   * than those of today.
+   *
+   * @returns what was forgotten
+   */
+  sweep(): VersionName[] {
+    const served = [...this.#source.all(), ...this.#source.retiring()];
+    const keys = new Set(
+      served.flatMap(({ model, version }) => [keyOf(model, version), keyOf(model, OTHER)]),
+    );
+    const forgotten: VersionName[] = [];
+    for (const [key, entry] of this.#entries) {
+      if (entry.model === OTHER || keys.has(key)) {
+        entry.goneSinceMs = undefined;
+        continue;
+      }
+      entry.goneSinceMs ??= this.#clock.now();
+      if (this.#clock.now() - entry.goneSinceMs < KEEP_MS) continue;
+      this.#entries.delete(key);
+      forgotten.push(entry);
+    }
+    return forgotten;
+  }
+
+  #bounded(model: string, version: string): VersionName {
+    const served = this.#source.get(model, version);
+    if (served) return served;
+    const known = this.#source.all().some((one) => one.model === model);
+    return { model: known ? model : OTHER, version: OTHER };
+  }
+
+  #entry({ model, version }: VersionName): Entry {
+    const key = keyOf(model, version);
+    let entry = this.#entries.get(key);
+    if (!entry) {
+      entry = { model, version, counters: new VersionCounters(), goneSinceMs: undefined };
+      this.#entries.set(key, entry);
+    }
+    return entry;
   }
 }
 
+function keyOf(model: string, version: string): string {
+  return `${model}/${version}`;
+}
+
 function toMessage(
-  { model, version, engines }: Pick<Deployment, 'model' | 'version' | 'engines'>,
+  { model, version, engines }: VersionName & Pick<Deployment, 'engines'>,
   counters: VersionCounters,
 ): ModelStatistics {
   const resident = engines.reduce((sum, engine) => sum + engine.residentBytes(), 0);
