@@ -1,8 +1,8 @@
+import { jpegSize } from '@headgate/contracts/jpeg';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { jpegHeader, pngHeader, webpHeader } from '../testing/images.ts';
 import { checkImage } from './image.ts';
-import { jpegSize } from './jpeg.ts';
 import { pngSize } from './png.ts';
 import { webpSize } from './webp.ts';
 

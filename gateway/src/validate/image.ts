@@ -1,6 +1,6 @@
 import { HeadgateError } from '@headgate/contracts/errors';
+import { JPEG_MAGIC, jpegSize } from '@headgate/contracts/jpeg';
 import { hasBytes, type ImageType, type SizeReader } from './format.ts';
-import { JPEG_MAGIC, jpegSize } from './jpeg.ts';
 import { PNG_MAGIC, pngSize } from './png.ts';
 import { isWebp, webpSize } from './webp.ts';
 

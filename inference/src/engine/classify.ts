@@ -21,35 +21,43 @@ export function classify(output: Float32Array, rowCount: number, options: Classi
   }
   return Array.from({ length: rowCount }, (_, i) => {
     const row = output.subarray(i * width, (i + 1) * width);
-    return best(options.activation === 'softmax' ? softmax(row) : row, options.topK);
+    const { classIds, values } = best(row, options.topK);
+    return { classIds, scores: options.activation === 'softmax' ? softmaxOf(values, row) : values };
   });
 }
 
-/** Shifted by the maximum, so that large logits do not overflow. */
-export function softmax(logits: Float32Array): Float32Array {
-  const max = logits.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  const exponentials = logits.map((logit) => Math.exp(logit - max));
-  const sum = exponentials.reduce((a, b) => a + b, 0);
-  return exponentials.map((value) => value / sum);
+/**
+ * Probabilities of some logits of a row; only those, since most classes are in no answer. Shifted by the maximum,
+ * so that large logits do not overflow.
+ *
+ * @param logits best first
+ * @param row all logits
+ */
+function softmaxOf(logits: Float32Array, row: Float32Array): Float32Array {
+  const max = logits[0] as number;
+  let sum = 0;
+  for (const logit of row) sum += Math.exp(logit - max);
+  return logits.map((logit) => Math.exp(logit - max) / sum);
 }
 
-/** Equal scores keep the order of their class ids. */
-function best(scores: Float32Array, topK: number): Classes {
-  const k = Math.min(topK, scores.length);
+/** Equal values keep the order of their class ids. */
+function best(row: Float32Array, topK: number): { classIds: Int32Array; values: Float32Array } {
+  const k = Math.min(topK, row.length);
   const classIds = new Int32Array(k);
-  const kept = new Float32Array(k);
+  const values = new Float32Array(k);
   let count = 0;
-  scores.forEach((score, classId) => {
-    if (count === k && score <= (kept[k - 1] as number)) return;
+  for (let classId = 0; classId < row.length; classId += 1) {
+    const value = row[classId] as number;
+    if (count === k && value <= (values[k - 1] as number)) continue;
     let place = Math.min(count, k - 1);
-    while (place > 0 && (kept[place - 1] as number) < score) {
-      kept[place] = kept[place - 1] as number;
+    while (place > 0 && (values[place - 1] as number) < value) {
+      values[place] = values[place - 1] as number;
       classIds[place] = classIds[place - 1] as number;
       place -= 1;
     }
-    kept[place] = score;
+    values[place] = value;
     classIds[place] = classId;
     count = Math.min(count + 1, k);
-  });
-  return { classIds, scores: kept };
+  }
+  return { classIds, values };
 }

@@ -48,6 +48,20 @@ describe('createDecoder', () => {
     expect(distance(turbo, reference)).toBeLessThan(3);
   });
 
+  it('gives a JPEG the same pixels whatever was decoded before it and is decoded beside it', async () => {
+    const files = await Promise.all(
+      [150, 60, 90, 120, 61].map((side) =>
+        waves(side, side + 7)
+          .jpeg()
+          .toBuffer(),
+      ),
+    );
+    const fresh = await Promise.all(files.map((file) => decoder()(file)));
+    const used = decoder();
+    expect(await Promise.all(files.map(used))).toEqual(fresh);
+    expect(await Promise.all(files.toReversed().map(used))).toEqual(fresh.toReversed());
+  });
+
   it('decodes a large JPEG at a fraction of its size to nearly the same pixels', async () => {
     const picture = waves(700, 500);
     const scaled = await decoder()(await picture.jpeg({ quality: 95 }).toBuffer());

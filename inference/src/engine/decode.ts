@@ -1,7 +1,8 @@
 import { HeadgateError } from '@headgate/contracts/errors';
+import { jpegSize } from '@headgate/contracts/jpeg';
 import type { Preprocessing } from '@headgate/contracts/manifest';
-import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
-import { loadJpegDecoder } from './jpeg.ts';
+import sharp, { type Sharp, type SharpOptions } from 'sharp';
+import { loadJpegDecoder, type UseRaw } from './jpeg.ts';
 
 /**
  * Encoded image → uint8 pixels, row by row, channels last, exactly as large as the model wants: centred square
@@ -15,6 +16,15 @@ export interface DecodeOptions {
   readonly preprocessing: Preprocessing;
   /** Images with more pixels are refused by their header, before any decode. */
   readonly maxPixels: number;
+}
+
+/** What is known of an image before it is decoded. */
+interface Header {
+  readonly format: 'jpeg' | 'png' | 'webp';
+  /** Of its first frame, in pixels. */
+  readonly width: number;
+  readonly height: number;
+  readonly hasAlpha: boolean;
 }
 
 /** Square of the source image that the model sees, in pixels. */
@@ -56,45 +66,68 @@ export function createDecoder({ preprocessing, maxPixels }: DecodeOptions): Deco
   const decodeJpeg = loadJpegDecoder();
 
   return async (bytes) => {
-    const metadata = await readHeader(bytes, options, maxPixels);
-    const crop = centreCrop(metadata, preprocessing.crop_fraction);
+    const header = await readHeader(bytes, options, maxPixels);
+    const crop = centreCrop(header, preprocessing.crop_fraction);
     const scaled = crop.side >= SCALED_DECODE_RATIO * Math.max(preprocessing.width, preprocessing.height);
-    if (metadata.format === 'jpeg' && !scaled && decodeJpeg) {
-      const raw = await decodeJpeg(bytes, preprocessing.channels);
-      if (raw) return toPixels(cropThenResize(sharp(raw.data, { raw }), crop, preprocessing), preprocessing);
+    if (header.format === 'jpeg' && !scaled && decodeJpeg) {
+      const toModel: UseRaw<Uint8Array> = (raw) => {
+        const resized = cropThenResize(sharp(raw.data, { raw }), crop, preprocessing);
+        return toPixels(raw.channels === 1 ? resized.toColourspace('b-w') : resized, preprocessing);
+      };
+      const pixels = await decodeJpeg(bytes, { ...header, channels: preprocessing.channels }, toModel);
+      if (pixels) return pixels;
     }
     const image = sharp(bytes, options);
-    if (metadata.hasAlpha) image.flatten({ background: '#000' });
+    if (header.hasAlpha) image.flatten({ background: '#000' });
     const resized =
-      scaled && metadata.format !== 'png'
-        ? resizeThenCrop(image, metadata, crop, preprocessing)
+      scaled && header.format !== 'png'
+        ? resizeThenCrop(image, header, crop, preprocessing)
         : cropThenResize(image, crop, preprocessing);
-    return toPixels(resized, preprocessing);
+    // Of whatever colours it came in. sharp widens one channel to three unless told otherwise.
+    const coloured = resized.toColourspace(preprocessing.channels === 1 ? 'b-w' : 'srgb').removeAlpha();
+    return toPixels(coloured, preprocessing);
   };
 }
 
-async function readHeader(bytes: Uint8Array, options: SharpOptions, maxPixels: number): Promise<Metadata> {
-  if (!hasKnownMagic(bytes)) {
+/** Refuses what is no image or has too many pixels, before anything is decoded. */
+async function readHeader(bytes: Uint8Array, options: SharpOptions, maxPixels: number): Promise<Header> {
+  const format = formatOf(bytes);
+  if (!format) {
     throw new HeadgateError('unsupported_media_type', 'The bytes are not a JPEG, PNG or WebP image.');
   }
+  const size = format === 'jpeg' ? jpegSize(bytes) : undefined;
+  const header = size ? { format, ...size, hasAlpha: false } : await askSharp(bytes, format, options);
+  const { width, height } = header;
+  if (width * height > maxPixels) {
+    throw new HeadgateError(
+      'image_too_large',
+      `The image has ${width} x ${height} pixels; at most ${maxPixels} pixels are accepted.`,
+    );
+  }
+  return header;
+}
+
+async function askSharp(bytes: Uint8Array, format: Header['format'], options: SharpOptions): Promise<Header> {
   // The pixel limit is ours to report, so the header is read without libvips' own.
   const metadata = await sharp(bytes, { ...options, limitInputPixels: false })
     .metadata()
     .catch(undecodable);
-  const height = metadata.pageHeight ?? metadata.height;
-  if (metadata.width * height > maxPixels) {
-    throw new HeadgateError(
-      'image_too_large',
-      `The image has ${metadata.width} x ${height} pixels; at most ${maxPixels} pixels are accepted.`,
-    );
-  }
-  return { ...metadata, height };
+  const { width, pageHeight, height, hasAlpha = false } = metadata;
+  return { format, width, height: pageHeight ?? height, hasAlpha };
 }
 
-function hasKnownMagic(bytes: Uint8Array): boolean {
-  const starts = (offset: number, magic: string) =>
-    [...magic].every((char, i) => bytes[offset + i] === char.charCodeAt(0));
-  return starts(0, '\xff\xd8\xff') || starts(0, '\x89PNG\r\n') || (starts(0, 'RIFF') && starts(8, 'WEBP'));
+const MAGIC = {
+  jpeg: Buffer.from('\xff\xd8\xff', 'latin1'),
+  png: Buffer.from('\x89PNG\r\n', 'latin1'),
+  riff: Buffer.from('RIFF', 'latin1'),
+  webp: Buffer.from('WEBP', 'latin1'),
+};
+
+function formatOf(bytes: Uint8Array): Header['format'] | undefined {
+  const has = (offset: number, magic: Buffer) => magic.equals(bytes.subarray(offset, offset + magic.length));
+  if (has(0, MAGIC.jpeg)) return 'jpeg';
+  if (has(0, MAGIC.png)) return 'png';
+  return has(0, MAGIC.riff) && has(8, MAGIC.webp) ? 'webp' : undefined;
 }
 
 function centreCrop({ width, height }: { width: number; height: number }, fraction: number): Crop {
@@ -109,7 +142,7 @@ function cropThenResize(image: Sharp, { left, top, side }: Crop, to: Preprocessi
 }
 
 /** Same pixels within rounding, but lets the loader decode at a fraction of the size. */
-function resizeThenCrop(image: Sharp, from: Metadata, { left, top, side }: Crop, to: Preprocessing): Sharp {
+function resizeThenCrop(image: Sharp, from: Header, { left, top, side }: Crop, to: Preprocessing): Sharp {
   const scaleX = to.width / side;
   const scaleY = to.height / side;
   const width = Math.max(to.width, Math.round(from.width * scaleX));
@@ -122,10 +155,8 @@ function resizeThenCrop(image: Sharp, from: Metadata, { left, top, side }: Crop,
   });
 }
 
-/** Pixels of an image in whatever colours it came. sharp widens one channel to three unless told otherwise. */
 async function toPixels(image: Sharp, { width, height, channels }: Preprocessing): Promise<Uint8Array> {
-  const coloured = image.toColourspace(channels === 1 ? 'b-w' : 'srgb').removeAlpha();
-  const pixels = await coloured.raw({ depth: 'uchar' }).toBuffer().catch(undecodable);
+  const pixels = await image.raw({ depth: 'uchar' }).toBuffer().catch(undecodable);
   if (pixels.byteLength !== width * height * channels) {
     throw new Error(`decoded ${pixels.byteLength} bytes, expected ${width} x ${height} x ${channels}`);
   }

@@ -1,5 +1,3 @@
-import { type Size, sizeOf, viewOf } from './format.ts';
-
 export const JPEG_MAGIC: readonly number[] = [0xff, 0xd8, 0xff];
 
 const MARKER = 0xff;
@@ -12,11 +10,13 @@ const isStartOfFrame = (code: number) =>
 const standsAlone = (code: number) => code === 0x01 || (code >= 0xd0 && code <= 0xd7);
 
 /**
- * Size from the first frame header (ITU-T T.81, B.2.2). Segments before it are skipped by their length, so a
- * thumbnail inside of EXIF is not taken for the image.
+ * Size in pixels, from the first frame header (ITU-T T.81, B.2.2). Segments before it are skipped by their length, so a
+ * thumbnail inside of EXIF is not taken for the image. Nothing is decoded.
+ *
+ * @returns undefined when the header is cut off, contradicts the format, or names no pixels at all
  */
-export function jpegSize(bytes: Uint8Array): Size | undefined {
-  const view = viewOf(bytes);
+export function jpegSize(bytes: Uint8Array): { readonly width: number; readonly height: number } | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let offset = 2;
   while (offset + 4 <= bytes.byteLength) {
     if (bytes[offset] !== MARKER) return undefined;
@@ -29,7 +29,8 @@ export function jpegSize(bytes: Uint8Array): Size | undefined {
       return undefined;
     } else if (isStartOfFrame(code)) {
       if (offset + 9 > bytes.byteLength) return undefined;
-      return sizeOf(view.getUint16(offset + 7), view.getUint16(offset + 5));
+      const [width, height] = [view.getUint16(offset + 7), view.getUint16(offset + 5)];
+      return width > 0 && height > 0 ? { width, height } : undefined;
     } else {
       // A length too small to be true leads onto itself, where no marker is.
       offset += 2 + view.getUint16(offset + 2);
