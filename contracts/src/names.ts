@@ -15,6 +15,8 @@ export const HEADER = {
   rateLimitRemaining: 'ratelimit-remaining',
   rateLimitReset: 'ratelimit-reset',
   retryAfter: 'retry-after',
+  /** Binary tensor extension: bytes of JSON at the begin of the body; raw blocks follow. */
+  inferenceHeaderLength: 'inference-header-content-length',
 } as const;
 
 /** Keys of gRPC metadata, lower case. */

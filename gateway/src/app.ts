@@ -1,6 +1,6 @@
 import { Hono } from 'hono';
 import { readBody } from './body/read-body.ts';
-import type { AppEnv, Layer, RouteHandler } from './context.ts';
+import type { AppEnv, Layer } from './context.ts';
 import type { AppDeps } from './deps.ts';
 import { methodNotAllowed, notFound, onError } from './errors.ts';
 import { audit } from './middleware/audit.ts';
@@ -17,9 +17,8 @@ import { listModels } from './routes/models/list-models.ts';
 import { chooseVariant, chooseVersion, mayNameVersion } from './routes/predict/choose-variant.ts';
 import { predict } from './routes/predict/predict.ts';
 import { validate } from './routes/predict/validate.ts';
-
-/** Method, path, and the handlers in their order. */
-type Route = readonly [method: 'GET' | 'POST', path: string, handlers: readonly (Layer | RouteHandler)[]];
+import type { Route } from './routes/route.ts';
+import { openInferenceRoutes } from './routes/v2/routes.ts';
 
 /**
  * The public HTTP surface on Web-standard Request and Response, for any fetch host. Holds no state outside of `deps`
@@ -52,6 +51,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
     ['POST', '/v1/models/:model/predict', byUnit],
     ['POST', '/v1/models/:model/versions/:version/predict', byVersion],
     ['GET', '/v1/models', [listModels(deps)]],
+    ...openInferenceRoutes(deps),
     ...(config.docs_public ? DOCS_ROUTES : []),
   ];
 

@@ -4,6 +4,7 @@ import type { Identity } from './auth/identity.ts';
 import type { Deadline } from './middleware/deadline.ts';
 import type { Choice } from './routes/predict/choose-variant.ts';
 import type { ImageItem } from './routes/predict/validate.ts';
+import type { InferRequest } from './routes/v2/infer-request.ts';
 
 /** What the layers hand inwards. Each variable is set once, by the layer that is named beside it. */
 export interface AppVariables {
@@ -23,6 +24,8 @@ export interface AppVariables {
   readBody: () => Promise<Uint8Array>;
   /** validate: the images of the request, in order; a refused one keeps its place. */
   images: readonly ImageItem[];
+  /** readTensors: what a caller of /v2 wants inferred. */
+  tensors: InferRequest;
   /** chooseVariant: what serves the request. */
   choice: Choice;
 }

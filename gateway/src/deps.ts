@@ -5,6 +5,7 @@ import type { ReadBody } from './body/bounds.ts';
 import type { Limiter } from './rate-limit/limiter.ts';
 import type { RoutingSource } from './routing/source.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
+import type { OpenInference } from './upstream/open-inference.ts';
 import type { Predictor, Readiness } from './upstream/predictor.ts';
 
 /** Monotonic and wall clock of the host; injected so that tests need not sleep. */
@@ -27,6 +28,8 @@ export interface AppDeps {
   readonly config: GatewayConfig;
   readonly routing: RoutingSource;
   readonly predictor: Predictor;
+  /** Absent where the inference side cannot be asked in its own protocol: then nothing is served under /v2. */
+  readonly inference?: OpenInference;
   readonly readiness: Readiness;
   readonly limiter: Limiter;
   readonly keys: KeyStore;

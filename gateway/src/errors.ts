@@ -17,12 +17,22 @@ export const onError: ErrorHandler<AppEnv> = (thrown, c) => {
   if (error.httpStatus === 401) c.header('www-authenticate', 'ApiKey realm="headgate"');
   const retryAfterMs = error.retryAfterMs ?? (error.httpStatus === 503 ? DEFAULT_RETRY_AFTER_MS : undefined);
   if (retryAfterMs !== undefined) c.header(HEADER.retryAfter, String(wholeSeconds(retryAfterMs)));
-  c.header('content-type', 'application/problem+json');
+  const problem = problemBody(error, c.get('requestId'));
+  const forOpenInference = isOpenInference(c.req.path);
+  c.header('content-type', forOpenInference ? 'application/json' : 'application/problem+json');
   return c.body(
-    JSON.stringify(problemBody(error, c.get('requestId'))),
+    JSON.stringify(forOpenInference ? { error: error.detail, ...problem } : problem),
     error.httpStatus as ContentfulStatusCode,
   );
 };
+
+/**
+ * Under /v2 the same body has the member `error` as well, and is plain JSON: clients of the Open Inference Protocol
+ * read that member, some of them from `application/json` alone.
+ */
+function isOpenInference(path: string): boolean {
+  return path === '/v2' || path.startsWith('/v2/');
+}
 
 /** Throws, so that the layers see an unknown address as an error like any other. */
 export const notFound: NotFoundHandler<AppEnv> = () => {

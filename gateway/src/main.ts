@@ -40,7 +40,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const metrics = createMetrics();
   const routing = fileRoutingSource(resolve(root, config.routing_file), reportRouting(logger, metrics));
   const keys = fileKeyStore(resolve(root, gateway.keys_file), reportKeys(logger));
-  const { predictor, readiness } = connectUpstream(config, routing, reportReadiness(logger));
+  const { predictor, inference, readiness } = connectUpstream(config, routing, reportReadiness(logger));
   exposeState(metrics.registry, routing, readiness);
 
   let draining = false;
@@ -48,6 +48,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
     config: gateway,
     routing,
     predictor,
+    inference,
     readiness,
     limiter: memoryLimiter(),
     keys,

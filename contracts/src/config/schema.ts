@@ -39,9 +39,10 @@ const gatewaySchema = z.strictObject({
   }),
   limits: z.strictObject({
     body_bytes: bytes,
+    /** Most JSON in a tensor request under /v2; the raw blocks behind it count as body alone. */
+    json_bytes: bytes,
     image_pixels: count,
     images_per_request: count,
-    /** Tensor requests under /v2 may be larger than photos. */
     header_bytes: bytes,
     /** Requests in progress at once; more are refused as overloaded. */
     in_flight: count,

@@ -46,7 +46,7 @@ export function tooLarge(maxBytes: number): HeadgateError {
 }
 
 export function emptyBody(): HeadgateError {
-  return new HeadgateError('empty_body', 'The body is empty; send an image.');
+  return new HeadgateError('empty_body', 'The body is empty.');
 }
 
 export function brokenBody(cause: unknown): HeadgateError {

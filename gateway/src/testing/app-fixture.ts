@@ -34,6 +34,7 @@ export const CONFIG: GatewayConfig = {
   deadline: { default_ms: 5000, max_ms: 10_000, upload_ms: 5000 },
   limits: {
     body_bytes: 1024 * 1024,
+    json_bytes: 512 * 1024,
     image_pixels: 40_000_000,
     images_per_request: 16,
     header_bytes: 16_384,

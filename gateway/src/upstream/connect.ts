@@ -1,13 +1,16 @@
 import type { Config } from '@headgate/contracts/config';
 import type { RoutingSource } from '../routing/source.ts';
 import { openChannels } from './channels.ts';
+import { grpcOpenInference } from './grpc-open-inference.ts';
 import { grpcPredictor } from './grpc-predictor.ts';
+import type { OpenInference } from './open-inference.ts';
 import type { Predictor } from './predictor.ts';
 import { type ReadinessReport, type UpstreamReadiness, watchReadiness } from './readiness.ts';
 import { grpcTarget, parseTarget, resolveTarget } from './target.ts';
 
 export interface Upstream {
   readonly predictor: Predictor;
+  readonly inference: OpenInference;
   readonly readiness: UpstreamReadiness;
   close(): void;
 }
@@ -34,6 +37,7 @@ export function connectUpstream(config: Config, routing: RoutingSource, report: 
   });
   return {
     predictor: grpcPredictor(channels),
+    inference: grpcOpenInference(channels),
     readiness,
     close: () => {
       readiness.stop();

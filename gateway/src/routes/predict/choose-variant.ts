@@ -52,9 +52,7 @@ export function chooseVersion({ routing }: Pick<ChooseVariantOptions, 'routing'>
   return async function chooseVersion(c, next) {
     const model = c.req.param('model') ?? '';
     const version = c.req.param('version') ?? '';
-    if (!knownModel(routing.current(), model).versions.includes(version)) {
-      throw new HeadgateError('unknown_version', 'The model has no such version; GET /v1/models lists them.');
-    }
+    knownVersion(knownModel(routing.current(), model), version);
     c.set('choice', { model, version, variant: null, assignedVariant: null });
     await next();
   };
@@ -71,10 +69,17 @@ export function mayNameVersion(): Layer {
   };
 }
 
-function knownModel(table: Routing, model: string): ModelRouting {
+/** @throws HeadgateError unknown_model */
+export function knownModel(table: Routing, model: string): ModelRouting {
   const known = modelRouting(table, model);
   if (known) return known;
   throw new HeadgateError('unknown_model', 'No model of this name is served; GET /v1/models lists them.');
+}
+
+/** @returns the version itself. @throws HeadgateError unknown_version */
+export function knownVersion({ versions }: ModelRouting, version: string): string {
+  if (versions.includes(version)) return version;
+  throw new HeadgateError('unknown_version', 'The model has no such version; GET /v1/models lists them.');
 }
 
 /** The stable unit of the request: what the caller names, else its key. */

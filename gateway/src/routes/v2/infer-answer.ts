@@ -1,0 +1,96 @@
+import { HeadgateError } from '@headgate/contracts/errors';
+import type { InferParameter__Output } from '@headgate/contracts/gen/grpc/inference/InferParameter';
+import type { ModelInferResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
+import { DATATYPES, type Datatype } from '@headgate/contracts/manifest';
+import { elementCount } from '@headgate/contracts/tensor';
+import { jsonOfBlock } from './tensor-json.ts';
+
+export interface AnswerOptions {
+  /** Id to answer. */
+  readonly id: string;
+  /** Parameters besides those of inference. */
+  readonly parameters: Readonly<Record<string, string>>;
+  /** Whether an output travels as a raw block behind the JSON. */
+  readonly wantsBinary: (output: string) => boolean;
+}
+
+/** A body, and where its JSON ends when raw blocks follow. */
+export interface InferAnswer {
+  readonly body: Uint8Array<ArrayBuffer>;
+  readonly jsonBytes: number;
+  readonly isBinary: boolean;
+}
+
+const encoder = new TextEncoder();
+
+/**
+ * Words the answer of inference in JSON, with raw blocks behind it for the outputs that were asked for so.
+ *
+ * @throws HeadgateError invalid_request when an output cannot be JSON; internal when the answer cannot be read
+ */
+export function wordAnswer(response: ModelInferResponse__Output, options: AnswerOptions): InferAnswer {
+  const outputs = response.outputs.map((tensor, i) =>
+    outputOf(tensor, response.raw_output_contents[i], options),
+  );
+  const { model_name, model_version } = response;
+  const parameters = { ...valuesOf(response.parameters), ...options.parameters };
+  const head = JSON.stringify({ model_name, model_version, id: options.id, parameters });
+  const json = encoder.encode(`${head.slice(0, -1)},"outputs":[${outputs.map(({ text }) => text).join()}]}`);
+  const blocks = outputs.flatMap(({ block }) => (block ? [block] : []));
+  return {
+    body: blocks.length === 0 ? json : joined([json, ...blocks]),
+    jsonBytes: json.byteLength,
+    isBinary: blocks.length > 0,
+  };
+}
+
+interface WordedOutput {
+  readonly text: string;
+  /** Set where it follows the JSON. */
+  readonly block?: Uint8Array;
+}
+
+function outputOf(
+  { name, datatype, shape }: ModelInferResponse__Output['outputs'][number],
+  block: Uint8Array | undefined,
+  { wantsBinary }: AnswerOptions,
+): WordedOutput {
+  const head = { name, datatype, shape };
+  const count = elementCount(shape);
+  try {
+    if (!block || count === undefined || !isDatatype(datatype))
+      throw new RangeError(`${name} is no raw tensor`);
+    if (wantsBinary(name)) {
+      return { text: JSON.stringify({ ...head, parameters: { binary_data_size: block.byteLength } }), block };
+    }
+    const data = jsonOfBlock({ name, datatype, count, block });
+    return { text: `${JSON.stringify(head).slice(0, -1)},"data":${data}}` };
+  } catch (cause) {
+    if (cause instanceof HeadgateError) throw cause;
+    const detail =
+      'The model gave an answer that cannot be read. Please send the request id to the operator.';
+    throw new HeadgateError('internal', detail, { cause });
+  }
+}
+
+function isDatatype(text: string): text is Datatype {
+  return DATATYPES.some((datatype) => datatype === text);
+}
+
+function valuesOf(parameters: Readonly<Record<string, InferParameter__Output>>) {
+  const entries = Object.entries(parameters).map(([name, parameter]) => {
+    const choice = parameter.parameter_choice;
+    return [name, choice === undefined ? undefined : parameter[choice]];
+  });
+  return Object.fromEntries(entries) as Record<string, boolean | number | string | undefined>;
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(parts.reduce((sum, { byteLength }) => sum + byteLength, 0));
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.byteLength;
+  }
+  return whole;
+}

@@ -1,0 +1,40 @@
+import { HeadgateError } from '@headgate/contracts/errors';
+import { HEADER } from '@headgate/contracts/names';
+import type { AppContext, Layer } from '../../context.ts';
+import { parseMediaType } from '../../validate/media-type.ts';
+import { frameOf } from './frame.ts';
+import { readInferRequest } from './infer-request.ts';
+import { inflate } from './inflate.ts';
+
+export interface ReadTensorsOptions {
+  /** Most bytes of a body, also after it was inflated. */
+  readonly body_bytes: number;
+  /** Most bytes of JSON in it. */
+  readonly json_bytes: number;
+}
+
+/** Reads the tensors of the request, from JSON and from raw blocks. */
+export function readTensors({ body_bytes, json_bytes }: ReadTensorsOptions): Layer {
+  const bodyOf = async (c: AppContext): Promise<Uint8Array> => {
+    const body = await c.get('readBody')();
+    const encoding = c.req.header('content-encoding');
+    return encoding === undefined ? body : inflate(body, { encoding, maxBytes: body_bytes });
+  };
+
+  return async function readTensors(c, next) {
+    refuseForms(c.req.header('content-type'));
+    const frame = frameOf(await bodyOf(c), c.req.header(HEADER.inferenceHeaderLength), json_bytes);
+    c.set('tensors', readInferRequest(frame));
+    await next();
+  };
+}
+
+/** Clients of the protocol send JSON under many names, and under none; what is certainly something else is told so. */
+function refuseForms(contentType: string | undefined): void {
+  const { essence } = parseMediaType(contentType);
+  if (!essence.startsWith('multipart/') && !essence.startsWith('image/')) return;
+  throw new HeadgateError(
+    'unsupported_media_type',
+    'Send tensors as JSON, with raw blocks behind it or not; photos go to /predict.',
+  );
+}

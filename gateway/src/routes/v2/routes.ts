@@ -1,0 +1,46 @@
+import type { AppDeps } from '../../deps.ts';
+import { chooseVariant, chooseVersion, mayNameVersion } from '../predict/choose-variant.ts';
+import type { Route } from '../route.ts';
+import { modelConfig, modelMetadata, modelStatistics, serverMetadata } from './describe.ts';
+import { modelReady, serverLive, serverReady } from './health.ts';
+import { infer } from './infer.ts';
+import { readTensors } from './read-tensors.ts';
+import { loadModel, repositoryIndex, unloadModel } from './repository.ts';
+import { mayControlModels, mayReadOperations } from './roles.ts';
+
+/** The Open Inference Protocol v2 over REST, and the calls of Triton that its clients make besides. */
+export function openInferenceRoutes({ inference, config, ...deps }: AppDeps): Route[] {
+  if (!inference) return [];
+  const upstream = { inference };
+
+  const tensors = readTensors(config.limits);
+  const answer = infer({ ...deps, inference });
+  const byUnit = [chooseVariant(deps), tensors, answer];
+  const byVersion = [mayNameVersion(), chooseVersion(deps), tensors, answer];
+
+  const ready = [modelReady(deps)];
+  const metadata = [modelMetadata(upstream)];
+  const configuration = [modelConfig(upstream)];
+  const statistics = [mayReadOperations(), modelStatistics(upstream)];
+
+  return [
+    ['GET', '/v2', [serverMetadata(upstream)]],
+    ['GET', '/v2/health/live', [serverLive()]],
+    ['GET', '/v2/health/ready', [serverReady(deps)]],
+    // Before the model of that name.
+    ['GET', '/v2/models/stats', statistics],
+    ['GET', '/v2/models/:model', metadata],
+    ['GET', '/v2/models/:model/ready', ready],
+    ['GET', '/v2/models/:model/config', configuration],
+    ['GET', '/v2/models/:model/stats', statistics],
+    ['POST', '/v2/models/:model/infer', byUnit],
+    ['GET', '/v2/models/:model/versions/:version', metadata],
+    ['GET', '/v2/models/:model/versions/:version/ready', ready],
+    ['GET', '/v2/models/:model/versions/:version/config', configuration],
+    ['GET', '/v2/models/:model/versions/:version/stats', statistics],
+    ['POST', '/v2/models/:model/versions/:version/infer', byVersion],
+    ['POST', '/v2/repository/index', [mayReadOperations(), repositoryIndex(upstream)]],
+    ['POST', '/v2/repository/models/:model/load', [mayControlModels(), loadModel(upstream)]],
+    ['POST', '/v2/repository/models/:model/unload', [mayControlModels(), unloadModel(upstream)]],
+  ];
+}

@@ -1,0 +1,49 @@
+import type { ModelConfigResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelConfigResponse';
+import type { ModelInferRequest } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
+import type { ModelInferResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
+import type { ModelMetadataResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelMetadataResponse';
+import type { ModelRepositoryParameter } from '@headgate/contracts/gen/grpc/inference/ModelRepositoryParameter';
+import type { ModelStatisticsResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelStatisticsResponse';
+import type { RepositoryIndexResponse__Output } from '@headgate/contracts/gen/grpc/inference/RepositoryIndexResponse';
+import type { ServerMetadataResponse__Output } from '@headgate/contracts/gen/grpc/inference/ServerMetadataResponse';
+import type { TraceContext } from '@headgate/contracts/trace-context';
+
+/** What travels with every call, whatever it asks. */
+export interface CallContext {
+  readonly requestId: string;
+  readonly trace: TraceContext;
+  /** Variant name for metadata and metrics; null where there is none. */
+  readonly variant: string | null;
+  /** Remaining budget in ms; > 0. */
+  readonly remainingMs: number;
+  /** Aborted when the client went away or the deadline passed. */
+  readonly signal: AbortSignal;
+}
+
+/** A model; version '' is the control version. */
+export interface ModelName {
+  readonly model: string;
+  readonly version: string;
+}
+
+/** Parameters of a load request, as its caller named them. */
+export type LoadParameters = Readonly<Record<string, ModelRepositoryParameter>>;
+
+/**
+ * What the routes under /v2 need from the inference side: the calls of the Open Inference Protocol, in its own
+ * messages. Any inference process answers; statistics and the repository are those of the one that does.
+ *
+ * Every call throws HeadgateError and nothing else.
+ */
+export interface OpenInference {
+  /** Raw blocks are not copied: they must not change until the call is settled. */
+  infer(request: ModelInferRequest, context: CallContext): Promise<ModelInferResponse__Output>;
+  serverMetadata(context: CallContext): Promise<ServerMetadataResponse__Output>;
+  modelMetadata(name: ModelName, context: CallContext): Promise<ModelMetadataResponse__Output>;
+  modelConfig(name: ModelName, context: CallContext): Promise<ModelConfigResponse__Output>;
+  /** Model '' asks for all models, version '' for all versions. */
+  statistics(name: ModelName, context: CallContext): Promise<ModelStatisticsResponse__Output>;
+  repositoryIndex(readyOnly: boolean, context: CallContext): Promise<RepositoryIndexResponse__Output>;
+  load(model: string, parameters: LoadParameters, context: CallContext): Promise<void>;
+  unload(model: string, context: CallContext): Promise<void>;
+}
