@@ -29,7 +29,10 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['{contracts,gateway,inference,envoy,scripts,load-tests}/**/*.test.ts'],
+          include: [
+            '{contracts,gateway,inference,envoy,scripts,load-tests}/**/*.test.ts',
+            'test/clients/**/*.test.ts',
+          ],
           exclude: ['**/node_modules/**', '**/dist/**', 'envoy/test/**'],
           testTimeout: 20_000,
         },

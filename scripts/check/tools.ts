@@ -32,17 +32,22 @@ async function lintOpenApi(context: CheckContext): Promise<readonly string[]> {
   return checkCommand(context, bin(context, 'redocly'), ['lint', OPENAPI_FILE]);
 }
 
+/** Hand-written Python. */
+const PYTHON_FOLDERS = ['scripts/model', 'test/clients'];
+
 /** ruff where it is installed, else at least: every file can be parsed. Without Python there is nothing to ask. */
 async function lintPython(context: CheckContext): Promise<readonly string[]> {
   const ruff = join(context.root, '.venv/bin/ruff');
   if (existsSync(ruff)) {
-    const lint = await checkCommand(context, ruff, ['check', 'scripts/model']);
-    return [...lint, ...(await checkCommand(context, ruff, ['format', '--check', 'scripts/model']))];
+    const lint = await checkCommand(context, ruff, ['check', ...PYTHON_FOLDERS]);
+    return [...lint, ...(await checkCommand(context, ruff, ['format', '--check', ...PYTHON_FOLDERS]))];
   }
   const python = join(context.root, '.venv/bin/python');
   if (!existsSync(python)) return [];
-  const files = readdirSync(join(context.root, 'scripts/model'), { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.py'))
-    .map((file) => join('scripts/model', file));
+  const files = PYTHON_FOLDERS.flatMap((folder) =>
+    readdirSync(join(context.root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.py'))
+      .map((file) => join(folder, file)),
+  );
   return checkCommand(context, python, ['-c', PARSE, ...files]);
 }

@@ -46,6 +46,15 @@ export function suitesOf(root: string, mode: Mode, { full }: { readonly full: bo
     env: full ? { E2E_FULL: '1' } : {},
     skip,
   };
+  const clients: Suite = {
+    name: 'clients',
+    command: process.execPath,
+    args: ['test/clients/main.ts', '--report', report('clients.xml')],
+    // The first run on a machine installs three Python environments.
+    timeoutMs: 25 * MINUTE_MS,
+    report: { path: report('clients.xml'), read: readJunit },
+    skip,
+  };
   const bench: Suite = {
     name: 'bench',
     command: process.execPath,
@@ -53,7 +62,7 @@ export function suitesOf(root: string, mode: Mode, { full }: { readonly full: bo
     timeoutMs: 30 * MINUTE_MS,
     skip,
   };
-  const always = [check, unit, envoy, model, e2e];
+  const always = [check, unit, envoy, model, e2e, clients];
   return full ? [...always, bench] : always;
 }
 

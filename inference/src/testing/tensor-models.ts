@@ -2,7 +2,13 @@ import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Datatype, InputSpec, Manifest, TensorSpec } from '@headgate/contracts/manifest';
+import {
+  DATATYPES,
+  type Datatype,
+  type InputSpec,
+  type Manifest,
+  type TensorSpec,
+} from '@headgate/contracts/manifest';
 
 const FILES = fileURLToPath(new URL('./models/', import.meta.url));
 
@@ -59,6 +65,18 @@ export function echoOf(datatype: Datatype): TensorModel {
     outputs: [{ name: 'y', datatype, shape: [-1, -1] }],
   };
 }
+
+/** One tensor of each datatype: `in_fp32` comes back as `out_fp32`. */
+export const ECHO_ALL: TensorModel = {
+  file: 'echo-all',
+  maxBatchSize: 4,
+  inputs: DATATYPES.map((datatype) => ({ name: `in_${datatype.toLowerCase()}`, datatype, shape: [-1, -1] })),
+  outputs: DATATYPES.map((datatype) => ({
+    name: `out_${datatype.toLowerCase()}`,
+    datatype,
+    shape: [-1, -1],
+  })),
+};
 
 /** The manifest of a model in version 1. */
 export function manifestOf(name: string, model: TensorModel): Manifest {

@@ -40,6 +40,16 @@ def echo(datatype: str) -> ModelProto:
     return model([node], [value("x", datatype, shape)], [value("y", datatype, shape)])
 
 
+def echo_all() -> ModelProto:
+    """Returns its thirteen inputs, one of each datatype: `in_fp32` comes back as `out_fp32`."""
+    names = [datatype.lower() for datatype in DATATYPES]
+    nodes = [helper.make_node("Identity", [f"in_{name}"], [f"out_{name}"]) for name in names]
+    shape = ["batch", "width"]
+    inputs = [value(f"in_{datatype.lower()}", datatype, shape) for datatype in DATATYPES]
+    outputs = [value(f"out_{datatype.lower()}", datatype, shape) for datatype in DATATYPES]
+    return model(nodes, inputs, outputs)
+
+
 def affine() -> ModelProto:
     """scaled = 2 * x + 1; sum = the sum of each row of x; next = ids + 1. Rows do not depend on each other."""
     constants = [
@@ -88,7 +98,7 @@ def unknown_operator() -> ModelProto:
 
 def main() -> None:
     models = {f"echo-{datatype.lower()}": echo(datatype) for datatype in DATATYPES}
-    models |= {"affine": affine(), "transpose": transpose(), "pick": pick()}
+    models |= {"echo-all": echo_all(), "affine": affine(), "transpose": transpose(), "pick": pick()}
     for made in models.values():
         checker.check_model(made)
     for name, made in (models | {"unknown-operator": unknown_operator()}).items():

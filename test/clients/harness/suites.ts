@@ -1,0 +1,39 @@
+import { join } from 'node:path';
+import { glibcProblem, pythonProblem } from './suitable.ts';
+
+/** Tests of one client, in an environment of their own. */
+export interface ClientSuite {
+  /** Name of the folder with the tests. */
+  readonly name: string;
+  /** Requirements file of the environment in which pytest runs. */
+  readonly environment: string;
+  /** Further environments, whose interpreters the tests find in the context. */
+  readonly uses?: readonly string[];
+  /** Why it cannot run on this machine; undefined when it can. */
+  readonly problem?: (python: string) => Promise<string | undefined>;
+}
+
+/**
+ * Every client has an environment of its own, because that is how they are used, and because the generated code of
+ * two of them cannot be loaded into one process.
+ */
+export const CLIENT_SUITES: readonly ClientSuite[] = [
+  { name: 'tritonclient', environment: 'tritonclient' },
+  { name: 'kserve', environment: 'kserve', problem: (python) => pythonProblem(python, 'kserve 0.21.0', 14) },
+  {
+    name: 'mlserver',
+    environment: 'tritonclient',
+    uses: ['mlserver'],
+    problem: (python) => pythonProblem(python, 'mlserver 1.7.1', 13),
+  },
+  {
+    name: 'perf_analyzer',
+    environment: 'tritonclient',
+    uses: ['perf-analyzer'],
+    problem: () => glibcProblem('perf-analyzer 2.60.0', 2.38),
+  },
+];
+
+export function requirementsOf(root: string, environment: string): string {
+  return join(root, 'test/clients/requirements', `${environment}.txt`);
+}
