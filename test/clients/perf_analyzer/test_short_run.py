@@ -1,4 +1,4 @@
-"""perf_analyzer measures Headgate for a moment: it asks for metadata, configuration and statistics, then loads."""
+"""perf_analyzer measures Headgate for a moment, after asking for metadata, configuration and statistics."""
 
 import csv
 import subprocess
