@@ -41,7 +41,17 @@ const issuesOf = (document: unknown) => {
 describe('manifestSchema', () => {
   it('accepts an image classifier and fills in the defaults of the queue', () => {
     const parsed = manifestSchema.parse(manifest);
-    expect(parsed.batching).toEqual({ max_batch_size: 8, max_queue_delay_ms: 0, max_queue_size: 64 });
+    expect(parsed.batching).toEqual({
+      max_batch_size: 8,
+      max_queue_delay_ms: 0,
+      max_queue_size: 64,
+      priority_levels: 0,
+      default_priority_level: 0,
+      starvation_ms: 1000,
+      timeout_action: 'reject',
+      default_timeout_ms: 0,
+      allow_timeout_override: true,
+    });
     expect(parsed.image?.top_k).toBe(5);
   });
 
@@ -56,6 +66,16 @@ describe('manifestSchema', () => {
     ['an unknown datatype', { outputs: [{ name: 'a', datatype: 'FP8', shape: [1] }] }, 'outputs.0.datatype'],
     ['no licence', { licence: undefined }, 'licence'],
     ['an unbounded queue', { batching: { max_queue_size: 0 } }, 'batching.max_queue_size'],
+    [
+      'a default priority beyond the levels',
+      { batching: { priority_levels: 2, default_priority_level: 3 } },
+      'batching.default_priority_level',
+    ],
+    [
+      'priority levels without a default',
+      { batching: { priority_levels: 2 } },
+      'batching.default_priority_level',
+    ],
     [
       'a score above one',
       {

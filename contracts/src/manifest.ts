@@ -46,6 +46,37 @@ const goldenSchema = z.strictObject({
   top: z.array(z.strictObject({ class_id: z.number().int().min(0), score: z.number().min(0).max(1) })).min(1),
 });
 
+/** How requests wait and are joined; docs/batching.md explains each. Names and meanings are Triton's where it has them. */
+export const batchingSchema = z
+  .strictObject({
+    /** 1 on a `tensor` model: requests are never joined, and dim 0 is like any other. */
+    max_batch_size: z.number().int().min(1).max(1024).default(8),
+    /** How long an idle engine may wait for company, in ms. 0: never (decision D3). */
+    max_queue_delay_ms: z.number().min(0).max(1000).default(0),
+    /** Items that may wait; further ones are refused as overloaded. */
+    max_queue_size: z.number().int().min(1).max(100_000).default(64),
+    /** Levels of the request parameter `priority`; 1 goes first. 0: there are none. */
+    priority_levels: z.number().int().min(0).max(16).default(0),
+    /** Level of requests that name none. Must be one of them when there are levels. */
+    default_priority_level: z.number().int().min(0).max(16).default(0),
+    /** An item that has waited longer goes before those of higher priority, in ms. */
+    starvation_ms: z.number().min(0).max(600_000).default(1000),
+    /** What happens to an item whose queue timeout passes: it is refused, or goes behind the others. */
+    timeout_action: z.enum(['reject', 'delay']).default('reject'),
+    /** How long an item may wait for its run, in ms. 0: until its deadline. */
+    default_timeout_ms: z.number().min(0).max(600_000).default(0),
+    /** Whether the request parameter `timeout` may ask for a shorter queue timeout. */
+    allow_timeout_override: z.boolean().default(true),
+  })
+  .refine((batching) => batching.default_priority_level <= batching.priority_levels, {
+    path: ['default_priority_level'],
+    error: 'expected at most priority_levels',
+  })
+  .refine((batching) => batching.priority_levels === 0 || batching.default_priority_level > 0, {
+    path: ['default_priority_level'],
+    error: 'expected one of the priority levels, 1 or more',
+  });
+
 export const manifestSchema = z.strictObject({
   schema: z.literal(1),
   name: z.string().min(1),
@@ -71,14 +102,7 @@ export const manifestSchema = z.strictObject({
       top_k: z.number().int().min(1).max(1000).default(5),
     })
     .optional(),
-  batching: z.strictObject({
-    /** 1 on a `tensor` model: requests are never joined, and dim 0 is like any other. */
-    max_batch_size: z.number().int().min(1).max(1024).default(8),
-    /** How long an idle engine may wait for company, in ms. 0: never (decision D3). */
-    max_queue_delay_ms: z.number().min(0).max(1000).default(0),
-    /** Items that may wait; further ones are refused as overloaded. */
-    max_queue_size: z.number().int().min(1).max(100_000).default(64),
-  }),
+  batching: batchingSchema,
   golden: z.strictObject({
     /** Largest allowed absolute difference of a score between the reference run and this server. */
     tolerance: z.number().positive().max(1),

@@ -54,6 +54,7 @@ export const METRIC = {
   batches: 'headgate_inference_batches_total',
   queueDepth: 'headgate_inference_queue_items',
   inFlight: 'headgate_inference_in_flight_items',
+  inFlightLimit: 'headgate_inference_in_flight_limit_items',
   engineRestarts: 'headgate_engine_restarts_total',
   engineProvider: 'headgate_engine_provider_info',
   engineMemory: 'headgate_engine_resident_memory_bytes',

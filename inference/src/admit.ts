@@ -2,16 +2,17 @@ import { HeadgateError } from '@headgate/contracts/errors';
 import type { ModelInferRequest__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
 import type { Payload } from './engine/protocol.ts';
 import type { Serving } from './models/deployment.ts';
-import { checkParameters } from './parameters.ts';
+import { checkParameters, type QueueTerms, queueTerms } from './parameters.ts';
 import { readImageRequest } from './request.ts';
 import { readTensorRequest } from './tensor-request.ts';
 
 /** Finds who serves a model version; '' is the control version. @throws HeadgateError when nobody does right now */
 export type FindServing = (model: string, version: string) => Serving;
 
-/** A request that may go on: who serves it and what it asks. */
+/** A request that may go on: who serves it, how it waits, and what it asks. */
 export interface Admitted {
   readonly serving: Serving;
+  readonly terms: QueueTerms;
   /** At least one. */
   readonly items: readonly Payload[];
   /** Names of the outputs, in the order in which they are answered. */
@@ -26,7 +27,8 @@ export interface AdmitCall {
 
 /**
  * First stage: settles everything that can be refused before any work is done for it: unknown or unready version,
- * malformed tensors, a deadline that has passed, a full queue.
+ * a deadline that has passed or is too short, a full queue, malformed tensors. What cannot be served is refused before
+ * its tensors are looked at.
  *
  * @throws HeadgateError
  */
@@ -36,15 +38,22 @@ export function admit(find: FindServing, { request, remainingMs }: AdmitCall): A
   }
   checkParameters(request);
   const serving = find(request.model_name, request.model_version);
-  const { items, outputs } = read(request, serving);
+  const terms = queueTerms(request, serving.queue);
   if (remainingMs <= 0) {
     throw new HeadgateError('deadline_exceeded', 'The deadline had passed when the request arrived.');
   }
-  serving.dispatcher.admit(items.length);
-  return { serving, items, outputs };
+  serving.dispatcher.admit({ count: itemCount(request, serving), remainingMs }, terms.level);
+  return { serving, terms, ...read(request, serving) };
 }
 
-function read(request: ModelInferRequest__Output, { model }: Serving): Omit<Admitted, 'serving'> {
+/** Items that the first shape declares, within what a call may hold; whether it is true is seen later. */
+function itemCount({ inputs }: ModelInferRequest__Output, { model }: Serving): number {
+  const { max_batch_size: most } = model.manifest.batching;
+  const declared = Math.trunc(inputs[0]?.shape[0] ?? 1);
+  return Math.max(1, Math.min(most, declared));
+}
+
+function read(request: ModelInferRequest__Output, { model }: Serving): Pick<Admitted, 'items' | 'outputs'> {
   const { manifest } = model;
   if (!manifest.image) return readTensorRequest(request, manifest);
   const expected = { name: manifest.image.input, maxBatchSize: manifest.batching.max_batch_size };

@@ -7,8 +7,11 @@ export interface BatchPolicy {
   readonly maxQueueDelayMs: number;
 }
 
-/** Why a batch left: it was full, its oldest item had waited long enough, or nothing was worth waiting for. */
-export type ReleaseReason = 'full' | 'delay' | 'idle';
+/**
+ * Why a batch left: it was full, the engine was idle and no delay is granted, its oldest item had waited for the
+ * granted delay, or it left before that because a member would have missed its deadline.
+ */
+export type ReleaseReason = 'full' | 'idle' | 'delay' | 'deadline';
 
 export interface Batch {
   readonly members: readonly Member[];
@@ -74,23 +77,60 @@ export class Gathering {
   }
 
   /**
-   * What an idle engine should do now (decision D3): run what is decoded, without waiting for what still decodes;
-   * or wait, when the policy grants a delay that has not passed.
+   * Takes out decoded members that would be answered too late and only slow the others down, so that as many as
+   * possible are in time: a smaller batch ends sooner. One always stays, since an idle engine has nothing better
+   * to do, and its run tells how long runs take now.
    *
-   * @returns the batch, which leaves the gathering; or the ms to wait; or undefined when nothing is decoded
+   * @param runMs how long a run of so many items takes at least
    */
-  release(nowMs: number): Batch | { readonly waitMs: number } | undefined {
-    const { maxBatchSize, maxQueueDelayMs } = this.#policy;
-    if (this.#decoded.size === 0) return undefined;
-    const full = this.#decoded.size >= maxBatchSize;
-    const waitMs = full ? 0 : this.#oldestArrivalMs() + maxQueueDelayMs - nowMs;
-    if (waitMs > 0) return { waitMs };
-    const members = [...this.#decoded.values()];
-    this.#decoded.clear();
-    return { members, reason: full ? 'full' : maxQueueDelayMs > 0 ? 'delay' : 'idle' };
+  dropHopeless(nowMs: number, runMs: (batchSize: number) => number): Item[] {
+    const endsAtMs = (size: number) => nowMs + runMs(size);
+    if (this.#times().urgentMs >= endsAtMs(this.#decoded.size)) return [];
+    const patient = [...this.#decoded.values()].sort((a, b) => b.item.deadlineAtMs - a.item.deadlineAtMs);
+    let kept = patient.length;
+    while (kept > 1 && (patient[kept - 1] as Member).item.deadlineAtMs < endsAtMs(kept)) kept -= 1;
+    const dropped = patient.slice(kept).map(({ item }) => item);
+    for (const { id } of dropped) this.#decoded.delete(id);
+    return dropped;
   }
 
-  #oldestArrivalMs(): number {
-    return Math.min(...[...this.#decoded.values()].map(({ item }) => item.queuedAtMs));
+  /**
+   * What an idle engine should do now (decision D3): run what is decoded, without waiting for what still decodes;
+   * or wait, when the policy grants a delay that has not passed and no member's deadline forbids it.
+   *
+   * @param runMs how long a run of so many items may take
+   * @returns the batch, which leaves the gathering; or the ms to wait; or undefined when nothing is decoded
+   */
+  release(
+    nowMs: number,
+    runMs: (batchSize: number) => number,
+  ): Batch | { readonly waitMs: number } | undefined {
+    const { maxBatchSize, maxQueueDelayMs } = this.#policy;
+    const size = this.#decoded.size;
+    if (size === 0) return undefined;
+    if (size >= maxBatchSize) return this.#take('full');
+    if (maxQueueDelayMs === 0) return this.#take('idle');
+    const { oldestMs, urgentMs } = this.#times();
+    const delayEndsMs = oldestMs + maxQueueDelayMs;
+    const waitMs = Math.min(delayEndsMs, urgentMs - runMs(size)) - nowMs;
+    if (waitMs > 0) return { waitMs };
+    return this.#take(delayEndsMs <= nowMs ? 'delay' : 'deadline');
+  }
+
+  #take(reason: ReleaseReason): Batch {
+    const members = [...this.#decoded.values()];
+    this.#decoded.clear();
+    return { members, reason };
+  }
+
+  /** Earliest arrival and earliest deadline among what is decoded. */
+  #times(): { readonly oldestMs: number; readonly urgentMs: number } {
+    let oldestMs = Number.POSITIVE_INFINITY;
+    let urgentMs = Number.POSITIVE_INFINITY;
+    for (const { item } of this.#decoded.values()) {
+      oldestMs = Math.min(oldestMs, item.queuedAtMs);
+      urgentMs = Math.min(urgentMs, item.deadlineAtMs);
+    }
+    return { oldestMs, urgentMs };
   }
 }

@@ -1,5 +1,6 @@
 import type { DataType } from '@headgate/contracts/gen/grpc/inference/DataType';
 import type { ModelConfig } from '@headgate/contracts/gen/grpc/inference/ModelConfig';
+import type { ModelDynamicBatching } from '@headgate/contracts/gen/grpc/inference/ModelDynamicBatching';
 import type { ModelInstanceGroup } from '@headgate/contracts/gen/grpc/inference/ModelInstanceGroup';
 import type { ModelMetadataResponse } from '@headgate/contracts/gen/grpc/inference/ModelMetadataResponse';
 import type { Datatype, Manifest, TensorSpec } from '@headgate/contracts/manifest';
@@ -64,11 +65,22 @@ export function modelConfig(catalogue: Catalogue, name: string, version: string)
     instance_group: [instanceGroup(manifest, engines)],
     default_model_filename: file.path,
     ...(batched && {
-      dynamic_batching: {
-        max_queue_delay_microseconds: Math.round(batching.max_queue_delay_ms * 1000),
-        default_queue_policy: { timeout_action: 'REJECT', max_queue_size: batching.max_queue_size },
-      },
+      dynamic_batching: dynamicBatching(manifest),
     }),
+  };
+}
+
+function dynamicBatching({ batching }: Pick<Manifest, 'batching'>): ModelDynamicBatching {
+  return {
+    max_queue_delay_microseconds: Math.round(batching.max_queue_delay_ms * 1000),
+    priority_levels: batching.priority_levels,
+    default_priority_level: batching.default_priority_level,
+    default_queue_policy: {
+      timeout_action: batching.timeout_action === 'delay' ? 'DELAY' : 'REJECT',
+      default_timeout_microseconds: Math.round(batching.default_timeout_ms * 1000),
+      allow_timeout_override: batching.allow_timeout_override,
+      max_queue_size: batching.max_queue_size,
+    },
   };
 }
 

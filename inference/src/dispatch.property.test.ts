@@ -5,10 +5,19 @@ import { Dispatcher } from './dispatch.ts';
 import type { Classes } from './engine/protocol.ts';
 import { FakeEngine } from './testing/fake-engine.ts';
 import { ManualClock } from './testing/manual-clock.ts';
+import { policiesFor } from './testing/policies.ts';
+
+const LIMIT = { targetShare: 0.5, windowMs: 20 };
+const FOREVER = Number.POSITIVE_INFINITY;
 
 /** What a test may do next; numbers choose among what is possible then. */
 type Step =
-  | { readonly do: 'submit'; readonly deadlineMs: number }
+  | {
+      readonly do: 'submit';
+      readonly deadlineMs: number;
+      readonly queueTimeoutMs: number;
+      readonly level: number;
+    }
   | { readonly do: 'cancel' | 'decode' | 'break' | 'run' | 'crash'; readonly pick: number }
   | { readonly do: 'pass'; readonly ms: number }
   | { readonly do: 'failRun'; readonly pick: number }
@@ -18,7 +27,12 @@ const pick = fc.nat({ max: 1000 });
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 8,
-    arbitrary: fc.record({ do: fc.constant('submit'), deadlineMs: fc.integer({ min: 1, max: 200 }) }),
+    arbitrary: fc.record({
+      do: fc.constant('submit'),
+      deadlineMs: fc.integer({ min: 1, max: 200 }),
+      queueTimeoutMs: fc.constantFrom(FOREVER, 15, 40),
+      level: fc.integer({ min: 1, max: 2 }),
+    }),
   },
   { weight: 6, arbitrary: fc.record({ do: fc.constant('decode'), pick }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('run'), pick }) },
@@ -35,6 +49,8 @@ const settings = fc.record({
   maxQueueSize: fc.integer({ min: 1, max: 6 }),
   maxQueueDelayMs: fc.constantFrom(0, 0, 25),
   engines: fc.integer({ min: 1, max: 3 }),
+  timeoutAction: fc.constantFrom('reject' as const, 'delay' as const),
+  limited: fc.boolean(),
 });
 type Settings = typeof settings extends fc.Arbitrary<infer T> ? T : never;
 
@@ -63,9 +79,18 @@ class World {
 
   constructor(settings: Settings) {
     this.#settings = settings;
+    const policies = policiesFor({
+      max_batch_size: settings.maxBatchSize,
+      max_queue_size: settings.maxQueueSize,
+      max_queue_delay_ms: settings.maxQueueDelayMs,
+      timeout_action: settings.timeoutAction,
+      priority_levels: 2,
+      default_priority_level: 2,
+      starvation_ms: 50,
+    });
     this.dispatcher = new Dispatcher({
-      policy: settings,
-      maxQueueSize: settings.maxQueueSize,
+      ...policies,
+      admission: { ...policies.admission, adaptiveLimit: settings.limited ? LIMIT : undefined },
       clock: this.clock,
       observer: { batchStarted: () => () => {} },
     });
@@ -75,7 +100,7 @@ class World {
   act(step: Step): void {
     switch (step.do) {
       case 'submit':
-        this.#submit(step.deadlineMs);
+        this.#submit(step);
         break;
       case 'cancel':
         this.#cancel(step.pick);
@@ -107,6 +132,9 @@ class World {
   check(): void {
     const { maxBatchSize, maxQueueSize, maxQueueDelayMs } = this.#settings;
     expect(this.dispatcher.queued).toBeLessThanOrEqual(maxQueueSize);
+    const held = 2 * maxBatchSize * this.engines.length;
+    expect(this.dispatcher.limit).toBeGreaterThanOrEqual(held);
+    expect(this.dispatcher.limit).toBeLessThanOrEqual(held + maxQueueSize);
     for (const engine of this.engines) {
       expect(engine.ahead).toBeLessThanOrEqual(maxBatchSize);
       if (this.dispatcher.queued > 0) expect(engine.ahead).toBe(maxBatchSize);
@@ -138,7 +166,7 @@ class World {
     this.dispatcher.attach(engine);
   }
 
-  #submit(deadlineMs: number): void {
+  #submit({ deadlineMs, queueTimeoutMs, level }: Step & { readonly do: 'submit' }): void {
     const caller: Caller = {
       image: this.callers.length,
       controller: new AbortController(),
@@ -150,7 +178,14 @@ class World {
     this.callers.push(caller);
     const { deadlineAtMs, controller, image } = caller;
     this.dispatcher
-      .submit({ payload: Uint8Array.of(image), deadlineAtMs, signal: controller.signal, span: undefined })
+      .submit({
+        payload: Uint8Array.of(image),
+        level,
+        deadlineAtMs,
+        queueTimeoutMs,
+        signal: controller.signal,
+        span: undefined,
+      })
       .then(
         ({ row }) => {
           caller.outcome = 'ok';
@@ -233,8 +268,16 @@ describe('Dispatcher, whatever happens', () => {
         fc.integer({ min: 1, max: 5 }),
         fc.integer({ min: 1, max: 30 }),
         async (size, count) => {
-          const world = new World({ maxBatchSize: size, maxQueueSize: 30, maxQueueDelayMs: 0, engines: 1 });
-          for (let i = 0; i < count; i += 1) world.act({ do: 'submit', deadlineMs: 10_000 });
+          const world = new World({
+            maxBatchSize: size,
+            maxQueueSize: 30,
+            maxQueueDelayMs: 0,
+            engines: 1,
+            timeoutAction: 'reject',
+            limited: false,
+          });
+          const step = { do: 'submit', deadlineMs: 10_000, queueTimeoutMs: FOREVER, level: 1 } as const;
+          for (let i = 0; i < count; i += 1) world.act(step);
           const [engine] = world.engines;
           for (let round = 0; round <= 2 * count && engine; round += 1) {
             engine.decodeAll();

@@ -1,24 +1,29 @@
 import type { HeadgateError } from '@headgate/contracts/errors';
+import type { batchingSchema } from '@headgate/contracts/manifest';
 import { describe, expect, it } from 'vitest';
-import type { Batch, BatchPolicy } from './batch.ts';
-import { Dispatcher } from './dispatch.ts';
+import type { z } from 'zod';
+import type { Batch } from './batch.ts';
+import { Dispatcher, type DispatchOptions, type Work } from './dispatch.ts';
 import type { Classes } from './engine/protocol.ts';
 import { FakeEngine } from './testing/fake-engine.ts';
 import { ManualClock } from './testing/manual-clock.ts';
+import { policiesFor } from './testing/policies.ts';
 
 interface Setup {
-  readonly policy?: Partial<BatchPolicy>;
-  readonly maxQueueSize?: number;
+  readonly batching?: z.input<typeof batchingSchema>;
+  readonly admission?: Partial<DispatchOptions['admission']>;
   readonly engines?: number;
+  /** Ms of a run by batch size. */
+  readonly warmUpMs?: ReadonlyMap<number, number>;
 }
 
-function setUp({ policy, maxQueueSize = 8, engines = 1 }: Setup = {}) {
+function setUp({ batching, admission, engines = 1, warmUpMs }: Setup = {}) {
   const clock = new ManualClock();
   const batches: Batch[] = [];
-  const full = { maxBatchSize: 2, maxQueueDelayMs: 0, ...policy };
+  const policies = policiesFor({ max_batch_size: 2, max_queue_size: 8, ...batching });
   const dispatcher = new Dispatcher({
-    policy: full,
-    maxQueueSize,
+    ...policies,
+    admission: { ...policies.admission, ...admission },
     clock,
     observer: {
       batchStarted: (batch) => {
@@ -27,14 +32,20 @@ function setUp({ policy, maxQueueSize = 8, engines = 1 }: Setup = {}) {
       },
     },
   });
-  const fakes = Array.from({ length: engines }, () => new FakeEngine(full.maxBatchSize));
-  for (const engine of fakes) dispatcher.attach(engine);
-  const submit = (image: number, signal = new AbortController().signal, deadlineMs = 1000) =>
+  const fakes = Array.from({ length: engines }, () => new FakeEngine(policies.batch.maxBatchSize));
+  for (const engine of fakes) dispatcher.attach(engine, warmUpMs);
+  const submit = (
+    image: number,
+    { deadlineMs = 1000, ...terms }: Partial<Work> & { deadlineMs?: number } = {},
+  ) =>
     dispatcher.submit({
       payload: Uint8Array.of(image),
+      level: 1,
       deadlineAtMs: clock.now() + deadlineMs,
-      signal,
+      queueTimeoutMs: Number.POSITIVE_INFINITY,
+      signal: new AbortController().signal,
       span: undefined,
+      ...terms,
     });
   return { clock, dispatcher, submit, batches, engine: fakes[0] as FakeEngine, fakes };
 }
@@ -85,7 +96,7 @@ describe('Dispatcher', () => {
   });
 
   it('refuses items beyond the bound of the queue, with the time that the backlog will take', async () => {
-    const { submit, engine } = setUp({ maxQueueSize: 1 });
+    const { submit, engine } = setUp({ batching: { max_queue_size: 1 }, warmUpMs: new Map([[2, 100]]) });
     const accepted = [1, 2, 3].map((image) => reasonOf(submit(image)));
     const refused = await submit(4).catch((error: HeadgateError) => error);
     expect(refused).toMatchObject({ reason: 'overloaded', retryAfterMs: 150 });
@@ -104,9 +115,9 @@ describe('Dispatcher', () => {
 
   it('answers an item whose deadline passes at that moment, also while its batch runs', async () => {
     const { clock, submit, engine } = setUp();
-    const running = reasonOf(submit(1, undefined, 50));
+    const running = reasonOf(submit(1, { deadlineMs: 50 }));
     engine.decodeAll();
-    const queued = reasonOf(submit(2, undefined, 30));
+    const queued = reasonOf(submit(2, { deadlineMs: 30 }));
     clock.advance(29);
     expect(engine.ahead).toBe(1);
     clock.advance(1);
@@ -119,9 +130,9 @@ describe('Dispatcher', () => {
   });
 
   it('frees the place of a cancelled item at once and never runs it', async () => {
-    const { submit, dispatcher, engine } = setUp({ maxQueueSize: 1 });
+    const { submit, dispatcher, engine } = setUp({ batching: { max_queue_size: 1 } });
     const callers = [1, 2, 3].map(() => new AbortController());
-    const answers = callers.map(({ signal }, i) => reasonOf(submit(i + 1, signal)));
+    const answers = callers.map(({ signal }, i) => reasonOf(submit(i + 1, { signal })));
     expect(dispatcher.queued).toBe(1);
     for (const caller of [callers[2], callers[0]]) caller?.abort();
     expect([dispatcher.queued, dispatcher.inFlight, engine.ahead]).toEqual([0, 1, 1]);
@@ -133,12 +144,12 @@ describe('Dispatcher', () => {
 
   it('does not accept an item whose caller has gone already', async () => {
     const { submit, dispatcher } = setUp();
-    expect(await reasonOf(submit(1, AbortSignal.abort()))).toBe('cancelled');
+    expect(await reasonOf(submit(1, { signal: AbortSignal.abort() }))).toBe('cancelled');
     expect(dispatcher.inFlight).toBe(0);
   });
 
   it('fails what an engine had when it ended; the others go on with what is queued', async () => {
-    const { submit, dispatcher, fakes } = setUp({ engines: 2, policy: { maxBatchSize: 1 } });
+    const { submit, dispatcher, fakes } = setUp({ engines: 2, batching: { max_batch_size: 1 } });
     const [first, second] = fakes as [FakeEngine, FakeEngine];
     const answers = [1, 2, 3].map((image) => reasonOf(submit(image)));
     dispatcher.detach(first, 'SIGKILL');
@@ -164,7 +175,7 @@ describe('Dispatcher', () => {
   });
 
   it('fails every member of a batch that failed, and goes on with the next one', async () => {
-    const { submit, engine } = setUp({ policy: { maxBatchSize: 1 } });
+    const { submit, engine } = setUp({ batching: { max_batch_size: 1 } });
     const answers = [1, 2].map((image) => reasonOf(submit(image)));
     engine.decodeAll();
     engine.failRun();
@@ -174,7 +185,9 @@ describe('Dispatcher', () => {
   });
 
   it('lets an idle engine wait for company as long as the policy grants, and no longer', async () => {
-    const { clock, submit, engine, batches } = setUp({ policy: { maxQueueDelayMs: 20, maxBatchSize: 3 } });
+    const { clock, submit, engine, batches } = setUp({
+      batching: { max_queue_delay_ms: 20, max_batch_size: 3 },
+    });
     submit(1).catch(() => {});
     engine.decodeAll();
     clock.advance(19);

@@ -1,60 +1,41 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { SpanContext } from '@opentelemetry/api';
-import { type Batch, type BatchPolicy, Gathering } from './batch.ts';
+import { Admission, type AdmissionPolicy, type Ask } from './admission/admission.ts';
+import type { BatchPolicy } from './batch.ts';
 import type { Clock } from './clock.ts';
-import type { EngineListener } from './engine/process.ts';
-import type { Payload, Row, RowFailure } from './engine/protocol.ts';
+import type { Payload } from './engine/protocol.ts';
 import { unavailable } from './errors.ts';
 import type { Item, ItemOutcome, ItemResult } from './item.ts';
+import { type DispatchObserver, type EnginePort, Lane, tooLate } from './lane.ts';
+import { Lanes } from './lanes.ts';
+import { watchPatience } from './patience.ts';
+import type { QueuePolicy } from './policy.ts';
 import { ItemQueue } from './queue.ts';
 
-/** The part of an engine that the dispatcher drives. */
-export interface EnginePort {
-  listen(listener: EngineListener): void;
-  prepare(id: number, payload: Payload): void;
-  discard(id: number): void;
-  run(ids: readonly number[]): void;
-}
+export type { DispatchObserver, EnginePort } from './lane.ts';
 
 export interface DispatchOptions {
-  readonly policy: BatchPolicy;
-  /** Items that may wait in the queue, apart from the batch that each engine gathers. */
-  readonly maxQueueSize: number;
+  readonly batch: BatchPolicy;
+  readonly queue: QueuePolicy;
+  readonly admission: AdmissionPolicy;
   readonly clock: Clock;
   readonly observer: DispatchObserver;
-}
-
-/** What the dispatcher tells metrics and traces. */
-export interface DispatchObserver {
-  /** A batch starts to run. The function that comes back is called when it has run, with the error if it failed. */
-  batchStarted(batch: Batch): (error?: HeadgateError) => void;
 }
 
 export interface Work {
   /** Not copied; must not change before the result. */
   readonly payload: Payload;
+  /** Priority level, 1 to the number of levels. */
+  readonly level: number;
   /** Monotonic, in ms. */
   readonly deadlineAtMs: number;
+  /** How long it may wait for its run, in ms; Infinity: until its deadline. */
+  readonly queueTimeoutMs: number;
   /** Aborted when the caller went away. */
   readonly signal: AbortSignal;
   readonly span: SpanContext | undefined;
 }
 
-/** One engine: the batch that it runs, and the next one as it gathers. */
-interface Lane {
-  readonly engine: EnginePort;
-  readonly gathering: Gathering;
-  running: Batch | undefined;
-  batchEnded: ((error?: HeadgateError) => void) | undefined;
-  /** Cancels the timer of a granted batch delay. */
-  cancelWait: (() => void) | undefined;
-}
-
-/** Weight of the newest batch in the running mean of the time per item. */
-const SMOOTHING = 0.2;
-/** Bounds of the advice when to try again, in ms. */
-const RETRY_MIN_MS = 50;
-const RETRY_MAX_MS = 10_000;
 /** An engine that crashed is usually back after about this time, in ms. */
 const RESTART_MS = 1_000;
 
@@ -69,15 +50,19 @@ const RESTART_MS = 1_000;
 export class Dispatcher {
   readonly #options: DispatchOptions;
   readonly #queue: ItemQueue;
-  readonly #lanes = new Map<EnginePort, Lane>();
+  readonly #lanes: Lanes;
+  readonly #admission: Admission;
   readonly #unsettled = new Set<number>();
   #whenEmpty: (() => void) | undefined;
   #lastId = 0;
-  #msPerItem = RETRY_MIN_MS;
 
   constructor(options: DispatchOptions) {
     this.#options = options;
-    this.#queue = new ItemQueue(options.maxQueueSize);
+    const { admission: policy, batch, queue, clock } = options;
+    const { maxQueueSize, levels, starvationMs } = queue;
+    this.#queue = new ItemQueue({ capacity: maxQueueSize, levels, starvationMs });
+    this.#lanes = new Lanes(batch.maxQueueDelayMs > 0);
+    this.#admission = new Admission({ policy, maxBatchSize: batch.maxBatchSize, maxQueueSize, clock });
   }
 
   /** Items that no engine has yet. */
@@ -90,83 +75,49 @@ export class Dispatcher {
     return this.#unsettled.size;
   }
 
+  /** Items that may be in flight right now. */
+  get limit(): number {
+    return this.#admission.limit;
+  }
+
   /**
-   * Whether `count` more items are welcome now.
+   * Whether more items are welcome now: refuses what can be refused before any work is done for it.
    *
-   * @throws HeadgateError unavailable without an engine, overloaded without room in the queue
+   * @param level priority level of the items
+   * @throws HeadgateError unavailable without an engine; overloaded without room, or when they cannot finish in time
+   * after what is here already; deadline_exceeded when they could not finish in time even alone
    */
-  admit(count: number): void {
-    if (this.#lanes.size === 0) {
-      throw unavailable('No engine of this model version is ready right now; please try again.', RESTART_MS);
-    }
-    if (count > this.#queue.room) {
-      throw new HeadgateError(
-        'overloaded',
-        'The queue of this model version is full; please try again later.',
-        {
-          retryAfterMs: this.#backlogMs(),
-        },
-      );
-    }
+  admit(ask: Ask, level: number): void {
+    this.#requireRoom(ask.count);
+    this.#admission.requireTime(ask, this.#lanes.backlog(this.#queue.ahead(level)));
   }
 
   /**
    * Accepts one item.
    *
-   * @throws HeadgateError at once: what `admit` says. Later: undecodable_image and the like for this item alone,
-   * deadline_exceeded, cancelled, unavailable when its engine ended, internal
+   * @throws HeadgateError at once: unavailable without an engine, overloaded without room. Later: undecodable_image
+   * and the like for this item alone, deadline_exceeded, cancelled, unavailable when its engine ended, internal
    */
   async submit(work: Work): Promise<ItemResult> {
-    this.admit(1);
+    this.#requireRoom(1);
     if (work.signal.aborted) throw cancelled();
-    const { clock } = this.#options;
     const answer = Promise.withResolvers<ItemResult>();
-    const id = ++this.#lastId;
-    const abort = () => this.#leave(item, cancelled());
-    const cancelTimer = clock.after(Math.max(0, work.deadlineAtMs - clock.now()), () =>
-      this.#leave(
-        item,
-        new HeadgateError('deadline_exceeded', 'The deadline passed before the model had run.'),
-      ),
-    );
-    const settle = (outcome: ItemOutcome) => {
-      if (!this.#unsettled.delete(id)) return;
-      cancelTimer();
-      work.signal.removeEventListener('abort', abort);
-      if (outcome.ok) answer.resolve(outcome.result);
-      else answer.reject(outcome.error);
-      if (this.#unsettled.size === 0) this.#whenEmpty?.();
-    };
-    const { payload, deadlineAtMs, span } = work;
-    const item: Item = { id, payload, queuedAtMs: clock.now(), deadlineAtMs, span, settle };
-    this.#unsettled.add(id);
-    work.signal.addEventListener('abort', abort);
+    const item = this.#accept(work, answer);
     this.#queue.push(item);
     this.#handAhead();
     return answer.promise;
   }
 
-  /** Takes an engine into service. */
-  attach(engine: EnginePort): void {
-    const lane: Lane = {
-      engine,
-      gathering: new Gathering(this.#options.policy),
-      running: undefined,
-      batchEnded: undefined,
-      cancelWait: undefined,
-    };
-    this.#lanes.set(engine, lane);
-    engine.listen({
-      decoded: (id, decodeMs) => {
-        if (lane.gathering.markDecoded(id, decodeMs)) this.#release(lane);
-      },
-      failed: (id, error) => {
-        lane.gathering.remove(id)?.settle({ ok: false, error });
-        this.#handAhead();
-      },
-      ran: (rows, runMs) => this.#ran(lane, rows, runMs),
-      runFailed: (error) => this.#endBatch(lane, error),
-    });
+  /** Takes an engine into service. @param warmUpMs ms of a run by batch size, as far as it measured them */
+  attach(engine: EnginePort, warmUpMs: ReadonlyMap<number, number> = new Map()): void {
+    const { batch: policy, clock, observer } = this.#options;
+    const { estimate } = this.#admission;
+    const onRoom = () => this.#handAhead();
+    const onRan = () => this.#admission.confirm();
+    this.#lanes.add(engine, new Lane({ engine, policy, clock, observer, estimate, onRoom, onRan }));
+    this.#admission.resize(this.#lanes.size);
+    estimate.warmedUp(warmUpMs);
+    this.#admission.confirm();
     this.#handAhead();
   }
 
@@ -175,19 +126,17 @@ export class Dispatcher {
    * as well, since nobody knows when the next one comes.
    */
   detach(engine: EnginePort, reason: string): void {
-    const lane = this.#lanes.get(engine);
+    const lane = this.#lanes.delete(engine);
     if (!lane) return;
-    this.#lanes.delete(engine);
-    lane.cancelWait?.();
+    this.#admission.resize(this.#lanes.size);
     const error = unavailable(
       'The engine ended while it had this item; please try again.',
       RESTART_MS,
       reason,
     );
-    for (const item of lane.gathering.clear()) item.settle({ ok: false, error });
-    this.#endBatch(lane, error);
+    lane.close(error);
     if (this.#lanes.size > 0) return;
-    for (let item = this.#queue.shift(); item; item = this.#queue.shift()) item.settle({ ok: false, error });
+    for (let item = this.#next(); item; item = this.#next()) item.settle({ ok: false, error });
   }
 
   /** Resolves when nothing accepted is unsettled any more. The caller sees to it that nothing new comes. */
@@ -198,95 +147,83 @@ export class Dispatcher {
     });
   }
 
-  /** Gives queued items to the engines that have the fewest, as far as there is room, and starts idle ones. */
+  #requireRoom(count: number): void {
+    if (this.#lanes.size === 0) {
+      throw unavailable('No engine of this model version is ready right now; please try again.', RESTART_MS);
+    }
+    const room = this.#queue.room + this.#lanes.room;
+    this.#admission.requireRoom(count, { room, inFlight: this.inFlight });
+  }
+
+  /** The item of accepted work, with its caller's patience watched from now on. */
+  #accept(work: Work, answer: PromiseWithResolvers<ItemResult>): Item {
+    const { clock } = this.#options;
+    const { payload, level, deadlineAtMs, span } = work;
+    const id = ++this.#lastId;
+    const queuedAtMs = clock.now();
+    const settle = (outcome: ItemOutcome) => {
+      if (!this.#unsettled.delete(id)) return;
+      stopWatching();
+      this.#admission.settled(item, outcome);
+      if (outcome.ok) answer.resolve(outcome.result);
+      else answer.reject(outcome.error);
+      if (this.#unsettled.size === 0) this.#whenEmpty?.();
+    };
+    const item: Item = { id, payload, level, queuedAtMs, deadlineAtMs, span, settle };
+    const stopWatching = watchPatience({
+      clock,
+      deadlineAtMs,
+      queueTimeoutAtMs: queuedAtMs + work.queueTimeoutMs,
+      signal: work.signal,
+      onQueueTimeout: () => this.#waitedTooLong(item),
+      onDeadline: () => this.#leave(item, tooLate()),
+      onGone: () => this.#leave(item, cancelled()),
+    });
+    this.#unsettled.add(id);
+    return item;
+  }
+
+  #next(): Item | undefined {
+    return this.#queue.shift(this.#options.clock.now());
+  }
+
+  /** Gives queued items to the engines that run them soonest, as far as there is room. */
   #handAhead(): void {
     while (this.#queue.size > 0) {
-      const lane = this.#leastLoaded();
+      const lane = this.#lanes.soonest();
       if (!lane) return;
-      const item = this.#queue.shift() as Item;
-      lane.gathering.add(item);
-      lane.engine.prepare(item.id, item.payload);
+      const item = this.#next() as Item;
+      // Its decoding would be wasted. An engine without other work tries all the same.
+      const isHopeless = lane.load > 0 && this.#options.clock.now() + lane.finishMs() > item.deadlineAtMs;
+      if (isHopeless) item.settle({ ok: false, error: tooLate() });
+      else lane.take(item);
     }
-  }
-
-  #leastLoaded(): Lane | undefined {
-    const load = ({ running, gathering }: Lane) => (running?.members.length ?? 0) + gathering.size;
-    let least: Lane | undefined;
-    for (const lane of this.#lanes.values()) {
-      if (!lane.gathering.isFull && (!least || load(lane) < load(least))) least = lane;
-    }
-    return least;
-  }
-
-  /** Starts the next batch of an idle engine, or waits as long as the policy says. */
-  #release(lane: Lane): void {
-    if (lane.running) return;
-    lane.cancelWait?.();
-    lane.cancelWait = undefined;
-    const next = lane.gathering.release(this.#options.clock.now());
-    if (!next) return;
-    if ('waitMs' in next) {
-      lane.cancelWait = this.#options.clock.after(next.waitMs, () => this.#release(lane));
-      return;
-    }
-    lane.running = next;
-    lane.batchEnded = this.#options.observer.batchStarted(next);
-    lane.engine.run(next.members.map(({ item }) => item.id));
-    this.#handAhead();
-  }
-
-  #ran(lane: Lane, rows: readonly (Row | RowFailure)[], runMs: number): void {
-    const batchSize = lane.running?.members.length ?? 0;
-    if (rows.length !== batchSize) {
-      const cause = `${rows.length} answers for a batch of ${batchSize}`;
-      this.#endBatch(lane, modelFailed(cause));
-      return;
-    }
-    this.#msPerItem += SMOOTHING * (runMs / batchSize - this.#msPerItem);
-    const endedAtMs = this.#options.clock.now();
-    const members = this.#endBatch(lane);
-    members.forEach(({ item, decodeMs }, i) => {
-      const queueMs = Math.max(0, endedAtMs - runMs - decodeMs - item.queuedAtMs);
-      const row = rows[i] as Row | RowFailure;
-      if ('failure' in row) item.settle({ ok: false, error: modelFailed(row.failure) });
-      else item.settle({ ok: true, result: { row, queueMs, decodeMs, runMs, batchSize } });
-    });
-  }
-
-  /** The engine is idle again: its next batch goes first, then the members are answered. */
-  #endBatch(lane: Lane, error?: HeadgateError): Batch['members'] {
-    const members = lane.running?.members ?? [];
-    lane.running = undefined;
-    lane.batchEnded?.(error);
-    lane.batchEnded = undefined;
-    if (this.#lanes.has(lane.engine)) this.#release(lane);
-    if (error) for (const { item } of members) item.settle({ ok: false, error });
-    return members;
   }
 
   /** The item's caller no longer waits: it gives up its place, wherever it is. A run that has begun goes on. */
   #leave(item: Item, error: HeadgateError): void {
     item.settle({ ok: false, error });
-    if (this.#queue.remove(item.id)) return;
-    for (const lane of this.#lanes.values()) {
-      if (!lane.gathering.remove(item.id)) continue;
-      lane.engine.discard(item.id);
-      // The granted delay counts from the oldest item, which may just have left.
-      if (lane.cancelWait) this.#release(lane);
-      this.#handAhead();
+    this.#remove(item);
+  }
+
+  /** The queue timeout of an item passed. If it runs already, that is of no meaning any more. */
+  #waitedTooLong(item: Item): void {
+    if (this.#options.queue.timeoutAction === 'delay') {
+      this.#queue.delay(item);
       return;
     }
+    if (!this.#remove(item)) return;
+    const detail = 'The request waited longer for its run than its queue timeout allows.';
+    item.settle({ ok: false, error: new HeadgateError('deadline_exceeded', detail) });
   }
 
-  /** How long the items that wait now will take, in ms. */
-  #backlogMs(): number {
-    const waitMs = (this.inFlight * this.#msPerItem) / Math.max(1, this.#lanes.size);
-    return Math.min(RETRY_MAX_MS, Math.max(RETRY_MIN_MS, waitMs));
+  /** @returns false when it waits nowhere: it runs, or has run */
+  #remove(item: Item): boolean {
+    if (this.#queue.remove(item)) return true;
+    const removed = this.#lanes.remove(item.id);
+    if (removed) this.#handAhead();
+    return removed;
   }
-}
-
-function modelFailed(cause: string): HeadgateError {
-  return new HeadgateError('internal', 'The model failed on this input.', { cause });
 }
 
 function cancelled(): HeadgateError {

@@ -19,6 +19,7 @@ import { ModelControl } from './models/control.ts';
 import { Catalogue } from './models/reconcile.ts';
 import { folderRepository, type ModelPackage } from './models/repository.ts';
 import { createInfer } from './pipeline.ts';
+import { admissionPolicyOf } from './policy.ts';
 import { createGrpcServer, shutDown } from './server.ts';
 import { inferenceService } from './service.ts';
 import { Metrics, observeBatches } from './telemetry/metrics.ts';
@@ -139,6 +140,7 @@ function createServing(options: InferenceOptions, provider: Provider) {
     repository,
     startEngine: (model, signal) => startEngine(engineOptions(options, provider, model), signal),
     instances: layout.instances,
+    admission: admissionPolicyOf(inference),
     restartMinMs: engine.restart_min_ms,
     restartMaxMs: engine.restart_max_ms,
     drainTimeoutMs: inference.drain.timeout_ms,

@@ -7,6 +7,8 @@ export interface Item {
   /** Unique within the dispatcher. */
   readonly id: number;
   readonly payload: Payload;
+  /** Priority level; 1 goes first. */
+  readonly level: number;
   /** Monotonic, in ms. */
   readonly queuedAtMs: number;
   /** Monotonic, in ms: when its caller stops waiting. */

@@ -1,5 +1,6 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { ModelInferRequest__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
+import type { QueuePolicy } from './policy.ts';
 
 /** Parameters that would change what an answer means. Others may be sent, and are without effect. */
 const REFUSED: Readonly<Record<string, string>> = {
@@ -32,13 +33,33 @@ function refuse(field: string, parameters: object): void {
   }
 }
 
+/** How the items of a call wait. */
+export interface QueueTerms {
+  /** Priority level; 1 goes first. */
+  readonly level: number;
+  /** How long they may wait for their run, in ms; Infinity: until their deadline. */
+  readonly queueTimeoutMs: number;
+}
+
 /**
- * What is left of the budget when the caller also sent Triton's `timeout`.
+ * What a call asks of the queue with Triton's parameters `priority` and `timeout`, as far as the model allows it. As
+ * in Triton, 0 and levels that the model does not have mean the default level, and a timeout only ever shortens.
  *
- * @param remainingMs by the gRPC deadline, in ms
+ * @throws HeadgateError invalid_request when one of them is no whole number
  */
-export function grantedMs({ parameters }: ModelInferRequest__Output, remainingMs: number): number {
-  const { timeout } = Object.hasOwn(parameters, 'timeout') ? parameters : { timeout: undefined };
-  const microseconds = timeout?.int64_param ?? timeout?.uint64_param ?? 0;
-  return microseconds > 0 ? Math.min(remainingMs, microseconds / 1000) : remainingMs;
+export function queueTerms({ parameters }: ModelInferRequest__Output, policy: QueuePolicy): QueueTerms {
+  const asked = integer(parameters, 'priority');
+  const level = asked >= 1 && asked <= policy.levels ? asked : policy.defaultLevel;
+  const timeoutMs = integer(parameters, 'timeout') / 1000;
+  const mayOverride = policy.allowTimeoutOverride && timeoutMs > 0;
+  const queueTimeoutMs = mayOverride ? Math.min(policy.defaultTimeoutMs, timeoutMs) : policy.defaultTimeoutMs;
+  return { level, queueTimeoutMs };
+}
+
+/** @returns 0 when it is not sent */
+function integer(parameters: ModelInferRequest__Output['parameters'], name: string): number {
+  if (!Object.hasOwn(parameters, name)) return 0;
+  const value = parameters[name]?.int64_param ?? parameters[name]?.uint64_param;
+  if (value !== undefined && value >= 0) return value;
+  throw new HeadgateError('invalid_request', `parameters.${name}: expected a whole number, 0 or more.`);
 }

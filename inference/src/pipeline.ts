@@ -4,10 +4,9 @@ import type { ModelInferResponse } from '@headgate/contracts/gen/grpc/inference/
 import type { SpanContext } from '@opentelemetry/api';
 import { admit, type FindServing } from './admit.ts';
 import type { Clock } from './clock.ts';
-import type { Dispatcher } from './dispatch.ts';
+import type { Dispatcher, Work } from './dispatch.ts';
 import type { Payload } from './engine/protocol.ts';
 import type { ItemResult } from './item.ts';
-import { grantedMs } from './parameters.ts';
 import { respond } from './respond.ts';
 
 export interface InferCall {
@@ -36,18 +35,18 @@ export type Infer = (call: InferCall) => Promise<ModelInferResponse>;
 /**
  * The path of an image, or of a row of tensors, through this process:
  *
- *   admit     who serves it, is it well-formed, is there room          admit.ts, request.ts, tensor-request.ts
- *   queue     first come, first served, until an engine has room       queue.ts
- *   batch     decodes in the engine while the batch before it runs     batch.ts, engine/decode.ts
- *   run       one session run for the whole batch                      dispatch.ts, engine/session.ts
+ *   admit     who serves it, can it be in time, is it well-formed      admit.ts, admission/, request.ts, tensor-request.ts
+ *   queue     by priority, until an engine has room                    queue.ts, dispatch.ts
+ *   batch     decodes in the engine while the batch before it runs     batch.ts, lane.ts, engine/decode.ts
+ *   run       one session run for the whole batch                      lane.ts, engine/session.ts
  *   respond   its own rows, with labels, or its own error              respond.ts, tensor-respond.ts
  */
 export function createInfer({ find, clock, observer }: InferDeps): Infer {
   return async (call) => {
-    const remainingMs = grantedMs(call.request, call.remainingMs);
-    const { serving, items, outputs } = admit(find, { request: call.request, remainingMs });
-    const deadlineAtMs = clock.now() + remainingMs;
-    const results = await runAll(serving.dispatcher, items, { ...call, deadlineAtMs });
+    const deadlineAtMs = clock.now() + call.remainingMs;
+    const { serving, terms, items, outputs } = admit(find, call);
+    const { signal, span } = call;
+    const results = await runAll(serving.dispatcher, items, { ...terms, deadlineAtMs, signal, span });
     const answeredAtMs = clock.now();
     const response = respond(serving.model, { id: call.request.id, outputs, results });
     const { name, version } = serving.model.manifest;
@@ -56,11 +55,7 @@ export function createInfer({ find, clock, observer }: InferDeps): Infer {
   };
 }
 
-interface Terms {
-  readonly deadlineAtMs: number;
-  readonly signal: AbortSignal;
-  readonly span: SpanContext | undefined;
-}
+type Terms = Omit<Work, 'payload'>;
 
 /**
  * Queues the items of one call, so that they share batches with those of other calls. The response has no room

@@ -115,6 +115,21 @@ const inferenceSchema = z.strictObject({
     /** Deadline of a call that has none. */
     default_deadline_ms: ms(600_000).min(1),
   }),
+  /** Refusing early what cannot be answered in time; docs/batching.md explains it. */
+  admission: z.strictObject({
+    /** Share of itself by which an estimated run time may be too long before anything is refused for it. */
+    estimate_margin: z.number().min(0).max(0.9),
+    /** An estimate that no run confirmed for so long is put to the test by letting one call in. */
+    estimate_max_age_ms: ms(3_600_000).min(1),
+    adaptive_limit: z.strictObject({
+      /** false: only max_queue_size limits what waits. */
+      enabled: z.boolean(),
+      /** Share of the callers' time budgets that answers should take on average at most. */
+      target_share: z.number().min(0.05).max(1),
+      /** The limit changes at most once in so many ms. */
+      window_ms: ms(60_000).min(1),
+    }),
+  }),
   drain: z.strictObject({ delay_ms: ms(120_000), timeout_ms: ms(600_000) }),
   connection: z.strictObject({
     /** Clients are asked to reconnect after this age, so that new pods get their share (decision D8). */

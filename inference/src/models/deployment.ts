@@ -1,10 +1,12 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { Logger } from '@headgate/contracts/telemetry/logger';
+import type { AdmissionPolicy } from '../admission/admission.ts';
 import type { Clock } from '../clock.ts';
 import { Dispatcher, type DispatchObserver } from '../dispatch.ts';
 import { createPool, type EnginePool } from '../engine/pool.ts';
 import type { EngineProcess } from '../engine/process.ts';
 import { unavailable } from '../errors.ts';
+import { policiesOf, type QueuePolicy } from '../policy.ts';
 import type { ModelPackage, ModelRepository } from './repository.ts';
 
 /** What deployments need from their surroundings. */
@@ -14,6 +16,7 @@ export interface DeploymentDeps {
   readonly startEngine: (model: ModelPackage, signal: AbortSignal) => Promise<EngineProcess>;
   /** Engine processes per model version. */
   readonly instances: number;
+  readonly admission: AdmissionPolicy;
   readonly restartMinMs: number;
   readonly restartMaxMs: number;
   readonly clock: Clock;
@@ -32,6 +35,7 @@ export type Status = 'loading' | 'ready' | 'failed' | 'retired';
 /** A version that can take work, with what is needed to check a request and to word its answer. */
 export interface Serving {
   readonly model: ModelPackage;
+  readonly queue: QueuePolicy;
   readonly dispatcher: Dispatcher;
 }
 
@@ -93,6 +97,11 @@ export class Deployment {
     return this.#serving?.dispatcher.inFlight ?? 0;
   }
 
+  /** Items that may be in flight now; 0 before the package was read. */
+  get limit(): number {
+    return this.#serving?.dispatcher.limit ?? 0;
+  }
+
   /** @throws HeadgateError unavailable while no engine is ready */
   serving(): Serving {
     if (this.#status === 'retired') {
@@ -133,15 +142,11 @@ export class Deployment {
   }
 
   #serve(model: ModelPackage): void {
-    const { batching } = model.manifest;
-    const { clock, instances, restartMinMs, restartMaxMs } = this.#deps;
-    const dispatcher = new Dispatcher({
-      policy: { maxBatchSize: batching.max_batch_size, maxQueueDelayMs: batching.max_queue_delay_ms },
-      maxQueueSize: batching.max_queue_size,
-      clock,
-      observer: this.#deps.observe(this.model, this.version),
-    });
-    this.#serving = { model, dispatcher };
+    const { admission, clock, instances, restartMinMs, restartMaxMs } = this.#deps;
+    const { batch, queue } = policiesOf(model.manifest);
+    const observer = this.#deps.observe(this.model, this.version);
+    const dispatcher = new Dispatcher({ batch, queue, admission, clock, observer });
+    this.#serving = { model, queue, dispatcher };
     this.#pool = createPool({
       instances,
       start: (signal) => this.#deps.startEngine(model, signal),
@@ -158,9 +163,9 @@ export class Deployment {
   }
 
   #up(dispatcher: Dispatcher, engine: EngineProcess): void {
-    const { provider, loadMs, golden } = engine.report;
+    const { provider, loadMs, warmUpMs, golden } = engine.report;
     this.#log.info({ pid: engine.pid, provider, load_ms: Math.round(loadMs), golden }, 'an engine is ready');
-    dispatcher.attach(engine);
+    dispatcher.attach(engine, warmUpMs);
     if (this.#status === 'retired') return;
     this.#problem = undefined;
     this.#firstStart.resolve();

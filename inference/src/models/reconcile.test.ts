@@ -1,9 +1,11 @@
+import { batchingSchema } from '@headgate/contracts/manifest';
 import { parseRouting } from '@headgate/contracts/routing';
 import { createLogger } from '@headgate/contracts/telemetry/logger';
 import { describe, expect, it } from 'vitest';
 import type { EngineProcess } from '../engine/process.ts';
 import { LoadError } from '../load-error.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
+import { CALM } from '../testing/policies.ts';
 import { Catalogue } from './reconcile.ts';
 import type { ModelPackage } from './repository.ts';
 
@@ -36,12 +38,13 @@ function setUp() {
       async open(_, version) {
         opened.push(version);
         if (broken.has(version)) throw new LoadError('broken');
-        const batching = { max_batch_size: 1, max_queue_delay_ms: 0, max_queue_size: 1 };
+        const batching = batchingSchema.parse({ max_batch_size: 1 });
         return { directory: version, manifest: { batching }, labels: [] } as unknown as ModelPackage;
       },
     },
     startEngine,
     instances: 1,
+    admission: CALM,
     restartMinMs: 100,
     restartMaxMs: 400,
     drainTimeoutMs: 1000,

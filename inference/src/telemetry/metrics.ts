@@ -146,7 +146,7 @@ function exposeCounts(registry: Registry, statistics: Statistics): void {
   });
   collectedCounter(registry, {
     name: METRIC.batches,
-    help: 'Session runs by why the batch was released: full, delay or idle.',
+    help: 'Session runs by why the batch was released: full, idle, delay or deadline.',
     labels: [...VERSION, 'release'],
     collect: (sample) => {
       for (const { model, version, counters } of statistics.entries()) {

@@ -3,6 +3,7 @@ import { trace } from '@opentelemetry/api';
 import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Batch } from '../batch.ts';
+import { itemOf } from '../testing/items.ts';
 import { startBatchSpan, startInferSpan } from './spans.ts';
 
 const PARENT = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331', sampled: true };
@@ -19,7 +20,7 @@ afterEach(() => trace.disable());
 function batchOf(...spans: ReturnType<typeof startInferSpan>['context'][]): Batch {
   const members = spans.map((span, id) => ({
     decodeMs: 1,
-    item: { id, payload: new Uint8Array(), queuedAtMs: 0, deadlineAtMs: 0, span, settle: () => {} },
+    item: itemOf(id, { span }),
   }));
   return { members, reason: 'idle' };
 }

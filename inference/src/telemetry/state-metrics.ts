@@ -23,6 +23,7 @@ export function exposeState(registry: Registry, source: StateSource): void {
     });
   gauge(METRIC.queueDepth, 'Items that wait for an engine.', ({ queued }) => queued);
   gauge(METRIC.inFlight, 'Accepted items that are not answered.', ({ inFlight }) => inFlight);
+  gauge(METRIC.inFlightLimit, 'Items that may be in flight, as latency allows.', ({ limit }) => limit);
   gauge(METRIC.engineReady, 'Engines that are warm.', ({ engines }) => engines.length);
   gauge(METRIC.versionReady, '1 while the version can take work.', ({ status }) =>
     status === 'ready' ? 1 : 0,

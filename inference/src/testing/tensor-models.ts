@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
+  batchingSchema,
   DATATYPES,
   type Datatype,
   type InputSpec,
@@ -95,7 +96,7 @@ export function manifestOf(name: string, model: TensorModel): Manifest {
     },
     inputs: [...model.inputs],
     outputs: [...model.outputs],
-    batching: { max_batch_size: model.maxBatchSize, max_queue_delay_ms: 0, max_queue_size: 64 },
+    batching: batchingSchema.parse({ max_batch_size: model.maxBatchSize }),
     golden: { tolerance: 0.001, samples: [] },
     provenance: { source: 'test', converter: 'inference/src/testing/models/make.py' },
   };

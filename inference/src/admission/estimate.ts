@@ -1,0 +1,97 @@
+export interface EstimateOptions {
+  readonly maxBatchSize: number;
+  /** By which share of itself an estimate may be wrong, 0 to 1 (exclusive), before anything is refused for it. */
+  readonly margin: number;
+}
+
+/** Runs of one batch size, and decodes, that are remembered. */
+const RUNS = 5;
+const DECODES = 16;
+
+/**
+ * How long this model version takes, learned from its own runs: warm-up first, then every batch. The median of the
+ * last runs of a size counts, so that one slow run (a page fault, a noisy neighbour) refuses nobody; sizes that never
+ * ran are interpolated. Before the first run all estimates are 0.
+ */
+export class Estimate {
+  readonly #margin: number;
+  /** Batch size → its last runs, in ms. */
+  readonly #runs = new Map<number, number[]>();
+  readonly #decodes: number[] = [];
+  /** Ms of a run, by batch size; filled anew after each run, since it is read far more often. */
+  readonly #table: Float64Array;
+
+  constructor({ maxBatchSize, margin }: EstimateOptions) {
+    this.#margin = margin;
+    this.#table = new Float64Array(maxBatchSize + 1);
+  }
+
+  /** What a fresh engine measured while it warmed up: only for sizes about which nothing better is known. */
+  warmedUp(runMs: ReadonlyMap<number, number>): void {
+    for (const [size, ms] of runMs) if (!this.#runs.has(size)) this.#remember(size, ms);
+    this.#fill();
+  }
+
+  ran(batchSize: number, runMs: number): void {
+    this.#remember(batchSize, runMs);
+    this.#fill();
+  }
+
+  decoded(ms: number): void {
+    this.#decodes.push(ms);
+    if (this.#decodes.length > DECODES) this.#decodes.shift();
+  }
+
+  /** Ms that a run of so many items probably takes. @param batchSize 1 to the largest batch */
+  runMs(batchSize: number): number {
+    return this.#table[batchSize] ?? 0;
+  }
+
+  /** Ms that a run surely takes, whatever the luck. */
+  runAtLeastMs(batchSize: number): number {
+    return this.runMs(batchSize) * (1 - this.#margin);
+  }
+
+  /** Ms after which a run has ended, unless something is wrong. */
+  runAtMostMs(batchSize: number): number {
+    return this.runMs(batchSize) * (1 + this.#margin);
+  }
+
+  /** Ms that a decode surely takes: images differ, so that of the quickest one lately. */
+  decodeAtLeastMs(): number {
+    return this.#decodes.length === 0 ? 0 : Math.min(...this.#decodes) * (1 - this.#margin);
+  }
+
+  #remember(size: number, ms: number): void {
+    const runs = this.#runs.get(size) ?? [];
+    this.#runs.set(size, runs);
+    runs.push(ms);
+    if (runs.length > RUNS) runs.shift();
+  }
+
+  /** Between two sizes that ran: on the line through both. Beyond them: in proportion to the nearest. */
+  #fill(): void {
+    const known = [...this.#runs].map(([size, runs]) => [size, median(runs)] as const);
+    known.sort(([a], [b]) => a - b);
+    let above = 0;
+    for (let size = 1; size < this.#table.length; size += 1) {
+      while ((known[above]?.[0] ?? Number.POSITIVE_INFINITY) < size) above += 1;
+      this.#table[size] = between(known[above - 1], known[above], size);
+    }
+  }
+}
+
+type Known = readonly [size: number, ms: number] | undefined;
+
+function between(low: Known, high: Known, size: number): number {
+  if (!low || !high) {
+    const nearest = low ?? high;
+    return nearest ? (nearest[1] * size) / nearest[0] : 0;
+  }
+  return low[1] + ((high[1] - low[1]) * (size - low[0])) / (high[0] - low[0]);
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor((sorted.length - 1) / 2)] as number;
+}

@@ -1,0 +1,194 @@
+import { HeadgateError } from '@headgate/contracts/errors';
+import type { Estimate } from './admission/estimate.ts';
+import { type Batch, type BatchPolicy, Gathering, type Member } from './batch.ts';
+import type { Clock } from './clock.ts';
+import type { EngineListener } from './engine/process.ts';
+import type { Payload, Row, RowFailure } from './engine/protocol.ts';
+import type { Item } from './item.ts';
+
+/** The part of an engine that a lane drives. */
+export interface EnginePort {
+  listen(listener: EngineListener): void;
+  prepare(id: number, payload: Payload): void;
+  discard(id: number): void;
+  run(ids: readonly number[]): void;
+}
+
+/** What a lane tells metrics and traces. */
+export interface DispatchObserver {
+  /** A batch starts to run. The function that comes back is called when it has run, with the error if it failed. */
+  batchStarted(batch: Batch): (error?: HeadgateError) => void;
+}
+
+export interface LaneOptions {
+  readonly engine: EnginePort;
+  readonly policy: BatchPolicy;
+  readonly clock: Clock;
+  readonly estimate: Estimate;
+  readonly observer: DispatchObserver;
+  /** There is room for more items in the gathering batch. */
+  readonly onRoom: () => void;
+  /** A batch has run. */
+  readonly onRan: () => void;
+}
+
+interface Running {
+  readonly batch: Batch;
+  readonly startedAtMs: number;
+  readonly ended: (error?: HeadgateError) => void;
+}
+
+/**
+ * One engine: the batch that it runs, and the next one as it gathers. An idle engine never waits, unless the policy
+ * grants a delay; and it never runs an item that has left.
+ */
+export class Lane {
+  readonly #options: LaneOptions;
+  readonly #gathering: Gathering;
+  #running: Running | undefined;
+  /** Cancels the timer of a granted batch delay. */
+  #cancelWait: (() => void) | undefined;
+  #closed = false;
+
+  constructor(options: LaneOptions) {
+    this.#options = options;
+    this.#gathering = new Gathering(options.policy);
+    options.engine.listen({
+      decoded: (id, decodeMs) => this.#decoded(id, decodeMs),
+      failed: (id, error) => {
+        this.#gathering.remove(id)?.settle({ ok: false, error });
+        options.onRoom();
+      },
+      ran: (rows, runMs) => this.#ran(rows, runMs),
+      runFailed: (error) => this.#endBatch(error),
+    });
+  }
+
+  /** Items that it gathers: decoding or decoded. */
+  get gathering(): number {
+    return this.#gathering.size;
+  }
+
+  get room(): number {
+    return this.#options.policy.maxBatchSize - this.#gathering.size;
+  }
+
+  /** Ms until its engine can begin a batch at the earliest; 0 when it is idle. */
+  untilIdleMs(): number {
+    if (!this.#running) return 0;
+    const { startedAtMs, batch } = this.#running;
+    const endsAtMs = startedAtMs + this.#options.estimate.runAtLeastMs(batch.members.length);
+    return Math.max(0, endsAtMs - this.#options.clock.now());
+  }
+
+  /** Ms after which one more item would have been run at the earliest. */
+  finishMs(): number {
+    return this.untilIdleMs() + this.#options.estimate.runAtLeastMs(this.gathering + 1);
+  }
+
+  /** Items that it runs or gathers. */
+  get load(): number {
+    return (this.#running?.batch.members.length ?? 0) + this.gathering;
+  }
+
+  /** Items that keep an idle engine waiting for company. */
+  get waiting(): number {
+    return this.#running ? 0 : this.gathering;
+  }
+
+  /** Takes an item ahead: it decodes while the batch before it runs. @throws RangeError without room */
+  take(item: Item): void {
+    this.#gathering.add(item);
+    this.#options.engine.prepare(item.id, item.payload);
+  }
+
+  /** @returns false when the item is not gathered here; what runs goes on */
+  remove(id: number): boolean {
+    if (!this.#gathering.remove(id)) return false;
+    this.#options.engine.discard(id);
+    // The granted delay counts from the oldest item, which may just have left.
+    if (this.#cancelWait) this.#release();
+    return true;
+  }
+
+  /** Fails whatever it has. The engine answers nothing any more. */
+  close(error: HeadgateError): void {
+    this.#closed = true;
+    this.#cancelWait?.();
+    for (const item of this.#gathering.clear()) item.settle({ ok: false, error });
+    this.#endBatch(error);
+  }
+
+  #decoded(id: number, decodeMs: number): void {
+    this.#options.estimate.decoded(decodeMs);
+    if (this.#gathering.markDecoded(id, decodeMs)) this.#release();
+  }
+
+  /** Starts the next batch of an idle engine, or waits as long as the policy says. */
+  #release(): void {
+    if (this.#running || this.#closed) return;
+    const { clock, estimate, engine, observer, onRoom } = this.#options;
+    this.#cancelWait?.();
+    this.#cancelWait = undefined;
+    const nowMs = clock.now();
+    this.#dropHopeless(nowMs);
+    const next = this.#gathering.release(nowMs, (size) => estimate.runAtMostMs(size));
+    if (!next) return;
+    if ('waitMs' in next) {
+      this.#cancelWait = clock.after(next.waitMs, () => this.#release());
+      return;
+    }
+    this.#running = { batch: next, startedAtMs: nowMs, ended: observer.batchStarted(next) };
+    engine.run(next.members.map(({ item }) => item.id));
+    onRoom();
+  }
+
+  #dropHopeless(nowMs: number): void {
+    const { estimate, engine } = this.#options;
+    for (const item of this.#gathering.dropHopeless(nowMs, (size) => estimate.runAtLeastMs(size))) {
+      engine.discard(item.id);
+      item.settle({ ok: false, error: tooLate() });
+    }
+  }
+
+  #ran(rows: readonly (Row | RowFailure)[], runMs: number): void {
+    if (!this.#running) return;
+    const batchSize = this.#running.batch.members.length;
+    if (rows.length !== batchSize) {
+      const cause = `${rows.length} answers for a batch of ${batchSize}`;
+      this.#endBatch(modelFailed(cause));
+      return;
+    }
+    const { clock, estimate, onRan } = this.#options;
+    estimate.ran(batchSize, runMs);
+    const endedAtMs = clock.now();
+    const members = this.#endBatch();
+    onRan();
+    members.forEach(({ item, decodeMs }, i) => {
+      const queueMs = Math.max(0, endedAtMs - runMs - decodeMs - item.queuedAtMs);
+      const row = rows[i] as Row | RowFailure;
+      if ('failure' in row) item.settle({ ok: false, error: modelFailed(row.failure) });
+      else item.settle({ ok: true, result: { row, queueMs, decodeMs, runMs, batchSize } });
+    });
+  }
+
+  /** The engine is idle again: its next batch goes first, then the members are answered. */
+  #endBatch(error?: HeadgateError): readonly Member[] {
+    const running = this.#running;
+    const members = running?.batch.members ?? [];
+    this.#running = undefined;
+    running?.ended(error);
+    this.#release();
+    if (error) for (const { item } of members) item.settle({ ok: false, error });
+    return members;
+  }
+}
+
+/** What the callers of items hear that could not be answered before their deadline. */
+export function tooLate(): HeadgateError {
+  return new HeadgateError('deadline_exceeded', 'The deadline passed before the model had run.');
+}
+
+function modelFailed(cause: string): HeadgateError {
+  return new HeadgateError('internal', 'The model failed on this input.', { cause });
+}

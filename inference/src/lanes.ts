@@ -1,0 +1,67 @@
+import type { Backlog } from './admission/forecast.ts';
+import type { EnginePort, Lane } from './lane.ts';
+
+/** The engines of one model version that are in service, each with its lane. */
+export class Lanes {
+  readonly #lanes = new Map<EnginePort, Lane>();
+  readonly #fillsFirst: boolean;
+
+  /** @param fillsFirst whether an engine that waits for company is filled before the next one gets anything */
+  constructor(fillsFirst: boolean) {
+    this.#fillsFirst = fillsFirst;
+  }
+
+  get size(): number {
+    return this.#lanes.size;
+  }
+
+  /** Items that may be handed ahead, to all of them together. */
+  get room(): number {
+    return this.#sum(({ room }) => room);
+  }
+
+  add(engine: EnginePort, lane: Lane): void {
+    this.#lanes.set(engine, lane);
+  }
+
+  /** @returns the lane, unless the engine was not in service */
+  delete(engine: EnginePort): Lane | undefined {
+    const lane = this.#lanes.get(engine);
+    this.#lanes.delete(engine);
+    return lane;
+  }
+
+  /** @param queued items in the queue that go before one that comes now */
+  backlog(queued: number): Backlog {
+    let untilIdleMs = Number.POSITIVE_INFINITY;
+    for (const lane of this.#lanes.values()) untilIdleMs = Math.min(untilIdleMs, lane.untilIdleMs());
+    return { engines: this.size, ahead: queued + this.#sum(({ gathering }) => gathering), untilIdleMs };
+  }
+
+  /** Where one more item would run first; undefined when there is no room anywhere. */
+  soonest(): Lane | undefined {
+    let best: Lane | undefined;
+    for (const lane of this.#lanes.values()) {
+      if (lane.room > 0 && (!best || this.#isSooner(lane, best))) best = lane;
+    }
+    return best;
+  }
+
+  /** @returns false when no engine gathers the item */
+  remove(id: number): boolean {
+    for (const lane of this.#lanes.values()) if (lane.remove(id)) return true;
+    return false;
+  }
+
+  #isSooner(a: Lane, b: Lane): boolean {
+    if (this.#fillsFirst && a.waiting !== b.waiting) return a.waiting > b.waiting;
+    const difference = a.finishMs() - b.finishMs();
+    return difference < 0 || (difference === 0 && a.load < b.load);
+  }
+
+  #sum(count: (lane: Lane) => number): number {
+    let sum = 0;
+    for (const lane of this.#lanes.values()) sum += count(lane);
+    return sum;
+  }
+}
