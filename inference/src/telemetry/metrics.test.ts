@@ -24,7 +24,7 @@ class Served {
   serve(...names: readonly string[]): void {
     this.versions = names.map((name) => {
       const [model, version] = name.split('/');
-      return { model, version, status: 'ready', engines: [], restarts: 0, queued: 4, inFlight: 5 };
+      return { model, version, status: 'ready', engines: [], restarts: 0, queued: 4, inFlight: 5, limit: 6 };
     }) as unknown as Deployment[];
   }
 
