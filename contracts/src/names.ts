@@ -23,6 +23,8 @@ export const HEADER = {
 export const METADATA = {
   requestId: 'x-request-id',
   variant: 'x-headgate-variant',
+  /** Opaque id of the tenant whom an answer is for: nobody else gets it from a cache. The gateway sets it. */
+  tenant: 'x-headgate-tenant',
   traceparent: 'traceparent',
   /** Trailer: one of `REASONS`. */
   reason: 'headgate-reason',
@@ -52,6 +54,10 @@ export const METRIC = {
   stageDuration: 'headgate_inference_stage_duration_seconds',
   batchSize: 'headgate_inference_batch_size',
   batches: 'headgate_inference_batches_total',
+  cacheRequests: 'headgate_cache_requests_total',
+  cacheBytes: 'headgate_cache_bytes',
+  cacheEntries: 'headgate_cache_entries',
+  cacheEvictions: 'headgate_cache_evictions_total',
   queueDepth: 'headgate_inference_queue_items',
   inFlight: 'headgate_inference_in_flight_items',
   inFlightLimit: 'headgate_inference_in_flight_limit_items',
@@ -73,6 +79,10 @@ export const TRITON_METRIC = {
   inputDuration: 'nv_inference_compute_input_duration_us',
   inferDuration: 'nv_inference_compute_infer_duration_us',
   outputDuration: 'nv_inference_compute_output_duration_us',
+  cacheHits: 'nv_cache_num_hits_per_model',
+  cacheMisses: 'nv_cache_num_misses_per_model',
+  cacheHitDuration: 'nv_cache_hit_duration_per_model',
+  cacheMissDuration: 'nv_cache_miss_duration_per_model',
 } as const;
 
 /** Names of OpenTelemetry spans and attributes. */

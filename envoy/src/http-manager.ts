@@ -32,6 +32,7 @@ const NOT_FROM_CLIENTS = [
   'x-original-url',
   'x-rewrite-url',
   METADATA.variant,
+  METADATA.tenant,
 ] as const;
 
 /** No client has it. An empty list would mean Envoy's default: private ranges and loopback. */

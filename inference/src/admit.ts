@@ -1,5 +1,7 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { ModelInferRequest__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
+import type { Tenant } from './cache/key.ts';
+import type { Answerer } from './cache/response-cache.ts';
 import type { Payload } from './engine/protocol.ts';
 import type { Serving } from './models/deployment.ts';
 import { checkParameters, type QueueTerms, queueTerms } from './parameters.ts';
@@ -13,6 +15,8 @@ export type FindServing = (model: string, version: string) => Serving;
 export interface Admitted {
   readonly serving: Serving;
   readonly terms: QueueTerms;
+  /** Who answers the items: the dispatcher, or a cache before it. */
+  readonly answerer: Answerer;
   /** At least one. */
   readonly items: readonly Payload[];
   /** Names of the outputs, in the order in which they are answered. */
@@ -23,6 +27,7 @@ export interface AdmitCall {
   readonly request: ModelInferRequest__Output;
   /** Remaining budget, in ms. */
   readonly remainingMs: number;
+  readonly tenant: Tenant;
 }
 
 /**
@@ -32,7 +37,7 @@ export interface AdmitCall {
  *
  * @throws HeadgateError
  */
-export function admit(find: FindServing, { request, remainingMs }: AdmitCall): Admitted {
+export function admit(find: FindServing, { request, remainingMs, tenant }: AdmitCall): Admitted {
   if (request.model_name === '') {
     throw new HeadgateError('invalid_request', 'model_name: expected the name of a model.');
   }
@@ -42,8 +47,13 @@ export function admit(find: FindServing, { request, remainingMs }: AdmitCall): A
   if (remainingMs <= 0) {
     throw new HeadgateError('deadline_exceeded', 'The deadline had passed when the request arrived.');
   }
-  serving.dispatcher.admit({ count: itemCount(request, serving), remainingMs }, terms.level);
-  return { serving, terms, ...read(request, serving) };
+  const ask = { count: itemCount(request, serving), remainingMs };
+  // Refused before it is read, where that is possible: what a cache knows must not be refused.
+  if (!serving.cache) serving.dispatcher.admit(ask, terms.level);
+  const { items, outputs } = read(request, serving);
+  const answerer = serving.cache?.forCall(tenant, items) ?? serving.dispatcher;
+  if (serving.cache) answerer.admit(ask, terms.level);
+  return { serving, terms, answerer, items, outputs };
 }
 
 /** Items that the first shape declares, within what a call may hold; whether it is true is seen later. */

@@ -5,6 +5,7 @@ import type { ModelInferResponse } from '@headgate/contracts/gen/grpc/inference/
 import { METADATA } from '@headgate/contracts/names';
 import type { Logger } from '@headgate/contracts/telemetry/logger';
 import { parseTraceparent } from '@headgate/contracts/trace-context';
+import type { Tenant } from './cache/key.ts';
 import { toStatus } from './errors.ts';
 import type { Infer } from './pipeline.ts';
 import type { Metrics } from './telemetry/metrics.ts';
@@ -50,7 +51,13 @@ export function createInferHandler(
     };
     try {
       const remainingMs = remainingOf(call, options.defaultDeadlineMs);
-      const response = await infer({ request, remainingMs, signal: signalOf(call), span: span.context });
+      const response = await infer({
+        request,
+        remainingMs,
+        tenant: tenantOf(call.metadata),
+        signal: signalOf(call),
+        span: span.context,
+      });
       finish();
       callback(null, response);
     } catch (thrown) {
@@ -74,6 +81,12 @@ function signalOf(call: Call): AbortSignal {
   if (call.cancelled) controller.abort();
   else call.on('cancelled', () => controller.abort());
   return controller.signal;
+}
+
+/** Never cut, since two tenants must not become one; the bound on metadata is that of HTTP/2. */
+function tenantOf(metadata: Metadata): Tenant {
+  const [value] = metadata.get(METADATA.tenant);
+  return value === undefined ? undefined : String(value);
 }
 
 function text(metadata: Metadata, key: string): string | undefined {

@@ -144,6 +144,8 @@ function createServing(options: InferenceOptions, provider: Provider) {
     restartMinMs: engine.restart_min_ms,
     restartMaxMs: engine.restart_max_ms,
     drainTimeoutMs: inference.drain.timeout_ms,
+    cacheOf: (name) =>
+      Object.hasOwn(inference.cache.models, name) ? inference.cache.models[name] : undefined,
     clock: systemClock,
     log,
     observe: (model, version) =>

@@ -31,4 +31,20 @@ export interface ItemResult {
   /** Of the whole batch. */
   readonly runMs: number;
   readonly batchSize: number;
+  /** Only where a cache is on. */
+  readonly cache?: CacheNote;
+}
+
+/** `hit`: kept from before. `miss`: run for this caller. `shared`: run for another one who asked at the same time. */
+export type CacheOutcome = 'hit' | 'miss' | 'shared';
+
+export interface CacheNote {
+  readonly outcome: CacheOutcome;
+  /** Time to make the key, in ms. */
+  readonly lookupMs: number;
+}
+
+/** Whether an answer cost a run of its own. */
+export function didRun({ cache }: ItemResult): boolean {
+  return cache === undefined || cache.outcome === 'miss';
 }

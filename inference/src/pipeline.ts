@@ -3,8 +3,10 @@ import type { ModelInferRequest__Output } from '@headgate/contracts/gen/grpc/inf
 import type { ModelInferResponse } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
 import type { SpanContext } from '@opentelemetry/api';
 import { admit, type FindServing } from './admit.ts';
+import type { Tenant } from './cache/key.ts';
+import type { Answerer } from './cache/response-cache.ts';
 import type { Clock } from './clock.ts';
-import type { Dispatcher, Work } from './dispatch.ts';
+import type { Work } from './dispatch.ts';
 import type { Payload } from './engine/protocol.ts';
 import type { ItemResult } from './item.ts';
 import { respond } from './respond.ts';
@@ -13,6 +15,8 @@ export interface InferCall {
   readonly request: ModelInferRequest__Output;
   /** Remaining budget, in ms. */
   readonly remainingMs: number;
+  /** Whose answers of a cache may be used. */
+  readonly tenant: Tenant;
   /** Aborted when the caller went away. */
   readonly signal: AbortSignal;
   readonly span: SpanContext | undefined;
@@ -36,6 +40,7 @@ export type Infer = (call: InferCall) => Promise<ModelInferResponse>;
  * The path of an image, or of a row of tensors, through this process:
  *
  *   admit     who serves it, can it be in time, is it well-formed      admit.ts, admission/, request.ts, tensor-request.ts
+ *   (cache)   answers again what it knows; runs what many ask once     cache/response-cache.ts
  *   queue     by priority, until an engine has room                    queue.ts, dispatch.ts
  *   batch     decodes in the engine while the batch before it runs     batch.ts, lane.ts, engine/decode.ts
  *   run       one session run for the whole batch                      lane.ts, engine/session.ts
@@ -44,9 +49,9 @@ export type Infer = (call: InferCall) => Promise<ModelInferResponse>;
 export function createInfer({ find, clock, observer }: InferDeps): Infer {
   return async (call) => {
     const deadlineAtMs = clock.now() + call.remainingMs;
-    const { serving, terms, items, outputs } = admit(find, call);
+    const { serving, answerer, terms, items, outputs } = admit(find, call);
     const { signal, span } = call;
-    const results = await runAll(serving.dispatcher, items, { ...terms, deadlineAtMs, signal, span });
+    const results = await runAll(answerer, items, { ...terms, deadlineAtMs, signal, span });
     const answeredAtMs = clock.now();
     const response = respond(serving.model, { id: call.request.id, outputs, results });
     const { name, version } = serving.model.manifest;
@@ -61,16 +66,12 @@ type Terms = Omit<Work, 'payload'>;
  * Queues the items of one call, so that they share batches with those of other calls. The response has no room
  * for errors per item: the first one that fails takes its siblings with it, and its index is named.
  */
-async function runAll(
-  dispatcher: Dispatcher,
-  items: readonly Payload[],
-  terms: Terms,
-): Promise<ItemResult[]> {
+async function runAll(answerer: Answerer, items: readonly Payload[], terms: Terms): Promise<ItemResult[]> {
   const siblings = new AbortController();
   const signal = items.length > 1 ? AbortSignal.any([terms.signal, siblings.signal]) : terms.signal;
   const submit = async (payload: Payload, index: number) => {
     try {
-      return await dispatcher.submit({ ...terms, payload, signal });
+      return await answerer.submit({ ...terms, payload, signal });
     } catch (error) {
       siblings.abort();
       throw items.length > 1 ? named(error, index) : error;

@@ -43,6 +43,7 @@ export function respond(model: ModelPackage, answer: Answer): ModelInferResponse
       decode_ms: slowest(results.map(({ decodeMs }) => decodeMs)),
       run_ms: slowest(results.map(({ runMs }) => runMs)),
       batch_size: { int64_param: Math.max(...results.map(({ batchSize }) => batchSize)) },
+      ...cacheParameter(results),
     },
     outputs: outputs.map(({ name, datatype, shape }) => ({ name, datatype, shape })),
     raw_output_contents: outputs.map(({ block }) => block),
@@ -70,6 +71,13 @@ function labelBlock(rows: readonly Classes[], labels: readonly string[]): Uint8A
 /** Rows of 4-byte numbers in one block. Every platform that Node runs on is little-endian, as the protocol is. */
 function rowsBlock(rows: readonly (Float32Array | Int32Array)[]): Uint8Array {
   return Buffer.concat(rows.map((row) => new Uint8Array(row.buffer, row.byteOffset, row.byteLength)));
+}
+
+/** Where a cache is on: what the answer as a whole cost. One item that had to run makes it a miss. */
+function cacheParameter(results: readonly ItemResult[]): Record<string, InferParameter> {
+  const outcomes = new Set(results.map(({ cache }) => cache?.outcome));
+  const outcome = (['miss', 'shared', 'hit'] as const).find((one) => outcomes.has(one));
+  return outcome ? { cache: { string_param: outcome } } : {};
 }
 
 function slowest(times: readonly number[]): InferParameter {

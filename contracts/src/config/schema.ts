@@ -77,6 +77,16 @@ const gatewaySchema = z.strictObject({
   }),
 });
 
+/** Response cache of a model (docs/cache.md). */
+const cacheSchema = z.strictObject({
+  /** What each served version of the model may hold: rows, keys and overhead. The longest unused ones leave first. */
+  max_bytes: bytes,
+  /** Answers are forgotten after this time; 0: never. */
+  ttl_ms: ms(86_400_000),
+  /** Callers that may wait for runs that others asked for at the same time, per version. */
+  max_waiting: count.max(100_000),
+});
+
 const inferenceSchema = z.strictObject({
   /** Root of the model repository. */
   models_dir: z.string().min(1),
@@ -129,6 +139,10 @@ const inferenceSchema = z.strictObject({
       /** The limit changes at most once in so many ms. */
       window_ms: ms(60_000).min(1),
     }),
+  }),
+  cache: z.strictObject({
+    /** Model name → its response cache; a model that is not named here has none. */
+    models: z.record(z.string(), cacheSchema),
   }),
   drain: z.strictObject({ delay_ms: ms(120_000), timeout_ms: ms(600_000) }),
   connection: z.strictObject({

@@ -1,6 +1,7 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { Logger } from '@headgate/contracts/telemetry/logger';
 import type { AdmissionPolicy } from '../admission/admission.ts';
+import { type CacheSettings, ResponseCache } from '../cache/response-cache.ts';
 import type { Clock } from '../clock.ts';
 import { Dispatcher, type DispatchObserver } from '../dispatch.ts';
 import { createPool, type EnginePool } from '../engine/pool.ts';
@@ -19,6 +20,8 @@ export interface DeploymentDeps {
   readonly admission: AdmissionPolicy;
   readonly restartMinMs: number;
   readonly restartMaxMs: number;
+  /** Settings of the response cache of a model; undefined: it has none. */
+  readonly cacheOf: (model: string) => CacheSettings | undefined;
   readonly clock: Clock;
   readonly log: Logger;
   readonly observe: (model: string, version: string) => DispatchObserver;
@@ -37,6 +40,8 @@ export interface Serving {
   readonly model: ModelPackage;
   readonly queue: QueuePolicy;
   readonly dispatcher: Dispatcher;
+  /** Only where the configuration turns one on. */
+  readonly cache: ResponseCache | undefined;
 }
 
 /** One served model version, from its folder to its running engines. */
@@ -89,6 +94,10 @@ export class Deployment {
     return this.#pool?.restarts() ?? 0;
   }
 
+  get cache(): ResponseCache | undefined {
+    return this.#serving?.cache;
+  }
+
   get queued(): number {
     return this.#serving?.dispatcher.queued ?? 0;
   }
@@ -138,15 +147,19 @@ export class Deployment {
     const cancel = this.#deps.clock.after(timeoutMs, timeout.resolve);
     await Promise.race([this.#serving?.dispatcher.drained(), timeout.promise]);
     cancel();
+    this.#serving?.cache?.clear();
     await this.#pool?.close();
   }
 
   #serve(model: ModelPackage): void {
     const { admission, clock, instances, restartMinMs, restartMaxMs } = this.#deps;
-    const { batch, queue } = policiesOf(model.manifest);
+    const { manifest } = model;
+    const { batch, queue } = policiesOf(manifest);
     const observer = this.#deps.observe(this.model, this.version);
     const dispatcher = new Dispatcher({ batch, queue, admission, clock, observer });
-    this.#serving = { model, queue, dispatcher };
+    const settings = this.#deps.cacheOf(this.model);
+    const cache = settings && new ResponseCache({ settings, manifest, dispatcher, clock });
+    this.#serving = { model, queue, dispatcher, cache };
     this.#pool = createPool({
       instances,
       start: (signal) => this.#deps.startEngine(model, signal),

@@ -43,6 +43,7 @@ function setUp() {
       },
     },
     startEngine,
+    cacheOf: () => undefined,
     instances: 1,
     admission: CALM,
     restartMinMs: 100,

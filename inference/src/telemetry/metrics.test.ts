@@ -193,7 +193,7 @@ describe('the names of Triton', () => {
 describe('the page', () => {
   /** Metrics of inference; the rest of the table belongs to the gateway. */
   const OURS = Object.values(METRIC).filter((name) =>
-    /^headgate_(inference|engine|model_version|routing_(reloads|stale))/.test(name),
+    /^headgate_(inference|cache|engine|model_version|routing_(reloads|stale))/.test(name),
   );
 
   it('declares every metric that the table of names promises', async () => {

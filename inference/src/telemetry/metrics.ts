@@ -2,7 +2,8 @@ import type { HeadgateError, Reason } from '@headgate/contracts/errors';
 import { METRIC } from '@headgate/contracts/names';
 import { Counter, collectDefaultMetrics, exponentialBuckets, Gauge, Histogram, Registry } from 'prom-client';
 import type { Batch } from '../batch.ts';
-import type { ItemResult } from '../item.ts';
+import { didRun, type ItemResult } from '../item.ts';
+import { exposeCaches } from './cache-metrics.ts';
 import { collectedCounter } from './collected.ts';
 import { exposeState, type StateSource } from './state-metrics.ts';
 import type { EndedCall, Statistics } from './statistics.ts';
@@ -84,6 +85,7 @@ export class Metrics {
     });
     exposeCounts(registry, statistics);
     exposeState(registry, source);
+    exposeCaches(registry, source, statistics);
     exposeTritonNames(registry, source, statistics);
   }
 
@@ -123,7 +125,9 @@ export class Metrics {
   answered(model: string, version: string, results: readonly ItemResult[], respondMs: number): void {
     this.#statistics.answered(model, version, results, respondMs);
     const observe = (stage: Stage, ms: number) => this.#stages.observe({ model, version, stage }, ms / 1000);
-    for (const { queueMs, decodeMs, runMs } of results) {
+    for (const result of results) {
+      if (!didRun(result)) continue;
+      const { queueMs, decodeMs, runMs } = result;
       observe('queue', queueMs);
       observe('decode', decodeMs);
       observe('run', runMs);

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { DispatchObserver } from '../dispatch.ts';
 import type { ItemResult } from '../item.ts';
 import type { Deployment } from '../models/deployment.ts';
-import { type Outcome, VersionCounters } from './version-counters.ts';
+import { type Outcome, sum, VersionCounters } from './version-counters.ts';
 
 /** One ModelInfer call that ended. */
 export interface EndedCall {
@@ -158,6 +158,8 @@ function toMessage(
       compute_input: counters.decode.toMessage(),
       compute_infer: counters.run.toMessage(),
       compute_output: counters.respond.toMessage(),
+      cache_hit: sum(counters.cache.hit, counters.cache.shared).toMessage(),
+      cache_miss: counters.cache.miss.toMessage(),
     },
     batch_stats: [...counters.batches]
       .sort(([a], [b]) => a - b)

@@ -1,6 +1,6 @@
 import type { Reason } from '@headgate/contracts/errors';
 import type { ReleaseReason } from '../batch.ts';
-import type { ItemResult } from '../item.ts';
+import { type CacheOutcome, didRun, type ItemResult } from '../item.ts';
 
 export type Outcome = 'ok' | Reason;
 
@@ -19,6 +19,13 @@ export class Total {
   }
 }
 
+export function sum(a: Total, b: Total): Total {
+  const both = new Total();
+  both.count = a.count + b.count;
+  both.ms = a.ms + b.ms;
+  return both;
+}
+
 /**
  * Everything that is counted about one model version. Plain numbers, added to in one place per event: Triton's
  * statistics call and the Prometheus counters, `nv_*` ones included, are all read from here when somebody asks.
@@ -26,7 +33,7 @@ export class Total {
 export class VersionCounters {
   /** Wall clock, in ms since the epoch; 0 before the first call. */
   lastInferenceMs = 0;
-  /** Items of successful calls. */
+  /** Items of successful calls that were run, not answered by a cache. */
   inferences = 0;
   executions = 0;
   /** ModelInfer calls by how they ended. */
@@ -41,6 +48,12 @@ export class VersionCounters {
   readonly respond = new Total();
   /** Batch size → runs. */
   readonly batches = new Map<number, Total>();
+  /** Items of successful calls where a cache is on, with the time to look them up. */
+  readonly cache: Readonly<Record<CacheOutcome, Total>> = {
+    hit: new Total(),
+    miss: new Total(),
+    shared: new Total(),
+  };
 
   callEnded(outcome: Outcome, durationMs: number): void {
     this.lastInferenceMs = Date.now();
@@ -50,11 +63,14 @@ export class VersionCounters {
 
   /** A call succeeded; its stages take as long as its slowest item. @param respondMs time to word the response */
   answered(results: readonly ItemResult[], respondMs: number): void {
-    this.inferences += results.length;
-    this.queue.add(slowest(results, 'queueMs'));
-    this.decode.add(slowest(results, 'decodeMs'));
-    this.run.add(slowest(results, 'runMs'));
     this.respond.add(respondMs);
+    for (const { cache } of results) if (cache) this.cache[cache.outcome].add(cache.lookupMs);
+    const ran = results.filter(didRun);
+    if (ran.length === 0) return;
+    this.inferences += ran.length;
+    this.queue.add(slowest(ran, 'queueMs'));
+    this.decode.add(slowest(ran, 'decodeMs'));
+    this.run.add(slowest(ran, 'runMs'));
   }
 
   released(reason: ReleaseReason): void {

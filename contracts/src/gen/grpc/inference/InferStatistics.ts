@@ -29,9 +29,12 @@ export interface InferStatistics {
    */
   'compute_output'?: (_inference_StatisticDuration | null);
   /**
-   * Unset: there is no response cache.
+   * Items that a response cache answered, or a run that another call asked for at the same time; 0 without a cache.
    */
   'cache_hit'?: (_inference_StatisticDuration | null);
+  /**
+   * Items that were run where a response cache is on. The time is that of looking them up.
+   */
   'cache_miss'?: (_inference_StatisticDuration | null);
 }
 
@@ -62,8 +65,11 @@ export interface InferStatistics__Output {
    */
   'compute_output': (_inference_StatisticDuration__Output | null);
   /**
-   * Unset: there is no response cache.
+   * Items that a response cache answered, or a run that another call asked for at the same time; 0 without a cache.
    */
   'cache_hit': (_inference_StatisticDuration__Output | null);
+  /**
+   * Items that were run where a response cache is on. The time is that of looking them up.
+   */
   'cache_miss': (_inference_StatisticDuration__Output | null);
 }

@@ -13,7 +13,7 @@ export interface ModelStatistics {
    */
   'last_inference'?: (number | string | Long);
   /**
-   * Items of successful calls.
+   * Items of successful calls that were run.
    */
   'inference_count'?: (number | string | Long);
   /**
@@ -33,7 +33,7 @@ export interface ModelStatistics__Output {
    */
   'last_inference': (number);
   /**
-   * Items of successful calls.
+   * Items of successful calls that were run.
    */
   'inference_count': (number);
   /**
