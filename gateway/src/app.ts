@@ -38,7 +38,13 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
     ipLimit({ quotas, clientIp: deps.clientIp, publicPaths }),
     authenticate({ keys, quotas, telemetry, publicPaths }),
     rateLimit({ quotas }),
-    bodyLimit({ ...config.limits, ...config.deadline, readBody: deps.readBody ?? readBody, clock }),
+    bodyLimit({
+      ...config.limits,
+      ...config.deadline,
+      readBody: deps.readBody ?? readBody,
+      telemetry,
+      clock,
+    }),
   ];
 
   const images = validate(config.limits);

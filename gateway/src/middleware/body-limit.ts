@@ -2,6 +2,7 @@ import { HeadgateError } from '@headgate/contracts/errors';
 import type { ReadBody } from '../body/bounds.ts';
 import type { AppContext, Layer } from '../context.ts';
 import type { Clock } from '../deps.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
 
 export interface BodyLimitOptions {
   /** Largest body in bytes. */
@@ -12,6 +13,7 @@ export interface BodyLimitOptions {
   readonly in_flight: number;
   /** How this host reads a body. */
   readonly readBody: ReadBody;
+  readonly telemetry: Pick<Telemetry, 'bodyReceived'>;
   readonly clock: Clock;
 }
 
@@ -22,18 +24,21 @@ const RETRY_AFTER_MS = 1000;
  * Bounds what requests can hold: how many there are, how large a body is and how long it may take to arrive.
  * The body is read further in, by the route that wants one, through `readBody`.
  */
-export function bodyLimit({ body_bytes, upload_ms, in_flight, readBody, clock }: BodyLimitOptions): Layer {
+export function bodyLimit(options: BodyLimitOptions): Layer {
+  const { body_bytes, upload_ms, in_flight, readBody, telemetry, clock } = options;
   let running = 0;
 
-  const readBodyOf = (c: AppContext) => {
+  const readBodyOf = async (c: AppContext) => {
     const uploadMs = Math.max(0, c.get('startedAtMs') + upload_ms - clock.monotonicMs());
     const { signal } = c.get('deadline');
-    return readBody(c.req.raw, c.env, {
+    const body = await readBody(c.req.raw, c.env, {
       maxBytes: body_bytes,
       declaredBytes: declaredBytes(c),
       uploadMs,
       signal,
     });
+    telemetry.bodyReceived(body.byteLength);
+    return body;
   };
 
   return async function bodyLimit(c, next) {

@@ -41,6 +41,9 @@ export function createTelemetry({ logger, metrics, routing }: TelemetryOptions):
     authFailed(reason) {
       metrics.authFailures.inc({ reason });
     },
+    bodyReceived(bytes) {
+      metrics.httpBodyBytes.observe(bytes);
+    },
     startSpan: (name, parent) => openSpan(tracer, name, parent),
   };
 }

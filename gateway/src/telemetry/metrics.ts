@@ -6,6 +6,9 @@ import type { Readiness } from '../upstream/predictor.ts';
 /** 1 ms to 16 s, each bound twice the one before: the same relative error at every scale. */
 const SECONDS = exponentialBuckets(0.001, 2, 15);
 
+/** 1 KiB to 16 MiB, each bound four times the one before. */
+const BYTES = exponentialBuckets(1024, 4, 8);
+
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** The gateway's instruments in a registry of their own. Names: contracts/src/names.ts. */
@@ -39,6 +42,12 @@ function requestMetrics(registers: Registry[]) {
     httpInFlight: new Gauge({
       name: METRIC.httpInFlight,
       help: 'HTTP requests in progress.',
+      registers,
+    }),
+    httpBodyBytes: new Histogram({
+      name: METRIC.httpBodyBytes,
+      help: 'Size of request bodies that arrived whole.',
+      buckets: BYTES,
       registers,
     }),
     rateLimited: new Counter({

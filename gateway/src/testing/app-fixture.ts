@@ -84,6 +84,8 @@ export interface Seen {
   readonly audit: AuditEntry[];
   readonly rateLimited: string[];
   readonly authFailures: string[];
+  /** Bytes of each body that arrived. */
+  readonly bodies: number[];
 }
 
 export interface Fixture {
@@ -102,6 +104,7 @@ export async function fixture(overrides: Partial<AppDeps> = {}): Promise<Fixture
     audit: [],
     rateLimited: [],
     authFailures: [],
+    bodies: [],
   };
   const app = createApp({
     config: CONFIG,
@@ -121,6 +124,7 @@ export async function fixture(overrides: Partial<AppDeps> = {}): Promise<Fixture
       predictionFinished: (record) => seen.predictions.push(record),
       rateLimited: (scope, group) => seen.rateLimited.push(`${scope}/${group}`),
       authFailed: (reason) => seen.authFailures.push(reason),
+      bodyReceived: (bytes) => seen.bodies.push(bytes),
     },
     audit: { record: (entry) => seen.audit.push(entry) },
     clientIp: (_request, env) => (env as { ip: string }).ip,
@@ -153,6 +157,7 @@ export function silentTelemetry(): Telemetry {
     predictionFinished: ignore,
     rateLimited: ignore,
     authFailed: ignore,
+    bodyReceived: ignore,
     startSpan: (_name, parent) => ({ context: childOf(parent), end: ignore }),
   };
 }

@@ -68,6 +68,7 @@ describe('grpcPredictor', () => {
     version: '2',
     variant: 'int8',
     image: Uint8Array.of(1, 2, 3),
+    tenant: 'client01',
     requestId: 'r-1',
     trace: { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), sampled: true },
     remainingMs: 5000,
@@ -99,6 +100,7 @@ describe('grpcPredictor', () => {
     expect(decodeBytesTensor(raw_input_contents[0] as Buffer, 1)[0]).toEqual(Buffer.from([1, 2, 3]));
     expect((seen as Call).metadata.getMap()).toMatchObject({
       'x-request-id': 'r-1',
+      'x-headgate-tenant': 'client01',
       'x-headgate-variant': 'int8',
       traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
     });

@@ -11,6 +11,8 @@ import type { TraceContext } from '@headgate/contracts/trace-context';
 /** What travels with every call, whatever it asks. */
 export interface CallContext {
   readonly requestId: string;
+  /** Id of the key that asks; inference keeps nobody's answers for another. null on public routes. */
+  readonly tenant: string | null;
   readonly trace: TraceContext;
   /** Variant name for metadata and metrics; null where there is none. */
   readonly variant: string | null;

@@ -9,6 +9,8 @@ export interface PredictCall {
   /** Encoded JPEG, PNG or WebP. Not copied: must not change until the call is settled. */
   readonly image: Uint8Array;
   readonly requestId: string;
+  /** Id of the key that asks; inference keeps nobody's answers for another. null on public routes. */
+  readonly tenant: string | null;
   readonly trace: TraceContext;
   /** Remaining budget in ms; > 0. */
   readonly remainingMs: number;

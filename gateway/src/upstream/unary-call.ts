@@ -44,10 +44,11 @@ export function unaryCall<Response>(
   });
 }
 
-function metadataOf({ requestId, variant, trace }: CallContext): Metadata {
+function metadataOf({ requestId, tenant, variant, trace }: CallContext): Metadata {
   const metadata = new Metadata();
   metadata.set(METADATA.requestId, requestId);
   metadata.set(METADATA.traceparent, formatTraceparent(trace));
+  if (tenant !== null) metadata.set(METADATA.tenant, tenant);
   if (variant !== null) metadata.set(METADATA.variant, variant);
   return metadata;
 }

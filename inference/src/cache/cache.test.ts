@@ -73,9 +73,9 @@ describe('inference with a response cache for the digits model', () => {
   it('forgets what a version answered once it is not served any more', async () => {
     expect(await ask('swap', '2')).toBe('miss');
     running.route(['1']);
-    await running.until(
-      async () => (await running.get('/metrics')).text.includes('version="2"} 1') === false,
-    );
+    const isServed = async () =>
+      !Number.isNaN(await metric('headgate_model_version_ready{model="digits",version="2"}'));
+    await running.until(async () => !(await isServed()));
     running.route(['1', '2']);
     await running.until(() =>
       ask('swap', '2').then(

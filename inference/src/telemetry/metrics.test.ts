@@ -1,5 +1,6 @@
 import { REASONS } from '@headgate/contracts/errors';
 import { METRIC, TRITON_METRIC } from '@headgate/contracts/names';
+import { lintMetrics } from '@headgate/contracts/testing/lint-metrics';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Batch } from '../batch.ts';
 import type { ItemResult } from '../item.ts';
@@ -205,5 +206,15 @@ describe('the page', () => {
     const declared = [...(await metrics.page()).matchAll(/^# TYPE ((?:headgate|nv)_\S+)/gm)];
     const known: readonly string[] = [...OURS, ...Object.values(TRITON_METRIC)];
     expect(declared.map(([, name]) => name).filter((name) => !known.includes(name as string))).toEqual([]);
+  });
+
+  it('keeps the conventions of Prometheus, with every kind of series there', async () => {
+    const cached = { ...RESULT, cache: { outcome: 'hit', lookupMs: 0.1 } } as const;
+    succeed('m', '1', 2);
+    metrics.answered('m', '1', [cached], 0.1);
+    metrics.routingReloaded('accepted');
+    metrics.requestFinished({ model: 'junk', version: '', outcome: 'unknown_model', durationMs: 1 });
+    metrics.requestFinished({ model: 'm', version: '1', outcome: 'overloaded', durationMs: 1 });
+    expect(lintMetrics(await metrics.page(), 'headgate_')).toEqual([]);
   });
 });

@@ -1,7 +1,7 @@
 import { HeadgateError, type Reason } from '@headgate/contracts/errors';
 import { describe, expect, it } from 'vitest';
 import { answerOf, reasonOf } from '../../testing/answers.ts';
-import { type Fixture, fixture, PREDICTION } from '../../testing/app-fixture.ts';
+import { type Fixture, fixture, KEYS, PREDICTION } from '../../testing/app-fixture.ts';
 import { jpegHeader, pngHeader, webpHeader } from '../../testing/images.ts';
 import type { PredictCall, Predictor } from '../../upstream/predictor.ts';
 
@@ -67,6 +67,16 @@ describe('the answer of a prediction', () => {
     const gateway = await fixture();
     expect((await postRaw(gateway, image, type)).status).toBe(200);
     expect(gateway.seen.calls[0]?.image).toEqual(image);
+    expect(gateway.seen.bodies).toEqual([image.byteLength]);
+  });
+
+  it('is asked for in the name of the key, so that nobody gets what was kept for another', async () => {
+    const gateway = await fixture();
+    for (const key of [KEYS.client, KEYS.other]) {
+      const headers = { 'content-type': 'image/png', 'x-api-key': key, 'x-headgate-tenant': 'mine' };
+      await gateway.send('/predict', { method: 'POST', headers, body: pngHeader(8, 8) });
+    }
+    expect(gateway.seen.calls.map(({ tenant }) => tenant)).toEqual(['client01', 'client02']);
   });
 
   it('has an item for each image, in the order of the request, whichever is back first', async () => {

@@ -25,7 +25,8 @@ export function predict({ predictor, telemetry, clock }: PredictOptions): RouteH
     if (refusal) return refusal;
     const { model, version, variant } = c.get('choice');
     const { signal, remainingMs, throwIfOver } = c.get('deadline');
-    const origin = { requestId: c.get('requestId'), trace: c.get('trace') };
+    const tenant = c.get('identity')?.keyId ?? null;
+    const origin = { requestId: c.get('requestId'), tenant, trace: c.get('trace') };
     try {
       throwIfOver();
       const call = { ...origin, model, version, variant, image: bytes, remainingMs: remainingMs(), signal };

@@ -14,6 +14,7 @@ export function callContext(c: AppContext, options: CallContextOptions = {}): Ca
   throwIfOver();
   return {
     requestId: c.get('requestId'),
+    tenant: c.get('identity')?.keyId ?? null,
     trace: c.get('trace'),
     variant,
     remainingMs: Math.min(remainingMs(), timeoutMs),

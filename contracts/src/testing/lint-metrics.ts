@@ -1,0 +1,106 @@
+/** One metric family of a page in Prometheus's text format. */
+interface Family {
+  readonly help: string;
+  readonly type: string;
+  readonly samples: Sample[];
+}
+
+interface Sample {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+const SAMPLE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)$/;
+const LABEL = /([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)",?/g;
+/** Units that Prometheus does not want: it wants seconds and bytes. */
+const ODD_UNITS =
+  /_(ms|us|ns|milliseconds|microseconds|minutes|hours|kib|mib|kilobytes|megabytes|percent)(_|$)/;
+
+/**
+ * Problems of a page of metrics, as `promtool check metrics` would find them and more: grammar, help and type,
+ * names and units, series that come twice, buckets that do not add up. Empty: none.
+ *
+ * @param own prefix of the names whose conventions are ours to keep; others are only read
+ */
+export function lintMetrics(page: string, own: string): string[] {
+  const { families, problems } = parse(page);
+  for (const [name, family] of families) {
+    if (name.startsWith(own)) problems.push(...conventions(name, family));
+    problems.push(...repetitions(family));
+    if (family.type === 'histogram') problems.push(...buckets(name, family));
+  }
+  return problems;
+}
+
+function parse(page: string): { families: Map<string, Family>; problems: string[] } {
+  const families = new Map<string, Family>();
+  const problems: string[] = [];
+  let help = '';
+  for (const line of page.split('\n').filter((one) => one !== '')) {
+    const [, kind, name = '', rest = ''] = /^# (HELP|TYPE) (\S+) (.*)$/.exec(line) ?? [];
+    if (kind === 'HELP') help = rest;
+    else if (kind === 'TYPE') {
+      if (families.has(name)) problems.push(`${name} is declared twice`);
+      families.set(name, { help, type: rest, samples: [] });
+    } else {
+      const sample = sampleOf(line);
+      const family = sample && (families.get(sample.name) ?? families.get(baseOf(sample.name)));
+      if (sample && family) family.samples.push(sample);
+      else problems.push(`${line}: neither a comment nor a sample of a declared metric`);
+    }
+  }
+  return { families, problems };
+}
+
+function sampleOf(line: string): Sample | undefined {
+  const [, name, labelText = '', value = ''] = SAMPLE.exec(line) ?? [];
+  // Prometheus takes NaN in any case.
+  if (name === undefined || (Number.isNaN(Number(value)) && !/^nan$/i.test(value))) return undefined;
+  const labels = Object.fromEntries([...labelText.matchAll(LABEL)].map(([, key, text]) => [key, text]));
+  return { name, labels, value: Number(value) };
+}
+
+function baseOf(name: string): string {
+  return name.replace(/_(bucket|sum|count)$/, '');
+}
+
+function conventions(name: string, { help, type, samples }: Family): string[] {
+  const rules: [boolean, string][] = [
+    [/^[a-z][a-z0-9_]*$/.test(name), 'is not lower snake case'],
+    [help.endsWith('.'), 'has no sentence as its help'],
+    [(type === 'counter') === name.endsWith('_total'), 'ends in _total exactly if it is a counter'],
+    [!/_(bucket|sum|count)$/.test(name), 'ends like a part of a histogram'],
+    [!ODD_UNITS.test(name), 'has a unit that is not a base unit'],
+    [!new RegExp(`_${type}(_|$)`).test(name), 'has its type in its name'],
+    [type !== 'counter' || samples.every(({ value }) => value >= 0), 'is a counter below 0'],
+    [
+      samples.every(({ labels }) => Object.keys(labels).every((key) => /^[a-z][a-z_]*$/.test(key))),
+      'has a label that is not lower snake case',
+    ],
+  ];
+  return rules.filter(([ok]) => !ok).map(([, problem]) => `${name} ${problem}`);
+}
+
+function repetitions({ samples }: Family): string[] {
+  const series = samples.map(
+    ({ name, labels }) => `${name} ${JSON.stringify(Object.entries(labels).sort())}`,
+  );
+  return series.filter((one, i) => series.indexOf(one) !== i).map((one) => `${one} comes twice`);
+}
+
+/** Buckets grow, and the last one holds all. */
+function buckets(name: string, { samples }: Family): string[] {
+  const bySeries = new Map<string, Sample[]>();
+  for (const sample of samples) {
+    const { le: _le, ...labels } = sample.labels;
+    const key = JSON.stringify(labels);
+    bySeries.set(key, [...(bySeries.get(key) ?? []), sample]);
+  }
+  return [...bySeries].flatMap(([key, series]) => {
+    const counts = series.filter((one) => one.name === `${name}_bucket`).map(({ value }) => value);
+    const total = series.find((one) => one.name === `${name}_count`)?.value;
+    const grows = counts.every((count, i) => i === 0 || count >= (counts[i - 1] as number));
+    return grows && counts.at(-1) === total ? [] : [`${name} ${key}: its buckets do not add up to its count`];
+  });
+}
