@@ -5,6 +5,7 @@ import type { Classes } from '../engine/protocol.ts';
 import type { ItemResult } from '../item.ts';
 import { FakeEngine } from '../testing/fake-engine.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
+import { policiesFor } from '../testing/policies.ts';
 import { AFFINE, manifestOf } from '../testing/tensor-models.ts';
 import type { Tenant } from './key.ts';
 import { ResponseCache } from './response-cache.ts';
@@ -22,8 +23,7 @@ beforeEach(() => {
   clock.advance(1);
   engine = new FakeEngine(1);
   dispatcher = new Dispatcher({
-    policy: { maxBatchSize: 1, maxQueueDelayMs: 0 },
-    maxQueueSize: QUEUE,
+    ...policiesFor({ max_batch_size: 1, max_queue_size: QUEUE }),
     clock,
     observer: { batchStarted: () => () => {} },
   });
@@ -38,14 +38,15 @@ interface Terms {
 }
 
 /** A call of several images of one byte, each a payload of its own, as they come from the wire. */
-function call(images: readonly number[], terms: Terms = {}): Promise<ItemResult>[] {
-  const { deadlineMs = 1000, signal = new AbortController().signal } = terms;
-  const tenant = Object.hasOwn(terms, 'tenant') ? terms.tenant : 'a';
+function call(images: readonly number[], caller: Terms = {}): Promise<ItemResult>[] {
+  const { deadlineMs = 1000, signal = new AbortController().signal } = caller;
+  const tenant = Object.hasOwn(caller, 'tenant') ? caller.tenant : 'a';
   const items = images.map((image) => Uint8Array.of(image));
   const answerer = cache.forCall(tenant, items);
-  answerer.admit(items.length);
+  answerer.admit({ count: items.length, remainingMs: deadlineMs }, 1);
+  const terms = { level: 1, queueTimeoutMs: Number.POSITIVE_INFINITY, signal, span: undefined };
   const deadlineAtMs = clock.now() + deadlineMs;
-  const answers = items.map((payload) => answerer.submit({ payload, deadlineAtMs, signal, span: undefined }));
+  const answers = items.map((payload) => answerer.submit({ ...terms, payload, deadlineAtMs }));
   for (const answer of answers) answer.catch(() => {});
   return answers;
 }

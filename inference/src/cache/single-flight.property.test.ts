@@ -98,7 +98,9 @@ class World {
     this.callers.push(caller);
     const work: Work = {
       payload: new TextEncoder().encode(key),
+      level: 1,
       deadlineAtMs,
+      queueTimeoutMs: Number.POSITIVE_INFINITY,
       signal: controller.signal,
       span: undefined,
     };
