@@ -4,6 +4,8 @@ import { loadSync, type Options, type PackageDefinition } from '@grpc/proto-load
 import type { ProtoGrpcType as InferenceTypes } from './gen/grpc/grpc_service.ts';
 import type { ProtoGrpcType as HealthTypes } from './gen/grpc/health.ts';
 
+export type { MessageTypeDefinition, PackageDefinition } from '@grpc/proto-loader';
+
 /**
  * The gRPC contract, loaded from `protos/` and typed by generated types. The relative path holds for the
  * source (contracts/src) and for the bundles (gateway/dist, inference/dist) alike: both lie two levels deep.

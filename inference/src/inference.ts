@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '@headgate/contracts/config';
+import type { HeadgateError } from '@headgate/contracts/errors';
 import { portOf } from '@headgate/contracts/names';
 import { type Routing, routingSchema } from '@headgate/contracts/routing';
 import type { Logger } from '@headgate/contracts/telemetry/logger';
@@ -77,7 +78,15 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     defaultDeadlineMs: limits.default_deadline_ms,
     serverVersion: SERVER_VERSION,
   });
-  const grpc = createGrpcServer({ service, health, limits, connection });
+  const onRefused = (method: string, error: HeadgateError) => {
+    log.info(
+      { method, outcome: error.reason, detail: error.detail },
+      'a message was refused before it was read',
+    );
+    if (method !== 'ModelInfer') return;
+    metrics.requestFinished({ model: '', version: '', outcome: error.reason, durationMs: 0 });
+  };
+  const grpc = createGrpcServer({ service, health, limits, connection, onRefused });
   const http = createInternalHttp({ isReady: () => health.isReady, metrics });
   const routing = followRouting(resolve(root, config.routing_file), { catalogue, metrics, log });
   await listenHttp(http, listen.internal_host, portOf(listen.port_base, 'inferenceInternal'));

@@ -1,15 +1,19 @@
 import { Server, type ServerOptions } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import type { InferenceConfig } from '@headgate/contracts/config';
+import type { HeadgateError } from '@headgate/contracts/errors';
 import type { GRPCInferenceServiceHandlers } from '@headgate/contracts/gen/grpc/inference/GRPCInferenceService';
 import { inferencePackageDefinition, loadHealth, loadInference } from '@headgate/contracts/proto';
 import type { Health } from './health.ts';
+import { checkedService } from './wire/checked-service.ts';
 
 export interface GrpcServerOptions {
   readonly service: GRPCInferenceServiceHandlers;
   readonly health: Health;
   readonly limits: InferenceConfig['limits'];
   readonly connection: InferenceConfig['connection'];
+  /** Told about each message that was refused before it was read. */
+  readonly onRefused: (method: string, error: HeadgateError) => void;
 }
 
 /** Keep-alive pings on idle connections find dead peers, in ms; well above what clients are allowed to send. */
@@ -17,11 +21,15 @@ const KEEPALIVE_TIME_MS = 60_000;
 const KEEPALIVE_TIMEOUT_MS = 20_000;
 
 /** Registers the inference protocol, health and reflection. */
-export function createGrpcServer({ service, health, limits, connection }: GrpcServerOptions): Server {
+export function createGrpcServer(options: GrpcServerOptions): Server {
+  const { service, health, limits, connection, onRefused } = options;
   const server = new Server(channelOptions(limits, connection));
-  server.addService(loadInference().GRPCInferenceService.service, service);
+  const contract = inferencePackageDefinition();
+  const inference = { definition: loadInference().GRPCInferenceService.service, handlers: { ...service } };
+  const { definition, handlers } = checkedService(inference, { contract, limits, onRefused });
+  server.addService(definition, handlers);
   server.addService(loadHealth().Health.service, health.handlers());
-  new ReflectionService(inferencePackageDefinition()).addToServer(server);
+  new ReflectionService(contract).addToServer(server);
   return server;
 }
 

@@ -121,6 +121,10 @@ const inferenceSchema = z.strictObject({
   limits: z.strictObject({
     /** Largest gRPC message, in bytes. */
     message_bytes: bytes,
+    /** Fields in one message, those of messages in it included: each becomes an object, of however few bytes. */
+    message_fields: count,
+    /** Typed values in one message; raw blocks have no such limit. */
+    message_numbers: count,
     image_pixels: count,
     /** Deadline of a call that has none. */
     default_deadline_ms: ms(600_000).min(1),
