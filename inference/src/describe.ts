@@ -108,7 +108,9 @@ function dataTypeOf(datatype: Datatype): DataType {
   return datatype === 'BYTES' ? 'TYPE_STRING' : `TYPE_${datatype}`;
 }
 
+/** Triton counts instances per GPU. */
 function instanceGroup({ name }: Manifest, engines: Deployment['engines']): ModelInstanceGroup {
-  const provider = engines[0]?.report.provider ?? 'cpu';
-  return { name, count: engines.length, kind: provider === 'cuda' ? 'KIND_GPU' : 'KIND_CPU' };
+  if (engines[0]?.report.provider !== 'cuda') return { name, count: engines.length, kind: 'KIND_CPU' };
+  const gpus = [...new Set(engines.map(({ deviceId }) => deviceId))].sort((a, b) => a - b);
+  return { name, count: Math.ceil(engines.length / gpus.length), kind: 'KIND_GPU', gpus };
 }

@@ -139,6 +139,11 @@ export class Dispatcher {
     for (let item = this.#next(); item; item = this.#next()) item.settle({ ok: false, error });
   }
 
+  /** Gives an engine nothing more. Resolves when it has answered what it had, or has ended. */
+  async drain(engine: EnginePort): Promise<void> {
+    await this.#lanes.get(engine)?.drain();
+  }
+
   /** Resolves when nothing accepted is unsettled any more. The caller sees to it that nothing new comes. */
   async drained(): Promise<void> {
     if (this.#unsettled.size === 0) return;

@@ -12,7 +12,8 @@ import { layoutOf } from './engine/layout.ts';
 import { probeProvider } from './engine/probe.ts';
 import { type EngineOptions, startEngine } from './engine/process.ts';
 import type { Provider } from './engine/protocol.ts';
-import { chooseProvider } from './engine/provider.ts';
+import { chooseProvider, probeDevices } from './engine/provider.ts';
+import type { Place } from './engine/slot.ts';
 import { Health } from './health.ts';
 import { createInternalHttp } from './internal-http.ts';
 import { listenGrpc, listenHttp } from './listen.ts';
@@ -129,10 +130,11 @@ interface RoutingFollowers {
 }
 
 function provide({ config, engineEntry, log }: InferenceOptions): Promise<Provider> {
-  const { execution } = config.inference;
+  const { execution, models } = config.inference;
   return chooseProvider(execution, async (provider) => {
-    const result = await probeProvider(engineEntry, provider, execution.device_id);
-    log.info({ provider, ...result }, 'execution provider probed');
+    const devices = new Set([execution, ...Object.values(models)].flatMap(({ devices = [] }) => devices));
+    const result = await probeDevices([...devices], (device) => probeProvider(engineEntry, provider, device));
+    log.info({ provider, devices: [...devices], ...result }, 'execution provider probed');
     return result;
   });
 }
@@ -142,16 +144,18 @@ function createServing(options: InferenceOptions, provider: Provider) {
   const { config, root, log } = options;
   const { inference } = config;
   const { engine } = inference;
-  const layout = layoutOf(inference.execution, options.cores);
+  const machine = { cores: options.cores, provider };
   const modelsDir = resolve(root, inference.models_dir);
   const repository = folderRepository(modelsDir);
   const catalogue = new Catalogue({
     repository,
-    startEngine: (model, signal) => startEngine(engineOptions(options, provider, model), signal),
-    instances: layout.instances,
+    startEngine: (model, place, signal) =>
+      startEngine(engineOptions(options, { provider, model, place }), signal),
+    devicesOf: (model) => layoutOf(inference, model, machine).devices,
     admission: admissionPolicyOf(inference),
     restartMinMs: engine.restart_min_ms,
     restartMaxMs: engine.restart_max_ms,
+    recycle: engine.recycle,
     drainTimeoutMs: inference.drain.timeout_ms,
     cacheOf: (name) =>
       Object.hasOwn(inference.cache.models, name) ? inference.cache.models[name] : undefined,
@@ -172,23 +176,32 @@ function createServing(options: InferenceOptions, provider: Provider) {
   return { catalogue, control, metrics, statistics, health };
 }
 
-function engineOptions(options: InferenceOptions, provider: Provider, model: ModelPackage): EngineOptions {
-  const { execution, engine, limits } = options.config.inference;
-  const { intraOpThreads, decodeThreads } = layoutOf(execution, options.cores);
+interface EngineStart {
+  readonly provider: Provider;
+  readonly model: ModelPackage;
+  readonly place: Place;
+}
+
+function engineOptions(options: InferenceOptions, { provider, model, place }: EngineStart): EngineOptions {
+  const { inference } = options.config;
+  const { execution, engine, limits } = inference;
+  const { manifest, directory } = model;
+  const { devices: _, ...threads } = layoutOf(inference, manifest.name, { cores: options.cores, provider });
   return {
     entry: options.engineEntry,
     env: options.env,
     log: options.log,
     startTimeoutMs: engine.start_timeout_ms,
     runTimeoutMs: engine.run_timeout_ms,
+    memoryLimitBytes: engine.memory_limit_bytes,
     spec: {
-      directory: model.directory,
-      manifest: model.manifest,
-      sampleDirs: [resolve(options.root, 'samples'), model.directory],
+      directory,
+      manifest: { ...manifest, batching: { ...manifest.batching, max_batch_size: place.maxBatchSize } },
+      sampleDirs: [resolve(options.root, 'samples'), directory],
       provider,
-      deviceId: execution.device_id,
-      intraOpThreads,
-      decodeThreads,
+      deviceId: place.deviceId,
+      tf32: execution.tf32,
+      ...threads,
       maxPixels: limits.image_pixels,
       nice: engine.nice,
     },

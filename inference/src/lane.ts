@@ -8,6 +8,8 @@ import type { Item } from './item.ts';
 
 /** The part of an engine that a lane drives. */
 export interface EnginePort {
+  /** Most items in one batch; the policy of the model may say less. */
+  readonly maxBatchSize: number;
   listen(listener: EngineListener): void;
   prepare(id: number, payload: Payload): void;
   discard(id: number): void;
@@ -49,14 +51,17 @@ export class Lane {
   /** Cancels the timer of a granted batch delay. */
   #cancelWait: (() => void) | undefined;
   #closed = false;
+  #drained: PromiseWithResolvers<void> | undefined;
 
   constructor(options: LaneOptions) {
-    this.#options = options;
-    this.#gathering = new Gathering(options.policy);
+    const maxBatchSize = Math.min(options.policy.maxBatchSize, options.engine.maxBatchSize);
+    this.#options = { ...options, policy: { ...options.policy, maxBatchSize } };
+    this.#gathering = new Gathering(this.#options.policy);
     options.engine.listen({
       decoded: (id, decodeMs) => this.#decoded(id, decodeMs),
       failed: (id, error) => {
         this.#gathering.remove(id)?.settle({ ok: false, error });
+        this.#noteDrained();
         options.onRoom();
       },
       ran: (rows, runMs) => this.#ran(rows, runMs),
@@ -70,6 +75,7 @@ export class Lane {
   }
 
   get room(): number {
+    if (this.#drained) return 0;
     return this.#options.policy.maxBatchSize - this.#gathering.size;
   }
 
@@ -108,7 +114,15 @@ export class Lane {
     this.#options.engine.discard(id);
     // The granted delay counts from the oldest item, which may just have left.
     if (this.#cancelWait) this.#release();
+    this.#noteDrained();
     return true;
+  }
+
+  /** Takes nothing more. Resolves when what it has is answered. */
+  drain(): Promise<void> {
+    this.#drained ??= Promise.withResolvers();
+    this.#noteDrained();
+    return this.#drained.promise;
   }
 
   /** Fails whatever it has. The engine answers nothing any more. */
@@ -149,6 +163,11 @@ export class Lane {
       engine.discard(item.id);
       item.settle({ ok: false, error: tooLate() });
     }
+    this.#noteDrained();
+  }
+
+  #noteDrained(): void {
+    if (this.load === 0) this.#drained?.resolve();
   }
 
   #ran(rows: readonly (Row | RowFailure)[], runMs: number): void {
@@ -179,6 +198,7 @@ export class Lane {
     this.#running = undefined;
     running?.ended(error);
     this.#release();
+    this.#noteDrained();
     if (error) for (const { item } of members) item.settle({ ok: false, error });
     return members;
   }

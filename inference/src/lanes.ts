@@ -20,6 +20,10 @@ export class Lanes {
     return this.#sum(({ room }) => room);
   }
 
+  get(engine: EnginePort): Lane | undefined {
+    return this.#lanes.get(engine);
+  }
+
   add(engine: EnginePort, lane: Lane): void {
     this.#lanes.set(engine, lane);
   }

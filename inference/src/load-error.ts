@@ -5,3 +5,6 @@
 export class LoadError extends Error {
   override readonly name = 'LoadError';
 }
+
+/** A fresh engine takes more memory than it may: another attempt would end the same way. */
+export class MemoryLimitError extends LoadError {}

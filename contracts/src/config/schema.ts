@@ -87,6 +87,22 @@ const cacheSchema = z.strictObject({
   max_waiting: count.max(100_000),
 });
 
+/** How the engines of a model share the machine. */
+const layoutShape = {
+  /** Engine processes per model version; with CUDA, per device. 0: one per two cores, with CUDA one per device. */
+  instances: z.number().int().min(0).max(64),
+  /** Threads of one session. 0: the cores divided by the engines. */
+  intra_op_threads: z.number().int().min(0).max(256),
+  /** Images that one engine decodes at the same time. 0: the cores divided by the engines. */
+  decode_threads: z.number().int().min(0).max(256),
+  /** CUDA devices. Of no meaning to the CPU provider. */
+  devices: z
+    .array(z.number().int().min(0).max(63))
+    .min(1)
+    .max(64)
+    .refine((ids) => new Set(ids).size === ids.length, 'expected each device once'),
+};
+
 const inferenceSchema = z.strictObject({
   /** Root of the model repository. */
   models_dir: z.string().min(1),
@@ -100,13 +116,12 @@ const inferenceSchema = z.strictObject({
     providers: z.array(z.enum(['cuda', 'cpu'])).min(1),
     /** Refuse to start when this provider is not the one in use. */
     require: z.enum(['cuda', 'cpu', 'none']),
-    /** Engine processes per model version. 0: one per two cores, at least one. */
-    instances: z.number().int().min(0).max(64),
-    /** Threads of one session. 0: the cores divided by the instances. */
-    intra_op_threads: z.number().int().min(0).max(256),
-    /** CUDA device. */
-    device_id: z.number().int().min(0).max(63),
+    ...layoutShape,
+    /** CUDA: let products and convolutions be computed in TF32, which is faster and less exact. */
+    tf32: z.boolean(),
   }),
+  /** What single models have otherwise than `execution`, by their name. */
+  models: z.record(z.string().min(1), z.strictObject(layoutShape).partial()),
   engine: z.strictObject({
     /** A fresh engine must be loaded, verified and warm within this time. */
     start_timeout_ms: ms(3_600_000).min(1),
@@ -115,6 +130,13 @@ const inferenceSchema = z.strictObject({
     restart_max_ms: ms(600_000).min(1),
     /** A batch that runs longer is taken for hung: the engine is killed and started again. */
     run_timeout_ms: ms(600_000).min(1),
+    /** Resident memory of one engine, in bytes, above which it is replaced by a fresh one; 0 = no limit. */
+    memory_limit_bytes: z.number().int().min(0),
+    /**
+     * overlap: the fresh engine is warm before the old one finishes its work and ends, so no request fails; for
+     * that time there is memory for both. replace: the old one ends first.
+     */
+    recycle: z.enum(['overlap', 'replace']),
     /** Scheduling niceness of engine processes, so that health and admission answer while all cores compute. */
     nice: z.number().int().min(0).max(19),
   }),

@@ -11,6 +11,7 @@ import {
   type ToEngine,
 } from './protocol.ts';
 import { tryProvider } from './session.ts';
+import { monotonicMs } from './session-thread.ts';
 
 interface Engine {
   readonly model: LoadedModel;
@@ -54,18 +55,18 @@ function start(model: LoadedModel, decodeThreads: number): Engine {
     decode: model.prepare,
     // One more than there are threads: its first step is ready when a thread becomes free.
     parallel: decodeThreads + 1,
-    onDecoded: (id, decodeMs) => send({ type: 'decoded', id, decodeMs }),
+    onDecoded: (id, decodeMs) => send({ type: 'decoded', id, decodeMs, endedAtMs: monotonicMs() }),
     onFailed: (id, error) => send({ type: 'failed', id, failure: failureOf(error) }),
   });
-  send({ type: 'loaded', report: model.report });
+  send({ type: 'loaded', report: model.report, residentBytes: process.memoryUsage.rss() });
   setInterval(() => send({ type: 'stats', residentBytes: process.memoryUsage.rss() }), STATS_INTERVAL_MS);
   return { model, decodes };
 }
 
 async function run({ model, decodes }: Engine, ids: readonly number[]): Promise<void> {
   try {
-    const { rows, runMs } = await model.run(decodes.take(ids));
-    send({ type: 'ran', rows, runMs });
+    const { rows, runMs, endedAtMs } = await model.run(decodes.take(ids));
+    send({ type: 'ran', rows, runMs, endedAtMs });
   } catch (error) {
     send({ type: 'run_failed', message: messageOf(error) });
   }

@@ -1,6 +1,7 @@
+import { classifyFailure } from './failure.ts';
 import type { OpenModel } from './load.ts';
 import type { EngineSpec, Payload, RawTensor, Row, RowFailure } from './protocol.ts';
-import { type BatchResult, startSessionThread } from './session-thread.ts';
+import { type BatchResult, monotonicMs, startSessionThread } from './session-thread.ts';
 import { blankItem, groupByShape, joinItems } from './tensor-batch.ts';
 
 type Tensors = readonly RawTensor[];
@@ -13,16 +14,18 @@ export async function openTensors(entry: URL, spec: EngineSpec): Promise<OpenMod
   const run = async (items: readonly Payload[]): Promise<BatchResult> => {
     const rows = new Array<Row | RowFailure>(items.length);
     let runMs = 0;
+    let endedAtMs = 0;
     // Items of different shapes cannot share a run; most batches are one group.
     for (const group of groupByShape(items as readonly Tensors[])) {
       const tensors = group.map((i) => items[i] as Tensors);
       const result = await runGroup(tensors).catch((error) => runAlone(runGroup, tensors, error));
       runMs += result.runMs;
+      endedAtMs = result.endedAtMs;
       group.forEach((place, i) => {
         rows[place] = result.rows[i] as Row | RowFailure;
       });
     }
-    return { rows, runMs };
+    return { rows, runMs, endedAtMs };
   };
   const blank = blankItem(manifest.inputs);
   const isGuess = manifest.inputs.some(({ shape }) => shape.slice(1).includes(-1));
@@ -48,6 +51,8 @@ async function runAlone(
   items: readonly Tensors[],
   error: unknown,
 ): Promise<BatchResult> {
+  // Such an error is not about one item, and the engine ends with it.
+  if (classifyFailure(messageOf(error)) !== 'model') throw error;
   const rows: (Row | RowFailure)[] = [];
   let runMs = 0;
   for (const item of items) {
@@ -56,9 +61,13 @@ async function runAlone(
     rows.push(...result.rows);
     runMs += result.runMs;
   }
-  return { rows, runMs };
+  return { rows, runMs, endedAtMs: monotonicMs() };
 }
 
 function failureOf(error: unknown): BatchResult {
-  return { rows: [{ failure: error instanceof Error ? error.message : String(error) }], runMs: 0 };
+  return { rows: [{ failure: messageOf(error) }], runMs: 0, endedAtMs: monotonicMs() };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,23 +1,42 @@
 import { createLogger } from '@headgate/contracts/telemetry/logger';
 import { describe, expect, it } from 'vitest';
-import { LoadError } from '../load-error.ts';
-import { type EngineListener, startEngine } from './process.ts';
+import { LoadError, MemoryLimitError } from '../load-error.ts';
+import { startEngine } from './process.ts';
 import type { EngineSpec } from './protocol.ts';
 
 const entry = new URL('../testing/broken-engine.ts', import.meta.url);
-const start = (behaviour: string, { signal = new AbortController().signal, startTimeoutMs = 10_000 } = {}) =>
+const start = (
+  behaviour: string,
+  { signal = new AbortController().signal, startTimeoutMs = 10_000, memoryLimitBytes = 0 } = {},
+) =>
   startEngine(
     {
       entry,
       env: process.env,
-      spec: { directory: behaviour, decodeThreads: 1 } as EngineSpec,
+      spec: { directory: behaviour, decodeThreads: 1, deviceId: 0 } as EngineSpec,
       startTimeoutMs,
       runTimeoutMs: 50,
+      memoryLimitBytes,
       log: createLogger({ service: 'test', level: 'silent' }),
     },
     signal,
   );
-const nothing = () => {};
+const MiB = 2 ** 20;
+
+/** An engine that got one item and is told to run it. */
+async function runOne(behaviour: string, options = {}) {
+  const engine = await start(behaviour, options);
+  const outcome = new Promise<unknown>((resolve) => {
+    engine.listen({
+      decoded: (id) => engine.run([id]),
+      failed: (_, error) => resolve(error),
+      ran: () => resolve('ran'),
+      runFailed: resolve,
+    });
+  });
+  engine.prepare(1, Uint8Array.of(1));
+  return { engine, outcome };
+}
 
 describe('startEngine', () => {
   it('passes on why an engine refuses its model', async () => {
@@ -40,20 +59,35 @@ describe('startEngine', () => {
   });
 
   it('kills an engine whose run does not end', async () => {
-    const engine = await start('hang');
-    const decoded = new Promise<number>((resolve) => {
-      const listener: EngineListener = {
-        decoded: resolve,
-        failed: nothing,
-        ran: nothing,
-        runFailed: nothing,
-      };
-      engine.listen(listener);
-    });
-    engine.prepare(1, Uint8Array.of(1));
-    expect(await decoded).toBe(1);
-    engine.run([1]);
+    const { engine } = await runOne('hang');
     expect(await engine.ended).toBe('ended by SIGKILL');
+    expect(engine.endKind).toBe('hang');
+  });
+
+  it.each([
+    ['oom', 'out_of_memory'],
+    ['device', 'device_lost'],
+  ])(
+    'ends an engine after a run that failed with %s, and tells callers to try again',
+    async (behaviour, kind) => {
+      const { engine, outcome } = await runOne(behaviour);
+      expect(await outcome).toMatchObject({ reason: 'unavailable', retryAfterMs: 1000 });
+      await engine.ended;
+      expect(engine.endKind).toBe(kind);
+    },
+  );
+
+  it('says when an engine takes more memory than it may, and lets it go on', async () => {
+    const { engine, outcome } = await runOne('grow', { memoryLimitBytes: 500 * MiB });
+    await engine.wornOut;
+    expect([await outcome, engine.residentBytes()]).toEqual(['ran', 2000 * MiB]);
+    engine.kill();
+  });
+
+  it('refuses an engine that is too large before it has worked, and says what to change', async () => {
+    const start50 = start('grow', { memoryLimitBytes: 50 * MiB });
+    await expect(start50).rejects.toThrow(MemoryLimitError);
+    await expect(start50).rejects.toThrow(/104857600 bytes .* raise inference.engine.memory_limit_bytes/);
   });
 
   it('keeps quiet when it is used after its engine has ended', async () => {

@@ -1,7 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { Logger } from '@headgate/contracts/telemetry/logger';
-import { LoadError } from '../load-error.ts';
+import { unavailable } from '../errors.ts';
+import { LoadError, MemoryLimitError } from '../load-error.ts';
+import { classifyFailure } from './failure.ts';
 import {
   type EngineSpec,
   type FromEngine,
@@ -21,9 +23,21 @@ export interface EngineOptions {
   readonly startTimeoutMs: number;
   /** A batch that runs longer, or a child that is silent for longer, is taken for hung; in ms. */
   readonly runTimeoutMs: number;
+  /** An engine that takes more resident memory asks to be replaced; in bytes, 0 = no limit. */
+  readonly memoryLimitBytes: number;
   /** Environment of the child. */
   readonly env: NodeJS.ProcessEnv;
   readonly log: Logger;
+  /** Is told when the engine did what; for tests and measurements. */
+  readonly onSpan?: (span: EngineSpan) => void;
+}
+
+/** One decode, or one run of a batch, as the engine timed it. */
+export interface EngineSpan {
+  readonly stage: 'decode' | 'run';
+  readonly tookMs: number;
+  /** By the machine's monotonic clock, in ms. */
+  readonly endedAtMs: number;
 }
 
 /** What an engine reports to the one who gives it work. */
@@ -31,17 +45,30 @@ export interface EngineListener {
   decoded(id: number, decodeMs: number): void;
   failed(id: number, error: HeadgateError): void;
   ran(rows: readonly (Row | RowFailure)[], runMs: number): void;
-  /** The batch failed as a whole; the engine goes on. */
+  /** The batch failed as a whole. The engine goes on, unless it ends by itself. */
   runFailed(error: HeadgateError): void;
 }
 
 /** An engine may miss so many signs of life before it is taken for hung. */
 const SILENT_INTERVALS = 5;
 
+/** How an engine ended: by itself or from outside; or killed, because it hung or could not have gone on. */
+export type EndKind = 'crash' | 'hang' | 'out_of_memory' | 'device_lost';
+
+/** When callers may try again whose engine ended, in ms. */
+const RESTART_MS = 1_000;
+
 /** One loaded engine process. */
 export interface EngineProcess {
   readonly pid: number;
   readonly report: LoadReport;
+  readonly deviceId: number;
+  /** Most items in one batch. */
+  readonly maxBatchSize: number;
+  /** Resolves once it takes more memory than it may. */
+  readonly wornOut: Promise<void>;
+  /** Of meaning once it has ended. */
+  readonly endKind: EndKind;
   /** Resolves with the reason when the process has ended, whoever ended it. Never rejects. */
   readonly ended: Promise<string>;
   residentBytes(): number;
@@ -58,14 +85,15 @@ export interface EngineProcess {
  * Starts an engine and waits until it is warm.
  *
  * @param signal ends an engine that is still loading
- * @throws LoadError when it refuses the model, ends before it is ready, or takes too long
+ * @throws LoadError when it refuses the model, ends before it is ready, or takes too long; MemoryLimitError when it
+ * takes more memory than it may before any work
  */
 export async function startEngine(options: EngineOptions, signal: AbortSignal): Promise<EngineProcess> {
   const child = fork(options.entry, [], {
     serialization: 'advanced',
     // Execution arguments of the front (inspector, coverage) are not the engine's.
     execArgv: [],
-    env: { ...options.env, UV_THREADPOOL_SIZE: String(options.spec.decodeThreads) },
+    env: engineEnv(options),
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   const ended = new Promise<string>((resolve) => {
@@ -75,8 +103,9 @@ export async function startEngine(options: EngineOptions, signal: AbortSignal): 
   const abort = () => child.kill('SIGKILL');
   signal.addEventListener('abort', abort, { once: true });
   try {
-    const report = await handshake(child, ended, options);
-    return new LoadedEngine(child, ended, report, options);
+    const { report, residentBytes } = await handshake(child, ended, options);
+    refuseTooLarge(residentBytes, options.memoryLimitBytes);
+    return new LoadedEngine(child, { ended, report, residentBytes }, options);
   } catch (error) {
     child.kill('SIGKILL');
     throw error;
@@ -85,7 +114,27 @@ export async function startEngine(options: EngineOptions, signal: AbortSignal): 
   }
 }
 
-function handshake(child: ChildProcess, ended: Promise<string>, options: EngineOptions): Promise<LoadReport> {
+/** What an engine cannot be told in messages, since libraries read it when they are loaded. */
+function engineEnv({ env, spec }: EngineOptions): NodeJS.ProcessEnv {
+  return {
+    ...env,
+    UV_THREADPOOL_SIZE: String(spec.decodeThreads),
+    // The binding passes no other CUDA option than the device; cuBLAS and cuDNN themselves read this one.
+    ...(spec.provider === 'cuda' && !spec.tf32 && { NVIDIA_TF32_OVERRIDE: '0' }),
+  };
+}
+
+function refuseTooLarge(residentBytes: number, limitBytes: number): void {
+  if (limitBytes === 0 || residentBytes <= limitBytes) return;
+  throw new MemoryLimitError(
+    `the engine takes ${residentBytes} bytes of memory right after its warm-up; raise ` +
+      `inference.engine.memory_limit_bytes (${limitBytes}), or lower batching.max_batch_size of the model`,
+  );
+}
+
+type Loaded = Extract<FromEngine, { type: 'loaded' }>;
+
+function handshake(child: ChildProcess, ended: Promise<string>, options: EngineOptions): Promise<Loaded> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       reject(new LoadError(`the engine was not ready within ${options.startTimeoutMs} ms`));
@@ -95,11 +144,17 @@ function handshake(child: ChildProcess, ended: Promise<string>, options: EngineO
     );
     child.once('message', (message: FromEngine) => {
       clearTimeout(timer);
-      if (message.type === 'loaded') resolve(message.report);
+      if (message.type === 'loaded') resolve(message);
       else reject(new LoadError(message.type === 'refused' ? message.message : `unexpected ${message.type}`));
     });
     post(child, { type: 'load', spec: options.spec });
   });
+}
+
+interface LoadedState {
+  readonly ended: Promise<string>;
+  readonly report: LoadReport;
+  readonly residentBytes: number;
 }
 
 class LoadedEngine implements EngineProcess {
@@ -107,15 +162,19 @@ class LoadedEngine implements EngineProcess {
   readonly ended: Promise<string>;
   readonly #child: ChildProcess;
   readonly #options: EngineOptions;
+  readonly #wornOut = Promise.withResolvers<void>();
   #listener: EngineListener | undefined;
-  #residentBytes = 0;
+  #residentBytes: number;
+  #endKind: EndKind = 'crash';
   #heardAtMs = performance.now();
   #runTimer: NodeJS.Timeout | undefined;
 
-  constructor(child: ChildProcess, ended: Promise<string>, report: LoadReport, options: EngineOptions) {
+  constructor(child: ChildProcess, state: LoadedState, options: EngineOptions) {
+    const { ended, report, residentBytes } = state;
     this.#child = child;
     this.ended = ended;
     this.report = report;
+    this.#residentBytes = residentBytes;
     this.#options = options;
     child.on('message', (message: FromEngine) => this.#receive(message));
     // However short a run may be, a healthy idle engine is heard only once in each interval.
@@ -136,6 +195,22 @@ class LoadedEngine implements EngineProcess {
 
   get pid(): number {
     return this.#child.pid ?? -1;
+  }
+
+  get deviceId(): number {
+    return this.#options.spec.deviceId;
+  }
+
+  get maxBatchSize(): number {
+    return this.#options.spec.manifest.batching.max_batch_size;
+  }
+
+  get wornOut(): Promise<void> {
+    return this.#wornOut.promise;
+  }
+
+  get endKind(): EndKind {
+    return this.#endKind;
   }
 
   residentBytes(): number {
@@ -167,6 +242,7 @@ class LoadedEngine implements EngineProcess {
   #killHung(what: string, limitMs: number): void {
     const message = `an engine ${what} for more than ${limitMs} ms; it is taken for hung and killed`;
     this.#options.log.error({ pid: this.pid }, message);
+    this.#endKind = 'hang';
     this.kill();
   }
 
@@ -175,6 +251,7 @@ class LoadedEngine implements EngineProcess {
     switch (message.type) {
       case 'decoded':
         this.#listener?.decoded(message.id, message.decodeMs);
+        this.#options.onSpan?.({ stage: 'decode', tookMs: message.decodeMs, endedAtMs: message.endedAtMs });
         break;
       case 'failed': {
         const { reason, detail, cause } = message.failure;
@@ -184,16 +261,39 @@ class LoadedEngine implements EngineProcess {
       case 'ran':
         clearTimeout(this.#runTimer);
         this.#listener?.ran(message.rows, message.runMs);
+        this.#options.onSpan?.({ stage: 'run', tookMs: message.runMs, endedAtMs: message.endedAtMs });
         break;
       case 'run_failed':
         clearTimeout(this.#runTimer);
-        this.#listener?.runFailed(
-          new HeadgateError('internal', 'The model failed on this batch.', { cause: message.message }),
-        );
+        this.#runFailed(message.message);
         break;
       case 'stats':
-        this.#residentBytes = message.residentBytes;
+        this.#weigh(message.residentBytes);
     }
+  }
+
+  #weigh(residentBytes: number): void {
+    const { memoryLimitBytes } = this.#options;
+    this.#residentBytes = residentBytes;
+    if (memoryLimitBytes > 0 && residentBytes > memoryLimitBytes) this.#wornOut.resolve();
+  }
+
+  /** Without memory or device this process has no more answers: the batch may be tried again on another. */
+  #runFailed(cause: string): void {
+    const kind = classifyFailure(cause);
+    if (kind === 'model') {
+      this.#listener?.runFailed(new HeadgateError('internal', 'The model failed on this batch.', { cause }));
+      return;
+    }
+    this.#options.log.error(
+      { pid: this.pid, kind, err: new Error(cause) },
+      'a run failed in a way that ends its engine',
+    );
+    this.#endKind = kind;
+    this.kill();
+    this.#listener?.runFailed(
+      unavailable('The engine ended while it had this item; please try again.', RESTART_MS, cause),
+    );
   }
 }
 

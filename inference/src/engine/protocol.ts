@@ -41,6 +41,8 @@ export interface EngineSpec {
   /** CUDA device; of no meaning to the CPU provider. */
   readonly deviceId: number;
   readonly intraOpThreads: number;
+  /** Let CUDA compute matrix products and convolutions in TF32: faster, with 10 bits of mantissa. */
+  readonly tf32: boolean;
   /** Images decoded at the same time; the front sets UV_THREADPOOL_SIZE to it. */
   readonly decodeThreads: number;
   /** Images with more pixels are refused before they are decoded. */
@@ -65,15 +67,20 @@ export type ToEngine =
 export type FromEngine =
   | { readonly type: 'probed'; readonly result: ProbeResult }
   /** Verified, warm and ready. */
-  | { readonly type: 'loaded'; readonly report: LoadReport }
+  | { readonly type: 'loaded'; readonly report: LoadReport; readonly residentBytes: number }
   /** Cannot serve this spec; the process ends. */
   | { readonly type: 'refused'; readonly message: string }
-  | { readonly type: 'decoded'; readonly id: number; readonly decodeMs: number }
+  | ({ readonly type: 'decoded'; readonly id: number; readonly decodeMs: number } & Timed)
   | { readonly type: 'failed'; readonly id: number; readonly failure: ItemFailure }
-  | { readonly type: 'ran'; readonly runMs: number; readonly rows: readonly (Row | RowFailure)[] }
+  | ({ readonly type: 'ran'; readonly runMs: number; readonly rows: readonly (Row | RowFailure)[] } & Timed)
   | { readonly type: 'run_failed'; readonly message: string }
   /** Each second: a sign of life. */
   | { readonly type: 'stats'; readonly residentBytes: number };
+
+/** When something ended, by the machine's monotonic clock, which all threads of all engines share; in ms. */
+interface Timed {
+  readonly endedAtMs: number;
+}
 
 /** A HeadgateError in transit. */
 export interface ItemFailure {

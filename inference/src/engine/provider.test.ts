@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { LoadError } from '../load-error.ts';
 import { probeProvider } from './probe.ts';
 import type { ProbeResult } from './protocol.ts';
-import { chooseProvider } from './provider.ts';
+import { chooseProvider, probeDevices } from './provider.ts';
 import { sessionOptions, tryProvider } from './session.ts';
 
 const works = async (): Promise<ProbeResult> => ({ ok: true });
@@ -32,6 +32,19 @@ describe('chooseProvider', () => {
 
   it('accepts a required provider that works', async () => {
     expect(await chooseProvider({ providers: ['cuda', 'cpu'], require: 'cuda' }, works)).toBe('cuda');
+  });
+});
+
+describe('probeDevices', () => {
+  it('asks for each device, and names the one that does not work', async () => {
+    const asked: number[] = [];
+    const probe = (broken: number) => (device: number) => {
+      asked.push(device);
+      return device === broken ? fails() : works();
+    };
+    expect(await probeDevices([0, 3], probe(-1))).toEqual({ ok: true });
+    expect(await probeDevices([0, 3, 4], probe(3))).toEqual({ ok: false, reason: 'device 3: no libcuda' });
+    expect(asked).toEqual([0, 3, 0, 3]);
   });
 });
 

@@ -32,3 +32,15 @@ export async function chooseProvider(
       'install what is missing, or set inference.execution.require to none',
   );
 }
+
+/** Tries a provider on each device, one after the other. @returns the first failure, with its device, or success */
+export async function probeDevices(
+  devices: readonly number[],
+  probe: (device: number) => Promise<ProbeResult>,
+): Promise<ProbeResult> {
+  for (const device of devices) {
+    const result = await probe(device);
+    if (!result.ok) return { ok: false, reason: `device ${device}: ${result.reason}` };
+  }
+  return { ok: true };
+}

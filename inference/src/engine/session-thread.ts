@@ -26,6 +26,13 @@ export interface Job {
 export interface BatchResult {
   readonly rows: readonly (Row | RowFailure)[];
   readonly runMs: number;
+  /** By `monotonicMs`. */
+  readonly endedAtMs: number;
+}
+
+/** The machine's monotonic clock; `performance.now()` has an origin of its own in each thread. */
+export function monotonicMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
 }
 
 interface ThreadData {
@@ -63,7 +70,7 @@ export async function startSessionThread(entry: URL, data: ThreadData): Promise<
       const result = await answered;
       if (result.type !== 'ran')
         throw new Error(result.type === 'error' ? result.message : 'unexpected answer');
-      return { rows: result.rows, runMs: result.runMs };
+      return { rows: result.rows, runMs: result.runMs, endedAtMs: result.endedAtMs };
     },
   };
 }
@@ -103,13 +110,14 @@ async function opened(
   const session = await openSession(spec, image, new Uint8Array(batch));
   const options = { activation: image.activation, topK: image.top_k };
   return async ({ count }) => {
-    const { rows: output, runMs } = await timed(() => session.run(count));
-    return { rows: classify(output, count, options), runMs };
+    const { rows: output, ...times } = await timed(() => session.run(count));
+    return { rows: classify(output, count, options), ...times };
   };
 }
 
-async function timed<T>(run: () => Promise<T>): Promise<{ rows: T; runMs: number }> {
-  const startedMs = performance.now();
+async function timed<T>(run: () => Promise<T>): Promise<{ rows: T; runMs: number; endedAtMs: number }> {
+  const startedAtMs = monotonicMs();
   const rows = await run();
-  return { rows, runMs: performance.now() - startedMs };
+  const endedAtMs = monotonicMs();
+  return { rows, runMs: endedAtMs - startedAtMs, endedAtMs };
 }

@@ -15,6 +15,7 @@ const specOf = (changed: Manifest): EngineSpec => ({
   sampleDirs: [],
   provider: 'cpu',
   deviceId: 0,
+  tf32: true,
   intraOpThreads: 1,
   decodeThreads: 1,
   maxPixels: 1,

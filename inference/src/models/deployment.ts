@@ -6,7 +6,9 @@ import type { Clock } from '../clock.ts';
 import { Dispatcher, type DispatchObserver } from '../dispatch.ts';
 import { createPool, type EnginePool } from '../engine/pool.ts';
 import type { EngineProcess } from '../engine/process.ts';
+import type { Place, SlotState } from '../engine/slot.ts';
 import { unavailable } from '../errors.ts';
+import { LoadError } from '../load-error.ts';
 import { policiesOf, type QueuePolicy } from '../policy.ts';
 import type { ModelPackage, ModelRepository } from './repository.ts';
 
@@ -14,12 +16,15 @@ import type { ModelPackage, ModelRepository } from './repository.ts';
 export interface DeploymentDeps {
   readonly repository: ModelRepository;
   /** Starts one engine for a model version. @throws LoadError */
-  readonly startEngine: (model: ModelPackage, signal: AbortSignal) => Promise<EngineProcess>;
-  /** Engine processes per model version. */
-  readonly instances: number;
+  readonly startEngine: (model: ModelPackage, place: Place, signal: AbortSignal) => Promise<EngineProcess>;
+  /** Device of each engine of a model version. */
+  readonly devicesOf: (model: string) => readonly number[];
   readonly admission: AdmissionPolicy;
   readonly restartMinMs: number;
   readonly restartMaxMs: number;
+  readonly recycle: 'overlap' | 'replace';
+  /** A version that is retired, and an engine that is replaced, finish their work within this time, in ms. */
+  readonly drainTimeoutMs: number;
   /** Settings of the response cache of a model; undefined: it has none. */
   readonly cacheOf: (model: string) => CacheSettings | undefined;
   readonly clock: Clock;
@@ -90,8 +95,9 @@ export class Deployment {
     return this.#pool?.engines() ?? [];
   }
 
-  get restarts(): number {
-    return this.#pool?.restarts() ?? 0;
+  /** Each engine to keep, whether it is up or not. */
+  get slots(): readonly SlotState[] {
+    return this.#pool?.slots() ?? [];
   }
 
   get cache(): ResponseCache | undefined {
@@ -152,7 +158,7 @@ export class Deployment {
   }
 
   #serve(model: ModelPackage): void {
-    const { admission, clock, instances, restartMinMs, restartMaxMs } = this.#deps;
+    const { admission, clock, restartMinMs, restartMaxMs, recycle, drainTimeoutMs } = this.#deps;
     const { manifest } = model;
     const { batch, queue } = policiesOf(manifest);
     const observer = this.#deps.observe(this.model, this.version);
@@ -161,15 +167,19 @@ export class Deployment {
     const cache = settings && new ResponseCache({ settings, manifest, dispatcher, clock });
     this.#serving = { model, queue, dispatcher, cache };
     this.#pool = createPool({
-      instances,
-      start: (signal) => this.#deps.startEngine(model, signal),
+      devices: this.#deps.devicesOf(this.model),
+      maxBatchSize: batch.maxBatchSize,
+      start: (place, signal) => this.#deps.startEngine(model, place, signal),
       restartMinMs,
       restartMaxMs,
+      recycle,
+      drainTimeoutMs,
       clock,
       log: this.#log,
       listener: {
         up: (engine) => this.#up(dispatcher, engine),
-        down: (engine, reason) => this.#down(dispatcher, engine, reason),
+        drain: (engine) => dispatcher.drain(engine),
+        down: (engine, reason, expected) => this.#down(dispatcher, engine, { reason, expected }),
         startFailed: (error) => this.#fail(error),
       },
     });
@@ -177,7 +187,11 @@ export class Deployment {
 
   #up(dispatcher: Dispatcher, engine: EngineProcess): void {
     const { provider, loadMs, warmUpMs, golden } = engine.report;
-    this.#log.info({ pid: engine.pid, provider, load_ms: Math.round(loadMs), golden }, 'an engine is ready');
+    const { pid, deviceId } = engine;
+    this.#log.info(
+      { pid, provider, device_id: deviceId, load_ms: Math.round(loadMs), golden },
+      'an engine is ready',
+    );
     dispatcher.attach(engine, warmUpMs);
     if (this.#status === 'retired') return;
     this.#problem = undefined;
@@ -185,14 +199,18 @@ export class Deployment {
     this.#setStatus('ready');
   }
 
-  #down(dispatcher: Dispatcher, engine: EngineProcess, reason: string): void {
+  #down(dispatcher: Dispatcher, engine: EngineProcess, end: { reason: string; expected: boolean }): void {
+    const { reason, expected } = end;
     dispatcher.detach(engine, reason);
     if (this.#status === 'retired') return;
-    this.#log.error(
-      { pid: engine.pid, reason },
-      'an engine ended; what it had in work failed as unavailable',
-    );
-    this.#problem = new Error(`its engines ended (${reason})`);
+    if (expected) this.#log.info({ pid: engine.pid }, 'an engine was replaced by a fresh one');
+    else {
+      this.#problem = new LoadError(`its engine ended (${reason})`);
+      this.#log.error(
+        { pid: engine.pid, reason },
+        'an engine ended; what it had in work failed as unavailable',
+      );
+    }
     if (this.engines.length === 0) this.#setStatus('failed');
   }
 

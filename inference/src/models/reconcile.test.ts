@@ -30,7 +30,8 @@ function setUp() {
       ended.resolve('killed');
     };
     const report = { provider: 'cpu', loadMs: 1, golden: {} };
-    return { ended: ended.promise, kill, report, listen: () => {} } as unknown as EngineProcess;
+    const wornOut = new Promise<void>(() => {});
+    return { ended: ended.promise, wornOut, kill, report, listen: () => {} } as unknown as EngineProcess;
   };
   const catalogue = new Catalogue({
     repository: {
@@ -43,8 +44,9 @@ function setUp() {
       },
     },
     startEngine,
+    devicesOf: () => [0],
+    recycle: 'overlap',
     cacheOf: () => undefined,
-    instances: 1,
     admission: CALM,
     restartMinMs: 100,
     restartMaxMs: 400,

@@ -2,10 +2,7 @@ import { HeadgateError } from '@headgate/contracts/errors';
 import { controlOf, modelRouting, type Routing } from '@headgate/contracts/routing';
 import { Deployment, type DeploymentDeps, type Serving } from './deployment.ts';
 
-export interface CatalogueOptions extends DeploymentDeps {
-  /** A version that is no longer named finishes its work within this time, in ms. */
-  readonly drainTimeoutMs: number;
-}
+export type CatalogueOptions = DeploymentDeps;
 
 /**
  * The served model versions: those that the routing table names (decision D15), and where requests may load and

@@ -3,6 +3,7 @@ import { METRIC, TRITON_METRIC } from '@headgate/contracts/names';
 import { lintMetrics } from '@headgate/contracts/testing/lint-metrics';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Batch } from '../batch.ts';
+import type { SlotState } from '../engine/slot.ts';
 import type { ItemResult } from '../item.ts';
 import type { Deployment } from '../models/deployment.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
@@ -12,6 +13,19 @@ import { Statistics } from './statistics.ts';
 const ROW = { classIds: Int32Array.of(1), scores: Float32Array.of(1) };
 const RESULT: ItemResult = { row: ROW, queueMs: 1, decodeMs: 2, runMs: 3, batchSize: 2 };
 const BATCH: Batch = { members: [{}, {}] as unknown as Batch['members'], reason: 'idle' };
+
+const ENGINES = [{ deviceId: 3, report: { provider: 'cuda' }, residentBytes: () => 7 }];
+const SLOTS: SlotState[] = [
+  {
+    deviceId: 3,
+    maxBatchSize: 4,
+    restarts: new Map([['hang', 2]]),
+    recycles: 6,
+    outOfMemory: 1,
+    pauseMs: 400,
+    lastReason: 'ended by SIGKILL',
+  },
+];
 
 /** What is served; the first version of a model is the control. */
 class Served {
@@ -25,7 +39,16 @@ class Served {
   serve(...names: readonly string[]): void {
     this.versions = names.map((name) => {
       const [model, version] = name.split('/');
-      return { model, version, status: 'ready', engines: [], restarts: 0, queued: 4, inFlight: 5, limit: 6 };
+      return {
+        model,
+        version,
+        status: 'ready',
+        engines: ENGINES,
+        slots: SLOTS,
+        queued: 4,
+        inFlight: 5,
+        limit: 6,
+      };
     }) as unknown as Deployment[];
   }
 
@@ -132,6 +155,21 @@ describe('Metrics', () => {
     await metrics.page();
     clock.advance(200_000);
     expect(await value('headgate_inference_request_duration_seconds_count{model="m",version="2"}')).toBe(1);
+  });
+
+  it('shows how the engines fare: restarts by reason, pause, batch size, memory and device', async () => {
+    const page = (await series()).filter((line) => line.includes('_engine_') && line.includes('version="1"'));
+    expect(page).toEqual(
+      expect.arrayContaining([
+        'headgate_engine_restarts_total{model="m",version="1",reason="crash"} 0',
+        'headgate_engine_restarts_total{model="m",version="1",reason="hang"} 2',
+        'headgate_engine_restart_pause_seconds{model="m",version="1",engine="0"} 0.4',
+        'headgate_engine_recycles_total{model="m",version="1",reason="memory_limit"} 6',
+        'headgate_engine_out_of_memory_total{model="m",version="1",device="3"} 1',
+        'headgate_engine_max_batch_size{model="m",version="1",engine="0"} 4',
+        'headgate_engine_provider_info{model="m",version="1",provider="cuda",device="3"} 1',
+      ]),
+    );
   });
 
   it('watches how long a caller waits for a refusal, and keeps it out of the time of answers', async () => {

@@ -10,14 +10,14 @@ import type { Payload } from '../engine/protocol.ts';
 export class FakeEngine implements EnginePort {
   readonly #images = new Map<number, number>();
   readonly #decoding = new Set<number>();
-  readonly #maxBatchSize: number;
+  readonly maxBatchSize: number;
   #listener: EngineListener | undefined;
   #running: readonly number[] = [];
   /** Bytes of the images of every run so far. */
   readonly runs: number[][] = [];
 
   constructor(maxBatchSize: number) {
-    this.#maxBatchSize = maxBatchSize;
+    this.maxBatchSize = maxBatchSize;
   }
 
   get isRunning(): boolean {
@@ -45,7 +45,7 @@ export class FakeEngine implements EnginePort {
   prepare(id: number, payload: Payload): void {
     this.#images.set(id, (payload as Uint8Array)[0] as number);
     this.#decoding.add(id);
-    if (this.ahead > this.#maxBatchSize) throw new Error('more than one batch was handed ahead');
+    if (this.ahead > this.maxBatchSize) throw new Error('more than one batch was handed ahead');
   }
 
   discard(id: number): void {
@@ -55,7 +55,7 @@ export class FakeEngine implements EnginePort {
 
   run(ids: readonly number[]): void {
     if (this.isRunning) throw new Error('a batch runs already');
-    if (ids.length === 0 || ids.length > this.#maxBatchSize) throw new Error(`a batch of ${ids.length}`);
+    if (ids.length === 0 || ids.length > this.maxBatchSize) throw new Error(`a batch of ${ids.length}`);
     const images = ids.map((id) => this.#images.get(id));
     if (images.includes(undefined) || ids.some((id) => this.#decoding.has(id)))
       throw new Error('not decoded');
