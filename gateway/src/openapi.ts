@@ -1,41 +1,12 @@
-import { REASONS, type Reason } from '@headgate/contracts/errors';
+import type { Reason } from '@headgate/contracts/errors';
 import { HEADER } from '@headgate/contracts/names';
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
+import { ANY, answer, BODY, MODEL, params, predictHeaders, problems } from './openapi-parts.ts';
 import { modelsAnswerSchema } from './routes/models/schema.ts';
-import { predictAnswerSchema, reasonSchema } from './routes/predict/schema.ts';
+import { predictAnswerSchema } from './routes/predict/schema.ts';
+import { OPEN_INFERENCE_OPERATIONS } from './routes/v2/openapi.ts';
 
-type Responses = Parameters<typeof createRoute>[0]['responses'];
 export type OpenApiDocument = ReturnType<OpenAPIHono['getOpenAPI31Document']>;
-
-const problemSchema = z
-  .object({
-    type: z.string().openapi({ example: 'urn:headgate:problem:rate_limited' }),
-    title: z.string(),
-    status: z.int(),
-    detail: z.string().describe('What is wrong with this request, and what to do.'),
-    reason: reasonSchema,
-    request_id: z.string().describe('The same as the header X-Request-Id of the answer.'),
-  })
-  .openapi('Problem', { description: 'RFC 9457 problem body. `reason` is the member to switch on.' });
-
-const name = (example: string) => z.string().openapi({ example });
-const params = {
-  model: z.object({ model: name('efficientnet-lite0') }),
-  version: z.object({ model: name('efficientnet-lite0'), version: name('1') }),
-};
-
-const predictHeaders = z.object({
-  [HEADER.unit]: z
-    .string()
-    .regex(/^[\x21-\x7e]{1,128}$/)
-    .optional()
-    .describe('Stable unit of the experiment, such as a user or a device; the API key when absent.'),
-  [HEADER.timeoutMs]: z
-    .string()
-    .regex(/^[1-9][0-9]{0,8}$/)
-    .optional()
-    .describe('Time budget in ms; capped.'),
-});
 
 const image = z.string().openapi({ format: 'binary' });
 const predictBody = {
@@ -53,55 +24,22 @@ const predictBody = {
   },
 };
 
-/** Reasons for which any request can be refused, and those that only images have. */
-const ANY: readonly Reason[] = [
-  'invalid_request',
-  'missing_credential',
-  'invalid_token',
-  'wrong_key',
-  'rate_limited',
-  'headers_too_large',
-  'internal',
-  'overloaded',
-];
+/** Reasons that only requests with images have. */
 const IMAGES: readonly Reason[] = [
-  'empty_body',
+  ...MODEL,
+  ...BODY,
   'malformed_multipart',
   'too_many_images',
-  'unknown_model',
-  'upload_timeout',
-  'body_too_large',
   'image_too_large',
   'unsupported_media_type',
   'undecodable_image',
-  'unavailable',
-  'deadline_exceeded',
 ];
-
-/** Problem answers, one for each status, naming the reasons that it can have. */
-function problems(...reasons: Reason[]): Responses {
-  const byStatus = Object.groupBy(reasons, (reason) => REASONS[reason].http);
-  return Object.fromEntries(
-    Object.entries(byStatus).map(([status, group = []]) => [
-      status,
-      {
-        description: group.map((reason) => `${reason}: ${REASONS[reason].title}`).join('; '),
-        content: { 'application/problem+json': { schema: problemSchema } },
-      },
-    ]),
-  );
-}
-
-const answer = (description: string, schema: z.ZodType) => ({
-  description,
-  content: { 'application/json': { schema } },
-});
 
 const prediction = { 200: answer('At least one image was classified.', predictAnswerSchema) };
 const predictRoute = {
   method: 'post' as const,
   tags: ['predict'],
-  responses: { ...prediction, ...problems(...ANY, ...IMAGES) },
+  responses: { ...prediction, ...problems([...ANY, ...IMAGES]) },
 };
 
 const ROUTES = [
@@ -129,7 +67,7 @@ const ROUTES = [
       headers: predictHeaders.pick({ [HEADER.timeoutMs]: true }),
       body: predictBody,
     },
-    responses: { ...prediction, ...problems(...ANY, ...IMAGES, 'scope_missing', 'unknown_version') },
+    responses: { ...prediction, ...problems([...ANY, ...IMAGES, 'scope_missing', 'unknown_version']) },
   }),
   createRoute({
     method: 'get',
@@ -137,7 +75,7 @@ const ROUTES = [
     operationId: 'listModels',
     tags: ['models'],
     summary: 'List the served models, their versions and how traffic is split',
-    responses: { 200: answer('What is served.', modelsAnswerSchema), ...problems(...ANY) },
+    responses: { 200: answer('What is served.', modelsAnswerSchema), ...problems(ANY) },
   }),
 ];
 
@@ -149,7 +87,8 @@ export function openApiDocument(): OpenApiDocument {
     in: 'header',
     name: 'X-API-Key',
   });
-  for (const route of ROUTES) generator.openAPIRegistry.registerPath(route);
+  for (const route of [...ROUTES, ...OPEN_INFERENCE_OPERATIONS])
+    generator.openAPIRegistry.registerPath(route);
   return generator.getOpenAPI31Document({
     openapi: '3.1.0',
     info: {
@@ -164,6 +103,7 @@ export function openApiDocument(): OpenApiDocument {
     tags: [
       { name: 'predict', description: 'Classify images.' },
       { name: 'models', description: 'What is served.' },
+      { name: 'open inference', description: 'Open Inference Protocol v2, and calls of Triton beside it.' },
     ],
   });
 }

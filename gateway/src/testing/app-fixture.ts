@@ -9,6 +9,7 @@ import { type AppDeps, systemClock } from '../deps.ts';
 import { memoryLimiter } from '../rate-limit/memory.ts';
 import type { PredictionRecord, RequestRecord, Telemetry } from '../telemetry/telemetry.ts';
 import type { PredictCall, Prediction } from '../upstream/predictor.ts';
+import { echoInference } from './echo-inference.ts';
 
 /** Keys as a caller sends them. */
 export const KEYS = {
@@ -115,6 +116,7 @@ export async function fixture(overrides: Partial<AppDeps> = {}): Promise<Fixture
         return PREDICTION;
       },
     },
+    inference: echoInference(),
     readiness: { isReady: () => true },
     limiter: memoryLimiter(),
     keys: memoryKeyStore(await keyRecords()),

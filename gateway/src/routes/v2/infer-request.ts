@@ -148,10 +148,14 @@ function datatypeOf(value: unknown, field: string): Datatype {
 }
 
 function shapeOf(value: unknown, field: string): number[] {
-  if (!Array.isArray(value) || value.length > MAX_DIMENSIONS) {
+  const sides: readonly unknown[] | undefined = Array.isArray(value) ? value : undefined;
+  if (!sides || sides.length > MAX_DIMENSIONS) {
     throw invalidField(field, `expected a list of at most ${MAX_DIMENSIONS} dimensions`, 'invalid_tensor');
   }
-  return value;
+  return sides.map((side, i) => {
+    if (typeof side === 'number') return side;
+    throw invalidField(`${field}[${i}]`, 'expected a number', 'invalid_tensor');
+  });
 }
 
 function checkSize(

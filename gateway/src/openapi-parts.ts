@@ -1,0 +1,88 @@
+import { REASONS, type Reason } from '@headgate/contracts/errors';
+import { HEADER } from '@headgate/contracts/names';
+import { type createRoute, z } from '@hono/zod-openapi';
+import { reasonSchema } from './routes/predict/schema.ts';
+
+type Responses = Parameters<typeof createRoute>[0]['responses'];
+
+/** What operations of the OpenAPI document have in common. */
+
+const problemMembers = {
+  type: z.string().openapi({ example: 'urn:headgate:problem:rate_limited' }),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string().describe('What is wrong with this request, and what to do.'),
+  reason: reasonSchema,
+  request_id: z.string().describe('The same as the header X-Request-Id of the answer.'),
+};
+
+const problemSchema = z
+  .object(problemMembers)
+  .openapi('Problem', { description: 'RFC 9457 problem body. `reason` is the member to switch on.' });
+
+const openInferenceProblemSchema = z
+  .object({
+    error: z.string().describe('The same as `detail`: what clients of the Open Inference Protocol read.'),
+    ...problemMembers,
+  })
+  .openapi('OpenInferenceProblem', { description: 'A problem body with the member `error`.' });
+
+/** How refusals of an operation are answered. */
+const PROBLEM = { type: 'application/problem+json', schema: problemSchema };
+export const OPEN_INFERENCE_PROBLEM = { type: 'application/json', schema: openInferenceProblemSchema };
+
+/** Problem answers, one for each status, naming the reasons that it can have. */
+export function problems(reasons: readonly Reason[], { type, schema } = PROBLEM): Responses {
+  const byStatus = Object.groupBy(reasons, (reason) => REASONS[reason].http);
+  return Object.fromEntries(
+    Object.entries(byStatus).map(([status, group = []]) => [
+      status,
+      {
+        description: group.map((reason) => `${reason}: ${REASONS[reason].title}`).join('; '),
+        content: { [type]: { schema } },
+      },
+    ]),
+  );
+}
+
+export const answer = (description: string, schema: z.ZodType) => ({
+  description,
+  content: { 'application/json': { schema } },
+});
+
+const name = (example: string) => z.string().openapi({ example });
+export const params = {
+  model: z.object({ model: name('efficientnet-lite0') }),
+  version: z.object({ model: name('efficientnet-lite0'), version: name('1') }),
+};
+
+export const predictHeaders = z.object({
+  [HEADER.unit]: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,128}$/)
+    .optional()
+    .describe('Stable unit of the experiment, such as a user or a device; the API key when absent.'),
+  [HEADER.timeoutMs]: z
+    .string()
+    .regex(/^[1-9][0-9]{0,8}$/)
+    .optional()
+    .describe('Time budget in ms; capped.'),
+});
+
+/** Reasons for which any request can be refused. */
+export const ANY: readonly Reason[] = [
+  'invalid_request',
+  'missing_credential',
+  'invalid_token',
+  'wrong_key',
+  'rate_limited',
+  'headers_too_large',
+  'internal',
+  'overloaded',
+];
+
+/** Reasons that only requests to a model have. */
+export const MODEL: readonly Reason[] = ['unknown_model', 'unavailable', 'deadline_exceeded'];
+
+/** Reasons that only requests with a body have. */
+export const BODY: readonly Reason[] = ['empty_body', 'upload_timeout', 'body_too_large'];
