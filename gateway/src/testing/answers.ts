@@ -10,3 +10,8 @@ export async function reasonOf(response: Response): Promise<Reason> {
 export async function answerOf(response: Response): Promise<PredictAnswer> {
   return (await response.json()) as PredictAnswer;
 }
+
+/** A problem as it is answered under /v2. */
+export async function problemOf(response: Response): Promise<{ reason: Reason; error: string }> {
+  return (await response.json()) as { reason: Reason; error: string };
+}
