@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { deflateSync, gzipSync } from 'node:zlib';
 import { build, type Metafile } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nodeOptions, serveHttp } from './server.ts';
@@ -123,6 +124,38 @@ describe.each(Object.entries(HOSTS))('the app on %s', (_, start) => {
       { filename: 'dog.png', error: { reason: 'unsupported_media_type' } },
     ]);
   });
+
+  it.each(['none', 'gzip', 'deflate'] as const)(
+    'reads and answers tensors, compressed by %s',
+    async (encoding) => {
+      const head = Buffer.from(
+        JSON.stringify({
+          inputs: [
+            { name: 'a', datatype: 'FP32', shape: [1, 2], data: [[1, 2.5]] },
+            { name: 'b', datatype: 'BYTES', shape: [1], parameters: { binary_data_size: 6 } },
+          ],
+          outputs: [{ name: 'a' }, { name: 'b', parameters: { binary_data: true } }],
+        }),
+      );
+      const block = Buffer.from([2, 0, 0, 0, 0xff, 0xfe]);
+      const body = Buffer.concat([head, block]);
+      const response = await send('/v2/models/net/infer', {
+        method: 'POST',
+        body: { none: body, gzip: gzipSync(body), deflate: deflateSync(body) }[encoding],
+        headers: {
+          'inference-header-content-length': String(head.byteLength),
+          ...(encoding !== 'none' && { 'content-encoding': encoding }),
+        },
+      });
+      const answer = Buffer.from(await response.arrayBuffer());
+      const jsonBytes = Number(response.headers.get('inference-header-content-length'));
+      expect(JSON.parse(answer.toString('utf8', 0, jsonBytes)).outputs).toMatchObject([
+        { name: 'a', data: [1, 2.5] },
+        { name: 'b', parameters: { binary_data_size: 6 } },
+      ]);
+      expect(answer.subarray(jsonBytes)).toEqual(block);
+    },
+  );
 
   it('lists the models', async () => {
     expect(await (await send('/v1/models')).json()).toMatchObject({ default_model: 'net' });

@@ -73,7 +73,8 @@ function echo({ model_name = '', model_version = '', id = '', ...request }: Mode
   const wanted = inputs
     .map(({ name = '', datatype = '', shape = [] }, i) => ({
       tensor: { name, datatype, shape: shape.map(Number), parameters: {}, contents: null },
-      block: Buffer.from(raw_input_contents[i] as Uint8Array),
+      // Without a copy into a Buffer, which other hosts do not have.
+      block: raw_input_contents[i] as Buffer,
     }))
     .filter(({ tensor }) => outputs.length === 0 || outputs.some(({ name }) => name === tensor.name));
   return {

@@ -5,8 +5,12 @@ import { type ClientIp, systemClock } from '../../deps.ts';
 import { memoryLimiter } from '../../rate-limit/memory.ts';
 import { httpPredictor } from '../../upstream/http-predictor.ts';
 import { CONFIG, keyRecords, ROUTING, silentTelemetry } from '../app-fixture.ts';
+import { echoInference } from '../echo-inference.ts';
 
-/** The app as a fetch host without gRPC would run it: everything Web-standard, inference asked over HTTP. */
+/**
+ * The app as a fetch host without gRPC would run it: everything Web-standard, inference asked over HTTP; tensors come back as they
+ * were sent.
+ */
 export async function appOnHost(
   predictorUrl: string,
   clientIp: ClientIp,
@@ -15,6 +19,7 @@ export async function appOnHost(
     config: { ...CONFIG, deadline: { ...CONFIG.deadline, upload_ms: 1000 } },
     routing: { current: () => ROUTING },
     predictor: httpPredictor(predictorUrl),
+    inference: echoInference(),
     readiness: { isReady: () => true },
     limiter: memoryLimiter(),
     keys: memoryKeyStore(await keyRecords()),
