@@ -24,6 +24,7 @@ const ANSWERS: Record<string, object> = {
 
 const context = (changes: Partial<CallContext> = {}): CallContext => ({
   requestId: 'r-1',
+  tenant: 'tenant-1',
   variant: 'int8',
   trace: { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), sampled: true },
   remainingMs: 5000,
@@ -109,6 +110,7 @@ describe('grpcOpenInference', () => {
         request,
         metadata: {
           'x-request-id': 'r-1',
+          'x-headgate-tenant': 'tenant-1',
           'x-headgate-variant': 'int8',
           traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
         },

@@ -44,6 +44,7 @@ describe('POST /v2/models/{model}/infer', () => {
       parameters: { queue_ms: 1.5, prediction_id: expect.any(String), variant: 'control' },
       outputs: [X, Y],
     });
+    expect(asked.infers[0]?.context.tenant).toBe('bench001');
     expect(asked.infers[0]?.request).toMatchObject({
       id: 'my-id',
       model_name: 'net',
