@@ -7,6 +7,18 @@ import { z } from 'zod';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits');
 
+/** Largest side that a tensor may declare. */
+const MAX_SIDE = 2 ** 31 - 1;
+/** Largest file of a model, in bytes: 1 TiB. */
+const MAX_FILE_BYTES = 2 ** 40;
+
+/** A file of the version: exactly these bytes, or the version is not served. `path` is below its folder. */
+const fileSchema = z.strictObject({
+  path: z.string().min(1),
+  sha256,
+  bytes: z.number().int().positive().max(MAX_FILE_BYTES),
+});
+
 export const DATATYPES = [
   'BOOL', 'UINT8', 'UINT16', 'UINT32', 'UINT64', 'INT8', 'INT16', 'INT32', 'INT64', 'FP16', 'FP32', 'FP64', 'BYTES',
 ] as const; // biome-ignore format: one line reads as a table
@@ -16,7 +28,7 @@ const tensorSchema = z.strictObject({
   name: z.string().min(1),
   datatype: z.enum(DATATYPES),
   /** -1 is a variable dimension; the first one is the batch. */
-  shape: z.array(z.number().int().min(-1)).min(1).max(8),
+  shape: z.array(z.number().int().min(-1).max(MAX_SIDE)).min(1).max(8),
 });
 
 const inputSchema = tensorSchema.extend({
@@ -39,11 +51,17 @@ const preprocessingSchema = z.strictObject({
 });
 
 const goldenSchema = z.strictObject({
-  /** File under `samples/` or beside the manifest. */
+  /**
+   * Of an `image-classifier`: an image under `samples/` or beside the manifest. Of a `tensor` model: a JSON file
+   * beside the manifest with `inputs` and the recorded `outputs`, as the protocol's REST form writes them.
+   */
   file: z.string().min(1),
   sha256,
-  /** Best classes of the reference run, best first, with scores in [0, 1]. */
-  top: z.array(z.strictObject({ class_id: z.number().int().min(0), score: z.number().min(0).max(1) })).min(1),
+  /** Only for `image-classifier`: best classes of the reference run, best first, with scores in [0, 1]. */
+  top: z
+    .array(z.strictObject({ class_id: z.number().int().min(0), score: z.number().min(0).max(1) }))
+    .min(1)
+    .optional(),
 });
 
 /** How requests wait and are joined; docs/batching.md explains each. Names and meanings are Triton's where it has them. */
@@ -84,7 +102,10 @@ export const manifestSchema = z.strictObject({
   kind: z.enum(['image-classifier', 'tensor']),
   description: z.string().default(''),
   licence: z.string().min(1),
-  file: z.strictObject({ path: z.string().min(1), sha256, bytes: z.number().int().positive() }),
+  file: fileSchema.extend({
+    /** Every further file that the model refers to: its weights, where they are not in the model file itself. */
+    external_data: z.array(fileSchema).max(256).default([]),
+  }),
   /** Tensors of the graph. A `tensor` model with a max_batch_size above 1 has the batch in dim 0 of each, as -1. */
   inputs: z.array(inputSchema).min(1),
   outputs: z.array(tensorSchema).min(1),
@@ -98,13 +119,18 @@ export const manifestSchema = z.strictObject({
       preprocessing: preprocessingSchema,
       /** JSON file beside the manifest: an array of labels, index = class id. */
       labels: z.string().min(1),
+      /** Digest of that file. Required where signatures are, since the signature of the manifest covers it then. */
+      labels_sha256: sha256.optional(),
       /** Classes in an answer. */
       top_k: z.number().int().min(1).max(1000).default(5),
     })
     .optional(),
   batching: batchingSchema,
   golden: z.strictObject({
-    /** Largest allowed absolute difference of a score between the reference run and this server. */
+    /**
+     * Largest allowed difference between the reference run and this server. Scores: absolute. Floating-point tensors:
+     * absolute up to 1, relative beyond. All other tensors must be equal.
+     */
     tolerance: z.number().positive().max(1),
     samples: z.array(goldenSchema),
   }),
@@ -122,3 +148,5 @@ export type ImageSpec = NonNullable<Manifest['image']>;
 export type Preprocessing = z.infer<typeof preprocessingSchema>;
 export type TensorSpec = z.infer<typeof tensorSchema>;
 export type InputSpec = z.infer<typeof inputSchema>;
+export type ModelFile = z.infer<typeof fileSchema>;
+export type GoldenSample = z.infer<typeof goldenSchema>;

@@ -69,6 +69,8 @@ export const METRIC = {
   engineProvider: 'headgate_engine_provider_info',
   engineMemory: 'headgate_engine_resident_memory_bytes',
   engineReady: 'headgate_engine_ready',
+  modelLoadFailures: 'headgate_model_load_failures_total',
+  modelChangedOnDisk: 'headgate_model_changed_on_disk',
 } as const;
 
 /** Names under which Triton exports what inference counts too; its dashboards ask for them. */

@@ -17,14 +17,19 @@ import type { Place } from './engine/slot.ts';
 import { Health } from './health.ts';
 import { createInternalHttp } from './internal-http.ts';
 import { listenGrpc, listenHttp } from './listen.ts';
+import { ChangeWatch } from './models/change-watch.ts';
 import { ModelControl } from './models/control.ts';
+import { folderRepository } from './models/folder-repository.ts';
+import { LoadGate } from './models/load-gate.ts';
 import { Catalogue } from './models/reconcile.ts';
-import { folderRepository, type ModelPackage } from './models/repository.ts';
+import type { ModelPackage } from './models/repository.ts';
+import { readTrust } from './models/trust.ts';
 import { createInfer } from './pipeline.ts';
 import { admissionPolicyOf } from './policy.ts';
 import { createGrpcServer, shutDown } from './server.ts';
 import { inferenceService } from './service.ts';
 import { Metrics, observeBatches } from './telemetry/metrics.ts';
+import { ModelMetrics } from './telemetry/model-metrics.ts';
 import { startBatchSpan } from './telemetry/spans.ts';
 import { Statistics } from './telemetry/statistics.ts';
 
@@ -45,6 +50,8 @@ export interface InferenceOptions {
 export interface Inference {
   /** Not ready first, then finishes what was accepted, then ends the engines. Bounded by the drain timeouts. */
   stop(): Promise<void>;
+  /** Loads anew what was changed in the model repository; what fails is served as it was. */
+  reloadModels(): Promise<void>;
 }
 
 const SERVICE = 'inference';
@@ -65,7 +72,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     config: config.telemetry.tracing,
   });
   const serving = createServing(options, await provide(options));
-  const { catalogue, metrics, health } = serving;
+  const { catalogue, control, changes, metrics, health } = serving;
   const infer = createInfer({
     find: (model, version) => catalogue.serving(model, version),
     clock: systemClock,
@@ -94,10 +101,15 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
   await listenGrpc(grpc, listen.host, portOf(listen.port_base, 'inferenceGrpc'));
   catalogue.apply(routing.current());
   return {
+    async reloadModels() {
+      await changes.check();
+      log.info({ versions: await control.reloadChanged() }, 'models were loaded anew');
+    },
     async stop() {
       health.drain();
       await delay(drain.delay_ms);
       routing.stop();
+      changes.stop();
       health.close();
       await shutDown(grpc, drain.timeout_ms);
       await catalogue.close();
@@ -146,12 +158,15 @@ function createServing(options: InferenceOptions, provider: Provider) {
   const { engine } = inference;
   const machine = { cores: options.cores, provider };
   const modelsDir = resolve(root, inference.models_dir);
-  const repository = folderRepository(modelsDir);
+  const trust = readTrust(inference.models_trust, (file) => resolve(root, file));
+  const repository = folderRepository(modelsDir, trust);
+  const gate = new LoadGate(engine.parallel_loads);
   const catalogue = new Catalogue({
     repository,
     startEngine: (model, place, signal) =>
       startEngine(engineOptions(options, { provider, model, place }), signal),
     devicesOf: (model) => layoutOf(inference, model, machine).devices,
+    gate,
     admission: admissionPolicyOf(inference),
     restartMinMs: engine.restart_min_ms,
     restartMaxMs: engine.restart_max_ms,
@@ -163,6 +178,7 @@ function createServing(options: InferenceOptions, provider: Provider) {
     log,
     observe: (model, version) =>
       statistics.countingRuns(model, version, observeBatches(metrics, startBatchSpan)(model, version)),
+    onLoadFailed: (...args) => modelMetrics.loadFailed(...args),
     onChange: () => {
       health.refresh();
       metrics.sweep();
@@ -170,10 +186,17 @@ function createServing(options: InferenceOptions, provider: Provider) {
   });
   const statistics = new Statistics(catalogue, systemClock);
   const metrics = new Metrics(catalogue, statistics);
+  const modelMetrics = new ModelMetrics(metrics.registry, catalogue);
   const health = new Health(catalogue);
   const mode = inference.model_control;
   const control = new ModelControl({ catalogue, repository, root: modelsDir, mode });
-  return { catalogue, control, metrics, statistics, health };
+  const changes = new ChangeWatch({
+    deployments: () => catalogue.all(),
+    repository,
+    pollMs: inference.models_poll_ms,
+    clock: systemClock,
+  });
+  return { catalogue, control, changes, metrics, statistics, health };
 }
 
 interface EngineStart {

@@ -1,9 +1,43 @@
 /**
+ * What stands in the way of a model version, as one word for metrics:
+ *
+ * - `missing`: there is no such version in the repository
+ * - `manifest`: the manifest or the labels are not valid
+ * - `signature`: not signed by a key that is trusted
+ * - `digest`: a file is not the one that the manifest lists, or is not listed
+ * - `model`: the runtime cannot load or run it, or it contradicts the manifest
+ * - `golden`: its answers are not the recorded ones
+ * - `engine`: the engine process ended, or was not ready in time
+ */
+export const LOAD_ERROR_KINDS = [
+  'missing', 'manifest', 'signature', 'digest', 'model', 'golden', 'engine',
+] as const; // biome-ignore format: one line reads as a table
+export type LoadErrorKind = (typeof LOAD_ERROR_KINDS)[number];
+
+export interface LoadErrorOptions {
+  /** Default: `engine`. */
+  readonly kind?: LoadErrorKind;
+  /** What lies behind it, for logs. */
+  readonly cause?: unknown;
+}
+
+/**
  * Why a model version cannot be served: for logs and operators, never for callers. The message says what is
  * wrong with which file and what would help.
  */
 export class LoadError extends Error {
   override readonly name = 'LoadError';
+  readonly kind: LoadErrorKind;
+
+  constructor(message: string, { kind = 'engine', cause }: LoadErrorOptions = {}) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.kind = kind;
+  }
+}
+
+/** The kind of anything that was thrown while a version was loaded. */
+export function loadErrorKind(thrown: unknown): LoadErrorKind {
+  return thrown instanceof LoadError ? thrown.kind : 'engine';
 }
 
 /** A fresh engine takes more memory than it may: another attempt would end the same way. */

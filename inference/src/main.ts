@@ -43,6 +43,7 @@ async function main(): Promise<void> {
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
+  process.on('SIGUSR2', () => void inference.reloadModels());
 }
 
 function fail(error: unknown): never {

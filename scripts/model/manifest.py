@@ -53,7 +53,12 @@ def golden_samples(
     ]
 
 
-def _image(spec: Preprocessing) -> dict[str, Any]:
+def _labels_json(labels: Sequence[str]) -> bytes:
+    return (json.dumps(list(labels), ensure_ascii=False, indent=0) + "\n").encode()
+
+
+def _image(about: ImageClassifier) -> dict[str, Any]:
+    spec = about.preprocessing
     return {
         "input": "image",
         "output": "logits",
@@ -67,6 +72,7 @@ def _image(spec: Preprocessing) -> dict[str, Any]:
             "resample": "cubic",
         },
         "labels": "labels.json",
+        "labels_sha256": sha256(_labels_json(about.labels)),
         "top_k": TOP_K,
     }
 
@@ -90,7 +96,7 @@ def manifest(about: ImageClassifier, model: bytes, golden: Sequence[Mapping[str,
         "file": {"path": "model.onnx", "sha256": sha256(model), "bytes": len(model)},
         "inputs": [{"name": "image", "datatype": "UINT8", "shape": shape}],
         "outputs": [{"name": "logits", "datatype": "FP32", "shape": [-1, len(about.labels)]}],
-        "image": _image(spec),
+        "image": _image(about),
         "batching": {
             "max_batch_size": MAX_BATCH_SIZE,
             "max_queue_delay_ms": 0,
@@ -127,6 +133,6 @@ def publish_version(
     files = {
         "model.onnx": model,
         "manifest.yaml": to_yaml(manifest(about, model, golden)),
-        "labels.json": (json.dumps(list(about.labels), ensure_ascii=False, indent=0) + "\n").encode(),
+        "labels.json": _labels_json(about.labels),
     }
     publish(models / about.name / about.version, files, inputs)

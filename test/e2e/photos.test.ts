@@ -87,7 +87,7 @@ describe('The golden outputs of the manifests', () => {
     const manifest = manifestSchema.parse(parse(readFileSync(join(folder, 'manifest.yaml'), 'utf8')));
     const { samples, tolerance } = manifest.golden;
     expect(samples.length).toBeGreaterThan(0);
-    for (const { file, top } of samples) {
+    for (const { file, top = [] } of samples) {
       const photo = goldenPhoto(folder, file);
       const answer = await postPhoto(client, photo, { key: ready.keys.admin, path: versionPath(version) });
       const served = expectPrediction(answer).predictions[0]?.top ?? [];

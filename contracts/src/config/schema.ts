@@ -111,6 +111,14 @@ const inferenceSchema = z.strictObject({
    * are refused. explicit: such requests are obeyed, by this process alone, until it ends.
    */
   model_control: z.enum(['routing', 'explicit']),
+  models_trust: z.strictObject({
+    /** Only versions whose manifest is signed with one of the keys are served; `npm run model:sign` signs. */
+    require_signature: z.boolean(),
+    /** Ed25519 public keys, as PEM. */
+    public_key_files: z.array(z.string().min(1)).max(32),
+  }),
+  /** How often the files of served versions are compared with those that were loaded, in ms. */
+  models_poll_ms: ms(3_600_000).min(100),
   execution: z.strictObject({
     /** Tried in this order. */
     providers: z.array(z.enum(['cuda', 'cpu'])).min(1),
@@ -125,6 +133,8 @@ const inferenceSchema = z.strictObject({
   engine: z.strictObject({
     /** A fresh engine must be loaded, verified and warm within this time. */
     start_timeout_ms: ms(3_600_000).min(1),
+    /** Engines that load at the same time; further ones wait. Each takes about a core from those that serve. */
+    parallel_loads: count.max(64),
     /** First pause before a crashed engine is started again; doubles up to restart_max_ms. */
     restart_min_ms: ms(60_000).min(1),
     restart_max_ms: ms(600_000).min(1),
@@ -275,6 +285,12 @@ export const configSchema = z
       config.envoy.request_timeout_ms > deadline.max_ms,
       ['envoy', 'request_timeout_ms'],
       'expected more than gateway.deadline.max_ms, so that the gateway answers first',
+    );
+    rule(
+      !config.inference.models_trust.require_signature ||
+        config.inference.models_trust.public_key_files.length > 0,
+      ['inference', 'models_trust', 'public_key_files'],
+      'expected at least one key while inference.models_trust.require_signature is true',
     );
     rule(
       config.inference.engine.restart_min_ms <= config.inference.engine.restart_max_ms,

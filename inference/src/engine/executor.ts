@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { toHeadgateError } from '@headgate/contracts/errors';
+import { loadErrorKind } from '../load-error.ts';
 import { createDecodeQueue, type DecodeQueue } from './decode-queue.ts';
 import { type LoadedModel, loadModel } from './load.ts';
 import {
@@ -59,7 +60,13 @@ function start(model: LoadedModel, decodeThreads: number): Engine {
     onFailed: (id, error) => send({ type: 'failed', id, failure: failureOf(error) }),
   });
   send({ type: 'loaded', report: model.report, residentBytes: process.memoryUsage.rss() });
-  setInterval(() => send({ type: 'stats', residentBytes: process.memoryUsage.rss() }), STATS_INTERVAL_MS);
+  setInterval(async () => {
+    send({ type: 'stats', residentBytes: process.memoryUsage.rss() });
+    const path = await model.guard.changed();
+    if (path === undefined) return;
+    process.stderr.write(`engine: ${path} was written to while it served; this engine ends\n`);
+    process.exit(1);
+  }, STATS_INTERVAL_MS);
   return { model, decodes };
 }
 
@@ -73,7 +80,8 @@ async function run({ model, decodes }: Engine, ids: readonly number[]): Promise<
 }
 
 function refuse(error: unknown): undefined {
-  process.send?.({ type: 'refused', message: messageOf(error) } satisfies FromEngine, () => process.exit(1));
+  const answer: FromEngine = { type: 'refused', kind: loadErrorKind(error), message: messageOf(error) };
+  process.send?.(answer, () => process.exit(1));
 }
 
 function send(message: FromEngine): void {

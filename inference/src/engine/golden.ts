@@ -1,11 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Manifest } from '@headgate/contracts/manifest';
+import type { GoldenSample, Manifest } from '@headgate/contracts/manifest';
 import { LoadError } from '../load-error.ts';
 import type { Classes, LoadReport } from './protocol.ts';
-
-type Sample = Manifest['golden']['samples'][number];
 
 export interface GoldenOptions {
   readonly manifest: Manifest;
@@ -37,6 +35,7 @@ export async function compareGolden(options: GoldenOptions): Promise<LoadReport[
       throw new LoadError(
         `golden sample ${sample.file}: the answer differs by ${difference.toFixed(3)} or in its first class ` +
           `from the recorded one (tolerance ${tolerance}); the model or its preprocessing is not the recorded one`,
+        { kind: 'golden' },
       );
     }
     largestDifference = Math.max(largestDifference, difference);
@@ -45,8 +44,8 @@ export async function compareGolden(options: GoldenOptions): Promise<LoadReport[
 }
 
 /** The first of the candidate files whose content is the recorded one. */
-async function readSample(
-  { file, sha256 }: Sample,
+export async function readSample(
+  { file, sha256 }: GoldenSample,
   dirs: readonly string[],
 ): Promise<Uint8Array | undefined> {
   for (const dir of dirs) {
@@ -57,17 +56,17 @@ async function readSample(
 }
 
 /** Largest difference of a score; a class outside the answer counts as the answer's last score, its upper bound. */
-function differenceOf({ top }: Sample, { classIds, scores }: Classes): number {
+function differenceOf({ top = [] }: GoldenSample, { classIds, scores }: Classes): number {
   const last = scores.at(-1) ?? 0;
   const differences = top.map(({ class_id, score }) => {
     const place = classIds.indexOf(class_id);
     return place < 0 ? Math.max(0, score - last) : Math.abs(score - (scores[place] as number));
   });
-  return Math.max(...differences);
+  return Math.max(0, ...differences);
 }
 
 /** The same class comes first, unless the recorded first two are closer than the tolerance. */
-function sameFirst({ top }: Sample, answer: Classes | undefined, tolerance: number): boolean {
+function sameFirst({ top = [] }: GoldenSample, answer: Classes | undefined, tolerance: number): boolean {
   const [first, second] = top;
   if (answer?.classIds[0] === first?.class_id) return true;
   return second !== undefined && (first?.score ?? 0) - second.score <= tolerance;

@@ -6,9 +6,6 @@ import type { Classes, EngineSpec, Payload } from './protocol.ts';
 import { itemBytes } from './session.ts';
 import { startSessionThread } from './session-thread.ts';
 
-/** A batch buffer beyond this size is taken for a mistake in the manifest, in bytes. */
-const MAX_BATCH_BYTES = 2 ** 30;
-
 /** A model that takes encoded images. The spec's manifest has the section `image`. */
 export async function openImages(entry: URL, spec: EngineSpec): Promise<OpenModel> {
   const { manifest, maxPixels } = spec;
@@ -17,11 +14,7 @@ export async function openImages(entry: URL, spec: EngineSpec): Promise<OpenMode
   configureDecoding();
   const decode = createDecoder({ preprocessing, maxPixels });
   const size = itemBytes(preprocessing);
-  const total = size * manifest.batching.max_batch_size;
-  if (total > MAX_BATCH_BYTES) {
-    throw new LoadError(`a batch would need ${total} bytes of input; lower batching.max_batch_size`);
-  }
-  const batch = new SharedArrayBuffer(total);
+  const batch = new SharedArrayBuffer(size * manifest.batching.max_batch_size);
   const slots = new Uint8Array(batch);
   const thread = await startSessionThread(entry, { spec, batch });
   const run = (items: readonly Payload[]) => {

@@ -1,4 +1,5 @@
 import { classifyFailure } from './failure.ts';
+import { compareGoldenTensors } from './golden-tensors.ts';
 import type { OpenModel } from './load.ts';
 import type { EngineSpec, Payload, RawTensor, Row, RowFailure } from './protocol.ts';
 import { type BatchResult, monotonicMs, startSessionThread } from './session-thread.ts';
@@ -41,7 +42,12 @@ export async function openTensors(entry: URL, spec: EngineSpec): Promise<OpenMod
       });
       return result.runMs;
     },
-    compareGolden: async () => ({ compared: 0, skipped: [], largestDifference: 0 }),
+    compareGolden: () =>
+      compareGoldenTensors({
+        manifest,
+        directory: spec.directory,
+        run: async (inputs) => (await runGroup([inputs])).rows[0] as Tensors,
+      }),
   };
 }
 

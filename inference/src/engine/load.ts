@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { LoadError } from '../load-error.ts';
-import { sha256Of } from '../models/digest.ts';
+import { checkExternalData } from '../models/onnx-files.ts';
+import { type Seal, sealFiles } from '../models/seal.ts';
+import { type Guard, guardExternalData } from './guard.ts';
 import { openImages } from './load-images.ts';
 import { openTensors } from './load-tensors.ts';
 import type { EngineSpec, LoadReport, Payload } from './protocol.ts';
@@ -9,6 +11,8 @@ import type { BatchResult } from './session-thread.ts';
 /** A model version that is verified, warm and has given the recorded answers. */
 export interface LoadedModel {
   readonly report: LoadReport;
+  /** Tells when the files of the model do not hold any more what was verified. */
+  readonly guard: Guard;
   /** What is done for one item before its batch is known. @throws HeadgateError what is wrong with the item */
   prepare(payload: Payload): Promise<Payload>;
   /** Runs prepared items as one batch. One call at a time. */
@@ -16,7 +20,7 @@ export interface LoadedModel {
 }
 
 /** A model of one kind, loaded but neither warm nor compared. */
-export interface OpenModel extends Omit<LoadedModel, 'report'> {
+export interface OpenModel extends Omit<LoadedModel, 'report' | 'guard'> {
   /** Runs a batch of items without content. @returns how long it ran, in ms */
   runBlank(size: number): Promise<number>;
   /** @throws LoadError when an answer is not the recorded one */
@@ -24,32 +28,44 @@ export interface OpenModel extends Omit<LoadedModel, 'report'> {
 }
 
 /**
- * Steps from a folder to an engine that may serve (decision D2): digest, session, every batch size once, golden
+ * Steps from a folder to an engine that may serve (decision D2): digests, session, every batch size once, golden
  * samples.
  *
  * @param entry module from which the session thread starts
- * @throws LoadError, or whatever ONNX Runtime says about the model
+ * @throws LoadError
  */
 export async function loadModel(entry: URL, spec: EngineSpec): Promise<LoadedModel> {
   const startedMs = performance.now();
-  await verifyDigest(spec);
-  const model = await (spec.manifest.image ? openImages(entry, spec) : openTensors(entry, spec));
-  const warmUpMs = await warmUp(model, spec.manifest.batching.max_batch_size);
-  const golden = await model.compareGolden();
+  const seal = await verifyFiles(spec);
+  const guard = await guardExternalData(spec);
+  const { model, warmUpMs, golden } = await openProven(entry, spec, seal).catch((cause: unknown) => {
+    if (cause instanceof LoadError) throw cause;
+    throw new LoadError(cause instanceof Error ? cause.message : String(cause), { kind: 'model', cause });
+  });
   return {
     prepare: model.prepare,
     run: model.run,
+    guard,
     report: { provider: spec.provider, loadMs: performance.now() - startedMs, warmUpMs, golden },
   };
 }
 
-async function verifyDigest({ directory, manifest: { file } }: EngineSpec): Promise<void> {
-  const digest = await sha256Of(join(directory, file.path));
-  if (digest === file.sha256) return;
-  throw new LoadError(
-    `${file.path} has SHA-256 ${digest}, but the manifest says ${file.sha256}; ` +
-      'the file was changed or is incomplete: restore it, or build the model again',
-  );
+/** Nothing is read by the runtime that the manifest does not vouch for. */
+async function verifyFiles({ directory, manifest }: EngineSpec): Promise<Seal> {
+  const seal = await sealFiles(directory, manifest);
+  checkExternalData(join(directory, manifest.file.path), manifest);
+  return seal;
+}
+
+/** @throws LoadError, or whatever ONNX Runtime says about the model */
+async function openProven(entry: URL, spec: EngineSpec, seal: Seal) {
+  const { manifest } = spec;
+  const model = await (manifest.image ? openImages(entry, spec) : openTensors(entry, spec));
+  // By name the runtime opened the files once more: they must be those that were verified.
+  await seal.check();
+  const warmUpMs = await warmUp(model, manifest.batching.max_batch_size);
+  const golden = await model.compareGolden();
+  return { model, warmUpMs, golden };
 }
 
 /**

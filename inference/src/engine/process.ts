@@ -145,7 +145,8 @@ function handshake(child: ChildProcess, ended: Promise<string>, options: EngineO
     child.once('message', (message: FromEngine) => {
       clearTimeout(timer);
       if (message.type === 'loaded') resolve(message);
-      else reject(new LoadError(message.type === 'refused' ? message.message : `unexpected ${message.type}`));
+      else if (message.type === 'refused') reject(new LoadError(message.message, { kind: message.kind }));
+      else reject(new LoadError(`unexpected ${message.type}`));
     });
     post(child, { type: 'load', spec: options.spec });
   });

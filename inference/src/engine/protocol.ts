@@ -1,5 +1,6 @@
 import type { Reason } from '@headgate/contracts/errors';
 import type { Manifest } from '@headgate/contracts/manifest';
+import type { LoadErrorKind } from '../load-error.ts';
 
 /**
  * What the front and an engine process say to each other, over the IPC channel of the child process (structured
@@ -69,7 +70,7 @@ export type FromEngine =
   /** Verified, warm and ready. */
   | { readonly type: 'loaded'; readonly report: LoadReport; readonly residentBytes: number }
   /** Cannot serve this spec; the process ends. */
-  | { readonly type: 'refused'; readonly message: string }
+  | { readonly type: 'refused'; readonly kind: LoadErrorKind; readonly message: string }
   | ({ readonly type: 'decoded'; readonly id: number; readonly decodeMs: number } & Timed)
   | { readonly type: 'failed'; readonly id: number; readonly failure: ItemFailure }
   | ({ readonly type: 'ran'; readonly runMs: number; readonly rows: readonly (Row | RowFailure)[] } & Timed)

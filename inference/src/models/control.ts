@@ -34,6 +34,9 @@ const configSchema = z.strictObject({
 });
 type VersionPolicy = NonNullable<z.infer<typeof configSchema>['version_policy']>;
 
+/** The states of Triton's repository index. */
+const STATES = { ready: 'READY', loading: 'LOADING', failed: 'UNAVAILABLE', retired: 'UNLOADING' } as const;
+
 /** The model repository as Triton's clients see it: what is there, and, where that is allowed, what is served. */
 export class ModelControl {
   readonly #options: ModelControlOptions;
@@ -50,7 +53,7 @@ export class ModelControl {
     const rows = new Map<string, ModelIndex>();
     const put = (row: ModelIndex) => rows.set(`${row.name}/${row.version}`, row);
     for (const { model, version } of await repository.list()) {
-      put({ name: model, version, state: 'UNAVAILABLE', reason: this.#whyNotServed() });
+      put({ name: model, version, state: 'UNAVAILABLE', reason: this.#whyNotServed(model, version) });
     }
     for (const deployment of [...catalogue.retiring(), ...catalogue.all()]) put(this.#rowOf(deployment));
     return [...rows.values()].filter(({ state }) => !readyOnly || state === 'READY');
@@ -59,7 +62,7 @@ export class ModelControl {
   /**
    * Loads a model, or loads it anew, and returns when all of its versions are ready.
    *
-   * @throws HeadgateError model_control_off, invalid_request, unknown_model, unavailable, load_failed
+   * @throws HeadgateError model_control_off, invalid_request, unknown_model, unknown_version, unavailable, load_failed
    */
   async load(model: string, parameters: Parameters): Promise<void> {
     this.#mayControl();
@@ -81,6 +84,25 @@ export class ModelControl {
       if (catalogue.versions(model).length === 0) throw unknownModel('no model of this name is served');
       catalogue.unload(model);
     });
+  }
+
+  /**
+   * Loads anew what was changed in the repository since it was loaded, in every mode: which versions are served
+   * stays as it is. A version that cannot be loaded is served as it was.
+   *
+   * @returns the versions that were loaded anew
+   */
+  async reloadChanged(): Promise<string[]> {
+    const { catalogue } = this.#options;
+    const reloaded: string[] = [];
+    for (const { model, version, changedOnDisk } of catalogue.all()) {
+      if (!changedOnDisk) continue;
+      const reload = this.#exclusively(model, () => catalogue.reload(model, [version]));
+      // The deployment has logged and counted what is wrong.
+      const isLoaded = await reload.then(() => true, () => false); // biome-ignore format: one line reads best
+      if (isLoaded) reloaded.push(`${model}/${version}`);
+    }
+    return reloaded;
   }
 
   #mayControl(): void {
@@ -115,19 +137,27 @@ export class ModelControl {
     if (!policy) return routed.length > 0 ? [...routed] : there.slice(-1);
     if ('all' in policy) return there;
     if ('latest' in policy) return there.slice(-policy.latest.num_versions);
-    return [...new Set(policy.specific.versions.map(String))];
+    const named = [...new Set(policy.specific.versions.map(String))];
+    const absent = named.find((version) => !there.includes(version));
+    if (absent === undefined) return named;
+    throw new HeadgateError('unknown_version', 'version_policy: the repository has no such version.');
   }
 
   #rowOf(deployment: Deployment): ModelIndex {
-    const { model, version, status, problem } = deployment;
-    const state = (
-      { ready: 'READY', loading: 'LOADING', failed: 'UNAVAILABLE', retired: 'UNLOADING' } as const
-    )[status];
-    const reason = status === 'failed' ? this.#wordingOf(problem) : '';
-    return { name: model, version, state, reason };
+    const { model, version, status, problem, changedOnDisk } = deployment;
+    const state = STATES[status];
+    if (status === 'failed') return { name: model, version, state, reason: this.#wordingOf(problem) };
+    const failure = this.#options.catalogue.failure(model, version);
+    const reasons = [
+      ...(changedOnDisk ? ['changed in the repository; served as it was loaded'] : []),
+      ...(failure ? [`served as before, since the last load failed: ${this.#wordingOf(failure)}`] : []),
+    ];
+    return { name: model, version, state, reason: status === 'ready' ? reasons.join('; ') : '' };
   }
 
-  #whyNotServed(): string {
+  #whyNotServed(model: string, version: string): string {
+    const failure = this.#options.catalogue.failure(model, version);
+    if (failure) return this.#wordingOf(failure);
     return this.#options.mode === 'routing' ? 'not named by the routing table' : 'not loaded';
   }
 

@@ -8,8 +8,9 @@ import { createPool, type EnginePool } from '../engine/pool.ts';
 import type { EngineProcess } from '../engine/process.ts';
 import type { Place, SlotState } from '../engine/slot.ts';
 import { unavailable } from '../errors.ts';
-import { LoadError } from '../load-error.ts';
+import { LoadError, type LoadErrorKind, loadErrorKind } from '../load-error.ts';
 import { policiesOf, type QueuePolicy } from '../policy.ts';
+import type { LoadGate } from './load-gate.ts';
 import type { ModelPackage, ModelRepository } from './repository.ts';
 
 /** What deployments need from their surroundings. */
@@ -19,6 +20,8 @@ export interface DeploymentDeps {
   readonly startEngine: (model: ModelPackage, place: Place, signal: AbortSignal) => Promise<EngineProcess>;
   /** Device of each engine of a model version. */
   readonly devicesOf: (model: string) => readonly number[];
+  /** Lets engine starts in, of all versions together. */
+  readonly gate: LoadGate;
   readonly admission: AdmissionPolicy;
   readonly restartMinMs: number;
   readonly restartMaxMs: number;
@@ -30,6 +33,8 @@ export interface DeploymentDeps {
   readonly clock: Clock;
   readonly log: Logger;
   readonly observe: (model: string, version: string) => DispatchObserver;
+  /** After each attempt to load a version that failed. */
+  readonly onLoadFailed: (model: string, version: string, kind: LoadErrorKind) => void;
   /** After each change of `status`. */
   readonly onChange: () => void;
 }
@@ -62,6 +67,8 @@ export class Deployment {
   #serving: Serving | undefined;
   #pool: EnginePool | undefined;
   #cancelRetry: (() => void) | undefined;
+  #wasReady = false;
+  #changedOnDisk = false;
 
   constructor(model: string, version: string, deps: DeploymentDeps) {
     this.model = model;
@@ -89,6 +96,11 @@ export class Deployment {
   /** The package, once it was read; also while no engine is ready. */
   get package(): ModelPackage | undefined {
     return this.#serving?.model;
+  }
+
+  /** Whether the repository holds something else by now than what was loaded. */
+  get changedOnDisk(): boolean {
+    return this.#changedOnDisk;
   }
 
   get engines(): readonly EngineProcess[] {
@@ -134,13 +146,29 @@ export class Deployment {
   async start(pauseMs = this.#deps.restartMinMs): Promise<void> {
     const { repository, clock, restartMaxMs } = this.#deps;
     try {
-      const model = await repository.open(this.model, this.version);
+      const model = await repository.open(this.model, this.version, this.#retired.signal);
       if (!this.#retired.signal.aborted) this.#serve(model);
     } catch (error) {
       if (this.#retired.signal.aborted) return;
       this.#fail(error);
       this.#cancelRetry = clock.after(pauseMs, () => void this.start(Math.min(pauseMs * 2, restartMaxMs)));
     }
+  }
+
+  /**
+   * What serves goes on as it was loaded. A version that never came up has nothing to lose: it is read anew.
+   *
+   * @param opened the package that was compared
+   */
+  setChangedOnDisk(opened: ModelPackage, changed: boolean): void {
+    if (opened !== this.package || changed === this.#changedOnDisk || this.#status === 'retired') return;
+    this.#changedOnDisk = changed;
+    if (!changed) return;
+    if (this.#wasReady) {
+      this.#log.warn(
+        'the version was changed in the repository; it is served as it was until it is loaded anew',
+      );
+    } else if (this.#status === 'failed') void this.#startOver();
   }
 
   /** Takes no more work, finishes what was accepted within `timeoutMs`, and ends the engines. */
@@ -157,8 +185,17 @@ export class Deployment {
     await this.#pool?.close();
   }
 
+  async #startOver(): Promise<void> {
+    const pool = this.#pool;
+    this.#pool = undefined;
+    this.#serving = undefined;
+    this.#changedOnDisk = false;
+    await pool?.close();
+    if (!this.#retired.signal.aborted) await this.start();
+  }
+
   #serve(model: ModelPackage): void {
-    const { admission, clock, restartMinMs, restartMaxMs, recycle, drainTimeoutMs } = this.#deps;
+    const { admission, clock, gate, restartMinMs, restartMaxMs, recycle, drainTimeoutMs } = this.#deps;
     const { manifest } = model;
     const { batch, queue } = policiesOf(manifest);
     const observer = this.#deps.observe(this.model, this.version);
@@ -169,7 +206,8 @@ export class Deployment {
     this.#pool = createPool({
       devices: this.#deps.devicesOf(this.model),
       maxBatchSize: batch.maxBatchSize,
-      start: (place, signal) => this.#deps.startEngine(model, place, signal),
+      start: (place, signal) =>
+        gate.run(() => this.#deps.startEngine(model, place, signal), { signal, urgent: this.#wasReady }),
       restartMinMs,
       restartMaxMs,
       recycle,
@@ -195,6 +233,7 @@ export class Deployment {
     dispatcher.attach(engine, warmUpMs);
     if (this.#status === 'retired') return;
     this.#problem = undefined;
+    this.#wasReady = true;
     this.#firstStart.resolve();
     this.#setStatus('ready');
   }
@@ -217,6 +256,7 @@ export class Deployment {
   #fail(error: unknown): void {
     this.#problem = error;
     this.#firstStart.reject(error);
+    this.#deps.onLoadFailed(this.model, this.version, loadErrorKind(error));
     this.#log.error({ err: error }, 'the model version cannot be loaded; what is served already goes on');
     if (this.engines.length === 0) this.#setStatus('failed');
   }

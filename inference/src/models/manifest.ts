@@ -1,22 +1,36 @@
-import { readFile } from 'node:fs/promises';
-import { isAbsolute, join, normalize } from 'node:path';
+import { createHash } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type Manifest, manifestSchema } from '@headgate/contracts/manifest';
 import { describeIssues } from '@headgate/contracts/routing';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { LoadError } from '../load-error.ts';
+import { contradiction, type Expected } from './manifest-rules.ts';
+import { type Trust, verifySignature } from './trust.ts';
+
+export const MANIFEST_FILE = 'manifest.yaml';
+
+/** Larger manifests and lists of labels are refused, in bytes. */
+const MAX_TEXT_BYTES = 16 * 2 ** 20;
 
 const labelsSchema = z.array(z.string()).min(1);
 
-/** Reads and checks `manifest.yaml`. @throws LoadError with every problem, one after the other */
-export async function readManifest(
-  directory: string,
-  expected: { readonly model: string; readonly version: string },
-): Promise<Manifest> {
-  const path = join(directory, 'manifest.yaml');
-  const manifest = parse(path, await readText(path), parseYaml, manifestSchema);
+/**
+ * Reads `manifest.yaml`: its signature first, then its form, then whether it can be true.
+ *
+ * @throws LoadError with the fields that are wrong
+ */
+export async function readManifest(directory: string, expected: Expected, trust: Trust): Promise<Manifest> {
+  const path = join(directory, MANIFEST_FILE);
+  const bytes = await readBounded(path);
+  await verifySignature(trust, directory, bytes);
+  const manifest = parse(path, bytes, parseYaml, manifestSchema);
   const problem = contradiction(manifest, expected);
-  if (problem) throw new LoadError(`${path}: ${problem}`);
+  if (problem) throw invalid(`${path}: ${problem}`);
+  if (trust.requireSignature && manifest.image && !manifest.image.labels_sha256) {
+    throw invalid(`${path}: image.labels_sha256: expected where signatures are required`);
+  }
   return manifest;
 }
 
@@ -27,62 +41,55 @@ export async function readLabels(
 ): Promise<readonly string[]> {
   if (!image) return [];
   const path = join(directory, image.labels);
-  const labels = parse(path, await readText(path), JSON.parse, labelsSchema);
+  const bytes = await readBounded(path);
+  if (image.labels_sha256 && createHash('sha256').update(bytes).digest('hex') !== image.labels_sha256) {
+    throw new LoadError(`${path} is not the file that image.labels_sha256 names`, { kind: 'digest' });
+  }
+  const labels = parse(path, bytes, JSON.parse, labelsSchema);
   const classes = outputs.find(({ name }) => name === image.output)?.shape.at(-1) ?? -1;
   if (classes >= 0 && classes !== labels.length) {
-    throw new LoadError(
+    throw invalid(
       `${path} has ${labels.length} labels, but the output ${image.output} has ${classes} classes`,
     );
   }
   return labels;
 }
 
-function contradiction(manifest: Manifest, expected: { model: string; version: string }): string | undefined {
-  const { name, version, image, file } = manifest;
-  if (name !== expected.model || version !== expected.version) {
-    return `it describes ${name}/${version}, but lies in the folder of ${expected.model}/${expected.version}`;
-  }
-  const outside = [file.path, image?.labels ?? ''].find(
-    (path) => isAbsolute(path) || normalize(path).startsWith('..'),
-  );
-  if (outside) return `${outside} lies outside of the folder of the version`;
-  return manifest.kind === 'tensor' ? tensorProblem(manifest) : imageProblem(manifest);
-}
-
-function imageProblem({ image, inputs, outputs }: Manifest): string | undefined {
-  if (!image) return 'a model of the kind "image-classifier" needs the section image';
-  if (!inputs.some((input) => input.name === image.input)) return `inputs: no ${image.input}`;
-  if (!outputs.some((output) => output.name === image.output)) return `outputs: no ${image.output}`;
-  return undefined;
-}
-
-function tensorProblem({ image, inputs, outputs, batching, golden }: Manifest): string | undefined {
-  if (image) return 'a model of the kind "tensor" has no section image';
-  if (golden.samples.length > 0) return 'golden.samples: recorded answers of tensors are not compared yet';
-  const unbatched = [...inputs, ...outputs].find(({ shape }) => shape[0] !== -1);
-  if (batching.max_batch_size === 1 || !unbatched) return undefined;
-  return `${unbatched.name}: dim 0 must be -1, the batch, unless batching.max_batch_size is 1`;
-}
-
-async function readText(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new LoadError(`${path} cannot be read`, { cause });
+/** Opened once, so that size and content are of the same file. */
+async function readBounded(path: string): Promise<Buffer> {
+  const file = await open(path).catch((cause: unknown) => {
+    throw invalid(`${path} cannot be read`, cause);
   });
+  try {
+    const { size } = await file.stat();
+    if (size > MAX_TEXT_BYTES) {
+      throw invalid(`${path} has ${size} bytes; expected at most ${MAX_TEXT_BYTES}`);
+    }
+    return await file.readFile().catch((cause: unknown) => {
+      throw invalid(`${path} cannot be read`, cause);
+    });
+  } finally {
+    await file.close();
+  }
 }
 
 function parse<T extends z.ZodType>(
   path: string,
-  text: string,
+  bytes: Buffer,
   read: (text: string) => unknown,
   schema: T,
 ): z.output<T> {
   let document: unknown;
   try {
-    document = read(text);
+    document = read(bytes.toString('utf8'));
   } catch (cause) {
-    throw new LoadError(`${path} has a syntax error`, { cause });
+    throw invalid(`${path} has a syntax error`, cause);
   }
   const result = schema.safeParse(document);
-  if (!result.success) throw new LoadError(`${path}: ${describeIssues(result.error).join('; ')}`);
+  if (!result.success) throw invalid(`${path}: ${describeIssues(result.error).join('; ')}`);
   return result.data;
+}
+
+function invalid(message: string, cause?: unknown): LoadError {
+  return new LoadError(message, { kind: 'manifest', cause });
 }

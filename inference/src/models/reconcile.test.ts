@@ -6,8 +6,12 @@ import type { EngineProcess } from '../engine/process.ts';
 import { LoadError } from '../load-error.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 import { CALM } from '../testing/policies.ts';
+import { ChangeWatch } from './change-watch.ts';
+import { LoadGate } from './load-gate.ts';
 import { Catalogue } from './reconcile.ts';
 import type { ModelPackage } from './repository.ts';
+
+const LOG = createLogger({ service: 'test', level: 'silent' });
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -23,7 +27,11 @@ function setUp() {
   const opened: string[] = [];
   const killed: string[] = [];
   const broken = new Set<string>();
+  const refused = new Set<string>();
+  const failures: string[] = [];
+  const stamps = { now: 'a' };
   const startEngine = async ({ directory }: ModelPackage) => {
+    if (refused.has(directory)) throw new LoadError('refused', { kind: 'digest' });
     const ended = Promise.withResolvers<string>();
     const kill = () => {
       killed.push(directory);
@@ -36,24 +44,32 @@ function setUp() {
   const catalogue = new Catalogue({
     repository: {
       list: async () => [],
+      isCurrent: async ({ stamp }) => stamp === stamps.now,
       async open(_, version) {
         opened.push(version);
-        if (broken.has(version)) throw new LoadError('broken');
+        if (broken.has(version)) throw new LoadError('broken', { kind: 'manifest' });
         const batching = batchingSchema.parse({ max_batch_size: 1 });
-        return { directory: version, manifest: { batching }, labels: [] } as unknown as ModelPackage;
+        return {
+          directory: version,
+          manifest: { batching },
+          labels: [],
+          stamp: stamps.now,
+        } as unknown as ModelPackage;
       },
     },
     startEngine,
     devicesOf: () => [0],
     recycle: 'overlap',
     cacheOf: () => undefined,
+    gate: new LoadGate(2),
     admission: CALM,
     restartMinMs: 100,
     restartMaxMs: 400,
     drainTimeoutMs: 1000,
     clock,
-    log: createLogger({ service: 'test', level: 'silent' }),
+    log: LOG,
     observe: () => ({ batchStarted: () => () => {} }),
+    onLoadFailed: (_, version, kind) => failures.push(`${version} ${kind}`),
     onChange: () => {},
   });
   const apply = async (...versions: string[]) => {
@@ -61,7 +77,7 @@ function setUp() {
     await settled();
   };
   const statuses = () => Object.fromEntries(catalogue.all().map(({ version, status }) => [version, status]));
-  return { catalogue, apply, statuses, opened, killed, broken, clock };
+  return { catalogue, apply, statuses, opened, killed, broken, refused, failures, stamps, clock };
 }
 
 describe('Catalogue', () => {
@@ -132,5 +148,113 @@ describe('Catalogue', () => {
     await catalogue.close();
     expect(killed.sort()).toEqual(['1', '2']);
     expect(catalogue.all()).toEqual([]);
+  });
+
+  it('counts every attempt that failed, by what stood in the way', async () => {
+    const { apply, broken, refused, failures, clock } = setUp();
+    broken.add('2');
+    refused.add('3');
+    await apply('1', '2', '3');
+    clock.advance(100);
+    await settled();
+    expect(failures).toEqual(['2 manifest', '3 digest', '2 manifest', '3 digest']);
+  });
+
+  it('keeps what serves when it is loaded anew in vain, and remembers why', async () => {
+    const { catalogue, apply, broken, killed, opened } = setUp();
+    await apply('1');
+    const before = catalogue.get('m', '1');
+    broken.add('1');
+    await expect(catalogue.reload('m', ['1'])).rejects.toThrow('broken');
+    expect(catalogue.get('m', '1')).toBe(before);
+    expect(catalogue.failure('m', '1')).toMatchObject({ kind: 'manifest' });
+    broken.clear();
+    await catalogue.reload('m', ['1']);
+    expect(catalogue.get('m', '1')).not.toBe(before);
+    expect(catalogue.failure('m', '1')).toBeUndefined();
+    await settled();
+    expect(killed).toEqual(['1']);
+    expect(opened).toEqual(['1', '1', '1']);
+  });
+
+  it('ends a fresh version that the routing table gave up while it was loaded', async () => {
+    const { catalogue, apply, killed } = setUp();
+    await apply('1', '2');
+    const reloaded = catalogue.reload('m', ['2']);
+    await apply('1');
+    await reloaded;
+    await settled();
+    expect(catalogue.all().map(({ version }) => version)).toEqual(['1']);
+    expect(killed).toEqual(['2', '2']);
+  });
+
+  it('ends what is being loaded when it is closed', async () => {
+    const { catalogue, apply, killed } = setUp();
+    await apply('1');
+    const reloaded = catalogue.reload('m', ['1']).catch(() => 'given up');
+    await catalogue.close();
+    expect(await reloaded).toBe('given up');
+    expect(killed.length).toBeLessThanOrEqual(2);
+    expect(catalogue.retiring()).toEqual([]);
+  });
+});
+
+describe('a change in the repository', () => {
+  const watching = () => {
+    const all = setUp();
+    const { catalogue, clock } = all;
+    const repository = { isCurrent: async ({ stamp }: ModelPackage) => stamp === all.stamps.now };
+    const watch = new ChangeWatch({ deployments: () => catalogue.all(), repository, pollMs: 5000, clock });
+    const changed = () => catalogue.all().filter((one) => one.changedOnDisk).map(({ version }) => version); // biome-ignore format: one line
+    return { ...all, watch, changed };
+  };
+
+  it('is shown, and not served until the version is loaded anew', async () => {
+    const { catalogue, apply, clock, stamps, opened, changed, watch } = watching();
+    await apply('1');
+    stamps.now = 'b';
+    clock.advance(4999);
+    await settled();
+    expect(changed()).toEqual([]);
+    clock.advance(1);
+    await settled();
+    expect(changed()).toEqual(['1']);
+    expect(opened).toEqual(['1']);
+    await catalogue.reload('m', ['1']);
+    expect(changed()).toEqual([]);
+    await watch.check();
+    expect(changed()).toEqual([]);
+  });
+
+  it('is taken back when the old files come back', async () => {
+    const { apply, stamps, watch, changed } = watching();
+    await apply('1');
+    for (const [stamp, expected] of [
+      ['b', ['1']],
+      ['a', []],
+    ] as const) {
+      stamps.now = stamp;
+      await watch.check();
+      expect(changed()).toEqual(expected);
+    }
+  });
+
+  it('makes a version that never came up be read anew', async () => {
+    const { apply, refused, stamps, statuses, opened, watch } = watching();
+    refused.add('2');
+    await apply('1', '2');
+    expect(statuses()).toEqual({ 1: 'ready', 2: 'failed' });
+    refused.clear();
+    stamps.now = 'b';
+    await watch.check();
+    await settled();
+    expect(statuses()).toEqual({ 1: 'ready', 2: 'ready' });
+    expect(opened.filter((version) => version === '2')).toHaveLength(2);
+  });
+
+  it('is looked for no more once the watch is stopped', async () => {
+    const { watch, clock } = watching();
+    watch.stop();
+    expect(clock.pending).toBe(0);
   });
 });

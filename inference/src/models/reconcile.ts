@@ -15,6 +15,9 @@ export class Catalogue {
   readonly #explicit = new Map<string, readonly string[]>();
   #deployments = new Map<string, Deployment>();
   readonly #retiring = new Map<Deployment, Promise<void>>();
+  /** Started for a load that has not ended yet. */
+  readonly #fresh = new Set<Deployment>();
+  readonly #failures = new Map<string, unknown>();
 
   /** Empty until the first routing table is applied. */
   constructor(options: CatalogueOptions) {
@@ -34,26 +37,31 @@ export class Catalogue {
    * @throws what the first of them failed with: everything stays as it was then
    */
   async load(model: string, versions: readonly string[]): Promise<void> {
-    const fresh = versions.map((version) => this.#deploy(model, version));
-    try {
-      await Promise.all(fresh.map(({ firstStart }) => firstStart));
-    } catch (error) {
-      for (const deployment of fresh) this.#retire(deployment);
-      throw error;
-    }
+    const fresh = await this.#startFresh(model, versions);
     this.#explicit.set(model, versions);
-    this.#reconcile(new Map(fresh.map((deployment) => [keyOf(model, deployment.version), deployment])));
+    this.#reconcile(fresh);
+  }
+
+  /** As `load`, of versions that are served already; what else is served does not change. */
+  async reload(model: string, versions: readonly string[]): Promise<void> {
+    this.#reconcile(await this.#startFresh(model, versions));
   }
 
   /** Drains and drops every version of a model. Returns at once. */
   unload(model: string): void {
     this.#explicit.set(model, []);
+    for (const key of this.#failures.keys()) if (key.startsWith(keyOf(model, ''))) this.#failures.delete(key);
     this.#reconcile(new Map());
   }
 
   /** Every served version, in the order of the routing table; loading and failed ones too. */
   all(): readonly Deployment[] {
     return [...this.#deployments.values()];
+  }
+
+  /** Why the last load of a version failed that a request asked for; undefined when it did not. */
+  failure(model: string, version: string): unknown {
+    return this.#failures.get(keyOf(model, version));
   }
 
   /** Versions that finish what they accepted, and take nothing more. */
@@ -109,9 +117,28 @@ export class Catalogue {
 
   /** Finishes what was accepted, within the drain timeout, and ends all engines. */
   async close(): Promise<void> {
-    for (const deployment of this.#deployments.values()) this.#retire(deployment);
+    for (const deployment of [...this.#deployments.values(), ...this.#fresh]) this.#retire(deployment);
     this.#deployments = new Map();
     await Promise.all(this.#retiring.values());
+  }
+
+  /** Deployments that are ready, by their key. @throws what the first of them failed with */
+  async #startFresh(model: string, versions: readonly string[]): Promise<ReadonlyMap<string, Deployment>> {
+    const fresh = versions.map((version) => this.#deploy(model, version));
+    for (const deployment of fresh) this.#fresh.add(deployment);
+    try {
+      await Promise.all(fresh.map(({ firstStart }) => firstStart));
+    } catch (error) {
+      for (const deployment of fresh) {
+        if (deployment.problem) this.#failures.set(keyOf(model, deployment.version), deployment.problem);
+        this.#retire(deployment);
+      }
+      throw error;
+    } finally {
+      for (const deployment of fresh) this.#fresh.delete(deployment);
+    }
+    for (const version of versions) this.#failures.delete(keyOf(model, version));
+    return new Map(fresh.map((deployment) => [keyOf(model, deployment.version), deployment]));
   }
 
   /** Serves what is wanted now: `fresh` deployments before those that serve already, and new ones for the rest. */
@@ -122,12 +149,14 @@ export class Catalogue {
     for (const model of models) {
       for (const version of this.versions(model)) {
         const key = keyOf(model, version);
-        const kept = fresh.get(key) ?? previous.get(key) ?? this.#deploy(model, version);
-        if (previous.get(key) === kept) previous.delete(key);
-        this.#deployments.set(key, kept);
+        const deployment = fresh.get(key) ?? previous.get(key) ?? this.#deploy(model, version);
+        this.#deployments.set(key, deployment);
       }
     }
-    for (const deployment of previous.values()) this.#retire(deployment);
+    const kept = new Set(this.#deployments.values());
+    // Of the fresh ones, what the routing table gave up while they loaded is not wanted any more.
+    const dropped = [...previous.values(), ...fresh.values()].filter((one) => !kept.has(one));
+    for (const deployment of dropped) this.#retire(deployment);
     this.#options.onChange();
   }
 
@@ -138,6 +167,7 @@ export class Catalogue {
   }
 
   #retire(deployment: Deployment): void {
+    if (this.#retiring.has(deployment)) return;
     const done = deployment
       .retire(this.#options.drainTimeoutMs)
       .finally(() => this.#retiring.delete(deployment));

@@ -93,6 +93,7 @@ export function manifestOf(name: string, model: TensorModel): Manifest {
       path: 'model.onnx',
       sha256: createHash('sha256').update(bytes).digest('hex'),
       bytes: bytes.byteLength,
+      external_data: [],
     },
     inputs: [...model.inputs],
     outputs: [...model.outputs],
@@ -102,10 +103,10 @@ export function manifestOf(name: string, model: TensorModel): Manifest {
   };
 }
 
-/** Puts version 1 of a model into a repository. @param root the folder that holds the models */
-export function writeTensorModel(root: string, name: string, model: TensorModel): void {
-  const folder = join(root, name, '1');
+/** Puts a version of a model into a repository. @param root the folder that holds the models */
+export function writeTensorModel(root: string, name: string, model: TensorModel, version = '1'): void {
+  const folder = join(root, name, version);
   mkdirSync(folder, { recursive: true });
   cpSync(join(FILES, `${model.file}.onnx`), join(folder, 'model.onnx'));
-  writeFileSync(join(folder, 'manifest.yaml'), JSON.stringify(manifestOf(name, model)));
+  writeFileSync(join(folder, 'manifest.yaml'), JSON.stringify({ ...manifestOf(name, model), version }));
 }

@@ -1,0 +1,100 @@
+/**
+ * Writes small ONNX graphs as protobuf, by hand: tests that need a model of a given size, or one that no exporter
+ * would write, do not need Python. Field numbers are those of onnx.proto.
+ */
+
+const OPSET = 17;
+const IR_VERSION = 8;
+/** TensorProto.DataType. */
+export const ELEMENT = { FP32: 1, INT64: 7 } as const;
+type Element = (typeof ELEMENT)[keyof typeof ELEMENT];
+
+/** -1 is the batch. */
+export interface ValueInfo {
+  readonly name: string;
+  readonly element: Element;
+  readonly shape: readonly number[];
+}
+
+export interface Node {
+  readonly operator: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+}
+
+/** A constant whose values lie in another file. */
+export interface ExternalTensor {
+  readonly name: string;
+  readonly element: Element;
+  readonly shape: readonly number[];
+  readonly location: string;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+export interface Graph {
+  readonly nodes: readonly Node[];
+  readonly inputs: readonly ValueInfo[];
+  readonly outputs: readonly ValueInfo[];
+  readonly constants: readonly ExternalTensor[];
+}
+
+/** The bytes of a model file. */
+export function encodeModel({ nodes, inputs, outputs, constants }: Graph): Buffer {
+  const graph = [
+    ...nodes.map((node) => field(1, nodeOf(node))),
+    field(2, 'test'),
+    ...constants.map((tensor) => field(5, tensorOf(tensor))),
+    ...inputs.map((value) => field(11, infoOf(value))),
+    ...outputs.map((value) => field(12, infoOf(value))),
+  ];
+  const opset = Buffer.concat([field(1, ''), number(2, OPSET)]);
+  return Buffer.concat([number(1, IR_VERSION), field(7, Buffer.concat(graph)), field(8, opset)]);
+}
+
+function nodeOf({ operator, inputs, outputs }: Node): Buffer {
+  return Buffer.concat([
+    ...inputs.map((name) => field(1, name)),
+    ...outputs.map((name) => field(2, name)),
+    field(4, operator),
+  ]);
+}
+
+function tensorOf({ name, element, shape, location, offset, bytes }: ExternalTensor): Buffer {
+  const entry = (key: string, value: string) => field(13, Buffer.concat([field(1, key), field(2, value)]));
+  return Buffer.concat([
+    ...shape.map((side) => number(1, side)),
+    number(2, element),
+    field(8, name),
+    entry('location', location),
+    entry('offset', String(offset)),
+    entry('length', String(bytes)),
+    // data_location: EXTERNAL
+    number(14, 1),
+  ]);
+}
+
+function infoOf({ name, element, shape }: ValueInfo): Buffer {
+  const dims = shape.map((side) => field(1, side === -1 ? field(2, 'batch') : number(1, side)));
+  const tensorType = Buffer.concat([number(1, element), field(2, Buffer.concat(dims))]);
+  return Buffer.concat([field(1, name), field(2, field(1, tensorType))]);
+}
+
+function field(tag: number, content: Buffer | string): Buffer {
+  const bytes = Buffer.from(content);
+  return Buffer.concat([varint(tag * 8 + 2), varint(bytes.byteLength), bytes]);
+}
+
+function number(tag: number, value: number): Buffer {
+  return Buffer.concat([varint(tag * 8), varint(value)]);
+}
+
+function varint(value: number): Buffer {
+  const bytes: number[] = [];
+  let rest = value;
+  while (rest >= 0x80) {
+    bytes.push((rest % 0x80) | 0x80);
+    rest = Math.floor(rest / 0x80);
+  }
+  return Buffer.from([...bytes, rest]);
+}
