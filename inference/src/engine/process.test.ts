@@ -40,7 +40,9 @@ async function runOne(behaviour: string, options = {}) {
 
 describe('startEngine', () => {
   it('passes on why an engine refuses its model', async () => {
-    await expect(start('refuse')).rejects.toThrow(new LoadError('the model is of another world'));
+    await expect(start('refuse')).rejects.toThrow(
+      new LoadError('the model is of another world', { kind: 'model' }),
+    );
   });
 
   it('notices an engine that ends while it loads', async () => {

@@ -21,7 +21,8 @@ process.on('message', (message: ToEngine) => {
 
 function load(directory: string): void {
   behaviour = directory;
-  if (behaviour === 'refuse') send({ type: 'refused', kind: 'model', message: 'the model is of another world' });
+  if (behaviour === 'refuse')
+    send({ type: 'refused', kind: 'model', message: 'the model is of another world' });
   if (behaviour === 'exit') process.exit(7);
   if (behaviour === 'refuse' || behaviour === 'stall') return;
   const golden = { compared: 0, skipped: [], largestDifference: 0 };

@@ -20,6 +20,7 @@ export function engineOf({ directory, manifest }: ModelPackage): Promise<EngineP
       sampleDirs: [directory],
       provider: 'cpu',
       deviceId: 0,
+      tf32: false,
       intraOpThreads: 1,
       decodeThreads: 1,
       maxPixels: 1_000_000,
