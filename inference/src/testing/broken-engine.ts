@@ -34,7 +34,10 @@ function run(count: number): void {
   const message = RUN_ERRORS[behaviour];
   if (message) send({ type: 'run_failed', message });
   if (behaviour !== 'grow') return;
-  const rows = Array.from({ length: count }, () => ({ failure: 'nothing to say' }));
+  const rows = Array.from({ length: count }, () => ({
+    classIds: Int32Array.of(1),
+    scores: Float32Array.of(1),
+  }));
   send({ type: 'ran', rows, runMs: 1, endedAtMs: 1 });
   send({ type: 'stats', residentBytes: 2000 * MiB });
 }

@@ -96,9 +96,32 @@ def unknown_operator() -> ModelProto:
     return made
 
 
+def slow_image() -> ModelProto:
+    """Scores of an image that take some milliseconds per run: 32 products with one matrix, which is made at load."""
+    constants = [
+        helper.make_tensor("first_shape", TensorProto.INT64, [2], [32 * 32 * 3, 1024]),
+        helper.make_tensor("shape", TensorProto.INT64, [2], [1024, 1024]),
+        helper.make_tensor("last_shape", TensorProto.INT64, [2], [1024, 4]),
+    ]
+    small = helper.make_tensor("value", TensorProto.FLOAT, [1], [1 / 1024])
+    nodes = [
+        helper.make_node("Cast", ["image"], ["pixels"], to=TensorProto.FLOAT),
+        helper.make_node("Flatten", ["pixels"], ["flat"]),
+        helper.make_node("ConstantOfShape", ["first_shape"], ["first"], value=small),
+        helper.make_node("ConstantOfShape", ["shape"], ["matrix"], value=small),
+        helper.make_node("ConstantOfShape", ["last_shape"], ["last"], value=small),
+        helper.make_node("MatMul", ["flat", "first"], ["x0"]),
+    ]
+    nodes += [helper.make_node("MatMul", [f"x{i}", "matrix"], [f"x{i + 1}"]) for i in range(32)]
+    nodes.append(helper.make_node("MatMul", ["x32", "last"], ["scores"]))
+    inputs, outputs = [value("image", "UINT8", ["batch", 32, 32, 3])], [value("scores", "FP32", ["batch", 4])]
+    return model(nodes, inputs, outputs, constants)
+
+
 def main() -> None:
     models = {f"echo-{datatype.lower()}": echo(datatype) for datatype in DATATYPES}
     models |= {"echo-all": echo_all(), "affine": affine(), "transpose": transpose(), "pick": pick()}
+    models |= {"slow-image": slow_image()}
     for made in models.values():
         checker.check_model(made)
     for name, made in (models | {"unknown-operator": unknown_operator()}).items():
