@@ -4,12 +4,21 @@ import type { AccessLogFilter } from './gen/envoy/config/accesslog/v3/accesslog.
 import type { ResponseMapper } from './gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts';
 import { grpcReplies, problemReplies } from './local-replies.ts';
 
+interface Failure {
+  readonly status: number;
+  readonly flags?: readonly string[];
+  readonly path?: string;
+}
+
 /** The mapper that Envoy would take: the first one whose filter fits. */
-function firstMatch(mappers: readonly ResponseMapper[], status: number, flags: readonly string[] = []) {
+function firstMatch(mappers: readonly ResponseMapper[], { status, flags = [], path = '/predict' }: Failure) {
   const fits = (filter: AccessLogFilter | undefined): boolean => {
     const { op, value } = filter?.status_code_filter?.comparison ?? {};
     const code = value?.default_value ?? Number.NaN;
     if (op) return op === 'EQ' ? status === code : status >= code;
+    if (filter?.and_filter) return filter.and_filter.filters?.every(fits) ?? false;
+    const regex = filter?.header_filter?.header?.string_match?.safe_regex?.regex;
+    if (regex) return new RegExp(regex).test(path);
     if (filter?.or_filter) return filter.or_filter.filters?.some(fits) ?? false;
     return filter?.response_flag_filter?.flags?.some((flag) => flags.includes(flag)) ?? false;
   };
@@ -39,7 +48,7 @@ describe('problem bodies of Envoy', () => {
     [505, [], 'internal'],
     [507, [], 'unavailable'],
   ])('for status %i with flags %j say %s, with the status of that reason', (status, flags, reason) => {
-    const mapper = firstMatch(mappers, status, flags);
+    const mapper = firstMatch(mappers, { status, flags });
     expect(mapper?.status_code).toBe(REASONS[reason].http);
     expect(mapper?.body_format_override?.json_format).toMatchObject({
       status: REASONS[reason].http,
@@ -50,9 +59,23 @@ describe('problem bodies of Envoy', () => {
 
   it('cover every error status and no other', () => {
     const uncovered = Array.from({ length: 600 }, (_, status) => status).filter(
-      (status) => (firstMatch(mappers, status) === undefined) !== status < 400,
+      (status) => (firstMatch(mappers, { status }) === undefined) !== status < 400,
     );
     expect(uncovered).toEqual([]);
+  });
+
+  it.each([
+    ['/v2', 'application/json'],
+    ['/v2/models/net/infer', 'application/json'],
+    ['/v2/models/net/infer?a=b', 'application/json'],
+    ['/v2x', 'application/problem+json'],
+    ['/v1/models?path=/v2/', 'application/problem+json'],
+  ])('for %s are %s', (path, contentType) => {
+    const { body_format_override: body } = firstMatch(mappers, { status: 413, path }) ?? {};
+    expect(body?.content_type).toBe(contentType);
+    const { error, ...problem } = (body?.json_format ?? {}) as Record<string, unknown>;
+    expect(problem).toMatchObject({ status: 413, reason: 'body_too_large' });
+    expect(error).toBe(contentType === 'application/json' ? problem.detail : undefined);
   });
 
   it('never say 429: that is the caller’s quota, which Envoy does not know', () => {
@@ -61,7 +84,7 @@ describe('problem bodies of Envoy', () => {
 });
 
 it('over gRPC the same rows carry the reason as a header', () => {
-  const { headers_to_add } = firstMatch(grpcReplies().mappers ?? [], 503, ['UO']) ?? {};
+  const { headers_to_add } = firstMatch(grpcReplies().mappers ?? [], { status: 503, flags: ['UO'] }) ?? {};
   expect(headers_to_add?.map(({ header }) => [header?.key, header?.value])).toEqual([
     ['retry-after-ms', '1000'],
     ['headgate-reason', 'overloaded'],

@@ -68,28 +68,46 @@ export const REQUEST_ID = `%COALESCE(${JSON.stringify({
 })})%`;
 
 /**
- * Problem bodies (RFC 9457) for the HTTP listeners.
+ * Problem bodies (RFC 9457) for the HTTP listeners. Under /v2 they have the member `error` as well and are plain
+ * JSON, as the gateway's are there: clients of the Open Inference Protocol read that member.
  *
  * @param headers added to each of them
  */
 export function problemReplies(headers: readonly HeaderValueOption[] = []): LocalReplyConfig {
-  return {
-    mappers: ROWS.map((row) => ({
-      ...common(row),
-      headers_to_add: [
-        ...optional(HEADER.retryAfter, row.retryAfterMs && row.retryAfterMs / 1000),
-        header(HEADER.requestId, REQUEST_ID),
-        ...headers,
-      ],
-      body_format_override: {
-        content_type: 'application/problem+json',
-        json_format: {
-          ...problemBody(new HeadgateError(row.reason, row.detail), REQUEST_ID),
-        },
+  const mapperOf = (row: Row, { filter, contentType, more }: Form): ResponseMapper => ({
+    ...common(row),
+    filter: filter ? allOf(filter, row.when) : row.when,
+    headers_to_add: [
+      ...optional(HEADER.retryAfter, row.retryAfterMs && row.retryAfterMs / 1000),
+      header(HEADER.requestId, REQUEST_ID),
+      ...headers,
+    ],
+    body_format_override: {
+      content_type: contentType,
+      json_format: {
+        ...more(row),
+        ...problemBody(new HeadgateError(row.reason, row.detail), REQUEST_ID),
       },
-    })),
-  };
+    },
+  });
+  return { mappers: FORMS.flatMap((form) => ROWS.map((row) => mapperOf(row, form))) };
 }
+
+/** How a problem is worded, and for which requests; all of them when there is no filter. */
+interface Form {
+  readonly filter?: AccessLogFilter;
+  readonly contentType: string;
+  readonly more: (row: Row) => Readonly<Record<string, string>>;
+}
+
+const FORMS: readonly Form[] = [
+  {
+    filter: pathMatches('/v2(/.*)?'),
+    contentType: 'application/json',
+    more: ({ detail }) => ({ error: detail }),
+  },
+  { contentType: 'application/problem+json', more: () => ({}) },
+];
 
 /** Sentence and reason for the gRPC listener; Envoy turns the body into grpc-message and adds the status code. */
 export function grpcReplies(): LocalReplyConfig {
@@ -128,6 +146,16 @@ function atLeast(code: number): AccessLogFilter {
 
 function anyOf(...filters: AccessLogFilter[]): AccessLogFilter {
   return { or_filter: { filters } };
+}
+
+function allOf(...filters: AccessLogFilter[]): AccessLogFilter {
+  return { and_filter: { filters } };
+}
+
+/** @param pattern of the whole path, which may have a query behind it */
+function pathMatches(pattern: string): AccessLogFilter {
+  const regex = `^${pattern}(\\?.*)?$`;
+  return { header_filter: { header: { name: ':path', string_match: { safe_regex: { regex } } } } };
 }
 
 function compare(op: 'EQ' | 'GE', code: number): AccessLogFilter {

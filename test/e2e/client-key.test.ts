@@ -5,9 +5,10 @@ import { HEADER, METRIC } from '@headgate/contracts/names';
 import { afterAll, describe, expect, inject, it } from 'vitest';
 import { type Answer, httpsClient } from './harness/http.ts';
 import { scrape, total } from './harness/metrics.ts';
+import { inferPhotos } from './harness/open-inference.ts';
 import { samplePhoto } from './harness/photos.ts';
 import { type PredictBody, postPhoto } from './harness/predict.ts';
-import { expectProblem } from './harness/problem.ts';
+import { expectOpenInferenceProblem, expectProblem } from './harness/problem.ts';
 import { ROOT } from './harness/stack.ts';
 
 /**
@@ -61,6 +62,11 @@ describe('The quota of a key of the default tier', () => {
       expect(Number(refused.headers[name])).toBeLessThanOrEqual(60);
     }
     expect(total(await scrape(ready.metrics), METRIC.rateLimited)).toBeGreaterThan(0);
+  });
+
+  it('is used up for tensors too: they are predictions', async () => {
+    const options = { key: ready.keys.client, model: ready.model, form: 'binary' as const };
+    expectOpenInferenceProblem(await inferPhotos(client, [cat], options), 'rate_limited');
   });
 
   it('leaves routes alone that predict nothing', async () => {

@@ -9,6 +9,7 @@ export interface Answer {
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly text: string;
+  readonly bytes: Buffer;
 }
 
 export interface Call {
@@ -54,7 +55,8 @@ export function httpsClient(ready: Ready, options: Omit<ClientOptions, 'caFile'>
 
 async function send(pool: Dispatcher, { method = 'POST', path, headers = {}, body }: Call): Promise<Answer> {
   const answer = await pool.request({ method, path, headers: { ...headers }, ...(body ? { body } : {}) });
-  return { status: answer.statusCode, headers: answer.headers, text: await answer.body.text() };
+  const bytes = Buffer.from(await answer.body.arrayBuffer());
+  return { status: answer.statusCode, headers: answer.headers, text: bytes.toString(), bytes };
 }
 
 /** One request on a connection of its own: for URLs of the ready file. */

@@ -9,9 +9,20 @@ const INSIDES =
 
 /** Checks a whole problem body (RFC 9457) and answers it. */
 export function expectProblem(answer: Answer, reason: Reason): ProblemBody {
-  expect(answer.status, answer.text).toBe(REASONS[reason].http);
   expect(answer.headers['content-type']).toMatch(/^application\/problem\+json/);
-  const problem = JSON.parse(answer.text) as ProblemBody;
+  return expectBody(answer, JSON.parse(answer.text), reason);
+}
+
+/** The same for an answer under /v2, whose body clients of the Open Inference Protocol can read too. */
+export function expectOpenInferenceProblem(answer: Answer, reason: Reason): ProblemBody {
+  expect(answer.headers['content-type']).toBe('application/json');
+  const { error, ...problem } = JSON.parse(answer.text);
+  expect(error).toBe(problem.detail);
+  return expectBody(answer, problem, reason);
+}
+
+function expectBody(answer: Answer, problem: ProblemBody, reason: Reason): ProblemBody {
+  expect(answer.status, answer.text).toBe(REASONS[reason].http);
   expect(problem).toEqual({
     type: `urn:headgate:problem:${reason}`,
     title: REASONS[reason].title,

@@ -99,7 +99,7 @@ function parseAnswer(buffer: Buffer): Answer | undefined {
   );
   const body = bodyOf(buffer.subarray(headEnd + 4), headers);
   if (!body) return undefined;
-  return { status: Number(statusLine.split(' ')[1]), headers, text: body.toString() };
+  return { status: Number(statusLine.split(' ')[1]), headers, text: body.toString(), bytes: body };
 }
 
 function bodyOf(rest: Buffer, headers: Headers): Buffer | undefined {
