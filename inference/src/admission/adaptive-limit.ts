@@ -11,6 +11,12 @@ export interface AdaptiveLimitOptions {
   readonly windowMs: number;
 }
 
+/** Monotonic, in ms. */
+export interface ObservedTimes {
+  readonly queuedAtMs: number;
+  readonly nowMs: number;
+}
+
 /** The limit shrinks to no less than this share of itself at once. */
 const STEEPEST = 0.5;
 
@@ -30,6 +36,8 @@ export class AdaptiveLimit {
   readonly #options: AdaptiveLimitOptions;
   #bounds: LimitBounds = { min: 0, max: Number.POSITIVE_INFINITY };
   #limit = Number.POSITIVE_INFINITY;
+  #changedAtMs = Number.NEGATIVE_INFINITY;
+  /** Since the first sample under the present limit. */
   #windowEndsMs: number | undefined;
   #shares = 0;
   #samples = 0;
@@ -50,25 +58,33 @@ export class AdaptiveLimit {
     this.#limit = atMax ? bounds.max : this.#bounded(this.#limit);
   }
 
-  /** An item was answered, or expired. @param share what it took of its budget */
-  observe(share: number, nowMs: number): void {
+  /**
+   * An item was answered, or expired. Those that came before the last change tell nothing about the present limit:
+   * to heed them would be to steer by where the ship was.
+   *
+   * @param share what it took of its budget
+   */
+  observe(share: number, { queuedAtMs, nowMs }: ObservedTimes): void {
+    if (queuedAtMs < this.#changedAtMs) return;
     this.#windowEndsMs ??= nowMs + this.#options.windowMs;
     this.#shares += Math.min(1, share);
     this.#samples += 1;
-    if (nowMs < this.#windowEndsMs) return;
-    const gradient = Math.min(
-      1,
-      Math.max(STEEPEST, (this.#options.targetShare * this.#samples) / this.#shares),
-    );
-    this.#limit = this.#bounded(this.#limit * gradient + Math.sqrt(this.#limit));
-    this.#windowEndsMs = nowMs + this.#options.windowMs;
-    this.#shares = 0;
-    this.#samples = 0;
+    if (nowMs >= this.#windowEndsMs) this.#change(nowMs);
   }
 
   /** The caller of an item went away, so that nobody knows how long it would have taken: longer than this. */
-  observeAtLeast(share: number, nowMs: number): void {
-    if (share > this.#options.targetShare) this.observe(share, nowMs);
+  observeAtLeast(share: number, times: ObservedTimes): void {
+    if (share > this.#options.targetShare) this.observe(share, times);
+  }
+
+  #change(nowMs: number): void {
+    const measured = this.#shares / this.#samples;
+    const gradient = Math.min(1, Math.max(STEEPEST, this.#options.targetShare / measured));
+    this.#limit = this.#bounded(this.#limit * gradient + Math.sqrt(this.#limit));
+    this.#changedAtMs = nowMs;
+    this.#windowEndsMs = undefined;
+    this.#shares = 0;
+    this.#samples = 0;
   }
 
   #bounded(limit: number): number {

@@ -98,10 +98,11 @@ export class Admission {
   /** An item was settled: the limit learns what share of its budget it took. */
   settled({ queuedAtMs, deadlineAtMs }: Item, outcome: ItemOutcome): void {
     const nowMs = this.#options.clock.now();
+    const times = { queuedAtMs, nowMs };
     const share = (nowMs - queuedAtMs) / Math.max(1, deadlineAtMs - queuedAtMs);
-    if (outcome.ok) this.#limit?.observe(share, nowMs);
-    else if (outcome.error.reason === 'deadline_exceeded') this.#limit?.observe(1, nowMs);
-    else if (outcome.error.reason === 'cancelled') this.#limit?.observeAtLeast(share, nowMs);
+    if (outcome.ok) this.#limit?.observe(share, times);
+    else if (outcome.error.reason === 'deadline_exceeded') this.#limit?.observe(1, times);
+    else if (outcome.error.reason === 'cancelled') this.#limit?.observeAtLeast(share, times);
   }
 
   /** Items that the engines hold at most. */

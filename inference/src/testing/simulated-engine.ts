@@ -1,0 +1,62 @@
+import type { Clock } from '../clock.ts';
+import type { EnginePort } from '../dispatch.ts';
+import type { EngineListener } from '../engine/process.ts';
+
+export interface SimulatedTimes {
+  /** Ms of a run of so many items, at a time. */
+  readonly runMs: (batchSize: number, nowMs: number) => number;
+  /** Ms of one decode; one at a time. */
+  readonly decodeMs: number;
+}
+
+/** An engine that takes time, but only that of a clock which a test moves. */
+export class SimulatedEngine implements EnginePort {
+  readonly #clock: Clock;
+  readonly #times: SimulatedTimes;
+  readonly #decoding: number[] = [];
+  #listener: EngineListener | undefined;
+  decodes = 0;
+  /** Sizes of the batches that it ran. */
+  readonly batches: number[] = [];
+
+  constructor(clock: Clock, times: SimulatedTimes) {
+    this.#clock = clock;
+    this.#times = times;
+  }
+
+  listen(listener: EngineListener): void {
+    this.#listener = listener;
+  }
+
+  prepare(id: number): void {
+    this.#decoding.push(id);
+    if (this.#decoding.length === 1) this.#decodeNext();
+  }
+
+  discard(id: number): void {
+    const place = this.#decoding.indexOf(id);
+    // The first one is being decoded: that goes on, and nobody hears of it.
+    if (place > 0) this.#decoding.splice(place, 1);
+  }
+
+  run(ids: readonly number[]): void {
+    const runMs = this.#times.runMs(ids.length, this.#clock.now());
+    this.batches.push(ids.length);
+    this.#clock.after(runMs, () => this.#listener?.ran(ids.map(row), runMs));
+  }
+
+  #decodeNext(): void {
+    const [id] = this.#decoding;
+    if (id === undefined) return;
+    this.#clock.after(this.#times.decodeMs, () => {
+      this.decodes += 1;
+      this.#decoding.shift();
+      this.#listener?.decoded(id, this.#times.decodeMs);
+      this.#decodeNext();
+    });
+  }
+}
+
+function row(id: number) {
+  return { classIds: Int32Array.of(id), scores: Float32Array.of(1) };
+}
