@@ -68,8 +68,14 @@ describe('Gathering', () => {
   it('drops nobody while all are in time, and never the last one', () => {
     const gathering = gatheringOf(2, 0, [itemOf(1, { deadlineAtMs: 20 }), itemOf(2, { deadlineAtMs: 20 })]);
     expect(gathering.dropHopeless(0, runMs)).toEqual([]);
-    expect(gathering.dropHopeless(500, runMs).map(({ id }) => id)).toEqual([2]);
-    expect(gathering.dropHopeless(500, runMs)).toEqual([]);
+    expect(gathering.dropHopeless(19, runMs).map(({ id }) => id)).toEqual([2]);
+    expect(gathering.dropHopeless(19, runMs)).toEqual([]);
+  });
+
+  it('runs nobody whose deadline has passed', () => {
+    const gathering = gatheringOf(2, 0, [itemOf(1, { deadlineAtMs: 20 })]);
+    expect(gathering.dropHopeless(20, runMs).map(({ id }) => id)).toEqual([1]);
+    expect(gathering.release(20, runMs)).toBeUndefined();
   });
 
   it('refuses more than one batch', () => {

@@ -78,18 +78,20 @@ export class Gathering {
 
   /**
    * Takes out decoded members that would be answered too late and only slow the others down, so that as many as
-   * possible are in time: a smaller batch ends sooner. One always stays, since an idle engine has nothing better
-   * to do, and its run tells how long runs take now.
+   * possible are in time: a smaller batch ends sooner. One whose deadline has not passed always stays, since an idle
+   * engine has nothing better to do, and its run tells how long runs take now.
    *
    * @param runMs how long a run of so many items takes at least
    */
   dropHopeless(nowMs: number, runMs: (batchSize: number) => number): Item[] {
-    const endsAtMs = (size: number) => nowMs + runMs(size);
-    if (this.#times().urgentMs >= endsAtMs(this.#decoded.size)) return [];
-    const patient = [...this.#decoded.values()].sort((a, b) => b.item.deadlineAtMs - a.item.deadlineAtMs);
-    let kept = patient.length;
-    while (kept > 1 && (patient[kept - 1] as Member).item.deadlineAtMs < endsAtMs(kept)) kept -= 1;
-    const dropped = patient.slice(kept).map(({ item }) => item);
+    const isLate = ({ item: { deadlineAtMs } }: Member, size: number) =>
+      deadlineAtMs <= nowMs || (size > 1 && deadlineAtMs < nowMs + runMs(size));
+    const members = [...this.#decoded.values()];
+    if (!members.some((member) => isLate(member, members.length))) return [];
+    members.sort((a, b) => b.item.deadlineAtMs - a.item.deadlineAtMs);
+    let kept = members.length;
+    while (kept > 0 && isLate(members[kept - 1] as Member, kept)) kept -= 1;
+    const dropped = members.slice(kept).map(({ item }) => item);
     for (const { id } of dropped) this.#decoded.delete(id);
     return dropped;
   }

@@ -1,60 +1,9 @@
 import type { HeadgateError } from '@headgate/contracts/errors';
-import type { batchingSchema } from '@headgate/contracts/manifest';
 import { describe, expect, it } from 'vitest';
-import type { z } from 'zod';
-import type { Batch } from './batch.ts';
-import { Dispatcher, type DispatchOptions, type Work } from './dispatch.ts';
 import type { Classes } from './engine/protocol.ts';
+import { reasonOf, setUpDispatcher as setUp } from './testing/dispatcher.ts';
 import { FakeEngine } from './testing/fake-engine.ts';
-import { ManualClock } from './testing/manual-clock.ts';
-import { policiesFor } from './testing/policies.ts';
 
-interface Setup {
-  readonly batching?: z.input<typeof batchingSchema>;
-  readonly admission?: Partial<DispatchOptions['admission']>;
-  readonly engines?: number;
-  /** Ms of a run by batch size. */
-  readonly warmUpMs?: ReadonlyMap<number, number>;
-}
-
-function setUp({ batching, admission, engines = 1, warmUpMs }: Setup = {}) {
-  const clock = new ManualClock();
-  const batches: Batch[] = [];
-  const policies = policiesFor({ max_batch_size: 2, max_queue_size: 8, ...batching });
-  const dispatcher = new Dispatcher({
-    ...policies,
-    admission: { ...policies.admission, ...admission },
-    clock,
-    observer: {
-      batchStarted: (batch) => {
-        batches.push(batch);
-        return () => {};
-      },
-    },
-  });
-  const fakes = Array.from({ length: engines }, () => new FakeEngine(policies.batch.maxBatchSize));
-  for (const engine of fakes) dispatcher.attach(engine, warmUpMs);
-  const submit = (
-    image: number,
-    { deadlineMs = 1000, ...terms }: Partial<Work> & { deadlineMs?: number } = {},
-  ) =>
-    dispatcher.submit({
-      payload: Uint8Array.of(image),
-      level: 1,
-      deadlineAtMs: clock.now() + deadlineMs,
-      queueTimeoutMs: Number.POSITIVE_INFINITY,
-      signal: new AbortController().signal,
-      span: undefined,
-      ...terms,
-    });
-  return { clock, dispatcher, submit, batches, engine: fakes[0] as FakeEngine, fakes };
-}
-
-const reasonOf = (promise: Promise<unknown>) =>
-  promise.then(
-    () => 'ok',
-    (error: HeadgateError) => error.reason,
-  );
 /** Lets promises that are settled already run their reactions. */
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -199,6 +148,48 @@ describe('Dispatcher', () => {
     expect(batches[0]?.reason).toBe('delay');
   });
 
+  it('takes more items than the queue holds while the engines have room for them', async () => {
+    const { dispatcher } = setUp({ batching: { max_queue_size: 1 } });
+    expect(() => dispatcher.admit({ count: 3, remainingMs: 1000 }, 1)).not.toThrow();
+    expect(() => dispatcher.admit({ count: 4, remainingMs: 1000 }, 1)).toThrow(/overloaded/);
+  });
+
+  it('fills an engine that waits for company before it wakes another one', () => {
+    const { submit, fakes, clock } = setUp({
+      engines: 2,
+      batching: { max_queue_delay_ms: 100, max_batch_size: 4 },
+    });
+    for (const image of [1, 2, 3]) submit(image).catch(() => {});
+    for (const engine of fakes) engine.decodeAll();
+    clock.advance(100);
+    expect(fakes.map(({ runs }) => runs)).toEqual([[[1, 2, 3]], []]);
+  });
+
+  it('gives an item to the engine that is expected to be idle first', () => {
+    const { submit, fakes, clock } = setUp({ engines: 2, warmUpMs: new Map([[1, 100]]) });
+    const [first, second] = fakes as [FakeEngine, FakeEngine];
+    submit(1).catch(() => {});
+    first.decodeAll();
+    clock.advance(70);
+    submit(2).catch(() => {});
+    second.decodeAll();
+    clock.advance(20);
+    submit(3).catch(() => {});
+    expect([first.ahead, second.ahead]).toEqual([1, 0]);
+  });
+
+  it('hands the most urgent level ahead first, and in order of arrival within it', () => {
+    const { submit, engine } = setUp({
+      batching: { max_batch_size: 1, priority_levels: 2, default_priority_level: 2 },
+    });
+    for (const [image, level] of [2, 2, 2, 1, 1].entries()) submit(image, { level }).catch(() => {});
+    for (let i = 0; i < 5; i += 1) {
+      engine.decodeAll();
+      engine.finishRun();
+    }
+    expect(engine.runs.flat()).toEqual([0, 3, 4, 1, 2]);
+  });
+
   it('is drained when the last accepted item is answered, and leaves no timer behind', async () => {
     const { clock, submit, dispatcher, engine } = setUp();
     const answer = submit(1);
@@ -216,62 +207,54 @@ describe('Dispatcher', () => {
   });
 });
 
-describe('an engine that is drained', () => {
-  it('gets nothing more, finishes what it has, and says when that is all', async () => {
-    const { dispatcher, submit, fakes } = setUp({ engines: 2 });
-    const [old, fresh] = fakes as [FakeEngine, FakeEngine];
-    const first = [1, 2].map((image) => submit(image));
-    const events: string[] = [];
-    const drained = dispatcher.drain(old).then(() => events.push('drained'));
-    const second = [3, 4].map((image) => submit(image));
-    for (const engine of fakes) engine.decodeAll();
-    await settled();
-    expect([old.runs, events]).toEqual([[[1]], []]);
-    old.finishRun();
-    await drained;
-    for (const _ of second) {
-      fresh.decodeAll();
-      if (fresh.isRunning) fresh.finishRun();
-    }
-    fresh.decodeAll();
-    if (fresh.isRunning) fresh.finishRun();
-    expect((await Promise.all([...first, ...second])).length).toBe(4);
-    expect(old.runs).toEqual([[1]]);
+describe('the queue timeout of an item', () => {
+  const delaying = { timeout_action: 'delay', max_batch_size: 1 } as const;
+
+  it('refuses it at that moment, wherever it waits, and gives its place free', async () => {
+    const { clock, submit, dispatcher, engine } = setUp({ batching: { max_batch_size: 1 } });
+    const answers = [1, 2, 3].map((image) => reasonOf(submit(image, { queueTimeoutMs: 20 })));
+    engine.decodeAll();
+    clock.advance(20);
+    expect([dispatcher.queued, dispatcher.inFlight, engine.ahead]).toEqual([0, 1, 0]);
+    engine.finishRun();
+    expect(await Promise.all(answers)).toEqual(['ok', 'deadline_exceeded', 'deadline_exceeded']);
+    expect(clock.pending).toBe(0);
   });
 
-  it('is drained at once when it has nothing, when its last item leaves, and when it ends', async () => {
-    const { dispatcher, submit, fakes, engine } = setUp();
-    await dispatcher.drain(engine);
-    await dispatcher.drain(new FakeEngine(1));
-    const other = new FakeEngine(2);
-    dispatcher.attach(other);
-    const controller = new AbortController();
-    const answer = reasonOf(submit(1, { signal: controller.signal }));
-    const drained = dispatcher.drain(other);
-    controller.abort();
-    await drained;
-    expect([await answer, fakes[0]?.runs]).toEqual(['cancelled', []]);
-    const third = new FakeEngine(2);
-    dispatcher.attach(third);
-    const lost = reasonOf(submit(2));
-    const ended = dispatcher.drain(third);
-    dispatcher.detach(third, 'killed');
-    await ended;
-    expect(await lost).toBe('unavailable');
+  it('means nothing any more to an item that runs; its deadline does', async () => {
+    const { clock, submit, engine } = setUp();
+    const answer = reasonOf(submit(1, { queueTimeoutMs: 20, deadlineMs: 50 }));
+    engine.decodeAll();
+    clock.advance(49);
+    expect(engine.isRunning).toBe(true);
+    clock.advance(1);
+    expect(await answer).toBe('deadline_exceeded');
   });
-});
 
-describe('an engine that takes less than the policy allows', () => {
-  it('gathers and runs no more than that', async () => {
-    const { dispatcher, submit } = setUp({ batching: { max_batch_size: 4 }, engines: 0 });
-    const small = new FakeEngine(2);
-    dispatcher.attach(small);
-    const answers = [1, 2, 3, 4, 5].map((image) => submit(image));
-    while (dispatcher.inFlight > 0) {
-      small.decodeAll();
-      if (small.isRunning) small.finishRun();
-      await settled();
+  it('puts it behind the others where the policy says delay', async () => {
+    const { clock, submit, engine } = setUp({ batching: delaying });
+    for (const image of [1, 2]) submit(image).catch(() => {});
+    const delayed = reasonOf(submit(3, { queueTimeoutMs: 20 }));
+    submit(4).catch(() => {});
+    clock.advance(20);
+    submit(5).catch(() => {});
+    for (let i = 0; i < 5; i += 1) {
+      engine.decodeAll();
+      engine.finishRun();
     }
-    expect(Math.max(...(await Promise.all(answers)).map(({ batchSize }) => batchSize))).toBe(2);
+    expect(engine.runs.flat()).toEqual([1, 2, 4, 5, 3]);
+    expect(await delayed).toBe('ok');
+  });
+
+  it('leaves a delayed item its deadline', async () => {
+    const { clock, submit, dispatcher, engine } = setUp({ batching: delaying });
+    for (const image of [1, 2]) submit(image).catch(() => {});
+    engine.decodeAll();
+    const delayed = reasonOf(submit(3, { queueTimeoutMs: 20, deadlineMs: 60 }));
+    clock.advance(59);
+    expect(dispatcher.queued).toBe(1);
+    clock.advance(1);
+    expect(await delayed).toBe('deadline_exceeded');
+    expect(dispatcher.queued).toBe(0);
   });
 });

@@ -157,12 +157,15 @@ export class Lane {
     onRoom();
   }
 
+  /** Forgets what the next run would answer too late; others get its place, before the batch is weighed up. */
   #dropHopeless(nowMs: number): void {
-    const { estimate, engine } = this.#options;
-    for (const item of this.#gathering.dropHopeless(nowMs, (size) => estimate.runAtLeastMs(size))) {
+    const { estimate, engine, onRoom } = this.#options;
+    const dropped = this.#gathering.dropHopeless(nowMs, (size) => estimate.runAtLeastMs(size));
+    for (const item of dropped) {
       engine.discard(item.id);
       item.settle({ ok: false, error: tooLate() });
     }
+    if (dropped.length > 0) onRoom();
     this.#noteDrained();
   }
 

@@ -65,7 +65,7 @@ export async function simulate(scenario: Scenario): Promise<Simulation> {
   }
   const { limit } = dispatcher;
   while (calls.length < arrivals) await pass();
-  return { calls, limit, decodes: simulated.reduce((sum, { decodes }) => sum + decodes, 0) };
+  return { calls, limit, decodes: simulated.reduce((sum, { decodedAtMs }) => sum + decodedAtMs.size, 0) };
 }
 
 async function call(dispatcher: Dispatcher, nowMs: number, remainingMs: number): Promise<Call['outcome']> {

@@ -11,13 +11,13 @@ export interface SimulatedTimes {
 
 /** An engine that takes time, but only that of a clock which a test moves. */
 export class SimulatedEngine implements EnginePort {
+  readonly maxBatchSize = Number.POSITIVE_INFINITY;
   readonly #clock: Clock;
   readonly #times: SimulatedTimes;
   readonly #decoding: number[] = [];
   #listener: EngineListener | undefined;
-  decodes = 0;
-  /** Sizes of the batches that it ran. */
-  readonly batches: number[] = [];
+  /** Item id → when it was decoded. */
+  readonly decodedAtMs = new Map<number, number>();
 
   constructor(clock: Clock, times: SimulatedTimes) {
     this.#clock = clock;
@@ -41,7 +41,6 @@ export class SimulatedEngine implements EnginePort {
 
   run(ids: readonly number[]): void {
     const runMs = this.#times.runMs(ids.length, this.#clock.now());
-    this.batches.push(ids.length);
     this.#clock.after(runMs, () => this.#listener?.ran(ids.map(row), runMs));
   }
 
@@ -49,7 +48,7 @@ export class SimulatedEngine implements EnginePort {
     const [id] = this.#decoding;
     if (id === undefined) return;
     this.#clock.after(this.#times.decodeMs, () => {
-      this.decodes += 1;
+      this.decodedAtMs.set(id, this.#clock.now());
       this.#decoding.shift();
       this.#listener?.decoded(id, this.#times.decodeMs);
       this.#decodeNext();
