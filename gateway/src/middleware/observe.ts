@@ -44,10 +44,12 @@ export function observe({ telemetry, clock, draining }: ObserveOptions): Layer {
   };
 }
 
-/** The pattern of the route that the path belongs to, whoever refused the request; never the path itself (D10). */
+/**
+ * The pattern of the route that the path belongs to, whoever refused the request; never the path itself (D10). Where
+ * several fit, the first one answers.
+ */
 export function routePattern(c: AppContext): string {
-  const path = matchedRoutes(c).at(-1)?.path;
-  return path === undefined || path === '/*' ? OTHER : path;
+  return matchedRoutes(c).find(({ path }) => path !== '/*')?.path ?? OTHER;
 }
 
 /** The method as a metric label: one of the well-known ones, or `other`. */

@@ -53,7 +53,7 @@ describe('descriptions under /v2', () => {
   });
 
   it('ask inference for the model and the version in the path', async () => {
-    const { get, asked } = await rest();
+    const { get, asked, seen } = await rest();
     const metadata = await (await get('/v2/models/net')).json();
     expect(metadata).toEqual({
       name: 'net',
@@ -74,6 +74,10 @@ describe('descriptions under /v2', () => {
       'statistics net 2',
       'statistics net ',
       'statistics  ',
+    ]);
+    expect(seen.requests.slice(-2).map(({ route }) => route)).toEqual([
+      '/v2/models/:model/stats',
+      '/v2/models/stats',
     ]);
   });
 
