@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { HEADER, healthServiceName, METADATA, METRIC, PORT_OFFSET, portOf } from './names.ts';
+import { HEADER, healthServiceName, METADATA, METRIC, PORT_OFFSET, portOf, TRITON_METRIC } from './names.ts';
+import { documentedMetrics } from './testing/documented-metrics.ts';
 
 describe('names', () => {
   it('writes headers and metadata keys as they arrive: lower case', () => {
@@ -11,6 +12,15 @@ describe('names', () => {
     const names = Object.values(METRIC);
     expect(new Set(names).size).toBe(names.length);
     for (const name of names) expect(name).toMatch(/^headgate_[a-z_]+[a-z]$/);
+  });
+
+  it('has every metric in docs/metrics.md, once, and no other', () => {
+    const names = [...Object.values(METRIC), ...Object.values(TRITON_METRIC)];
+    expect(
+      documentedMetrics()
+        .map(({ name }) => name)
+        .sort(),
+    ).toEqual(names.sort());
   });
 
   it('gives every listener its own port', () => {

@@ -24,7 +24,7 @@ const ODD_UNITS =
  * @param own prefix of the names whose conventions are ours to keep; others are only read
  */
 export function lintMetrics(page: string, own: string): string[] {
-  const { families, problems } = parse(page);
+  const { families, problems } = parseMetrics(page);
   for (const [name, family] of families) {
     if (name.startsWith(own)) problems.push(...conventions(name, family));
     problems.push(...repetitions(family));
@@ -33,7 +33,8 @@ export function lintMetrics(page: string, own: string): string[] {
   return problems;
 }
 
-function parse(page: string): { families: Map<string, Family>; problems: string[] } {
+/** The metrics of a page by name, and the lines that are not understood. */
+export function parseMetrics(page: string): { families: Map<string, Family>; problems: string[] } {
   const families = new Map<string, Family>();
   const problems: string[] = [];
   let help = '';

@@ -1,4 +1,5 @@
 import { METRIC } from '@headgate/contracts/names';
+import { undocumentedLabels } from '@headgate/contracts/testing/documented-metrics';
 import { lintMetrics } from '@headgate/contracts/testing/lint-metrics';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ROUTING } from '../testing/app-fixture.ts';
@@ -14,6 +15,14 @@ beforeEach(() => {
   metrics = createMetrics();
   exposeState(metrics.registry, { current: () => ROUTING }, { isReady: () => true });
   metrics.httpRequests.inc({ route: '/predict', method: 'POST', status: 200, reason: 'none' });
+  const prediction = { model: 'net', version: '1', variant: 'control' };
+  metrics.httpDuration.observe({ route: '/predict' }, 0.1);
+  metrics.rateLimited.inc({ scope: 'key', group: 'all' });
+  metrics.authFailures.inc({ reason: 'wrong_key' });
+  metrics.predictions.inc({ ...prediction, outcome: 'ok' });
+  metrics.predictionDuration.observe(prediction, 0.1);
+  metrics.variantFallbacks.inc({ model: 'net', variant: 'control' });
+  metrics.routingReloads.inc({ outcome: 'accepted' });
   for (const bytes of [10, 100_000, 30_000_000]) metrics.httpBodyBytes.observe(bytes);
 });
 
@@ -21,6 +30,10 @@ describe('the page of the gateway', () => {
   it('declares exactly what the table of names promises', async () => {
     const declared = [...(await metrics.registry.metrics()).matchAll(/^# TYPE (headgate_\S+)/gm)];
     expect(declared.map(([, name]) => name).sort()).toEqual([...OURS].sort());
+  });
+
+  it('has the labels that its documentation says', async () => {
+    expect(undocumentedLabels(await metrics.registry.metrics())).toEqual([]);
   });
 
   it('keeps the conventions of Prometheus', async () => {

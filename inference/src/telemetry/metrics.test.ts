@@ -1,5 +1,6 @@
 import { REASONS } from '@headgate/contracts/errors';
 import { METRIC, TRITON_METRIC } from '@headgate/contracts/names';
+import { undocumentedLabels } from '@headgate/contracts/testing/documented-metrics';
 import { lintMetrics } from '@headgate/contracts/testing/lint-metrics';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Batch } from '../batch.ts';
@@ -26,6 +27,16 @@ const SLOTS: SlotState[] = [
     lastReason: 'ended by SIGKILL',
   },
 ];
+const CACHE = { bytes: 2, entries: 1, evictions: { room: 0, expired: 0 } };
+const STATE = {
+  status: 'ready',
+  engines: ENGINES,
+  slots: SLOTS,
+  queued: 4,
+  inFlight: 5,
+  limit: 6,
+  cache: CACHE,
+};
 
 /** What is served; the first version of a model is the control. */
 class Served {
@@ -39,16 +50,7 @@ class Served {
   serve(...names: readonly string[]): void {
     this.versions = names.map((name) => {
       const [model, version] = name.split('/');
-      return {
-        model,
-        version,
-        status: 'ready',
-        engines: ENGINES,
-        slots: SLOTS,
-        queued: 4,
-        inFlight: 5,
-        limit: 6,
-      };
+      return { ...STATE, model, version };
     }) as unknown as Deployment[];
   }
 
@@ -246,13 +248,16 @@ describe('the page', () => {
     expect(declared.map(([, name]) => name).filter((name) => !known.includes(name as string))).toEqual([]);
   });
 
-  it('keeps the conventions of Prometheus, with every kind of series there', async () => {
+  it('keeps the conventions of Prometheus and its documentation, with every kind of series there', async () => {
     const cached = { ...RESULT, cache: { outcome: 'hit', lookupMs: 0.1 } } as const;
     succeed('m', '1', 2);
     metrics.answered('m', '1', [cached], 0.1);
     metrics.routingReloaded('accepted');
     metrics.requestFinished({ model: 'junk', version: '', outcome: 'unknown_model', durationMs: 1 });
     metrics.requestFinished({ model: 'm', version: '1', outcome: 'overloaded', durationMs: 1 });
-    expect(lintMetrics(await metrics.page(), 'headgate_')).toEqual([]);
+    const page = await metrics.page();
+    expect(lintMetrics(page, 'headgate_')).toEqual([]);
+    expect(undocumentedLabels(page)).toEqual([]);
+    expect(page).toContain('nv_cache_num_hits_per_model{model="m",version="1"} 1');
   });
 });
