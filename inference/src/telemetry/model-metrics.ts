@@ -16,13 +16,13 @@ export class ModelMetrics {
     const registers = [registry];
     this.#failures = new Counter({
       name: METRIC.modelLoadFailures,
-      help: 'Attempts to load a model version that failed, by what stood in the way',
+      help: 'Attempts to load a model version that failed, by what stood in the way.',
       labelNames: ['model', 'version', 'reason'],
       registers,
     });
     new Gauge({
       name: METRIC.modelChangedOnDisk,
-      help: '1 while the repository holds something else than what was loaded',
+      help: '1 while the repository holds something else than what was loaded.',
       labelNames: ['model', 'version'],
       registers,
       collect() {
