@@ -100,12 +100,12 @@ export class Gathering {
    * What an idle engine should do now (decision D3): run what is decoded, without waiting for what still decodes;
    * or wait, when the policy grants a delay that has not passed and no member's deadline forbids it.
    *
-   * @param runMs how long a run of so many items may take
+   * @param answerMs how long before a deadline a batch of so many items must start, so that its answers are in time
    * @returns the batch, which leaves the gathering; or the ms to wait; or undefined when nothing is decoded
    */
   release(
     nowMs: number,
-    runMs: (batchSize: number) => number,
+    answerMs: (batchSize: number) => number,
   ): Batch | { readonly waitMs: number } | undefined {
     const { maxBatchSize, maxQueueDelayMs } = this.#policy;
     const size = this.#decoded.size;
@@ -114,7 +114,7 @@ export class Gathering {
     if (maxQueueDelayMs === 0) return this.#take('idle');
     const { oldestMs, urgentMs } = this.#times();
     const delayEndsMs = oldestMs + maxQueueDelayMs;
-    const waitMs = Math.min(delayEndsMs, urgentMs - runMs(size)) - nowMs;
+    const waitMs = Math.min(delayEndsMs, urgentMs - answerMs(size)) - nowMs;
     if (waitMs > 0) return { waitMs };
     return this.#take(delayEndsMs <= nowMs ? 'delay' : 'deadline');
   }

@@ -10,7 +10,7 @@ const MAX_BATCH = 4;
 const DELAY_MS = 50;
 const runMs = (size: number) => 2 * size;
 /** What the dispatcher reckons with: estimates are exact here, and the margin is the default one. */
-const runAtMostMs = (size: number) => 1.2 * runMs(size);
+const answerAtMostMs = (size: number) => 1.2 * runMs(size);
 
 interface Released {
   readonly batch: Batch;
@@ -67,7 +67,7 @@ function play(steps: readonly { readonly gapMs: number; readonly deadlineMs: num
 function boundsOf({ members }: Batch) {
   const delayEndsMs = Math.min(...members.map(({ item }) => item.queuedAtMs)) + DELAY_MS;
   const urgentMs = Math.min(...members.map(({ item }) => item.deadlineAtMs));
-  return { delayEndsMs, startByMs: urgentMs - runAtMostMs(members.length) };
+  return { delayEndsMs, startByMs: urgentMs - answerAtMostMs(members.length) };
 }
 
 describe('a granted batch delay, whatever comes', () => {

@@ -146,7 +146,7 @@ export class Lane {
     this.#cancelWait = undefined;
     const nowMs = clock.now();
     this.#dropHopeless(nowMs);
-    const next = this.#gathering.release(nowMs, (size) => estimate.runAtMostMs(size));
+    const next = this.#gathering.release(nowMs, (size) => estimate.answerAtMostMs(size));
     if (!next) return;
     if ('waitMs' in next) {
       this.#cancelWait = clock.after(next.waitMs, () => this.#release());

@@ -43,6 +43,7 @@ export function admissionPolicyOf({ admission }: Pick<InferenceConfig, 'admissio
   const { enabled, target_share: targetShare, window_ms: windowMs } = admission.adaptive_limit;
   return {
     estimateMargin: admission.estimate_margin,
+    answerReserveMs: admission.answer_reserve_ms,
     estimateMaxAgeMs: admission.estimate_max_age_ms,
     adaptiveLimit: enabled ? { targetShare, windowMs } : undefined,
   };

@@ -165,6 +165,8 @@ const inferenceSchema = z.strictObject({
   admission: z.strictObject({
     /** Share of itself by which an estimated run time may be too long before anything is refused for it. */
     estimate_margin: z.number().min(0).max(0.9),
+    /** A batch that waits for company starts so long before a run could end too late for one of its deadlines. */
+    answer_reserve_ms: ms(60_000),
     /** An estimate that no run confirmed for so long is put to the test by letting one call in. */
     estimate_max_age_ms: ms(3_600_000).min(1),
     adaptive_limit: z.strictObject({

@@ -8,6 +8,8 @@ import { type Backlog, Forecast } from './forecast.ts';
 export interface AdmissionPolicy {
   /** By which share of itself an estimate may be wrong before anything is refused for it, 0 to 1 (exclusive). */
   readonly estimateMargin: number;
+  /** How long before its deadline an item must have been run, so that its answer arrives in time, in ms. */
+  readonly answerReserveMs: number;
   /** An estimate that no run confirmed for so long is put to the test, in ms. */
   readonly estimateMaxAgeMs: number;
   /** Undefined: the bounds of queue and engines alone limit what is in flight. */
@@ -54,7 +56,8 @@ export class Admission {
   constructor(options: AdmissionOptions) {
     const { policy, maxBatchSize } = options;
     this.#options = options;
-    this.estimate = new Estimate({ maxBatchSize, margin: policy.estimateMargin });
+    const { estimateMargin: margin, answerReserveMs } = policy;
+    this.estimate = new Estimate({ maxBatchSize, margin, answerReserveMs });
     this.#forecast = new Forecast(this.estimate, maxBatchSize);
     this.#limit = policy.adaptiveLimit && new AdaptiveLimit(policy.adaptiveLimit);
   }

@@ -2,6 +2,8 @@ export interface EstimateOptions {
   readonly maxBatchSize: number;
   /** By which share of itself an estimate may be wrong, 0 to 1 (exclusive), before anything is refused for it. */
   readonly margin: number;
+  /** Kept for the way of an answer back to its caller, in ms. */
+  readonly answerReserveMs: number;
 }
 
 /** Runs of one batch size, and decodes, that are remembered. */
@@ -15,14 +17,16 @@ const DECODES = 16;
  */
 export class Estimate {
   readonly #margin: number;
+  readonly #answerReserveMs: number;
   /** Batch size → its last runs, in ms. */
   readonly #runs = new Map<number, number[]>();
   readonly #decodes: number[] = [];
   /** Ms of a run, by batch size; filled anew after each run, since it is read far more often. */
   readonly #table: Float64Array;
 
-  constructor({ maxBatchSize, margin }: EstimateOptions) {
+  constructor({ maxBatchSize, margin, answerReserveMs }: EstimateOptions) {
     this.#margin = margin;
+    this.#answerReserveMs = answerReserveMs;
     this.#table = new Float64Array(maxBatchSize + 1);
   }
 
@@ -52,9 +56,9 @@ export class Estimate {
     return this.runMs(batchSize) * (1 - this.#margin);
   }
 
-  /** Ms after which a run has ended, unless something is wrong. */
-  runAtMostMs(batchSize: number): number {
-    return this.runMs(batchSize) * (1 + this.#margin);
+  /** Ms after which a batch that starts now has been run and its callers have their answers, if nothing is wrong. */
+  answerAtMostMs(batchSize: number): number {
+    return this.runMs(batchSize) * (1 + this.#margin) + this.#answerReserveMs;
   }
 
   /** Ms that a decode surely takes: images differ, so that of the quickest one lately. */

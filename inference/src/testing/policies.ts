@@ -11,4 +11,9 @@ export function policiesFor(
 }
 
 /** Refuses by estimates like the default configuration, and has no limit that adapts. */
-export const CALM = { estimateMargin: 0.2, estimateMaxAgeMs: 5000, adaptiveLimit: undefined };
+export const CALM = {
+  estimateMargin: 0.2,
+  answerReserveMs: 0,
+  estimateMaxAgeMs: 5000,
+  adaptiveLimit: undefined,
+};

@@ -1,0 +1,114 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { HEADER, METRIC, portOf } from '@headgate/contracts/names';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from './harness/deadline.ts';
+import { type Client, httpClient, httpsClient } from './harness/http.ts';
+import { scrape, total } from './harness/metrics.ts';
+import { samplePhoto } from './harness/photos.ts';
+import { postPhoto } from './harness/predict.ts';
+import { type OwnedStack, ROOT, startStack } from './harness/stack.ts';
+
+/** So long does an idle engine wait for company here, so that callers can be watched while they wait. */
+const DELAY_MS = 1000;
+/** Two run, two gather, one waits in the queue: the sixth is too many. */
+const ROOM = 5;
+
+const photo = samplePhoto('digit-7.png');
+const repository = mkdtempSync(join(tmpdir(), 'headgate-waiting-'));
+let stack: OwnedStack;
+
+/** The digits model, with a batch delay and hardly any queue, behind the whole path. */
+beforeAll(async () => {
+  cpSync(join(ROOT, 'models/digits'), join(repository, 'digits'), { recursive: true });
+  const path = join(repository, 'digits/1/manifest.yaml');
+  const manifest = readFileSync(path, 'utf8')
+    .replace('max_queue_delay_ms: 0', `max_queue_delay_ms: ${DELAY_MS}`)
+    .replace('max_batch_size: 8', 'max_batch_size: 2')
+    .replace('max_queue_size: 64', 'max_queue_size: 1');
+  writeFileSync(path, manifest);
+  const routing = join(repository, 'routing.yaml');
+  cpSync(join(ROOT, 'config/routing.fallback.yaml'), routing);
+  stack = await startStack({
+    env: {
+      HEADGATE_INFERENCE__MODELS_DIR: repository,
+      HEADGATE_ROUTING_FILE: routing,
+      HEADGATE_INFERENCE__EXECUTION__INSTANCES: '1',
+      // A busy machine may need a while to bring an answer back.
+      HEADGATE_INFERENCE__ADMISSION__ANSWER_RESERVE_MS: String(DELAY_MS / 2),
+    },
+  });
+});
+
+afterAll(async () => {
+  expect(await stack.stop()).toEqual([]);
+  rmSync(repository, { recursive: true });
+});
+
+const ask = (client: Client, headers = {}) =>
+  postPhoto(client, photo, { key: stack.ready.keys.bench, headers });
+
+async function count(metric: string, labels = {}): Promise<number> {
+  return total(
+    await scrape(`http://127.0.0.1:${portOf(stack.portBase, 'inferenceInternal')}/metrics`),
+    metric,
+    labels,
+  );
+}
+const runs = () => count(METRIC.batches);
+const itemsRun = () => count(`${METRIC.batchSize}_sum`);
+const inFlight = (items: number) =>
+  eventually(async () => (await count(METRIC.inFlight)) === items, {
+    what: `${items} items in flight`,
+    withinMs: 30_000,
+    everyMs: 2,
+  });
+
+describe('A caller who waits for a batch', () => {
+  it.each([
+    ['Envoy', () => httpsClient(stack.ready)],
+    ['the gateway', () => httpClient(stack.ready.gateway)],
+  ])('and hangs up on %s gives up the place at once, and is never run', async (peer, connect) => {
+    const [runsBefore, itemsBefore] = [await runs(), await itemsRun()];
+    const client = connect();
+    const answer = ask(client).catch(() => 'hung up');
+    await inFlight(1);
+    const startMs = performance.now();
+    await client.close();
+    await inFlight(0);
+    console.log(
+      `hung up on ${peer}: the place was free after ${(performance.now() - startMs).toFixed(0)} ms`,
+    );
+    expect(await answer).toBe('hung up');
+    const next = connect();
+    expect((await ask(next)).status).toBe(200);
+    await next.close();
+    expect([(await runs()) - runsBefore, (await itemsRun()) - itemsBefore]).toEqual([1, 1]);
+  });
+
+  it('with too little time for the whole delay is answered before it ends', async () => {
+    const client = httpsClient(stack.ready);
+    const before = await count(METRIC.batches, { release: 'deadline' });
+    const answer = await ask(client, { [HEADER.timeoutMs]: String(DELAY_MS) });
+    await client.close();
+    expect([answer.status, (await count(METRIC.batches, { release: 'deadline' })) - before]).toEqual([
+      200, 1,
+    ]);
+  });
+});
+
+describe('Callers who find no room', () => {
+  it('hear 503 with the reason and when to come again; the others are answered', async () => {
+    const client = httpsClient(stack.ready);
+    const crowd = await Promise.all(Array.from({ length: 4 * ROOM }, () => ask(client)));
+    await client.close();
+    const refused = crowd.filter(({ status }) => status !== 200);
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused.length).toBeLessThan(crowd.length);
+    for (const { status, headers, text } of refused) {
+      expect([status, JSON.parse(text).reason]).toEqual([503, 'overloaded']);
+      expect(Number(headers[HEADER.retryAfter])).toBeGreaterThanOrEqual(1);
+    }
+  });
+});
