@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import type { Manifest, ModelFile } from '@headgate/contracts/manifest';
 import { LoadError } from '../load-error.ts';
+
+/** Read at once: 1 MiB. */
+const PIECE_BYTES = 2 ** 20;
 
 /** The model file and its external data, as the manifest lists them. */
 export function modelFiles({ file }: Pick<Manifest, 'file'>): readonly ModelFile[] {
@@ -54,27 +55,38 @@ export async function sealFiles(directory: string, manifest: Pick<Manifest, 'fil
 }
 
 async function verify(path: string, expected: ModelFile): Promise<void> {
-  const status = await stat(path).catch((cause: unknown) => {
+  const file = await open(path).catch((cause: unknown) => {
     throw broken(`${expected.path} cannot be read, but the manifest lists it`, cause);
   });
-  if (!status.isFile()) throw broken(`${expected.path} is no file`);
-  if (status.size !== expected.bytes) {
+  try {
+    const status = await file.stat();
+    if (!status.isFile()) throw broken(`${expected.path} is no file`);
+    if (status.size !== expected.bytes) {
+      throw broken(
+        `${expected.path} has ${status.size} bytes, but the manifest says ${expected.bytes}; ${REMEDY}`,
+      );
+    }
+    const digest = await sha256Of(file);
+    if (digest === expected.sha256) return;
     throw broken(
-      `${expected.path} has ${status.size} bytes, but the manifest says ${expected.bytes}; ${REMEDY}`,
+      `${expected.path} has SHA-256 ${digest}, but the manifest says ${expected.sha256}; ${REMEDY}`,
     );
+  } finally {
+    await file.close();
   }
-  const digest = await sha256Of(path);
-  if (digest === expected.sha256) return;
-  throw broken(`${expected.path} has SHA-256 ${digest}, but the manifest says ${expected.sha256}; ${REMEDY}`);
 }
 
 const REMEDY = 'the file was changed or is incomplete: restore it, or build the model again';
 
-/** SHA-256 of a file as 64 hex digits, read in pieces. @throws when it cannot be read */
-export async function sha256Of(path: string): Promise<string> {
+/** As 64 hex digits. One buffer is read into again and again: a stream would leave 60 MiB for the collector. */
+async function sha256Of(file: FileHandle): Promise<string> {
   const hash = createHash('sha256');
-  await pipeline(createReadStream(path, { highWaterMark: 2 ** 20 }), hash);
-  return hash.digest('hex');
+  const buffer = Buffer.allocUnsafeSlow(PIECE_BYTES);
+  for (;;) {
+    const { bytesRead } = await file.read(buffer, 0, buffer.byteLength, null);
+    if (bytesRead === 0) return hash.digest('hex');
+    hash.update(buffer.subarray(0, bytesRead));
+  }
 }
 
 function broken(message: string, cause?: unknown): LoadError {

@@ -12,6 +12,7 @@ import { loadHealth, loadInference } from '@headgate/contracts/proto';
 import { createLogger } from '@headgate/contracts/telemetry/logger';
 import { encodeBytesTensor } from '@headgate/contracts/tensor';
 import { type Inference, startInference } from '../inference.ts';
+import { freePortBase } from './free-ports.ts';
 import { type TensorModel, writeTensorModel } from './tensor-models.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -192,21 +193,4 @@ async function startProxy(to: number): Promise<{ readonly port: number; cut(): v
     for (const socket of sockets) socket.destroy();
   };
   return { port: (server.address() as AddressInfo).port, cut };
-}
-
-/** A base from which the ports of inference are free right now. */
-async function freePortBase(): Promise<number> {
-  for (;;) {
-    const base = 20_000 + Math.floor(Math.random() * 10_000);
-    const ports = [portOf(base, 'inferenceGrpc'), portOf(base, 'inferenceInternal')];
-    if ((await Promise.all(ports.map(isFree))).every(Boolean)) return base;
-  }
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-  });
 }

@@ -1,0 +1,104 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { credentials } from '@grpc/grpc-js';
+import type { ModelInferRequest } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
+import type { ModelInferResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
+import { portOf } from '@headgate/contracts/names';
+import { loadInference } from '@headgate/contracts/proto';
+import { freePortBase } from './free-ports.ts';
+import { childrenOf } from './proc.ts';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+
+/** Inference as a process of its own, for what can only be seen from outside: memory, processes, signals. */
+export interface FrontProcess {
+  readonly pid: number;
+  /** Folder of the model repository. */
+  readonly models: string;
+  /** Processes of its engines, loading ones too. */
+  engines(): number[];
+  infer(request: ModelInferRequest): Promise<ModelInferResponse__Output>;
+  load(model: string, versions?: readonly string[]): Promise<void>;
+  unload(model: string): Promise<void>;
+  /** Text of the metrics page. */
+  metrics(): Promise<string>;
+  /** Resolves once `probe` holds; the test's own timeout is the bound. */
+  until(probe: () => boolean | Promise<boolean>): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Starts it with version 1 of the digits model, obeying requests to load and unload. */
+export async function startFront(settings: Readonly<Record<string, string>> = {}): Promise<FrontProcess> {
+  const dir = mkdtempSync(join(tmpdir(), 'headgate-front-'));
+  const models = join(dir, 'models');
+  cpSync(join(ROOT, 'models/digits/1'), join(models, 'digits/1'), { recursive: true });
+  cpSync(join(ROOT, 'samples/digit-7.png'), join(dir, 'samples/digit-7.png'));
+  const variants = [{ name: 'control', version: '1', weight: 100 }];
+  const digits = { versions: ['1'], experiment: { name: 'digits', salt: 'digits', variants } };
+  const routing = { schema: 1, default_model: 'digits', models: { digits } };
+  writeFileSync(join(dir, 'routing.yaml'), JSON.stringify(routing));
+  const portBase = await freePortBase();
+  const child = spawn(process.execPath, [join(ROOT, 'inference/src/main.ts')], {
+    env: {
+      ...process.env,
+      HEADGATE_ROOT: dir,
+      HEADGATE_CONFIG_DIR: join(ROOT, 'config'),
+      HEADGATE_LISTEN__PORT_BASE: String(portBase),
+      HEADGATE_ROUTING_FILE: 'routing.yaml',
+      HEADGATE_INFERENCE__MODEL_CONTROL: 'explicit',
+      HEADGATE_INFERENCE__EXECUTION__INSTANCES: '1',
+      HEADGATE_TELEMETRY__LOG_LEVEL: 'error',
+      ...settings,
+    },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  const pid = child.pid as number;
+  const { GRPCInferenceService } = loadInference();
+  const address = `127.0.0.1:${portOf(portBase, 'inferenceGrpc')}`;
+  const client = new GRPCInferenceService(address, credentials.createInsecure(), {
+    'grpc.max_reconnect_backoff_ms': 200,
+  });
+  const page = async (path: string) => {
+    const response = await fetch(`http://127.0.0.1:${portOf(portBase, 'inferenceInternal')}${path}`);
+    return { isOk: response.ok, text: await response.text() };
+  };
+  const call = <T>(start: (done: (error: Error | null, answer?: T) => void) => unknown) =>
+    new Promise<T>((resolve, reject) => {
+      start((error, answer) => (answer ? resolve(answer) : reject(error)));
+    });
+  const front: FrontProcess = {
+    pid,
+    models,
+    engines: () => childrenOf(pid),
+    infer: (request) => call((done) => client.modelInfer(request, done)),
+    load: async (model_name, versions) => {
+      const config = versions && JSON.stringify({ version_policy: { specific: { versions } } });
+      const parameters = config ? { config: { string_param: config } } : {};
+      await call((done) => client.repositoryModelLoad({ model_name, parameters }, done));
+    },
+    unload: async (model_name) => {
+      await call((done) => client.repositoryModelUnload({ model_name }, done));
+    },
+    metrics: async () => (await page('/metrics')).text,
+    until,
+    async stop() {
+      client.close();
+      const ended = once(child, 'exit');
+      if (child.exitCode === null && child.kill('SIGTERM')) await ended;
+      rmSync(dir, { recursive: true });
+    },
+  };
+  await until(async () => {
+    if (child.exitCode !== null) throw new Error(`inference ended with ${child.exitCode}`);
+    return page('/readyz').then(({ isOk }) => isOk, () => false); // biome-ignore format: one line reads best
+  });
+  return front;
+}
+
+async function until(probe: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await probe())) await new Promise((resolve) => setTimeout(resolve, 20));
+}
