@@ -1,60 +1,23 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { HEADER } from '@headgate/contracts/names';
-import { Pool } from 'undici';
-import { type GrpcClient, grpcClient } from '../../test/e2e/harness/grpc.ts';
 import { answerJobs, type Measured } from './jobs.ts';
+import { loadPhotos } from './photos.ts';
+import { openSender, type Target } from './send.ts';
 
 /** The load of one measurement: a closed loop, because its throughput is the question. */
 export interface LoadJob {
-  /** gRPC speaks to inference directly; http and https post raw photos. */
-  readonly target:
-    | { readonly kind: 'grpc'; readonly address: string; readonly model: string; readonly version: string }
-    | {
-        readonly kind: 'http';
-        readonly origin: string;
-        readonly path: string;
-        readonly key: string;
-        readonly caFile: string | null;
-      };
+  readonly target: Target;
   readonly photosDir: string;
   readonly concurrency: number;
   /** Answers before this time, in ms, are not counted: connections open, batches fill. */
   readonly warmMs: number;
   readonly durationMs: number;
-}
-
-/** Sends one photo; answers 'ok', or what came instead. */
-type Send = (photo: Buffer) => Promise<string>;
-
-function sender(target: LoadJob['target'], connections: number): { send: Send; close: () => void } {
-  if (target.kind === 'grpc') {
-    const client: GrpcClient = grpcClient(target.address);
-    const send: Send = (image) =>
-      client.infer({ model: target.model, version: target.version, image }).then(
-        () => 'ok',
-        (error: { code?: number }) => `grpc ${error.code}`,
-      );
-    return { send, close: client.close };
-  }
-  const pool = new Pool(target.origin, {
-    connections,
-    allowH2: false,
-    connect: target.caFile ? { ca: readFileSync(target.caFile) } : {},
-  });
-  const headers = { 'content-type': 'image/jpeg', [HEADER.apiKey]: target.key };
-  const send: Send = async (body) => {
-    const answer = await pool.request({ method: 'POST', path: target.path, headers, body });
-    await answer.body.dump();
-    return answer.statusCode === 200 ? 'ok' : String(answer.statusCode);
-  };
-  return { send, close: () => void pool.destroy() };
+  /** Of each request, in ms; the sender's own patience by default. */
+  readonly deadlineMs?: number;
 }
 
 async function load(job: LoadJob): Promise<Measured> {
-  const files = readdirSync(job.photosDir).filter((name) => name.endsWith('.jpg'));
-  const photos = files.sort().map((name) => readFileSync(join(job.photosDir, name)));
-  const { send, close } = sender(job.target, job.concurrency);
+  const photos = loadPhotos(job.photosDir);
+  const { send, close } = openSender(job.target, photos, job.concurrency);
+  const options = job.deadlineMs === undefined ? {} : { deadlineMs: job.deadlineMs };
   const latencies: number[] = [];
   const failures: Record<string, number> = {};
   const startMs = performance.now() + job.warmMs;
@@ -65,7 +28,7 @@ async function load(job: LoadJob): Promise<Measured> {
     for (;;) {
       const sentMs = performance.now();
       if (sentMs >= endMs) return;
-      const outcome = await send(photos[next++ % photos.length] as Buffer);
+      const outcome = await send(next++, options);
       const nowMs = performance.now();
       if (outcome === 'ok') answered += 1;
       if (nowMs < startMs || nowMs > endMs) continue;

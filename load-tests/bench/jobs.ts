@@ -17,19 +17,38 @@ export interface Measured {
   readonly cpuMs: number;
 }
 
+/** Successful answers per second. */
+export function rateOf({ latencies, windowMs }: Measured): number {
+  return (latencies.length * 1000) / windowMs;
+}
+
 /** Longest time for one job, in ms: every job names a duration far below. */
 const JOB_WITHIN_MS = 180_000;
 
 /** A child process that works off one job after the other, so that its CPU time is not the orchestrator's. */
-export interface Worker<Job> {
-  run(job: Job): Promise<Measured>;
+export interface Worker<Job, Result = Measured> {
+  run(job: Job): Promise<Result>;
   stop(): void;
 }
 
+export interface WorkerOptions {
+  /** A command that runs the worker: `nsenter`, with its options, say. */
+  readonly wrapper?: readonly string[];
+  /** Added to this process's environment. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** @param file a module of this folder that calls `answerJobs` */
-export function startWorker<Job extends object>(file: string): Worker<Job> {
+export function startWorker<Job extends object, Result = Measured>(
+  file: string,
+  { wrapper = [], env = {} }: WorkerOptions = {},
+): Worker<Job, Result> {
+  const command = [...wrapper, process.execPath];
   const child: ChildProcess = fork(fileURLToPath(new URL(file, import.meta.url)), {
     serialization: 'advanced',
+    execPath: command[0] as string,
+    execArgv: command.slice(1),
+    env: { ...process.env, ...env },
   });
   const ended = once(child, 'exit').then((): never => {
     throw new Error(`${file} has ended`);
@@ -37,21 +56,21 @@ export function startWorker<Job extends object>(file: string): Worker<Job> {
   ended.catch(() => {});
   return {
     run: async (job) => {
-      const answered = once(child, 'message') as Promise<[Measured | { error: string }]>;
+      const answered = once(child, 'message') as Promise<[{ result: Result } | { error: string }]>;
       child.send(job);
       const [answer] = await within(Promise.race([answered, ended]), { what: file, withinMs: JOB_WITHIN_MS });
       if ('error' in answer) throw new Error(`${file}: ${answer.error}`);
-      return answer;
+      return answer.result;
     },
     stop: () => void child.kill(),
   };
 }
 
 /** The child's side of `startWorker`. */
-export function answerJobs<Job>(work: (job: Job) => Promise<Measured>): void {
+export function answerJobs<Job, Result = Measured>(work: (job: Job) => Promise<Result>): void {
   process.on('message', (job) => {
     work(job as Job).then(
-      (measured) => process.send?.(measured),
+      (result) => process.send?.({ result }),
       (error: unknown) => process.send?.({ error: error instanceof Error ? error.stack : String(error) }),
     );
   });

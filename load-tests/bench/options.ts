@@ -38,7 +38,8 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions {
   };
 }
 
-function positive(name: string, text: string): number {
+/** @throws TypeError */
+export function positive(name: string, text: string): number {
   const value = Number(text);
   if (!(value > 0)) throw new TypeError(`${name}: expected a positive number`);
   return value;

@@ -3,8 +3,9 @@ import { cpuMsOf } from '../../test/e2e/harness/processes.ts';
 import { type Part, processesOf, ROOT, type Stack } from '../../test/e2e/harness/stack.ts';
 import { median, percentile } from '../../test/e2e/harness/stats.ts';
 import type { LoadJob } from './client.ts';
-import { type Measured, startWorker, type Worker } from './jobs.ts';
+import { type Measured, rateOf, startWorker, type Worker } from './jobs.ts';
 import type { BareJob } from './l0.ts';
+import { PHOTOS_DIR } from './photos.ts';
 
 /** Stages of the path, each one more of it than the one before. */
 export type StageName = 'L0 bare loop' | 'inference, gRPC' | 'gateway, HTTP' | 'whole path, HTTPS';
@@ -65,7 +66,7 @@ export async function measurePath(options: PathOptions): Promise<StageResult[]> 
         runs.push(run);
         const label = `${stage.name}, c=${stage.concurrency}`;
         options.progress(
-          `round ${round}/${options.rounds}  ${label}: ${rate(run.measured).toFixed(1)} images/s`,
+          `round ${round}/${options.rounds}  ${label}: ${rateOf(run.measured).toFixed(1)} images/s`,
         );
       }
       rounds.push(runs);
@@ -80,7 +81,7 @@ export async function measurePath(options: PathOptions): Promise<StageResult[]> 
 function stagesOf(options: PathOptions, client: Worker<LoadJob>, bare: Worker<BareJob>): Stage[] {
   const { stack, stageMs } = options;
   const { ready } = stack;
-  const photosDir = join(ROOT, 'samples/bench');
+  const photosDir = PHOTOS_DIR;
   const origin = (base: string, caFile: string | null) =>
     ({ kind: 'http', origin: base, path: '/predict', key: ready.keys.bench, caFile }) as const;
   const targets: [StageName, LoadJob['target']][] = [
@@ -124,8 +125,6 @@ async function withServerCpu(stack: Stack, work: () => Promise<Measured>): Promi
   return { measured, cpuMsOfPart: cpuMsOfPart as Record<Part, number> };
 }
 
-const rate = ({ latencies, windowMs }: Measured) => (latencies.length * 1000) / windowMs;
-
 function summarise(stage: Stage, rounds: readonly Run[][], index: number): StageResult {
   const runs = rounds.map((round) => round[index] as Run);
   const latencies = runs.flatMap(({ measured }) => measured.latencies);
@@ -138,9 +137,9 @@ function summarise(stage: Stage, rounds: readonly Run[][], index: number): Stage
   return {
     stage: stage.name,
     concurrency: stage.concurrency,
-    imagesPerS: median(runs.map(({ measured }) => rate(measured))),
+    imagesPerS: median(runs.map(({ measured }) => rateOf(measured))),
     ratioToL0: median(
-      rounds.map((round) => rate((round[index] as Run).measured) / rate((round[0] as Run).measured)),
+      rounds.map((round) => rateOf((round[index] as Run).measured) / rateOf((round[0] as Run).measured)),
     ),
     p50: percentile(latencies, 50),
     p95: percentile(latencies, 95),

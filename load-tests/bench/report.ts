@@ -1,5 +1,6 @@
 import type { GatewayResult } from './gateway.ts';
 import type { Machine } from './machine.ts';
+import { bars, countsText, machineLines, table } from './markdown.ts';
 import type { StageResult } from './path.ts';
 import type { SaturatedResult } from './saturated.ts';
 
@@ -30,12 +31,8 @@ export function renderReport(result: BenchResult): string {
 }
 
 function renderMachine({ machine, rounds, stageMs }: BenchResult): string {
-  const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`);
-  return [
-    `Measured on ${machine.date} at commit ${machine.commit}: ${machine.cpu}, ${machine.memoryGib} GiB, Linux ${machine.kernel}; load average before it ${machine.loadBefore.toFixed(2)}.`,
-    `${versions.join(', ')}.`,
-    `${rounds} interleaved rounds of ${stageMs / 1000} s per stage; the client is a process of its own on the same cores.`,
-  ].join('\n');
+  const how = `${rounds} interleaved rounds of ${stageMs / 1000} s per stage; the client is a process of its own on the same cores.`;
+  return `${machineLines(machine)}\n${how}`;
 }
 
 function renderTargets({ path, saturated, gateway, startMs }: BenchResult): string {
@@ -73,9 +70,7 @@ function renderPath(path: readonly StageResult[]): string {
     one.serverCpuMs.toFixed(1),
     `${part(one, 'envoy')} / ${part(one, 'gateway')} / ${part(one, 'inference')} / ${part(one, 'engine')}`,
     one.clientCpuMs.toFixed(1),
-    Object.entries(one.failures)
-      .map(([what, count]) => `${count} × ${what}`)
-      .join(', ') || '0',
+    countsText(one.failures),
   ]);
   const heads = ['stage', 'c', 'images/s', '/ L0', 'p50 ms', 'p95 ms', 'p99 ms', 'CPU-ms per image'];
   const whole = path.at(-1);
@@ -92,15 +87,14 @@ function part(one: StageResult, name: keyof StageResult['cpuMsOfPart']): string 
   return value === 0 ? '–' : value.toFixed(1);
 }
 
-const BAR_WIDTH = 50;
-
 function renderBars(path: readonly StageResult[]): string {
-  const most = Math.max(...path.map(({ imagesPerS }) => imagesPerS));
-  const lines = path.map(({ stage, concurrency, imagesPerS }) => {
-    const bar = '█'.repeat(Math.round((imagesPerS / most) * BAR_WIDTH));
-    return `${stage.padEnd(18)} c=${String(concurrency).padEnd(3)} ${bar} ${imagesPerS.toFixed(1)}`;
-  });
-  return ['```', 'images per second', ...lines, '```'].join('\n');
+  return bars(
+    'images per second',
+    path.map(({ stage, concurrency, imagesPerS }) => ({
+      label: `${stage.padEnd(18)} c=${String(concurrency).padEnd(3)}`,
+      value: imagesPerS,
+    })),
+  );
 }
 
 function renderGateway(gateway: GatewayResult): string {
@@ -136,12 +130,6 @@ function renderSaturated({ readyz, health, notReady, imagesPerS }: SaturatedResu
       ],
     ),
   ].join('\n\n');
-}
-
-/** A Markdown table. */
-export function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  return [line(heads), line(heads.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
 const ms = (value: number) => `${value.toFixed(value < 10 ? 2 : 0)} ms`;

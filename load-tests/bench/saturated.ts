@@ -1,12 +1,12 @@
-import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { grpcClient } from '../../test/e2e/harness/grpc.ts';
 import { fetchOnce } from '../../test/e2e/harness/http.ts';
 import { openLoad, type Sample } from '../../test/e2e/harness/load.ts';
-import { ROOT, type Stack } from '../../test/e2e/harness/stack.ts';
+import type { Stack } from '../../test/e2e/harness/stack.ts';
 import { percentile } from '../../test/e2e/harness/stats.ts';
 import type { LoadJob } from './client.ts';
-import { startWorker } from './jobs.ts';
+import { rateOf, startWorker } from './jobs.ts';
+import { PHOTOS_DIR } from './photos.ts';
 
 /** How the probes of an orchestrator fare while every core computes. Times in ms. */
 export interface SaturatedResult {
@@ -28,7 +28,7 @@ export async function measureSaturated(stack: Stack, durationMs: number): Promis
   const grpc = grpcClient(ready.inferenceGrpc);
   const { https: origin, caFile } = ready as { https: string; caFile: string };
   const target = { kind: 'http', origin, caFile, path: '/predict', key: ready.keys.bench } as const;
-  const photosDir = join(ROOT, 'samples/bench');
+  const photosDir = PHOTOS_DIR;
   try {
     const loaded = client.run({ target, photosDir, concurrency: CONCURRENCY, warmMs: WARM_MS, durationMs });
     await pause(WARM_MS);
@@ -40,7 +40,7 @@ export async function measureSaturated(stack: Stack, durationMs: number): Promis
       readyz: summarise(probes),
       health: summarise(checks),
       notReady: [...probes, ...checks].filter(({ result }) => !result).length,
-      imagesPerS: (measured.latencies.length * 1000) / measured.windowMs,
+      imagesPerS: rateOf(measured),
       failures: measured.failures,
     };
   } finally {

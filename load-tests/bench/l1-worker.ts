@@ -1,0 +1,79 @@
+import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Worker as Thread } from 'node:worker_threads';
+import { configureDecoding, createDecoder } from '../../inference/src/engine/decode.ts';
+import { readManifest } from '../../inference/src/models/manifest.ts';
+import { monotonicMs } from './clock.ts';
+import { answerJobs, type Measured } from './jobs.ts';
+import type { SessionJob } from './l1-session.ts';
+import { loadPhotos } from './photos.ts';
+
+/** One process of the bare loop: decode photos, join them, run, as fast as it goes. */
+export interface LoopJob {
+  readonly modelsDir: string;
+  readonly model: string;
+  readonly version: string;
+  readonly photosDir: string;
+  /** Of the session. */
+  readonly threads: number;
+  /** Photos per run. */
+  readonly batch: number;
+  /** Begins at this time of the machine's monotonic clock, in ms, so that all processes measure the same window. */
+  readonly beginAtMs: number;
+  readonly warmMs: number;
+  readonly durationMs: number;
+}
+
+async function bareLoop(job: LoopJob): Promise<Measured> {
+  const directory = `${job.modelsDir}/${job.model}/${job.version}`;
+  const { image } = await readManifest(directory, { model: job.model, version: job.version });
+  if (!image) throw new Error(`${job.model} takes no images`);
+  configureDecoding();
+  const decode = createDecoder({ preprocessing: image.preprocessing, maxPixels: 1e8 });
+  const photos = loadPhotos(job.photosDir).map(({ bytes }) => bytes);
+  const session = await openSessionThread(`${directory}/model.onnx`, job.threads);
+  let next = 0;
+  const decodeBatch = () =>
+    Promise.all(
+      Array.from({ length: job.batch }, () => decode(photos[next++ % photos.length] as Uint8Array)),
+    );
+
+  await pause(Math.max(0, job.beginAtMs - monotonicMs()));
+  const latencies: number[] = [];
+  let answered = 0;
+  const startMs = performance.now() + job.warmMs;
+  const endMs = startMs + job.durationMs;
+  const cpu = process.cpuUsage();
+  let decoding = decodeBatch();
+  for (;;) {
+    const beganMs = performance.now();
+    if (beganMs >= endMs) break;
+    const pixels = await decoding;
+    decoding = decodeBatch();
+    await session.run(pixels);
+    answered += pixels.length;
+    const endedMs = performance.now();
+    if (endedMs >= startMs && endedMs <= endMs) latencies.push(...pixels.map(() => endedMs - beganMs));
+  }
+  const { user, system } = process.cpuUsage(cpu);
+  await decoding;
+  await session.close();
+  return { latencies, windowMs: job.durationMs, answered, failures: {}, cpuMs: (user + system) / 1000 };
+}
+
+/** The session on a thread of its own: on the main one, a run would keep decoded photos waiting. */
+async function openSessionThread(model: string, threads: number) {
+  const thread = new Thread(new URL('./l1-session.ts', import.meta.url), { workerData: { model, threads } });
+  const answer = async () => ((await once(thread, 'message')) as [number])[0];
+  await answer();
+  return {
+    run: (pixels: Uint8Array[]) => {
+      const answered = answer();
+      thread.postMessage({ pixels } satisfies SessionJob);
+      return answered;
+    },
+    close: () => thread.terminate(),
+  };
+}
+
+answerJobs<LoopJob>(bareLoop);

@@ -1,0 +1,45 @@
+"""LitServe with dynamic batching: lightning.ai/docs/litserve/features/batching.
+
+PEER_WORKERS, PEER_BATCH (1: none) and PEER_PORT come from the layout.
+"""
+
+import os
+
+import litserve
+import numpy as np
+from classifier import open_session, preprocess, run, top_classes
+
+
+class Classifier(litserve.LitAPI):
+    def setup(self, device):
+        self.session = open_session()
+
+    def decode_request(self, request):
+        return preprocess(request["image"].file.read())
+
+    def batch(self, inputs):
+        return np.stack(inputs)
+
+    def predict(self, pixels):
+        return run(self.session, pixels if pixels.ndim == 4 else pixels[None])
+
+    def unbatch(self, output):
+        return list(output)
+
+    def encode_response(self, output):
+        return {"predictions": top_classes(np.asarray(output).reshape(-1))}
+
+
+if __name__ == "__main__":
+    batch = int(os.environ["PEER_BATCH"])
+    api = Classifier(max_batch_size=batch, batch_timeout=0.005 if batch > 1 else 0)
+    server = litserve.LitServer(
+        api, accelerator="cpu", workers_per_device=int(os.environ["PEER_WORKERS"]), fast_queue=True
+    )
+    server.run(
+        host="127.0.0.1",
+        port=int(os.environ["PEER_PORT"]),
+        generate_client_file=False,
+        log_level="warning",
+        access_log=False,
+    )

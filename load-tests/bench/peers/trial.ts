@@ -1,0 +1,76 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Asked, AskJob } from '../ask.ts';
+import { startWorker } from '../jobs.ts';
+import { loadPhotos, PHOTOS_DIR } from '../photos.ts';
+import type { Contender, Layout, RunningServer } from './contender.ts';
+
+/** A running server that has given the right answer for every photo on every door. */
+export interface Trial {
+  readonly server: RunningServer;
+  /** From its spawn to the first right answer, of each door, in ms. */
+  readonly startMs: readonly number[];
+}
+
+/** What all contenders must answer: the first one that was asked sets it. */
+export interface Expectation {
+  classes: readonly number[] | undefined;
+}
+
+const LOOK_EVERY_MS = 100;
+
+/**
+ * Starts a server, waits for its first answer and compares its classes with everybody else's: a server that
+ * does other work is no comparison.
+ *
+ * @throws Error when it does not come up, or answers something else; nothing of it runs then
+ */
+export async function startTrial(
+  contender: Contender,
+  layout: Layout,
+  expected: Expectation,
+): Promise<Trial> {
+  const server = await contender.start(layout);
+  try {
+    const startMs: number[] = [];
+    for (const door of server.doors) {
+      const asked = await askAll(server, door.target, contender.startWithinMs);
+      const difference = firstDifference(expected, asked.classes);
+      if (difference) throw new Error(`${door.name}: ${difference}`);
+      startMs.push(asked.firstAtMs - server.spawnedMs);
+    }
+    return { server, startMs };
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+}
+
+async function askAll(server: RunningServer, target: AskJob['target'], withinMs: number): Promise<Asked> {
+  const worker = startWorker<AskJob, Asked>('./ask.ts', { wrapper: server.clientWrapper });
+  const over = new AbortController();
+  try {
+    const asked = worker.run({ target, photosDir: PHOTOS_DIR, withinMs });
+    return await Promise.race([asked, endOf(server, over.signal)]);
+  } finally {
+    over.abort();
+    worker.stop();
+  }
+}
+
+/** Rejects when the server ends. */
+async function endOf(server: RunningServer, over: AbortSignal): Promise<never> {
+  for (;;) {
+    const failure = server.ended();
+    if (failure !== undefined) throw new Error(failure);
+    await pause(LOOK_EVERY_MS);
+    if (over.aborted) return await new Promise<never>(() => {});
+  }
+}
+
+function firstDifference(expected: Expectation, classes: readonly number[]): string | undefined {
+  expected.classes ??= classes;
+  const at = expected.classes.findIndex((one, index) => one !== classes[index]);
+  if (at < 0) return undefined;
+  const { name } = loadPhotos(PHOTOS_DIR)[at] as { name: string };
+  return `class ${classes[at]} for ${name} where the others say ${expected.classes[at]}`;
+}

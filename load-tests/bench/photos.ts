@@ -1,0 +1,17 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT } from '../../test/e2e/harness/stack.ts';
+
+/** Seven JPEGs of 39 to 119 kB, made by setup: what every benchmark sends, in this order, again and again. */
+export const PHOTOS_DIR = join(ROOT, 'samples/bench');
+
+export interface BenchPhoto {
+  readonly name: string;
+  readonly bytes: Buffer;
+}
+
+/** The JPEGs of a folder, in the order of their names. */
+export function loadPhotos(dir: string): BenchPhoto[] {
+  const names = readdirSync(dir).filter((name) => name.endsWith('.jpg'));
+  return names.sort().map((name) => ({ name, bytes: readFileSync(join(dir, name)) }));
+}
