@@ -28,14 +28,16 @@ SAMPLES = (
     Photo("motorcycle.png", "motorcycle_left.png", "a motorcycle in a garage", (665, 670)),
 )
 
-# Benchmarks measure on JPEG: seven photos of mixed size, 30 to 200 kB each at these qualities.
+# Benchmarks measure on JPEG: nine photos of mixed size, about 30 to 200 kB at these qualities.
 BENCH = (
     ("chelsea", "chelsea.png", 92),
     ("coffee", "coffee.png", 92),
     ("camera", "camera.png", 88),
     ("astronaut", "astronaut.png", 90),
     ("rocket", "rocket.jpg", 88),
+    ("rocket-small", "rocket.jpg", 79),
     ("motorcycle", "motorcycle_left.png", 90),
+    ("motorcycle-large", "motorcycle_right.png", 96),
     ("hubble", "hubble_deep_field.jpg", 70),
 )
 

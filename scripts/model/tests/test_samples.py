@@ -27,9 +27,9 @@ def test_every_sample_has_its_licence_listed() -> None:
     assert [name for name in names if f"`{name}`" not in listed] == []
 
 
-def test_bench_photos_are_seven_jpegs_of_mixed_size(built: Path) -> None:
+def test_bench_photos_are_nine_jpegs_of_mixed_size(built: Path) -> None:
     files = sorted((built / "samples/bench").glob("*.jpg"))
-    assert len(files) == 7
+    assert len(files) == 9
     assert all(30 * KIB <= file.stat().st_size <= 200 * KIB for file in files)
     sizes = set()
     for file in files:
