@@ -1,8 +1,10 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Worker as Thread } from 'node:worker_threads';
+import { manifestSchema } from '@headgate/contracts/manifest';
+import { parse } from 'yaml';
 import { configureDecoding, createDecoder } from '../../inference/src/engine/decode.ts';
-import { readManifest } from '../../inference/src/models/manifest.ts';
 import { monotonicMs } from './clock.ts';
 import { answerJobs, type Measured } from './jobs.ts';
 import type { SessionJob } from './l1-session.ts';
@@ -26,7 +28,7 @@ export interface LoopJob {
 
 async function bareLoop(job: LoopJob): Promise<Measured> {
   const directory = `${job.modelsDir}/${job.model}/${job.version}`;
-  const { image } = await readManifest(directory, { model: job.model, version: job.version });
+  const { image } = manifestSchema.parse(parse(readFileSync(`${directory}/manifest.yaml`, 'utf8')));
   if (!image) throw new Error(`${job.model} takes no images`);
   configureDecoding();
   const decode = createDecoder({ preprocessing: image.preprocessing, maxPixels: 1e8 });
