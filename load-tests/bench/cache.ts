@@ -12,8 +12,8 @@ import { RowStore } from '../../inference/src/cache/row-store.ts';
 import { systemClock } from '../../inference/src/clock.ts';
 import type { Row } from '../../inference/src/engine/protocol.ts';
 import { describeMachine } from './machine.ts';
+import { table } from './markdown.ts';
 import { type Case, costRow, measureCases } from './micro.ts';
-import { table } from './report.ts';
 
 const KILO = 1000;
 const SIZES = [1 * KILO, 30 * KILO, 100 * KILO, 200 * KILO];

@@ -21,8 +21,8 @@ import { Metrics, observeBatches } from '../../inference/src/telemetry/metrics.t
 import { startBatchSpan, startInferSpan } from '../../inference/src/telemetry/spans.ts';
 import { Statistics } from '../../inference/src/telemetry/statistics.ts';
 import { describeMachine } from './machine.ts';
+import { table } from './markdown.ts';
 import { type Case, costRow, measureCases } from './micro.ts';
-import { table } from './report.ts';
 
 const MODEL = 'efficientnet-lite0';
 const VERSION = '1';
