@@ -15,7 +15,7 @@ import { rawRequest } from '../../inference/src/testing/tensor-messages.ts';
 import { ROOT } from '../../test/e2e/harness/stack.ts';
 import { median } from '../../test/e2e/harness/stats.ts';
 import { describeMachine } from './machine.ts';
-import { table } from './report.ts';
+import { table } from './markdown.ts';
 
 const MIB = 2 ** 20;
 
