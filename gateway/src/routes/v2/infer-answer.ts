@@ -23,12 +23,16 @@ export interface InferAnswer {
 
 const encoder = new TextEncoder();
 
+/** Most values that an answer says in JSON: wording a million of them holds up every other request for half a second. */
+const MAX_JSON_VALUES = 250_000;
+
 /**
  * Words the answer of inference in JSON, with raw blocks behind it for the outputs that were asked for so.
  *
  * @throws HeadgateError invalid_request when an output cannot be JSON; internal when the answer cannot be read
  */
 export function wordAnswer(response: ModelInferResponse__Output, options: AnswerOptions): InferAnswer {
+  checkCount(response, options);
   const outputs = response.outputs.map((tensor, i) =>
     outputOf(tensor, response.raw_output_contents[i], options),
   );
@@ -42,6 +46,14 @@ export function wordAnswer(response: ModelInferResponse__Output, options: Answer
     jsonBytes: json.byteLength,
     isBinary: blocks.length > 0,
   };
+}
+
+function checkCount({ outputs }: ModelInferResponse__Output, { wantsBinary }: AnswerOptions): void {
+  const inJson = outputs.filter(({ name }) => !wantsBinary(name));
+  const values = inJson.reduce((sum, { shape }) => sum + (elementCount(shape) ?? 0), 0);
+  if (values <= MAX_JSON_VALUES) return;
+  const detail = `The outputs have ${values} values, and JSON may have ${MAX_JSON_VALUES}. Ask with binary_data_output: true.`;
+  throw new HeadgateError('invalid_request', detail);
 }
 
 interface WordedOutput {

@@ -102,6 +102,50 @@ describe('too much', () => {
     ]);
   });
 
+  it.each([
+    // 8 bytes for each character and comma.
+    ['tensors', 'FP64', 200_000, '1', 413, 'body_too_large', /^The tensors of a request may have at most/],
+    [
+      'strings',
+      'BYTES',
+      100_001,
+      '""',
+      400,
+      'invalid_tensor',
+      /^inputs\[0\]\.data: expected at most 100000 strings/,
+    ],
+  ])('%s in little JSON are refused', async (_what, datatype, count, value, status, reason, error) => {
+    const data = `${`${value},`.repeat(count - 1)}${value}`;
+    const text = `{"inputs":[{"name":"x","datatype":"${datatype}","shape":[${count}],"data":[${data}]}]}`;
+    const response = await (await app()).infer(text);
+    expect([response.status, await problemOf(response)]).toEqual([
+      status,
+      expect.objectContaining({ reason, error: expect.stringMatching(error) }),
+    ]);
+  });
+
+  it('of an answer is refused in JSON, with the remedy', async () => {
+    const { infer } = await app();
+    const count = 250_001;
+    const request = (parameters: object) =>
+      Buffer.from(
+        JSON.stringify({
+          inputs: [{ name: 'x', datatype: 'UINT8', shape: [count], parameters: { binary_data_size: count } }],
+          parameters,
+        }),
+      );
+    const sent = (head: Buffer) =>
+      infer(Buffer.concat([head, Buffer.alloc(count)]), {
+        'inference-header-content-length': String(head.byteLength),
+      });
+    const refused = await sent(request({}));
+    expect([refused.status, (await problemOf(refused)).error]).toEqual([
+      400,
+      expect.stringContaining('binary_data_output: true'),
+    ]);
+    expect((await sent(request({ binary_data_output: true }))).status).toBe(200);
+  });
+
   it('in a body that announces it is refused before it is read', async () => {
     const response = await (await app()).infer(new Uint8Array(2 * CONFIG.limits.body_bytes));
     expect([response.status, (await problemOf(response)).reason]).toEqual([413, 'body_too_large']);

@@ -31,7 +31,7 @@ export function blockOfJson(tensor: JsonTensor): Uint8Array {
     );
   }
   const values = flat(tensor);
-  if (datatype === 'BYTES') return encodeBytesTensor(values.map((value, i) => bytesOf(value, i, tensor)));
+  if (datatype === 'BYTES') return bytesBlock(values, tensor);
   if (datatype === 'BOOL') return Uint8Array.from(values, (value, i) => booleanOf(value, i, field));
   return numbersBlock(values, datatype, field);
 }
@@ -92,7 +92,18 @@ function booleanOf(value: unknown, index: number, field: string): 0 | 1 {
   return value ? 1 : 0;
 }
 
+/** Each string costs as much as a hundred numbers, however short it is: a million of them, two seconds. */
+const MAX_STRINGS = 100_000;
+
 const encoder = new TextEncoder();
+
+function bytesBlock(values: readonly unknown[], tensor: JsonTensor): Uint8Array {
+  if (values.length > MAX_STRINGS) {
+    const detail = `expected at most ${MAX_STRINGS} strings; send more in binary, with binary_data_size`;
+    throw invalidField(tensor.field, detail, 'invalid_tensor');
+  }
+  return encodeBytesTensor(values.map((value, i) => bytesOf(value, i, tensor)));
+}
 
 function bytesOf(value: unknown, index: number, { base64, field }: JsonTensor): Uint8Array {
   if (typeof value !== 'string') throw wrongElement(field, index, 'a string');
@@ -103,10 +114,19 @@ function bytesOf(value: unknown, index: number, { base64, field }: JsonTensor): 
 }
 
 function fromBase64(text: string, index: number, field: string): Uint8Array {
+  const binary = binaryOf(text);
+  if (binary === undefined) throw wrongElement(field, index, 'base64, as content_type says');
+  const bytes = new Uint8Array(binary.length);
+  // A loop: Uint8Array.from takes twenty times as long.
+  for (let i = 0; i < binary.length; i += 1) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}
+
+function binaryOf(base64: string): string | undefined {
   try {
-    return Uint8Array.from(atob(text), (byte) => byte.charCodeAt(0));
+    return atob(base64);
   } catch {
-    throw wrongElement(field, index, 'base64, as content_type says');
+    return undefined;
   }
 }
 

@@ -3,11 +3,11 @@ import { HEADER } from '@headgate/contracts/names';
 import type { AppContext, Layer } from '../../context.ts';
 import { parseMediaType } from '../../validate/media-type.ts';
 import { frameOf } from './frame.ts';
-import { readInferRequest } from './infer-request.ts';
+import { type InferRequest, readInferRequest } from './infer-request.ts';
 import { inflate } from './inflate.ts';
 
 export interface ReadTensorsOptions {
-  /** Most bytes of a body, also after it was inflated. */
+  /** Most bytes of a body, also after it was inflated; and of the tensors in it. */
   readonly body_bytes: number;
   /** Most bytes of JSON in it. */
   readonly json_bytes: number;
@@ -24,9 +24,19 @@ export function readTensors({ body_bytes, json_bytes }: ReadTensorsOptions): Lay
   return async function readTensors(c, next) {
     refuseForms(c.req.header('content-type'));
     const frame = frameOf(await bodyOf(c), c.req.header(HEADER.inferenceHeaderLength), json_bytes);
-    c.set('tensors', readInferRequest(frame));
+    const tensors = readInferRequest(frame);
+    checkSize(tensors, body_bytes);
+    c.set('tensors', tensors);
     await next();
   };
+}
+
+/** `1,` in JSON can be eight bytes of a raw block: what a body may not be, its tensors may not become. */
+function checkSize({ message }: InferRequest, maxBytes: number): void {
+  const blocks = message.raw_input_contents ?? [];
+  const bytes = blocks.reduce((sum, block) => sum + block.length, 0);
+  if (bytes <= maxBytes) return;
+  throw new HeadgateError('body_too_large', `The tensors of a request may have at most ${maxBytes} bytes.`);
 }
 
 /** Clients of the protocol send JSON under many names, and under none; what is certainly something else is told so. */
