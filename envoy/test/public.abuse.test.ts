@@ -46,6 +46,7 @@ describe('headers of a client', () => {
     'x-real-ip',
     'forwarded',
     'x-headgate-variant',
+    'x-headgate-tenant',
     'x-headgate-caller-request-id',
     'x-envoy-external-address',
     'x-envoy-internal',

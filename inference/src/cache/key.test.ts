@@ -38,10 +38,16 @@ describe('keysFor', () => {
     ['where one tensor ends', [tensor([2], 1, 2), tensor([1], 3)], [tensor([1], 1), tensor([2], 2, 3)]],
     ['the shape of the same bytes', [tensor([2, 3], 1)], [tensor([3, 2], 1)]],
     ['the sides of a shape', [tensor([1, 23], 1)], [tensor([12, 3], 1)]],
+    ['where the shape ends and the bytes begin', [tensor([1], 0x32)], [tensor([12])]],
     ['how many tensors there are', [tensor([1], 1)], [tensor([1], 1), tensor([1])]],
     ['their order', [tensor([1], 1), tensor([1], 2)], [tensor([1], 2), tensor([1], 1)]],
   ])('tells apart: %s', (_, a, b) => {
     expect(keyOf('t', a)).not.toBe(keyOf('t', b));
+  });
+
+  it('tells apart where a tenant ends and its image begins', () => {
+    const [image, rest] = [Buffer.from('imageZ'), Buffer.from('Z')];
+    expect(keyOf('a', image)).not.toBe(keyOf('aimage', rest));
   });
 
   it('tells callers inside from every tenant, whatever it is called', () => {
