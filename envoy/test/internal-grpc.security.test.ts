@@ -49,6 +49,7 @@ describe('the internal gRPC listener', () => {
     metadata.set('x-forwarded-client-cert', 'Subject="CN=admin"');
     metadata.set('x-forwarded-for', '203.0.113.9');
     metadata.set(METADATA.variant, 'int8');
+    metadata.set(METADATA.tenant, 'client01');
     await check(envoy, { channel: mutualCredentials(envoy), metadata });
     const [identity, ...others] = inference.last.get('x-forwarded-client-cert').map(String);
     expect(identity).toMatch(/^Hash=[0-9a-f]{64};Subject="CN=headgate-internal-client"/);
@@ -56,6 +57,7 @@ describe('the internal gRPC listener', () => {
     expect(others).toEqual([]);
     expect(inference.last.get('x-forwarded-for')).toEqual(['127.0.0.1']);
     expect(inference.last.get(METADATA.variant)).toEqual([]);
+    expect(inference.last.get(METADATA.tenant)).toEqual([]);
   });
 
   it('writes the caller and the gRPC status into the access log', async () => {
