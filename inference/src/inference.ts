@@ -29,7 +29,6 @@ import { admissionPolicyOf } from './policy.ts';
 import { createGrpcServer, shutDown } from './server.ts';
 import { inferenceService } from './service.ts';
 import { Metrics, observeBatches } from './telemetry/metrics.ts';
-import { ModelMetrics } from './telemetry/model-metrics.ts';
 import { startBatchSpan } from './telemetry/spans.ts';
 import { Statistics } from './telemetry/statistics.ts';
 
@@ -178,7 +177,7 @@ function createServing(options: InferenceOptions, provider: Provider) {
     log,
     observe: (model, version) =>
       statistics.countingRuns(model, version, observeBatches(metrics, startBatchSpan)(model, version)),
-    onLoadFailed: (...args) => modelMetrics.loadFailed(...args),
+    onLoadFailed: (...args) => statistics.loadFailed(...args),
     onChange: () => {
       health.refresh();
       metrics.sweep();
@@ -186,7 +185,6 @@ function createServing(options: InferenceOptions, provider: Provider) {
   });
   const statistics = new Statistics(catalogue, systemClock);
   const metrics = new Metrics(catalogue, statistics);
-  const modelMetrics = new ModelMetrics(metrics.registry, catalogue);
   const health = new Health(catalogue);
   const mode = inference.model_control;
   const control = new ModelControl({ catalogue, repository, root: modelsDir, mode });

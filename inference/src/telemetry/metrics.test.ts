@@ -9,7 +9,6 @@ import type { ItemResult } from '../item.ts';
 import type { Deployment } from '../models/deployment.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 import { Metrics, observeBatches } from './metrics.ts';
-import { ModelMetrics } from './model-metrics.ts';
 import { Statistics } from './statistics.ts';
 
 const ROW = { classIds: Int32Array.of(1), scores: Float32Array.of(1) };
@@ -72,14 +71,12 @@ let clock: ManualClock;
 let served: Served;
 let statistics: Statistics;
 let metrics: Metrics;
-let models: ModelMetrics;
 
 beforeEach(() => {
   clock = new ManualClock();
   served = new Served('m/1', 'm/2');
   statistics = new Statistics(served, clock);
   metrics = new Metrics(served, statistics);
-  models = new ModelMetrics(metrics.registry, served);
 });
 
 /** One call with `items` items that ran in one batch. */
@@ -256,7 +253,7 @@ describe('the page', () => {
     succeed('m', '1', 2);
     metrics.answered('m', '1', [cached], 0.1);
     metrics.routingReloaded('accepted');
-    models.loadFailed('m', '1', 'digest');
+    statistics.loadFailed('m', '1', 'digest');
     metrics.requestFinished({ model: 'junk', version: '', outcome: 'unknown_model', durationMs: 1 });
     metrics.requestFinished({ model: 'm', version: '1', outcome: 'overloaded', durationMs: 1 });
     const page = await metrics.page();

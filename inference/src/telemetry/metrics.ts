@@ -5,6 +5,7 @@ import type { Batch } from '../batch.ts';
 import { didRun, type ItemResult } from '../item.ts';
 import { exposeCaches } from './cache-metrics.ts';
 import { collectedCounter } from './collected.ts';
+import { exposeLoading } from './model-metrics.ts';
 import { exposeState, type StateSource } from './state-metrics.ts';
 import type { EndedCall, Statistics } from './statistics.ts';
 import { exposeTritonNames } from './triton-metrics.ts';
@@ -86,6 +87,7 @@ export class Metrics {
     exposeCounts(registry, statistics);
     exposeState(registry, source);
     exposeCaches(registry, source, statistics);
+    exposeLoading(registry, source, statistics);
     exposeTritonNames(registry, source, statistics);
   }
 

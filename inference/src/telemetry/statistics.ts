@@ -3,6 +3,7 @@ import { OTHER } from '@headgate/contracts/names';
 import type { Clock } from '../clock.ts';
 import type { DispatchObserver } from '../dispatch.ts';
 import type { ItemResult } from '../item.ts';
+import type { LoadErrorKind } from '../load-error.ts';
 import type { Deployment } from '../models/deployment.ts';
 import { type Outcome, sum, VersionCounters } from './version-counters.ts';
 
@@ -61,6 +62,11 @@ export class Statistics {
   /** A call succeeded. @param respondMs time to word the response */
   answered(model: string, version: string, results: readonly ItemResult[], respondMs: number): void {
     this.#entry({ model, version }).counters.answered(results, respondMs);
+  }
+
+  /** A version of the routing table or of the repository could not be loaded. */
+  loadFailed(model: string, version: string, kind: LoadErrorKind): void {
+    this.#entry({ model, version }).counters.loadFailed(kind);
   }
 
   /** The observer that it gets, and counts the runs besides. */

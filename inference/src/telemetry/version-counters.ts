@@ -1,6 +1,7 @@
 import type { Reason } from '@headgate/contracts/errors';
 import type { ReleaseReason } from '../batch.ts';
 import { type CacheOutcome, didRun, type ItemResult } from '../item.ts';
+import type { LoadErrorKind } from '../load-error.ts';
 
 export type Outcome = 'ok' | Reason;
 
@@ -40,6 +41,8 @@ export class VersionCounters {
   readonly outcomes = new Map<Outcome, number>();
   /** Session runs by why their batch was released. */
   readonly releases = new Map<ReleaseReason, number>();
+  /** Attempts to load it that failed, by what stood in the way. */
+  readonly loadFailures = new Map<LoadErrorKind, number>();
   readonly success = new Total();
   readonly fail = new Total();
   readonly queue = new Total();
@@ -71,6 +74,10 @@ export class VersionCounters {
     this.queue.add(slowest(ran, 'queueMs'));
     this.decode.add(slowest(ran, 'decodeMs'));
     this.run.add(slowest(ran, 'runMs'));
+  }
+
+  loadFailed(kind: LoadErrorKind): void {
+    increment(this.loadFailures, kind);
   }
 
   released(reason: ReleaseReason): void {
