@@ -30,6 +30,8 @@ const stack = await startStack({
     HEADGATE_INFERENCE__MODELS_DIR: modelsDir,
     HEADGATE_INFERENCE__MODEL_CONTROL: 'explicit',
     HEADGATE_INFERENCE__EXECUTION__INSTANCES: '1',
+    // Callers of a model that waits for company are to see their deadlines pass, not to be answered just before.
+    HEADGATE_INFERENCE__ADMISSION__ANSWER_RESERVE_MS: '0',
   },
 });
 const reports: string[] = [];
