@@ -23,6 +23,8 @@ const NO_PYTHON = 'needs Python and Envoy, which setup could not install';
 export function suitesOf(root: string, mode: Mode, { full }: { readonly full: boolean }): Suite[] {
   const report = (name: string) => join(root, 'state/test', name);
   const skip = mode === 'full' ? undefined : NO_PYTHON;
+  // Tests that count answers count as many as the specification asks for, and fuzzers go on for minutes.
+  const more: Suite['env'] = full ? { E2E_FULL: '1' } : {};
   const check: Suite = {
     name: 'check',
     command: process.execPath,
@@ -30,7 +32,10 @@ export function suitesOf(root: string, mode: Mode, { full }: { readonly full: bo
     timeoutMs: 5 * MINUTE_MS,
     report: { path: report('check.json'), read: readChecks },
   };
-  const unit = vitest(root, report('unit.json'), { project: 'unit', minutes: 15, args: ['--coverage'] });
+  const unit = {
+    ...vitest(root, report('unit.json'), { project: 'unit', minutes: 20, args: ['--coverage'] }),
+    env: more,
+  };
   const envoy = { ...vitest(root, report('envoy.json'), { project: 'envoy', minutes: 10, args: [] }), skip };
   const model: Suite = {
     name: 'model',
@@ -42,8 +47,7 @@ export function suitesOf(root: string, mode: Mode, { full }: { readonly full: bo
   };
   const e2e = {
     ...vitest(root, report('e2e.json'), { project: 'e2e', minutes: 40, args: [] }),
-    // Tests that count answers count as many as the specification asks for.
-    env: full ? { E2E_FULL: '1' } : {},
+    env: more,
     skip,
   };
   const clients: Suite = {

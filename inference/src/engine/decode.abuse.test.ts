@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import type { HeadgateError } from '@headgate/contracts/errors';
 import fc from 'fast-check';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { mutate, seededRandom } from '../testing/fuzz/mutate.ts';
 import { target, waves } from '../testing/images.ts';
 import { configureDecoding, createDecoder } from './decode.ts';
 
@@ -75,6 +77,32 @@ describe('createDecoder under abuse', () => {
         ),
       ).toBe('ok');
     }
+  });
+
+  it('refuses to pass over a large picture for minutes', async () => {
+    const file = readFileSync(new URL('./corpus/many-scans.jpg', import.meta.url));
+    await expect(decode(file)).rejects.toMatchObject({ detail: expect.stringContaining('35 passes') });
+  });
+
+  it('shows nothing of an earlier picture in place of what a damaged one lacks', async () => {
+    const seed = await waves(80, 60).jpeg({ quality: 60 }).toBuffer();
+    const flat = (background: string) =>
+      sharp({ create: { width: 80, height: 60, channels: 3, background } })
+        .jpeg()
+        .toBuffer();
+    const [white, black] = [await flat('#fff'), await flat('#000')];
+    const after = async (earlier: Buffer, file: Buffer) => {
+      await decode(earlier);
+      return decode(file).catch((error: HeadgateError) => error.reason);
+    };
+    let shown = 0;
+    for (let number = 0; number < 300; number += 1) {
+      const damaged = mutate(seed, seededRandom(number));
+      const pixels = await after(white, damaged);
+      expect(await after(black, damaged)).toEqual(pixels);
+      if (pixels instanceof Uint8Array) shown += 1;
+    }
+    expect(shown).toBeGreaterThan(10);
   });
 
   it.each(FORMATS)(

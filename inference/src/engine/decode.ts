@@ -3,6 +3,7 @@ import { jpegSize } from '@headgate/contracts/jpeg';
 import type { Preprocessing } from '@headgate/contracts/manifest';
 import sharp, { type Sharp, type SharpOptions } from 'sharp';
 import { loadJpegDecoder, type UseRaw } from './jpeg.ts';
+import { refuseEndlessScans } from './jpeg-scans.ts';
 
 /**
  * Encoded image → uint8 pixels, row by row, channels last, exactly as large as the model wants: centred square
@@ -104,6 +105,7 @@ async function readHeader(bytes: Uint8Array, options: SharpOptions, maxPixels: n
       `The image has ${width} x ${height} pixels; at most ${maxPixels} pixels are accepted.`,
     );
   }
+  if (format === 'jpeg') refuseEndlessScans(bytes, width * height, maxPixels);
   return header;
 }
 

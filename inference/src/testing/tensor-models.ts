@@ -6,6 +6,7 @@ import {
   batchingSchema,
   DATATYPES,
   type Datatype,
+  type ImageSpec,
   type InputSpec,
   type Manifest,
   type TensorSpec,
@@ -20,6 +21,8 @@ export interface TensorModel {
   readonly maxBatchSize: number;
   /** File name without its ending. */
   readonly file: string;
+  /** Makes it a model of images; its labels are numbers. */
+  readonly image?: ImageSpec;
 }
 
 /** Models made by models/make.py, which says what they compute. */
@@ -49,6 +52,29 @@ export const PICK: TensorModel = {
   maxBatchSize: 8,
   inputs: [{ name: 'index', datatype: 'INT64', shape: [-1, 1] }],
   outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 1] }],
+};
+
+/** The mean of each colour of a picture. */
+export const COLOURS: TensorModel = {
+  file: 'colours',
+  maxBatchSize: 8,
+  inputs: [{ name: 'pixels', datatype: 'UINT8', shape: [-1, 24, 24, 3] }],
+  outputs: [{ name: 'means', datatype: 'FP32', shape: [-1, 3] }],
+  image: {
+    input: 'pixels',
+    output: 'means',
+    activation: 'none',
+    preprocessing: {
+      version: 1,
+      width: 24,
+      height: 24,
+      channels: 3,
+      crop_fraction: 0.875,
+      resample: 'cubic',
+    },
+    labels: 'labels.json',
+    top_k: 3,
+  },
 };
 
 export const UNKNOWN_OPERATOR: TensorModel = {
@@ -86,7 +112,7 @@ export function manifestOf(name: string, model: TensorModel): Manifest {
     schema: 1,
     name,
     version: '1',
-    kind: 'tensor',
+    kind: model.image ? 'image-classifier' : 'tensor',
     description: '',
     licence: 'Apache-2.0',
     file: {
@@ -97,6 +123,7 @@ export function manifestOf(name: string, model: TensorModel): Manifest {
     },
     inputs: [...model.inputs],
     outputs: [...model.outputs],
+    ...(model.image && { image: model.image }),
     batching: batchingSchema.parse({ max_batch_size: model.maxBatchSize }),
     golden: { tolerance: 0.001, samples: [] },
     provenance: { source: 'test', converter: 'inference/src/testing/models/make.py' },
@@ -109,4 +136,8 @@ export function writeTensorModel(root: string, name: string, model: TensorModel,
   mkdirSync(folder, { recursive: true });
   cpSync(join(FILES, `${model.file}.onnx`), join(folder, 'model.onnx'));
   writeFileSync(join(folder, 'manifest.yaml'), JSON.stringify({ ...manifestOf(name, model), version }));
+  if (!model.image) return;
+  const classes = model.outputs[0]?.shape.at(-1) ?? 0;
+  const labels = Array.from({ length: classes }, (_, index) => String(index));
+  writeFileSync(join(folder, model.image.labels), JSON.stringify(labels));
 }

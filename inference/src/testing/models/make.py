@@ -87,6 +87,18 @@ def pick() -> ModelProto:
     return model([node], inputs, outputs, [table])
 
 
+def colours() -> ModelProto:
+    """The mean of each colour of a picture of 24 x 24 pixels, from 0 to 1."""
+    white = helper.make_tensor("white", TensorProto.FLOAT, [], [255.0])
+    nodes = [
+        helper.make_node("Cast", ["pixels"], ["numbers"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["numbers"], ["levels"], axes=[1, 2], keepdims=0),
+        helper.make_node("Div", ["levels", "white"], ["means"]),
+    ]
+    inputs, outputs = [value("pixels", "UINT8", ["batch", 24, 24, 3])], [value("means", "FP32", ["batch", 3])]
+    return model(nodes, inputs, outputs, [white])
+
+
 def unknown_operator() -> ModelProto:
     """Needs an operator that no runtime has."""
     node = helper.make_node("Clairvoyance", ["x"], ["y"], domain="example.nowhere")
@@ -121,7 +133,7 @@ def slow_image() -> ModelProto:
 def main() -> None:
     models = {f"echo-{datatype.lower()}": echo(datatype) for datatype in DATATYPES}
     models |= {"echo-all": echo_all(), "affine": affine(), "transpose": transpose(), "pick": pick()}
-    models |= {"slow-image": slow_image()}
+    models |= {"slow-image": slow_image(), "colours": colours()}
     for made in models.values():
         checker.check_model(made)
     for name, made in (models | {"unknown-operator": unknown_operator()}).items():
