@@ -23,6 +23,12 @@ export function objectOf(value: unknown, field: string): Fields {
   throw invalidField(field, 'expected an object');
 }
 
+/** A member that is an object; empty when it is absent. @throws HeadgateError invalid_request */
+export function fieldsOf(holder: Fields, name: string, field: string): Fields {
+  const value = memberOf(holder, name);
+  return value === undefined ? {} : objectOf(value, field);
+}
+
 /** A list of objects, at most `max`; absent = none. @throws HeadgateError invalid_request */
 export function objectsOf(value: unknown, field: string, max: number): Fields[] {
   if (value === undefined) return [];

@@ -4,13 +4,13 @@ import type { AppContext, RouteHandler } from '../../context.ts';
 import type { LoadParameters } from '../../upstream/open-inference.ts';
 import { callContext } from './call-context.ts';
 import type { DescribeOptions } from './describe.ts';
-import { type Fields, invalidField, memberOf, objectOf } from './fields.ts';
+import { type Fields, fieldsOf, invalidField, memberOf, objectOf } from './fields.ts';
 import { parseJson } from './frame.ts';
 
 /** What the model repository holds, served or not. The body may say `{"ready": true}`, or be empty. */
 export function repositoryIndex({ inference }: DescribeOptions): RouteHandler {
   return async function repositoryIndex(c) {
-    const ready = memberOf(await fieldsOf(c), 'ready') ?? false;
+    const ready = memberOf(await bodyOf(c), 'ready') ?? false;
     if (typeof ready !== 'boolean') throw invalidField('ready', 'expected true or false');
     const { models } = await inference.repositoryIndex(ready, callContext(c));
     c.header('cache-control', 'no-store');
@@ -21,7 +21,7 @@ export function repositoryIndex({ inference }: DescribeOptions): RouteHandler {
 /** Loads a model, or loads it anew; answers when it is ready. Inference refuses where its configuration decides. */
 export function loadModel({ inference }: DescribeOptions): RouteHandler {
   return async function loadModel(c) {
-    const parameters = parametersOf(await fieldsOf(c));
+    const parameters = parametersOf(await bodyOf(c));
     await inference.load(c.req.param('model') ?? '', parameters, callContext(c));
     return c.json({});
   };
@@ -30,14 +30,14 @@ export function loadModel({ inference }: DescribeOptions): RouteHandler {
 /** Stops serving a model. No model depends on another, so `unload_dependents` is without effect. */
 export function unloadModel({ inference }: DescribeOptions): RouteHandler {
   return async function unloadModel(c) {
-    await fieldsOf(c);
+    await bodyOf(c);
     await inference.unload(c.req.param('model') ?? '', callContext(c));
     return c.json({});
   };
 }
 
 /** The members of the body; none when it is empty. */
-async function fieldsOf(c: AppContext): Promise<Fields> {
+async function bodyOf(c: AppContext): Promise<Fields> {
   try {
     return objectOf(parseJson(await c.get('readBody')()), 'body');
   } catch (thrown) {
@@ -47,7 +47,7 @@ async function fieldsOf(c: AppContext): Promise<Fields> {
 }
 
 function parametersOf(body: Fields): LoadParameters {
-  const entries = Object.entries(objectOf(memberOf(body, 'parameters') ?? {}, 'parameters'));
+  const entries = Object.entries(fieldsOf(body, 'parameters', 'parameters'));
   return Object.fromEntries(entries.map(([name, value]) => [name, parameterOf(name, value)]));
 }
 
