@@ -102,6 +102,12 @@ describe('too much', () => {
     ]);
   });
 
+  it('is not what a string says, whatever it looks like', async () => {
+    const text = `\\"${'{[:'.repeat(50_000)}`;
+    const input = `{"name":"x","datatype":"BYTES","shape":[1],"data":["${text}"]}`;
+    expect((await (await app()).infer(`{"inputs":[${input}]}`)).status).toBe(200);
+  });
+
   it.each([
     // 8 bytes for each character and comma.
     ['tensors', 'FP64', 200_000, '1', 413, 'body_too_large', /^The tensors of a request may have at most/],

@@ -99,14 +99,25 @@ describe('POST /v2/models/{model}/infer', () => {
     expect((sent as Uint8Array).buffer.byteLength).toBeGreaterThan(head.byteLength);
   });
 
-  it('decodes images that are base64 in JSON', async () => {
+  it.each([
+    ['the tensor says so', { content_type: 'base64' }, {}, [0xff, 0xd8, 0xff, 0, 1]],
+    ['the request says so', {}, { content_type: 'base64' }, [0xff, 0xd8, 0xff, 0, 1]],
+    [
+      'only the request says so',
+      { content_type: 'str' },
+      { content_type: 'base64' },
+      Buffer.from('/9j/AAE='),
+    ],
+    ['nobody says so', {}, {}, Buffer.from('/9j/AAE=')],
+  ])('reads BYTES in JSON as base64 or as text when %s', async (_when, ofTensor, ofRequest, bytes) => {
     const { infer, asked } = await rest();
-    const image = Buffer.from([0xff, 0xd8, 0xff, 0, 1]);
-    const input = { name: 'image', datatype: 'BYTES', shape: [1], data: [image.toString('base64')] };
-    await infer({ inputs: [{ ...input, parameters: { content_type: 'base64' } }], outputs: [{ name: 'z' }] });
-    const { inputs, raw_input_contents } = asked.infers[0]?.request ?? {};
-    expect(decodeBytesTensor(raw_input_contents?.[0] as Uint8Array, 1)[0]).toEqual(new Uint8Array(image));
-    expect(inputs?.[0]?.parameters).toEqual({});
+    const input = { name: 'image', datatype: 'BYTES', shape: [1], data: ['/9j/AAE='] };
+    const outputs = [{ name: 'none' }];
+    await infer({ inputs: [{ ...input, parameters: ofTensor }], parameters: ofRequest, outputs });
+    const { inputs, raw_input_contents, parameters } = asked.infers[0]?.request ?? {};
+    const [element] = decodeBytesTensor(raw_input_contents?.[0] as Uint8Array, 1);
+    expect(element).toEqual(Uint8Array.from(bytes));
+    expect([inputs?.[0]?.parameters, parameters]).toEqual([{}, {}]);
   });
 
   it('writes all digits of 64-bit numbers, and the sign of zero', async () => {
