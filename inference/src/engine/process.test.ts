@@ -1,7 +1,7 @@
 import { createLogger } from '@headgate/contracts/telemetry/logger';
 import { describe, expect, it } from 'vitest';
 import { LoadError, MemoryLimitError } from '../load-error.ts';
-import { startEngine } from './process.ts';
+import { engineEnv, startEngine } from './process.ts';
 import type { EngineSpec } from './protocol.ts';
 
 const entry = new URL('../testing/broken-engine.ts', import.meta.url);
@@ -98,5 +98,19 @@ describe('startEngine', () => {
     await engine.ended;
     engine.prepare(1, Uint8Array.of(1));
     engine.discard(1);
+  });
+});
+
+describe('engineEnv', () => {
+  const envFor = (spec: Partial<EngineSpec>) =>
+    engineEnv({ env: { PATH: '/bin' }, spec: { decodeThreads: 3, tf32: true, ...spec } as EngineSpec });
+
+  it('sizes the thread pool for the decoders', () => {
+    expect(envFor({ provider: 'cuda' })).toEqual({ PATH: '/bin', UV_THREADPOOL_SIZE: '3' });
+  });
+
+  it('switches TF32 off where the binding cannot, and only for CUDA', () => {
+    expect(envFor({ provider: 'cuda', tf32: false })).toMatchObject({ NVIDIA_TF32_OVERRIDE: '0' });
+    expect(envFor({ provider: 'cpu', tf32: false })).not.toHaveProperty('NVIDIA_TF32_OVERRIDE');
   });
 });

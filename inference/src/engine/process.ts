@@ -115,7 +115,7 @@ export async function startEngine(options: EngineOptions, signal: AbortSignal): 
 }
 
 /** What an engine cannot be told in messages, since libraries read it when they are loaded. */
-function engineEnv({ env, spec }: EngineOptions): NodeJS.ProcessEnv {
+export function engineEnv({ env, spec }: Pick<EngineOptions, 'env' | 'spec'>): NodeJS.ProcessEnv {
   return {
     ...env,
     UV_THREADPOOL_SIZE: String(spec.decodeThreads),

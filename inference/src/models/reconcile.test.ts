@@ -27,16 +27,20 @@ function setUp() {
   const opened: string[] = [];
   const killed: string[] = [];
   const broken = new Set<string>();
+  const crashing = new Set<string>();
   const refused = new Set<string>();
   const failures: string[] = [];
   const stamps = { now: 'a' };
+  let starts = 0;
   const startEngine = async ({ directory }: ModelPackage) => {
+    starts += 1;
     if (refused.has(directory)) throw new LoadError('refused', { kind: 'digest' });
     const ended = Promise.withResolvers<string>();
     const kill = () => {
       killed.push(directory);
       ended.resolve('killed');
     };
+    if (crashing.has(directory)) setImmediate(() => ended.resolve('ended by SIGSEGV'));
     const report = { provider: 'cpu', loadMs: 1, golden: {} };
     const wornOut = new Promise<void>(() => {});
     return { ended: ended.promise, wornOut, kill, report, listen: () => {} } as unknown as EngineProcess;
@@ -77,7 +81,20 @@ function setUp() {
     await settled();
   };
   const statuses = () => Object.fromEntries(catalogue.all().map(({ version, status }) => [version, status]));
-  return { catalogue, apply, statuses, opened, killed, broken, refused, failures, stamps, clock };
+  return {
+    catalogue,
+    apply,
+    statuses,
+    opened,
+    killed,
+    broken,
+    refused,
+    failures,
+    stamps,
+    clock,
+    crashing,
+    starts: () => starts,
+  };
 }
 
 describe('Catalogue', () => {
@@ -113,6 +130,28 @@ describe('Catalogue', () => {
     clock.advance(1);
     await settled();
     expect(statuses()).toEqual({ 1: 'ready', 2: 'ready' });
+  });
+
+  it('starts the engines of a version ever more slowly when they crash, shows it, and leaves the others alone', async () => {
+    const { catalogue, apply, statuses, clock, crashing, killed, starts } = setUp();
+    crashing.add('2');
+    await apply('1', '2');
+    for (const pauseMs of [100, 200, 400, 400]) {
+      await settled();
+      expect(statuses()).toEqual({ 1: 'ready', 2: 'failed' });
+      const slot = { pauseMs, lastReason: 'ended by SIGSEGV' };
+      expect(catalogue.get('m', '2')).toMatchObject({ slots: [slot] });
+      expect(String(catalogue.get('m', '2')?.problem)).toContain('ended by SIGSEGV');
+      const before = starts();
+      clock.advance(pauseMs - 1);
+      await settled();
+      expect(starts()).toBe(before);
+      clock.advance(1);
+      await settled();
+      expect(starts()).toBe(before + 1);
+    }
+    expect([catalogue.get('m', '1')?.slots[0]?.restarts.size, killed]).toEqual([0, []]);
+    expect(catalogue.get('m', '1')?.engines).toHaveLength(1);
   });
 
   it('gives up on a broken version that is no longer named', async () => {
