@@ -1,4 +1,4 @@
-import type { ServiceError } from '@grpc/grpc-js';
+import { Client, compressionAlgorithms, credentials, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   bytesField,
@@ -22,15 +22,14 @@ afterAll(() => running.stop());
 
 /** Sends bytes as they are. @returns the status; undefined when it was answered */
 function send(...parts: Buffer[]): Promise<ServiceError | undefined> {
-  const same = (bytes: Buffer) => bytes;
+  return sendBy(running.client, Buffer.concat(parts));
+}
+
+function sendBy(client: Client, bytes: Buffer): Promise<ServiceError | undefined> {
+  const same = (message: Buffer) => message;
+  const method = '/inference.GRPCInferenceService/ModelInfer';
   return new Promise((resolve) => {
-    running.client.makeUnaryRequest(
-      '/inference.GRPCInferenceService/ModelInfer',
-      same,
-      same,
-      Buffer.concat(parts),
-      (error) => resolve(error ?? undefined),
-    );
+    client.makeUnaryRequest(method, same, same, bytes, (error) => resolve(error ?? undefined));
   });
 }
 
@@ -100,6 +99,18 @@ describe('inference under protobuf that no library would write', () => {
   it('refuses a message beyond the limit, and goes on', async () => {
     const error = await send(...good, bytesField(1000, Buffer.alloc(17 * 1024 * 1024)));
     expect(error?.code).toBe(8);
+    expect(await send(...good)).toBeUndefined();
+  });
+
+  it('refuses a small message that unpacks to a huge one, and takes no memory for it', async () => {
+    const options = { 'grpc.default_compression_algorithm': compressionAlgorithms.gzip };
+    const target = running.client.getChannel().getTarget().replace('dns:', '');
+    const packing = new Client(target, credentials.createInsecure(), options);
+    const bomb = Buffer.concat([...good, bytesField(1000, Buffer.alloc(400_000_000))]);
+    const before = process.memoryUsage.rss();
+    expect((await sendBy(packing, bomb))?.code).toBe(8);
+    packing.close();
+    expect(process.memoryUsage.rss() - before).toBeLessThan(600_000_000);
     expect(await send(...good)).toBeUndefined();
   });
 

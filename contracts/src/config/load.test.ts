@@ -61,7 +61,13 @@ describe('loadConfig', () => {
 
   it('ignores variables of others and those of the process itself', () => {
     expect(
-      load({ PATH: '/bin', HEADGATE_ENV: 'dev', HEADGATE_ROOT: '/x', HEADGATE_CONFIG_DIR: '/y' }),
+      load({
+        PATH: '/bin',
+        HEADGATE_ENV: 'dev',
+        HEADGATE_ROOT: '/x',
+        HEADGATE_CONFIG_DIR: '/y',
+        HEADGATE_CACHE_DIR: '/z',
+      }),
     ).toEqual(load());
   });
 
