@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { createGuard } from '../../scripts/setup/guard.mjs';
 import { stopRequests } from '../../scripts/setup/lifecycle.mjs';
 import { readJunit } from '../../scripts/test/counts.ts';
-import { ROOT, startStack } from '../e2e/harness/stack.ts';
+import { type OwnedStack, ROOT, startStack } from '../e2e/harness/stack.ts';
 import { mergeReports } from './harness/junit.ts';
 import { writeModels } from './harness/models.ts';
 import { runSuite } from './harness/run-suite.ts';
@@ -23,25 +23,24 @@ const suites = CLIENT_SUITES.filter(({ name }) => values.only === undefined || v
 const { stop: signal } = stopRequests();
 const guard = createGuard();
 const dir = mkdtempSync(join(tmpdir(), 'headgate-clients-'));
-const { modelsDir, routingFile } = writeModels(dir);
-const stack = await startStack({
-  env: {
-    HEADGATE_ROUTING_FILE: routingFile,
-    HEADGATE_INFERENCE__MODELS_DIR: modelsDir,
-    HEADGATE_INFERENCE__MODEL_CONTROL: 'explicit',
-    HEADGATE_INFERENCE__EXECUTION__INSTANCES: '1',
-    // Callers of a model that waits for company are to see their deadlines pass, not to be answered just before.
-    HEADGATE_INFERENCE__ADMISSION__ANSWER_RESERVE_MS: '0',
-  },
-});
 const reports: string[] = [];
+let stack: OwnedStack | undefined;
 try {
+  const { modelsDir, routingFile } = writeModels(dir);
+  stack = await startStack({
+    env: {
+      HEADGATE_ROUTING_FILE: routingFile,
+      HEADGATE_INFERENCE__MODELS_DIR: modelsDir,
+      HEADGATE_INFERENCE__MODEL_CONTROL: 'explicit',
+      HEADGATE_INFERENCE__EXECUTION__INSTANCES: '1',
+    },
+  });
   const python = join(ROOT, '.venv/bin/python');
   for (const suite of suites) {
     reports.push(await runSuite(suite, { ready: stack.ready, python, dir, modelsDir, guard, signal }));
   }
 } finally {
-  await stack.stop();
+  await stack?.stop();
   await guard.close();
   rmSync(dir, { recursive: true, force: true });
 }
