@@ -18,7 +18,7 @@ describe('REASONS', () => {
   it('keeps the meaning of 429, 503 and 504 apart (decision D5)', () => {
     const withStatus = (http: number) => ALL.filter((reason) => REASONS[reason].http === http);
     expect(withStatus(429)).toEqual(['rate_limited']);
-    expect(withStatus(503)).toEqual(['overloaded', 'unavailable']);
+    expect(withStatus(503)).toEqual(['overloaded', 'unavailable', 'records_unavailable']);
     expect(withStatus(504)).toEqual(['deadline_exceeded']);
     expect(withStatus(401)).toEqual(['missing_credential', 'invalid_token']);
     expect(withStatus(403)).toEqual(['wrong_key', 'scope_missing']);
@@ -31,6 +31,7 @@ describe('REASONS', () => {
       'rate_limited',
       'overloaded',
       'unavailable',
+      'records_unavailable',
       'deadline_exceeded',
     ]);
   });

@@ -69,6 +69,7 @@ export const REASONS = {
   internal: row(500, GRPC_CODE.INTERNAL, 'Something went wrong on our side'),
   overloaded: row(503, GRPC_CODE.RESOURCE_EXHAUSTED, 'The service is overloaded', true),
   unavailable: row(503, GRPC_CODE.UNAVAILABLE, 'The model is not available right now', true),
+  records_unavailable: row(503, GRPC_CODE.UNAVAILABLE, 'Records cannot be kept right now', true),
   deadline_exceeded: row(504, GRPC_CODE.DEADLINE_EXCEEDED, 'The deadline passed', true),
 } as const satisfies Record<string, ReasonRow>;
 

@@ -1,0 +1,48 @@
+import { type FileHandle, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/** A segment that is open for appending. Every call may fail as a file system fails: ENOSPC, EIO, EDQUOT. */
+export interface SegmentFile {
+  /** Appends all of it, or fails with an unknown part of it written. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Settles when everything written so far survives a power cut. */
+  sync(): Promise<void>;
+  truncate(bytes: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What the spool needs from a file system; tests give one that fails. */
+export interface SpoolFiles {
+  /** Makes a file that must not exist yet, and makes its name survive a power cut. */
+  create(path: string): Promise<SegmentFile>;
+}
+
+export const nodeFiles: SpoolFiles = {
+  async create(path) {
+    const file = await open(path, 'ax', 0o600);
+    await syncDirectory(dirname(path));
+    return {
+      write: (bytes) => writeAll(file, bytes),
+      sync: () => file.datasync(),
+      truncate: (bytes) => file.truncate(bytes),
+      close: () => file.close(),
+    };
+  },
+};
+
+async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  let written = 0;
+  while (written < bytes.byteLength) {
+    const { bytesWritten } = await file.write(bytes, written);
+    written += bytesWritten;
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const dir = await open(path, 'r');
+  try {
+    await dir.sync();
+  } finally {
+    await dir.close();
+  }
+}

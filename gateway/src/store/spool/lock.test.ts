@@ -1,0 +1,45 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { tempDir } from '../../testing/spool.ts';
+import { lockDirectory } from './lock.ts';
+
+const lockOf = (dir: string, owner: object) => writeFileSync(join(dir, 'lock'), JSON.stringify(owner));
+
+it('names the process that has the directory', () => {
+  const dir = tempDir();
+  const unlock = lockDirectory(dir);
+  expect(() => lockDirectory(dir)).toThrow(`process ${process.pid} on ${hostname()}`);
+  unlock();
+  expect(readdirSync(dir)).toEqual([]);
+});
+
+it('takes over from a process that is gone', async () => {
+  const child = spawn(process.execPath, ['-e', ''], { stdio: 'ignore' });
+  await once(child, 'close');
+  const dir = tempDir();
+  lockOf(dir, { host: hostname(), pid: child.pid, start: '1' });
+  lockDirectory(dir);
+  expect(JSON.parse(readFileSync(join(dir, 'lock'), 'utf8'))).toMatchObject({ pid: process.pid });
+});
+
+it('takes over from an earlier process that had the same pid, as in a container that was restarted', () => {
+  const dir = tempDir();
+  lockOf(dir, { host: hostname(), pid: process.pid, start: '1' });
+  expect(() => lockDirectory(dir)).not.toThrow();
+});
+
+it('takes over a lock that cannot be read', () => {
+  const dir = tempDir();
+  writeFileSync(join(dir, 'lock'), '');
+  expect(() => lockDirectory(dir)).not.toThrow();
+});
+
+it('leaves the lock of another host alone: its processes cannot be asked', () => {
+  const dir = tempDir();
+  lockOf(dir, { host: 'elsewhere', pid: 1, start: '1' });
+  expect(() => lockDirectory(dir)).toThrow('process 1 on elsewhere');
+});

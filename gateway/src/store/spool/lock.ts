@@ -1,0 +1,107 @@
+import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+
+/** Which process writes into a directory. */
+interface Owner {
+  readonly host: string;
+  readonly pid: number;
+  /** Tells a process from an earlier one with the same pid. */
+  readonly start: string;
+}
+
+/** Another process writes into the directory, or may. */
+export class SpoolLockedError extends Error {
+  override readonly name = 'SpoolLockedError';
+}
+
+/**
+ * Makes this process the only writer of `dir`. A lock whose process is gone is taken over.
+ *
+ * @returns what gives the lock back
+ * @throws SpoolLockedError
+ */
+export function lockDirectory(dir: string): () => void {
+  const path = join(dir, 'lock');
+  const mine: Owner = { host: hostname(), pid: process.pid, start: startOf(process.pid) ?? '' };
+  const draft = `${path}.${mine.pid}`;
+  writeFileSync(draft, JSON.stringify(mine), { mode: 0o600 });
+  try {
+    // A link appears whole or not at all, where a file that is being written could be read too early.
+    if (!linked(draft, path)) {
+      const owner = readOwner(path);
+      if (owner && mayBeAlive(owner, mine)) throw lockedBy(owner, dir);
+      if (!takenAside(path, owner) || !linked(draft, path)) throw lockedBy(readOwner(path), dir);
+    }
+  } finally {
+    rmSync(draft, { force: true });
+  }
+  return () => rmSync(path, { force: true });
+}
+
+function lockedBy(owner: Owner | undefined, dir: string): SpoolLockedError {
+  const who = owner ? `process ${owner.pid} on ${owner.host}` : 'another process';
+  return new SpoolLockedError(
+    `${who} writes records into ${dir}; give each process a gateway.records.writer of its own, or remove the file lock in it when that process is gone`,
+  );
+}
+
+function linked(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Removes the lock of a process that is gone. False when another process was quicker, whose lock then stays. */
+function takenAside(path: string, gone: Owner | undefined): boolean {
+  const aside = `${path}.gone.${process.pid}`;
+  renameSync(path, aside);
+  const was = readOwner(aside);
+  const same = was?.pid === gone?.pid && was?.start === gone?.start;
+  if (!same) linked(aside, path);
+  rmSync(aside, { force: true });
+  return same;
+}
+
+/** Undefined when it is not there, or not readable as what we write. */
+function readOwner(path: string): Owner | undefined {
+  try {
+    const { host, pid, start } = JSON.parse(readFileSync(path, 'utf8'));
+    return { host: String(host), pid: Number(pid), start: String(start) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Processes of another host cannot be asked: they count as alive. */
+function mayBeAlive(owner: Owner, mine: Owner): boolean {
+  if (owner.host !== mine.host) return true;
+  const start = startOf(owner.pid);
+  return start !== undefined && start === owner.start;
+}
+
+/** When the process started, as text that no other process with its pid has had; undefined when it is gone. */
+function startOf(pid: number): string | undefined {
+  try {
+    // The name in parentheses may hold anything; field 22 is the 20th after it.
+    const status = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = status.slice(status.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' ? undefined : fields[19];
+  } catch {
+    return isRunning(pid) ? 'running' : undefined;
+  }
+}
+
+/** For hosts without /proc. */
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return process.platform !== 'linux';
+  } catch {
+    return false;
+  }
+}
