@@ -68,6 +68,7 @@ export async function build(root) {
       entryPoints: { main: 'inference/src/main.ts', 'engine-child': 'inference/src/engine/child.ts' },
       outdir: 'inference/dist',
     },
+    { ...FOR_NODE, entryPoints: { headgate: 'control/src/cli/main.ts' }, outdir: 'control/dist' },
   ];
   await Promise.all(bundles.map((bundle) => esbuild({ ...bundle, absWorkingDir: root })));
 }

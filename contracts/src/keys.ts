@@ -7,13 +7,37 @@ import { z } from 'zod';
 export const ROLES = ['client', 'tester', 'admin'] as const;
 export type Role = (typeof ROLES)[number];
 
+/**
+ * What a credential may be limited to, besides its role: `predict` asks models, `feedback` reports outcomes, `read`
+ * lists and describes what is served, `operate` sees statistics and loads models. Every route belongs to one.
+ */
+export const ROUTE_SCOPES = ['predict', 'feedback', 'read', 'operate'] as const;
+export type RouteScope = (typeof ROUTE_SCOPES)[number];
+
+const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits');
+const instantSchema = z.iso.datetime('expected a time in UTC, such as 2030-01-31T12:00:00Z');
+
+/** Narrows what the role allows; a list that is absent narrows nothing. */
+export const scopesSchema = z.strictObject({
+  /** Names of models. */
+  models: z.array(z.string().min(1).max(128)).min(1).max(256).optional(),
+  routes: z.array(z.enum(ROUTE_SCOPES)).min(1).optional(),
+});
+export type Scopes = z.infer<typeof scopesSchema>;
+
 export const keyRecordSchema = z.strictObject({
   id: z.string().regex(/^[a-z0-9]{4,32}$/, 'expected 4 to 32 lower-case letters or digits'),
-  sha256: z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits'),
+  sha256: sha256Schema,
   name: z.string().min(1).max(64),
   role: z.enum(ROLES),
   /** Name of a tier under gateway.rate_limit.tiers; it replaces the limits per key and per IP. */
   tier: z.string().min(1).default('default'),
+  scopes: scopesSchema.optional(),
+  created_at: instantSchema.optional(),
+  /** From then on the key is refused; absent: never. */
+  not_after: instantSchema.optional(),
+  /** The secret before the last rotation, accepted until its own `not_after`. Same id: quotas and variants stay. */
+  previous: z.strictObject({ sha256: sha256Schema, not_after: instantSchema }).optional(),
 });
 
 export const keyFileSchema = z.strictObject({ keys: z.array(keyRecordSchema).max(10_000) });

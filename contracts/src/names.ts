@@ -43,6 +43,7 @@ export const METRIC = {
   variantFallbacks: 'headgate_variant_fallbacks_total',
   rateLimited: 'headgate_rate_limited_total',
   authFailures: 'headgate_auth_failures_total',
+  keyLastUsed: 'headgate_key_last_used_timestamp_seconds',
   routingReloads: 'headgate_routing_reloads_total',
   routingStale: 'headgate_routing_stale',
   routingGeneration: 'headgate_routing_generation',

@@ -1,15 +1,23 @@
 import type { Step } from './runner.mjs';
 
-/** Bundles gateway and inference, as the images do it too. */
+/** Bundles gateway, inference and control, as the images do it too. */
 export const buildStep: Step = {
   name: 'build',
-  title: 'build of gateway and inference',
-  inputs: ['contracts/src', 'gateway/src', 'inference/src', 'scripts/build.mjs', 'package-lock.json'],
+  title: 'build of gateway, inference and control',
+  inputs: [
+    'contracts/src',
+    'gateway/src',
+    'inference/src',
+    'control/src',
+    'scripts/build.mjs',
+    'package-lock.json',
+  ],
   outputs: [
     'gateway/dist/main.js',
     'gateway/dist/app.js',
     'inference/dist/main.js',
     'inference/dist/engine-child.js',
+    'control/dist/headgate.js',
   ],
   run: async ({ root }) => {
     const { build } = await import('../build.mjs');

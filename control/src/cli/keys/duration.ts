@@ -1,0 +1,23 @@
+import { InvalidArgumentError } from 'commander';
+
+const UNIT_MS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+/** Ten years: more is a mistake. */
+const MAX_MS = 3650 * UNIT_MS.d;
+
+/**
+ * A duration as people write it: `90s`, `30m`, `24h`, `7d`.
+ *
+ * @returns ms
+ * @throws InvalidArgumentError
+ */
+export function parseDuration(text: string): number {
+  const [, amount, unit] = /^(\d{1,9})([smhd])$/.exec(text) ?? [];
+  const ms = Number(amount) * UNIT_MS[unit as keyof typeof UNIT_MS];
+  if (ms >= 0 && ms <= MAX_MS) return ms;
+  throw new InvalidArgumentError('Expected a duration such as 90s, 30m, 24h or 7d, ten years at most.');
+}
+
+/** UTC, whole seconds. */
+export function instant(epochMs: number): string {
+  return new Date(epochMs).toISOString().replace(/\.\d{3}Z$/, 'Z');
+}

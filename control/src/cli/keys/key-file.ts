@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs';
+import { type KeyRecord, keyFileSchema } from '@headgate/contracts/keys';
+import { describeIssues } from '@headgate/contracts/routing';
+import { parse, stringify } from 'yaml';
+import { z } from 'zod';
+import { CliError } from '../errors.ts';
+import { replaceFile } from '../replace-file.ts';
+
+type Records = readonly KeyRecord[];
+
+/** @throws CliError when the file is missing or not valid */
+export function readKeyFile(path: string): Records {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new CliError('not_found', `${path} cannot be read`, {
+      remedy: 'headgate keys create makes it; or name another one with --file',
+      cause,
+    });
+  }
+  return parseRecords(path, text);
+}
+
+/**
+ * Changes the key file as one step, or not at all: two commands at once lose nothing.
+ *
+ * @param change gets the records in force, and may be called again when another command was faster
+ * @throws CliError when the file is not valid: it is left as it is
+ */
+export function updateKeyFile(path: string, change: (records: Records) => Records): void {
+  replaceFile(path, (text) =>
+    stringify({ keys: change(text === undefined ? [] : parseRecords(path, text)) }, { lineWidth: 0 }),
+  );
+}
+
+/**
+ * The record with this id.
+ *
+ * @throws CliError not_found
+ */
+export function recordOf(records: Records, id: string): KeyRecord {
+  const record = records.find((one) => one.id === id);
+  if (record) return record;
+  throw new CliError('not_found', `there is no key ${id}`, { remedy: 'headgate keys list shows the ids' });
+}
+
+function parseRecords(path: string, text: string): Records {
+  try {
+    return keyFileSchema.parse(parse(text)).keys;
+  } catch (cause) {
+    // Never the parser's own words: they may quote the file.
+    const issues = cause instanceof z.ZodError ? describeIssues(cause) : ['it is no YAML'];
+    throw new CliError('usage', `${path} is not valid: ${issues.join('; ')}`, {
+      remedy: 'correct the file by hand; nothing was changed',
+      cause,
+    });
+  }
+}

@@ -1,0 +1,30 @@
+import type { Command } from 'commander';
+import type { Surroundings } from './surroundings.ts';
+
+export interface GlobalOptions {
+  readonly json?: boolean;
+  readonly env?: string;
+}
+
+export function globalsOf(command: Command): GlobalOptions {
+  return command.optsWithGlobals<GlobalOptions>();
+}
+
+/** Prints a result: as JSON when that was asked for, else as `inWords` says it. */
+export function print<T>(command: Command, { out }: Surroundings, result: T, inWords: (result: T) => string) {
+  out(globalsOf(command).json ? `${JSON.stringify(result, null, 2)}\n` : `${inWords(result)}\n`);
+}
+
+/** Rows under their headings, each column as wide as its widest cell. */
+export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  const lines = [headings, ...rows];
+  const widths = headings.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
+  return lines
+    .map((line) =>
+      line
+        .map((cell, column) => cell.padEnd(widths[column] as number))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}

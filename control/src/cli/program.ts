@@ -1,0 +1,44 @@
+import { Command } from 'commander';
+import packageJson from '../../package.json' with { type: 'json' };
+import { EXIT, failureOf } from './errors.ts';
+import { addKeys } from './keys/keys.ts';
+import type { Surroundings } from './surroundings.ts';
+
+/** The `headgate` command line. A command is one file that adds itself to its parent. */
+function createProgram(around: Surroundings): Command {
+  const program = new Command('headgate')
+    .description('Operates Headgate: keys and what else an administrator changes')
+    .version(packageJson.version)
+    .option('--json', 'print the result, or the error, as JSON')
+    .option(
+      '--env <name>',
+      'configuration layer: dev, staging or production (default: HEADGATE_ENV, else dev)',
+    )
+    .configureHelp({ showGlobalOptions: true })
+    .showSuggestionAfterError()
+    .exitOverride()
+    // Errors are printed below, in the form that was asked for.
+    .configureOutput({ writeOut: around.out, writeErr: around.err, outputError: () => undefined });
+  addKeys(program, around);
+  return program;
+}
+
+/**
+ * Runs one command.
+ *
+ * @param argv without program and script
+ * @returns the exit code
+ */
+export async function runCli(argv: readonly string[], around: Surroundings): Promise<number> {
+  try {
+    await createProgram(around).parseAsync([...argv], { from: 'user' });
+    return 0;
+  } catch (thrown) {
+    const failure = failureOf(thrown);
+    if (failure === null) return 0;
+    const { code, message, remedy } = failure;
+    if (argv.includes('--json')) around.err(`${JSON.stringify({ error: { code, message, remedy } })}\n`);
+    else around.err(`headgate: ${message}\n  ${remedy}\n`);
+    return EXIT[code];
+  }
+}

@@ -1,0 +1,135 @@
+import { randomBytes } from 'node:crypto';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { CliError } from './errors.ts';
+
+/** One version of a file: its text, and an identity that no other version has. */
+interface Version {
+  readonly text: string | undefined;
+  readonly identity: string;
+  readonly owner?: { readonly mode: number; readonly uid: number; readonly gid: number };
+}
+
+/** Each attempt that fails means that somebody else's change went through. */
+const MAX_ATTEMPTS = 1000;
+
+/**
+ * Replaces a small file as a whole: whoever reads it sees the old text or the new one, and of several programs that
+ * do this at once none loses its change.
+ *
+ * No lock, because a lock outlives a program that was killed. The next version of version V is prepared under a name
+ * made from V's identity. That name can be taken once (`link` fails when it exists), so V has one successor. Whoever
+ * finds the name taken renames that successor into place itself, alive or dead as its author may be, and starts anew.
+ * V must still be in place after the name was taken, for V's successor may have come and gone in between.
+ *
+ * @param change the new text; gets undefined while there is no file. Called again after a lost race
+ * @throws CliError conflict, when the others never stop
+ */
+export function replaceFile(path: string, change: (text: string | undefined) => string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  const target = targetOf(path);
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const version = readVersion(target);
+    const successor = `${target}.after-${version.identity}`;
+    const prepared = writePrepared(target, change(version.text), version);
+    try {
+      linkSync(prepared, successor);
+    } catch (error) {
+      if (!hasCode(error, 'EEXIST')) throw error;
+      if (readVersion(target).identity === version.identity) putInPlace(successor, target);
+      continue;
+    } finally {
+      rmSync(prepared, { force: true });
+    }
+    if (readVersion(target).identity === version.identity) {
+      putInPlace(successor, target);
+      return;
+    }
+    // Gone already: another program put it in place. Still there: V had been replaced before the name was taken.
+    if (!remove(successor)) return;
+  }
+  throw new CliError('conflict', `${path} is changed all the time by others`, { remedy: 'run it again' });
+}
+
+/** The file itself when the path is a link to it. */
+function targetOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}
+
+/** Text and identity of the same version, whatever happens to the name meanwhile. */
+function readVersion(path: string): Version {
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return { text: undefined, identity: 'none' };
+    throw error;
+  }
+  try {
+    const { ino, mtimeNs, size, mode, uid, gid } = fstatSync(file, { bigint: true });
+    const owner = { mode: Number(mode) & 0o777, uid: Number(uid), gid: Number(gid) };
+    return { text: readFileSync(file, 'utf8'), identity: `${ino}-${mtimeNs}-${size}`, owner };
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** On disk before it has its name, and readable by whom the version before was readable. */
+function writePrepared(target: string, text: string, { owner }: Version): string {
+  const path = `${target}.${process.pid}-${randomBytes(6).toString('hex')}`;
+  const file = openSync(path, 'wx', 0o600);
+  try {
+    writeFileSync(file, text);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  if (owner) {
+    chmodSync(path, owner.mode);
+    if (process.getuid?.() === 0) chownSync(path, owner.uid, owner.gid);
+  }
+  return path;
+}
+
+/** Gone already: another program did it. */
+function putInPlace(successor: string, target: string): void {
+  try {
+    renameSync(successor, target);
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error;
+  }
+}
+
+/** @returns false when there was nothing to remove */
+function remove(path: string): boolean {
+  try {
+    unlinkSync(path);
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return (error as NodeJS.ErrnoException).code === code;
+}

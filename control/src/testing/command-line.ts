@@ -1,0 +1,27 @@
+import { fileURLToPath } from 'node:url';
+import { runCli } from '../cli/program.ts';
+import type { Surroundings } from '../cli/surroundings.ts';
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+
+export const NOW = Date.parse('2030-01-01T00:00:00Z');
+
+/** Runs one command of `headgate` in this process, with the configuration of the checkout. */
+export async function headgate(argv: readonly string[], overrides: Partial<Surroundings> = {}) {
+  let out = '';
+  let err = '';
+  const code = await runCli(argv, {
+    env: {},
+    cwd: ROOT,
+    out: (text) => {
+      out += text;
+    },
+    err: (text) => {
+      err += text;
+    },
+    nowMs: () => NOW,
+    fetch: () => Promise.reject(new TypeError('nobody listens')),
+    ...overrides,
+  });
+  return { code, out, err };
+}
