@@ -4,6 +4,8 @@ import type { Preprocessing } from '@headgate/contracts/manifest';
 import sharp, { type Sharp, type SharpOptions } from 'sharp';
 import { loadJpegDecoder, type UseRaw } from './jpeg.ts';
 import { refuseEndlessScans } from './jpeg-scans.ts';
+import { createAxes } from './resize/axis.ts';
+import type { Crop } from './resize/canvas.ts';
 
 /**
  * Encoded image → uint8 pixels, row by row, channels last, exactly as large as the model wants: centred square
@@ -26,13 +28,6 @@ interface Header {
   readonly width: number;
   readonly height: number;
   readonly hasAlpha: boolean;
-}
-
-/** Square of the source image that the model sees, in pixels. */
-interface Crop {
-  readonly left: number;
-  readonly top: number;
-  readonly side: number;
 }
 
 /**
@@ -65,13 +60,16 @@ export function createDecoder({ preprocessing, maxPixels }: DecodeOptions): Deco
     ignoreIcc: true,
   };
   const decodeJpeg = loadJpegDecoder();
+  const axis = preprocessing.resample === 'nearest' ? undefined : createAxes(preprocessing.resample);
 
   return async (bytes) => {
     const header = await readHeader(bytes, options, maxPixels);
     const crop = centreCrop(header, preprocessing.crop_fraction);
     const scaled = crop.side >= SCALED_DECODE_RATIO * Math.max(preprocessing.width, preprocessing.height);
     if (header.format === 'jpeg' && !scaled && decodeJpeg) {
-      const toModel: UseRaw<Uint8Array> = (raw) => {
+      const toModel: UseRaw<Uint8Array> = async (raw) => {
+        if (raw.channels === 3 && axis)
+          return raw.canvas.resize({ width: raw.width, crop, to: preprocessing, axis });
         const resized = cropThenResize(sharp(raw.data, { raw }), crop, preprocessing);
         return toPixels(raw.channels === 1 ? resized.toColourspace('b-w') : resized, preprocessing);
       };

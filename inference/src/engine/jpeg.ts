@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { Canvas } from './resize/canvas.ts';
 
 /** Size and channels of a picture as it is decoded. */
 export interface RawShape {
@@ -10,6 +11,8 @@ export interface RawShape {
 /** Decoded pixels as sharp takes raw input. Valid until the function that gets them has settled. */
 export interface RawImage extends RawShape {
   readonly data: Buffer;
+  /** Where they lie, and can be resized without a copy if there are three channels. */
+  readonly canvas: Canvas;
 }
 
 export type UseRaw<T> = (raw: RawImage) => Promise<T>;
@@ -35,27 +38,29 @@ interface TurboBinding {
   ): Promise<{ readonly data: Buffer; readonly width: number; readonly height: number }>;
 }
 
-/** Buffers of up to this size are kept for the next picture: 2.7 megapixels in colour. */
+/** Canvases of up to this size are kept for the next picture: 2.5 megapixels in colour. */
 const KEPT_BYTES = 8 * 2 ** 20;
-/** Buffers that are kept at most; as many as decode at once, on machines with few cores. */
-const KEPT_BUFFERS = 4;
+/** Canvases that are kept at most; as many as decode at once, on machines with few cores. */
+const KEPT_CANVASES = 4;
 
 /** The native decoder, or undefined on a platform without a prebuilt binary: sharp decodes everything there. */
 export function loadJpegDecoder(): DecodeJpeg | undefined {
   const turbo = loadBinding();
   if (!turbo) return undefined;
-  const buffers = createBufferPool();
+  const canvases = createCanvasPool();
   return async (bytes, shape, use) => {
     const format = shape.channels === 1 ? turbo.FORMAT_GRAY : turbo.FORMAT_RGB;
     const source = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const out = buffers.take(shape.width * shape.height * shape.channels);
+    const bytesOfPicture = shape.width * shape.height * shape.channels;
+    const canvas = canvases.take(bytesOfPicture);
     try {
+      const out = canvas.picture(bytesOfPicture);
       const raw = await decompress(turbo, source, { out, format });
       // Two readers of one header that disagree: neither is to be trusted.
       if (raw?.width !== shape.width || raw.height !== shape.height) return undefined;
-      return await use({ ...shape, data: raw.data });
+      return await use({ ...shape, data: raw.data, canvas });
     } finally {
-      buffers.give(out);
+      canvases.give(canvas);
     }
   };
 }
@@ -73,20 +78,20 @@ async function decompress(
 }
 
 /**
- * Buffers that are used again: a fresh megabyte for each picture would come from the system page by page, which
+ * Canvases that are used again: a fresh megabyte for each picture would come from the system page by page, which
  * costs a quarter of the decode.
  */
-function createBufferPool() {
-  const free: Buffer[] = [];
+function createCanvasPool() {
+  const free: Canvas[] = [];
   return {
-    take(bytes: number): Buffer {
+    take(bytes: number): Canvas {
       const fits = free.findIndex(({ byteLength }) => byteLength >= bytes);
-      return fits < 0 ? Buffer.allocUnsafeSlow(bytes) : (free.splice(fits, 1)[0] as Buffer);
+      return free.splice(Math.max(0, fits), 1)[0] ?? new Canvas();
     },
-    give(buffer: Buffer): void {
-      if (buffer.byteLength > KEPT_BYTES) return;
-      free.push(buffer);
-      if (free.length <= KEPT_BUFFERS) return;
+    give(canvas: Canvas): void {
+      if (canvas.byteLength > KEPT_BYTES) return;
+      free.push(canvas);
+      if (free.length <= KEPT_CANVASES) return;
       // The largest fit every picture.
       free.sort((a, b) => b.byteLength - a.byteLength).pop();
     },
