@@ -89,7 +89,7 @@ const cacheSchema = z.strictObject({
 
 /** How the engines of a model share the machine. */
 const layoutShape = {
-  /** Engine processes per model version; with CUDA, per device. 0: one per two cores, with CUDA one per device. */
+  /** Engine processes per model version; with CUDA, per device. 0: one per core up to four, then one per two cores; with CUDA one per device. */
   instances: z.number().int().min(0).max(64),
   /** Threads of one session. 0: the cores divided by the engines. */
   intra_op_threads: z.number().int().min(0).max(256),

@@ -18,6 +18,13 @@ describe('layoutOf', () => {
     expect(layout({ instances: 4 }, cpu(2))).toMatchObject({ intraOpThreads: 1, decodeThreads: 1 });
   });
 
+  it('gives each core an engine on up to four cores, and each two cores one beyond eight', () => {
+    const engines = (cores: number) => layout({}, cpu(cores)).devices.length;
+    expect([1, 2, 4, 6, 8, 16].map(engines)).toEqual([1, 2, 4, 4, 4, 8]);
+    expect(layout({}, cpu(2))).toMatchObject({ intraOpThreads: 1, decodeThreads: 1 });
+    expect(layout({}, cpu(8))).toMatchObject({ intraOpThreads: 2 });
+  });
+
   it('never plans more session threads than there are cores', () => {
     for (let cores = 1; cores <= 128; cores += 1) {
       const { devices, intraOpThreads } = layout({}, cpu(cores));
@@ -47,6 +54,6 @@ describe('layoutOf', () => {
 
   it('takes no name of a built-in for a model', () => {
     const inference = { execution: AUTO, models: {} };
-    expect(layoutOf(inference, 'constructor', cpu(2))).toMatchObject({ devices: [0] });
+    expect(layoutOf(inference, 'constructor', cpu(1))).toMatchObject({ devices: [0] });
   });
 });

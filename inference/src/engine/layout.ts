@@ -24,14 +24,13 @@ export interface Machine {
 }
 
 /**
- * Resolves the automatic values of the configuration: one engine per two cores, with a session of two threads; with
- * CUDA one engine per device.
+ * Resolves the automatic values of the configuration: on up to four cores one engine per core, each with a session of
+ * one thread; on more, one engine per two cores; with CUDA one engine per device.
  *
- * Measured on two cores with EfficientNet-Lite0, images/s at 1, 8 and 32 callers: one engine with two threads 96,
- * 132, 145 (p50 of a lone caller 9.5 ms); two engines with one thread 71, 145, 151 (13 ms) at twice the memory. CPU
- * time per image is the same. So the default favours the lone caller; `instances: <cores>` favours throughput, the
- * more so where other processes keep the cores busy, since a session of several threads waits for its slowest one.
- * `npm run bench:layouts` compares them on the machine at hand.
+ * Measured on two cores with EfficientNet-Lite0 (`npm run bench:layouts`), images/s at 1, 8 and 32 callers: two engines
+ * with one thread 85, 173, 192 (p50 of a lone caller 11.1 ms); one engine with two threads 89, 156, 174 (10.4 ms), since
+ * a session of several threads waits for its slowest one. Two engines take 1.75 times the memory of one.
+ * `instances: 1` favours the lone caller and memory. More than two cores were not at hand to measure.
  *
  * @param model its own section of `inference.models` outranks the common one
  */
@@ -51,7 +50,11 @@ export function layoutOf({ execution, models }: Inference, model: string, machin
   };
 }
 
-/** Engines of one device: of a GPU one, which it keeps busy; of the CPU one per two cores. */
+/** From so many cores on, engines have sessions of two threads: memory would grow with every core otherwise. */
+const CORES_WITH_ENGINE = 4;
+
+/** Engines of one device: of a GPU one, which it keeps busy. */
 function defaultInstances({ cores, provider }: Machine): number {
-  return provider === 'cuda' ? 1 : Math.max(1, Math.floor(cores / 2));
+  if (provider === 'cuda') return 1;
+  return Math.max(Math.min(cores, CORES_WITH_ENGINE), Math.floor(cores / 2));
 }
