@@ -40,6 +40,7 @@ export const METRIC = {
   httpBodyBytes: 'headgate_http_request_body_bytes',
   predictions: 'headgate_predictions_total',
   predictionDuration: 'headgate_prediction_duration_seconds',
+  shedRequests: 'headgate_shed_requests_total',
   variantFallbacks: 'headgate_variant_fallbacks_total',
   rateLimited: 'headgate_rate_limited_total',
   authFailures: 'headgate_auth_failures_total',

@@ -1,4 +1,6 @@
+import { HeadgateError } from '@headgate/contracts/errors';
 import { afterEach, describe, expect, it } from 'vitest';
+import { skipIncoming } from './body/read-incoming.ts';
 import { type HttpServer, nodeOptions, serveHttp } from './server.ts';
 import { CONFIG, type Fixture, fixture, KEYS } from './testing/app-fixture.ts';
 import { pngHeader } from './testing/images.ts';
@@ -11,7 +13,7 @@ afterEach(() => server?.drain(0));
 /** Serves the whole app on a free port of this machine. */
 async function serve({ app }: Fixture): Promise<number> {
   server = await serveHttp({
-    fetch: (request) => app.fetch(request, { ip: '192.0.2.1' }),
+    fetch: (request, env) => app.fetch(request, { ...(env as object), ip: '192.0.2.1' }),
     host: '127.0.0.1',
     port: 0,
     node: nodeOptions(CONFIG),
@@ -68,6 +70,25 @@ describe('over a real connection', () => {
     socket.write(head({ 'content-length': image.length }));
     socket.write(image);
     expect(await socket.answer()).toMatchObject({ status: 200 });
+  });
+
+  it('a photo that is refused for want of room arrives first, so that its connection serves the next one', async () => {
+    const predict = async () => {
+      throw new HeadgateError('overloaded', 'full');
+    };
+    const gateway = await fixture({ predictor: { predict }, skipBody: skipIncoming, random: () => 0 });
+    await using socket = await rawSocket(await serve(gateway));
+    const photo = new Uint8Array(100_000);
+    photo.set(image);
+    for (let i = 0; i < 3; i++) {
+      socket.write(head({ 'content-length': photo.length }));
+      socket.write(photo.subarray(0, 50_000));
+      if (i > 0) await expect.poll(() => gateway.seen.shed).toHaveLength(i);
+      expect(gateway.seen.requests).toHaveLength(i);
+      socket.write(photo.subarray(50_000));
+      expect(await socket.answer()).toMatchObject({ status: 503 });
+    }
+    expect(gateway.seen.bodies).toHaveLength(1);
   });
 
   it('a header cannot smuggle another one into the answer', async () => {

@@ -8,9 +8,9 @@ const ONION = 'requestId observe audit deadline ipLimit authenticate rateLimit b
 
 describe('the onion', () => {
   it.each([
-    ['/predict', 'validate chooseVariant predict'],
-    ['/v1/models/:model/predict', 'validate chooseVariant predict'],
-    ['/v1/models/:model/versions/:version/predict', 'mayNameVersion validate chooseVersion predict'],
+    ['/predict', 'chooseVariant shed validate predict'],
+    ['/v1/models/:model/predict', 'chooseVariant shed validate predict'],
+    ['/v1/models/:model/versions/:version/predict', 'mayNameVersion chooseVersion shed validate predict'],
     ['/v1/models', 'listModels'],
   ])('of %s has its layers in the promised order', async (path, own) => {
     const { app } = await fixture();

@@ -16,9 +16,12 @@ import { DOCS_PATHS, DOCS_ROUTES } from './routes/docs/docs.ts';
 import { listModels } from './routes/models/list-models.ts';
 import { chooseVariant, chooseVersion, mayNameVersion } from './routes/predict/choose-variant.ts';
 import { predict } from './routes/predict/predict.ts';
+import { shed } from './routes/predict/shed.ts';
 import { validate } from './routes/predict/validate.ts';
 import type { Route } from './routes/route.ts';
 import { openInferenceRoutes } from './routes/v2/routes.ts';
+import { countedPredictor } from './shedding/counted.ts';
+import { createThrottle } from './shedding/throttle.ts';
 
 /**
  * The public HTTP surface on Web-standard Request and Response, for any fetch host. Holds no state outside of `deps`
@@ -41,23 +44,27 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
     bodyLimit({
       ...config.limits,
       ...config.deadline,
+      ...config.shedding,
       readBody: deps.readBody ?? readBody,
+      skipBody: deps.skipBody,
       telemetry,
       clock,
     }),
   ];
 
+  const throttle = createThrottle({ ...config.shedding, clock, random: deps.random ?? Math.random });
+  const unlessOverloaded = shed({ throttle, telemetry });
   const images = validate(config.limits);
-  const answer = predict(deps);
-  const byUnit = [images, chooseVariant(deps), answer];
-  const byVersion = [mayNameVersion(), images, chooseVersion(deps), answer];
+  const answer = predict({ ...deps, predictor: countedPredictor(deps.predictor, throttle) });
+  const byUnit = [chooseVariant(deps), unlessOverloaded, images, answer];
+  const byVersion = [mayNameVersion(), chooseVersion(deps), unlessOverloaded, images, answer];
 
   const routes: Route[] = [
     ['POST', '/predict', byUnit],
     ['POST', '/v1/models/:model/predict', byUnit],
     ['POST', '/v1/models/:model/versions/:version/predict', byVersion],
     ['GET', '/v1/models', [listModels(deps)]],
-    ...openInferenceRoutes(deps),
+    ...openInferenceRoutes(deps, throttle),
     ...(config.docs_public ? DOCS_ROUTES : []),
   ];
 

@@ -10,7 +10,7 @@ import packageJson from '../package.json' with { type: 'json' };
 import { createApp } from './app.ts';
 import { noAudit } from './audit/sink.ts';
 import { fileKeyStore } from './auth/file-keys.ts';
-import { readIncoming } from './body/read-incoming.ts';
+import { readIncoming, skipIncoming } from './body/read-incoming.ts';
 import { clientIpOf } from './client-ip.ts';
 import { systemClock } from './deps.ts';
 import { exitWith } from './exit.ts';
@@ -56,6 +56,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
     audit: noAudit,
     clientIp: clientIpOf(gateway.trusted_proxies),
     readBody: readIncoming,
+    skipBody: skipIncoming,
     draining: () => draining,
     clock: systemClock,
   });

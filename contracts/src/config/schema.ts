@@ -47,6 +47,17 @@ const gatewaySchema = z.strictObject({
     /** Requests in progress at once; more are refused as overloaded. */
     in_flight: count,
   }),
+  /** Refusing in place of an overloaded model version, before the body is read; docs/batching.md explains it. */
+  shedding: z.strictObject({
+    /** Answers of inference that are looked back on; in an eighth to a quarter of it the end of an overload is noticed. */
+    window_ms: ms(60_000).min(100),
+    /** Requests sent on per request that inference takes; what comes beyond is refused by the gateway. */
+    sent_per_accepted: z.number().min(1.01).max(10),
+    /** Largest share of requests that the gateway refuses by itself; 0: none. */
+    max_share: z.number().min(0).max(0.99),
+    /** A refused body of at most so many bytes is let arrive: a larger one costs its connection instead. 0: all do. */
+    skip_bytes: z.number().int().min(0),
+  }),
   keep_alive: z.strictObject({
     /** Must be longer than Envoy's upstream idle timeout (decision D9). */
     timeout_ms: ms(600_000).min(1),

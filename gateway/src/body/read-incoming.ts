@@ -1,16 +1,38 @@
 import type { IncomingMessage } from 'node:http';
 import type { HeadgateError } from '@headgate/contracts/errors';
-import { brokenBody, emptyBody, type ReadBody, tooLarge, watchUpload } from './bounds.ts';
+import {
+  type BodyBounds,
+  brokenBody,
+  emptyBody,
+  type ReadBody,
+  type SkipBody,
+  tooLarge,
+  watchUpload,
+} from './bounds.ts';
 import { ByteSink } from './byte-sink.ts';
 
 /**
  * Reads a body on Node, where the request's own stream is at hand: without a Web stream around it a request costs
  * a fifth less. What is not read is left to the server adaptor, which drains or cuts it after the answer.
  */
-export const readIncoming: ReadBody = (_request, env, bounds) => {
+export const readIncoming: ReadBody = async (_request, env, bounds) => {
+  const sink = new ByteSink(bounds.declaredBytes);
+  await takeIncoming(env, bounds, (chunk) => sink.append(chunk));
+  if (sink.length === 0) throw emptyBody();
+  return sink.bytes();
+};
+
+/** Lets a body pass by on Node; nothing of it is kept. */
+export const skipIncoming: SkipBody = (_request, env, bounds) => takeIncoming(env, bounds, () => undefined);
+
+function takeIncoming(
+  env: unknown,
+  bounds: BodyBounds,
+  take: (chunk: Buffer<ArrayBuffer>) => void,
+): Promise<void> {
   const { incoming } = env as { incoming: IncomingMessage };
-  const { maxBytes, declaredBytes } = bounds;
-  const sink = new ByteSink(declaredBytes);
+  const { maxBytes } = bounds;
+  let takenBytes = 0;
   return new Promise((resolve, reject) => {
     const leave = () => {
       upload[Symbol.dispose]();
@@ -21,17 +43,17 @@ export const readIncoming: ReadBody = (_request, env, bounds) => {
       reject(why);
     };
     const onData = (chunk: Buffer<ArrayBuffer>) => {
-      if (sink.length + chunk.byteLength > maxBytes) refuse(tooLarge(maxBytes));
-      else sink.append(chunk);
+      takenBytes += chunk.byteLength;
+      if (takenBytes > maxBytes) refuse(tooLarge(maxBytes));
+      else take(chunk);
     };
     const onEnd = () => {
-      if (sink.length === 0) return refuse(emptyBody());
       leave();
-      resolve(sink.bytes());
+      resolve();
     };
     const onBroken = (cause?: Error) => refuse(brokenBody(cause));
 
     incoming.on('data', onData).once('end', onEnd).once('error', onBroken).once('close', onBroken);
     const upload = watchUpload(bounds, (why) => queueMicrotask(() => refuse(why)));
   });
-};
+}

@@ -1,5 +1,5 @@
 import { HeadgateError } from '@headgate/contracts/errors';
-import type { ReadBody } from '../body/bounds.ts';
+import type { BodyBounds, ReadBody, SkipBody } from '../body/bounds.ts';
 import type { AppContext, Layer } from '../context.ts';
 import type { Clock } from '../deps.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
@@ -13,6 +13,10 @@ export interface BodyLimitOptions {
   readonly in_flight: number;
   /** How this host reads a body. */
   readonly readBody: ReadBody;
+  /** How this host lets one pass by; undefined = it does not. */
+  readonly skipBody: SkipBody | undefined;
+  /** Largest body that is let pass by, in bytes. */
+  readonly skip_bytes: number;
   readonly telemetry: Pick<Telemetry, 'bodyReceived'>;
   readonly clock: Clock;
 }
@@ -25,20 +29,26 @@ const RETRY_AFTER_MS = 1000;
  * The body is read further in, by the route that wants one, through `readBody`.
  */
 export function bodyLimit(options: BodyLimitOptions): Layer {
-  const { body_bytes, upload_ms, in_flight, readBody, telemetry, clock } = options;
+  const { body_bytes, upload_ms, in_flight, readBody, skipBody, skip_bytes, telemetry, clock } = options;
   let running = 0;
 
+  const boundsOf = (c: AppContext): BodyBounds => ({
+    maxBytes: body_bytes,
+    declaredBytes: declaredBytes(c),
+    uploadMs: Math.max(0, c.get('startedAtMs') + upload_ms - clock.monotonicMs()),
+    signal: c.get('deadline').signal,
+  });
+
   const readBodyOf = async (c: AppContext) => {
-    const uploadMs = Math.max(0, c.get('startedAtMs') + upload_ms - clock.monotonicMs());
-    const { signal } = c.get('deadline');
-    const body = await readBody(c.req.raw, c.env, {
-      maxBytes: body_bytes,
-      declaredBytes: declaredBytes(c),
-      uploadMs,
-      signal,
-    });
+    const body = await readBody(c.req.raw, c.env, boundsOf(c));
     telemetry.bodyReceived(body.byteLength);
     return body;
+  };
+
+  const skipBodyOf = async (c: AppContext) => {
+    const bounds = boundsOf(c);
+    const isWorthIt = bounds.declaredBytes > 0 && bounds.declaredBytes <= skip_bytes;
+    if (isWorthIt) await skipBody?.(c.req.raw, c.env, bounds);
   };
 
   return async function bodyLimit(c, next) {
@@ -51,6 +61,7 @@ export function bodyLimit(options: BodyLimitOptions): Layer {
       });
     }
     c.set('readBody', () => readBodyOf(c));
+    c.set('skipBody', () => skipBodyOf(c));
     running += 1;
     try {
       await next();

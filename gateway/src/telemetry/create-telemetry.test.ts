@@ -99,6 +99,21 @@ describe('telemetry', () => {
     });
   });
 
+  it('logs an overload as a refusal: hundreds of stacks a second would be overload of its own', () => {
+    telemetry.requestFinished(request({ status: 503, reason: 'overloaded', cause: new Error('inner') }));
+    expect(lines[0]).toMatchObject({ level: 'warn', status: 503, reason: 'overloaded' });
+    expect(JSON.stringify(lines)).not.toContain('inner');
+  });
+
+  it('counts requests that were shed, by configured names alone', async () => {
+    telemetry.requestShed(MODEL, '1');
+    telemetry.requestShed('junk', 'junk');
+    expect(await samples('headgate_shed_requests_total')).toEqual([
+      `headgate_shed_requests_total{model="${MODEL}",version="1"} 1`,
+      'headgate_shed_requests_total{model="other",version="other"} 1',
+    ]);
+  });
+
   it('counts predictions by what served them, and those that fell back to the control', async () => {
     telemetry.predictionFinished(prediction());
     telemetry.predictionFinished(prediction({ outcome: 'overloaded' }));

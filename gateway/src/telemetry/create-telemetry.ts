@@ -41,6 +41,10 @@ export function createTelemetry({ logger, metrics, routing }: TelemetryOptions):
     authFailed(reason) {
       metrics.authFailures.inc({ reason });
     },
+    requestShed(model, version) {
+      const labels = boundedLabels(routing, model, version, null);
+      metrics.shedRequests.inc({ model: labels.model, version: labels.version });
+    },
     bodyReceived(bytes) {
       metrics.httpBodyBytes.observe(bytes);
     },
@@ -48,7 +52,10 @@ export function createTelemetry({ logger, metrics, routing }: TelemetryOptions):
   };
 }
 
-/** What lies behind a failure of ours is logged here and nowhere else; a caller's mistake needs no stack. */
+/**
+ * What lies behind a failure of ours is logged here and nowhere else; a caller's mistake needs no stack, and neither
+ * does an overload, which has hundreds of these lines a second.
+ */
 function logRequest(logger: Logger, record: RequestRecord): void {
   const line = {
     request_id: record.requestId,
@@ -60,6 +67,7 @@ function logRequest(logger: Logger, record: RequestRecord): void {
     duration_ms: Math.round(record.durationMs * 100) / 100,
     key_id: record.keyId,
   };
-  if (record.status >= 500) logger.error({ ...line, err: record.cause }, 'request failed');
+  if (record.reason === 'overloaded') logger.warn(line, 'request refused');
+  else if (record.status >= 500) logger.error({ ...line, err: record.cause }, 'request failed');
   else logger.info(line, 'request');
 }

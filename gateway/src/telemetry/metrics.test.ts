@@ -7,7 +7,7 @@ import { createMetrics, exposeState, type Metrics } from './metrics.ts';
 
 /** Metrics of the gateway; the rest of the table belongs to inference. */
 const OURS: readonly string[] = Object.values(METRIC).filter((name) =>
-  /^headgate_(http|prediction|variant|rate_limited|auth|routing|model_version)/.test(name),
+  /^headgate_(http|prediction|shed|variant|rate_limited|auth|routing|model_version)/.test(name),
 );
 
 let metrics: Metrics;
@@ -18,6 +18,7 @@ beforeEach(() => {
   const prediction = { model: 'net', version: '1', variant: 'control' };
   metrics.httpDuration.observe({ route: '/predict' }, 0.1);
   metrics.rateLimited.inc({ scope: 'key', group: 'all' });
+  metrics.shedRequests.inc({ model: 'net', version: '1' });
   metrics.authFailures.inc({ reason: 'wrong_key' });
   metrics.predictions.inc({ ...prediction, outcome: 'ok' });
   metrics.predictionDuration.observe(prediction, 0.1);

@@ -80,6 +80,12 @@ function predictionMetrics(registers: Registry[]) {
       buckets: SECONDS,
       registers,
     }),
+    shedRequests: new Counter({
+      name: METRIC.shedRequests,
+      help: 'Requests refused by the gateway in place of an overloaded model version, before their body was read.',
+      labelNames: ['model', 'version'] as const,
+      registers,
+    }),
     variantFallbacks: new Counter({
       name: METRIC.variantFallbacks,
       help: 'Images served by the control because the version of their own variant was not ready.',

@@ -43,6 +43,8 @@ export interface Telemetry {
   predictionFinished(record: PredictionRecord): void;
   rateLimited(scope: 'key' | 'ip' | 'credentials', group: 'all' | 'predict'): void;
   authFailed(reason: Reason): void;
+  /** A request was refused in place of inference, before its body was read. */
+  requestShed(model: string, version: string): void;
   /** A body arrived, whole. */
   bodyReceived(bytes: number): void;
   /** Opens the server span of a request, as a child of the caller's context if there is one. */

@@ -41,6 +41,7 @@ export const CONFIG: GatewayConfig = {
     header_bytes: 16_384,
     in_flight: 64,
   },
+  shedding: { window_ms: 2000, sent_per_accepted: 1.1, max_share: 0.95, skip_bytes: 262_144 },
   keep_alive: { timeout_ms: 65_000, headers_timeout_ms: 66_000 },
   drain: { delay_ms: 0, timeout_ms: 20_000 },
   rate_limit: {
@@ -85,6 +86,8 @@ export interface Seen {
   readonly audit: AuditEntry[];
   readonly rateLimited: string[];
   readonly authFailures: string[];
+  /** Model and version of each request that was refused in place of inference. */
+  readonly shed: string[];
   /** Bytes of each body that arrived. */
   readonly bodies: number[];
 }
@@ -105,6 +108,7 @@ export async function fixture(overrides: Partial<AppDeps> = {}): Promise<Fixture
     audit: [],
     rateLimited: [],
     authFailures: [],
+    shed: [],
     bodies: [],
   };
   const app = createApp({
@@ -126,6 +130,7 @@ export async function fixture(overrides: Partial<AppDeps> = {}): Promise<Fixture
       predictionFinished: (record) => seen.predictions.push(record),
       rateLimited: (scope, group) => seen.rateLimited.push(`${scope}/${group}`),
       authFailed: (reason) => seen.authFailures.push(reason),
+      requestShed: (model, version) => seen.shed.push(`${model}/${version}`),
       bodyReceived: (bytes) => seen.bodies.push(bytes),
     },
     audit: { record: (entry) => seen.audit.push(entry) },
@@ -159,6 +164,7 @@ export function silentTelemetry(): Telemetry {
     predictionFinished: ignore,
     rateLimited: ignore,
     authFailed: ignore,
+    requestShed: ignore,
     bodyReceived: ignore,
     startSpan: (_name, parent) => ({ context: childOf(parent), end: ignore }),
   };

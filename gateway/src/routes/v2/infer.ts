@@ -11,7 +11,7 @@ import { callContext } from './call-context.ts';
 import { wordAnswer } from './infer-answer.ts';
 
 export interface InferOptions {
-  readonly inference: OpenInference;
+  readonly inference: Pick<OpenInference, 'infer'>;
   readonly telemetry: Telemetry;
   readonly clock: Clock;
 }

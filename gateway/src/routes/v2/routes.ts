@@ -1,5 +1,8 @@
 import type { AppDeps } from '../../deps.ts';
+import { countedInference } from '../../shedding/counted.ts';
+import type { Throttle } from '../../shedding/throttle.ts';
 import { chooseVariant, chooseVersion, mayNameVersion } from '../predict/choose-variant.ts';
+import { shed } from '../predict/shed.ts';
 import type { Route } from '../route.ts';
 import { modelConfig, modelMetadata, modelStatistics, serverMetadata } from './describe.ts';
 import { modelReady, serverLive, serverReady } from './health.ts';
@@ -9,14 +12,15 @@ import { loadModel, repositoryIndex, unloadModel } from './repository.ts';
 import { mayControlModels, mayReadOperations } from './roles.ts';
 
 /** The Open Inference Protocol v2 over REST, and the calls of Triton that its clients make besides. */
-export function openInferenceRoutes({ inference, config, ...deps }: AppDeps): Route[] {
+export function openInferenceRoutes({ inference, config, ...deps }: AppDeps, throttle: Throttle): Route[] {
   if (!inference) return [];
   const upstream = { inference };
 
   const tensors = readTensors(config.limits);
-  const answer = infer({ ...deps, inference });
-  const byUnit = [chooseVariant(deps), tensors, answer];
-  const byVersion = [mayNameVersion(), chooseVersion(deps), tensors, answer];
+  const unlessOverloaded = shed({ ...deps, throttle });
+  const answer = infer({ ...deps, inference: countedInference(inference, throttle) });
+  const byUnit = [chooseVariant(deps), unlessOverloaded, tensors, answer];
+  const byVersion = [mayNameVersion(), chooseVersion(deps), unlessOverloaded, tensors, answer];
 
   const ready = [modelReady(deps)];
   const metadata = [modelMetadata(upstream)];

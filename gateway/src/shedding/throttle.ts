@@ -1,0 +1,109 @@
+import type { Clock } from '../deps.ts';
+import { type Counts, SlidingWindow } from './window.ts';
+
+export interface ThrottleOptions {
+  /** Time that is looked back on, in ms. */
+  readonly window_ms: number;
+  /** Calls sent on per call that inference took; more are refused here. Above 1, so that room is noticed. */
+  readonly sent_per_accepted: number;
+  /** Largest share of requests refused here; below 1, so that some always try. 0: none are. */
+  readonly max_share: number;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
+  /** In [0, 1). */
+  readonly random: () => number;
+}
+
+/** A model version, as the routing table has it. */
+export interface Served {
+  readonly model: string;
+  readonly version: string;
+}
+
+/** A request that is refused here, in place of inference. */
+export interface Shed {
+  /** What inference said last; undefined when it said nothing. */
+  readonly retryAfterMs: number | undefined;
+}
+
+/** A call that was sent to inference. It counts as accepted unless one of these is called, once. */
+export interface SentCall {
+  /** Inference had no room for it. */
+  refused(retryAfterMs: number | undefined): void;
+  /** How it ended says nothing of whether there was room. */
+  withdraw(): void;
+}
+
+/**
+ * Refuses here what inference would surely refuse: client-side throttling as in "Handling Overload" of Google's book
+ * on site reliability engineering, per model version.
+ */
+export interface Throttle {
+  /** Decides about a request before its body is read, and counts it when it is refused; undefined: it may pass. */
+  shed(served: Served): Shed | undefined;
+  sent(served: Served): SentCall;
+}
+
+interface Backend {
+  readonly window: SlidingWindow;
+  retryAfterMs: number | undefined;
+}
+
+export function createThrottle(options: ThrottleOptions): Throttle {
+  const { window_ms, clock, random } = options;
+  const backends = new Map<string, Backend>();
+
+  /** Versions come and go with the routing table: what has not been asked for a while is dropped for a new one. */
+  const open = (name: string, nowMs: number): Backend => {
+    for (const [other, { window }] of backends) if (window.isEmpty(nowMs)) backends.delete(other);
+    const backend = { window: new SlidingWindow(window_ms), retryAfterMs: undefined };
+    backends.set(name, backend);
+    return backend;
+  };
+
+  return {
+    shed(served) {
+      const backend = backends.get(nameOf(served));
+      if (!backend) return undefined;
+      const { window, retryAfterMs } = backend;
+      const nowMs = clock.monotonicMs();
+      // While inference takes everything, there is room, whatever the window remembers.
+      if (!window.refusedRecently(nowMs)) return undefined;
+      if (random() >= shareToShed(window.counts(nowMs), options)) return undefined;
+      window.at(nowMs).requests += 1;
+      return { retryAfterMs };
+    },
+
+    sent(served) {
+      const name = nameOf(served);
+      const nowMs = clock.monotonicMs();
+      const backend = backends.get(name) ?? open(name, nowMs);
+      const bucket = backend.window.at(nowMs);
+      bucket.requests += 1;
+      bucket.accepts += 1;
+      return {
+        refused(retryAfterMs) {
+          bucket.accepts -= 1;
+          backend.window.at(clock.monotonicMs()).refusals += 1;
+          backend.retryAfterMs = retryAfterMs;
+        },
+        withdraw() {
+          bucket.requests -= 1;
+          bucket.accepts -= 1;
+        },
+      };
+    },
+  };
+}
+
+/** The book's formula: 0 while nothing is refused, and never 1. */
+export function shareToShed(
+  { requests, accepts }: Pick<Counts, 'requests' | 'accepts'>,
+  { sent_per_accepted, max_share }: Pick<ThrottleOptions, 'sent_per_accepted' | 'max_share'>,
+): number {
+  const share = (requests - sent_per_accepted * accepts) / (requests + 1);
+  return Math.min(max_share, Math.max(0, share));
+}
+
+function nameOf({ model, version }: Served): string {
+  return `${model}/${version}`;
+}
