@@ -60,6 +60,7 @@ describe(`${CYCLES} cycles of load and unload while requests run`, () => {
       const traffic = callUntilStopped(() => front.infer(imageRequest([SEVEN])));
       const seen = new Set(front.engines());
       const bytes: number[] = [];
+      const ofFront: number[] = [];
       for (let cycle = 1; cycle <= CYCLES; cycle += 1) {
         // What serves is loaded anew under its own traffic; beside it another model comes and goes.
         await front.load('digits');
@@ -68,6 +69,7 @@ describe(`${CYCLES} cycles of load and unload while requests run`, () => {
         for (const pid of front.engines()) seen.add(pid);
         await front.unload('pick');
         await front.until(() => front.engines().length === 1);
+        ofFront.push(proportionalBytes(front.pid));
         bytes.push([front.pid, ...front.engines()].reduce((sum, pid) => sum + proportionalBytes(pid), 0));
       }
       const { answered, failures } = await traffic.stop();
@@ -77,9 +79,9 @@ describe(`${CYCLES} cycles of load and unload while requests run`, () => {
       expect(seen.size).toBe(1 + 2 * CYCLES);
       expect(front.engines()).toHaveLength(1);
       const mib = bytes.map((one) => one / 2 ** 20);
-      console.log(
-        `${answered} answers; memory of the tree, in MiB: ${mib.map((one) => one.toFixed(0)).join(' ')}`,
-      );
+      const list = (values: readonly number[]) => values.map((one) => one.toFixed(0)).join(' ');
+      console.log(`${answered} answers; memory of the tree, in MiB: ${list(mib)}`);
+      console.log(`of these the front: ${list(ofFront.map((one) => one / 2 ** 20))}`);
       if (!FULL) return;
       const [early, late] = [median(mib.slice(9, 20)), median(mib.slice(89, 100))];
       console.log(
