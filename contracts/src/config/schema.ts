@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { dependenciesSchema, retryBudgetSchema } from '../resilience/config.ts';
 
 /**
  * Everything that an operator may change, as one schema: `config/base.yaml`, then `config/<environment>.yaml`,
@@ -85,6 +86,13 @@ const gatewaySchema = z.strictObject({
     readiness_interval_ms: ms(60_000).min(50),
     /** How often the name is resolved again. */
     resolve_interval_ms: ms(600_000).min(100),
+    retry: z.strictObject({
+      /** Send a prediction that met UNAVAILABLE once more, to another endpoint where there is one. */
+      enabled: z.boolean(),
+      /** Less of the deadline than that is no time for a second attempt. */
+      min_remaining_ms: ms(600_000).min(1),
+      budget: retryBudgetSchema,
+    }),
   }),
 });
 
@@ -259,6 +267,8 @@ export const configSchema = z
     }),
     /** Routing table file (decision D15). */
     routing_file: z.string().min(1),
+    /** How remote parts are called (docs/resilience.md). */
+    dependencies: dependenciesSchema,
     gateway: gatewaySchema,
     inference: inferenceSchema,
     envoy: envoySchema,
