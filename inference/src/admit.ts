@@ -23,6 +23,12 @@ export interface Admitted {
   readonly outputs: readonly string[];
 }
 
+export interface AdmitOptions {
+  readonly find: FindServing;
+  /** Most elements of datatype BYTES in a call to a tensor model. */
+  readonly maxStrings: number;
+}
+
 export interface AdmitCall {
   readonly request: ModelInferRequest__Output;
   /** Remaining budget, in ms. */
@@ -37,7 +43,10 @@ export interface AdmitCall {
  *
  * @throws HeadgateError
  */
-export function admit(find: FindServing, { request, remainingMs, tenant }: AdmitCall): Admitted {
+export function admit(
+  { find, maxStrings }: AdmitOptions,
+  { request, remainingMs, tenant }: AdmitCall,
+): Admitted {
   if (request.model_name === '') {
     throw new HeadgateError('invalid_request', 'model_name: expected the name of a model.');
   }
@@ -50,7 +59,7 @@ export function admit(find: FindServing, { request, remainingMs, tenant }: Admit
   const ask = { count: itemCount(request, serving), remainingMs };
   // Refused before it is read, where that is possible: what a cache knows must not be refused.
   if (!serving.cache) serving.dispatcher.admit(ask, terms.level);
-  const { items, outputs } = read(request, serving);
+  const { items, outputs } = read(request, serving, maxStrings);
   const answerer = serving.cache?.forCall(tenant, items) ?? serving.dispatcher;
   if (serving.cache) answerer.admit(ask, terms.level);
   return { serving, terms, answerer, items, outputs };
@@ -63,9 +72,13 @@ function itemCount({ inputs }: ModelInferRequest__Output, { model }: Serving): n
   return Math.max(1, Math.min(most, declared));
 }
 
-function read(request: ModelInferRequest__Output, { model }: Serving): Pick<Admitted, 'items' | 'outputs'> {
+function read(
+  request: ModelInferRequest__Output,
+  { model }: Serving,
+  maxStrings: number,
+): Pick<Admitted, 'items' | 'outputs'> {
   const { manifest } = model;
-  if (!manifest.image) return readTensorRequest(request, manifest);
+  if (!manifest.image) return readTensorRequest(request, manifest, maxStrings);
   const expected = { name: manifest.image.input, maxBatchSize: manifest.batching.max_batch_size };
   const { images, outputs } = readImageRequest(request, expected);
   return { items: images, outputs };

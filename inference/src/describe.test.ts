@@ -1,12 +1,19 @@
+import type { ModelInferRequest__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
+import { encodeBytesTensor } from '@headgate/contracts/tensor';
 import { describe, expect, it } from 'vitest';
 import { modelConfig, modelMetadata } from './describe.ts';
 import type { Catalogue } from './models/reconcile.ts';
-import { AFFINE, manifestOf } from './testing/tensor-models.ts';
+import { readImageRequest } from './request.ts';
+import { AFFINE, COLOURS, manifestOf, type TensorModel } from './testing/tensor-models.ts';
 
 /** A catalogue with one model whose engines run on the given devices. */
-function catalogueOf(provider: 'cpu' | 'cuda', devices: readonly number[]): Catalogue {
+function catalogueOf(
+  provider: 'cpu' | 'cuda',
+  devices: readonly number[],
+  model: TensorModel = AFFINE,
+): Catalogue {
   const engines = devices.map((deviceId) => ({ deviceId, report: { provider } }));
-  const deployment = { version: '1', package: { manifest: manifestOf('affine', AFFINE) }, engines };
+  const deployment = { version: '1', package: { manifest: manifestOf('affine', model) }, engines };
   return { find: () => deployment, versions: () => ['1'] } as unknown as Catalogue;
 }
 
@@ -24,5 +31,26 @@ describe('the description of a model', () => {
     expect(modelConfig(catalogueOf('cpu', [0, 0]), 'affine', '').instance_group).toEqual([
       { name: 'affine', count: 2, kind: 'KIND_CPU' },
     ]);
+  });
+
+  it('says of images what is accepted, both in its own words and in those of Triton', () => {
+    const catalogue = catalogueOf('cpu', [0], COLOURS);
+    const images = [Buffer.from('a'), Buffer.from('b'), Buffer.from('c')];
+    const [own] = modelMetadata(catalogue, 'colours', '').inputs ?? [];
+    const { input: [tritons] = [], max_batch_size } = modelConfig(catalogue, 'colours', '');
+    const shapes = [
+      own?.shape?.map((side) => (Number(side) === -1 ? images.length : Number(side))) ?? [],
+      [images.length, ...(tritons?.dims ?? []).map(Number)],
+    ];
+    expect(shapes).toEqual([[3], [3, 1]]);
+    for (const shape of shapes) {
+      const request = {
+        inputs: [{ name: own?.name, datatype: own?.datatype, shape, contents: null }],
+        raw_input_contents: [Buffer.from(encodeBytesTensor(images))],
+        outputs: [],
+      } as unknown as ModelInferRequest__Output;
+      const expected = { name: tritons?.name ?? '', maxBatchSize: Number(max_batch_size) };
+      expect(readImageRequest(request, expected).images).toEqual(images);
+    }
   });
 });

@@ -72,12 +72,13 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
   });
   const serving = createServing(options, await provide(options));
   const { catalogue, control, changes, metrics, health } = serving;
+  const { limits, connection, drain } = inference;
   const infer = createInfer({
     find: (model, version) => catalogue.serving(model, version),
+    maxStrings: limits.message_strings,
     clock: systemClock,
     observer: metrics,
   });
-  const { limits, connection, drain } = inference;
   const service = inferenceService({
     ...serving,
     infer,

@@ -2,7 +2,7 @@ import { HeadgateError } from '@headgate/contracts/errors';
 import type { ModelInferRequest__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
 import type { ModelInferResponse } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
 import type { SpanContext } from '@opentelemetry/api';
-import { admit, type FindServing } from './admit.ts';
+import { type AdmitOptions, admit } from './admit.ts';
 import type { Tenant } from './cache/key.ts';
 import type { Answerer } from './cache/response-cache.ts';
 import type { Clock } from './clock.ts';
@@ -22,8 +22,7 @@ export interface InferCall {
   readonly span: SpanContext | undefined;
 }
 
-export interface InferDeps {
-  readonly find: FindServing;
+export interface InferDeps extends AdmitOptions {
   readonly clock: Clock;
   readonly observer: InferObserver;
 }
@@ -46,10 +45,10 @@ export type Infer = (call: InferCall) => Promise<ModelInferResponse>;
  *   run       one session run for the whole batch                      lane.ts, engine/session.ts
  *   respond   its own rows, with labels, or its own error              respond.ts, tensor-respond.ts
  */
-export function createInfer({ find, clock, observer }: InferDeps): Infer {
+export function createInfer({ clock, observer, ...options }: InferDeps): Infer {
   return async (call) => {
     const deadlineAtMs = clock.now() + call.remainingMs;
-    const { serving, answerer, terms, items, outputs } = admit(find, call);
+    const { serving, answerer, terms, items, outputs } = admit(options, call);
     const { signal, span } = call;
     const results = await runAll(answerer, items, { ...terms, deadlineAtMs, signal, span });
     const answeredAtMs = clock.now();

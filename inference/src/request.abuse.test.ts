@@ -34,6 +34,19 @@ describe('readImageRequest', () => {
     );
   });
 
+  it.each([[[2]], [[2, 1]]])('takes a list of images for what it is in the shape %j', (shape) => {
+    const sent = [Buffer.from('a'), Buffer.from('b')];
+    expect(readImageRequest(requestOf(shape, encodeBytesTensor(sent)), EXPECTED).images).toHaveLength(2);
+  });
+
+  it.each([[[]], [[1, 2]], [[2, 0]], [[1, 1, 1]], [[0, 1]], [[-1, 1]], [[1.5, 1]]])(
+    'refuses the shape %j, which is none of a list of images',
+    (shape) => {
+      const request = requestOf(shape, encodeBytesTensor([Buffer.from('a')]));
+      expect(() => readImageRequest(request, EXPECTED)).toThrow(/inputs\[0\]\.shape|raw_input_contents/);
+    },
+  );
+
   it('answers any bytes and any shape with images or invalid_tensor, never anything else', () => {
     const shape = fc.array(fc.integer(), { maxLength: 4 });
     fc.assert(

@@ -40,10 +40,11 @@ export function readImageRequest(request: ModelInferRequest__Output, expected: I
   return { images, outputs: requestedOutputs(request, OUTPUTS) };
 }
 
+/** [n], as the metadata say; or [n, 1], as callers read Triton's configuration, whose items have the dims [1]. */
 function imageCount(shape: readonly number[], maxBatchSize: number): number {
-  const [count] = shape;
-  if (shape.length !== 1 || count === undefined || count < 1) {
-    throw invalid('inputs[0].shape', 'expected [n], one dimension of at least 1');
+  const [count, side = 1] = shape;
+  if (shape.length > 2 || side !== 1 || count === undefined || count < 1) {
+    throw invalid('inputs[0].shape', 'expected [n] or [n, 1], with n of at least 1');
   }
   if (count > maxBatchSize)
     throw invalid('inputs[0].shape', `expected at most ${maxBatchSize} images in a call`);

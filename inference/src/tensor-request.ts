@@ -27,14 +27,20 @@ interface Found {
  * Reads a ModelInfer request for a model of the kind `tensor`. Where the model is batched, each row is an item of
  * its own: it may share a run with the rows of other calls.
  *
+ * @param maxStrings most elements of datatype BYTES in the request
  * @throws HeadgateError invalid_tensor, naming the field and what it should be
  */
-export function readTensorRequest(request: ModelInferRequest__Output, manifest: Manifest): TensorRequest {
+export function readTensorRequest(
+  request: ModelInferRequest__Output,
+  manifest: Manifest,
+  maxStrings: number,
+): TensorRequest {
   const { inputs, batching } = manifest;
   const maxBatchSize = batching.max_batch_size;
   const isBatched = maxBatchSize > 1;
   const found = findInputs(request.inputs, inputs);
   const shapes = found.map((input) => shapeOf(input, isBatched));
+  refuseManyStrings(found, shapes, maxStrings);
   const rows = isBatched ? rowCount(found, shapes, maxBatchSize) : 1;
   const raw = request.raw_input_contents;
   if (raw.length > 0 && raw.length !== found.length) {
@@ -94,6 +100,16 @@ function shapeOf({ index, tensor: { shape }, spec }: Found, isBatched: boolean):
   const count = elementCount(shape);
   if (count === undefined) throw invalid(field, 'expected dimensions from 1 to 2147483647');
   return { shape, count };
+}
+
+/** Each string is an object of its own here and in the engine, of however few bytes: none is looked at before this. */
+function refuseManyStrings(found: readonly Found[], shapes: readonly Shape[], most: number): void {
+  let strings = 0;
+  found.forEach(({ index, spec }, i) => {
+    if (spec.datatype === 'BYTES') strings += shapes[i]?.count ?? 0;
+    if (strings > most)
+      throw invalid(`inputs[${index}].shape`, `expected at most ${most} elements of BYTES in a call`);
+  });
 }
 
 function rowCount(found: readonly Found[], shapes: readonly Shape[], maxBatchSize: number): number {

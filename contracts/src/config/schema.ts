@@ -43,6 +43,10 @@ const gatewaySchema = z.strictObject({
     /** Most JSON in a tensor request under /v2; the raw blocks behind it count as body alone. */
     json_bytes: bytes,
     image_pixels: count,
+    /** Most bytes of an image that are neither pixels nor needed to read them: EXIF, XMP, colour profiles, comments. */
+    image_metadata_bytes: bytes,
+    /** Frames of an animated PNG or WebP, of which the first one counts; 1 refuses animations. */
+    image_frames: count,
     images_per_request: count,
     header_bytes: bytes,
     /** Requests in progress at once; more are refused as overloaded. */
@@ -176,6 +180,8 @@ const inferenceSchema = z.strictObject({
     message_fields: count,
     /** Typed values in one message; raw blocks have no such limit. */
     message_numbers: count,
+    /** Elements of datatype BYTES in one message for a tensor model: each becomes an object, of however few bytes. */
+    message_strings: count,
     image_pixels: count,
     /** Deadline of a call that has none. */
     default_deadline_ms: ms(600_000).min(1),
