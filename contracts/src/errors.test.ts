@@ -88,7 +88,7 @@ describe('problemBody', () => {
     });
     expect(problemBody(error, 'r-1')).toEqual({
       type: 'urn:headgate:problem:image_too_large',
-      title: 'The image has too many pixels',
+      title: 'The image is too large',
       status: 413,
       detail: 'At most 40 megapixels.',
       reason: 'image_too_large',

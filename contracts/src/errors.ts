@@ -60,7 +60,7 @@ export const REASONS = {
   load_failed: row(409, GRPC_CODE.FAILED_PRECONDITION, 'The model could not be loaded'),
   upload_timeout: row(408, GRPC_CODE.DEADLINE_EXCEEDED, 'The upload was too slow', true),
   body_too_large: row(413, GRPC_CODE.INVALID_ARGUMENT, 'The body is too large'),
-  image_too_large: row(413, GRPC_CODE.INVALID_ARGUMENT, 'The image has too many pixels'),
+  image_too_large: row(413, GRPC_CODE.INVALID_ARGUMENT, 'The image is too large'),
   unsupported_media_type: row(415, GRPC_CODE.INVALID_ARGUMENT, 'The media type is not supported'),
   undecodable_image: row(422, GRPC_CODE.INVALID_ARGUMENT, 'The image cannot be decoded'),
   rate_limited: row(429, GRPC_CODE.RESOURCE_EXHAUSTED, 'The quota is used up', true),

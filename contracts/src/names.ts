@@ -19,6 +19,16 @@ export const HEADER = {
   inferenceHeaderLength: 'inference-header-content-length',
 } as const;
 
+/**
+ * What every answer says to browsers and caches: take the content type as it is, run and frame nothing, keep nothing.
+ * An answer is about one caller's photo, and none of them is a page (the one that is says so itself).
+ */
+export const PROTECTIVE_HEADERS = {
+  'x-content-type-options': 'nosniff',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cache-control': 'no-store',
+} as const;
+
 /** Keys of gRPC metadata, lower case. */
 export const METADATA = {
   requestId: 'x-request-id',

@@ -1,5 +1,5 @@
 import { HeadgateError, problemBody, REASONS, type Reason } from '@headgate/contracts/errors';
-import { HEADER, METADATA } from '@headgate/contracts/names';
+import { HEADER, METADATA, PROTECTIVE_HEADERS } from '@headgate/contracts/names';
 import type { AccessLogFilter } from './gen/envoy/config/accesslog/v3/accesslog.ts';
 import type { HeaderValueOption } from './gen/envoy/config/core/v3/base.ts';
 import type {
@@ -67,6 +67,8 @@ export const REQUEST_ID = `%COALESCE(${JSON.stringify({
   ],
 })})%`;
 
+const PROTECTIVE = Object.entries(PROTECTIVE_HEADERS).map(([name, value]) => header(name, value));
+
 /**
  * Problem bodies (RFC 9457) for the HTTP listeners. Under /v2 they have the member `error` as well and are plain
  * JSON, as the gateway's are there: clients of the Open Inference Protocol read that member.
@@ -80,6 +82,7 @@ export function problemReplies(headers: readonly HeaderValueOption[] = []): Loca
     headers_to_add: [
       ...optional(HEADER.retryAfter, row.retryAfterMs && row.retryAfterMs / 1000),
       header(HEADER.requestId, REQUEST_ID),
+      ...PROTECTIVE,
       ...headers,
     ],
     body_format_override: {

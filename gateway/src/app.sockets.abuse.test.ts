@@ -1,23 +1,18 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import { afterEach, describe, expect, it } from 'vitest';
 import { skipIncoming } from './body/read-incoming.ts';
-import { type HttpServer, nodeOptions, serveHttp } from './server.ts';
+import type { HttpServer } from './server.ts';
 import { CONFIG, type Fixture, fixture, KEYS } from './testing/app-fixture.ts';
 import { pngHeader } from './testing/images.ts';
 import { rawSocket } from './testing/raw-socket.ts';
+import { serveApp } from './testing/serve-app.ts';
 import type { PredictCall } from './upstream/predictor.ts';
 
 let server: HttpServer | undefined;
 afterEach(() => server?.drain(0));
 
-/** Serves the whole app on a free port of this machine. */
-async function serve({ app }: Fixture): Promise<number> {
-  server = await serveHttp({
-    fetch: (request, env) => app.fetch(request, { ...(env as object), ip: '192.0.2.1' }),
-    host: '127.0.0.1',
-    port: 0,
-    node: nodeOptions(CONFIG),
-  });
+async function serve(gateway: Fixture): Promise<number> {
+  server = await serveApp(gateway);
   return server.port;
 }
 

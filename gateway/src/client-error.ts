@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { HeadgateError, problemBody } from '@headgate/contracts/errors';
-import { HEADER } from '@headgate/contracts/names';
+import { HEADER, PROTECTIVE_HEADERS } from '@headgate/contracts/names';
+
+const PROTECTIVE = Object.entries(PROTECTIVE_HEADERS).map(([name, value]) => `${name}: ${value}`);
 
 /**
  * Answers what Node's HTTP parser refuses, so that no request reaches the app, with the same problem body as the
@@ -21,6 +23,7 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Duplex):
     'content-type: application/problem+json',
     `content-length: ${Buffer.byteLength(body)}`,
     `${HEADER.requestId}: ${requestId}`,
+    ...PROTECTIVE,
     'connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);

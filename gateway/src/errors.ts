@@ -13,7 +13,6 @@ const DEFAULT_RETRY_AFTER_MS = 1000;
  */
 export const onError: ErrorHandler<AppEnv> = (thrown, c) => {
   const error = toHeadgateError(thrown);
-  c.header('cache-control', 'no-store');
   if (error.httpStatus === 401) c.header('www-authenticate', 'ApiKey realm="headgate"');
   const retryAfterMs = error.retryAfterMs ?? (error.httpStatus === 503 ? DEFAULT_RETRY_AFTER_MS : undefined);
   if (retryAfterMs !== undefined) c.header(HEADER.retryAfter, String(wholeSeconds(retryAfterMs)));

@@ -1,3 +1,4 @@
+import { PROTECTIVE_HEADERS } from '@headgate/contracts/names';
 import { controlOf, modelRouting } from '@headgate/contracts/routing';
 import { Hono } from 'hono';
 import type { Registry } from 'prom-client';
@@ -15,6 +16,10 @@ export interface InternalOptions {
 /** What operators and their tools read, on a port that the public never reaches. No key is needed. */
 export function createInternalApp({ obstacles, registry }: InternalOptions): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
+  app.use(async function protect(c, next) {
+    for (const [name, value] of Object.entries(PROTECTIVE_HEADERS)) c.header(name, value);
+    await next();
+  });
   app.get('/livez', (c) => c.json({ live: true }));
   app.get('/readyz', (c) => {
     const reasons = obstacles();

@@ -31,6 +31,9 @@ const openInferenceProblemSchema = z
 const PROBLEM = { type: 'application/problem+json', schema: problemSchema };
 export const OPEN_INFERENCE_PROBLEM = { type: 'application/json', schema: openInferenceProblemSchema };
 
+/** Envoy refuses some requests before it knows their path, so not in the form that the path would ask for. */
+const REFUSED_EARLY = new Set(['400', '431']);
+
 /** Problem answers, one for each status, naming the reasons that it can have. */
 export function problems(reasons: readonly Reason[], { type, schema } = PROBLEM): Responses {
   const byStatus = Object.groupBy(reasons, (reason) => REASONS[reason].http);
@@ -39,7 +42,10 @@ export function problems(reasons: readonly Reason[], { type, schema } = PROBLEM)
       status,
       {
         description: group.map((reason) => `${reason}: ${REASONS[reason].title}`).join('; '),
-        content: { [type]: { schema } },
+        content: {
+          ...(REFUSED_EARLY.has(status) && { [PROBLEM.type]: { schema: PROBLEM.schema } }),
+          [type]: { schema },
+        },
       },
     ]),
   );

@@ -37,6 +37,8 @@ export const CONFIG: GatewayConfig = {
     body_bytes: 1024 * 1024,
     json_bytes: 512 * 1024,
     image_pixels: 40_000_000,
+    image_metadata_bytes: 1024 * 1024,
+    image_frames: 8,
     images_per_request: 16,
     header_bytes: 16_384,
     in_flight: 64,

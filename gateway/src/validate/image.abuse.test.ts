@@ -4,6 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { jpegHeader, pngHeader, webpHeader } from '../testing/images.ts';
 import { checkImage, imageTypeOf } from './image.ts';
 
+const LIMITS = { maxPixels: 1_000_000, maxMetadataBytes: 100_000, maxFrames: 4 };
+
 const SEEDS = [
   jpegHeader(640, 480),
   pngHeader(640, 480),
@@ -33,7 +35,7 @@ const disguised = fc
 
 function check(bytes: Uint8Array): void {
   try {
-    checkImage(bytes, { declared: '', maxPixels: 1_000_000 });
+    checkImage(bytes, { declared: '', ...LIMITS });
     expect(imageTypeOf(bytes)).toBeDefined();
   } catch (error) {
     if (!(error instanceof HeadgateError)) throw error;
@@ -72,7 +74,7 @@ describe('whatever bytes arrive', () => {
 
 function outcome(bytes: Uint8Array): string {
   try {
-    checkImage(bytes, { declared: '', maxPixels: 1_000_000 });
+    checkImage(bytes, { declared: '', ...LIMITS });
     return 'ok';
   } catch (error) {
     return (error as HeadgateError).reason;

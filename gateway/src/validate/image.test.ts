@@ -6,12 +6,12 @@ import { checkImage } from './image.ts';
 import { pngSize } from './png.ts';
 import { webpSize } from './webp.ts';
 
-const MAX_PIXELS = 40_000_000;
+const LIMITS = { maxPixels: 40_000_000, maxMetadataBytes: 100_000, maxFrames: 4 };
 
 /** The reason for which an image is refused, or `ok`. */
 function verdict(bytes: Uint8Array, declared = ''): string {
   try {
-    checkImage(bytes, { declared, maxPixels: MAX_PIXELS });
+    checkImage(bytes, { declared, ...LIMITS });
     return 'ok';
   } catch (error) {
     return (error as { reason: string }).reason;

@@ -1,5 +1,6 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import { JPEG_MAGIC, jpegSize } from '@headgate/contracts/jpeg';
+import { extrasOf } from './extras.ts';
 import { hasBytes, type ImageType, type SizeReader } from './format.ts';
 import { PNG_MAGIC, pngSize } from './png.ts';
 import { isWebp, webpSize } from './webp.ts';
@@ -16,19 +17,27 @@ const ALIASES: ReadonlyMap<string, ImageType> = new Map([['image/jpg', 'image/jp
 /** Declarations that say nothing about the content, so that the bytes alone decide. */
 const UNDECLARED = new Set(['', 'application/octet-stream']);
 
-export interface ImageCheck {
+export interface ImageLimits {
+  /** Pixels, by the header. */
+  readonly maxPixels: number;
+  /** Bytes that are neither pixels nor needed to read them. */
+  readonly maxMetadataBytes: number;
+  /** Pictures of an animation, of which the first one counts. */
+  readonly maxFrames: number;
+}
+
+export interface ImageCheck extends ImageLimits {
   /** Media type that the sender declared, lower case without parameters; '' for none. */
   readonly declared: string;
-  readonly maxPixels: number;
 }
 
 /**
- * Checks what can be known without decoding: the magic bytes, the declared type against them, and the size that
- * the header names.
+ * Checks what can be known without decoding: the magic bytes, the declared type against them, the size that the
+ * header names, and what the file holds besides.
  *
  * @throws HeadgateError empty_body, unsupported_media_type, undecodable_image, image_too_large
  */
-export function checkImage(bytes: Uint8Array, { declared, maxPixels }: ImageCheck): void {
+export function checkImage(bytes: Uint8Array, { declared, ...limits }: ImageCheck): void {
   if (bytes.byteLength === 0) throw new HeadgateError('empty_body', 'The image has no bytes.');
   const type = imageTypeOf(bytes);
   if (!type) throw new HeadgateError('unsupported_media_type', 'The bytes are no JPEG, PNG or WebP image.');
@@ -40,9 +49,24 @@ export function checkImage(bytes: Uint8Array, { declared, maxPixels }: ImageChec
   }
   const size = SIZE_READERS[type](bytes);
   if (!size) throw new HeadgateError('undecodable_image', 'The header of the image is damaged or cut off.');
-  if (size.width * size.height > maxPixels) {
-    throw new HeadgateError('image_too_large', `An image may have at most ${maxPixels} pixels.`);
+  if (size.width * size.height > limits.maxPixels) {
+    throw tooLarge(`${limits.maxPixels} pixels`);
   }
+  refuseExtras(bytes, type, limits);
+}
+
+function refuseExtras(
+  bytes: Uint8Array,
+  type: ImageType,
+  { maxMetadataBytes, maxFrames }: ImageLimits,
+): void {
+  const { metadataBytes, frames } = extrasOf(bytes, type);
+  if (metadataBytes > maxMetadataBytes) throw tooLarge(`${maxMetadataBytes} bytes of metadata`);
+  if (frames > maxFrames) throw tooLarge(maxFrames === 1 ? '1 frame: send a still' : `${maxFrames} frames`);
+}
+
+function tooLarge(most: string): HeadgateError {
+  return new HeadgateError('image_too_large', `An image may have at most ${most}.`);
 }
 
 /** The format that the first bytes show. */

@@ -21,6 +21,8 @@ const IMAGE_FIELD = 'image';
 /** What a form may send along; such fields are ignored. */
 const MAX_OTHER_FIELDS = 16;
 const MAX_PART_HEADER_BYTES = 4096;
+/** Longer names say nothing that a form of ours could mean. */
+const MAX_NAME_LENGTH = 128;
 
 /**
  * The images of a multipart/form-data body in the order of the parts, as views on the body.
@@ -64,6 +66,9 @@ function* partsOf(body: Uint8Array, boundary: string): Generator<MultipartPart> 
 function imageOf(part: MultipartPart): UploadedImage | undefined {
   const { name, filename } = parseDisposition(headersOf(part)['content-disposition']);
   if (name === undefined) throw malformed('A part has no name.');
+  if (name.length > MAX_NAME_LENGTH) {
+    throw malformed(`The name of a field may have at most ${MAX_NAME_LENGTH} characters.`);
+  }
   if (filename === undefined && name !== IMAGE_FIELD) return undefined;
   // One chunk in, one chunk out: `part.bytes` would copy it.
   const [only, ...more] = part.content;

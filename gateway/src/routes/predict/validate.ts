@@ -17,16 +17,25 @@ export interface ValidateOptions {
   readonly images_per_request: number;
   /** Most pixels of one image, by its header. */
   readonly image_pixels: number;
+  /** Most bytes of one image besides its pixels. */
+  readonly image_metadata_bytes: number;
+  /** Most frames of one image. */
+  readonly image_frames: number;
 }
 
 /**
  * Reads the images of the request: one raw body, or multipart/form-data with several. What is wrong with the request
  * throws; what is wrong with one image stays with that image.
  */
-export function validate({ images_per_request, image_pixels }: ValidateOptions): Layer {
+export function validate({ images_per_request, ...options }: ValidateOptions): Layer {
+  const limits = {
+    maxPixels: options.image_pixels,
+    maxMetadataBytes: options.image_metadata_bytes,
+    maxFrames: options.image_frames,
+  };
   const refusalOf = ({ bytes, declared }: UploadedImage): HeadgateError | undefined => {
     try {
-      checkImage(bytes, { declared, maxPixels: image_pixels });
+      checkImage(bytes, { declared, ...limits });
       return undefined;
     } catch (thrown) {
       return toHeadgateError(thrown);
