@@ -1,8 +1,14 @@
 import { credentials, Metadata, status } from '@grpc/grpc-js';
 import { METADATA } from '@headgate/contracts/names';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { makeInternalCertificates } from '../../scripts/setup/certificates.ts';
+import {
+  createAuthority,
+  type Identity,
+  makeInternalCertificates,
+  writeAll,
+} from '../../scripts/setup/certificates.ts';
 import { EdgeFiles, TestEnvoy } from './support/envoy.ts';
+import { eventually } from './support/eventually.ts';
 import { check, FakeInference, mutualCredentials } from './support/inference.ts';
 
 let envoy: TestEnvoy;
@@ -17,6 +23,10 @@ afterAll(async () => {
   inference[Symbol.dispose]();
   await envoy[Symbol.asyncDispose]();
 });
+
+function channelOf({ key, certificate }: Identity, ca: string) {
+  return credentials.createSsl(Buffer.from(ca), Buffer.from(key), Buffer.from(certificate));
+}
 
 describe('the internal gRPC listener', () => {
   it('serves a client with a certificate of the internal CA', async () => {
@@ -37,6 +47,15 @@ describe('the internal gRPC listener', () => {
     } finally {
       stranger.remove();
     }
+  });
+
+  it('refuses a client whose certificate the public authority signed', async () => {
+    const channel = credentials.createSsl(
+      Buffer.from(envoy.files.readInternal('ca.crt')),
+      Buffer.from(envoy.files.readPublic('tls.key')),
+      Buffer.from(envoy.files.readPublic('tls.crt')),
+    );
+    await expect(check(envoy, { channel })).rejects.toMatchObject({ code: status.UNAVAILABLE });
   });
 
   it('refuses a client without TLS', async () => {
@@ -67,5 +86,34 @@ describe('the internal gRPC listener', () => {
     const entry = await envoy.accessEntry(({ request_id }) => request_id === 'grpc-log-1');
     const peer = 'CN=headgate-internal-client';
     expect(entry).toMatchObject({ listener: 'internal-grpc', peer, grpc_status: 0 });
+  });
+
+  it('refuses a client whose certificate has expired, and one whose time has not come', async () => {
+    const authority = await createAuthority('Headgate internal CA');
+    const server = await authority.issue('localhost', 'server');
+    writeAll(envoy.files.internalDir, {
+      'tls.key': server.key,
+      'tls.crt': server.certificate,
+      'ca.crt': authority.certificate,
+    });
+    const now = Date.now();
+    const [hour, day] = [3_600_000, 86_400_000];
+    const clientOf = async (from: number, to: number) =>
+      channelOf(
+        await authority.issue('headgate-internal-client', 'client', {
+          notBefore: new Date(now + from),
+          notAfter: new Date(now + to),
+        }),
+        authority.certificate,
+      );
+    const current = await clientOf(-hour, day);
+    await eventually(
+      () => check(envoy, { channel: current }).then(Boolean, () => false),
+      'Envoy takes the new authority',
+    );
+    for (const channel of [await clientOf(-day, -hour), await clientOf(hour, day)]) {
+      await expect(check(envoy, { channel })).rejects.toMatchObject({ code: status.UNAVAILABLE });
+    }
+    await expect(check(envoy, { channel: current })).resolves.toBe('SERVING');
   });
 });

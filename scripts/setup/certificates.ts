@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
-/** Below the 398 days that browsers and Apple's TLS accept for a leaf. */
-const VALID_DAYS = 397;
+/** Mozilla's intermediate profile allows 366 for a leaf; browsers no more than 398. */
+const VALID_DAYS = 365;
 /** Clocks of clients may run behind. */
 const BACKDATE_MS = 3_600_000;
 const DAY_MS = 86_400_000;
@@ -18,16 +18,22 @@ const LOCAL_NAMES: x509.JsonGeneralName[] = [
   { type: 'ip', value: '::1' },
 ];
 
-interface Identity {
+export interface Identity {
   readonly certificate: string;
   /** PKCS #8, PEM. */
   readonly key: string;
 }
 
+interface Validity {
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+}
+
 /** Signs leaves; its own key exists in memory only, so nothing can be signed once the setup is over. */
-interface Authority {
+export interface Authority {
   readonly certificate: string;
-  issue(commonName: string, usage: 'server' | 'client'): Promise<Identity>;
+  /** @param validity a year from now by default */
+  issue(commonName: string, usage: 'server' | 'client', validity?: Validity): Promise<Identity>;
 }
 
 /** Writes `ca.crt`, `tls.crt` and `tls.key` for the public listener into `dir`. */
@@ -51,7 +57,7 @@ export async function makeInternalCertificates(dir: string): Promise<void> {
   });
 }
 
-async function createAuthority(commonName: string): Promise<Authority> {
+export async function createAuthority(commonName: string): Promise<Authority> {
   const keys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
   const usages = x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign;
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
@@ -68,20 +74,26 @@ async function createAuthority(commonName: string): Promise<Authority> {
   });
   return {
     certificate: certificate.toString('pem'),
-    issue: (name, usage) => issueLeaf({ certificate, keys }, name, usage),
+    issue: (commonName, usage, valid = validity()) =>
+      issueLeaf({ certificate, keys }, { commonName, usage, valid }),
   };
+}
+
+interface Leaf {
+  readonly commonName: string;
+  readonly usage: 'server' | 'client';
+  readonly valid: Validity;
 }
 
 async function issueLeaf(
   issuer: { certificate: x509.X509Certificate; keys: webcrypto.CryptoKeyPair },
-  commonName: string,
-  usage: 'server' | 'client',
+  { commonName, usage, valid }: Leaf,
 ): Promise<Identity> {
   const keys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
   const names: x509.JsonGeneralName[] =
     usage === 'server' ? LOCAL_NAMES : [{ type: 'dns', value: commonName }];
   const certificate = await x509.X509CertificateGenerator.create({
-    ...validity(),
+    ...valid,
     serialNumber: serialNumber(),
     subject: `CN=${commonName}`,
     issuer: issuer.certificate.subject,
@@ -101,7 +113,7 @@ async function issueLeaf(
   return { certificate: certificate.toString('pem'), key: x509.PemConverter.encode(pkcs8, 'PRIVATE KEY') };
 }
 
-function validity(): { notBefore: Date; notAfter: Date } {
+function validity(): Validity {
   const now = Date.now();
   return { notBefore: new Date(now - BACKDATE_MS), notAfter: new Date(now + VALID_DAYS * DAY_MS) };
 }
@@ -114,7 +126,7 @@ function serialNumber(): string {
 }
 
 /** Each file appears whole, so that an Envoy that watches them never loads half a key. */
-function writeAll(dir: string, files: Record<string, string>): void {
+export function writeAll(dir: string, files: Record<string, string>): void {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   for (const [name, pem] of Object.entries(files)) {
     const path = join(dir, name);
