@@ -6,9 +6,13 @@ import { parseArgs } from 'node:util';
 import { configurationItems } from './check/configuration.ts';
 import { generatedItem } from './check/generated.ts';
 import { formatResults, runChecks } from './check/item.ts';
+import { licenceItem } from './check/licences.ts';
 import { lockFileItems } from './check/lock-file.ts';
 import { repositoryItems } from './check/repository.ts';
+import { secretScanItem } from './check/secret-scan.ts';
+import { sourceRulesItem } from './check/source-rules.ts';
 import { toolItems } from './check/tools.ts';
+import { vulnerabilityItem } from './check/vulnerabilities.ts';
 import { ROOT } from './setup/bootstrap.mjs';
 import { createGuard } from './setup/guard.mjs';
 import { stopRequests } from './setup/lifecycle.mjs';
@@ -19,8 +23,19 @@ const CONCURRENCY = 3;
 const { values } = parseArgs({ options: { json: { type: 'string' } } });
 const { stop } = stopRequests();
 const guard = createGuard();
-const items = [...toolItems, generatedItem, ...configurationItems, ...repositoryItems, ...lockFileItems];
-const results = await runChecks(items, { root: ROOT, guard, signal: stop }, CONCURRENCY);
+const items = [
+  ...toolItems,
+  generatedItem,
+  ...configurationItems,
+  ...repositoryItems,
+  ...lockFileItems,
+  licenceItem,
+  sourceRulesItem,
+  secretScanItem,
+  vulnerabilityItem,
+];
+const ci = process.env.CI === 'true';
+const results = await runChecks(items, { root: ROOT, guard, signal: stop, ci }, CONCURRENCY);
 for (const { name, problems } of results) {
   if (problems.length > 0) console.log(`${name}:\n${problems.map((line) => `  ${line}`).join('\n')}\n`);
 }

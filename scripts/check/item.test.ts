@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { testContext } from '../testing/context.ts';
 import { tempDir } from '../testing/temp-dir.ts';
-import { type CheckItem, checkCommand, formatResults, runChecks } from './item.ts';
+import { type CheckItem, checkCommand, formatResults, runChecks, SkippedCheck } from './item.ts';
 
 const item = (name: string, run: CheckItem['run']): CheckItem => ({ name, run });
 
@@ -51,4 +51,23 @@ it('prints name, verdict and seconds in columns', () => {
     { name: 'lint and format', problems: ['x'], durationMs: 56 },
   ]);
   expect(table).toBe('  types            ok      1.2 s\n  lint and format  FAILED  0.1 s');
+});
+
+it('skips by name what it has no tool for, which is a failure where nobody reads the output', async () => {
+  const context = testContext(tempDir());
+  const without = item('scan', () => Promise.reject(new SkippedCheck('needs Go')));
+  const unanswered = item('audit', () =>
+    Promise.reject(new SkippedCheck('not answered', { everywhere: true })),
+  );
+  const verdicts = async (ci: boolean) =>
+    (await runChecks([without, unanswered], { ...context, ci }, 1)).map(({ problems, skipped }) => ({
+      problems,
+      skipped,
+    }));
+  const open = { problems: [], skipped: 'not answered' };
+  expect(await verdicts(false)).toEqual([{ problems: [], skipped: 'needs Go' }, open]);
+  expect(await verdicts(true)).toEqual([{ problems: ['needs Go'], skipped: undefined }, open]);
+  expect(formatResults([{ name: 'scan', problems: [], durationMs: 1, skipped: 'needs Go' }])).toBe(
+    '  scan  skipped: needs Go',
+  );
 });

@@ -5,6 +5,8 @@ export interface CheckContext {
   readonly root: string;
   readonly guard: Guard;
   readonly signal: AbortSignal;
+  /** Nobody reads the output: a tool that is missing is a failure. */
+  readonly ci?: boolean;
 }
 
 export interface CheckItem {
@@ -17,6 +19,23 @@ export interface CheckResult {
   readonly name: string;
   readonly problems: readonly string[];
   readonly durationMs: number;
+  /** Why it says nothing about this checkout: neither well nor wrong. */
+  readonly skipped?: string;
+}
+
+/** Thrown by an item that cannot say anything here. */
+export class SkippedCheck extends Error {
+  override readonly name = 'SkippedCheck';
+  readonly everywhere: boolean;
+
+  /**
+   * @param reason a short sentence
+   * @param options.everywhere the machine cannot be blamed: no failure under CI either, where every tool must be there
+   */
+  constructor(reason: string, { everywhere = false } = {}) {
+    super(reason);
+    this.everywhere = everywhere;
+  }
 }
 
 /** Lines of output that a failing tool may add to the report. */
@@ -47,7 +66,11 @@ export async function checkCommand(
   }
 }
 
-/** Runs all items, at most `concurrency` at once. An item that throws has failed; the order stays. */
+/**
+ * Runs all items, at most `concurrency` at once. An item that throws has failed; the order stays.
+ *
+ * @param context.ci an item that is skipped for want of a tool has failed
+ */
 export async function runChecks(
   items: readonly CheckItem[],
   context: CheckContext,
@@ -58,28 +81,35 @@ export async function runChecks(
   const work = async () => {
     for (const [index, item] of queue) {
       const startedAt = performance.now();
-      const problems = await problemsOf(item, context);
-      results[index] = { name: item.name, problems, durationMs: performance.now() - startedAt };
+      const verdict = await verdictOf(item, context);
+      results[index] = { name: item.name, ...verdict, durationMs: performance.now() - startedAt };
     }
   };
   await Promise.all(Array.from({ length: concurrency }, work));
   return results;
 }
 
-async function problemsOf(item: CheckItem, context: CheckContext): Promise<readonly string[]> {
+async function verdictOf(
+  item: CheckItem,
+  context: CheckContext,
+): Promise<Pick<CheckResult, 'problems' | 'skipped'>> {
   try {
     context.signal.throwIfAborted();
-    return await item.run(context);
+    return { problems: await item.run(context) };
   } catch (error) {
-    return [error instanceof Error ? error.message : String(error)];
+    if (error instanceof SkippedCheck && (error.everywhere || !context.ci)) {
+      return { problems: [], skipped: error.message };
+    }
+    return { problems: [error instanceof Error ? error.message : String(error)] };
   }
 }
 
-/** One line an item: name, ok or FAILED, seconds. */
+/** One line an item: name, ok or FAILED, seconds; or why it was skipped. */
 export function formatResults(results: readonly CheckResult[]): string {
   const width = Math.max(...results.map((result) => result.name.length));
   return results
-    .map(({ name, problems, durationMs }) => {
+    .map(({ name, problems, durationMs, skipped }) => {
+      if (skipped !== undefined) return `  ${name.padEnd(width)}  skipped: ${skipped}`;
       const verdict = problems.length === 0 ? 'ok    ' : 'FAILED';
       return `  ${name.padEnd(width)}  ${verdict}  ${(durationMs / 1000).toFixed(1)} s`;
     })

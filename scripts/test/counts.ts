@@ -67,10 +67,11 @@ export const readJunit: ReportReader = (text) => {
 export const readChecks: ReportReader = (text) => {
   const results = JSON.parse(text) as CheckResult[];
   const failed = results.filter((result) => result.problems.length > 0);
+  const skipped = results.filter((result) => result.skipped !== undefined).length;
   return {
-    passed: results.length - failed.length,
+    passed: results.length - failed.length - skipped,
     failed: failed.length,
-    skipped: 0,
+    skipped,
     failures: failed.map(({ name, problems }) => explain(name, problems.join('\n'))),
   };
 };

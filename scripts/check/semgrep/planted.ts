@@ -1,0 +1,16 @@
+/**
+ * For each rule, by its id: where in a repository it applies, and a line that breaks it. As text, because nobody may
+ * write it as code.
+ */
+export const PLANTED: Readonly<Record<string, { readonly file: string; readonly line: string }>> = {
+  'no-code-from-text': { file: 'gateway/src/a.ts', line: 'export const a = (text: string) => eval(text);' },
+  'no-shell': { file: 'scripts/b.ts', line: "spawn('ls', [dir], { stdio: 'inherit', shell: true });" },
+  'no-guessable-randomness': { file: 'gateway/src/c.ts', line: 'export const id = Math.random().toString(36);' },
+  'sql-by-parameters': { file: 'control/src/d.ts', line: 'await db.query("select * from keys where id = " + id);' },
+  'no-secrets-in-logs': { file: 'gateway/src/e.ts', line: "log.info({ apiKey: sent }, 'refused');" },
+  'compare-secrets-in-constant-time': { file: 'gateway/src/auth/f.ts', line: 'export const ok = record.sha256 === digest;' },
+  'no-waiting-for-disks-in-a-request': { file: 'gateway/src/routes/g.ts', line: "export const page = () => readFileSync('page.html');" },
+  'no-patterns-from-callers': { file: 'gateway/src/h.ts', line: 'export const re = (text: string) => new RegExp(text);' },
+  'certificates-are-checked': { file: 'scripts/i.ts', line: 'connect({ port, rejectUnauthorized: false });' },
+  'no-open-listeners': { file: 'control/src/j.ts', line: "server.listen(8080, '0.0.0.0');" },
+}; // biome-ignore format: a rule a line

@@ -1,0 +1,69 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { cachedVenv } from '../python/venv.ts';
+import { type CheckContext, type CheckItem, checkCommand, SkippedCheck } from './item.ts';
+import { PLANTED } from './semgrep/planted.ts';
+
+const RULES = 'scripts/check/semgrep/rules.yaml';
+const REQUIREMENTS = 'scripts/check/semgrep/requirements.txt';
+/** Generated. */
+const EXCLUDED = ['gen', 'dist', 'node_modules'];
+
+/** semgrep with rules of our own. Every rule must find what was planted for it, or its silence says nothing. */
+export const sourceRulesItem: CheckItem = {
+  name: 'source rules',
+  run: async (context) => {
+    const semgrep = await installed(context);
+    const missed = await missedPlants(context, semgrep);
+    if (missed.length > 0) return missed;
+    return scan(context, semgrep, context.root);
+  },
+};
+
+async function installed({ root, guard, signal }: CheckContext): Promise<string> {
+  try {
+    const python = join(root, '.venv/bin/python');
+    const requirements = join(root, REQUIREMENTS);
+    const options = { name: 'semgrep', requirements, python, guard, signal, progress: () => undefined };
+    return join(dirname(await cachedVenv(options)), 'semgrep');
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new SkippedCheck(
+      `semgrep could not be installed: ${error instanceof Error ? error.message : error}`,
+    );
+  }
+}
+
+/**
+ * One line a finding. Nothing is sent or fetched: rules and code are local, and metrics are off. The whole folder is
+ * scanned, because the rules name paths from its root; Git says what in it is not ours.
+ */
+function scan(context: CheckContext, semgrep: string, root: string): Promise<readonly string[]> {
+  const rules = join(context.root, RULES);
+  const quiet = ['--metrics=off', '--disable-version-check', '--quiet'];
+  const form = ['--error', '--emacs', '--jobs', '1', ...EXCLUDED.map((name) => `--exclude=${name}`)];
+  return checkCommand({ ...context, root }, semgrep, ['scan', '--config', rules, ...quiet, ...form, '.']);
+}
+
+async function missedPlants(context: CheckContext, semgrep: string): Promise<string[]> {
+  const root = mkdtempSync(join(tmpdir(), 'headgate-rules-'));
+  try {
+    for (const { file, line } of Object.values(PLANTED)) {
+      mkdirSync(dirname(join(root, file)), { recursive: true });
+      writeFileSync(join(root, file), `${line}\n`);
+    }
+    const found = (await scan(context, semgrep, root)).join('\n');
+    return missedIn(found);
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
+}
+
+/** Rules that did not find their plant at its place. */
+export function missedIn(report: string): string[] {
+  const lines = report.split('\n');
+  return Object.entries(PLANTED)
+    .filter(([id, { file }]) => !lines.some((line) => line.includes(file) && line.includes(id)))
+    .map(([id]) => `the rule ${id} does not find what was planted for it`);
+}

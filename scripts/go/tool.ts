@@ -1,0 +1,55 @@
+import { existsSync, mkdirSync, renameSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { venvCacheDir } from '../python/venv.ts';
+import { runCommand } from '../setup/command.mjs';
+import type { Guard } from '../setup/guard.mjs';
+
+export interface GoTool {
+  /** Package of the program: `github.com/owner/tool/v2/cmd/tool`. */
+  readonly path: string;
+  /** Exact: `v2.1.0`. */
+  readonly version: string;
+}
+
+export interface GoToolOptions {
+  readonly guard: Guard;
+  readonly signal: AbortSignal;
+  /** Parent of all tools. */
+  readonly cacheDir?: string;
+}
+
+const BUILD_WITHIN_MS = 10 * 60_000;
+
+/**
+ * A program written in Go, built once per machine and version, outside of the checkout. Go checks what it fetches
+ * against its checksum database.
+ *
+ * @returns path of the program
+ * @throws CommandError when there is no Go, or the build fails
+ */
+export async function goTool({ path, version }: GoTool, options: GoToolOptions): Promise<string> {
+  const { guard, signal, cacheDir = join(dirname(venvCacheDir()), 'go') } = options;
+  const name = programOf(path);
+  const program = join(cacheDir, `${name}-${version}`, name);
+  if (existsSync(program)) return program;
+  // Built beside its place and moved there whole: two checkouts may build it at the same time.
+  const building = join(cacheDir, `${name}-${version}.${process.pid}`);
+  mkdirSync(building, { recursive: true });
+  mkdirSync(dirname(program), { recursive: true });
+  const env = { GOBIN: building, GOFLAGS: '-mod=mod' };
+  await runCommand('go', ['install', `${path}@${version}`], {
+    cwd: building,
+    env,
+    guard,
+    signal,
+    timeoutMs: BUILD_WITHIN_MS,
+  });
+  renameSync(join(building, name), program);
+  return program;
+}
+
+/** Go names a program after its folder, unless that is a major version. */
+export function programOf(path: string): string {
+  const last = basename(path);
+  return /^v\d+$/.test(last) ? basename(dirname(path)) : last;
+}
