@@ -100,7 +100,16 @@ it('leaves out without Python what needs it', () => {
     suitesOf('/srv', mode, { full })
       .filter(({ skip }) => skip === undefined)
       .map(({ name }) => name);
-  expect(names('full', false)).toEqual(['check', 'unit', 'envoy', 'model', 'e2e', 'clients']);
-  expect(names('full', true)).toEqual(['check', 'unit', 'envoy', 'model', 'e2e', 'clients', 'bench']);
+  expect(names('full', false)).toEqual(['check', 'unit', 'envoy', 'model', 'e2e', 'clients', 'security']);
+  expect(names('full', true)).toEqual([
+    'check',
+    'unit',
+    'envoy',
+    'model',
+    'e2e',
+    'clients',
+    'security',
+    'bench',
+  ]);
   expect(names('fallback', true)).toEqual(['check', 'unit']);
 });

@@ -59,6 +59,16 @@ export function suitesOf(root: string, mode: Mode, { full }: { readonly full: bo
     report: { path: report('clients.xml'), read: readJunit },
     skip,
   };
+  const security: Suite = {
+    name: 'security',
+    command: process.execPath,
+    args: ['test/security/main.ts', '--report', report('security.xml')],
+    // The first run on a machine installs two Python environments.
+    timeoutMs: 20 * MINUTE_MS,
+    report: { path: report('security.xml'), read: readJunit },
+    env: more,
+    skip,
+  };
   const bench: Suite = {
     name: 'bench',
     command: process.execPath,
@@ -66,7 +76,7 @@ export function suitesOf(root: string, mode: Mode, { full }: { readonly full: bo
     timeoutMs: 30 * MINUTE_MS,
     skip,
   };
-  const always = [check, unit, envoy, model, e2e, clients];
+  const always = [check, unit, envoy, model, e2e, clients, security];
   return full ? [...always, bench] : always;
 }
 

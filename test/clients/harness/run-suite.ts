@@ -7,7 +7,7 @@ import { readJunit } from '../../../scripts/test/counts.ts';
 import type { Ready } from '../../e2e/harness/ready.ts';
 import { ROOT } from '../../e2e/harness/stack.ts';
 import { failedReport, skippedReport } from './junit.ts';
-import { type ClientSuite, requirementsOf } from './suites.ts';
+import { type ClientSuite, folderOf, iniOf, requirementsOf } from './suites.ts';
 
 export interface SuiteOptions {
   /** The running stack's addresses and keys. */
@@ -49,27 +49,27 @@ export async function runSuite(suite: ClientSuite, options: SuiteOptions): Promi
 
 /** Interpreter by name of environment; what was made before is found again. */
 async function environmentsOf(
-  { environment, uses = [] }: ClientSuite,
+  { home, environment, uses = [] }: ClientSuite,
   { python, guard, signal }: SuiteOptions,
 ): Promise<Readonly<Record<string, string>>> {
   const pythons: Record<string, string> = {};
   for (const name of [environment, ...uses]) {
-    const requirements = requirementsOf(ROOT, name);
+    const requirements = requirementsOf(ROOT, name, home);
     pythons[name] = await cachedVenv({ name, requirements, python, guard, signal, progress: console.log });
   }
   return pythons;
 }
 
 async function pytest(
-  { name, environment }: ClientSuite,
+  suite: ClientSuite,
   pythons: Readonly<Record<string, string>>,
   options: SuiteOptions & { readonly report: string },
 ): Promise<void> {
   const { ready, dir, modelsDir, report, guard, signal } = options;
+  const { name, environment } = suite;
   const context = join(dir, `${name}.json`);
   writeFileSync(context, JSON.stringify({ ...ready, pythons, modelsDir, dir }), { mode: 0o600 });
-  const folder = `test/clients/${name}`;
-  const args = ['-m', 'pytest', '-c', 'test/clients/pytest.ini', folder, `--junitxml=${report}`];
+  const args = ['-m', 'pytest', '-c', iniOf(suite), folderOf(suite), `--junitxml=${report}`];
   const env = { HEADGATE_CLIENTS_CONTEXT: context, PYTHONDONTWRITEBYTECODE: '1' };
   const common = { cwd: ROOT, env, guard, signal, timeoutMs: SUITE_MS, inherit: true };
   await runCommand(pythons[environment] as string, args, common);

@@ -2,12 +2,16 @@ import { expect, it } from 'vitest';
 import { tempDir, writeText } from '../../../scripts/testing/temp-dir.ts';
 import { glibcProblem, pythonProblem } from './suitable.ts';
 
-it('says which Python a client needs, where it has a newer one', async () => {
+it('says which Python a client needs, where it has a newer or an older one', async () => {
   const python = `${tempDir()}/python3`;
   writeText(python, '#!/bin/sh\necho 13\n', 0o755);
-  expect(await pythonProblem(python, 'a client', 14)).toBeUndefined();
-  expect(await pythonProblem(python, 'a client', 13)).toBe(
+  expect(await pythonProblem(python, 'a client', { below: 14 })).toBeUndefined();
+  expect(await pythonProblem(python, 'a client', { below: 13 })).toBe(
     'a client needs a Python before 3.13, and this one is 3.13',
+  );
+  expect(await pythonProblem(python, 'a client', { from: 13 })).toBeUndefined();
+  expect(await pythonProblem(python, 'a client', { from: 14 })).toBe(
+    'a client needs Python 3.14 or newer, and this one is 3.13',
   );
 });
 

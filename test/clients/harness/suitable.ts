@@ -1,14 +1,22 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
-/** Why `what` does not run on this Python; it needs one older than 3.`below`. */
+/** Minor versions of Python 3. */
+interface PythonRange {
+  readonly from?: number;
+  /** The first one that is too new. */
+  readonly below?: number;
+}
+
+/** Why `what` does not run on this Python; it needs one in the given range. */
 export async function pythonProblem(
   python: string,
   what: string,
-  below: number,
+  { from = 0, below = Number.POSITIVE_INFINITY }: PythonRange,
 ): Promise<string | undefined> {
   const { stdout } = await promisify(execFile)(python, ['-c', 'import sys; print(sys.version_info.minor)']);
   const minor = Number(stdout);
+  if (minor < from) return `${what} needs Python 3.${from} or newer, and this one is 3.${minor}`;
   return minor < below ? undefined : `${what} needs a Python before 3.${below}, and this one is 3.${minor}`;
 }
 

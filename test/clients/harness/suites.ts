@@ -3,6 +3,8 @@ import { glibcProblem, pythonProblem } from './suitable.ts';
 
 /** Tests of one client, in an environment of their own. */
 export interface ClientSuite {
+  /** Parent of the folder with the tests, and of `requirements`; `test/clients` by default. */
+  readonly home?: string;
   /** Name of the folder with the tests. */
   readonly name: string;
   /** Requirements file of the environment in which pytest runs. */
@@ -19,12 +21,16 @@ export interface ClientSuite {
  */
 export const CLIENT_SUITES: readonly ClientSuite[] = [
   { name: 'tritonclient', environment: 'tritonclient' },
-  { name: 'kserve', environment: 'kserve', problem: (python) => pythonProblem(python, 'kserve 0.21.0', 14) },
+  {
+    name: 'kserve',
+    environment: 'kserve',
+    problem: (python) => pythonProblem(python, 'kserve 0.21.0', { below: 14 }),
+  },
   {
     name: 'mlserver',
     environment: 'tritonclient',
     uses: ['mlserver'],
-    problem: (python) => pythonProblem(python, 'mlserver 1.7.1', 13),
+    problem: (python) => pythonProblem(python, 'mlserver 1.7.1', { below: 13 }),
   },
   {
     name: 'perf_analyzer',
@@ -34,6 +40,18 @@ export const CLIENT_SUITES: readonly ClientSuite[] = [
   },
 ];
 
-export function requirementsOf(root: string, environment: string): string {
-  return join(root, 'test/clients/requirements', `${environment}.txt`);
+const HOME = 'test/clients';
+
+export function requirementsOf(root: string, environment: string, home: string = HOME): string {
+  return join(root, home, 'requirements', `${environment}.txt`);
+}
+
+/** pytest's settings for a suite, relative to the checkout. */
+export function iniOf({ home = HOME }: ClientSuite): string {
+  return `${home}/pytest.ini`;
+}
+
+/** The tests of a suite, relative to the checkout. */
+export function folderOf({ home = HOME, name }: ClientSuite): string {
+  return `${home}/${name}`;
 }
