@@ -17,7 +17,7 @@ describe('the onion', () => {
     const names = app.routes
       .filter((route) => route.path === '/*' || route.path === path)
       .map(({ handler }) => handler.name);
-    expect(names.join(' ')).toBe(`${ONION} ${own} refuseMethod`);
+    expect(names.join(' ')).toBe(`${ONION} authorize ${own} refuseMethod`);
   });
 });
 

@@ -5,6 +5,7 @@ import type { AppDeps } from './deps.ts';
 import { methodNotAllowed, notFound, onError } from './errors.ts';
 import { audit } from './middleware/audit.ts';
 import { authenticate } from './middleware/authenticate.ts';
+import { authorize } from './middleware/authorize.ts';
 import { bodyLimit } from './middleware/body-limit.ts';
 import { deadline } from './middleware/deadline.ts';
 import { ipLimit } from './middleware/ip-limit.ts';
@@ -39,7 +40,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
     audit({ sink: deps.audit, clock }),
     deadline({ ...config.deadline, clock }),
     ipLimit({ quotas, clientIp: deps.clientIp, publicPaths }),
-    authenticate({ keys, quotas, telemetry, publicPaths }),
+    authenticate({ keys, tokens: deps.tokens, quotas, telemetry, clock, publicPaths }),
     rateLimit({ quotas }),
     bodyLimit({
       ...config.limits,
@@ -60,18 +61,18 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   const byVersion = [mayNameVersion(), chooseVersion(deps), unlessOverloaded, images, answer];
 
   const routes: Route[] = [
-    ['POST', '/predict', byUnit],
-    ['POST', '/v1/models/:model/predict', byUnit],
-    ['POST', '/v1/models/:model/versions/:version/predict', byVersion],
-    ['GET', '/v1/models', [listModels(deps)]],
+    ['POST', '/predict', 'predict', byUnit],
+    ['POST', '/v1/models/:model/predict', 'predict', byUnit],
+    ['POST', '/v1/models/:model/versions/:version/predict', 'predict', byVersion],
+    ['GET', '/v1/models', 'read', [listModels(deps)]],
     ...openInferenceRoutes(deps, throttle),
     ...(config.docs_public ? DOCS_ROUTES : []),
   ];
 
   const app = new Hono<AppEnv>();
   app.use(...onion);
-  for (const [method, path, handlers] of routes) {
-    app.on([method], [path], ...handlers);
+  for (const [method, path, scope, handlers] of routes) {
+    app.on([method], [path], ...(scope === null ? handlers : [authorize(scope, deps), ...handlers]));
     app.all(path, methodNotAllowed(method === 'GET' ? ['GET', 'HEAD'] : [method]));
   }
   app.notFound(notFound);

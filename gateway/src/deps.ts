@@ -1,6 +1,7 @@
 import type { GatewayConfig } from '@headgate/contracts/config';
 import type { AuditSink } from './audit/sink.ts';
 import type { KeyStore } from './auth/key-store.ts';
+import type { TokenVerifier } from './auth/tokens.ts';
 import type { ReadBody, SkipBody } from './body/bounds.ts';
 import type { Limiter } from './rate-limit/limiter.ts';
 import type { RoutingSource } from './routing/source.ts';
@@ -33,6 +34,8 @@ export interface AppDeps {
   readonly readiness: Readiness;
   readonly limiter: Limiter;
   readonly keys: KeyStore;
+  /** Absent where no bearer tokens are accepted. */
+  readonly tokens?: TokenVerifier;
   readonly telemetry: Telemetry;
   readonly audit: AuditSink;
   readonly clientIp: ClientIp;

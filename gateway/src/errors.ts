@@ -13,7 +13,7 @@ const DEFAULT_RETRY_AFTER_MS = 1000;
  */
 export const onError: ErrorHandler<AppEnv> = (thrown, c) => {
   const error = toHeadgateError(thrown);
-  if (error.httpStatus === 401) c.header('www-authenticate', 'ApiKey realm="headgate"');
+  if (error.httpStatus === 401) c.header('www-authenticate', challengeOf(error));
   const retryAfterMs = error.retryAfterMs ?? (error.httpStatus === 503 ? DEFAULT_RETRY_AFTER_MS : undefined);
   if (retryAfterMs !== undefined) c.header(HEADER.retryAfter, String(wholeSeconds(retryAfterMs)));
   const problem = problemBody(error, c.get('requestId'));
@@ -24,6 +24,12 @@ export const onError: ErrorHandler<AppEnv> = (thrown, c) => {
     error.httpStatus as ContentfulStatusCode,
   );
 };
+
+/** RFC 6750: a token that is not accepted is told apart from none. */
+function challengeOf({ reason }: HeadgateError): string {
+  const forKeys = 'ApiKey realm="headgate"';
+  return reason === 'invalid_token' ? `Bearer realm="headgate", error="invalid_token", ${forKeys}` : forKeys;
+}
 
 /**
  * Under /v2 the same body has the member `error` as well, and is plain JSON: clients of the Open Inference Protocol

@@ -28,7 +28,7 @@ export function createInternalApp({ obstacles, registry }: InternalOptions): Hon
   app.get('/metrics', async (c) =>
     c.body(await registry.metrics(), 200, { 'content-type': registry.contentType }),
   );
-  for (const [, path, handlers] of DOCS_ROUTES) app.on(['GET'], [path], ...handlers);
+  for (const [, path, , handlers] of DOCS_ROUTES) app.on(['GET'], [path], ...handlers);
   return app;
 }
 

@@ -10,6 +10,8 @@ import packageJson from '../package.json' with { type: 'json' };
 import { createApp } from './app.ts';
 import { noAudit } from './audit/sink.ts';
 import { fileKeyStore } from './auth/file-keys.ts';
+import { createKeyUses } from './auth/key-use.ts';
+import { oidcVerifier } from './auth/oidc/verifier.ts';
 import { readIncoming, skipIncoming } from './body/read-incoming.ts';
 import { clientIpOf } from './client-ip.ts';
 import { systemClock } from './deps.ts';
@@ -19,8 +21,9 @@ import { memoryLimiter } from './rate-limit/memory.ts';
 import { fileRoutingSource } from './routing/file-source.ts';
 import { nodeOptions, serveHttp } from './server.ts';
 import { createTelemetry } from './telemetry/create-telemetry.ts';
+import { exposeIdentity } from './telemetry/identity-metrics.ts';
 import { createMetrics, exposeState } from './telemetry/metrics.ts';
-import { reportKeys, reportReadiness, reportRouting } from './telemetry/reports.ts';
+import { reportKeys, reportReadiness, reportRouting, reportTokens } from './telemetry/reports.ts';
 import { connectUpstream } from './upstream/connect.ts';
 
 /** The gateway as a process: configuration, dependencies, app, listeners; then drain on SIGTERM or SIGINT. */
@@ -42,6 +45,10 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const keys = fileKeyStore(resolve(root, gateway.keys_file), reportKeys(logger));
   const { predictor, inference, readiness } = connectUpstream(config, routing, reportReadiness(logger));
   exposeState(metrics.registry, routing, readiness);
+  const report = reportTokens(logger, metrics);
+  const tokens = oidcVerifier({ config: gateway.oidc, fetch, clock: systemClock, report });
+  const keyUses = createKeyUses(keys, systemClock);
+  exposeIdentity(metrics.registry, keyUses, tokens.keySets);
 
   let draining = false;
   const app = createApp({
@@ -52,7 +59,8 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
     readiness,
     limiter: memoryLimiter(),
     keys,
-    telemetry: createTelemetry({ logger, metrics, routing }),
+    tokens,
+    telemetry: createTelemetry({ logger, metrics, routing, keyUses }),
     audit: noAudit,
     clientIp: clientIpOf(gateway.trusted_proxies),
     readBody: readIncoming,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { dependenciesSchema, retryBudgetSchema } from '../resilience/config.ts';
+import { oidcSchema } from './oidc.ts';
 
 /**
  * Everything that an operator may change, as one schema: `config/base.yaml`, then `config/<environment>.yaml`,
@@ -26,6 +27,8 @@ export type Tier = z.infer<typeof tierSchema>;
 const gatewaySchema = z.strictObject({
   /** Directory-relative path of the hashed key records (contracts/src/keys.ts). */
   keys_file: z.string().min(1),
+  /** Issuers of bearer tokens that are accepted besides keys. */
+  oidc: oidcSchema,
   /** Proxies whose X-Forwarded-For is believed, as CIDR. */
   trusted_proxies: z.array(z.string().min(1)),
   /** Serve /openapi.json and /docs on the public port too. */
@@ -290,6 +293,13 @@ export const configSchema = z
       ['gateway', 'deadline', 'default_ms'],
       'expected at most gateway.deadline.max_ms',
     );
+    for (const [index, { tier }] of config.gateway.oidc.issuers.entries()) {
+      rule(
+        Object.hasOwn(config.gateway.rate_limit.tiers, tier),
+        ['gateway', 'oidc', 'issuers', String(index), 'tier'],
+        'expected a tier under gateway.rate_limit.tiers',
+      );
+    }
     rule(
       config.envoy.upstream_idle_timeout_ms < keep_alive.timeout_ms,
       ['envoy', 'upstream_idle_timeout_ms'],
@@ -330,6 +340,7 @@ export const configSchema = z
 
 export type Config = z.infer<typeof configSchema>;
 export type GatewayConfig = Config['gateway'];
+export type { OidcConfig, OidcIssuer } from './oidc.ts';
 export type InferenceConfig = Config['inference'];
 export type EnvoyConfig = Config['envoy'];
 export type TelemetryConfig = Config['telemetry'];

@@ -7,6 +7,7 @@ import { type FileKeyStore, fileKeyStore } from './file-keys.ts';
 import { identify } from './identity.ts';
 
 const KEY = `hg_alice_${'s'.repeat(32)}`;
+const NOW = Date.parse('2030-01-01T00:00:00Z');
 const record = (id: string, key: string) => ({
   id,
   sha256: createHash('sha256').update(key).digest('hex'),
@@ -45,8 +46,13 @@ describe('fileKeyStore', () => {
 
   it('knows a key by its digest, and gives it the default tier when the record names none', async () => {
     const keys = start();
-    expect(await identify(keys, KEY)).toEqual({ keyId: 'alice', role: 'client', tier: 'default' });
-    expect(await identify(keys, KEY.replace(/s$/, 't'))).toBeUndefined();
+    expect(await identify(keys, KEY, NOW)).toMatchObject({
+      keyId: 'alice',
+      role: 'client',
+      tier: 'default',
+      credential: { kind: 'key', secret: 'current' },
+    });
+    expect(await identify(keys, KEY.replace(/s$/, 't'), NOW)).toBeUndefined();
   });
 
   it('accepts an added key and refuses a removed one without a restart', async () => {
@@ -54,8 +60,8 @@ describe('fileKeyStore', () => {
     const other = `hg_bobby_${'b'.repeat(32)}`;
     write(record('bobby', other));
     await happened('accepted 1', 'accepted 1');
-    expect((await identify(keys, other))?.keyId).toBe('bobby');
-    expect(await identify(keys, KEY)).toBeUndefined();
+    expect((await identify(keys, other, NOW))?.keyId).toBe('bobby');
+    expect(await identify(keys, KEY, NOW)).toBeUndefined();
   });
 
   it('refuses a bad file as a whole and keeps the last good keys', async () => {
@@ -63,7 +69,7 @@ describe('fileKeyStore', () => {
     write(record('carol', 'x'), { ...record('dave', 'y'), role: 'king' });
     await expect.poll(() => events).toHaveLength(2);
     expect(events[1]).toMatch(/^refused keys\.1\.role/);
-    expect((await identify(keys, KEY))?.keyId).toBe('alice');
+    expect((await identify(keys, KEY, NOW))?.keyId).toBe('alice');
     expect(keys.find('carol')).toBeUndefined();
   });
 

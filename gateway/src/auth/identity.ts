@@ -1,24 +1,50 @@
-import { keyIdOf, type Role } from '@headgate/contracts/keys';
+import { keyIdOf, type Role, type Scopes } from '@headgate/contracts/keys';
 import { constantTimeEqual } from './digest.ts';
-import type { KeyStore } from './key-store.ts';
+import type { KeyStore, StoredKey } from './key-store.ts';
 
 /** Who sends the request. */
 export interface Identity {
+  /** Stable and bounded: id of the key record, or `oidc_` and a hash of who the token is about. */
   readonly keyId: string;
   readonly role: Role;
   readonly tier: string;
+  /** What the role is narrowed to; absent = nothing. */
+  readonly scopes?: Scopes | undefined;
+  readonly credential: Credential;
+}
+
+/** How the caller proved it: by a key's present secret or the one before, or by a token of a configured issuer. */
+export type Credential = KeyCredential | { readonly kind: 'token'; readonly issuer: string };
+
+export interface KeyCredential {
+  readonly kind: 'key';
+  readonly secret: 'current' | 'previous';
 }
 
 /** Stands in for the record of an unknown id, so that it costs the same time; equals no digest. */
 const NO_DIGEST = new Uint8Array(32);
 
 /**
- * The identity behind a presented key, or undefined when it is not accepted. Unknown id, wrong secret and
- * garbage take the same path and the same time.
+ * The identity behind a presented key, or undefined when it is not accepted. Unknown id, wrong secret, an expired
+ * one and garbage take the same path and the same time.
+ *
+ * @param nowMs wall clock, for expiry
  */
-export async function identify(keys: KeyStore, presented: string): Promise<Identity | undefined> {
+export async function identify(
+  keys: KeyStore,
+  presented: string,
+  nowMs: number,
+): Promise<Identity | undefined> {
   const digest = await keys.digest(presented);
   const key = keys.find(keyIdOf(presented) ?? '');
-  const matches = constantTimeEqual(digest, key?.digest ?? NO_DIGEST);
-  return key !== undefined && matches ? { keyId: key.id, role: key.role, tier: key.tier } : undefined;
+  const isCurrent = constantTimeEqual(digest, key?.digest ?? NO_DIGEST);
+  const isPrevious = constantTimeEqual(digest, key?.previous?.digest ?? NO_DIGEST);
+  if (key === undefined || nowMs >= key.notAfterMs) return undefined;
+  if (isCurrent) return identityOf(key, 'current');
+  if (isPrevious && nowMs < (key.previous?.notAfterMs ?? 0)) return identityOf(key, 'previous');
+  return undefined;
+}
+
+function identityOf({ id, role, tier, scopes }: StoredKey, secret: KeyCredential['secret']): Identity {
+  return { keyId: id, role, tier, scopes, credential: { kind: 'key', secret } };
 }

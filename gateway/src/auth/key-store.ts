@@ -1,4 +1,4 @@
-import type { KeyRecord, Role } from '@headgate/contracts/keys';
+import type { KeyRecord, Role, Scopes } from '@headgate/contracts/keys';
 import { sha256 } from './digest.ts';
 
 /** A key as the gateway holds it: enough to recognise it, not enough to use it. */
@@ -7,8 +7,13 @@ export interface StoredKey {
   readonly role: Role;
   /** Name of a tier; one that is not configured means `default`. */
   readonly tier: string;
+  readonly scopes: Scopes | undefined;
   /** SHA-256 of the whole key, 32 bytes. */
   readonly digest: Uint8Array;
+  /** Refused from then on, ms since the Unix epoch; Infinity = never. */
+  readonly notAfterMs: number;
+  /** The secret before the last rotation. */
+  readonly previous: { readonly digest: Uint8Array; readonly notAfterMs: number } | undefined;
 }
 
 /** Finds key records. In memory here; reloaded live by a later source behind the same interface. */
@@ -28,11 +33,27 @@ export type Digest = (text: string) => Uint8Array | Promise<Uint8Array>;
  */
 export function memoryKeyStore(records: readonly KeyRecord[], digest: Digest = sha256): KeyStore {
   const keys = new Map<string, StoredKey>();
-  for (const { id, role, tier, sha256 } of records) {
+  for (const record of records) {
+    const { id } = record;
     if (keys.has(id)) throw new RangeError(`the key records hold the id ${id} twice; keep one of them`);
-    keys.set(id, { id, role, tier, digest: bytesOfHex(sha256) });
+    keys.set(id, stored(record));
   }
   return { find: (id) => keys.get(id), digest };
+}
+
+function stored({ id, role, tier, scopes, sha256, not_after, previous }: KeyRecord): StoredKey {
+  return {
+    id,
+    role,
+    tier,
+    scopes,
+    digest: bytesOfHex(sha256),
+    notAfterMs: not_after === undefined ? Number.POSITIVE_INFINITY : Date.parse(not_after),
+    previous: previous && {
+      digest: bytesOfHex(previous.sha256),
+      notAfterMs: Date.parse(previous.not_after),
+    },
+  };
 }
 
 function bytesOfHex(hex: string): Uint8Array {

@@ -1,50 +1,87 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import { HEADER } from '@headgate/contracts/names';
-import { identify } from '../auth/identity.ts';
+import { type Identity, identify } from '../auth/identity.ts';
 import type { KeyStore } from '../auth/key-store.ts';
+import { isGuess, type TokenVerifier } from '../auth/tokens.ts';
 import type { AppContext, Layer } from '../context.ts';
+import type { Clock } from '../deps.ts';
 import { applyVerdict } from '../rate-limit/apply.ts';
 import type { Quotas } from '../rate-limit/quotas.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 
 export interface AuthenticateOptions {
   readonly keys: KeyStore;
+  /** Absent: no bearer token is accepted. */
+  readonly tokens: TokenVerifier | undefined;
   readonly quotas: Quotas;
   readonly telemetry: Telemetry;
+  readonly clock: Pick<Clock, 'epochMs'>;
   /** Paths that need no identity. */
   readonly publicPaths: ReadonlySet<string>;
 }
 
+/** Why a request is not let in, and whether it may have been a guess. */
+interface Refusal {
+  readonly error: HeadgateError;
+  readonly isGuess: boolean;
+}
+
+/** One scheme, one token of the characters that a JWT has: two headers, joined by a comma, are not. */
+const BEARER = /^Bearer +([A-Za-z0-9._-]+)$/i;
+
 /**
- * Finds out who sends the request (X-API-Key). Nobody passes without an identity, whatever the path, except to
- * public paths. A missing credential is not a wrong one: it is charged to the address, but locks nobody out.
+ * Finds out who sends the request: an API key in X-API-Key, else a bearer token. Nobody passes without an identity,
+ * whatever the path, except to public paths. What cannot be a guess (nothing at all, an expired token) is charged to
+ * the address like any request, but locks nobody out.
  */
-export function authenticate({ keys, quotas, telemetry, publicPaths }: AuthenticateOptions): Layer {
-  const refuse = async (c: AppContext, error: HeadgateError): Promise<never> => {
+export function authenticate(options: AuthenticateOptions): Layer {
+  const { keys, tokens, quotas, telemetry, clock, publicPaths } = options;
+
+  const byKey = async (key: string): Promise<Identity | Refusal> =>
+    (await identify(keys, key, clock.epochMs())) ??
+    refusal('wrong_key', 'The API key is not accepted.', true);
+
+  const byToken = async (authorization: string): Promise<Identity | Refusal> => {
+    if (!tokens) {
+      const detail = `The Authorization header is not accepted; send an API key in the header ${HEADER.apiKey}.`;
+      return refusal('invalid_token', detail, true);
+    }
+    const [, token] = BEARER.exec(authorization) ?? [];
+    const outcome = token === undefined ? 'malformed' : await tokens.verify(token);
+    if (typeof outcome !== 'string') return outcome;
+    return refusal('invalid_token', 'The bearer token is not accepted; get a new one.', isGuess(outcome));
+  };
+
+  const identityOf = (c: AppContext): Promise<Identity | Refusal> | Refusal => {
+    const key = c.req.header(HEADER.apiKey);
+    if (key !== undefined) return byKey(key);
+    const authorization = c.req.header('authorization');
+    return authorization === undefined ? missing(tokens) : byToken(authorization);
+  };
+
+  const refuse = async (c: AppContext, { error, isGuess }: Refusal): Promise<never> => {
     telemetry.authFailed(error.reason);
     const ip = c.get('ipSubject');
-    const missing = error.reason === 'missing_credential';
-    applyVerdict(c, await (missing ? quotas.chargeAnonymous(ip) : quotas.chargeFailedCredential(ip)));
+    applyVerdict(c, await (isGuess ? quotas.chargeFailedCredential(ip) : quotas.chargeAnonymous(ip)));
     throw error;
   };
 
   return async function authenticate(c, next) {
     if (publicPaths.has(c.req.path)) return next();
-    const key = c.req.header(HEADER.apiKey);
-    if (key === undefined) return refuse(c, withoutKey(c.req.header('authorization')));
-    const identity = await identify(keys, key);
-    if (!identity) return refuse(c, new HeadgateError('wrong_key', 'The API key is not accepted.'));
-    c.set('identity', identity);
+    const outcome = await identityOf(c);
+    if ('error' in outcome) return refuse(c, outcome);
+    const { keyId, credential } = outcome;
+    if (credential.kind === 'key') telemetry.keyUsed(keyId, credential.secret);
+    c.set('identity', outcome);
     await next();
   };
 }
 
-function withoutKey(authorization: string | undefined): HeadgateError {
-  if (authorization === undefined) {
-    return new HeadgateError('missing_credential', `Send an API key in the header ${HEADER.apiKey}.`);
-  }
-  return new HeadgateError(
-    'invalid_token',
-    `The Authorization header is not accepted; send an API key in the header ${HEADER.apiKey}.`,
-  );
+function refusal(reason: HeadgateError['reason'], detail: string, isGuess: boolean): Refusal {
+  return { error: new HeadgateError(reason, detail), isGuess };
+}
+
+function missing(tokens: TokenVerifier | undefined): Refusal {
+  const orToken = tokens ? ', or a bearer token in the header authorization' : '';
+  return refusal('missing_credential', `Send an API key in the header ${HEADER.apiKey}${orToken}.`, false);
 }

@@ -7,7 +7,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { createTelemetry } from './create-telemetry.ts';
 import { createMetrics, exposeState, type Metrics } from './metrics.ts';
-import { reportKeys, reportReadiness, reportRouting } from './reports.ts';
+import { reportKeys, reportReadiness, reportRouting, reportTokens } from './reports.ts';
 import type { PredictionRecord, RequestRecord, Telemetry } from './telemetry.ts';
 
 const SEED = new URL('../../../config/routing.yaml', import.meta.url);
@@ -26,7 +26,8 @@ describe('telemetry', () => {
     lines = [];
     const destination = { write: (line: string) => void lines.push(JSON.parse(line)) };
     logger = createLogger({ service: 'gateway', level: 'info', destination });
-    telemetry = createTelemetry({ logger, metrics, routing: { current: () => table } });
+    const keyUses = { touch: () => undefined };
+    telemetry = createTelemetry({ logger, metrics, routing: { current: () => table }, keyUses });
   });
 
   /** The samples of one metric, as Prometheus would read them. */
@@ -180,6 +181,25 @@ describe('telemetry', () => {
     expect(await samples('headgate_routing_reloads_total')).toEqual([
       'headgate_routing_reloads_total{outcome="accepted"} 2',
       'headgate_routing_reloads_total{outcome="refused"} 1',
+    ]);
+  });
+
+  it('logs an issuer that is down once, and that it is back; counts every attempt and refusal', async () => {
+    const report = reportTokens(logger, metrics);
+    for (let i = 0; i < 3; i++) report.keysFailed('corporate', new Error('ECONNREFUSED'));
+    report.keysLoaded('corporate', 2);
+    report.keysLoaded('corporate', 2);
+    report.tokenRefused('corporate', 'expired');
+    expect(lines.map(({ level, issuer }) => `${level} ${issuer}`)).toEqual([
+      'warn corporate',
+      'info corporate',
+    ]);
+    expect(await samples('headgate_oidc_key_loads_total')).toEqual([
+      'headgate_oidc_key_loads_total{issuer="corporate",outcome="failed"} 3',
+      'headgate_oidc_key_loads_total{issuer="corporate",outcome="loaded"} 2',
+    ]);
+    expect(await samples('headgate_oidc_token_refusals_total')).toEqual([
+      'headgate_oidc_token_refusals_total{issuer="corporate",why="expired"} 1',
     ]);
   });
 

@@ -1,5 +1,6 @@
 import type { Logger } from '@headgate/contracts/telemetry/logger';
 import { trace } from '@opentelemetry/api';
+import type { KeyUses } from '../auth/key-use.ts';
 import type { RoutingSource } from '../routing/source.ts';
 import type { Metrics } from './metrics.ts';
 import { boundedLabels } from './names-in-use.ts';
@@ -11,10 +12,11 @@ export interface TelemetryOptions {
   readonly metrics: Metrics;
   /** Its names are the only ones that become label values. */
   readonly routing: RoutingSource;
+  readonly keyUses: Pick<KeyUses, 'touch'>;
 }
 
 /** Metrics by prom-client, one log line per request by pino, spans by whatever is registered with OpenTelemetry. */
-export function createTelemetry({ logger, metrics, routing }: TelemetryOptions): Telemetry {
+export function createTelemetry({ logger, metrics, routing, keyUses }: TelemetryOptions): Telemetry {
   const tracer = trace.getTracer('headgate-gateway');
   return {
     requestStarted() {
@@ -45,6 +47,7 @@ export function createTelemetry({ logger, metrics, routing }: TelemetryOptions):
       const labels = boundedLabels(routing, model, version, null);
       metrics.shedRequests.inc({ model: labels.model, version: labels.version });
     },
+    keyUsed: keyUses.touch,
     bodyReceived(bytes) {
       metrics.httpBodyBytes.observe(bytes);
     },

@@ -21,6 +21,7 @@ export function createMetrics() {
     ...requestMetrics(registers),
     ...predictionMetrics(registers),
     ...routingMetrics(registers),
+    ...oidcMetrics(registers),
   };
 }
 
@@ -111,6 +112,23 @@ function routingMetrics(registers: Registry[]) {
     routingGeneration: new Gauge({
       name: METRIC.routingGeneration,
       help: 'Routing tables put in force since the start.',
+      registers,
+    }),
+  };
+}
+
+function oidcMetrics(registers: Registry[]) {
+  return {
+    tokenRefusals: new Counter({
+      name: METRIC.tokenRefusals,
+      help: 'Bearer tokens refused, by the configured issuer that they name, and why.',
+      labelNames: ['issuer', 'why'] as const,
+      registers,
+    }),
+    oidcKeyLoads: new Counter({
+      name: METRIC.oidcKeyLoads,
+      help: 'Attempts to load the public keys of an issuer of bearer tokens.',
+      labelNames: ['issuer', 'outcome'] as const,
       registers,
     }),
   };

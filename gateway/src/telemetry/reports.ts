@@ -1,6 +1,7 @@
 import type { Logger } from '@headgate/contracts/telemetry/logger';
 import type { FileError } from '@headgate/contracts/watch-file';
 import type { KeyFileReport } from '../auth/file-keys.ts';
+import type { OidcReport } from '../auth/oidc/verifier.ts';
 import type { RoutingReport } from '../routing/file-source.ts';
 import type { ReadinessReport } from '../upstream/readiness.ts';
 import type { Metrics } from './metrics.ts';
@@ -31,6 +32,24 @@ export function reportKeys(logger: Logger): KeyFileReport {
     accepted: (count) => logger.info({ keys: count }, 'key records in force'),
     refused: (error) =>
       logRefusal(logger, error, 'keys file refused as a whole; the last good records stay in force'),
+  };
+}
+
+/** An issuer that cannot be reached is logged once, not at every attempt; the metrics count all of them. */
+export function reportTokens(logger: Logger, metrics: Metrics): OidcReport {
+  const down = new Set<string>();
+  return {
+    keysLoaded(issuer, keys) {
+      metrics.oidcKeyLoads.inc({ issuer, outcome: 'loaded' });
+      if (down.delete(issuer)) logger.info({ issuer, keys }, 'the keys of the issuer are available again');
+    },
+    keysFailed(issuer, err) {
+      metrics.oidcKeyLoads.inc({ issuer, outcome: 'failed' });
+      if (down.has(issuer)) return;
+      down.add(issuer);
+      logger.warn({ issuer, err }, 'the keys of the issuer cannot be loaded; its last ones stay in use');
+    },
+    tokenRefused: (issuer, why) => metrics.tokenRefusals.inc({ issuer, why }),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Reason } from '@headgate/contracts/errors';
 import type { TraceContext } from '@headgate/contracts/trace-context';
+import type { KeyCredential } from '../auth/identity.ts';
 
 /** What one finished HTTP request tells the outside. Labels are already bounded (decision D10). */
 export interface RequestRecord {
@@ -45,6 +46,8 @@ export interface Telemetry {
   authFailed(reason: Reason): void;
   /** A request was refused in place of inference, before its body was read. */
   requestShed(model: string, version: string): void;
+  /** A configured key was accepted. */
+  keyUsed(keyId: string, secret: KeyCredential['secret']): void;
   /** A body arrived, whole. */
   bodyReceived(bytes: number): void;
   /** Opens the server span of a request, as a child of the caller's context if there is one. */

@@ -30,6 +30,11 @@ const RECORDS = [
 
 export const CONFIG: GatewayConfig = {
   keys_file: 'unused',
+  oidc: {
+    max_token_bytes: 8192,
+    keys: { timeout_ms: 3000, cooldown_ms: 30_000, refresh_ms: 600_000, max_age_ms: 3_600_000 },
+    issuers: [],
+  },
   trusted_proxies: [],
   docs_public: false,
   deadline: { default_ms: 5000, max_ms: 10_000, upload_ms: 5000 },
@@ -100,6 +105,7 @@ export interface Seen {
   readonly authFailures: string[];
   /** Model and version of each request that was refused in place of inference. */
   readonly shed: string[];
+  readonly keysUsed: string[];
   /** Bytes of each body that arrived. */
   readonly bodies: number[];
 }
@@ -121,6 +127,7 @@ export async function fixture(overrides: Partial<AppDeps> = {}): Promise<Fixture
     rateLimited: [],
     authFailures: [],
     shed: [],
+    keysUsed: [],
     bodies: [],
   };
   const app = createApp({
@@ -143,6 +150,7 @@ export async function fixture(overrides: Partial<AppDeps> = {}): Promise<Fixture
       rateLimited: (scope, group) => seen.rateLimited.push(`${scope}/${group}`),
       authFailed: (reason) => seen.authFailures.push(reason),
       requestShed: (model, version) => seen.shed.push(`${model}/${version}`),
+      keyUsed: (keyId, secret) => seen.keysUsed.push(`${keyId}/${secret}`),
       bodyReceived: (bytes) => seen.bodies.push(bytes),
     },
     audit: { record: (entry) => seen.audit.push(entry) },
@@ -177,6 +185,7 @@ export function silentTelemetry(): Telemetry {
     rateLimited: ignore,
     authFailed: ignore,
     requestShed: ignore,
+    keyUsed: ignore,
     bodyReceived: ignore,
     startSpan: (_name, parent) => ({ context: childOf(parent), end: ignore }),
   };

@@ -1,4 +1,5 @@
 import type { RouteHandler } from '../../context.ts';
+import type { Route } from '../route.ts';
 
 const openApiJson: RouteHandler = async (c) => {
   const { openApiDocument } = await import('../../openapi.ts');
@@ -13,8 +14,8 @@ const docsHtml: RouteHandler = async (c) => {
 
 /** The documentation, wherever it may be shown. Loaded on first use, because most requests never need it. */
 export const DOCS_ROUTES = [
-  ['GET', '/openapi.json', [openApiJson]],
-  ['GET', '/docs', [docsHtml]],
-] as const;
+  ['GET', '/openapi.json', null, [openApiJson]],
+  ['GET', '/docs', null, [docsHtml]],
+] as const satisfies readonly Route[];
 
 export const DOCS_PATHS: readonly string[] = DOCS_ROUTES.map(([, path]) => path);

@@ -1,4 +1,5 @@
 import type { ModelRouting } from '@headgate/contracts/routing';
+import { allowsModel } from '../../auth/scopes.ts';
 import type { RouteHandler } from '../../context.ts';
 import type { RoutingSource } from '../../routing/source.ts';
 import type { Readiness } from '../../upstream/predictor.ts';
@@ -9,7 +10,7 @@ export interface ListModelsOptions {
   readonly readiness: Readiness;
 }
 
-/** What is served, what of it is ready, and how the units are split. The salt of an experiment stays inside. */
+/** What is served of what the caller may use, what of it is ready, and how the units are split. The salt of an experiment stays inside. */
 export function listModels({ routing, readiness }: ListModelsOptions): RouteHandler {
   const describe = (
     name: string,
@@ -24,7 +25,9 @@ export function listModels({ routing, readiness }: ListModelsOptions): RouteHand
     const { default_model, models } = routing.current();
     const answer: ModelsAnswer = {
       default_model,
-      models: Object.entries(models).map(([name, model]) => describe(name, model)),
+      models: Object.entries(models)
+        .filter(([name]) => allowsModel(c.get('identity'), name))
+        .map(([name, model]) => describe(name, model)),
     };
     c.header('cache-control', 'no-store');
     return c.json(answer);

@@ -2,6 +2,7 @@ import { HeadgateError } from '@headgate/contracts/errors';
 import type { Role } from '@headgate/contracts/keys';
 import { HEADER } from '@headgate/contracts/names';
 import { controlOf, type ModelRouting, modelRouting, type Routing } from '@headgate/contracts/routing';
+import { mayUseModel } from '../../auth/scopes.ts';
 import type { AppContext, Layer } from '../../context.ts';
 import { assign } from '../../routing/assign.ts';
 import type { RoutingSource } from '../../routing/source.ts';
@@ -34,6 +35,7 @@ export function chooseVariant({ routing, readiness }: ChooseVariantOptions): Lay
   return async function chooseVariant(c, next) {
     const table = routing.current();
     const model = c.req.param('model') ?? table.default_model;
+    mayUseModel(c.get('identity'), model);
     const { experiment } = knownModel(table, model);
     const assigned = assign(experiment, unitOf(c));
     const served = readiness.isReady(model, assigned.version) ? assigned : controlOf(experiment);

@@ -1,0 +1,36 @@
+import type { Clock } from '../deps.ts';
+import type { KeyCredential } from './identity.ts';
+import type { KeyStore } from './key-store.ts';
+
+export interface KeyUse {
+  readonly keyId: string;
+  readonly secret: KeyCredential['secret'];
+  /** ms since the Unix epoch */
+  readonly lastUsedMs: number;
+}
+
+/** When each configured key was last accepted. Keys that are configured no more are forgotten (D10). */
+export interface KeyUses {
+  touch(keyId: string, secret: KeyCredential['secret']): void;
+  all(): readonly KeyUse[];
+}
+
+export function createKeyUses(keys: Pick<KeyStore, 'find'>, clock: Pick<Clock, 'epochMs'>): KeyUses {
+  const uses = new Map<string, { current?: number; previous?: number }>();
+  return {
+    touch(keyId, secret) {
+      const use = uses.get(keyId) ?? {};
+      use[secret] = clock.epochMs();
+      uses.set(keyId, use);
+    },
+    all() {
+      for (const keyId of uses.keys()) if (!keys.find(keyId)) uses.delete(keyId);
+      return [...uses].flatMap(([keyId, use]) =>
+        (['current', 'previous'] as const).flatMap((secret) => {
+          const lastUsedMs = use[secret];
+          return lastUsedMs === undefined ? [] : [{ keyId, secret, lastUsedMs }];
+        }),
+      );
+    },
+  };
+}

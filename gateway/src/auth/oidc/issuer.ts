@@ -1,0 +1,75 @@
+import type { OidcIssuer } from '@headgate/contracts/config';
+import { errors, type JWTPayload, type JWTVerifyResult, jwtVerify } from 'jose';
+import type { Clock } from '../../deps.ts';
+import { sha256 } from '../digest.ts';
+import type { Identity } from '../identity.ts';
+import type { TokenRefusal } from '../tokens.ts';
+import { grantsOf } from './grants.ts';
+import { type KeySet, KeysUnavailable } from './key-set.ts';
+
+/** 128 bits of the hash: enough that no two people share quotas. */
+const SUBJECT_BYTES = 16;
+const MAX_SUBJECT_CHARS = 255;
+
+/**
+ * Verifies a token that says it is of this issuer. Algorithms, audience and types come from the configuration, never
+ * from the token; `jku`, `x5u` and `jwk` in its header are not looked at, and a critical header is refused.
+ */
+export async function verifyToken(
+  token: string,
+  issuer: OidcIssuer,
+  { keys, clock }: { readonly keys: KeySet; readonly clock: Pick<Clock, 'epochMs'> },
+): Promise<Identity | TokenRefusal> {
+  let verified: JWTVerifyResult;
+  try {
+    verified = await jwtVerify(token, (header) => keys.keyFor(header), {
+      issuer: issuer.issuer,
+      audience: [...issuer.audiences],
+      algorithms: [...issuer.algorithms],
+      clockTolerance: issuer.clock_skew_s,
+      requiredClaims: ['exp', 'sub'],
+      currentDate: new Date(clock.epochMs()),
+    });
+  } catch (error) {
+    return refusalOf(error);
+  }
+  const { payload, protectedHeader } = verified;
+  if (!issuer.token_types.includes(typeOf(protectedHeader.typ))) return 'type';
+  const { sub } = payload;
+  if (typeof sub !== 'string' || sub === '' || sub.length > MAX_SUBJECT_CHARS) return 'claims';
+  return identityOf(payload, sub, issuer);
+}
+
+async function identityOf(payload: JWTPayload, sub: string, issuer: OidcIssuer): Promise<Identity> {
+  return {
+    keyId: await subjectId(issuer.issuer, sub),
+    tier: issuer.tier,
+    credential: { kind: 'token', issuer: issuer.name },
+    ...grantsOf(payload, issuer),
+  };
+}
+
+/** Stable for one person at one issuer; no id of an API key has an underscore. */
+async function subjectId(issuer: string, subject: string): Promise<string> {
+  const digest = await sha256(`${issuer}\n${subject}`);
+  const hex = Array.from(digest.subarray(0, SUBJECT_BYTES), (byte) => byte.toString(16).padStart(2, '0'));
+  return `oidc_${hex.join('')}`;
+}
+
+/** A media type without its prefix, in lower case (RFC 7515, section 4.1.9); absent is ''. */
+function typeOf(typ: unknown): string {
+  return typeof typ === 'string' ? typ.toLowerCase().replace(/^application\//, '') : '';
+}
+
+function refusalOf(error: unknown): TokenRefusal {
+  if (error instanceof KeysUnavailable) return 'keys_unavailable';
+  if (error instanceof errors.JWTExpired) return 'expired';
+  if (error instanceof errors.JWTClaimValidationFailed)
+    return error.claim === 'nbf' ? 'not_yet_valid' : 'claims';
+  if (error instanceof errors.JOSEAlgNotAllowed) return 'algorithm';
+  if (error instanceof errors.JWSSignatureVerificationFailed) return 'signature';
+  if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) {
+    return 'unknown_key';
+  }
+  return 'malformed';
+}

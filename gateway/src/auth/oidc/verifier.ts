@@ -1,0 +1,78 @@
+import type { OidcConfig, OidcIssuer } from '@headgate/contracts/config';
+import { OTHER } from '@headgate/contracts/names';
+import { decodeJwt } from 'jose';
+import type { Clock } from '../../deps.ts';
+import type { TokenRefusal, TokenVerifier } from '../tokens.ts';
+import { loadKeys } from './discovery.ts';
+import { verifyToken } from './issuer.ts';
+import { createKeySet, type KeySet } from './key-set.ts';
+
+/** Told what becomes of keys and tokens; `issuer` is a configured name, or `other`. */
+export interface OidcReport {
+  keysLoaded(issuer: string, keys: number): void;
+  keysFailed(issuer: string, error: unknown): void;
+  tokenRefused(issuer: string, refusal: TokenRefusal): void;
+}
+
+export interface OidcOptions {
+  readonly config: OidcConfig;
+  readonly fetch: typeof globalThis.fetch;
+  readonly clock: Clock;
+  readonly report: OidcReport;
+}
+
+export interface OidcVerifier extends TokenVerifier {
+  /** Keys of each issuer, by its configured name. */
+  readonly keySets: ReadonlyMap<string, KeySet>;
+}
+
+interface Known {
+  readonly issuer: OidcIssuer;
+  readonly keys: KeySet;
+}
+
+/** Accepts bearer tokens (JWT) of the configured issuers; begins to load their keys at once. */
+export function oidcVerifier({ config, fetch, clock, report }: OidcOptions): OidcVerifier {
+  const known = new Map(
+    config.issuers.map((issuer): [string, Known] => {
+      const keys = createKeySet({
+        ...config.keys,
+        load: (signal) => loadKeys(issuer, fetch, signal),
+        clock,
+        report: {
+          loaded: (count) => report.keysLoaded(issuer.name, count),
+          failed: (error) => report.keysFailed(issuer.name, error),
+        },
+      });
+      void keys.refresh();
+      return [issuer.issuer, { issuer, keys }];
+    }),
+  );
+
+  const refuse = (refusal: TokenRefusal, name: string = OTHER): TokenRefusal => {
+    report.tokenRefused(name, refusal);
+    return refusal;
+  };
+
+  return {
+    keySets: new Map([...known.values()].map(({ issuer, keys }) => [issuer.name, keys])),
+    async verify(token) {
+      if (token.length > config.max_token_bytes) return refuse('too_large');
+      const claimed = claimedIssuer(token);
+      if (claimed === undefined) return refuse('malformed');
+      const entry = known.get(claimed);
+      if (!entry) return refuse('unknown_issuer');
+      const outcome = await verifyToken(token, entry.issuer, { keys: entry.keys, clock });
+      return typeof outcome === 'string' ? refuse(outcome, entry.issuer.name) : outcome;
+    },
+  };
+}
+
+/** Whose token it says it is, unverified: decides only whose keys are asked. */
+function claimedIssuer(token: string): string | undefined {
+  try {
+    return decodeJwt(token).iss;
+  } catch {
+    return undefined;
+  }
+}

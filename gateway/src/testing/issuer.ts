@@ -1,0 +1,111 @@
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { OidcIssuer } from '@headgate/contracts/config';
+import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
+
+interface SigningKey {
+  readonly kid: string;
+  readonly privateKey: CryptoKey;
+  readonly publicJwk: JWK;
+}
+
+/** A real issuer of tokens on loopback: discovery document, key set, and keys that it signs with. */
+export interface Issuer {
+  readonly url: string;
+  /** What the gateway is configured with. */
+  readonly config: OidcIssuer;
+  /** Requests for the key set so far. */
+  keyRequests(): number;
+  /** Whether it answers at all. */
+  isUp: boolean;
+  /** Signs with a new key from now on; the one before is in the key set no more. */
+  rotate(): Promise<void>;
+  key(): SigningKey;
+  /** A token that is valid, except for what the arguments say. */
+  token(claims?: Record<string, unknown>, header?: Record<string, unknown>): Promise<string>;
+  close(): Promise<void>;
+}
+
+export const AUDIENCE = 'headgate-test';
+const ALG = 'ES256';
+
+/** @param nowMs clock that `iat` and `exp` go by */
+export async function startIssuer(nowMs: () => number): Promise<Issuer> {
+  let key = await signingKey('key-1');
+  let made = 1;
+  let keyRequests = 0;
+
+  const server = createServer((request, response) => {
+    if (!issuer.isUp) return void request.socket.destroy();
+    if (request.url === '/.well-known/openid-configuration') {
+      return sendJson(response, { issuer: issuer.url, jwks_uri: `${issuer.url}/keys` });
+    }
+    keyRequests += 1;
+    sendJson(response, { keys: [key.publicJwk] });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+  const issuer: Issuer = {
+    url,
+    config: configOf(url),
+    keyRequests: () => keyRequests,
+    isUp: true,
+    key: () => key,
+    async rotate() {
+      made += 1;
+      key = await signingKey(`key-${made}`);
+    },
+    token: (claims = {}, header = {}) => {
+      const nowS = Math.floor(nowMs() / 1000);
+      const all = {
+        iss: url,
+        aud: AUDIENCE,
+        sub: 'alice',
+        iat: nowS,
+        exp: nowS + 300,
+        scope: 'predict read',
+        ...claims,
+      };
+      return new SignJWT(all)
+        .setProtectedHeader({ alg: ALG, typ: 'at+jwt', kid: key.kid, ...header })
+        .sign(key.privateKey);
+    },
+    async close() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+  return issuer;
+}
+
+function configOf(issuer: string): OidcIssuer {
+  return {
+    name: 'test',
+    issuer,
+    audiences: [AUDIENCE],
+    algorithms: [ALG],
+    jwks_uri: '',
+    token_types: ['at+jwt'],
+    clock_skew_s: 30,
+    tier: 'bench',
+    scope_claim: 'scope',
+    scopes: { predict: ['predict'], read: ['read'], all: ['predict', 'feedback', 'read', 'operate'] },
+    role_claim: 'groups',
+    roles: { testers: 'tester', admins: 'admin' },
+    model_claim: '',
+  };
+}
+
+async function signingKey(kid: string): Promise<SigningKey> {
+  const { privateKey, publicKey } = await generateKeyPair(ALG, { extractable: true });
+  return { kid, privateKey, publicJwk: { ...(await exportJWK(publicKey)), kid, alg: ALG, use: 'sig' } };
+}
+
+function sendJson(response: ServerResponse, value: unknown): void {
+  response.setHeader('content-type', 'application/json');
+  response.end(JSON.stringify(value));
+}
