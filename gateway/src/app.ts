@@ -72,7 +72,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
   app.use(...onion);
   for (const [method, path, scope, handlers] of routes) {
-    app.on([method], [path], ...(scope === null ? handlers : [authorize(scope, deps), ...handlers]));
+    app.on([method], [path], ...(scope === null ? handlers : [authorize(scope), ...handlers]));
     app.all(path, methodNotAllowed(method === 'GET' ? ['GET', 'HEAD'] : [method]));
   }
   app.notFound(notFound);

@@ -36,7 +36,7 @@ const REFUSED_EARLY = new Set(['400', '431']);
 
 /** Problem answers, one for each status, naming the reasons that it can have. */
 export function problems(reasons: readonly Reason[], { type, schema } = PROBLEM): Responses {
-  const byStatus = Object.groupBy(reasons, (reason) => REASONS[reason].http);
+  const byStatus = Object.groupBy(new Set(reasons), (reason) => REASONS[reason].http);
   return Object.fromEntries(
     Object.entries(byStatus).map(([status, group = []]) => [
       status,
@@ -81,6 +81,7 @@ export const ANY: readonly Reason[] = [
   'missing_credential',
   'invalid_token',
   'wrong_key',
+  'scope_missing',
   'rate_limited',
   'headers_too_large',
   'internal',

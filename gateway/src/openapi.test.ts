@@ -30,8 +30,8 @@ describe('the OpenAPI document', () => {
     expect(described.toSorted()).toEqual([...new Set(served)].toSorted());
   });
 
-  it('demands a key everywhere', () => {
-    expect(document.security).toEqual([{ apiKey: [] }]);
+  it('demands a credential everywhere', () => {
+    expect(document.security).toEqual([{ apiKey: [] }, { bearerToken: [] }]);
     expect(operations.filter((operation) => 'security' in operation)).toEqual([]);
   });
 

@@ -87,6 +87,12 @@ export function openApiDocument(): OpenApiDocument {
     in: 'header',
     name: 'X-API-Key',
   });
+  generator.openAPIRegistry.registerComponent('securitySchemes', 'bearerToken', {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: 'Where issuers are configured; see docs/identity.md.',
+  });
   for (const route of [...ROUTES, ...OPEN_INFERENCE_OPERATIONS])
     generator.openAPIRegistry.registerPath(route);
   return generator.getOpenAPI31Document({
@@ -99,7 +105,7 @@ export function openApiDocument(): OpenApiDocument {
       license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
     },
     servers: [{ url: '/', description: 'This gateway' }],
-    security: [{ apiKey: [] }],
+    security: [{ apiKey: [] }, { bearerToken: [] }],
     tags: [
       { name: 'predict', description: 'Classify images.' },
       { name: 'models', description: 'What is served.' },

@@ -20,6 +20,14 @@ const quotaSchema = z.strictObject({ points: count, window_s: count.max(86_400) 
 const limitSchema = quotaSchema.nullable();
 export type Limit = z.infer<typeof limitSchema>;
 
+/** A longer window with fewer points would leave the shorter one without effect. */
+function isGrowing(quotas: readonly z.infer<typeof quotaSchema>[]): boolean {
+  return quotas.every(({ points, window_s }, i) => {
+    const before = quotas[i - 1];
+    return before === undefined || (points > before.points && window_s > before.window_s);
+  });
+}
+
 /** Limits of a tier: `all` counts every route, `predict` the predict-like ones; each per key and per client IP. */
 const tierSchema = z.strictObject({ all: limitSchema, predict: limitSchema });
 export type Tier = z.infer<typeof tierSchema>;
@@ -79,7 +87,12 @@ const gatewaySchema = z.strictObject({
     timeout_ms: ms(600_000),
   }),
   rate_limit: z.strictObject({
-    failed_credentials: quotaSchema,
+    /** Wrong credentials per address; whoever uses one of the windows up is out until it ends. Shorter windows first. */
+    failed_credentials: z
+      .array(quotaSchema)
+      .min(1)
+      .max(8)
+      .refine(isGrowing, 'expected each window longer, with more points'),
     tiers: z
       .record(z.string(), tierSchema)
       .refine((tiers) => Object.hasOwn(tiers, 'default'), 'expected a tier named default'),

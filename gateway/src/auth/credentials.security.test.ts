@@ -94,6 +94,26 @@ describe('guessing keys', () => {
     expect((await tryHeaders(gateway, { 'x-api-key': KEYS.client }, '192.0.2.2')).status).toBe(200);
   });
 
+  it('for longer makes the pauses longer, until the hour is over', async () => {
+    vi.useFakeTimers();
+    const gateway = await fixture();
+    const guessUntilStopped = async () => {
+      for (let tries = 0; ; tries++) {
+        const response = await tryHeaders(gateway, { 'x-api-key': 'wrong' });
+        if (response.status === 429) return [tries, Number(response.headers.get('retry-after'))];
+      }
+    };
+    const pauses = [];
+    for (let i = 0; i < 6; i++) {
+      const [tries = 0, pauseS = 0] = await guessUntilStopped();
+      pauses.push([tries, pauseS]);
+      await vi.advanceTimersByTimeAsync(pauseS * 1000 + 1);
+    }
+    vi.useRealTimers();
+    // Four pauses of a minute, then what is left of the hour, then anew.
+    expect(pauses).toEqual([...Array(4).fill([20, 60]), [20, 3360], [20, 60]]);
+  });
+
   it('all at once learns no more than that', async () => {
     const gateway = await fixture();
     const answers = await Promise.all(

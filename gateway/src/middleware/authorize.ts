@@ -2,7 +2,6 @@ import { HeadgateError } from '@headgate/contracts/errors';
 import type { RouteScope } from '@headgate/contracts/keys';
 import { mayUseModel } from '../auth/scopes.ts';
 import type { Layer } from '../context.ts';
-import type { RoutingSource } from '../routing/source.ts';
 
 const SENTENCE: Record<RouteScope, string> = {
   predict: 'This credential does not allow predictions (scope predict).',
@@ -13,17 +12,15 @@ const SENTENCE: Record<RouteScope, string> = {
 
 /**
  * Stops callers whose credential is limited to other routes or models, before the body is read. A model that they may
- * not use is refused whether it exists or not. Routes that name no model are left to their handlers, except those that
- * show or change all of them.
+ * not use is refused whether it exists or not. Where the path names none, chooseVariant checks the one that it takes, and
+ * what is about all models is refused to whoever may not use all.
  */
-export function authorize(scope: RouteScope, { routing }: { readonly routing: RoutingSource }): Layer {
+export function authorize(scope: RouteScope): Layer {
   return async function authorize(c, next) {
     const { routes, models } = c.get('identity')?.scopes ?? {};
     if (routes && !routes.includes(scope)) throw new HeadgateError('scope_missing', SENTENCE[scope]);
     const named = c.req.param('model');
     if (named !== undefined) mayUseModel(c.get('identity'), named);
-    // Not read where it does not matter: one request sees one generation of the table.
-    else if (models && scope === 'predict') mayUseModel(c.get('identity'), routing.current().default_model);
     else if (scope === 'operate' && models) {
       throw new HeadgateError(
         'scope_missing',

@@ -13,7 +13,8 @@ export type RouteGroup = 'all' | 'predict';
  * - identified: its key and its address, each by `all` and, on predict-like routes, by `predict`, with the limits
  *   of the key's tier. Tiers count apart, so a key's tier replaces the limits of the address as well.
  * - not identified (no credential, a wrong one, a public route): its address, by `all` of the tier `default`.
- * - wrong credential: besides, its address by `credentials`. While that is used up, no credential is looked at.
+ * - wrong credential: besides, its address by each window of `credentials`. While one is used up, no
+ *   credential is looked at.
  *
  * Each quota is charged once, also when another one refuses the request.
  */
@@ -58,7 +59,9 @@ const SENTENCE: Record<Scope, string> = {
 
 /** The quotas of the configured tiers, counted by `limiter`. */
 export function createQuotas({ limiter, telemetry, limits }: QuotaOptions): Quotas {
-  const credentials = rulesOf('credentials', 'all', 'ip/credentials', limits.failed_credentials);
+  const credentials = limits.failed_credentials.flatMap((limit) =>
+    rulesOf('credentials', 'all', `ip/credentials/${limit.window_s}`, limit),
+  );
   const tiers = new Map(Object.entries(limits.tiers).map(([name, tier]) => [name, tierRules(name, tier)]));
   const tierOf = (name: string) => (tiers.get(name) ?? tiers.get(DEFAULT_TIER)) as TierRules;
   const anonymous = tierOf(DEFAULT_TIER).all.filter(({ scope }) => scope === 'ip');

@@ -52,7 +52,10 @@ export const CONFIG: GatewayConfig = {
   keep_alive: { timeout_ms: 65_000, headers_timeout_ms: 66_000 },
   drain: { delay_ms: 0, timeout_ms: 20_000 },
   rate_limit: {
-    failed_credentials: { points: 20, window_s: 60 },
+    failed_credentials: [
+      { points: 20, window_s: 60 },
+      { points: 100, window_s: 3600 },
+    ],
     tiers: {
       default: { all: { points: 100, window_s: 60 }, predict: { points: 10, window_s: 60 } },
       bench: { all: null, predict: null },
