@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import sharp from 'sharp';
 import { freePortBase } from '../../test/e2e/harness/ports.ts';
 import { cpuMsOf } from '../../test/e2e/harness/processes.ts';
 import { median, percentile } from '../../test/e2e/harness/stats.ts';
@@ -9,6 +8,7 @@ import type { LoadJob } from './client.ts';
 import { gatewayOrigin, spawnGateway, spawnNullUpstream } from './gateway-process.ts';
 import { type GatewayStart, timeGatewayStarts } from './gateway-start.ts';
 import { type Measured, startWorker } from './jobs.ts';
+import { jpegOfAbout } from './photos.ts';
 
 /** What the built gateway, all layers on, costs over an upstream that answers after 40 ms by timer. Times in ms. */
 export interface GatewayResult extends GatewayStart {
@@ -136,14 +136,4 @@ function added({ direct, through }: Round, p: number): number {
 
 function ends(latencies: readonly number[]): { p50: number; p99: number } {
   return { p50: percentile(latencies, 50), p99: percentile(latencies, 99) };
-}
-
-/** A valid JPEG of at least `bytes` bytes and not much more: noise, whose size follows its area. */
-async function jpegOfAbout(bytes: number): Promise<Buffer> {
-  for (let side = 100; ; side += 4) {
-    const noise = { type: 'gaussian', mean: 128, sigma: 40 } as const;
-    const image = sharp({ create: { width: side, height: side, channels: 3, background: '#808080', noise } });
-    const jpeg = await image.jpeg().toBuffer();
-    if (jpeg.length >= bytes) return jpeg;
-  }
 }

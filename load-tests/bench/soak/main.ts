@@ -1,0 +1,88 @@
+/**
+ * `npm run bench:soak -- --minutes 20`: does anything grow under load that does not end? Resident memory and open files of
+ * Envoy, gateway, inference and engines, as slopes with their interval. Two minutes are enough to see that it works, not
+ * to see a leak.
+ */
+import { parseArgs } from 'node:util';
+import { pidOf, processesOf, startStack } from '../../../test/e2e/harness/stack.ts';
+import type { LoadJob } from '../client.ts';
+import { type Measured, startWorker } from '../jobs.ts';
+import { describeMachine } from '../machine.ts';
+import { positive } from '../options.ts';
+import { PHOTOS_DIR } from '../photos.ts';
+import { judge, reportSoak } from './report.ts';
+import { type Sample, sampleOf } from './sample.ts';
+
+const MINUTE_MS = 60_000;
+/** The load is asked for in pieces: a worker answers when a piece is over. */
+const PIECE_MS = 60_000;
+const SAMPLE_EVERY_MS = 1000;
+
+const { values } = parseArgs({
+  options: { minutes: { type: 'string', default: '20' }, concurrency: { type: 'string', default: '16' } },
+});
+const durationMs = positive('--minutes', values.minutes) * MINUTE_MS;
+const concurrency = positive('--concurrency', values.concurrency);
+const machine = describeMachine();
+const stack = await startStack();
+const client = startWorker<LoadJob>('./client.ts');
+const pids = new Map([
+  ...(['envoy', 'gateway', 'inference'] as const).map(
+    (part) => [part as string, pidOf(stack, part)] as const,
+  ),
+  ...processesOf(stack, 'engine').map(({ pid }, i) => [`engine ${i + 1}`, pid] as const),
+]);
+const watched = new Map<string, Sample[]>([...pids.keys()].map((name) => [name, []]));
+const startedMs = performance.now();
+const watch = () => {
+  for (const [name, pid] of pids) {
+    const sample = sampleOf(pid, (performance.now() - startedMs) / MINUTE_MS);
+    if (sample) watched.get(name)?.push(sample);
+  }
+};
+const timer = setInterval(watch, SAMPLE_EVERY_MS);
+const pieces: Measured[] = [];
+let gone: string[] = [];
+try {
+  for (;;) {
+    const leftMs = durationMs - (performance.now() - startedMs);
+    if (leftMs < SAMPLE_EVERY_MS) break;
+    pieces.push(await client.run(job(Math.min(PIECE_MS, leftMs))));
+    console.error(`${((performance.now() - startedMs) / MINUTE_MS).toFixed(1)} min  ${answered()} answers`);
+  }
+  gone = [...pids].filter(([, pid]) => sampleOf(pid, 0) === undefined).map(([name]) => name);
+} finally {
+  clearInterval(timer);
+  client.stop();
+  await stack.stop();
+}
+
+function job(pieceMs: number): LoadJob {
+  const { https, caFile, keys } = stack.ready;
+  const target = {
+    kind: 'http' as const,
+    origin: https as string,
+    path: '/predict',
+    caFile,
+    key: keys.bench,
+  };
+  return { target, photosDir: PHOTOS_DIR, concurrency, warmMs: 0, durationMs: pieceMs };
+}
+
+function answered(): number {
+  return pieces.reduce((sum, piece) => sum + piece.answered, 0);
+}
+
+const verdicts = [...watched]
+  .filter(([name]) => !gone.includes(name))
+  .map(([name, samples]) => judge(name, samples));
+const failures = pieces.flatMap((piece) => Object.entries(piece.failures));
+console.log(
+  `Measured on ${machine.date} at commit ${machine.commit}: ${machine.cpu}; ${values.minutes} minutes, ${concurrency} requests at a time.`,
+);
+console.log(
+  `${answered()} photos answered; failed: ${failures.map(([what, count]) => `${count} × ${what}`).join(', ') || 'none'}.\n`,
+);
+console.log(reportSoak(verdicts));
+if (gone.length > 0) console.log(`\nEnded and started again meanwhile: ${gone.join(', ')}.`);
+process.exit(verdicts.some(({ leaks }) => leaks) || failures.length > 0 || gone.length > 0 ? 1 : 0);

@@ -1,0 +1,37 @@
+import { expect, it } from 'vitest';
+import { judge, reportSoak } from './report.ts';
+import { residentKib, type Sample } from './sample.ts';
+
+/** Two hours, a sample a minute, with a ripple that is no trend. */
+function samples(of: { memory: (minute: number) => number; files?: (minute: number) => number }): Sample[] {
+  return Array.from({ length: 120 }, (_, minute) => ({
+    atMinutes: minute,
+    residentMiB: of.memory(minute) + (minute % 2),
+    openFiles: of.files?.(minute) ?? 40 + (minute % 3),
+  }));
+}
+
+it('finds a leak of memory', () => {
+  expect(judge('leaks', samples({ memory: (minute) => 100 + 0.1 * minute }))).toMatchObject({ leaks: true });
+});
+
+it('takes growth that ends after the start for what it is', () => {
+  const filling = samples({ memory: (minute) => 100 + 5 * Math.min(minute, 20) });
+  expect(judge('fills its caches', filling)).toMatchObject({ leaks: false });
+});
+
+it('does not mind a slope that would take months to matter', () => {
+  expect(judge('creeps', samples({ memory: (minute) => 100 + 0.001 * minute }))).toMatchObject({
+    leaks: false,
+  });
+});
+
+it('finds files that are never closed', () => {
+  const verdict = judge('opens', samples({ memory: () => 100, files: (minute) => 40 + minute }));
+  expect(verdict).toMatchObject({ leaks: true });
+  expect(reportSoak([verdict])).toContain('**grows**');
+});
+
+it('reads the resident size of a process', () => {
+  expect(residentKib('Name:\tnode\nVmPeak:\t 9 kB\nVmRSS:\t   20480 kB\n')).toBe(20_480);
+});

@@ -1,0 +1,72 @@
+import { table } from '../markdown.ts';
+import { blockMeans, linearSlope, type Point, type Slope } from '../regression.ts';
+import { filePoints, memoryPoints, type Sample } from './sample.ts';
+
+/** Every process that was watched, by name, with its samples in order. */
+export type Watched = ReadonlyMap<string, readonly Sample[]>;
+
+/** Caches fill and pools grow at first: this share of the time says nothing about leaks. */
+const WARM_SHARE = 0.25;
+/** The regression is over means of blocks, because samples that follow each other say nearly the same. */
+const BLOCKS = 20;
+/** A slope that would not add this share of a process's own memory in a day is none. */
+const TOLERATED_SHARE_PER_DAY = 0.05;
+const MINUTES_PER_HOUR = 60;
+const MINUTES_PER_DAY = 24 * MINUTES_PER_HOUR;
+
+export interface Verdict {
+  readonly name: string;
+  readonly endMiB: number;
+  /** MiB per minute. */
+  readonly memory: Slope;
+  /** Open files per minute. */
+  readonly files: Slope;
+  /** Median of open files in the first and in the last quarter of what counts. */
+  readonly filesFromTo: readonly [number, number];
+  /** A slope that is surely above zero and large enough to matter, or files that surely grew. */
+  readonly leaks: boolean;
+}
+
+/** @throws RangeError when there are too few samples for a slope */
+export function judge(name: string, samples: readonly Sample[]): Verdict {
+  const counted = samples.slice(Math.floor(samples.length * WARM_SHARE));
+  const memory = slopeOf(memoryPoints(counted));
+  const files = slopeOf(filePoints(counted));
+  const quarter = Math.max(1, Math.floor(counted.length / 4));
+  const filesFromTo = [middle(counted.slice(0, quarter)), middle(counted.slice(-quarter))] as const;
+  const endMiB = counted.at(-1)?.residentMiB ?? Number.NaN;
+  const grows = (memory.slope - memory.halfWidth) * MINUTES_PER_DAY > TOLERATED_SHARE_PER_DAY * endMiB;
+  const opens = files.slope - files.halfWidth > 0 && filesFromTo[1] > filesFromTo[0];
+  return { name, endMiB, memory, files, filesFromTo, leaks: grows || opens };
+}
+
+function slopeOf(points: readonly Point[]): Slope {
+  return linearSlope(blockMeans(points, BLOCKS));
+}
+
+function middle(samples: readonly Sample[]): number {
+  const sorted = samples.map(({ openFiles }) => openFiles).toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+export function reportSoak(verdicts: readonly Verdict[]): string {
+  const perHour = ({ slope, halfWidth }: Slope) =>
+    `${(slope * MINUTES_PER_HOUR).toFixed(2)} ± ${(halfWidth * MINUTES_PER_HOUR).toFixed(2)}`;
+  const rows = verdicts.map(({ name, endMiB, memory, files, filesFromTo: [from, to], leaks }) => [
+    name,
+    endMiB.toFixed(1),
+    perHour(memory),
+    perHour(files),
+    `${from} → ${to}`,
+    leaks ? '**grows**' : 'steady',
+  ]);
+  const heads = [
+    'process',
+    'MiB at the end',
+    'MiB per hour, 95 %',
+    'open files per hour, 95 %',
+    'open files',
+    'verdict',
+  ];
+  return table(heads, rows);
+}
