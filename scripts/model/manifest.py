@@ -16,8 +16,9 @@ PREPROCESSING_VERSION = 1
 TOP_K = 5
 MAX_BATCH_SIZE = 8
 MAX_QUEUE_SIZE = 64
-# Serving may decode and resize faster than the reference; its scores may differ by this much.
-GOLDEN_TOLERANCE = 0.05
+# Serving may decode and resize faster than the reference; its scores may differ by this much. What differs most is
+# libjpeg-turbo's fast DCT on rocket.jpg: 0.052 (fp32) and 0.064 (int8) even when Pillow itself resizes its pixels.
+GOLDEN_TOLERANCE = 0.08
 
 
 @dataclass(frozen=True)
