@@ -9,8 +9,10 @@ import { parseArgs } from 'node:util';
 import { createLogger } from '@headgate/contracts/telemetry/logger';
 import { type Context, Hono } from 'hono';
 import { memoryKeyStore } from '../../../gateway/src/auth/key-store.ts';
+import { createKeyUses } from '../../../gateway/src/auth/key-use.ts';
 import { readIncoming } from '../../../gateway/src/body/read-incoming.ts';
 import { clientIpOf } from '../../../gateway/src/client-ip.ts';
+import { systemClock } from '../../../gateway/src/deps.ts';
 import { type HttpServerOptions, nodeOptions, serveHttp } from '../../../gateway/src/server.ts';
 import { createTelemetry } from '../../../gateway/src/telemetry/create-telemetry.ts';
 import { createMetrics } from '../../../gateway/src/telemetry/metrics.ts';
@@ -47,12 +49,14 @@ function nowhere(): { write(line: string): void } {
 async function onion(): Promise<HttpServerOptions['fetch']> {
   const routing = { current: () => ROUTING };
   const logger = createLogger({ service: 'gateway', level: 'info', destination: nowhere() });
+  const keys = memoryKeyStore(await keyRecords(), (text) => createHash('sha256').update(text).digest());
+  const keyUses = createKeyUses(keys, systemClock);
   const { app } = await fixture({
     config: { ...CONFIG, limits: LIMITS },
     routing,
     predictor: { predict: async () => PREDICTION },
-    keys: memoryKeyStore(await keyRecords(), (text) => createHash('sha256').update(text).digest()),
-    telemetry: createTelemetry({ logger, metrics: createMetrics(), routing }),
+    keys,
+    telemetry: createTelemetry({ logger, metrics: createMetrics(), routing, keyUses }),
     audit: auditOfBench(),
     clientIp: clientIpOf([]),
     readBody: readIncoming,
