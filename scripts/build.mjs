@@ -7,6 +7,8 @@ import { build as esbuild } from 'esbuild';
 const EXTERNAL = [
   'onnxruntime-node',
   'sharp',
+  'pg',
+  '@electric-sql/pglite',
   '@julusian/jpeg-turbo',
   '@grpc/reflection',
   'grpc-health-check',
@@ -61,14 +63,24 @@ const FOR_ANY_HOST = {
 export async function build(root) {
   /** @type {import('esbuild').BuildOptions[]} */
   const bundles = [
-    { ...FOR_NODE, entryPoints: { main: 'gateway/src/main.ts' }, outdir: 'gateway/dist' },
+    {
+      ...FOR_NODE,
+      // Loaded only where PostgreSQL is configured, so no start has to read it.
+      external: [...EXTERNAL, 'kysely'],
+      entryPoints: { main: 'gateway/src/main.ts' },
+      outdir: 'gateway/dist',
+    },
     { ...FOR_ANY_HOST, entryPoints: { app: 'gateway/src/app.ts' }, outdir: 'gateway/dist' },
     {
       ...FOR_NODE,
       entryPoints: { main: 'inference/src/main.ts', 'engine-child': 'inference/src/engine/child.ts' },
       outdir: 'inference/dist',
     },
-    { ...FOR_NODE, entryPoints: { headgate: 'control/src/cli/main.ts' }, outdir: 'control/dist' },
+    {
+      ...FOR_NODE,
+      entryPoints: { headgate: 'control/src/cli/main.ts', main: 'control/src/main.ts' },
+      outdir: 'control/dist',
+    },
   ];
   await Promise.all(bundles.map((bundle) => esbuild({ ...bundle, absWorkingDir: root })));
 }

@@ -14,6 +14,7 @@ import { rateLimit } from './middleware/rate-limit.ts';
 import { requestId } from './middleware/request-id.ts';
 import { createQuotas } from './rate-limit/quotas.ts';
 import { DOCS_PATHS, DOCS_ROUTES } from './routes/docs/docs.ts';
+import { feedback } from './routes/feedback/feedback.ts';
 import { listModels } from './routes/models/list-models.ts';
 import { chooseVariant, chooseVersion, mayNameVersion } from './routes/predict/choose-variant.ts';
 import { predict } from './routes/predict/predict.ts';
@@ -64,6 +65,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
     ['POST', '/predict', 'predict', byUnit],
     ['POST', '/v1/models/:model/predict', 'predict', byUnit],
     ['POST', '/v1/models/:model/versions/:version/predict', 'predict', byVersion],
+    ['POST', '/v1/feedback', 'feedback', [feedback(deps)]],
     ['GET', '/v1/models', 'read', [listModels(deps)]],
     ...openInferenceRoutes(deps, throttle),
     ...(config.docs_public ? DOCS_ROUTES : []),

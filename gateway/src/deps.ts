@@ -5,6 +5,7 @@ import type { TokenVerifier } from './auth/tokens.ts';
 import type { ReadBody, SkipBody } from './body/bounds.ts';
 import type { Limiter } from './rate-limit/limiter.ts';
 import type { RoutingSource } from './routing/source.ts';
+import type { Recorder } from './store/recorder.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
 import type { OpenInference } from './upstream/open-inference.ts';
 import type { Predictor, Readiness } from './upstream/predictor.ts';
@@ -38,6 +39,8 @@ export interface AppDeps {
   readonly tokens?: TokenVerifier;
   readonly telemetry: Telemetry;
   readonly audit: AuditSink;
+  /** Absent where nothing is kept. */
+  readonly recorder?: Recorder;
   readonly clientIp: ClientIp;
   /** How this host reads a body; absent = as a Web stream, which every host can. */
   readonly readBody?: ReadBody;

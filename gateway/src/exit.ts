@@ -1,10 +1,14 @@
 import { ConfigError } from '@headgate/contracts/config/load';
 import { FileError } from '@headgate/contracts/watch-file';
 import { PortTakenError } from './server.ts';
+import { HashKeyError } from './store/hash-key.ts';
+import { SpoolLockedError } from './store/spool/lock.ts';
+
+const WRONG_SETUP = [ConfigError, FileError, HashKeyError, SpoolLockedError];
 
 /** Exit codes: 2 = the configuration or a file it names is wrong, 3 = a port is taken, 1 = anything else. */
 function exitCodeOf(error: unknown): number {
-  if (error instanceof ConfigError || error instanceof FileError) return 2;
+  if (WRONG_SETUP.some((kind) => error instanceof kind)) return 2;
   return error instanceof PortTakenError ? 3 : 1;
 }
 

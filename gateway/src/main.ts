@@ -20,6 +20,7 @@ import { createInternalApp, obstaclesOf } from './internal.ts';
 import { memoryLimiter } from './rate-limit/memory.ts';
 import { fileRoutingSource } from './routing/file-source.ts';
 import { nodeOptions, serveHttp } from './server.ts';
+import { startRecords } from './store/start-records.ts';
 import { createTelemetry } from './telemetry/create-telemetry.ts';
 import { exposeIdentity } from './telemetry/identity-metrics.ts';
 import { createMetrics, exposeState } from './telemetry/metrics.ts';
@@ -49,6 +50,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const tokens = oidcVerifier({ config: gateway.oidc, fetch, clock: systemClock, report });
   const keyUses = createKeyUses(keys, systemClock);
   exposeIdentity(metrics.registry, keyUses, tokens.keySets);
+  const records = await startRecords(config, { root, logger, metrics });
 
   let draining = false;
   const app = createApp({
@@ -62,6 +64,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
     tokens,
     telemetry: createTelemetry({ logger, metrics, routing, keyUses }),
     audit: noAudit,
+    recorder: records.recorder,
     clientIp: clientIpOf(gateway.trusted_proxies),
     readBody: readIncoming,
     skipBody: skipIncoming,
@@ -84,6 +87,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   await sleep(gateway.drain.delay_ms);
   const cut = await server.drain(gateway.drain.timeout_ms);
   logger[cut === 0 ? 'info' : 'warn']({ connections_cut: cut }, 'drained');
+  await records.stop();
   await spans.stop();
 }
 

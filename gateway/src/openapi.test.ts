@@ -48,8 +48,8 @@ describe('the OpenAPI document', () => {
     for (const [path, methods] of Object.entries(paths)) {
       const type = path.startsWith('/v2') ? 'application/json' : 'application/problem+json';
       for (const { responses } of Object.values(methods)) {
-        const { 200: good, ...refusals } = responses;
-        expect(Object.keys(good?.content ?? {})).toContain('application/json');
+        const { 200: ok, 202: accepted, ...refusals } = responses;
+        expect(Object.keys((ok ?? accepted)?.content ?? {})).toContain('application/json');
         for (const [status, { content }] of Object.entries(refusals)) {
           // Before Envoy knows the path of a request it cannot word the refusal as the path asks for.
           const early = status === '400' || status === '431' ? ['application/problem+json'] : [];

@@ -2,6 +2,7 @@ import type { Reason } from '@headgate/contracts/errors';
 import { HEADER } from '@headgate/contracts/names';
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
 import { ANY, answer, BODY, MODEL, params, predictHeaders, problems } from './openapi-parts.ts';
+import { feedbackAnswerSchema, feedbackSchema } from './routes/feedback/schema.ts';
 import { modelsAnswerSchema } from './routes/models/schema.ts';
 import { predictAnswerSchema } from './routes/predict/schema.ts';
 import { OPEN_INFERENCE_OPERATIONS } from './routes/v2/openapi.ts';
@@ -70,6 +71,18 @@ const ROUTES = [
     responses: { ...prediction, ...problems([...ANY, ...IMAGES, 'scope_missing', 'unknown_version']) },
   }),
   createRoute({
+    method: 'post',
+    path: '/v1/feedback',
+    operationId: 'giveFeedback',
+    tags: ['feedback'],
+    summary: 'Say what the right answer was; sending it again changes nothing',
+    request: { body: { required: true, content: { 'application/json': { schema: feedbackSchema } } } },
+    responses: {
+      202: answer('It is kept. Only feedback on predictions of the same key counts.', feedbackAnswerSchema),
+      ...problems([...ANY, ...BODY, 'invalid_request', 'records_unavailable']),
+    },
+  }),
+  createRoute({
     method: 'get',
     path: '/v1/models',
     operationId: 'listModels',
@@ -108,6 +121,7 @@ export function openApiDocument(): OpenApiDocument {
     security: [{ apiKey: [] }, { bearerToken: [] }],
     tags: [
       { name: 'predict', description: 'Classify images.' },
+      { name: 'feedback', description: 'Tell how good predictions were.' },
       { name: 'models', description: 'What is served.' },
       { name: 'open inference', description: 'Open Inference Protocol v2, and calls of Triton beside it.' },
     ],

@@ -31,6 +31,7 @@ export function spawnGateway(options: GatewayProcessOptions): OwnedProcess {
       HEADGATE_ROOT: ROOT,
       HEADGATE_ROUTING_FILE: options.routingFile,
       HEADGATE_LISTEN__PORT_BASE: String(options.portBase),
+      HEADGATE_RECORDS__SPOOL_DIR: `${options.logFile}.spool`,
       HEADGATE_GATEWAY__UPSTREAM__TARGET: `127.0.0.1:${options.upstreamPort}`,
     },
   });

@@ -10,7 +10,7 @@ const RESTART_MAX_MS = 10_000;
 const HEALTHY_MS = 10_000;
 
 export interface ChildSpec {
-  readonly name: 'inference' | 'gateway' | 'envoy';
+  readonly name: 'control' | 'inference' | 'gateway' | 'envoy';
   readonly command: string;
   readonly args: readonly string[];
   readonly cwd: string;

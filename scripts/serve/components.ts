@@ -15,6 +15,8 @@ export interface ComponentOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
+/** Time for control to close its database, in ms. */
+const CONTROL_STOP_MS = 5000;
 /** Time on top of a component's own drain before it is killed, in ms. */
 const STOP_MARGIN_MS = 2000;
 
@@ -30,6 +32,14 @@ export function componentsOf(config: Config, options: ComponentOptions): ChildSp
   const common = { cwd: root, env };
   const drainMs = (drain: { delay_ms: number; timeout_ms: number }) =>
     drain.delay_ms + drain.timeout_ms + STOP_MARGIN_MS;
+  const control: ChildSpec = {
+    ...common,
+    name: 'control',
+    command: process.execPath,
+    args: ['control/dist/main.js'],
+    logFile: logFileOf(root, config, 'control'),
+    stopWithinMs: CONTROL_STOP_MS,
+  };
   const inference: ChildSpec = {
     ...common,
     name: 'inference',
@@ -54,7 +64,8 @@ export function componentsOf(config: Config, options: ComponentOptions): ChildSp
     logFile: logFileOf(root, config, 'envoy'),
     stopWithinMs: ENVOY_STOP_MS,
   };
-  return mode === 'full' ? [inference, gateway, envoy] : [inference, gateway];
+  const always = [...(config.records.sink === 'control' ? [control] : []), inference, gateway];
+  return mode === 'full' ? [...always, envoy] : always;
 }
 
 /** Several stacks of one checkout differ in their port base, and so do their logs. */

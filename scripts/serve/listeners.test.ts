@@ -8,7 +8,13 @@ const ports = (mode: 'full' | 'fallback') =>
   Object.fromEntries(addressesOf(testConfig(), mode).map(({ listener, port }) => [listener, port]));
 
 it('lists what each mode listens on', () => {
-  const fallback = { gateway: 8441, gatewayInternal: 8442, inferenceGrpc: 8444, inferenceInternal: 8445 };
+  const fallback = {
+    gateway: 8441,
+    gatewayInternal: 8442,
+    inferenceGrpc: 8444,
+    inferenceInternal: 8445,
+    control: 8447,
+  };
   expect(ports('fallback')).toEqual(fallback);
   const envoy = { httpRedirect: 8440, https: 8443, internalGrpcMtls: 8446, envoyAdmin: 8448 };
   expect(ports('full')).toEqual({ ...fallback, ...envoy });

@@ -12,7 +12,13 @@ export interface Address {
 
 const PUBLIC: readonly Listener[] = ['httpRedirect', 'https'];
 const ENVOY: readonly Listener[] = [...PUBLIC, 'internalGrpcMtls', 'envoyAdmin'];
-const ALWAYS: readonly Listener[] = ['gateway', 'gatewayInternal', 'inferenceGrpc', 'inferenceInternal'];
+const ALWAYS: readonly Listener[] = [
+  'gateway',
+  'gatewayInternal',
+  'inferenceGrpc',
+  'inferenceInternal',
+  'control',
+];
 
 /** Everything that this mode is going to listen on. */
 export function addressesOf(config: Config, mode: Mode): Address[] {

@@ -41,7 +41,7 @@ it('tells every process where the checkout, the ports and the table are', () => 
   const plan = makePlan(root, 'full', env, options);
   expect(plan.config.gateway.deadline.max_ms).toBe(20_000);
   const specs = specsOf(plan, env);
-  expect(specs.map(({ name }) => name)).toEqual(['inference', 'gateway', 'envoy']);
+  expect(specs.map(({ name }) => name)).toEqual(['control', 'inference', 'gateway', 'envoy']);
   for (const spec of specs) {
     expect(spec.env).toEqual({
       ...env,
@@ -56,10 +56,10 @@ it('tells every process where the checkout, the ports and the table are', () => 
 
 it('renders the configuration that Envoy is started with, and none in the fallback', () => {
   const root = checkout();
-  const [, , envoy] = specsOf(makePlan(root, 'full', {}, options), {});
+  const envoy = specsOf(makePlan(root, 'full', {}, options), {}).at(-1);
   const path = join(root, 'state/envoy/9000.yaml');
   expect(envoy?.args).toContain(path);
   expect(parse(readFileSync(path, 'utf8'))).toHaveProperty('static_resources');
   const fallback = specsOf(makePlan(root, 'fallback', {}, options), {});
-  expect(fallback.map(({ name }) => name)).toEqual(['inference', 'gateway']);
+  expect(fallback.map(({ name }) => name)).toEqual(['control', 'inference', 'gateway']);
 });

@@ -43,7 +43,7 @@ it('has no TLS in the fallback', () => {
 it('writes a file that only this user reads, and removes it', () => {
   const path = join(tempDir(), 'deep/ready.json');
   const service = describeService(config, { root: '/srv', mode: 'full', keys, model: 'm' });
-  const ready = { ...service, pids: { gateway: 1, inference: 2, envoy: null } };
+  const ready = { ...service, pids: { control: 3, gateway: 1, inference: 2, envoy: null } };
   writeReadyFile(path, ready);
   expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual(ready);
   expect(statSync(path).mode & 0o777).toBe(0o600);

@@ -34,6 +34,7 @@ export interface Service {
 /** The ready file also names the processes, for fault tests; null while one is down. */
 export interface Ready extends Service {
   readonly pids: {
+    readonly control: number | null;
     readonly gateway: number | null;
     readonly inference: number | null;
     readonly envoy: number | null;

@@ -6,6 +6,8 @@ import { startLog, tailOf } from './log-file.ts';
 const HOPELESS: readonly Crash['how'][] = [2, 3, 127];
 /** A component that never came up is given up after as many crashes; later it is restarted for ever. */
 const MAX_EARLY_CRASHES = 3;
+/** Predictions go on without these. */
+const OPTIONAL: ReadonlySet<ChildSpec['name']> = new Set(['control']);
 const TAIL_LINES = 6;
 /** Characters of a line; a stack trace inside a JSON line is longer than anybody wants here. */
 const MAX_LINE = 400;
@@ -52,7 +54,7 @@ export function createStack(specs: readonly ChildSpec[], { guard, onCrash, onRes
   const events: ChildEvents = {
     crashed: (crash) => {
       const hopeless = HOPELESS.includes(crash.how) || crash.crashesInARow >= MAX_EARLY_CRASHES;
-      if (early && hopeless) failure.reject(startError(specs, crash));
+      if (early && hopeless && !OPTIONAL.has(crash.name)) failure.reject(startError(specs, crash));
       else onCrash(crash);
     },
     restarted: onRestart,
@@ -69,7 +71,12 @@ export function createStack(specs: readonly ChildSpec[], { guard, onCrash, onRes
     },
     failed: failure.promise,
     lastWords: () => specs.map(lastWordsOf).join('\n'),
-    pids: () => ({ gateway: pid('gateway'), inference: pid('inference'), envoy: pid('envoy') }),
+    pids: () => ({
+      control: pid('control'),
+      gateway: pid('gateway'),
+      inference: pid('inference'),
+      envoy: pid('envoy'),
+    }),
     stop: async ({ force, beforeEach }) => {
       for (const child of children.toReversed()) {
         await beforeEach(child.name);

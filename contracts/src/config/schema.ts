@@ -278,6 +278,39 @@ const telemetrySchema = z.strictObject({
   }),
 });
 
+/** Predictions and what became of them (docs/records.md). */
+const recordsSchema = z.strictObject({
+  /** Where records end up: control's embedded database, PostgreSQL, or nowhere. */
+  sink: z.enum(['none', 'control', 'postgres']),
+  /** Each writer has a directory of its own in it. Must outlive the process. */
+  spool_dir: z.string().min(1),
+  /** Name of this gateway as a writer of records, unique and the same after a restart; empty = by its port. */
+  writer: z.string().regex(/^[A-Za-z0-9._-]{0,128}$/, 'expected letters, digits, dot, dash and underscore'),
+  /** Most bytes of the spool; records beyond are lost and counted. */
+  spool_bytes: bytes.min(16 * 2 ** 20),
+  /** Key of the hashes of units and keys, as hex; made when it is missing. */
+  hash_key_file: z.string().min(1),
+  /** Records, and the right to judge predictions, end after so many days. */
+  retention_days: count.max(3650),
+  ship: z.strictObject({
+    /** Most records of one delivery. */
+    batch_records: count.max(10_000),
+    /** How often the spool is looked at while it is empty. */
+    interval_ms: ms(60_000).min(10),
+    /** First pause after a failure; doubles up to retry_max_ms, half of it at random. */
+    retry_min_ms: ms(60_000).min(1),
+    retry_max_ms: ms(600_000).min(1),
+    /** One attempt takes no longer. */
+    timeout_ms: ms(600_000).min(1),
+  }),
+  /** host:port of control; empty = the local process. */
+  control_target: targetSchema,
+  /** postgres://user:password@host:port/database, for the sink postgres. */
+  postgres_url: secret(z.string()),
+  /** Directory of control's embedded database. */
+  embedded_dir: z.string().min(1),
+});
+
 export const configSchema = z
   .strictObject({
     environment: z.enum(['dev', 'staging', 'production']),
@@ -293,6 +326,7 @@ export const configSchema = z
     dependencies: dependenciesSchema,
     gateway: gatewaySchema,
     inference: inferenceSchema,
+    records: recordsSchema,
     envoy: envoySchema,
     telemetry: telemetrySchema,
   })
@@ -343,6 +377,11 @@ export const configSchema = z
         config.inference.models_trust.public_key_files.length > 0,
       ['inference', 'models_trust', 'public_key_files'],
       'expected at least one key while inference.models_trust.require_signature is true',
+    );
+    rule(
+      config.records.sink !== 'postgres' || config.records.postgres_url !== '',
+      ['records', 'postgres_url'],
+      'expected the address of PostgreSQL while records.sink is postgres',
     );
     rule(
       config.inference.engine.restart_min_ms <= config.inference.engine.restart_max_ms,

@@ -89,7 +89,12 @@ async function tryStack(options: StackOptions, portBase: number): Promise<OwnedS
   const readyFile = join(dir, 'ready.json');
   const routingFile = options.env?.HEADGATE_ROUTING_FILE ?? join(dir, 'routing.yaml');
   const args = ['--ready-file', readyFile, '--port-base', String(portBase), ...(options.args ?? [])];
-  const supervisor = spawnStart(args, { HEADGATE_ROUTING_FILE: routingFile, ...options.env });
+  const supervisor = spawnStart(args, {
+    HEADGATE_ROUTING_FILE: routingFile,
+    HEADGATE_RECORDS__SPOOL_DIR: join(dir, 'spool'),
+    HEADGATE_RECORDS__EMBEDDED_DIR: join(dir, 'store'),
+    ...options.env,
+  });
   const stop = () => stopStack(supervisor, dir);
   try {
     const ready = await eventually(() => readyOrEnded(readyFile, supervisor), {

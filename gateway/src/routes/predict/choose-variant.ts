@@ -16,6 +16,10 @@ export interface Choice {
   readonly variant: string | null;
   /** Variant that its unit hashes to. Differs from `variant` while that one's version is not ready (D7). */
   readonly assignedVariant: string | null;
+  /** Name of the experiment; null when the caller named a version. */
+  readonly experiment: string | null;
+  /** What the caller named as its unit; null when it named none, or a version. Never leaves the process as it is. */
+  readonly unit: string | null;
 }
 
 export interface ChooseVariantOptions {
@@ -44,6 +48,8 @@ export function chooseVariant({ routing, readiness }: ChooseVariantOptions): Lay
       version: served.version,
       variant: served.name,
       assignedVariant: assigned.name,
+      experiment: experiment.name,
+      unit: c.req.header(HEADER.unit) ?? null,
     });
     await next();
   };
@@ -55,7 +61,14 @@ export function chooseVersion({ routing }: Pick<ChooseVariantOptions, 'routing'>
     const model = c.req.param('model') ?? '';
     const version = c.req.param('version') ?? '';
     knownVersion(knownModel(routing.current(), model), version);
-    c.set('choice', { model, version, variant: null, assignedVariant: null });
+    c.set('choice', {
+      model,
+      version,
+      variant: null,
+      assignedVariant: null,
+      experiment: null,
+      unit: null,
+    });
     await next();
   };
 }

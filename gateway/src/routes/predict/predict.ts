@@ -1,6 +1,7 @@
 import { HeadgateError, mostSevere, toHeadgateError } from '@headgate/contracts/errors';
 import type { AppContext, RouteHandler } from '../../context.ts';
 import type { Clock } from '../../deps.ts';
+import { noRecorder, type Recorder } from '../../store/recorder.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { Prediction, Predictor } from '../../upstream/predictor.ts';
 import type { FailedItem, PredictAnswer, PredictedItem } from './schema.ts';
@@ -11,16 +12,29 @@ import type { ImageItem } from './validate.ts';
 export interface PredictOptions {
   readonly predictor: Predictor;
   readonly telemetry: Telemetry;
+  readonly recorder?: Recorder;
   readonly clock: Clock;
 }
 
 type Outcome = Prediction | HeadgateError;
 
+interface Settled {
+  readonly id: string;
+  readonly item: ImageItem;
+  readonly outcome: Outcome;
+  readonly durationMs: number;
+}
+
 /**
  * Sends every image on at once and answers when all are settled: 200 when at least one succeeded, otherwise with
  * the most severe of their errors.
  */
-export function predict({ predictor, telemetry, clock }: PredictOptions): RouteHandler {
+export function predict({
+  predictor,
+  telemetry,
+  recorder = noRecorder,
+  clock,
+}: PredictOptions): RouteHandler {
   const outcomeOf = async (c: AppContext, { bytes, refusal }: ImageItem): Promise<Outcome> => {
     if (refusal) return refusal;
     const { model, version, variant } = c.get('choice');
@@ -36,19 +50,30 @@ export function predict({ predictor, telemetry, clock }: PredictOptions): RouteH
     }
   };
 
-  const report = (c: AppContext, outcome: Outcome, durationMs: number) => {
-    telemetry.predictionFinished({
-      ...c.get('choice'),
-      outcome: outcome instanceof HeadgateError ? outcome.reason : 'ok',
-      durationMs,
+  const report = (c: AppContext, { id, item, outcome, durationMs }: Settled) => {
+    const choice = c.get('choice');
+    const { model, version, variant, assignedVariant } = choice;
+    const ended = isPrediction(outcome) ? 'ok' : outcome.reason;
+    telemetry.predictionFinished({ model, version, variant, assignedVariant, outcome: ended, durationMs });
+    recorder.prediction({
+      id,
+      index: c.get('images').indexOf(item),
+      atMs: clock.epochMs(),
+      keyId: c.get('identity')?.keyId ?? '',
+      choice,
+      outcome: ended,
+      latencyMs: durationMs,
+      top: isPrediction(outcome) ? outcome.top[0] : undefined,
+      image: item.bytes,
     });
   };
 
   return async function predict(c) {
     const sentAtMs = clock.monotonicMs();
+    const id = uuidV7(clock.epochMs());
     const settle = async (item: ImageItem): Promise<Outcome> => {
       const outcome = await outcomeOf(c, item);
-      report(c, outcome, clock.monotonicMs() - sentAtMs);
+      report(c, { id, item, outcome, durationMs: clock.monotonicMs() - sentAtMs });
       return outcome;
     };
     const images = c.get('images');
@@ -59,7 +84,7 @@ export function predict({ predictor, telemetry, clock }: PredictOptions): RouteH
     const now = clock.monotonicMs();
     const { model, version, variant } = c.get('choice');
     const answer: PredictAnswer = {
-      id: uuidV7(clock.epochMs()),
+      id,
       model,
       version,
       variant,

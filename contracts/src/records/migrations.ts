@@ -1,0 +1,78 @@
+import type { Queryable } from './database.ts';
+
+/**
+ * Plain SQL, in order, each run once. A migration that was released is never changed. Days are partitions, so that
+ * forgetting one is instant; what carries an unlikely time goes to the default partition.
+ */
+const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE predictions (
+    at timestamptz NOT NULL,
+    id uuid NOT NULL,
+    index integer NOT NULL,
+    tenant text NOT NULL,
+    unit text NOT NULL,
+    model text NOT NULL,
+    version text NOT NULL,
+    variant text,
+    assigned_variant text,
+    experiment text,
+    outcome text NOT NULL,
+    latency_ms double precision NOT NULL,
+    label text,
+    class_id integer,
+    score double precision,
+    image_sha256 text NOT NULL,
+    image_bytes integer NOT NULL,
+    PRIMARY KEY (at, id, index)
+  ) PARTITION BY RANGE (at);
+  CREATE TABLE predictions_other PARTITION OF predictions DEFAULT;
+
+  CREATE TABLE outcomes (
+    predicted_at timestamptz NOT NULL,
+    prediction_id uuid NOT NULL,
+    index integer NOT NULL,
+    tenant text NOT NULL,
+    at timestamptz NOT NULL,
+    label text,
+    class_id integer,
+    PRIMARY KEY (predicted_at, prediction_id, index, tenant)
+  ) PARTITION BY RANGE (predicted_at);
+  CREATE TABLE outcomes_other PARTITION OF outcomes DEFAULT;
+
+  CREATE TABLE gaps (
+    writer text NOT NULL,
+    sequence bigint NOT NULL,
+    dropped bigint NOT NULL,
+    from_at timestamptz NOT NULL,
+    to_at timestamptz NOT NULL,
+    cause text NOT NULL,
+    PRIMARY KEY (writer, sequence)
+  );
+  `,
+];
+
+/** Any number that nothing else locks: one process migrates at a time. */
+const LOCK = 8_447_001;
+
+/** Brings the tables to the newest form; several processes may start at once. */
+export async function migrate(db: Queryable): Promise<void> {
+  await db.script(`
+    SELECT pg_advisory_xact_lock(${LOCK});
+    CREATE TABLE IF NOT EXISTS headgate_migrations (number integer PRIMARY KEY, at timestamptz DEFAULT now());
+  `);
+  for (const [i, sql] of MIGRATIONS.entries()) await applyOnce(db, i + 1, sql);
+}
+
+/** The body is quoted as a whole: PostgreSQL runs it only where the number is new. */
+async function applyOnce(db: Queryable, number: number, sql: string): Promise<void> {
+  await db.script(`
+    SELECT pg_advisory_xact_lock(${LOCK});
+    DO $migration$ BEGIN
+      IF NOT EXISTS (SELECT FROM headgate_migrations WHERE number = ${number}) THEN
+        INSERT INTO headgate_migrations (number) VALUES (${number});
+        EXECUTE $body$${sql}$body$;
+      END IF;
+    END $migration$;
+  `);
+}

@@ -1,0 +1,113 @@
+import type { InsertObject } from 'kysely';
+import { type Queryable, sqlBuilder, type Tables } from './database.ts';
+import { migrate } from './migrations.ts';
+import { createPartitions } from './partitions.ts';
+import {
+  type GapRecord,
+  type OutcomeRecord,
+  type PredictionRecord,
+  type StoredRecord,
+  timeOfPrediction,
+} from './schema.ts';
+import { type RecordSink, RecordsRefusedError } from './sink.ts';
+
+export interface SqlSinkOptions {
+  readonly db: Queryable;
+  readonly retentionDays: number;
+  /** Wall clock in ms. */
+  readonly now: () => number;
+}
+
+/** PostgreSQL takes 65,535 values in one statement. */
+const ROWS_PER_STATEMENT = 1000;
+const EXPIRE_EVERY_MS = 3_600_000;
+
+/** Keeps records in tables; the first delivery makes them. Whoever made the connection closes it. */
+export function sqlSink({ db, retentionDays, now }: SqlSinkOptions): Omit<RecordSink, 'close'> {
+  const partitions = createPartitions(db, retentionDays);
+  let migrated = false;
+  let expiredAtMs = Number.NEGATIVE_INFINITY;
+
+  const prepare = async (records: readonly StoredRecord[]) => {
+    if (!migrated) await migrate(db);
+    migrated = true;
+    const times = records.flatMap((record) => (record.type === 'gap' ? [] : [timeOfPrediction(record.id)]));
+    await partitions.ensure(times, now());
+    if (now() - expiredAtMs < EXPIRE_EVERY_MS) return;
+    await partitions.expire(now());
+    expiredAtMs = now();
+  };
+
+  const insert = async <T extends keyof Tables>(table: T, rows: readonly InsertObject<Tables, T>[]) => {
+    for (let from = 0; from < rows.length; from += ROWS_PER_STATEMENT) {
+      const some = rows.slice(from, from + ROWS_PER_STATEMENT);
+      const statement = sqlBuilder
+        .insertInto(table)
+        .values(some)
+        .onConflict((on) => on.doNothing());
+      const { sql, parameters } = statement.compile();
+      await db.query(sql, parameters);
+    }
+  };
+
+  return {
+    async deliver(records) {
+      try {
+        await prepare(records);
+        const of = <R extends StoredRecord>(type: R['type']) =>
+          records.filter((record): record is R => record.type === type);
+        await insert('predictions', of<PredictionRecord>('prediction').map(predictionRow));
+        await insert('outcomes', of<OutcomeRecord>('outcome').map(outcomeRow));
+        await insert('gaps', of<GapRecord>('gap').map(gapRow));
+      } catch (error) {
+        throw isDataError(error)
+          ? new RecordsRefusedError('the database refuses the data', { cause: error })
+          : error;
+      }
+    },
+  };
+}
+
+/** Class 22 of SQLSTATE: the values themselves do not fit. */
+function isDataError(error: unknown): boolean {
+  const code = (error as { code?: unknown }).code;
+  return typeof code === 'string' && code.startsWith('22');
+}
+
+/** A NUL cannot be part of PostgreSQL's text. */
+const text = <T extends string | null>(value: T): T => value?.replaceAll('\u0000', '\ufffd') as T;
+
+function predictionRow(record: PredictionRecord): InsertObject<Tables, 'predictions'> {
+  const { type, v, at_ms, ...columns } = record;
+  return { ...columns, label: text(columns.label), at: new Date(timeOfPrediction(record.id)) };
+}
+
+function outcomeRow({
+  id,
+  index,
+  at_ms,
+  tenant,
+  label,
+  class_id,
+}: OutcomeRecord): InsertObject<Tables, 'outcomes'> {
+  return {
+    predicted_at: new Date(timeOfPrediction(id)),
+    prediction_id: id,
+    index,
+    tenant,
+    at: new Date(at_ms),
+    label: text(label),
+    class_id,
+  };
+}
+
+function gapRow({
+  writer,
+  sequence,
+  dropped,
+  from_ms,
+  to_ms,
+  cause,
+}: GapRecord): InsertObject<Tables, 'gaps'> {
+  return { writer, sequence, dropped, from_at: new Date(from_ms), to_at: new Date(to_ms), cause };
+}

@@ -1,0 +1,65 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { deliverySchema } from '@headgate/contracts/records/schema';
+import { type RecordSink, RecordsRefusedError } from '@headgate/contracts/records/sink';
+import type { Logger } from '@headgate/contracts/telemetry/logger';
+
+export interface InternalServerOptions {
+  readonly sink: Pick<RecordSink, 'deliver'>;
+  readonly logger: Pick<Logger, 'error'>;
+}
+
+/** A delivery of 10,000 records is a tenth of it. */
+const MAX_BYTES = 64 * 2 ** 20;
+
+/**
+ * What gateways on this machine ask of control. Listens on loopback only, and refuses what a browser sends: a page
+ * can reach loopback too.
+ */
+export function createInternalServer({ sink, logger }: InternalServerOptions): Server {
+  const deliver = async (request: IncomingMessage): Promise<number> => {
+    const body = await bodyOf(request);
+    if (body === undefined) return 413;
+    const delivery = deliverySchema.safeParse(parse(body));
+    if (!delivery.success) return 400;
+    await sink.deliver(delivery.data.records, new AbortController().signal);
+    return 204;
+  };
+
+  const statusOf = async (request: IncomingMessage): Promise<number> => {
+    if (request.headers.origin !== undefined) return 403;
+    if (request.url === '/livez') return request.method === 'GET' ? 204 : 405;
+    if (request.url !== '/internal/records') return 404;
+    if (request.method !== 'POST') return 405;
+    if (request.headers['content-type'] !== 'application/json') return 415;
+    try {
+      return await deliver(request);
+    } catch (err) {
+      logger.error({ err }, 'a delivery of records failed');
+      return err instanceof RecordsRefusedError ? 400 : 503;
+    }
+  };
+
+  return createServer({ requestTimeout: 30_000 }, (request: IncomingMessage, response: ServerResponse) => {
+    void statusOf(request).then((status) => response.writeHead(status).end());
+  });
+}
+
+/** Undefined when it is larger than any delivery. */
+async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of request) {
+    bytes += part.byteLength;
+    if (bytes > MAX_BYTES) return undefined;
+    parts.push(part);
+  }
+  return Buffer.concat(parts).toString('utf8');
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

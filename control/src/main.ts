@@ -1,0 +1,43 @@
+import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
+import { setPriority } from 'node:os';
+import { resolve } from 'node:path';
+import { loadConfig } from '@headgate/contracts/config/load';
+import { portOf } from '@headgate/contracts/names';
+import { createLogger } from '@headgate/contracts/telemetry/logger';
+import { createInternalServer } from './internal-server.ts';
+import { embeddedSink } from './store/embedded-sink.ts';
+
+/** Predictions come first where both share the machine. */
+const NICENESS = 10;
+
+/** The control process: so far the embedded store of records, for gateways on this machine. */
+async function main(env: NodeJS.ProcessEnv): Promise<void> {
+  const root = env.HEADGATE_ROOT ?? process.cwd();
+  const dir = env.HEADGATE_CONFIG_DIR ?? resolve(root, 'config');
+  const config = loadConfig({ dir, environment: env.HEADGATE_ENV ?? 'dev', env });
+  setPriority(NICENESS);
+  const logger = createLogger({ service: 'control', level: config.telemetry.log_level });
+
+  // Two stacks of one checkout differ in their port base; a store has one process.
+  const storeDir = resolve(root, config.records.embedded_dir, String(config.listen.port_base));
+  mkdirSync(storeDir, { recursive: true, mode: 0o700 });
+  const sink = embeddedSink(storeDir, config.records.retention_days);
+  const server = createInternalServer({ sink, logger });
+  server.listen(portOf(config.listen.port_base, 'control'), '127.0.0.1');
+  await once(server, 'listening');
+  logger.info({ port: portOf(config.listen.port_base, 'control') }, 'control listens');
+
+  await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
+  server.closeAllConnections();
+  server.close();
+  await sink.close();
+}
+
+main(process.env).then(
+  () => process.exit(0),
+  (error: NodeJS.ErrnoException) => {
+    process.stderr.write(`control cannot run: ${error.message}\n`);
+    process.exit(error.code === 'EADDRINUSE' ? 3 : 1);
+  },
+);

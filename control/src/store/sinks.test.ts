@@ -1,0 +1,102 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { createPartitions } from '@headgate/contracts/records/partitions';
+import { sqlSink } from '@headgate/contracts/records/sql-sink';
+import { idAt, NOW_MS, predictionOf } from '@headgate/contracts/records/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { controlSink } from '../../../gateway/src/store/sinks/control.ts';
+import { openPostgres, type PostgresDatabase } from '../../../gateway/src/store/sinks/postgres.ts';
+import { type Postgres, postgresPrograms, startPostgres } from '../../../scripts/services/postgres.ts';
+import { createInternalServer } from '../internal-server.ts';
+import { type EmbeddedDatabase, openPglite } from './pglite.ts';
+import { describeSink } from './testing.ts';
+
+const DAY_MS = 86_400_000;
+const options = { retentionDays: 90, now: () => NOW_MS };
+const bin = postgresPrograms();
+const signal = new AbortController().signal;
+
+describe('embedded', () => {
+  let db: EmbeddedDatabase;
+  let server: ReturnType<typeof createInternalServer>;
+  let url: string;
+
+  beforeAll(async () => {
+    db = await openPglite();
+    const sink = sqlSink({ db, ...options });
+    server = createInternalServer({ sink, logger: { error: () => undefined } }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }, 60_000);
+  afterAll(async () => {
+    server.close();
+    await db.close();
+  });
+
+  describeSink('control over HTTP with PGlite', () => ({
+    sink: controlSink({ url, timeoutMs: 20_000 }),
+    db,
+  }));
+
+  it('removes days that are older than the retention, and nothing else', async () => {
+    for (const table of ['predictions', 'outcomes']) await db.query(`DELETE FROM ${table}`, []);
+    const ages = [0, 90, 91, 200];
+    const sink = sqlSink({ db, retentionDays: 400, now: () => NOW_MS });
+    await sink.deliver(
+      ages.map((age) => predictionOf({ id: idAt(NOW_MS - age * DAY_MS, age) })),
+      signal,
+    );
+    await sink.deliver([predictionOf({ id: idAt(NOW_MS - 1000 * DAY_MS) })], signal);
+    const gone = await createPartitions(db, 90).expire(NOW_MS);
+    expect(gone.filter((name) => name.startsWith('predictions'))).toHaveLength(2);
+    const { rows } = await db.query('SELECT DISTINCT at FROM predictions ORDER BY at DESC', []);
+    expect(rows).toEqual([{ at: new Date(NOW_MS) }, { at: new Date(NOW_MS - 90 * DAY_MS) }]);
+  });
+
+  it.each([
+    ['a page of a browser', { headers: { origin: 'https://example.org' } }, 403],
+    ['something else than JSON', { headers: { 'content-type': 'text/plain' } }, 415],
+    ['what is no record', { body: '{"records":[{"type":"prediction"}]}' }, 400],
+    ['what is no JSON', { body: '{' }, 400],
+    ['another method', { method: 'PUT' }, 405],
+  ])('refuses %s', async (_what, { headers, ...init }: RequestInit & { headers?: object }, status) => {
+    const response = await fetch(`${url}/internal/records`, {
+      method: 'POST',
+      body: '{"records":[]}',
+      ...init,
+      headers: { 'content-type': 'application/json', ...headers },
+    });
+    expect(response.status).toBe(status);
+  });
+});
+
+describe.skipIf(bin === undefined && process.env.CI !== 'true')(
+  'PostgreSQL (needs its Debian package)',
+  () => {
+    let server: Postgres;
+    let db: PostgresDatabase;
+
+    beforeAll(async () => {
+      if (bin === undefined) throw new Error('PostgreSQL is not installed: apt-get install postgresql');
+      server = await startPostgres(bin);
+      db = openPostgres({ url: server.url, timeoutMs: 10_000 });
+    }, 60_000);
+    afterAll(async () => {
+      await db?.close();
+      await server?.remove();
+    });
+
+    describeSink('directly', () => ({ sink: sqlSink({ db, ...options }), db }));
+
+    it('lets several gateways start at the same time', async () => {
+      await db.script('DROP TABLE predictions, outcomes, gaps, headgate_migrations');
+      const sinks = Array.from({ length: 4 }, () => sqlSink({ db, ...options }));
+      const outcomes = await Promise.allSettled(sinks.map((sink) => sink.deliver([predictionOf()], signal)));
+      // Making the same partition twice at once may fail; a shipper tries again.
+      await Promise.all(sinks.map((sink) => sink.deliver([predictionOf()], signal)));
+      expect(outcomes.some(({ status }) => status === 'fulfilled')).toBe(true);
+      const { rows } = await db.query('SELECT count(*)::int AS n FROM predictions', []);
+      expect(rows).toEqual([{ n: 1 }]);
+    });
+  },
+);

@@ -1,0 +1,107 @@
+import { accuracyOf } from '@headgate/contracts/records/accuracy';
+import type { Queryable } from '@headgate/contracts/records/database';
+import { RECORD_VERSION, type StoredRecord } from '@headgate/contracts/records/schema';
+import type { RecordSink } from '@headgate/contracts/records/sink';
+import { idAt, NOW_MS, outcomeOf, predictionOf } from '@headgate/contracts/records/testing';
+import { beforeEach, describe, expect, it } from 'vitest';
+
+export interface SinkUnderTest {
+  readonly sink: Pick<RecordSink, 'deliver'>;
+  /** The database behind it. */
+  readonly db: Queryable;
+}
+
+const DAY_MS = 86_400_000;
+const signal = new AbortController().signal;
+
+/** What every sink promises, whichever database and way lies behind it. Its clock stands at NOW_MS, 90 days are kept. */
+export function describeSink(name: string, open: () => SinkUnderTest): void {
+  const deliver = (...records: StoredRecord[]) => open().sink.deliver(records, signal);
+  const count = async (table: string) => {
+    const { rows } = await open().db.query(`SELECT count(*)::int AS n FROM ${table}`, []);
+    return (rows[0] as { n: number }).n;
+  };
+  const accuracy = () => accuracyOf(open().db, new Date(NOW_MS - 90 * DAY_MS));
+
+  describe(name, () => {
+    beforeEach(async () => {
+      await deliver();
+      for (const table of ['predictions', 'outcomes', 'gaps'])
+        await open().db.query(`DELETE FROM ${table}`, []);
+    });
+
+    it('keeps every field of a prediction', async () => {
+      await deliver(predictionOf());
+      const { rows } = await open().db.query('SELECT * FROM predictions', []);
+      const { type, v, at_ms, ...columns } = predictionOf();
+      expect(rows).toEqual([{ ...columns, at: new Date(NOW_MS) }]);
+    });
+
+    it('keeps a record that is delivered again once', async () => {
+      const gap = {
+        type: 'gap',
+        v: RECORD_VERSION,
+        writer: 'w',
+        sequence: 1,
+        dropped: 2,
+        from_ms: 1,
+        to_ms: 2,
+        cause: 'bound',
+      } as const;
+      const records = [predictionOf(), predictionOf({ index: 1 }), outcomeOf(), gap];
+      await deliver(...records, ...records);
+      await deliver(...records);
+      expect([await count('predictions'), await count('outcomes'), await count('gaps')]).toEqual([2, 1, 1]);
+    });
+
+    it('takes thousands at once', async () => {
+      const records = Array.from({ length: 2500 }, (_, n) => predictionOf({ id: idAt(NOW_MS, n) }));
+      await deliver(...records);
+      expect(await count('predictions')).toBe(2500);
+    });
+
+    it('joins feedback to its prediction, however late, and counts what was right for each variant', async () => {
+      const made = (n: number, changes = {}) =>
+        predictionOf({ id: idAt(NOW_MS - 40 * DAY_MS, n), ...changes });
+      const said = (n: number, changes = {}) => outcomeOf({ id: idAt(NOW_MS - 40 * DAY_MS, n), ...changes });
+      await deliver(said(1));
+      const treatment = { version: '2', variant: 'treatment' };
+      await deliver(made(1), made(2), made(3), made(4, treatment), made(5, treatment));
+      await deliver(said(2, { label: null, class_id: 282 }), said(3, { label: 'dog' }));
+      await deliver(said(4, { class_id: 283 }));
+      expect(await accuracy()).toEqual([
+        { model: 'net', version: '1', variant: 'control', judged: 3, right: 2 },
+        { model: 'net', version: '2', variant: 'treatment', judged: 1, right: 0 },
+      ]);
+    });
+
+    it('keeps the first word about a prediction, and ignores what another tenant says', async () => {
+      await deliver(predictionOf(), outcomeOf({ tenant: 'f'.repeat(32), label: 'dog' }));
+      expect(await accuracy()).toEqual([]);
+      await deliver(outcomeOf(), outcomeOf({ label: 'dog', at_ms: NOW_MS + 5000 }));
+      expect(await accuracy()).toMatchObject([{ judged: 1, right: 1 }]);
+    });
+
+    it('takes text as text: quotes, SQL, and characters that databases dislike', async () => {
+      const label = `'); DROP TABLE predictions; -- "$1" \u0000 ü 🐈`;
+      await deliver(predictionOf({ label }));
+      const { rows } = await open().db.query('SELECT label FROM predictions', []);
+      expect(rows).toEqual([{ label: label.replace('\u0000', '\ufffd') }]);
+    });
+
+    it('gives each day a partition, and takes unlikely times all the same', async () => {
+      const days = [NOW_MS, NOW_MS - DAY_MS, NOW_MS + 400 * DAY_MS, NOW_MS - 4000 * DAY_MS];
+      await deliver(...days.map((at) => predictionOf({ id: idAt(at) })));
+      const { rows } = await open().db.query(
+        'SELECT tableoid::regclass::text AS name FROM predictions ORDER BY name',
+        [],
+      );
+      expect(rows).toEqual([
+        { name: 'predictions_20241003' },
+        { name: 'predictions_20241004' },
+        { name: 'predictions_other' },
+        { name: 'predictions_other' },
+      ]);
+    });
+  });
+}

@@ -1,0 +1,51 @@
+import { HeadgateError, type Reason } from '@headgate/contracts/errors';
+import type { Choice } from '../routes/predict/choose-variant.ts';
+import type { ScoredLabel } from '../upstream/predictor.ts';
+
+/** One image of a request, settled. */
+export interface SeenPrediction {
+  /** Prediction id of the request. */
+  readonly id: string;
+  readonly index: number;
+  /** Wall clock in ms. */
+  readonly atMs: number;
+  readonly keyId: string;
+  readonly choice: Choice;
+  readonly outcome: 'ok' | Reason;
+  readonly latencyMs: number;
+  /** What the model saw first. */
+  readonly top: ScoredLabel | undefined;
+  readonly image: Uint8Array;
+}
+
+/** What somebody says about a prediction. */
+export interface SeenOutcome {
+  readonly id: string;
+  readonly index: number;
+  readonly atMs: number;
+  readonly keyId: string;
+  readonly label: string | null;
+  readonly classId: number | null;
+}
+
+/** Keeps what happened for later. Nothing of it may delay or fail a prediction. */
+export interface Recorder {
+  prediction(seen: SeenPrediction): void;
+  /**
+   * Settles once it survives a power cut.
+   *
+   * @throws HeadgateError records_unavailable
+   */
+  outcome(seen: SeenOutcome): Promise<void>;
+  /** Predictions that are older than that, in ms, are forgotten, and nobody can judge them any more. */
+  readonly retentionMs: number;
+}
+
+/** Keeps nothing, and says so to whoever gives feedback. Runs on any fetch host. */
+export const noRecorder: Recorder = {
+  prediction: () => undefined,
+  outcome: async () => {
+    throw new HeadgateError('records_unavailable', 'This gateway keeps no predictions.');
+  },
+  retentionMs: Number.POSITIVE_INFINITY,
+};

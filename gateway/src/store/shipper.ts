@@ -1,0 +1,102 @@
+import type { StoredRecord } from '@headgate/contracts/records/schema';
+import { type RecordSink, RecordsRefusedError } from '@headgate/contracts/records/sink';
+import { decodeFrame } from './decode-frame.ts';
+import type { SpoolReader } from './spool/spool.ts';
+
+/** Hears how delivery goes. */
+export interface ShipperReport {
+  delivered(records: number): void;
+  /** Records that no sink will ever take, or that cannot be read: they are skipped. */
+  refused(records: number, cause: unknown): void;
+  /** A delivery failed; the next attempt follows in so many ms. */
+  failed(error: unknown, retryMs: number): void;
+}
+
+/** Runs a call, or refuses it at once while its dependency is known to be down: a circuit breaker fits. */
+export type CallGuard = <T>(call: () => Promise<T>) => Promise<T>;
+
+export interface ShipperOptions {
+  readonly reader: SpoolReader;
+  readonly sink: RecordSink;
+  readonly writer: string;
+  /** Most records of one delivery. */
+  readonly batchRecords: number;
+  /** How long it waits for new records, in ms. */
+  readonly intervalMs: number;
+  /** Pause after the first failure in a row, doubling up to the longest one, in ms. */
+  readonly retryMinMs: number;
+  readonly retryMaxMs: number;
+  readonly report: ShipperReport;
+  /** Settles after so many ms, or at once when the signal is aborted. */
+  readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** In [0, 1). */
+  readonly random?: () => number;
+  readonly guard?: CallGuard;
+}
+
+export interface Shipper {
+  /** Ends the loop; what is not delivered stays in the spool for the next process. */
+  stop(): Promise<void>;
+}
+
+/** Delivers what the spool holds, in order, for as long as it runs. A batch is acknowledged only once it is kept. */
+export function startShipper(options: ShipperOptions): Shipper {
+  const { reader, sink, report, pause, random = Math.random, guard = (call) => call() } = options;
+  const stopping = new AbortController();
+  const { signal } = stopping;
+
+  const deliver = async (records: readonly StoredRecord[]): Promise<void> => {
+    if (records.length === 0) return;
+    try {
+      await guard(() => sink.deliver(records, signal));
+      report.delivered(records.length);
+    } catch (error) {
+      if (!(error instanceof RecordsRefusedError)) throw error;
+      if (records.length === 1) return report.refused(1, error);
+      // One bad record must not hold up its neighbours: halves find it in few steps.
+      const middle = records.length >> 1;
+      await deliver(records.slice(0, middle));
+      await deliver(records.slice(middle));
+    }
+  };
+
+  /** @returns false when there was nothing to deliver */
+  const step = async (): Promise<boolean> => {
+    const frames = await reader.read(options.batchRecords);
+    const last = frames.at(-1);
+    if (!last) return false;
+    const records = frames.map((frame) => decodeFrame(frame, options.writer));
+    const readable = records.filter((record) => record !== undefined);
+    if (readable.length < records.length) report.refused(records.length - readable.length, undefined);
+    await deliver(readable);
+    await reader.acknowledge(last.sequence);
+    return true;
+  };
+
+  const run = async () => {
+    let failures = 0;
+    while (!signal.aborted) {
+      try {
+        const busy = await step();
+        failures = 0;
+        if (!busy) await pause(options.intervalMs, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        const ceiling = Math.min(options.retryMaxMs, options.retryMinMs * 2 ** failures);
+        failures = Math.min(failures + 1, 30);
+        // Half of it at random, so that many gateways do not come back in step.
+        const retryMs = ceiling * (0.5 + 0.5 * random());
+        report.failed(error, retryMs);
+        await pause(retryMs, signal);
+      }
+    }
+  };
+
+  const ended = run();
+  return {
+    async stop() {
+      stopping.abort();
+      await ended;
+    },
+  };
+}

@@ -1,0 +1,89 @@
+import { createHash } from 'node:crypto';
+import { outcomeRecordSchema, predictionRecordSchema } from '@headgate/contracts/records/schema';
+import { idAt, NOW_MS } from '@headgate/contracts/records/testing';
+import { expect, it } from 'vitest';
+import type { SeenPrediction } from './recorder.ts';
+import type { Payload } from './spool/spool.ts';
+import { spoolRecorder } from './spool-recorder.ts';
+
+const IMAGE = Buffer.from('an image');
+
+const PREDICTION: SeenPrediction = {
+  id: idAt(NOW_MS),
+  index: 1,
+  atMs: NOW_MS,
+  keyId: 'client01',
+  choice: {
+    model: 'net',
+    version: '1',
+    variant: 'control',
+    assignedVariant: 'treatment',
+    experiment: 'exp',
+    unit: 'user-7',
+  },
+  outcome: 'ok',
+  latencyMs: 1.23456,
+  top: { label: 'tiger cat', class_id: 282, score: 0.385 },
+  image: IMAGE,
+};
+
+/** What a recorder with this key writes. */
+function recorded(hashKey = Buffer.alloc(32, 1)) {
+  const texts: string[] = [];
+  const keep = (payload: Payload) =>
+    texts.push(Buffer.from(typeof payload === 'function' ? payload() : payload).toString());
+  const spool = {
+    append: (payload: Payload) => void keep(payload),
+    appendDurable: async (payload: Payload) => keep(payload),
+  };
+  return { texts, recorder: spoolRecorder({ spool, hashKey, retentionMs: 1 }) };
+}
+
+it('writes records of the schema, with digest instead of image', () => {
+  const { texts, recorder } = recorded();
+  recorder.prediction(PREDICTION);
+  const record = predictionRecordSchema.parse(JSON.parse(texts[0] ?? ''));
+  expect(record).toMatchObject({
+    id: PREDICTION.id,
+    index: 1,
+    variant: 'control',
+    assigned_variant: 'treatment',
+    experiment: 'exp',
+    latency_ms: 1.235,
+    label: 'tiger cat',
+    image_sha256: createHash('sha256').update(IMAGE).digest('hex'),
+    image_bytes: IMAGE.byteLength,
+  });
+});
+
+it('writes failures without a label', () => {
+  const { texts, recorder } = recorded();
+  recorder.prediction({ ...PREDICTION, outcome: 'overloaded', top: undefined });
+  expect(predictionRecordSchema.parse(JSON.parse(texts[0] ?? ''))).toMatchObject({
+    outcome: 'overloaded',
+    label: null,
+    score: null,
+  });
+});
+
+it('never writes the name of a unit or of a key, and hashes them differently with every key and purpose', async () => {
+  const { texts, recorder } = recorded();
+  const choice = { ...PREDICTION.choice, unit: 'client01' };
+  recorder.prediction({ ...PREDICTION, choice });
+  await recorder.outcome({
+    id: PREDICTION.id,
+    index: 1,
+    atMs: 1,
+    keyId: 'client01',
+    label: 'a',
+    classId: null,
+  });
+  expect(texts.join()).not.toContain('client01');
+  const prediction = predictionRecordSchema.parse(JSON.parse(texts[0] ?? ''));
+  const outcome = outcomeRecordSchema.parse(JSON.parse(texts[1] ?? ''));
+  expect(outcome.tenant).toBe(prediction.tenant);
+  expect(prediction.unit).not.toBe(prediction.tenant);
+  const other = recorded(Buffer.alloc(32, 2));
+  other.recorder.prediction(PREDICTION);
+  expect(predictionRecordSchema.parse(JSON.parse(other.texts[0] ?? '')).tenant).not.toBe(prediction.tenant);
+});

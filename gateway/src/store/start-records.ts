@@ -1,0 +1,76 @@
+import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Config } from '@headgate/contracts/config';
+import { portOf } from '@headgate/contracts/names';
+import type { RecordSink } from '@headgate/contracts/records/sink';
+import type { Logger } from '@headgate/contracts/telemetry/logger';
+import { systemClock } from '../deps.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { readHashKey } from './hash-key.ts';
+import { noRecorder, type Recorder } from './recorder.ts';
+import { exposeSpool, reportShipper, reportSpool } from './reports.ts';
+import { startShipper } from './shipper.ts';
+import { controlSink } from './sinks/control.ts';
+import { openSpool, SPOOL_DEFAULTS } from './spool/spool.ts';
+import { spoolRecorder } from './spool-recorder.ts';
+
+export interface Records {
+  readonly recorder: Recorder;
+  /** Writes what is in memory; the next process delivers what is not delivered. */
+  stop(): Promise<void>;
+}
+
+const DAY_MS = 86_400_000;
+
+/**
+ * Spool, recorder and shipper as the configuration says.
+ *
+ * @throws SpoolLockedError, HashKeyError
+ */
+export async function startRecords(
+  config: Config,
+  { root, logger, metrics }: { root: string; logger: Logger; metrics: Metrics },
+): Promise<Records> {
+  const { records } = config;
+  if (records.sink === 'none') return { recorder: noRecorder, stop: async () => undefined };
+  const writer = records.writer || `gateway-${config.listen.port_base}`;
+  const spool = await openSpool({
+    dir: resolve(root, records.spool_dir, writer),
+    clock: systemClock,
+    report: reportSpool(logger, metrics.registry),
+    limits: { ...SPOOL_DEFAULTS, maxBytes: records.spool_bytes },
+  });
+  exposeSpool(metrics.registry, spool);
+  const sink = await sinkOf(config);
+  const shipper = startShipper({
+    reader: spool.reader,
+    sink,
+    writer,
+    batchRecords: records.ship.batch_records,
+    intervalMs: records.ship.interval_ms,
+    retryMinMs: records.ship.retry_min_ms,
+    retryMaxMs: records.ship.retry_max_ms,
+    report: reportShipper(logger, metrics.registry),
+    pause: (ms, signal) => sleep(ms, undefined, { signal, ref: false }).catch(() => undefined),
+  });
+  const hashKey = readHashKey(resolve(root, records.hash_key_file));
+  return {
+    recorder: spoolRecorder({ spool, hashKey, retentionMs: records.retention_days * DAY_MS }),
+    async stop() {
+      await shipper.stop();
+      await spool.close();
+      await sink.close();
+    },
+  };
+}
+
+/** pg is loaded only where it is used. */
+async function sinkOf({ records, listen }: Config): Promise<RecordSink> {
+  const timeoutMs = records.ship.timeout_ms;
+  if (records.sink === 'postgres') {
+    const { postgresSink } = await import('./sinks/postgres.ts');
+    return postgresSink({ url: records.postgres_url, timeoutMs, retentionDays: records.retention_days });
+  }
+  const local = `127.0.0.1:${portOf(listen.port_base, 'control')}`;
+  return controlSink({ url: `http://${records.control_target || local}`, timeoutMs });
+}
