@@ -25,6 +25,7 @@ import { createTelemetry } from './telemetry/create-telemetry.ts';
 import { exposeIdentity } from './telemetry/identity-metrics.ts';
 import { createMetrics, exposeState } from './telemetry/metrics.ts';
 import { reportKeys, reportReadiness, reportRouting, reportTokens } from './telemetry/reports.ts';
+import { reportResilience } from './telemetry/resilience.ts';
 import { connectUpstream } from './upstream/connect.ts';
 
 /** The gateway as a process: configuration, dependencies, app, listeners; then drain on SIGTERM or SIGINT. */
@@ -42,9 +43,15 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
     config: telemetry.tracing,
   });
   const metrics = createMetrics();
+  const resilience = reportResilience({ logger, registry: metrics.registry, breakers: [] });
   const routing = fileRoutingSource(resolve(root, config.routing_file), reportRouting(logger, metrics));
   const keys = fileKeyStore(resolve(root, gateway.keys_file), reportKeys(logger));
-  const { predictor, inference, readiness } = connectUpstream(config, routing, reportReadiness(logger));
+  const { predictor, inference, readiness } = connectUpstream({
+    config,
+    routing,
+    readinessReport: reportReadiness(logger),
+    resilience,
+  });
   exposeState(metrics.registry, routing, readiness);
   const report = reportTokens(logger, metrics);
   const tokens = oidcVerifier({ config: gateway.oidc, fetch, clock: systemClock, report });

@@ -1,12 +1,22 @@
 import type { Config } from '@headgate/contracts/config';
+import type { ResilienceReport } from '@headgate/contracts/resilience/report';
 import type { RoutingSource } from '../routing/source.ts';
 import { openChannels } from './channels.ts';
+import { openDirect } from './direct.ts';
 import { grpcOpenInference } from './grpc-open-inference.ts';
 import { grpcPredictor } from './grpc-predictor.ts';
 import type { OpenInference } from './open-inference.ts';
 import type { Predictor } from './predictor.ts';
 import { type ReadinessReport, type UpstreamReadiness, watchReadiness } from './readiness.ts';
+import { secondAttempt } from './second-attempt.ts';
 import { grpcTarget, parseTarget, resolveTarget } from './target.ts';
+
+export interface UpstreamOptions {
+  readonly config: Config;
+  readonly routing: RoutingSource;
+  readonly readinessReport: ReadinessReport;
+  readonly resilience: ResilienceReport;
+}
 
 export interface Upstream {
   readonly predictor: Predictor;
@@ -20,28 +30,34 @@ export interface Upstream {
  *
  * @throws ConfigError when the target cannot be read; whether it can be reached shows in readiness
  */
-export function connectUpstream(config: Config, routing: RoutingSource, report: ReadinessReport): Upstream {
+export function connectUpstream({ config, routing, readinessReport, resilience }: UpstreamOptions): Upstream {
   const { upstream } = config.gateway;
   const target = parseTarget(upstream.target, config.listen.port_base);
-  const channels = openChannels({
-    target: grpcTarget(target),
-    count: upstream.channels,
-    messageBytes: config.inference.limits.message_bytes,
-  });
+  const messageBytes = config.inference.limits.message_bytes;
+  const channels = openChannels({ target: grpcTarget(target), count: upstream.channels, messageBytes });
   const readiness = watchReadiness({
     resolve: () => resolveTarget(target),
     routing,
     intervalMs: upstream.readiness_interval_ms,
     resolveIntervalMs: upstream.resolve_interval_ms,
-    report,
+    report: readinessReport,
+  });
+  const direct = openDirect(messageBytes);
+  const infer = secondAttempt({
+    channels,
+    direct,
+    addressesOf: readiness.addressesOf,
+    config: upstream.retry,
+    report: resilience,
   });
   return {
-    predictor: grpcPredictor(channels),
-    inference: grpcOpenInference(channels),
+    predictor: grpcPredictor(infer),
+    inference: grpcOpenInference(channels, infer),
     readiness,
     close: () => {
       readiness.stop();
       channels.close();
+      direct.close();
     },
   };
 }

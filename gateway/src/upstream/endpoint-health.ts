@@ -4,6 +4,8 @@ import { loadHealth } from '@headgate/contracts/proto';
 import { channelOptions } from './channels.ts';
 
 export interface EndpointHealthOptions {
+  /** `ip:port`. */
+  readonly address: string;
   /** Its own connection; closed by `stop`. */
   readonly client: HealthClient;
   /** Names under grpc.health.v1 to ask for; read anew in each round. */
@@ -15,6 +17,8 @@ export interface EndpointHealthOptions {
 
 /** What one inference process says about itself. */
 export interface EndpointHealth {
+  /** `ip:port`. */
+  readonly address: string;
   /** Names that are SERVING; empty when it did not answer. */
   serving(): ReadonlySet<string>;
   stop(): void;
@@ -41,6 +45,7 @@ export function healthConnector(intervalMs: number): (address: string) => Health
  * now, while a stream of a process that hangs stays silent like a healthy one.
  */
 export function watchEndpoint({
+  address,
   client,
   services,
   intervalMs,
@@ -69,6 +74,7 @@ export function watchEndpoint({
 
   void round();
   return {
+    address,
     serving: () => serving,
     stop: () => {
       stopped = true;

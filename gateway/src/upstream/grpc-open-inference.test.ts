@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Channels, openChannels } from './channels.ts';
 import { grpcOpenInference } from './grpc-open-inference.ts';
 import type { CallContext, OpenInference } from './open-inference.ts';
+import { callOnce } from './second-attempt.ts';
 
 interface Seen {
   readonly method: string;
@@ -65,7 +66,7 @@ describe('grpcOpenInference', () => {
       );
     });
     channels = openChannels({ target: `127.0.0.1:${port}`, count: 1, messageBytes: 2 ** 20 });
-    inference = grpcOpenInference(channels);
+    inference = grpcOpenInference(channels, callOnce(channels));
   });
   afterEach(() => {
     channels.close();

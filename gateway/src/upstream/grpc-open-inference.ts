@@ -1,14 +1,19 @@
 import type { Channels } from './channels.ts';
 import type { CallContext, ModelName, OpenInference } from './open-inference.ts';
+import type { InferCaller } from './second-attempt.ts';
 import { type Method, unaryCall } from './unary-call.ts';
 
 /** The calls of the Open Inference Protocol over gRPC, each on the connection with the fewest calls in progress. */
-export function grpcOpenInference(channels: Channels): OpenInference {
+export function grpcOpenInference(channels: Channels, infer: InferCaller): OpenInference {
   const run = <Response>(context: CallContext, method: Method<Response>) =>
     channels.run((client) => unaryCall(client, context, method));
   return {
-    infer: (request, context) =>
-      run(context, (to, { metadata, options, done }) => to.ModelInfer(request, metadata, options, done)),
+    infer: (request, context) => {
+      const { model_name: model = '', model_version: version = '' } = request;
+      return infer({ model, version }, context, (to, { metadata, options, done }) =>
+        to.ModelInfer(request, metadata, options, done),
+      );
+    },
     serverMetadata: (context) =>
       run(context, (to, { metadata, options, done }) => to.ServerMetadata({}, metadata, options, done)),
     modelMetadata: (name, context) =>

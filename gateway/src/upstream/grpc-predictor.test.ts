@@ -15,6 +15,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Channels, openChannels } from './channels.ts';
 import { grpcPredictor } from './grpc-predictor.ts';
 import type { PredictCall } from './predictor.ts';
+import { callOnce } from './second-attempt.ts';
 
 type Call = ServerUnaryCall<ModelInferRequest__Output, ModelInferResponse>;
 type Done = sendUnaryData<ModelInferResponse>;
@@ -75,7 +76,8 @@ describe('grpcPredictor', () => {
     signal: new AbortController().signal,
     ...changes,
   });
-  const predict = (changes?: Partial<PredictCall>) => grpcPredictor(channels).predict(callOf(changes));
+  const predict = (changes?: Partial<PredictCall>) =>
+    grpcPredictor(callOnce(channels)).predict(callOf(changes));
   const failure = async (changes?: Partial<PredictCall>): Promise<HeadgateError> => {
     const error: unknown = await predict(changes).catch((e: unknown) => e);
     if (error instanceof HeadgateError) return error;

@@ -1,19 +1,22 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { ModelInferResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
-import type { Channels } from './channels.ts';
 import { fromInferResponse, toInferRequest } from './infer-messages.ts';
-import type { PredictCall, Prediction, Predictor } from './predictor.ts';
-import { unaryCall } from './unary-call.ts';
+import type { Prediction, Predictor } from './predictor.ts';
+import type { InferCaller } from './second-attempt.ts';
 
 /** Forwards each image as one ModelInfer call; the batcher on the other side joins them again. */
-export function grpcPredictor(channels: Channels): Predictor {
-  const send = (call: PredictCall) =>
-    channels.run((client) =>
-      unaryCall<ModelInferResponse__Output>(client, call, (to, { metadata, options, done }) =>
-        to.ModelInfer(toInferRequest(call), metadata, options, done),
-      ),
-    );
-  return { predict: async (call) => decode(await send(call)) };
+export function grpcPredictor(infer: InferCaller): Predictor {
+  return {
+    predict: async (call) => {
+      const request = toInferRequest(call);
+      const response = await infer<ModelInferResponse__Output>(
+        call,
+        call,
+        (to, { metadata, options, done }) => to.ModelInfer(request, metadata, options, done),
+      );
+      return decode(response);
+    },
+  };
 }
 
 function decode(response: ModelInferResponse__Output): Prediction {

@@ -25,6 +25,8 @@ export interface ReadinessReport {
 }
 
 export interface UpstreamReadiness extends Readiness {
+  /** Endpoints that serve the version now, as `ip:port`; an empty version: those that serve any of the model. */
+  addressesOf(model: string, version: string): readonly string[];
   stop(): void;
 }
 
@@ -62,10 +64,19 @@ export function watchReadiness(options: ReadinessOptions): UpstreamReadiness {
   const endpoints = followEndpoints({
     resolve,
     intervalMs: resolveIntervalMs,
-    open: (address) => watchEndpoint({ client: connect(address), services, intervalMs, onRound: announce }),
+    open: (address) =>
+      watchEndpoint({ address, client: connect(address), services, intervalMs, onRound: announce }),
     onUnresolved: report.unresolved,
   });
-  return { isReady, stop: endpoints.stop };
+  const addressesOf = (model: string, version: string) => {
+    const name = healthServiceName(model, version);
+    const matches = (service: string) => (version === '' ? service.startsWith(name) : service === name);
+    return endpoints
+      .all()
+      .filter((endpoint) => [...endpoint.serving()].some(matches))
+      .map(({ address }) => address);
+  };
+  return { isReady, addressesOf, stop: endpoints.stop };
 }
 
 /** Every version of every model in the table. */
