@@ -127,6 +127,22 @@ describe('what is reported', () => {
     expect(JSON.stringify(seen)).not.toContain(KEYS.bench);
   });
 
+  it('changes no model unless it is on record, by whom, that it is attempted', async () => {
+    const load = { method: 'POST', headers: { 'x-api-key': KEYS.admin } };
+    const path = '/v2/repository/models/net/load';
+    const { send, seen } = await fixture();
+    expect((await send(path, load)).status).toBe(200);
+    expect(seen.changes).toMatchObject([
+      { keyId: 'admin001', action: 'model.load', outcome: 'attempted', detail: { model: 'net' } },
+    ]);
+    const full = async () => {
+      throw new HeadgateError('records_unavailable', 'The disk is full.');
+    };
+    const refusing = await fixture({ audit: { record: () => undefined, change: full } });
+    expect((await refusing.send(path, load)).status).toBe(503);
+    expect((await refusing.send('/predict', IMAGE)).status).toBe(200);
+  });
+
   it('is audited for refused requests too', async () => {
     const { send, seen } = await fixture();
     await send('/predict', { ...IMAGE, headers: { 'x-api-key': 'wrong' } });

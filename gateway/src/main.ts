@@ -8,7 +8,7 @@ import { createLogger } from '@headgate/contracts/telemetry/logger';
 import { startTracing } from '@headgate/contracts/telemetry/tracing';
 import packageJson from '../package.json' with { type: 'json' };
 import { createApp } from './app.ts';
-import { noAudit } from './audit/sink.ts';
+import { startAudit } from './audit/start-audit.ts';
 import { fileKeyStore } from './auth/file-keys.ts';
 import { createKeyUses } from './auth/key-use.ts';
 import { oidcVerifier } from './auth/oidc/verifier.ts';
@@ -43,9 +43,13 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
     config: telemetry.tracing,
   });
   const metrics = createMetrics();
+  const audit = await startAudit(config, { root, logger, metrics });
   const resilience = reportResilience({ logger, registry: metrics.registry, breakers: [] });
-  const routing = fileRoutingSource(resolve(root, config.routing_file), reportRouting(logger, metrics));
-  const keys = fileKeyStore(resolve(root, gateway.keys_file), reportKeys(logger));
+  const routing = fileRoutingSource(
+    resolve(root, config.routing_file),
+    reportRouting(logger, metrics, audit),
+  );
+  const keys = fileKeyStore(resolve(root, gateway.keys_file), reportKeys(logger, audit));
   const { predictor, inference, readiness } = connectUpstream({
     config,
     routing,
@@ -70,7 +74,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
     keys,
     tokens,
     telemetry: createTelemetry({ logger, metrics, routing, keyUses }),
-    audit: noAudit,
+    audit: audit.sink,
     recorder: records.recorder,
     clientIp: clientIpOf(gateway.trusted_proxies),
     readBody: readIncoming,
@@ -94,6 +98,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   await sleep(gateway.drain.delay_ms);
   const cut = await server.drain(gateway.drain.timeout_ms);
   logger[cut === 0 ? 'info' : 'warn']({ connections_cut: cut }, 'drained');
+  await audit.stop();
   await records.stop();
   await spans.stop();
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { dependenciesSchema, retryBudgetSchema } from '../resilience/config.ts';
+import { auditSchema } from './audit.ts';
 import { oidcSchema } from './oidc.ts';
 
 /**
@@ -327,6 +328,7 @@ export const configSchema = z
     gateway: gatewaySchema,
     inference: inferenceSchema,
     records: recordsSchema,
+    audit: auditSchema,
     envoy: envoySchema,
     telemetry: telemetrySchema,
   })
@@ -393,6 +395,7 @@ export const configSchema = z
 export type Config = z.infer<typeof configSchema>;
 export type GatewayConfig = Config['gateway'];
 export type { OidcConfig, OidcIssuer } from './oidc.ts';
+export type AuditConfig = Config['audit'];
 export type InferenceConfig = Config['inference'];
 export type EnvoyConfig = Config['envoy'];
 export type TelemetryConfig = Config['telemetry'];

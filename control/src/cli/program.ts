@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
+import { addAudit } from './audit/audit.ts';
 import { EXIT, failureOf } from './errors.ts';
 import { addKeys } from './keys/keys.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -20,6 +21,7 @@ function createProgram(around: Surroundings): Command {
     // Errors are printed below, in the form that was asked for.
     .configureOutput({ writeOut: around.out, writeErr: around.err, outputError: () => undefined });
   addKeys(program, around);
+  addAudit(program, around);
   return program;
 }
 

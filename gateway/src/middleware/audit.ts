@@ -18,6 +18,7 @@ export function audit({ sink, clock }: AuditOptions): Layer {
       atMs,
       requestId: c.get('requestId'),
       keyId: c.get('identity')?.keyId,
+      address: c.get('ipSubject'),
       method: boundedMethod(c),
       route: routePattern(c),
       status: c.res.status,

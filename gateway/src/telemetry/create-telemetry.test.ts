@@ -167,7 +167,9 @@ describe('telemetry', () => {
   });
 
   it('shows a refused routing file until a good one follows', async () => {
-    const report = reportRouting(logger, metrics);
+    const found: string[] = [];
+    const audit = { found: (action: string, outcome: string) => void found.push(`${action} ${outcome}`) };
+    const report = reportRouting(logger, metrics, audit);
     report.accepted(table);
     report.refused(new FileError('routing.yaml', ['a: wrong', 'b: wrong']));
     expect(await samples('headgate_routing_stale')).toEqual(['headgate_routing_stale 1']);
@@ -182,6 +184,7 @@ describe('telemetry', () => {
       'headgate_routing_reloads_total{outcome="accepted"} 2',
       'headgate_routing_reloads_total{outcome="refused"} 1',
     ]);
+    expect(found).toEqual(['accepted', 'refused', 'accepted'].map((outcome) => `routing.reload ${outcome}`));
   });
 
   it('logs an issuer that is down once, and that it is back; counts every attempt and refusal', async () => {
@@ -204,8 +207,14 @@ describe('telemetry', () => {
   });
 
   it('logs changes of keys and readiness', () => {
-    reportKeys(logger).accepted(3);
-    reportKeys(logger).refused(new FileError('keys.yaml', ['keys.0.role: wrong']));
+    const found: unknown[] = [];
+    const keys = reportKeys(logger, { found: (...change) => void found.push(change) });
+    keys.accepted(3);
+    keys.refused(new FileError('keys.yaml', ['keys.0.role: wrong']));
+    expect(found).toEqual([
+      ['keys.reload', 'accepted', { keys: 3 }],
+      ['keys.reload', 'refused'],
+    ]);
     reportReadiness(logger).readinessChanged(MODEL, '2', false);
     reportReadiness(logger).unresolved(new Error('ENOTFOUND'));
     expect(lines.map(({ level }) => level)).toEqual(['info', 'error', 'warn', 'error']);

@@ -1,5 +1,7 @@
+import { hash } from 'node:crypto';
 import type { Logger } from '@headgate/contracts/telemetry/logger';
 import type { FileError } from '@headgate/contracts/watch-file';
+import type { Audit } from '../audit/start-audit.ts';
 import type { KeyFileReport } from '../auth/file-keys.ts';
 import type { OidcReport } from '../auth/oidc/verifier.ts';
 import type { RoutingReport } from '../routing/file-source.ts';
@@ -7,12 +9,14 @@ import type { ReadinessReport } from '../upstream/readiness.ts';
 import type { Metrics } from './metrics.ts';
 
 /** Shows which routing table is in force, and whether the file on disk is a better one that was refused. */
-export function reportRouting(logger: Logger, metrics: Metrics): RoutingReport {
+export function reportRouting(logger: Logger, metrics: Metrics, audit: Pick<Audit, 'found'>): RoutingReport {
   return {
     accepted(routing) {
       metrics.routingReloads.inc({ outcome: 'accepted' });
       metrics.routingGeneration.inc();
       metrics.routingStale.set(0);
+      // Two tables with the same digest say the same.
+      audit.found('routing.reload', 'accepted', { sha256: hash('sha256', JSON.stringify(routing)) });
       const weights = Object.entries(routing.models).map(([model, { experiment }]) => [
         model,
         Object.fromEntries(experiment.variants.map(({ name, weight }) => [name, weight])),
@@ -22,16 +26,22 @@ export function reportRouting(logger: Logger, metrics: Metrics): RoutingReport {
     refused(error) {
       metrics.routingReloads.inc({ outcome: 'refused' });
       metrics.routingStale.set(1);
+      audit.found('routing.reload', 'refused');
       logRefusal(logger, error, 'routing file refused as a whole; the last good table stays in force');
     },
   };
 }
 
-export function reportKeys(logger: Logger): KeyFileReport {
+export function reportKeys(logger: Logger, audit: Pick<Audit, 'found'>): KeyFileReport {
   return {
-    accepted: (count) => logger.info({ keys: count }, 'key records in force'),
-    refused: (error) =>
-      logRefusal(logger, error, 'keys file refused as a whole; the last good records stay in force'),
+    accepted(count) {
+      audit.found('keys.reload', 'accepted', { keys: count });
+      logger.info({ keys: count }, 'key records in force');
+    },
+    refused(error) {
+      audit.found('keys.reload', 'refused');
+      logRefusal(logger, error, 'keys file refused as a whole; the last good records stay in force');
+    },
   };
 }
 

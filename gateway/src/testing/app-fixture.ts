@@ -3,7 +3,7 @@ import type { KeyRecord } from '@headgate/contracts/keys';
 import { parseRouting, type Routing } from '@headgate/contracts/routing';
 import { childOf } from '@headgate/contracts/trace-context';
 import { createApp } from '../app.ts';
-import type { AuditEntry } from '../audit/sink.ts';
+import type { AuditChange, AuditEntry } from '../audit/sink.ts';
 import { memoryKeyStore } from '../auth/key-store.ts';
 import { type AppDeps, systemClock } from '../deps.ts';
 import { memoryLimiter } from '../rate-limit/memory.ts';
@@ -104,6 +104,7 @@ export interface Seen {
   readonly requests: RequestRecord[];
   readonly predictions: PredictionRecord[];
   readonly audit: AuditEntry[];
+  readonly changes: AuditChange[];
   readonly rateLimited: string[];
   readonly authFailures: string[];
   /** Model and version of each request that was refused in place of inference. */
@@ -127,6 +128,7 @@ export async function fixture(overrides: Partial<AppDeps> = {}): Promise<Fixture
     requests: [],
     predictions: [],
     audit: [],
+    changes: [],
     rateLimited: [],
     authFailures: [],
     shed: [],
@@ -156,7 +158,10 @@ export async function fixture(overrides: Partial<AppDeps> = {}): Promise<Fixture
       keyUsed: (keyId, secret) => seen.keysUsed.push(`${keyId}/${secret}`),
       bodyReceived: (bytes) => seen.bodies.push(bytes),
     },
-    audit: { record: (entry) => seen.audit.push(entry) },
+    audit: {
+      record: (entry) => seen.audit.push(entry),
+      change: async (change) => void seen.changes.push(change),
+    },
     clientIp: (_request, env) => (env as { ip: string }).ip,
     draining: () => false,
     clock: systemClock,

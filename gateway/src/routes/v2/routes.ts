@@ -1,4 +1,5 @@
 import type { AppDeps } from '../../deps.ts';
+import { auditChange } from '../../middleware/audit-change.ts';
 import { countedInference } from '../../shedding/counted.ts';
 import type { Throttle } from '../../shedding/throttle.ts';
 import { chooseVariant, chooseVersion, mayNameVersion } from '../predict/choose-variant.ts';
@@ -22,6 +23,9 @@ export function openInferenceRoutes({ inference, config, ...deps }: AppDeps, thr
   const byUnit = [chooseVariant(deps), unlessOverloaded, tensors, answer];
   const byVersion = [mayNameVersion(), chooseVersion(deps), unlessOverloaded, tensors, answer];
 
+  const changes = (action: 'model.load' | 'model.unload') =>
+    auditChange({ sink: deps.audit, clock: deps.clock, action, param: 'model' });
+
   const ready = [modelReady(deps)];
   const metadata = [modelMetadata(upstream)];
   const configuration = [modelConfig(upstream)];
@@ -44,7 +48,17 @@ export function openInferenceRoutes({ inference, config, ...deps }: AppDeps, thr
     ['GET', '/v2/models/:model/versions/:version/stats', 'operate', statistics],
     ['POST', '/v2/models/:model/versions/:version/infer', 'predict', byVersion],
     ['POST', '/v2/repository/index', 'operate', [mayReadOperations(), repositoryIndex(upstream)]],
-    ['POST', '/v2/repository/models/:model/load', 'operate', [mayControlModels(), loadModel(upstream)]],
-    ['POST', '/v2/repository/models/:model/unload', 'operate', [mayControlModels(), unloadModel(upstream)]],
+    [
+      'POST',
+      '/v2/repository/models/:model/load',
+      'operate',
+      [mayControlModels(), changes('model.load'), loadModel(upstream)],
+    ],
+    [
+      'POST',
+      '/v2/repository/models/:model/unload',
+      'operate',
+      [mayControlModels(), changes('model.unload'), unloadModel(upstream)],
+    ],
   ];
 }

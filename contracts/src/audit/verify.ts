@@ -1,0 +1,101 @@
+import { GENESIS, type Head, hashOf, unlink } from './chain.ts';
+import type { AnchoredHead } from './heads.ts';
+
+/** What is wrong with a chain, and where it begins to be. */
+export interface ChainFault {
+  readonly kind: 'altered' | 'removed' | 'reordered' | 'truncated' | 'foreign' | 'replaced' | 'unreadable';
+  /** Place of the first record that is wrong or missing. */
+  readonly seq: number;
+  readonly message: string;
+}
+
+export interface ChainResult {
+  readonly writer: string;
+  /** Records that were found intact, up to the fault if there is one. */
+  readonly records: number;
+  /** Records that could not be kept when they happened, as gap records say. */
+  readonly gaps: number;
+  readonly last: Head;
+  /** Heads outside of the log that the chain was compared with. */
+  readonly anchors: number;
+  readonly fault?: ChainFault;
+}
+
+/** A chain as it is verified, one record after the other. */
+export interface ChainVerifier {
+  /** @returns false from the first fault on */
+  add(bytes: Uint8Array): boolean;
+  /** No more records: is the end where the heads say it was at least? */
+  end(): ChainResult;
+}
+
+/**
+ * Verifies the chain of one writer. The first record must be the first of all, or follow a head that was anchored.
+ *
+ * @param heads those of other writers are ignored
+ */
+export function createVerifier(writer: string, heads: readonly AnchoredHead[]): ChainVerifier {
+  const anchored = new Map<number, AnchoredHead[]>();
+  for (const head of heads) {
+    if (head.writer === writer) anchored.set(head.seq, [...(anchored.get(head.seq) ?? []), head]);
+  }
+  let last: Head | undefined;
+  let records = 0;
+  let gaps = 0;
+  let anchors = 0;
+  let fault: ChainFault | undefined;
+
+  const fail = (kind: ChainFault['kind'], seq: number, message: string): false => {
+    fault ??= { kind, seq, message };
+    return false;
+  };
+
+  /** What the first record of the log must follow. */
+  const beginFor = (seq: number): Head | undefined => (seq === 1 ? GENESIS : anchored.get(seq - 1)?.[0]);
+
+  const check = (bytes: Uint8Array): boolean => {
+    const expected = (last?.seq ?? 0) + 1;
+    const found = unlink(bytes);
+    if (!found) return fail('unreadable', expected, 'the record cannot be read');
+    const { record, body, hash } = found;
+    if (record.writer !== writer) return fail('foreign', expected, `the record belongs to ${record.writer}`);
+    const previous = last ?? beginFor(record.seq);
+    if (!previous) {
+      return fail('removed', 1, `the log begins with record ${record.seq}, which follows no anchored head`);
+    }
+    if (record.seq > previous.seq + 1) {
+      return fail('removed', previous.seq + 1, `record ${record.seq} stands where it should be`);
+    }
+    if (record.seq <= previous.seq) {
+      return fail('reordered', previous.seq + 1, `record ${record.seq} stands where it should be`);
+    }
+    if (!hashOf(previous.hash, body).equals(hash)) {
+      return fail('altered', record.seq, 'its hash does not fit its content and the record before it');
+    }
+    const elsewhere = anchored.get(record.seq) ?? [];
+    if (elsewhere.some((head) => !Buffer.from(head.hash).equals(hash))) {
+      return fail(
+        'replaced',
+        record.seq,
+        'the chain fits itself, and differs from the head anchored outside',
+      );
+    }
+    anchors += elsewhere.length;
+    records += 1;
+    if (record.type === 'gap') gaps += record.dropped;
+    last = { seq: record.seq, hash: Buffer.from(hash) };
+    return true;
+  };
+
+  return {
+    add: (bytes) => fault === undefined && check(bytes),
+    end() {
+      const end = last?.seq ?? 0;
+      const highest = Math.max(0, ...anchored.keys());
+      if (!fault && highest > end) {
+        fail('truncated', end + 1, `the log ends with record ${end}; an anchored head says ${highest}`);
+      }
+      return { writer, records, gaps, anchors, last: last ?? GENESIS, ...(fault && { fault }) };
+    },
+  };
+}

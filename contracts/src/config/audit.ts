@@ -1,0 +1,24 @@
+import { z } from 'zod';
+
+/** Who did what, when, with which outcome (docs/audit.md). */
+export const auditSchema = z.strictObject({
+  /** file: a hash-chained log on disk. none: nothing is kept. */
+  sink: z.enum(['file', 'none']),
+  /** Each writer has a directory of its own in it. Must outlive the process. */
+  dir: z.string().min(1),
+  /** Name of this gateway as a writer, unique and the same after a restart; empty = host name and port. */
+  writer: z.string().regex(/^[A-Za-z0-9._-]{0,128}$/, 'expected letters, digits, dot, dash and underscore'),
+  /** Most bytes of the log of one writer; records beyond are lost and counted, changes are refused. */
+  max_bytes: z
+    .number()
+    .int()
+    .min(16 * 2 ** 20),
+  /** Heads of the chains, one a line. Belongs on another disk, or is copied elsewhere: it shows a cut end. */
+  heads_file: z.string().min(1),
+  /** How often the head is written there, in ms. */
+  anchor_interval_ms: z.number().int().min(100).max(86_400_000),
+  /** Keys of the pseudonyms in the log. Destroying one is erasing whom it stands for. */
+  keys_dir: z.string().min(1),
+  /** The key of a day's client addresses is destroyed after so many days. */
+  address_days: z.number().int().min(1).max(3650),
+});

@@ -1,0 +1,13 @@
+import type { Command } from 'commander';
+import type { Surroundings } from '../surroundings.ts';
+import { addForget } from './forget.ts';
+import { addVerify } from './verify.ts';
+import { addWhois } from './whois.ts';
+
+/** `headgate audit`: the audit logs of the gateways. */
+export function addAudit(program: Command, around: Surroundings): void {
+  const audit = program
+    .command('audit')
+    .description('verify audit logs, find a credential in them, erase one');
+  for (const add of [addVerify, addWhois, addForget]) add(audit, around);
+}

@@ -1,0 +1,211 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { auditRecords, CALL, testAudit, verifyAudit } from '../testing/audit.ts';
+import { fragileFiles, TEST_LIMITS, tempDir } from '../testing/spool.ts';
+import type { AuditChange } from './sink.ts';
+
+const CHANGE: AuditChange = {
+  atMs: CALL.atMs,
+  keyId: 'admin001',
+  action: 'model.load',
+  outcome: 'attempted',
+  detail: { model: 'net' },
+  requestId: 'request-2',
+};
+
+describe('the audit log', () => {
+  it('says who did what, when, with which outcome, without a name or an address', async () => {
+    const dir = tempDir();
+    const { audit } = await testAudit(dir);
+    audit.record({ ...CALL, status: 403, reason: 'scope_missing' });
+    audit.record({ ...CALL, keyId: undefined, address: undefined });
+    await audit.change(CHANGE);
+    await audit.close();
+    const [call, nobody, change] = auditRecords(dir);
+    expect(call).toEqual({
+      v: 1,
+      writer: 'gateway-test',
+      seq: 1,
+      at_ms: CALL.atMs,
+      type: 'call',
+      who: expect.stringMatching(/^[0-9a-f]{32}$/),
+      address: expect.stringMatching(/^[0-9a-f]{32}$/),
+      method: 'POST',
+      route: '/predict',
+      status: 403,
+      reason: 'scope_missing',
+      request_id: 'request-1',
+    });
+    expect(nobody).toMatchObject({ seq: 2, who: null, address: null, reason: null });
+    expect(change).toMatchObject({ seq: 3, action: 'model.load', detail: { model: 'net' } });
+    expect(JSON.stringify(auditRecords(dir))).not.toMatch(/client01|admin001|192\.0\.2\.1/);
+  });
+
+  it('is one chain over restarts, and its anchored head shows a cut end', async () => {
+    const dir = tempDir();
+    for (let start = 0; start < 3; start++) {
+      const { audit } = await testAudit(dir);
+      expect(audit.truncated).toBe(false);
+      audit.record(CALL);
+      await audit.anchor();
+      await audit.anchor();
+      await audit.close();
+    }
+    expect(verifyAudit(dir)).toMatchObject({ records: 6, anchors: 3, last: { seq: 6 } });
+
+    const log = join(dir, 'log', 'gateway-test');
+    rmSync(join(log, readdirSync(log).sort().at(-1) as string));
+    expect(verifyAudit(dir).fault).toMatchObject({ kind: 'truncated', seq: 5 });
+    // Going on does not heal it.
+    const { audit } = await testAudit(dir);
+    expect(audit.truncated).toBe(true);
+    await audit.change(CHANGE);
+    await audit.close();
+    expect(verifyAudit(dir).fault).toMatchObject({ kind: 'removed', seq: 5 });
+  });
+});
+
+describe('while the disk is full', () => {
+  it('calls go on and are counted in a gap of the chain, and changes are refused', async () => {
+    const dir = tempDir();
+    const disk = fragileFiles();
+    const { audit, clock, dropped } = await testAudit(dir, { files: disk.files });
+    audit.record(CALL);
+    await audit.flush();
+    disk.failing = { on: 'write', code: 'ENOSPC' };
+    audit.record(CALL);
+    audit.record(CALL);
+    await expect(audit.change(CHANGE)).rejects.toMatchObject({ reason: 'records_unavailable' });
+    expect(dropped).toEqual(['3 disk_full']);
+    disk.failing = undefined;
+    clock.advance(1000);
+    await audit.change(CHANGE);
+    await audit.close();
+    expect(auditRecords(dir).map(({ type, seq }) => [type, seq])).toEqual([
+      ['call', 1],
+      ['gap', 2],
+      ['change', 3],
+    ]);
+    expect(verifyAudit(dir)).toMatchObject({ records: 3, gaps: 3 });
+    expect(verifyAudit(dir).fault).toBeUndefined();
+  });
+
+  it('the same holds for a log of its full size', async () => {
+    const dir = tempDir();
+    const limits = { ...TEST_LIMITS, maxBytes: 2000, segmentBytes: 1000 };
+    const { audit, dropped } = await testAudit(dir, { limits });
+    for (let i = 0; i < 20; i++) {
+      audit.record(CALL);
+      if (i % 3 === 0) await audit.flush();
+    }
+    await expect(audit.change(CHANGE)).rejects.toMatchObject({ reason: 'records_unavailable' });
+    expect(dropped.every((text) => text === '1 bound')).toBe(true);
+    await audit.close();
+    expect(verifyAudit(dir).fault).toBeUndefined();
+    expect(verifyAudit(dir).records).toBeGreaterThan(2);
+  });
+});
+
+it('keeps an intact chain, and counts what is missing, whatever the disk does', async () => {
+  const step = fc.oneof(
+    fc.record({ do: fc.constant('calls' as const), count: fc.integer({ min: 1, max: 8 }) }),
+    fc.constant({ do: 'change' as const }),
+    fc.constant({ do: 'anchor' as const }),
+    fc.constant({ do: 'restart' as const }),
+    fc.record({
+      do: fc.constant('fail' as const),
+      on: fc.constantFrom('create', 'write', 'sync'),
+      code: fc.constantFrom('ENOSPC', 'EIO'),
+    }),
+    fc.constant({ do: 'mend' as const }),
+  );
+  const limits = { ...TEST_LIMITS, segmentBytes: 900, batchBytes: 700, waiting: 6 };
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
+      const dir = tempDir();
+      const disk = fragileFiles();
+      let opened = await testAudit(dir, { files: disk.files, limits });
+      let [taken, lost] = [0, 0];
+      const close = async () => {
+        disk.failing = undefined;
+        opened.clock.advance(1000);
+        await opened.audit.close();
+        lost += opened.dropped.reduce((sum, text) => sum + Number.parseInt(text, 10), 0);
+      };
+      for (const step of steps) {
+        if (step.do === 'calls') {
+          for (let i = 0; i < step.count; i++) opened.audit.record(CALL);
+          taken += step.count;
+          if (step.count > 4) await opened.audit.flush();
+        } else if (step.do === 'change') {
+          taken += 1;
+          await opened.audit.change(CHANGE).catch(() => undefined);
+        } else if (step.do === 'anchor') {
+          await opened.audit.anchor().catch(() => undefined);
+        } else if (step.do === 'fail') {
+          disk.failing = step;
+        } else {
+          disk.failing = undefined;
+          opened.clock.advance(1000);
+          if (step.do === 'mend') continue;
+          await close();
+          opened = await testAudit(dir, { files: disk.files, limits });
+        }
+      }
+      await close();
+      const { fault, gaps } = verifyAudit(dir);
+      expect(fault).toBeUndefined();
+      const kept = auditRecords(dir).filter(({ type }) => type === 'call' || type === 'change').length;
+      // Anchors may be lost too, and are no loss.
+      expect(gaps).toBe(lost);
+      expect(kept + lost).toBeGreaterThanOrEqual(taken);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+/** Makes changes for ever, between calls that nobody waits for, and prints each one that is promised. */
+const WRITER = (dir: string) => `
+import { openFileAudit } from ${JSON.stringify(new URL('./file-audit.ts', import.meta.url).href)};
+const clock = { monotonicMs: () => performance.now(), epochMs: () => Date.now() };
+const audit = await openFileAudit({
+  dir: ${JSON.stringify(join(dir, 'log', 'gateway-test'))},
+  writer: 'gateway-test',
+  headsFile: ${JSON.stringify(join(dir, 'heads.jsonl'))},
+  pseudonyms: { credential: (id) => id, address: (address) => address },
+  clock,
+  limits: ${JSON.stringify({ ...TEST_LIMITS, flushMs: 1, segmentBytes: 20_000 })},
+  report: { written() {}, dropped() {}, damaged() {} },
+});
+for (let i = 0; ; i++) {
+  audit.record(${JSON.stringify(CALL)});
+  await audit.change({ ...${JSON.stringify(CHANGE)}, requestId: String(i) });
+  if (i % 10 === 0) await audit.anchor();
+  process.stdout.write(i + '\\n');
+}`;
+
+it('loses no change that was promised when its process is killed, and the chain goes on', async () => {
+  const dir = tempDir();
+  const script = join(dir, 'writer.mjs');
+  writeFileSync(script, WRITER(dir));
+  const child = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let printed = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    printed += text;
+    if (printed.length > 1000) child.kill('SIGKILL');
+  });
+  await once(child, 'close');
+  const promised = printed.split('\n').slice(0, -1);
+  expect(promised.length).toBeGreaterThan(50);
+
+  const { audit } = await testAudit(dir);
+  await audit.change(CHANGE);
+  await audit.close();
+  const kept = new Set(auditRecords(dir).map((record) => record.type === 'change' && record.request_id));
+  expect(promised.filter((id) => !kept.has(id))).toEqual([]);
+  expect(verifyAudit(dir).fault).toBeUndefined();
+});

@@ -1,0 +1,57 @@
+import { METRIC } from '@headgate/contracts/names';
+import type { Logger } from '@headgate/contracts/telemetry/logger';
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { SpoolReport } from '../store/spool/spool.ts';
+import type { FileAudit } from './file-audit.ts';
+
+export interface AuditInstruments {
+  readonly log: SpoolReport;
+  anchorFailed(error: unknown): void;
+  expose(log: Pick<FileAudit, 'stats'>): void;
+}
+
+/** Shows how the audit log does. A record that is lost is an alert. */
+export function auditInstruments(logger: Logger, registry: Registry): AuditInstruments {
+  const registers = [registry];
+  const written = new Counter({
+    name: METRIC.auditWritten,
+    help: 'Audit records in the log.',
+    registers,
+  });
+  const dropped = new Counter({
+    name: METRIC.auditDropped,
+    help: 'Audit records lost or refused, by cause; a gap record says so in the log.',
+    labelNames: ['cause'] as const,
+    registers,
+  });
+  const anchorFailures = new Counter({
+    name: METRIC.auditAnchorFailures,
+    help: 'Times that the head of the audit log could not be written outside of it.',
+    registers,
+  });
+  return {
+    log: {
+      written: (records) => written.inc(records),
+      dropped(records, cause) {
+        dropped.inc({ cause }, records);
+        logger.error({ records, cause }, 'audit records lost');
+      },
+      damaged: (bytes) =>
+        logger.warn({ bytes }, 'the audit log had a torn end or damage; audit verify tells'),
+    },
+    anchorFailed(err) {
+      anchorFailures.inc();
+      logger.error({ err }, 'the head of the audit log could not be written outside of it');
+    },
+    expose({ stats }) {
+      new Gauge({
+        name: METRIC.auditBytes,
+        help: 'Bytes of the audit log on disk.',
+        registers,
+        collect() {
+          this.set(stats().bytes);
+        },
+      });
+    },
+  };
+}

@@ -1,0 +1,79 @@
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import type { Config } from '@headgate/contracts/config';
+import type { Logger } from '@headgate/contracts/telemetry/logger';
+import { systemClock } from '../deps.ts';
+import { SPOOL_DEFAULTS } from '../store/spool/spool.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { openFileAudit } from './file-audit.ts';
+import { filePseudonymKeys } from './pseudonym-keys.ts';
+import { auditInstruments } from './reports.ts';
+import { type AuditSink, type ChangeAction, noAudit } from './sink.ts';
+
+export interface Audit {
+  readonly sink: AuditSink;
+  /** Notes what the process found by itself. It is in force already: a log that does not take it is a counted gap. */
+  found(
+    action: ChangeAction,
+    outcome: 'accepted' | 'refused',
+    detail?: Record<string, string | number>,
+  ): void;
+  /** Writes what is in memory, and the head outside of the log. */
+  stop(): Promise<void>;
+}
+
+export interface AuditSurroundings {
+  readonly root: string;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/**
+ * The audit log as the configuration says.
+ *
+ * @throws SpoolLockedError when another process has the log of this writer
+ */
+export async function startAudit(
+  config: Config,
+  { root, logger, metrics }: AuditSurroundings,
+): Promise<Audit> {
+  const { audit } = config;
+  if (audit.sink === 'none') return { sink: noAudit, found: () => undefined, stop: async () => undefined };
+  const instruments = auditInstruments(logger, metrics.registry);
+  const writer = audit.writer || `${hostname()}-${config.listen.port_base}`;
+  const log = await openFileAudit({
+    dir: resolve(root, audit.dir, writer),
+    writer,
+    headsFile: resolve(root, audit.heads_file),
+    pseudonyms: filePseudonymKeys({
+      dir: resolve(root, audit.keys_dir),
+      clock: systemClock,
+      addressDays: audit.address_days,
+    }),
+    clock: systemClock,
+    limits: { ...SPOOL_DEFAULTS, maxBytes: audit.max_bytes },
+    report: instruments.log,
+  });
+  if (log.truncated) logger.error({ writer }, 'the audit log ends before its anchored head: its end was cut');
+  instruments.expose(log);
+
+  const anchor = () => log.anchor().catch(instruments.anchorFailed);
+  const timer = setInterval(anchor, audit.anchor_interval_ms).unref();
+  const found: Audit['found'] = (action, outcome, detail = {}) => {
+    const atMs = systemClock.epochMs();
+    const change = { atMs, keyId: undefined, action, outcome, detail, requestId: undefined };
+    // What becomes of it is counted and logged by the report of the log.
+    log.change(change).catch(() => undefined);
+  };
+  found('gateway.start', 'accepted');
+  return {
+    sink: log,
+    found,
+    async stop() {
+      clearInterval(timer);
+      found('gateway.stop', 'accepted');
+      await anchor();
+      await log.close();
+    },
+  };
+}
