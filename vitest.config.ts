@@ -21,7 +21,10 @@ const coverage = {
   thresholds: { lines: 80 },
 };
 
-/** `unit` lies beside the code, `envoy` needs the real binary, `e2e` runs everything, one file after the other. */
+/**
+ * `unit` lies beside the code, `envoy` needs the real binary, `services` needs a real Redis and PostgreSQL, `e2e`
+ * runs everything; the last two one file after the other.
+ */
 export default defineConfig({
   test: {
     coverage,
@@ -38,6 +41,15 @@ export default defineConfig({
         },
       },
       { test: { name: 'envoy', include: ['envoy/test/**/*.test.ts'], testTimeout: 20_000 } },
+      {
+        test: {
+          name: 'services',
+          include: ['test/services/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
       {
         test: {
           name: 'e2e',

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { prepareServices } from '../services/install.ts';
 import type { Bootstrapped } from '../setup/bootstrap.mjs';
 import { setup } from '../setup/setup.ts';
 import { closingLine, sum } from './counts.ts';
@@ -31,8 +32,11 @@ export async function test(
   });
   const startedAt = performance.now();
   const { mode } = await setup(context, { fallback: false, python: env.HEADGATE_PYTHON });
-  const suites = suitesOf(root, mode, values).filter(
-    ({ name }) => values.only === undefined || values.only.includes(name),
+  const wanted = (name: string) => values.only === undefined || values.only.includes(name);
+  const withoutServices = wanted('services') ? await prepareServices(context) : undefined;
+  const ci = env.CI === 'true';
+  const suites = suitesOf(root, mode, { full: values.full, withoutServices, ci }).filter(({ name }) =>
+    wanted(name),
   );
   const totalMs = TOTAL_MS - (performance.now() - startedAt);
   const results = await runSuites(suites, { root, guard, signal, totalMs, say: ui.say });

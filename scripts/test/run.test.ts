@@ -100,16 +100,36 @@ it('leaves out without Python what needs it', () => {
     suitesOf('/srv', mode, { full })
       .filter(({ skip }) => skip === undefined)
       .map(({ name }) => name);
-  expect(names('full', false)).toEqual(['check', 'unit', 'envoy', 'model', 'e2e', 'clients', 'security']);
+  expect(names('full', false)).toEqual([
+    'check',
+    'unit',
+    'envoy',
+    'model',
+    'services',
+    'e2e',
+    'clients',
+    'security',
+  ]);
   expect(names('full', true)).toEqual([
     'check',
     'unit',
     'envoy',
     'model',
+    'services',
     'e2e',
     'clients',
     'security',
     'bench',
   ]);
-  expect(names('fallback', true)).toEqual(['check', 'unit']);
+  expect(names('fallback', true)).toEqual(['check', 'unit', 'services']);
+});
+
+it('fails for missing services where everything must be tested, and names them as skipped elsewhere', async () => {
+  const withoutServices = 'needs redis-server, and there is no apt-get';
+  const options = { ...testContext(tempDir()), totalMs: 60_000, say: () => {} };
+  for (const ci of [true, false]) {
+    const suites = suitesOf('/srv', 'full', { full: false, withoutServices, ci });
+    const services = suites.filter(({ name }) => name === 'services');
+    expect(counts(await runSuites(services, options))).toEqual([ci ? [0, 1, 0] : [0, 0, 1]]);
+  }
 });

@@ -31,7 +31,8 @@ export async function runSuites(suites: readonly Suite[], options: RunOptions): 
     const reason = skipReason(suite, options.signal, remainingMs);
     if (reason !== undefined) {
       options.say(`\n== ${suite.name}: skipped, ${reason}`);
-      results.push({ name: suite.name, counts: SKIPPED, durationMs: 0, skipped: reason });
+      const counts = suite.required ? withFailure(NOTHING, `${suite.name}: skipped, ${reason}`) : SKIPPED;
+      results.push({ name: suite.name, counts, durationMs: 0, skipped: reason });
       continue;
     }
     options.say(`\n== ${suite.name}`);

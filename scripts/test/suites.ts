@@ -14,13 +14,25 @@ export interface Suite {
   readonly env?: Readonly<Record<string, string>>;
   /** Why it cannot run on this machine. */
   readonly skip?: string | undefined;
+  /** That it cannot run is a failure. */
+  readonly required?: boolean;
+}
+
+export interface SuitesOptions {
+  /** Long runs too. */
+  readonly full: boolean;
+  /** Why Redis and PostgreSQL are not there; undefined when they are. */
+  readonly withoutServices?: string | undefined;
+  /** On a machine that tests for everybody, nothing that the project can install may be missing. */
+  readonly ci?: boolean;
 }
 
 const MINUTE_MS = 60_000;
 const NO_PYTHON = 'needs Python and Envoy, which setup could not install';
 
 /** All suites in the order in which a failure is cheapest to find. */
-export function suitesOf(root: string, mode: Mode, { full }: { readonly full: boolean }): Suite[] {
+export function suitesOf(root: string, mode: Mode, options: SuitesOptions): Suite[] {
+  const { full, withoutServices, ci = false } = options;
   const report = (name: string) => join(root, 'state/test', name);
   const skip = mode === 'full' ? undefined : NO_PYTHON;
   // Tests that count answers count as many as the specification asks for, and fuzzers go on for minutes.
@@ -44,6 +56,12 @@ export function suitesOf(root: string, mode: Mode, { full }: { readonly full: bo
     timeoutMs: 10 * MINUTE_MS,
     report: { path: report('model.xml'), read: readJunit },
     skip,
+  };
+  const services = {
+    ...vitest(root, report('services.json'), { project: 'services', minutes: 15, args: [] }),
+    env: more,
+    skip: withoutServices,
+    required: ci,
   };
   const e2e = {
     ...vitest(root, report('e2e.json'), { project: 'e2e', minutes: 40, args: [] }),
@@ -76,7 +94,7 @@ export function suitesOf(root: string, mode: Mode, { full }: { readonly full: bo
     timeoutMs: 30 * MINUTE_MS,
     skip,
   };
-  const always = [check, unit, envoy, model, e2e, clients, security];
+  const always = [check, unit, envoy, model, services, e2e, clients, security];
   return full ? [...always, bench] : always;
 }
 

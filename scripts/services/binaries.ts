@@ -1,0 +1,40 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+/** Where Debian puts the programs of a PostgreSQL server, in a folder per major version; not on PATH. */
+const DEBIAN_POSTGRES = '/usr/lib/postgresql';
+
+/** Programs of the two test services, by absolute path; undefined where they are not installed. */
+export interface Binaries {
+  readonly redisServer: string | undefined;
+  /** Folder with postgres, initdb, pg_ctl, pg_basebackup and psql, of the newest version that is installed. */
+  readonly postgresDir: string | undefined;
+}
+
+/** Looks on PATH, and for PostgreSQL where Debian has it. */
+export function findBinaries(path = process.env.PATH ?? '', debianPostgres = DEBIAN_POSTGRES): Binaries {
+  const onPath = path.split(delimiter).filter((dir) => dir !== '');
+  const postgres = [...newestFirst(debianPostgres), ...onPath];
+  return {
+    redisServer: onPath.map((dir) => join(dir, 'redis-server')).find((file) => existsSync(file)),
+    postgresDir: postgres.find((dir) => POSTGRES_PROGRAMS.every((name) => existsSync(join(dir, name)))),
+  };
+}
+
+/** The Debian packages whose programs are missing. */
+export function missingPackages({ redisServer, postgresDir }: Binaries): string[] {
+  return [
+    ...(redisServer === undefined ? ['redis-server'] : []),
+    ...(postgresDir === undefined ? ['postgresql'] : []),
+  ];
+}
+
+const POSTGRES_PROGRAMS = ['postgres', 'initdb', 'pg_ctl', 'pg_basebackup', 'psql'];
+
+function newestFirst(root: string): string[] {
+  if (!existsSync(root)) return [];
+  return readdirSync(root)
+    .filter((version) => /^\d+$/.test(version))
+    .sort((a, b) => Number(b) - Number(a))
+    .map((version) => join(root, version, 'bin'));
+}

@@ -1,0 +1,137 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createGuard } from '../setup/guard.mjs';
+import type { User } from './user.ts';
+
+/** A server under test: it stays on its port and keeps its files from one start to the next. */
+export interface Daemon {
+  readonly port: number;
+  readonly logFile: string;
+  /** Of the process that runs now; undefined when none does. */
+  pid(): number | undefined;
+  /** Starts it, and answers when it is ready. @throws Error with the end of its log */
+  start(): Promise<void>;
+  /** SIGKILL, to its child processes as well: a crash. */
+  kill(): Promise<void>;
+  /** An orderly end, with all it holds written. */
+  stop(): Promise<void>;
+  /** SIGSTOP: connections are accepted by the kernel, and nobody answers. */
+  pause(): void;
+  resume(): void;
+  /** Ends it for good. */
+  close(): Promise<void>;
+}
+
+export interface DaemonOptions {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+  readonly user: User;
+  readonly port: number;
+  readonly logFile: string;
+  /** The signal that asks for an orderly end. */
+  readonly stopSignal: NodeJS.Signals;
+  /** Asked again and again until it says yes. */
+  readonly isReady: () => Promise<boolean>;
+}
+
+const READY_WITHIN_MS = 30_000;
+const END_WITHIN_MS = 20_000;
+const POLL_MS = 20;
+
+/** A server as a process of ours: ended by its recorded pid, and by the guard when this process dies. */
+export function createDaemon(options: DaemonOptions): Daemon {
+  const guard = createGuard();
+  let child: ChildProcess | undefined;
+
+  const start = async (): Promise<void> => {
+    if (child !== undefined) throw new Error('it runs already');
+    const starting = launch(options);
+    child = starting;
+    const pid = starting.pid;
+    if (pid !== undefined) guard.add(pid);
+    starting.once('exit', () => {
+      if (pid !== undefined) guard.remove(pid);
+      child = undefined;
+    });
+    await untilReady(starting, options);
+  };
+
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    const ending = child;
+    if (ending?.pid === undefined) return;
+    const ended = once(ending, 'exit', { signal: AbortSignal.timeout(END_WITHIN_MS) });
+    const members = signal === 'SIGKILL' ? childrenOf(ending.pid) : [];
+    for (const pid of [ending.pid, ...members]) send(pid, signal);
+    // One that is paused takes no other signal.
+    if (signal !== 'SIGKILL') send(ending.pid, 'SIGCONT');
+    await ended;
+  };
+
+  return {
+    port: options.port,
+    logFile: options.logFile,
+    pid: () => child?.pid,
+    start,
+    kill: () => end('SIGKILL'),
+    stop: () => end(options.stopSignal),
+    pause: () => child?.kill('SIGSTOP'),
+    resume: () => child?.kill('SIGCONT'),
+    async close() {
+      await end(options.stopSignal).catch(() => end('SIGKILL'));
+      await guard.close();
+    },
+  };
+}
+
+function launch({ command, args, cwd, user, logFile }: DaemonOptions): ChildProcess {
+  const log = openSync(logFile, 'a');
+  try {
+    const env = { PATH: process.env.PATH ?? '', HOME: cwd };
+    return spawn(command, args, { cwd, env, stdio: ['ignore', log, log], detached: true, ...user });
+  } finally {
+    closeSync(log);
+  }
+}
+
+async function untilReady(child: ChildProcess, { isReady, command, logFile }: DaemonOptions): Promise<void> {
+  const failed = (what: string) => new Error(`${command} ${what}; its last words:\n${tailOf(logFile)}`);
+  let error: Error | undefined;
+  child.once('error', (cause) => {
+    error = cause;
+  });
+  const deadline = performance.now() + READY_WITHIN_MS;
+  while (!(await isReady())) {
+    if (error !== undefined) throw error;
+    if (child.exitCode !== null || child.signalCode !== null) throw failed('ended at once');
+    if (performance.now() > deadline) throw failed(`was not ready within ${READY_WITHIN_MS} ms`);
+    await sleep(POLL_MS);
+  }
+}
+
+function tailOf(logFile: string): string {
+  return readFileSync(logFile, 'utf8').split('\n').slice(-12).join('\n');
+}
+
+/** Pids of the direct children. Linux tells them in /proc; elsewhere they notice by themselves that the parent is gone. */
+function childrenOf(pid: number): number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+      .trim()
+      .split(' ')
+      .filter(Boolean)
+      .map(Number);
+  } catch {
+    return [];
+  }
+}
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}

@@ -1,0 +1,72 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { runCommand } from '../setup/command.mjs';
+import { type RunnerContext, runSteps, type Step, StepError } from '../setup/runner.mjs';
+import { findBinaries, missingPackages } from './binaries.ts';
+
+const APT = '/usr/bin/apt-get';
+const MINUTE_MS = 60_000;
+
+/** What this machine lets tests do about services; the real machine but for tests. */
+export interface Machine {
+  /** Debian packages that are needed and not there. */
+  missing(): readonly string[];
+  /** Why packages cannot be installed here; undefined when they can. */
+  obstacle(): string | undefined;
+}
+
+export const thisMachine: Machine = {
+  missing: () => missingPackages(findBinaries()),
+  obstacle() {
+    if (!existsSync(APT)) return 'there is no apt-get';
+    return process.getuid?.() === 0 ? undefined : 'only root may install packages';
+  },
+};
+
+/**
+ * Makes sure that Redis and PostgreSQL are there for tests.
+ *
+ * @returns why they are not, for the name of the skipped suite; undefined when they are
+ */
+export async function prepareServices(
+  context: RunnerContext,
+  machine: Machine = thisMachine,
+): Promise<string | undefined> {
+  const needed = machine.missing();
+  if (needed.length === 0) return undefined;
+  const obstacle = machine.obstacle();
+  if (obstacle !== undefined) return `needs ${needed.join(' and ')}, and ${obstacle}`;
+  try {
+    await runSteps([servicesStep(machine)], context);
+    return undefined;
+  } catch (error) {
+    if (context.signal.aborted || !(error instanceof StepError)) throw error;
+    return `needs ${needed.join(' and ')}: ${error.tail.at(-1) ?? error.message} (${error.remedy})`;
+  }
+}
+
+/** Installs what is missing by the names of its Debian packages; starts nothing. */
+export function servicesStep(machine: Machine, apt = APT): Step {
+  return {
+    name: 'services',
+    title: 'Redis and PostgreSQL for tests',
+    inputs: [],
+    outputs: [],
+    isStale: () => machine.missing().length > 0,
+    run: async ({ root, signal, guard, logFile, progress }) => {
+      const options = { cwd: root, signal, guard, onLine: progress, timeoutMs: 10 * MINUTE_MS, env: QUIET };
+      const aptGet = (log: string, args: readonly string[]) =>
+        runCommand(apt, [...WAIT_FOR_OTHERS, ...args], { ...options, logFile: log });
+      await aptGet(join(root, 'state/logs/setup-services-update.log'), ['update']);
+      await aptGet(logFile, ['install', '-y', '--no-install-recommends', ...machine.missing()]);
+      const missing = machine.missing();
+      if (missing.length > 0) throw new Error(`apt-get installed no program of ${missing.join(', ')}`);
+    },
+    remedy: 'install the packages redis-server and postgresql by hand, then run the same command again',
+  };
+}
+
+const WAIT_FOR_OTHERS = ['-o', 'DPkg::Lock::Timeout=300'];
+
+/** No questions; and no service is started for the machine: tests start their own, on ports of their own. */
+const QUIET = { DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
