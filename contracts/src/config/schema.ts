@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { dependenciesSchema, retryBudgetSchema } from '../resilience/config.ts';
 import { auditSchema } from './audit.ts';
 import { oidcSchema } from './oidc.ts';
+import { checkRules } from './rules.ts';
 
 /**
  * Everything that an operator may change, as one schema: `config/base.yaml`, then `config/<environment>.yaml`,
@@ -312,86 +313,31 @@ const recordsSchema = z.strictObject({
   embedded_dir: z.string().min(1),
 });
 
-export const configSchema = z
-  .strictObject({
-    environment: z.enum(['dev', 'staging', 'production']),
-    listen: z.strictObject({
-      /** Address of the public listeners. Internal ones (admin, metrics) follow internal_host. */
-      host: z.string().min(1),
-      internal_host: z.string().min(1),
-      port_base: z.number().int().min(1024).max(65_000),
-    }),
-    /** Routing table file (decision D15). */
-    routing_file: z.string().min(1),
-    /** How remote parts are called (docs/resilience.md). */
-    dependencies: dependenciesSchema,
-    gateway: gatewaySchema,
-    inference: inferenceSchema,
-    records: recordsSchema,
-    audit: auditSchema,
-    envoy: envoySchema,
-    telemetry: telemetrySchema,
-  })
-  .superRefine((config, ctx) => {
-    const rule = (ok: boolean, path: string[], message: string) => {
-      if (!ok) ctx.addIssue({ code: 'custom', path, message });
-    };
-    const { deadline, keep_alive } = config.gateway;
-    rule(
-      deadline.default_ms <= deadline.max_ms,
-      ['gateway', 'deadline', 'default_ms'],
-      'expected at most gateway.deadline.max_ms',
-    );
-    for (const [index, { tier }] of config.gateway.oidc.issuers.entries()) {
-      rule(
-        Object.hasOwn(config.gateway.rate_limit.tiers, tier),
-        ['gateway', 'oidc', 'issuers', String(index), 'tier'],
-        'expected a tier under gateway.rate_limit.tiers',
-      );
-    }
-    rule(
-      config.envoy.upstream_idle_timeout_ms < keep_alive.timeout_ms,
-      ['envoy', 'upstream_idle_timeout_ms'],
-      'expected less than gateway.keep_alive.timeout_ms: Envoy must close idle connections first (decision D9)',
-    );
-    rule(
-      keep_alive.timeout_ms < keep_alive.headers_timeout_ms,
-      ['gateway', 'keep_alive', 'headers_timeout_ms'],
-      'expected more than gateway.keep_alive.timeout_ms (decision D9)',
-    );
-    rule(
-      config.envoy.body_bytes > config.gateway.limits.body_bytes,
-      ['envoy', 'body_bytes'],
-      'expected more than gateway.limits.body_bytes, so that the gateway answers first',
-    );
-    rule(
-      config.gateway.limits.header_bytes >= (config.envoy.header_kib + 2) * 1024,
-      ['gateway', 'limits', 'header_bytes'],
-      'expected at least 2 KiB more than envoy.header_kib, so that Envoy answers first',
-    );
-    rule(
-      config.envoy.request_timeout_ms > deadline.max_ms,
-      ['envoy', 'request_timeout_ms'],
-      'expected more than gateway.deadline.max_ms, so that the gateway answers first',
-    );
-    rule(
-      !config.inference.models_trust.require_signature ||
-        config.inference.models_trust.public_key_files.length > 0,
-      ['inference', 'models_trust', 'public_key_files'],
-      'expected at least one key while inference.models_trust.require_signature is true',
-    );
-    rule(
-      config.records.sink !== 'postgres' || config.records.postgres_url !== '',
-      ['records', 'postgres_url'],
-      'expected the address of PostgreSQL while records.sink is postgres',
-    );
-    rule(
-      config.inference.engine.restart_min_ms <= config.inference.engine.restart_max_ms,
-      ['inference', 'engine', 'restart_min_ms'],
-      'expected at most inference.engine.restart_max_ms',
-    );
-  });
+const layersSchema = z.strictObject({
+  environment: z.enum(['dev', 'staging', 'production']),
+  listen: z.strictObject({
+    /** Address of the public listeners. Internal ones (admin, metrics) follow internal_host. */
+    host: z.string().min(1),
+    internal_host: z.string().min(1),
+    port_base: z.number().int().min(1024).max(65_000),
+  }),
+  /** Routing table file (decision D15). */
+  routing_file: z.string().min(1),
+  /** How remote parts are called (docs/resilience.md). */
+  dependencies: dependenciesSchema,
+  gateway: gatewaySchema,
+  inference: inferenceSchema,
+  records: recordsSchema,
+  audit: auditSchema,
+  envoy: envoySchema,
+  telemetry: telemetrySchema,
+});
 
+/** The whole configuration. */
+export const configSchema = layersSchema.superRefine(checkRules);
+
+/** Each key is right by itself. */
+export type Unchecked = z.infer<typeof layersSchema>;
 export type Config = z.infer<typeof configSchema>;
 export type GatewayConfig = Config['gateway'];
 export type { OidcConfig, OidcIssuer } from './oidc.ts';

@@ -9,7 +9,7 @@ import { openPostgres, type PostgresDatabase } from '../../../gateway/src/store/
 import { type Postgres, postgresPrograms, startPostgres } from '../../../scripts/services/postgres.ts';
 import { createInternalServer } from '../internal-server.ts';
 import { type EmbeddedDatabase, openPglite } from './pglite.ts';
-import { describeSink } from './testing.ts';
+import { describeSink, emptyStore } from './testing.ts';
 
 const DAY_MS = 86_400_000;
 const options = { retentionDays: 90, now: () => NOW_MS };
@@ -39,7 +39,7 @@ describe('embedded', () => {
   }));
 
   it('removes days that are older than the retention, and nothing else', async () => {
-    for (const table of ['predictions', 'outcomes']) await db.query(`DELETE FROM ${table}`, []);
+    await emptyStore(db);
     const ages = [0, 90, 91, 200];
     const sink = sqlSink({ db, retentionDays: 400, now: () => NOW_MS });
     await sink.deliver(

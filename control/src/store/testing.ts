@@ -11,14 +11,27 @@ export interface SinkUnderTest {
   readonly db: Queryable;
 }
 
+/** Names of tables cannot be parameters, so each statement stands here as a whole. */
+const COUNT = {
+  predictions: 'SELECT count(*)::int AS n FROM predictions',
+  outcomes: 'SELECT count(*)::int AS n FROM outcomes',
+  gaps: 'SELECT count(*)::int AS n FROM gaps',
+} as const;
+const EMPTY = ['DELETE FROM predictions', 'DELETE FROM outcomes', 'DELETE FROM gaps'] as const;
+
+/** Removes every record. */
+export async function emptyStore(db: Queryable): Promise<void> {
+  for (const statement of EMPTY) await db.query(statement, []);
+}
+
 const DAY_MS = 86_400_000;
 const signal = new AbortController().signal;
 
 /** What every sink promises, whichever database and way lies behind it. Its clock stands at NOW_MS, 90 days are kept. */
 export function describeSink(name: string, open: () => SinkUnderTest): void {
   const deliver = (...records: StoredRecord[]) => open().sink.deliver(records, signal);
-  const count = async (table: string) => {
-    const { rows } = await open().db.query(`SELECT count(*)::int AS n FROM ${table}`, []);
+  const count = async (table: keyof typeof COUNT) => {
+    const { rows } = await open().db.query(COUNT[table], []);
     return (rows[0] as { n: number }).n;
   };
   const accuracy = () => accuracyOf(open().db, new Date(NOW_MS - 90 * DAY_MS));
@@ -26,8 +39,7 @@ export function describeSink(name: string, open: () => SinkUnderTest): void {
   describe(name, () => {
     beforeEach(async () => {
       await deliver();
-      for (const table of ['predictions', 'outcomes', 'gaps'])
-        await open().db.query(`DELETE FROM ${table}`, []);
+      await emptyStore(open().db);
     });
 
     it('keeps every field of a prediction', async () => {

@@ -1,0 +1,63 @@
+import type { z } from 'zod';
+import type { Unchecked } from './schema.ts';
+
+/** What must hold between keys of different sections. */
+export function checkRules(config: Unchecked, ctx: z.RefinementCtx): void {
+  const rule = (ok: boolean, path: string[], message: string) => {
+    if (!ok) ctx.addIssue({ code: 'custom', path, message });
+  };
+  const { deadline, keep_alive } = config.gateway;
+  rule(
+    deadline.default_ms <= deadline.max_ms,
+    ['gateway', 'deadline', 'default_ms'],
+    'expected at most gateway.deadline.max_ms',
+  );
+  for (const [index, { tier }] of config.gateway.oidc.issuers.entries()) {
+    rule(
+      Object.hasOwn(config.gateway.rate_limit.tiers, tier),
+      ['gateway', 'oidc', 'issuers', String(index), 'tier'],
+      'expected a tier under gateway.rate_limit.tiers',
+    );
+  }
+  rule(
+    config.envoy.upstream_idle_timeout_ms < keep_alive.timeout_ms,
+    ['envoy', 'upstream_idle_timeout_ms'],
+    'expected less than gateway.keep_alive.timeout_ms: Envoy must close idle connections first (decision D9)',
+  );
+  rule(
+    keep_alive.timeout_ms < keep_alive.headers_timeout_ms,
+    ['gateway', 'keep_alive', 'headers_timeout_ms'],
+    'expected more than gateway.keep_alive.timeout_ms (decision D9)',
+  );
+  rule(
+    config.envoy.body_bytes > config.gateway.limits.body_bytes,
+    ['envoy', 'body_bytes'],
+    'expected more than gateway.limits.body_bytes, so that the gateway answers first',
+  );
+  rule(
+    config.gateway.limits.header_bytes >= (config.envoy.header_kib + 2) * 1024,
+    ['gateway', 'limits', 'header_bytes'],
+    'expected at least 2 KiB more than envoy.header_kib, so that Envoy answers first',
+  );
+  rule(
+    config.envoy.request_timeout_ms > deadline.max_ms,
+    ['envoy', 'request_timeout_ms'],
+    'expected more than gateway.deadline.max_ms, so that the gateway answers first',
+  );
+  rule(
+    !config.inference.models_trust.require_signature ||
+      config.inference.models_trust.public_key_files.length > 0,
+    ['inference', 'models_trust', 'public_key_files'],
+    'expected at least one key while inference.models_trust.require_signature is true',
+  );
+  rule(
+    config.records.sink !== 'postgres' || config.records.postgres_url !== '',
+    ['records', 'postgres_url'],
+    'expected the address of PostgreSQL while records.sink is postgres',
+  );
+  rule(
+    config.inference.engine.restart_min_ms <= config.inference.engine.restart_max_ms,
+    ['inference', 'engine', 'restart_min_ms'],
+    'expected at most inference.engine.restart_max_ms',
+  );
+}
