@@ -105,7 +105,7 @@ describe('inference with the digits model', () => {
       [{ inputs: [] }, /^inputs: expected one tensor named image/],
       [{ inputs: [{ ...input, name: 'picture' }] }, /^inputs\[0\]\.name/],
       [{ inputs: [{ ...input, datatype: 'FP32' }] }, /^inputs\[0\]\.datatype/],
-      [{ inputs: [{ ...input, shape: [1, 1] }] }, /^inputs\[0\]\.shape/],
+      [{ inputs: [{ ...input, shape: [1, 1, 1] }] }, /^inputs\[0\]\.shape/],
       [{ inputs: [{ ...input, shape: [-1] }] }, /^inputs\[0\]\.shape/],
       [{ inputs: [{ ...input, shape: [9] }] }, /at most 8 images/],
       [{ inputs: [{ ...input, shape: [2] }] }, /^raw_input_contents\[0\]: expected 2 elements/],

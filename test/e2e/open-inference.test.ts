@@ -153,7 +153,7 @@ describe('A request that cannot be answered', () => {
     ['no JSON', '{', 'invalid_request', /^body: /],
     ['another tensor', request({ name: 'img' }), 'invalid_tensor', /^inputs\[0\]\.name: /],
     ['another datatype', request({ datatype: 'FP32', data: [1] }), 'invalid_tensor', /^inputs\[0\]\.datatype: /],
-    ['another shape', request({ shape: [1, 1] }), 'invalid_tensor', /^inputs\[0\]\.shape: /],
+    ['another shape', request({ shape: [1, 1, 1] }), 'invalid_tensor', /^inputs\[0\]\.shape: /],
     ['an unknown output', request({}, { outputs: [{ name: 'logits' }] }), 'invalid_tensor', /^outputs\[0\]\.name: /],
     ['a sequence', request({}, { parameters: { sequence_id: 1 } }), 'invalid_request', /^parameters\.sequence_id: /],
     ['top classes', request({}, { outputs: [{ name: 'label', parameters: { classification: 3 } }] }),

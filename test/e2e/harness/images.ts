@@ -53,7 +53,7 @@ export async function hugeJpegOf(photo: Photo, bytes: number): Promise<Photo> {
     .removeAlpha()
     .resize(width, height, { fit: 'cover' })
     .composite([{ input: grain, blend: 'soft-light' }])
-    .jpeg({ quality: 90, chromaSubsampling: '4:2:0' })
+    .jpeg({ quality: 95, chromaSubsampling: '4:2:0' })
     .toBuffer();
   return { name: 'huge.jpg', type: 'image/jpeg', bytes: padJpeg(jpeg, bytes) };
 }
