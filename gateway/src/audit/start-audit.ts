@@ -1,10 +1,9 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { Config } from '@headgate/contracts/config';
-import type { Logger } from '@headgate/contracts/telemetry/logger';
 import { systemClock } from '../deps.ts';
 import { SPOOL_DEFAULTS } from '../store/spool/spool.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
+import type { Surroundings } from '../surroundings.ts';
 import { openFileAudit } from './file-audit.ts';
 import { filePseudonymKeys } from './pseudonym-keys.ts';
 import { auditInstruments } from './reports.ts';
@@ -22,21 +21,12 @@ export interface Audit {
   stop(): Promise<void>;
 }
 
-export interface AuditSurroundings {
-  readonly root: string;
-  readonly logger: Logger;
-  readonly metrics: Metrics;
-}
-
 /**
  * The audit log as the configuration says.
  *
  * @throws SpoolLockedError when another process has the log of this writer
  */
-export async function startAudit(
-  config: Config,
-  { root, logger, metrics }: AuditSurroundings,
-): Promise<Audit> {
+export async function startAudit(config: Config, { root, logger, metrics }: Surroundings): Promise<Audit> {
   const { audit } = config;
   if (audit.sink === 'none') return { sink: noAudit, found: () => undefined, stop: async () => undefined };
   const instruments = auditInstruments(logger, metrics.registry);

@@ -3,9 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '@headgate/contracts/config';
 import { portOf } from '@headgate/contracts/names';
 import type { RecordSink } from '@headgate/contracts/records/sink';
-import type { Logger } from '@headgate/contracts/telemetry/logger';
 import { systemClock } from '../deps.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
+import type { Surroundings } from '../surroundings.ts';
 import { readHashKey } from './hash-key.ts';
 import { noRecorder, type Recorder } from './recorder.ts';
 import { exposeSpool, reportShipper, reportSpool } from './reports.ts';
@@ -29,7 +28,7 @@ const DAY_MS = 86_400_000;
  */
 export async function startRecords(
   config: Config,
-  { root, logger, metrics }: { root: string; logger: Logger; metrics: Metrics },
+  { root, logger, metrics }: Surroundings,
 ): Promise<Records> {
   const { records } = config;
   if (records.sink === 'none') return { recorder: noRecorder, stop: async () => undefined };

@@ -1,0 +1,36 @@
+import { resolve } from 'node:path';
+import type { GatewayConfig } from '@headgate/contracts/config';
+import type { Audit } from '../audit/start-audit.ts';
+import { systemClock } from '../deps.ts';
+import type { Surroundings } from '../surroundings.ts';
+import { exposeIdentity } from '../telemetry/identity-metrics.ts';
+import { reportKeys, reportTokens } from '../telemetry/reports.ts';
+import { fileKeyStore } from './file-keys.ts';
+import type { KeyStore } from './key-store.ts';
+import { createKeyUses, type KeyUses } from './key-use.ts';
+import { oidcVerifier } from './oidc/verifier.ts';
+import type { TokenVerifier } from './tokens.ts';
+
+export interface IdentityParts {
+  readonly keys: KeyStore;
+  readonly tokens: TokenVerifier;
+  readonly keyUses: KeyUses;
+}
+
+/**
+ * API keys and bearer tokens as the configuration says, with their metrics; both are reloaded live.
+ *
+ * @throws FileError when the keys file cannot be used
+ */
+export function startIdentity(
+  { keys_file, oidc }: GatewayConfig,
+  { root, logger, metrics }: Surroundings,
+  audit: Pick<Audit, 'found'>,
+): IdentityParts {
+  const keys = fileKeyStore(resolve(root, keys_file), reportKeys(logger, audit));
+  const report = reportTokens(logger, metrics);
+  const tokens = oidcVerifier({ config: oidc, fetch, clock: systemClock, report });
+  const keyUses = createKeyUses(keys, systemClock);
+  exposeIdentity(metrics.registry, keyUses, tokens.keySets);
+  return { keys, tokens, keyUses };
+}

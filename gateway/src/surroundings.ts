@@ -1,0 +1,10 @@
+import type { Logger } from '@headgate/contracts/telemetry/logger';
+import type { Metrics } from './telemetry/metrics.ts';
+
+/** What every part that `main` starts finds around it. */
+export interface Surroundings {
+  /** Absolute; relative paths of the configuration start here. */
+  readonly root: string;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
