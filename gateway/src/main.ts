@@ -20,7 +20,7 @@ import { startRecords } from './store/start-records.ts';
 import { createTelemetry } from './telemetry/create-telemetry.ts';
 import { createMetrics, exposeState } from './telemetry/metrics.ts';
 import { reportReadiness, reportRouting } from './telemetry/reports.ts';
-import { reportResilience } from './telemetry/resilience.ts';
+import { breakersOf, reportResilience } from './telemetry/resilience.ts';
 import { connectUpstream } from './upstream/connect.ts';
 
 /** The gateway as a process: configuration, dependencies, app, listeners; then drain on SIGTERM or SIGINT. */
@@ -35,13 +35,14 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const { version } = packageJson;
   const spans = await startTracing({ service: 'gateway', version, config: telemetry.tracing });
   const metrics = createMetrics();
-  const surroundings = { root, logger, metrics };
-  const resilience = reportResilience({ logger, registry: metrics.registry, breakers: [] });
+  const breakers = breakersOf(config);
+  const resilience = reportResilience({ logger, registry: metrics.registry, breakers });
+  const surroundings = { root, logger, metrics, resilience };
 
   const audit = await startAudit(config, surroundings);
   const routingReport = reportRouting(logger, metrics, audit);
   const routing = fileRoutingSource(resolve(root, config.routing_file), routingReport);
-  const { keyUses, ...identity } = startIdentity(gateway, surroundings, audit);
+  const { keyUses, ...identity } = startIdentity(config, surroundings, audit);
   const upstream = connectUpstream({ config, routing, readinessReport: reportReadiness(logger), resilience });
   exposeState(metrics.registry, routing, upstream.readiness);
   const records = await startRecords(config, surroundings);

@@ -1,3 +1,4 @@
+import type { ResilienceReport } from '@headgate/contracts/resilience/report';
 import type { Logger } from '@headgate/contracts/telemetry/logger';
 import type { Metrics } from './telemetry/metrics.ts';
 
@@ -7,4 +8,6 @@ export interface Surroundings {
   readonly root: string;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Hears the policies of remote dependencies. */
+  readonly resilience: ResilienceReport;
 }

@@ -55,10 +55,8 @@ export const oidcSchema = z
   .strictObject({
     /** Longer tokens are refused unread. */
     max_token_bytes: z.number().int().min(256).max(65_536),
-    /** How the public keys of an issuer are kept. */
+    /** How the public keys of an issuer are kept; how it is asked for them: dependencies.jwks. */
     keys: z.strictObject({
-      /** An attempt to load them takes no longer. */
-      timeout_ms: ms(100, 60_000),
       /** Pause between two attempts, whatever keys callers name. */
       cooldown_ms: ms(100, 600_000),
       /** Older ones are loaded anew, while they are used. */

@@ -100,7 +100,7 @@ const gatewaySchema = z.strictObject({
       .refine((tiers) => Object.hasOwn(tiers, 'default'), 'expected a tier named default'),
   }),
   upstream: z.strictObject({
-    /** host:port or dns:///name:port of the inference pods; empty = the local inference process. */
+    /** host:port, dns:///name:port or ip:port,ip:port of the inference pods; empty = the local inference process. */
     target: z.string(),
     /** HTTP/2 connections per gateway. */
     channels: count.max(64),

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { GatewayConfig } from '@headgate/contracts/config';
+import type { Config } from '@headgate/contracts/config';
 import type { Audit } from '../audit/start-audit.ts';
 import { systemClock } from '../deps.ts';
 import type { Surroundings } from '../surroundings.ts';
@@ -23,13 +23,21 @@ export interface IdentityParts {
  * @throws FileError when the keys file cannot be used
  */
 export function startIdentity(
-  { keys_file, oidc }: GatewayConfig,
-  { root, logger, metrics }: Surroundings,
+  { gateway, dependencies }: Config,
+  { root, logger, metrics, resilience }: Surroundings,
   audit: Pick<Audit, 'found'>,
 ): IdentityParts {
+  const { keys_file, oidc } = gateway;
   const keys = fileKeyStore(resolve(root, keys_file), reportKeys(logger, audit));
   const report = reportTokens(logger, metrics);
-  const tokens = oidcVerifier({ config: oidc, fetch, clock: systemClock, report });
+  const tokens = oidcVerifier({
+    config: oidc,
+    dependency: dependencies.jwks,
+    fetch,
+    clock: systemClock,
+    report,
+    resilience,
+  });
   const keyUses = createKeyUses(keys, systemClock);
   exposeIdentity(metrics.registry, keyUses, tokens.keySets);
   return { keys, tokens, keyUses };

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { noResilienceReport } from '@headgate/contracts/resilience/report';
 import { exportSPKI, importJWK, SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Clock, systemClock } from '../deps.ts';
@@ -6,7 +7,7 @@ import { nodeOptions, serveHttp } from '../server.ts';
 import { reasonOf } from '../testing/answers.ts';
 import { CONFIG, type Fixture, fixture, KEYS } from '../testing/app-fixture.ts';
 import { pngHeader } from '../testing/images.ts';
-import { AUDIENCE, type Issuer, startIssuer } from '../testing/issuer.ts';
+import { ASKED_TWICE, AUDIENCE, type Issuer, startIssuer } from '../testing/issuer.ts';
 import { rawSocket } from '../testing/raw-socket.ts';
 import { oidcVerifier } from './oidc/verifier.ts';
 
@@ -32,6 +33,8 @@ function verifier(overrides: Partial<Issuer['config']> = {}) {
   const issuers = [{ ...issuer.config, ...overrides }];
   return oidcVerifier({
     config: { ...CONFIG.oidc, issuers },
+    dependency: ASKED_TWICE,
+    resilience: noResilienceReport,
     fetch,
     clock,
     report: {

@@ -1,3 +1,4 @@
+import type { Config } from '@headgate/contracts/config';
 import { METRIC } from '@headgate/contracts/names';
 import type { Dependency } from '@headgate/contracts/resilience/config';
 import { BREAKER_STATES, type ResilienceReport } from '@headgate/contracts/resilience/report';
@@ -9,6 +10,11 @@ export interface ResilienceReportOptions {
   readonly registry: Registry;
   /** Dependencies with a breaker in this process: they show as closed from the start. */
   readonly breakers: readonly Dependency[];
+}
+
+/** Dependencies that this configuration makes the gateway call through a policy. */
+export function breakersOf({ gateway }: Config): Dependency[] {
+  return gateway.oidc.issuers.length > 0 ? ['jwks'] : [];
 }
 
 /** Breakers and retries as metrics, and each change of a breaker as a log line. One for each registry. */

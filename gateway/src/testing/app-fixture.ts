@@ -32,7 +32,7 @@ export const CONFIG: GatewayConfig = {
   keys_file: 'unused',
   oidc: {
     max_token_bytes: 8192,
-    keys: { timeout_ms: 3000, cooldown_ms: 30_000, refresh_ms: 600_000, max_age_ms: 3_600_000 },
+    keys: { cooldown_ms: 30_000, refresh_ms: 600_000, max_age_ms: 3_600_000 },
     issuers: [],
   },
   trusted_proxies: [],

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { OidcIssuer } from '@headgate/contracts/config';
+import type { DependencyConfig } from '@headgate/contracts/resilience/config';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
 
 interface SigningKey {
@@ -19,6 +20,8 @@ export interface Issuer {
   keyRequests(): number;
   /** Whether it answers at all. */
   isUp: boolean;
+  /** Status of every answer; 200: with what was asked for. */
+  status: number;
   /** Signs with a new key from now on; the one before is in the key set no more. */
   rotate(): Promise<void>;
   key(): SigningKey;
@@ -30,6 +33,19 @@ export interface Issuer {
 export const AUDIENCE = 'headgate-test';
 const ALG = 'ES256';
 
+/** How tests ask an issuer for its keys: twice, and the breaker opens. */
+export const ASKED_TWICE: DependencyConfig = {
+  timeout_ms: 500,
+  concurrency: 1,
+  retry: {
+    attempts: 1,
+    backoff_min_ms: 1,
+    backoff_max_ms: 1,
+    budget: { share: 1, min_retries: 100, window_ms: 1000 },
+  },
+  breaker: { failures: 2, open_min_ms: 10_000, open_max_ms: 10_000 },
+};
+
 /** @param nowMs clock that `iat` and `exp` go by */
 export async function startIssuer(nowMs: () => number): Promise<Issuer> {
   let key = await signingKey('key-1');
@@ -38,6 +54,7 @@ export async function startIssuer(nowMs: () => number): Promise<Issuer> {
 
   const server = createServer((request, response) => {
     if (!issuer.isUp) return void request.socket.destroy();
+    if (issuer.status !== 200) return void response.writeHead(issuer.status).end();
     if (request.url === '/.well-known/openid-configuration') {
       return sendJson(response, { issuer: issuer.url, jwks_uri: `${issuer.url}/keys` });
     }
@@ -53,6 +70,7 @@ export async function startIssuer(nowMs: () => number): Promise<Issuer> {
     config: configOf(url),
     keyRequests: () => keyRequests,
     isUp: true,
+    status: 200,
     key: () => key,
     async rotate() {
       made += 1;

@@ -3,40 +3,61 @@ import { isIP } from 'node:net';
 import { ConfigError } from '@headgate/contracts/config/load';
 import { portOf } from '@headgate/contracts/names';
 
-/** Where the inference processes listen: one address, or a DNS name behind which stand many. */
-export interface Target {
+/** Where the inference processes listen: several addresses, or a name behind which stand many. */
+export type Target = readonly Place[];
+
+interface Place {
   readonly host: string;
   readonly port: number;
 }
 
 /**
- * Reads `host:port`, `[v6]:port` or `dns:///name:port`; empty means the inference process of this machine.
+ * Reads `host:port`, `[v6]:port`, `dns:///name:port`, or several addresses of one family with commas between them;
+ * empty means the inference process of this machine.
  *
  * @throws ConfigError when the text is none of these
  */
 export function parseTarget(text: string, portBase: number): Target {
-  if (text === '') return { host: '127.0.0.1', port: portOf(portBase, 'inferenceGrpc') };
+  if (text === '') return [{ host: '127.0.0.1', port: portOf(portBase, 'inferenceGrpc') }];
+  const places = text.split(',').map(parsePlace);
+  const families = new Set(places.map(({ host }) => isIP(host)));
+  if (places.length > 1 && (families.size > 1 || families.has(0))) throw refused();
+  return places;
+}
+
+function parsePlace(text: string): Place {
   const match = /^(?:dns:\/\/\/)?(?:\[([^\]]+)\]|([^:/[\]]+)):(\d{1,5})$/.exec(text);
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);
-  if (host === undefined || port < 1 || port > 65_535) {
-    throw new ConfigError('gateway.upstream.target: expected host:port or dns:///name:port');
-  }
+  if (host === undefined || port < 1 || port > 65_535) throw refused();
   return { host, port };
 }
 
+const refused = () =>
+  new ConfigError(
+    'gateway.upstream.target: expected host:port, dns:///name:port, or addresses of one family with commas between',
+  );
+
 /** The target as grpc-js wants it. */
-export function grpcTarget({ host, port }: Target): string {
-  return isIP(host) ? formatAddress(host, port) : `dns:///${host}:${port}`;
+export function grpcTarget(target: Target): string {
+  const [first, ...others] = target as [Place, ...Place[]];
+  if (isIP(first.host) === 0) return `dns:///${first.host}:${first.port}`;
+  if (others.length === 0) return formatAddress(first);
+  return `ipv${isIP(first.host)}:${target.map(formatAddress).join(',')}`;
 }
 
 /** Every address behind the target as `ip:port`, sorted. @throws Error of node:dns when the name has none */
-export async function resolveTarget({ host, port }: Target): Promise<string[]> {
-  if (isIP(host)) return [formatAddress(host, port)];
-  const found = await lookup(host, { all: true });
-  return [...new Set(found.map(({ address }) => formatAddress(address, port)))].sort();
+export async function resolveTarget(target: Target): Promise<string[]> {
+  const found = await Promise.all(target.map(addressesOf));
+  return [...new Set(found.flat())].sort();
 }
 
-function formatAddress(ip: string, port: number): string {
-  return isIP(ip) === 6 ? `[${ip}]:${port}` : `${ip}:${port}`;
+async function addressesOf({ host, port }: Place): Promise<string[]> {
+  if (isIP(host)) return [formatAddress({ host, port })];
+  const found = await lookup(host, { all: true });
+  return found.map(({ address }) => formatAddress({ host: address, port }));
+}
+
+function formatAddress({ host, port }: Place): string {
+  return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -14,12 +14,10 @@ export interface KeySetReport {
 }
 
 export interface KeySetOptions {
-  /** Loads the keys; ends when the signal does. */
-  readonly load: (signal: AbortSignal) => Promise<JSONWebKeySet>;
+  /** Loads the keys; ends by itself, in time. */
+  readonly load: () => Promise<JSONWebKeySet>;
   readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly report: KeySetReport;
-  /** One attempt takes no longer than that. */
-  readonly timeout_ms: number;
   /** Pause between the starts of two attempts, however many unknown keys callers name. */
   readonly cooldown_ms: number;
   /** Older keys are loaded anew in the background. */
@@ -64,7 +62,7 @@ export function createKeySet({ load, clock, report, ...times }: KeySetOptions): 
   const attempt = async (): Promise<void> => {
     const beganAtMs = clock.monotonicMs();
     try {
-      const jwks = await load(AbortSignal.timeout(times.timeout_ms));
+      const jwks = await load();
       // Their age counts from the question: whatever was withdrawn afterwards is not in the answer.
       keys = { find: createLocalJWKSet(jwks), count: jwks.keys.length, loadedAtMs: beganAtMs };
       report.loaded(jwks.keys.length);

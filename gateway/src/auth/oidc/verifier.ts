@@ -1,5 +1,9 @@
 import type { OidcConfig, OidcIssuer } from '@headgate/contracts/config';
 import { OTHER } from '@headgate/contracts/names';
+import type { DependencyConfig } from '@headgate/contracts/resilience/config';
+import { createPolicy } from '@headgate/contracts/resilience/policy';
+import type { ResilienceReport } from '@headgate/contracts/resilience/report';
+import { sharedReport } from '@headgate/contracts/resilience/shared-report';
 import { decodeJwt } from 'jose';
 import type { Clock } from '../../deps.ts';
 import type { TokenRefusal, TokenVerifier } from '../tokens.ts';
@@ -16,9 +20,12 @@ export interface OidcReport {
 
 export interface OidcOptions {
   readonly config: OidcConfig;
+  /** How an issuer is asked for its keys (`dependencies.jwks`). */
+  readonly dependency: DependencyConfig;
   readonly fetch: typeof globalThis.fetch;
   readonly clock: Clock;
   readonly report: OidcReport;
+  readonly resilience: ResilienceReport;
 }
 
 export interface OidcVerifier extends TokenVerifier {
@@ -32,12 +39,21 @@ interface Known {
 }
 
 /** Accepts bearer tokens (JWT) of the configured issuers; begins to load their keys at once. */
-export function oidcVerifier({ config, fetch, clock, report }: OidcOptions): OidcVerifier {
+export function oidcVerifier(options: OidcOptions): OidcVerifier {
+  const { config, dependency, fetch, clock, report } = options;
+  const reportOfOne = sharedReport('jwks', options.resilience);
   const known = new Map(
     config.issuers.map((issuer): [string, Known] => {
+      // One for each issuer: an outage of one must not keep the keys of another away.
+      const policy = createPolicy({
+        dependency: 'jwks',
+        config: dependency,
+        report: reportOfOne(),
+        nowMs: clock.monotonicMs,
+      });
       const keys = createKeySet({
         ...config.keys,
-        load: (signal) => loadKeys(issuer, fetch, signal),
+        load: () => policy.run((signal) => loadKeys(issuer, fetch, signal)),
         clock,
         report: {
           loaded: (count) => report.keysLoaded(issuer.name, count),
