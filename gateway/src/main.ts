@@ -16,6 +16,7 @@ import { createInternalApp, obstaclesOf } from './internal.ts';
 import { listen } from './listeners.ts';
 import { memoryLimiter } from './rate-limit/memory.ts';
 import { fileRoutingSource } from './routing/file-source.ts';
+import { databasePolicy } from './store/database-policy.ts';
 import { startRecords } from './store/start-records.ts';
 import { createTelemetry } from './telemetry/create-telemetry.ts';
 import { createMetrics, exposeState } from './telemetry/metrics.ts';
@@ -45,7 +46,8 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const { keyUses, ...identity } = startIdentity(config, surroundings, audit);
   const upstream = connectUpstream({ config, routing, readinessReport: reportReadiness(logger), resilience });
   exposeState(metrics.registry, routing, upstream.readiness);
-  const records = await startRecords(config, surroundings);
+  const database = databasePolicy({ config: config.dependencies.database, report: resilience });
+  const records = await startRecords(config, { ...surroundings, database });
 
   let draining = false;
   const app = createApp({

@@ -302,12 +302,10 @@ const recordsSchema = z.strictObject({
     /** First pause after a failure; doubles up to retry_max_ms, half of it at random. */
     retry_min_ms: ms(60_000).min(1),
     retry_max_ms: ms(600_000).min(1),
-    /** One attempt takes no longer. */
-    timeout_ms: ms(600_000).min(1),
   }),
   /** host:port of control; empty = the local process. */
   control_target: targetSchema,
-  /** postgres://user:password@host:port/database, for the sink postgres. */
+  /** postgres://user:password@host:port/database, for the sink postgres; several servers as host:port,host:port. */
   postgres_url: secret(z.string()),
   /** Directory of control's embedded database. */
   embedded_dir: z.string().min(1),

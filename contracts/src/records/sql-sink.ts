@@ -38,8 +38,13 @@ export function sqlSink({ db, retentionDays, now }: SqlSinkOptions): Omit<Record
     expiredAtMs = now();
   };
 
-  const insert = async <T extends keyof Tables>(table: T, rows: readonly InsertObject<Tables, T>[]) => {
+  const insert = async <T extends keyof Tables>(
+    table: T,
+    rows: readonly InsertObject<Tables, T>[],
+    signal: AbortSignal,
+  ) => {
     for (let from = 0; from < rows.length; from += ROWS_PER_STATEMENT) {
+      signal.throwIfAborted();
       const some = rows.slice(from, from + ROWS_PER_STATEMENT);
       const statement = sqlBuilder
         .insertInto(table)
@@ -51,14 +56,14 @@ export function sqlSink({ db, retentionDays, now }: SqlSinkOptions): Omit<Record
   };
 
   return {
-    async deliver(records) {
+    async deliver(records, signal) {
       try {
         await prepare(records);
         const of = <R extends StoredRecord>(type: R['type']) =>
           records.filter((record): record is R => record.type === type);
-        await insert('predictions', of<PredictionRecord>('prediction').map(predictionRow));
-        await insert('outcomes', of<OutcomeRecord>('outcome').map(outcomeRow));
-        await insert('gaps', of<GapRecord>('gap').map(gapRow));
+        await insert('predictions', of<PredictionRecord>('prediction').map(predictionRow), signal);
+        await insert('outcomes', of<OutcomeRecord>('outcome').map(outcomeRow), signal);
+        await insert('gaps', of<GapRecord>('gap').map(gapRow), signal);
       } catch (error) {
         throw isDataError(error)
           ? new RecordsRefusedError('the database refuses the data', { cause: error })

@@ -1,61 +1,8 @@
 import type { StoredRecord } from '@headgate/contracts/records/schema';
-import { type RecordSink, RecordsRefusedError } from '@headgate/contracts/records/sink';
-import { idAt, NOW_MS, predictionOf } from '@headgate/contracts/records/testing';
-import { expect, it, onTestFinished } from 'vitest';
-import { bytesOfText, fragileFiles, testSpool } from '../testing/spool.ts';
-import { type ShipperOptions, startShipper } from './shipper.ts';
-
-const record = (n: number, changes = {}) => predictionOf({ id: idAt(NOW_MS, n), ...changes });
-const bytesOf = (value: unknown) => bytesOfText(JSON.stringify(value));
-
-/** A shipper over a real spool, whose pauses end when the test says so. */
-async function shipping(deliver: RecordSink['deliver'], options: Partial<ShipperOptions> = {}) {
-  const disk = fragileFiles();
-  const { spool, clock } = await testSpool({ files: disk.files });
-  const pauses: number[] = [];
-  const seen = { delivered: 0, refused: 0, failures: 0 };
-  let resume = () => {};
-  const idle = { reached: Promise.withResolvers<void>() };
-  const start = () =>
-    startShipper({
-      reader: spool.reader,
-      sink: { deliver, close: async () => undefined },
-      writer: 'w',
-      batchRecords: 10,
-      intervalMs: 7,
-      retryMinMs: 100,
-      retryMaxMs: 1000,
-      random: () => 1,
-      pause: (ms, signal) => {
-        pauses.push(ms);
-        idle.reached.resolve();
-        return new Promise((resolve) => {
-          resume = resolve;
-          signal.addEventListener('abort', () => resolve());
-        });
-      },
-      report: {
-        delivered: (records) => {
-          seen.delivered += records;
-        },
-        refused: (records) => {
-          seen.refused += records;
-        },
-        failed: () => {
-          seen.failures++;
-        },
-      },
-      ...options,
-    });
-  /** Lets the shipper go on until its next pause. */
-  const next = async () => {
-    idle.reached = Promise.withResolvers();
-    resume();
-    await idle.reached.promise;
-  };
-  onTestFinished(() => spool.close());
-  return { spool, clock, disk, start, next, pauses, seen, paused: () => idle.reached.promise };
-}
+import { RecordsRefusedError } from '@headgate/contracts/records/sink';
+import { expect, it } from 'vitest';
+import { bytesOf, record, shipping } from '../testing/shipping.ts';
+import { bytesOfText } from '../testing/spool.ts';
 
 it('delivers what the spool holds, in order, and then nothing again', async () => {
   const got: StoredRecord[] = [];
@@ -143,17 +90,5 @@ it('delivers gaps as records of their writer', async () => {
   const shipper = start();
   await paused();
   expect(got).toMatchObject([{ type: 'gap', writer: 'w', dropped: 1, cause: 'disk_full' }, record(2)]);
-  await shipper.stop();
-});
-
-it('asks the circuit breaker before each delivery', async () => {
-  let calls = 0;
-  const guard: ShipperOptions['guard'] = () => Promise.reject(new Error('open'));
-  const { spool, start, paused, seen } = await shipping(async () => void calls++, { guard });
-  spool.append(bytesOf(record(1)));
-  await spool.flush();
-  const shipper = start();
-  await paused();
-  expect([calls, seen.failures]).toEqual([0, 1]);
   await shipper.stop();
 });

@@ -12,8 +12,8 @@ export interface ShipperReport {
   failed(error: unknown, retryMs: number): void;
 }
 
-/** Runs a call, or refuses it at once while its dependency is known to be down: a circuit breaker fits. */
-export type CallGuard = <T>(call: () => Promise<T>) => Promise<T>;
+/** Runs a call, or refuses it at once while its dependency is known to be down: `run` of a policy. */
+export type CallGuard = <T>(call: (signal: AbortSignal) => Promise<T>, signal: AbortSignal) => Promise<T>;
 
 export interface ShipperOptions {
   readonly reader: SpoolReader;
@@ -39,16 +39,18 @@ export interface Shipper {
   stop(): Promise<void>;
 }
 
+const callOnce: CallGuard = (call, signal) => call(signal);
+
 /** Delivers what the spool holds, in order, for as long as it runs. A batch is acknowledged only once it is kept. */
 export function startShipper(options: ShipperOptions): Shipper {
-  const { reader, sink, report, pause, random = Math.random, guard = (call) => call() } = options;
+  const { reader, sink, report, pause, random = Math.random, guard = callOnce } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
 
   const deliver = async (records: readonly StoredRecord[]): Promise<void> => {
     if (records.length === 0) return;
     try {
-      await guard(() => sink.deliver(records, signal));
+      await guard((attempt) => sink.deliver(records, attempt), signal);
       report.delivered(records.length);
     } catch (error) {
       if (!(error instanceof RecordsRefusedError)) throw error;

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '@headgate/contracts/config';
 import { portOf } from '@headgate/contracts/names';
 import type { RecordSink } from '@headgate/contracts/records/sink';
+import type { Policy } from '@headgate/contracts/resilience/policy';
 import { systemClock } from '../deps.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { readHashKey } from './hash-key.ts';
@@ -19,6 +20,11 @@ export interface Records {
   stop(): Promise<void>;
 }
 
+export interface RecordsDeps extends Surroundings {
+  /** How the sink is called. */
+  readonly database: Policy;
+}
+
 const DAY_MS = 86_400_000;
 
 /**
@@ -28,7 +34,7 @@ const DAY_MS = 86_400_000;
  */
 export async function startRecords(
   config: Config,
-  { root, logger, metrics }: Surroundings,
+  { root, logger, metrics, database }: RecordsDeps,
 ): Promise<Records> {
   const { records } = config;
   if (records.sink === 'none') return { recorder: noRecorder, stop: async () => undefined };
@@ -49,6 +55,7 @@ export async function startRecords(
     intervalMs: records.ship.interval_ms,
     retryMinMs: records.ship.retry_min_ms,
     retryMaxMs: records.ship.retry_max_ms,
+    guard: database.run,
     report: reportShipper(logger, metrics.registry),
     pause: (ms, signal) => sleep(ms, undefined, { signal, ref: false }).catch(() => undefined),
   });
@@ -64,12 +71,15 @@ export async function startRecords(
 }
 
 /** pg is loaded only where it is used. */
-async function sinkOf({ records, listen }: Config): Promise<RecordSink> {
-  const timeoutMs = records.ship.timeout_ms;
+async function sinkOf({ records, listen, dependencies }: Config): Promise<RecordSink> {
   if (records.sink === 'postgres') {
     const { postgresSink } = await import('./sinks/postgres.ts');
-    return postgresSink({ url: records.postgres_url, timeoutMs, retentionDays: records.retention_days });
+    return postgresSink({
+      url: records.postgres_url,
+      timeoutMs: dependencies.database.timeout_ms,
+      retentionDays: records.retention_days,
+    });
   }
   const local = `127.0.0.1:${portOf(listen.port_base, 'control')}`;
-  return controlSink({ url: `http://${records.control_target || local}`, timeoutMs });
+  return controlSink(`http://${records.control_target || local}`);
 }

@@ -13,8 +13,11 @@ export interface ResilienceReportOptions {
 }
 
 /** Dependencies that this configuration makes the gateway call through a policy. */
-export function breakersOf({ gateway }: Config): Dependency[] {
-  return gateway.oidc.issuers.length > 0 ? ['jwks'] : [];
+export function breakersOf({ gateway, records }: Config): Dependency[] {
+  return [
+    ...(gateway.oidc.issuers.length > 0 ? (['jwks'] as const) : []),
+    ...(records.sink === 'none' ? [] : (['database'] as const)),
+  ];
 }
 
 /** Breakers and retries as metrics, and each change of a breaker as a log line. One for each registry. */

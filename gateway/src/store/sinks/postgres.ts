@@ -1,12 +1,13 @@
 import type { Queryable } from '@headgate/contracts/records/database';
 import type { RecordSink } from '@headgate/contracts/records/sink';
 import { sqlSink } from '@headgate/contracts/records/sql-sink';
-import { Pool } from 'pg';
+import { Client, type ClientBase, type ClientConfig, DatabaseError, Pool } from 'pg';
+import { serversOf } from './postgres-servers.ts';
 
 export interface PostgresOptions {
-  /** postgres://user@host:port/database; what it leaves out comes from the usual PG* variables. */
+  /** postgres://user@host:port/database, or several host:port; what it leaves out comes from the usual PG* variables. */
   readonly url: string;
-  /** No statement and no connection attempt takes longer, in ms. */
+  /** No statement takes longer, nor connecting, in ms. */
   readonly timeoutMs: number;
   readonly retentionDays: number;
 }
@@ -18,27 +19,67 @@ export interface PostgresDatabase extends Queryable {
   close(): Promise<void>;
 }
 
+/**
+ * Talks to the one of several servers that takes writes: the primary, whichever it is after a failover. Where a server
+ * is gone or a standby, a call goes on with the next one; calls must bear to be run again.
+ *
+ * @throws ConfigError
+ */
 export function openPostgres({ url, timeoutMs }: Omit<PostgresOptions, 'retentionDays'>): PostgresDatabase {
+  const servers = serversOf(url);
+  let current = 0;
+  /** A pool of node-postgres has one address: it is chosen anew for each connection. */
+  class CurrentServer extends Client {
+    constructor(config?: ClientConfig) {
+      super({ ...config, connectionString: servers[current] });
+    }
+  }
   const pool = new Pool({
-    connectionString: url,
+    Client: CurrentServer,
+    onConnect: refuseStandby,
     max: CONNECTIONS,
-    connectionTimeoutMillis: timeoutMs,
+    // All of them can be asked within one attempt.
+    connectionTimeoutMillis: timeoutMs / servers.length,
     query_timeout: timeoutMs,
     statement_timeout: timeoutMs,
     keepAlive: true,
   });
   // An idle connection that breaks is not an error of anybody's call: the next one connects anew.
   pool.on('error', () => undefined);
+
+  const query = async (sql: string, values?: readonly unknown[]) => {
+    for (let left = servers.length - 1; ; left -= 1) {
+      const asked = current;
+      try {
+        return await pool.query(sql, values && [...values]);
+      } catch (error) {
+        if (!concernsServer(error)) throw error;
+        if (current === asked) current = (asked + 1) % servers.length;
+        if (left === 0) throw error;
+      }
+    }
+  };
   return {
-    query: (sql, values) => pool.query(sql, [...values]),
-    script: async (sql) => void (await pool.query(sql)),
+    query,
+    script: async (sql) => void (await query(sql)),
     close: () => pool.end(),
   };
 }
 
-/** Delivers straight into PostgreSQL. */
+/** Delivers straight into PostgreSQL. @throws ConfigError */
 export function postgresSink(options: PostgresOptions): RecordSink {
   const db = openPostgres(options);
   const { deliver } = sqlSink({ db, retentionDays: options.retentionDays, now: () => Date.now() });
   return { deliver, close: db.close };
+}
+
+async function refuseStandby(client: ClientBase): Promise<void> {
+  const { rows } = await client.query('SHOW transaction_read_only');
+  if (rows[0]?.transaction_read_only !== 'off')
+    throw new Error('the server takes no writes: it is a standby');
+}
+
+/** Another server may do better: this one is out of reach (no SQLSTATE), starts or ends (57P), or reads only (25006). */
+function concernsServer(error: unknown): boolean {
+  return !(error instanceof DatabaseError) || /^(57P|25006)/.test(error.code ?? '');
 }

@@ -5,15 +5,11 @@ import { sqlSink } from '@headgate/contracts/records/sql-sink';
 import { idAt, NOW_MS, predictionOf } from '@headgate/contracts/records/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { controlSink } from '../../../gateway/src/store/sinks/control.ts';
-import { openPostgres, type PostgresDatabase } from '../../../gateway/src/store/sinks/postgres.ts';
-import { type Postgres, postgresPrograms, startPostgres } from '../../../scripts/services/postgres.ts';
 import { createInternalServer } from '../internal-server.ts';
 import { type EmbeddedDatabase, openPglite } from './pglite.ts';
 import { describeSink, emptyStore } from './testing.ts';
 
 const DAY_MS = 86_400_000;
-const options = { retentionDays: 90, now: () => NOW_MS };
-const bin = postgresPrograms();
 const signal = new AbortController().signal;
 
 describe('embedded', () => {
@@ -23,7 +19,7 @@ describe('embedded', () => {
 
   beforeAll(async () => {
     db = await openPglite();
-    const sink = sqlSink({ db, ...options });
+    const sink = sqlSink({ db, retentionDays: 90, now: () => NOW_MS });
     server = createInternalServer({ sink, logger: { error: () => undefined } }).listen(0, '127.0.0.1');
     await once(server, 'listening');
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -34,7 +30,7 @@ describe('embedded', () => {
   });
 
   describeSink('control over HTTP with PGlite', () => ({
-    sink: controlSink({ url, timeoutMs: 20_000 }),
+    sink: controlSink(url),
     db,
   }));
 
@@ -69,34 +65,3 @@ describe('embedded', () => {
     expect(response.status).toBe(status);
   });
 });
-
-describe.skipIf(bin === undefined && process.env.CI !== 'true')(
-  'PostgreSQL (needs its Debian package)',
-  () => {
-    let server: Postgres;
-    let db: PostgresDatabase;
-
-    beforeAll(async () => {
-      if (bin === undefined) throw new Error('PostgreSQL is not installed: apt-get install postgresql');
-      server = await startPostgres(bin);
-      db = openPostgres({ url: server.url, timeoutMs: 10_000 });
-    }, 60_000);
-    afterAll(async () => {
-      await db?.close();
-      await server?.remove();
-    });
-
-    describeSink('directly', () => ({ sink: sqlSink({ db, ...options }), db }));
-
-    it('lets several gateways start at the same time', async () => {
-      await db.script('DROP TABLE predictions, outcomes, gaps, headgate_migrations');
-      const sinks = Array.from({ length: 4 }, () => sqlSink({ db, ...options }));
-      const outcomes = await Promise.allSettled(sinks.map((sink) => sink.deliver([predictionOf()], signal)));
-      // Making the same partition twice at once may fail; a shipper tries again.
-      await Promise.all(sinks.map((sink) => sink.deliver([predictionOf()], signal)));
-      expect(outcomes.some(({ status }) => status === 'fulfilled')).toBe(true);
-      const { rows } = await db.query('SELECT count(*)::int AS n FROM predictions', []);
-      expect(rows).toEqual([{ n: 1 }]);
-    });
-  },
-);

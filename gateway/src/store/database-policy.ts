@@ -1,0 +1,11 @@
+import { RecordsRefusedError } from '@headgate/contracts/records/sink';
+import { createPolicy, type Policy, type PolicyOptions } from '@headgate/contracts/resilience/policy';
+
+/**
+ * How this process calls the place where records end up, PostgreSQL or control. One for all who deliver: what one of
+ * them finds out, the others need not try. A record that the store refuses says nothing about its health.
+ */
+export function databasePolicy(options: Omit<PolicyOptions, 'dependency' | 'isFailure'>): Policy {
+  const isFailure = (error: unknown) => !(error instanceof RecordsRefusedError);
+  return createPolicy({ dependency: 'database', isFailure, ...options });
+}
