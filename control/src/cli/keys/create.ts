@@ -12,8 +12,7 @@ import { CliError } from '../errors.ts';
 import { print } from '../print.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { instant, parseDuration } from './duration.ts';
-import { updateKeyFile } from './key-file.ts';
-import { keyFileOf } from './keys.ts';
+import { keyFileOf, updateKeyFile } from './key-file.ts';
 import { newKeyId, newSecret } from './secret.ts';
 
 interface CreateOptions {

@@ -1,12 +1,24 @@
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { type KeyRecord, keyFileSchema } from '@headgate/contracts/keys';
 import { describeIssues } from '@headgate/contracts/routing';
+import type { Command } from 'commander';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { CliError } from '../errors.ts';
+import { globalsOf } from '../print.ts';
 import { replaceFile } from '../replace-file.ts';
+import { findInstallation, type Installation, type Surroundings } from '../surroundings.ts';
 
 type Records = readonly KeyRecord[];
+
+/** Where the keys of this installation are. */
+export function keyFileOf(command: Command, around: Surroundings): Installation & { readonly path: string } {
+  const installation = findInstallation(around, globalsOf(command).env);
+  const { file } = command.optsWithGlobals<{ file?: string }>();
+  const configured = () => resolve(installation.root, installation.config.gateway.keys_file);
+  return { ...installation, path: file === undefined ? configured() : resolve(around.cwd, file) };
+}
 
 /** @throws CliError when the file is missing or not valid */
 export function readKeyFile(path: string): Records {

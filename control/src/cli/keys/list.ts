@@ -3,8 +3,7 @@ import { portOf } from '@headgate/contracts/names';
 import type { Command } from 'commander';
 import { print, table } from '../print.ts';
 import type { Surroundings } from '../surroundings.ts';
-import { readKeyFile } from './key-file.ts';
-import { keyFileOf } from './keys.ts';
+import { keyFileOf, readKeyFile } from './key-file.ts';
 import { type LastUse, lastUses } from './last-use.ts';
 
 type ListedKey = Omit<KeyRecord, 'sha256' | 'previous'> & {

@@ -3,8 +3,7 @@ import type { Command } from 'commander';
 import { CliError } from '../errors.ts';
 import { print } from '../print.ts';
 import type { Surroundings } from '../surroundings.ts';
-import { recordOf, updateKeyFile } from './key-file.ts';
-import { keyFileOf } from './keys.ts';
+import { keyFileOf, recordOf, updateKeyFile } from './key-file.ts';
 
 export interface RevokedKey {
   readonly id: string;

@@ -4,8 +4,7 @@ import { CliError } from '../errors.ts';
 import { print } from '../print.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { instant, parseDuration } from './duration.ts';
-import { recordOf, updateKeyFile } from './key-file.ts';
-import { keyFileOf } from './keys.ts';
+import { keyFileOf, recordOf, updateKeyFile } from './key-file.ts';
 import { type NewSecret, newSecret } from './secret.ts';
 
 const DEFAULT_OVERLAP = '24h';
