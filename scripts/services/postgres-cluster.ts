@@ -109,5 +109,6 @@ wal_level = replica
 max_wal_senders = 4
 synchronous_commit = on
 hot_standby = on
+wal_retrieve_retry_interval = 500ms
 log_min_messages = warning
 `;

@@ -1,0 +1,206 @@
+import { type ExecFileException, execFile } from 'node:child_process';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { METRIC } from '@headgate/contracts/names';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openPostgres } from '../../gateway/src/store/sinks/postgres.ts';
+import { startPostgresCluster, type TestPostgres } from '../../scripts/services/postgres-cluster.ts';
+import type { PostgresServer } from '../../scripts/services/postgres-server.ts';
+import { eventually, secondsSince } from '../e2e/harness/deadline.ts';
+import { type Answer, type Client, httpClient, httpsClient } from '../e2e/harness/http.ts';
+import { closedLoad, type RunningLoad } from '../e2e/harness/load.ts';
+import { scrape, total } from '../e2e/harness/metrics.ts';
+import { samplePhoto } from '../e2e/harness/photos.ts';
+import { postPhoto } from '../e2e/harness/predict.ts';
+import { type OwnedStack, ROOT, startStack } from '../e2e/harness/stack.ts';
+import { mountSmallDisk, type SmallDisk } from './small-disk.ts';
+
+const FULL = process.env.E2E_FULL === '1';
+const OUTAGE_MS = FULL ? 30_000 : 3000;
+const CALLERS = 8;
+const SETTLED_WITHIN_MS = 60_000;
+/** Room for the records of the longest outage, many times. */
+const DISK_BYTES = 48 * 2 ** 20;
+
+const photo = samplePhoto('digit-7.png');
+const disk: SmallDisk | undefined = mountSmallDisk(DISK_BYTES);
+const dir = mkdtempSync(join(tmpdir(), 'headgate-records-'));
+let cluster: TestPostgres;
+let stack: OwnedStack;
+let client: Client;
+let address: string;
+
+/** The whole path with the digits model, its records on a disk of their own, and two servers to keep them. */
+beforeAll(async () => {
+  cluster = await startPostgresCluster({ replica: true });
+  const routing = join(dir, 'routing.yaml');
+  cpSync(join(ROOT, 'config/routing.fallback.yaml'), routing);
+  const { primary, replica } = cluster;
+  address = cluster.url.replace(`:${primary.port}/`, `:${primary.port},127.0.0.1:${replica?.port}/`);
+  stack = await startStack({
+    env: {
+      HEADGATE_ROUTING_FILE: routing,
+      HEADGATE_RECORDS__SINK: 'postgres',
+      HEADGATE_RECORDS__POSTGRES_URL: `${address}?target_session_attrs=read-write`,
+      HEADGATE_RECORDS__SPOOL_DIR: join(disk?.dir ?? dir, 'spool'),
+    },
+  });
+  client = stack.ready.https ? httpsClient(stack.ready) : httpClient(stack.ready.gateway);
+}, 240_000);
+
+afterAll(async () => {
+  await client?.close();
+  const orphans = await stack?.stop();
+  await cluster?.close();
+  disk?.remove();
+  rmSync(dir, { recursive: true, force: true });
+  expect(orphans).toEqual([]);
+}, 60_000);
+
+const ask = () => postPhoto(client, photo, { key: stack.ready.keys.bench });
+const gauge = async (name: string, labels = {}) => total(await scrape(stack.ready.metrics), name, labels);
+const breaker = () => gauge(METRIC.breakerState, { dependency: 'database' });
+const waits = (what: string, look: () => Promise<boolean>) =>
+  eventually(look, { what, withinMs: SETTLED_WITHIN_MS });
+
+const settled = () =>
+  waits('a closed breaker and an empty spool', async () => {
+    const page = await scrape(stack.ready.metrics);
+    return total(page, METRIC.spoolUndelivered) === 0 && total(page, METRIC.breakerState) === 0;
+  });
+
+/** Stops the load; every answer must be a prediction. @returns their ids */
+async function answered(load: RunningLoad<Answer>): Promise<string[]> {
+  const samples = await load.stop();
+  expect(samples.filter(({ result }) => result.status !== 200).map(({ result }) => result.text)).toEqual([]);
+  return samples.map(({ result }) => (JSON.parse(result.text) as { id: string }).id);
+}
+
+/** The predictions that a server has, in the order of their ids; a record that is there twice is twice in it. */
+async function idsIn(server: PostgresServer): Promise<string[]> {
+  return (await server.sql('SELECT id FROM predictions ORDER BY id')).split('\n').filter(Boolean);
+}
+
+/** Compared by what is missing and what is too much: a list of thousands would hide it. */
+function expectEachOnce(ids: readonly string[], rows: readonly string[]): void {
+  const kept = new Set(rows);
+  expect({ lost: ids.filter((id) => !kept.has(id)), duplicates: rows.length - kept.size }).toEqual({
+    lost: [],
+    duplicates: 0,
+  });
+}
+
+/** The script as an operator runs it. */
+async function failOver(): Promise<{ code: number; output: string }> {
+  const file = join(dir, 'address');
+  writeFileSync(file, address, { mode: 0o600 });
+  return new Promise((resolve) => {
+    const args = ['scripts/postgres/failover.ts', '--address-file', file];
+    const done = (error: ExecFileException | null, stdout: string, stderr: string) =>
+      resolve({ code: Number(error?.code ?? 0), output: stdout + stderr });
+    execFile(process.execPath, args, { cwd: ROOT, timeout: 60_000 }, done);
+  });
+}
+
+describe('Records while PostgreSQL is killed and started again under load', () => {
+  it('are all there once, and no prediction fails', async () => {
+    const load = closedLoad(CALLERS, ask);
+    await waits('a delivery', async () => (await gauge(METRIC.recordsShipped, { outcome: 'delivered' })) > 0);
+    await cluster.primary.kill();
+    const killedMs = performance.now();
+    await waits('an open breaker', async () => (await breaker()) === 2);
+    await pause(Math.max(0, killedMs + OUTAGE_MS - performance.now()));
+    const waiting = await gauge(METRIC.spoolUndelivered);
+    expect(waiting).toBeGreaterThan(0);
+    await cluster.primary.start();
+    const downFor = secondsSince(killedMs);
+    const revivedMs = performance.now();
+    await waits('a delivery after the outage', async () => (await breaker()) === 0);
+    const healed = secondsSince(revivedMs);
+    const ids = await answered(load);
+    await settled();
+    console.log(
+      `PostgreSQL down for ${downFor}: ${ids.length} predictions, 0 failed; ${waiting} records waited; ` +
+        `deliveries again ${healed} after it was back, all delivered ${secondsSince(revivedMs)} after it`,
+    );
+    expectEachOnce(ids, await idsIn(cluster.primary));
+  }, 180_000);
+});
+
+describe('Records while the disk of the spool is full', () => {
+  it.skipIf(disk === undefined && process.env.CI !== 'true')(
+    'are counted as lost, feedback is refused, no prediction fails, and it ends by itself (needs root for a tmpfs)',
+    async () => {
+      if (disk === undefined) throw new Error('a tmpfs cannot be mounted here');
+      const lost = () => gauge(METRIC.recordsDropped, { cause: 'disk_full' });
+      const load = closedLoad(CALLERS, ask);
+      await waits('a first answer', async () => load.samples.length > 0);
+      disk.fill();
+      await waits('losses', async () => (await lost()) > 50);
+      const id = (JSON.parse(load.samples.at(-1)?.result.text ?? '') as { id: string }).id;
+      const feedback = await client.send({
+        path: '/v1/feedback',
+        headers: { 'content-type': 'application/json', 'x-api-key': stack.ready.keys.bench },
+        body: JSON.stringify({ prediction_id: id, index: 0, label: '7' }),
+      });
+      expect([feedback.status, JSON.parse(feedback.text).reason]).toEqual([503, 'records_unavailable']);
+      disk.free();
+      const freedMs = performance.now();
+      const written = await gauge(METRIC.recordsWritten);
+      await waits('records', async () => (await gauge(METRIC.recordsWritten)) > written);
+      const healed = secondsSince(freedMs);
+      const ids = await answered(load);
+      await settled();
+      const dropped = await lost();
+      const kept = new Set(await idsIn(cluster.primary));
+      console.log(
+        `disk full: ${dropped} records lost and counted; kept again ${healed} after there was room`,
+      );
+      // The feedback is one of the lost records, and it is no prediction.
+      expect(ids.filter((one) => !kept.has(one)).length).toBe(dropped - 1);
+      expect(Number(await cluster.primary.sql('SELECT sum(dropped) FROM gaps'))).toBe(dropped);
+    },
+    120_000,
+  );
+});
+
+describe('Records while the primary is lost and the standby takes over', () => {
+  it('are all on the standby, those that the primary had acknowledged too', async () => {
+    const { primary, replica } = cluster as Required<TestPostgres> & { replica: PostgresServer };
+    const acknowledged = () => gauge(METRIC.recordsShipped, { outcome: 'delivered' });
+    const before = await acknowledged();
+    const load = closedLoad(CALLERS, ask);
+    await waits('deliveries', async () => (await acknowledged()) > before + 50);
+    const tooEarly = await failOver();
+    expect([tooEarly.code, tooEarly.output]).toEqual([
+      1,
+      expect.stringContaining('takes writes; stop it first'),
+    ]);
+
+    await primary.kill();
+    const killedMs = performance.now();
+    await waits('an open breaker', async () => (await breaker()) === 2);
+    const promotion = await failOver();
+    expect(promotion.code, promotion.output).toBe(0);
+    await waits('deliveries to the new primary', async () => (await breaker()) === 0);
+    const healed = secondsSince(killedMs);
+    const ids = await answered(load);
+    await settled();
+    const shipped = (await acknowledged()) - before;
+    console.log(
+      `primary lost: ${ids.length} predictions, 0 failed, ${shipped} records; deliveries again after ${healed}`,
+    );
+    expectEachOnce(ids, await idsIn(replica));
+  }, 180_000);
+
+  it('are not taken by the lost primary, when somebody starts it again by mistake', async () => {
+    await cluster.primary.start();
+    const old = openPostgres({ url: cluster.primary.url, timeoutMs: 1000 });
+    await expect(old.query("INSERT INTO gaps VALUES ('w', 1, 1, now(), now(), 'bound')", [])).rejects.toThrow(
+      'timeout',
+    );
+    await old.close();
+  });
+});
