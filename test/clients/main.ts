@@ -33,6 +33,8 @@ try {
       HEADGATE_INFERENCE__MODELS_DIR: modelsDir,
       HEADGATE_INFERENCE__MODEL_CONTROL: 'explicit',
       HEADGATE_INFERENCE__EXECUTION__INSTANCES: '1',
+      // However many cores there are, the run of `patient` takes its time.
+      HEADGATE_INFERENCE__EXECUTION__INTRA_OP_THREADS: '1',
     },
   });
   const python = join(ROOT, '.venv/bin/python');

@@ -93,6 +93,14 @@ export function echoOf(datatype: Datatype): TensorModel {
   };
 }
 
+/** Returns its input after some hundred milliseconds on one core, whatever the batch. */
+export const SLOW_ECHO: TensorModel = {
+  file: 'slow-echo',
+  maxBatchSize: 2,
+  inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, -1] }],
+  outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, -1] }],
+};
+
 /** One tensor of each datatype: `in_fp32` comes back as `out_fp32`. */
 export const ECHO_ALL: TensorModel = {
   file: 'echo-all',

@@ -130,10 +130,34 @@ def slow_image() -> ModelProto:
     return model(nodes, inputs, outputs, constants)
 
 
+def slow_echo() -> ModelProto:
+    """Returns its input after some hundred milliseconds on one core, whatever the batch: 16 products of matrices with
+    1024 x 1024 values. They begin with the input, so that the runtime cannot compute them when it loads the model."""
+    constants = [
+        helper.make_tensor("shape", TensorProto.INT64, [2], [1024, 1024]),
+        helper.make_tensor("zero", TensorProto.FLOAT, [], [0.0]),
+    ]
+    small = helper.make_tensor("value", TensorProto.FLOAT, [1], [1 / 1024])
+    nodes = [
+        helper.make_node("ConstantOfShape", ["shape"], ["matrix"], value=small),
+        helper.make_node("ReduceMax", ["x"], ["largest"], keepdims=0),
+        helper.make_node("Mul", ["largest", "zero"], ["nothing"]),
+        helper.make_node("Add", ["matrix", "nothing"], ["m0"]),
+    ]
+    nodes += [helper.make_node("MatMul", [f"m{i}", "matrix"], [f"m{i + 1}"]) for i in range(16)]
+    nodes += [
+        helper.make_node("ReduceMax", ["m16"], ["product"], keepdims=0),
+        helper.make_node("Mul", ["product", "zero"], ["still_nothing"]),
+        helper.make_node("Add", ["x", "still_nothing"], ["y"]),
+    ]
+    shape = ["batch", "width"]
+    return model(nodes, [value("x", "FP32", shape)], [value("y", "FP32", shape)], constants)
+
+
 def main() -> None:
     models = {f"echo-{datatype.lower()}": echo(datatype) for datatype in DATATYPES}
     models |= {"echo-all": echo_all(), "affine": affine(), "transpose": transpose(), "pick": pick()}
-    models |= {"slow-image": slow_image(), "colours": colours()}
+    models |= {"slow-image": slow_image(), "slow-echo": slow_echo(), "colours": colours()}
     for made in models.values():
         checker.check_model(made)
     for name, made in (models | {"unknown-operator": unknown_operator()}).items():
