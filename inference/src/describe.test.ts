@@ -1,6 +1,8 @@
 import type { ModelInferRequest__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
+import { batchingSchema } from '@headgate/contracts/manifest';
 import { encodeBytesTensor } from '@headgate/contracts/tensor';
 import { describe, expect, it } from 'vitest';
+import type { z } from 'zod';
 import { modelConfig, modelMetadata } from './describe.ts';
 import type { Catalogue } from './models/reconcile.ts';
 import { readImageRequest } from './request.ts';
@@ -11,9 +13,12 @@ function catalogueOf(
   provider: 'cpu' | 'cuda',
   devices: readonly number[],
   model: TensorModel = AFFINE,
+  batching: z.input<typeof batchingSchema> = {},
 ): Catalogue {
   const engines = devices.map((deviceId) => ({ deviceId, report: { provider } }));
-  const deployment = { version: '1', package: { manifest: manifestOf('affine', model) }, engines };
+  const plain = manifestOf('affine', model);
+  const manifest = { ...plain, batching: batchingSchema.parse({ ...plain.batching, ...batching }) };
+  const deployment = { version: '1', package: { manifest }, engines };
   return { find: () => deployment, versions: () => ['1'] } as unknown as Catalogue;
 }
 
@@ -31,6 +36,44 @@ describe('the description of a model', () => {
     expect(modelConfig(catalogueOf('cpu', [0, 0]), 'affine', '').instance_group).toEqual([
       { name: 'affine', count: 2, kind: 'KIND_CPU' },
     ]);
+  });
+
+  it('words the queue policy of the manifest as Triton does, times in microseconds', () => {
+    const policy = {
+      max_queue_delay_ms: 1.5,
+      priority_levels: 3,
+      default_priority_level: 2,
+      timeout_action: 'delay',
+      default_timeout_ms: 250,
+      allow_timeout_override: false,
+      max_queue_size: 17,
+    } as const;
+    const { dynamic_batching } = modelConfig(catalogueOf('cpu', [0], AFFINE, policy), 'affine', '');
+    expect(dynamic_batching).toEqual({
+      max_queue_delay_microseconds: 1500,
+      priority_levels: 3,
+      default_priority_level: 2,
+      default_queue_policy: {
+        timeout_action: 'DELAY',
+        default_timeout_microseconds: 250_000,
+        allow_timeout_override: false,
+        max_queue_size: 17,
+      },
+    });
+  });
+
+  it('words a policy that refuses what waits too long, without levels or times of its own', () => {
+    const { dynamic_batching } = modelConfig(catalogueOf('cpu', [0]), 'affine', '');
+    expect(dynamic_batching).toMatchObject({
+      max_queue_delay_microseconds: 0,
+      priority_levels: 0,
+      default_queue_policy: {
+        timeout_action: 'REJECT',
+        default_timeout_microseconds: 0,
+        allow_timeout_override: true,
+        max_queue_size: 64,
+      },
+    });
   });
 
   it('says of images what is accepted, both in its own words and in those of Triton', () => {

@@ -140,6 +140,9 @@ class World {
       if (this.dispatcher.queued > 0) expect(engine.ahead).toBe(maxBatchSize);
       if (maxQueueDelayMs === 0 && engine.decodedCount > 0) expect(engine.isRunning).toBe(true);
     }
+    const hasNothing = this.engines.some(({ isRunning, ahead }) => !isRunning && ahead === 0);
+    const behindRuns = this.engines.filter(({ isRunning, ahead }) => isRunning && ahead > 0);
+    if (hasNothing) expect(behindRuns).toEqual([]);
     if (this.engines.length === 0) expect(this.dispatcher.inFlight).toBe(0);
   }
 

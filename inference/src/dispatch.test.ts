@@ -178,6 +178,38 @@ describe('Dispatcher', () => {
     expect([first.ahead, second.ahead]).toEqual([1, 0]);
   });
 
+  it('lets an engine with nothing to do take half of what waits behind the run of another one', async () => {
+    const { submit, dispatcher, fakes } = setUp({ batching: { max_batch_size: 4 } });
+    const [busy] = fakes as [FakeEngine];
+    const answers = [1, 2, 3, 4].map((image) => reasonOf(submit(image)));
+    busy.finishDecode(busy.decoding[0] as number);
+    busy.decodeAll();
+    const fresh = new FakeEngine(4);
+    dispatcher.attach(fresh);
+    // 2, 3 and 4 waited; the newest two have moved, and are decoded anew.
+    expect([busy.ahead, fresh.ahead]).toEqual([1, 2]);
+    fresh.decodeAll();
+    while (fakes.some(({ isRunning }) => isRunning) || fresh.isRunning) {
+      for (const engine of [busy, fresh]) if (engine.isRunning) engine.finishRun();
+    }
+    expect([busy.runs, fresh.runs]).toEqual([
+      [[1], [2]],
+      [[3], [4]],
+    ]);
+    expect(await Promise.all(answers)).toEqual(['ok', 'ok', 'ok', 'ok']);
+  });
+
+  it('moves nothing to an engine that is to get no more work', () => {
+    const { submit, dispatcher, fakes } = setUp({ engines: 2, batching: { max_batch_size: 4 } });
+    const [busy, retiring] = fakes as [FakeEngine, FakeEngine];
+    for (const image of [1, 2]) submit(image).catch(() => {});
+    for (const engine of fakes) engine.decodeAll();
+    void dispatcher.drain(retiring);
+    for (const image of [3, 4]) submit(image).catch(() => {});
+    retiring.finishRun();
+    expect([busy.ahead, retiring.ahead]).toEqual([2, 0]);
+  });
+
   it('hands the most urgent level ahead first, and in order of arrival within it', () => {
     const { submit, engine } = setUp({
       batching: { max_batch_size: 1, priority_levels: 2, default_priority_level: 2 },

@@ -44,7 +44,8 @@ const RESTART_MS = 1_000;
  *
  * - every accepted item is settled exactly once: result, failure, deadline, or cancellation;
  * - an item leaves its place at once when its caller goes away or its deadline passes, and is never run afterwards;
- * - an idle engine never waits (unless the policy grants a delay), and while it runs, its next batch decodes;
+ * - an idle engine never waits (unless the policy grants a delay), not even for what another engine has gathered, and
+ *   while it runs, its next batch decodes;
  * - no queue, gathering or batch exceeds its bound, counted in items.
  */
 export class Dispatcher {
@@ -192,17 +193,16 @@ export class Dispatcher {
     return this.#queue.shift(this.#options.clock.now());
   }
 
-  /** Gives queued items to the engines that run them soonest, as far as there is room. */
+  /** Gives queued items to the engines that run them soonest, as far as there is room, and leaves no engine idle. */
   #handAhead(): void {
-    while (this.#queue.size > 0) {
-      const lane = this.#lanes.soonest();
-      if (!lane) return;
+    for (let lane = this.#lanes.soonest(); lane && this.#queue.size > 0; lane = this.#lanes.soonest()) {
       const item = this.#next() as Item;
       // Its decoding would be wasted. An engine without other work tries all the same.
       const isHopeless = lane.load > 0 && this.#options.clock.now() + lane.finishMs() > item.deadlineAtMs;
       if (isHopeless) item.settle({ ok: false, error: tooLate() });
       else lane.take(item);
     }
+    this.#lanes.relieve();
   }
 
   /** The item's caller no longer waits: it gives up its place, wherever it is. A run that has begun goes on. */

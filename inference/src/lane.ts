@@ -28,7 +28,7 @@ export interface LaneOptions {
   readonly clock: Clock;
   readonly estimate: Estimate;
   readonly observer: DispatchObserver;
-  /** There is room for more items in the gathering batch. */
+  /** It may take more items: there is room in the gathering batch, or nothing to run. */
   readonly onRoom: () => void;
   /** A batch has run. */
   readonly onRan: () => void;
@@ -102,10 +102,22 @@ export class Lane {
     return this.#running ? 0 : this.gathering;
   }
 
+  /** Items that wait for the end of a run. */
+  get behindRun(): number {
+    return this.#running ? this.gathering : 0;
+  }
+
   /** Takes an item ahead: it decodes while the batch before it runs. @throws RangeError without room */
   take(item: Item): void {
     this.#gathering.add(item);
     this.#options.engine.prepare(item.id, item.payload);
+  }
+
+  /** Gives away so many items that would be missed least: the newest, and those that still decode before all others. */
+  giveAway(count: number): Item[] {
+    const items = this.#gathering.newest(count);
+    for (const { id } of items) this.remove(id);
+    return items;
   }
 
   /** @returns false when the item is not gathered here; what runs goes on */
@@ -201,6 +213,7 @@ export class Lane {
     this.#running = undefined;
     running?.ended(error);
     this.#release();
+    if (!this.#running && !this.#closed) this.#options.onRoom();
     this.#noteDrained();
     if (error) for (const { item } of members) item.settle({ ok: false, error });
     return members;

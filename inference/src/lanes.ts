@@ -51,10 +51,28 @@ export class Lanes {
     return best;
   }
 
+  /**
+   * Gives engines with nothing to do half of what waits behind the run of another one. What was decoded there is decoded
+   * anew, which costs less than to wait while an engine is idle.
+   */
+  relieve(): void {
+    for (const lane of this.#lanes.values()) if (lane.load === 0) this.#relieveBusiest(lane);
+  }
+
   /** @returns false when no engine gathers the item */
   remove(id: number): boolean {
     for (const lane of this.#lanes.values()) if (lane.remove(id)) return true;
     return false;
+  }
+
+  #relieveBusiest(idle: Lane): void {
+    let busiest: Lane | undefined;
+    for (const lane of this.#lanes.values()) {
+      if (lane.behindRun > (busiest?.behindRun ?? 0)) busiest = lane;
+    }
+    if (!busiest || idle.room === 0) return;
+    const count = Math.min(idle.room, Math.ceil(busiest.behindRun / 2));
+    for (const item of busiest.giveAway(count)) idle.take(item);
   }
 
   #isSooner(a: Lane, b: Lane): boolean {

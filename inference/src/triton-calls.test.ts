@@ -112,7 +112,10 @@ describe('inference that serves what the routing table names', () => {
         { name: 'class_id', data_type: 'TYPE_INT32', dims: [5] },
       ],
       instance_group: [{ count: 1, kind: 'KIND_CPU' }],
-      dynamic_batching: { default_queue_policy: { max_queue_size: 64 } },
+      dynamic_batching: {
+        priority_levels: 0,
+        default_queue_policy: { timeout_action: 'REJECT', allow_timeout_override: true, max_queue_size: 64 },
+      },
     });
   });
 

@@ -1,13 +1,12 @@
-import { sep } from 'node:path';
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { ModelRepositoryParameter__Output } from '@headgate/contracts/gen/grpc/inference/ModelRepositoryParameter';
 import type { _inference_RepositoryIndexResponse_ModelIndex as ModelIndex } from '@headgate/contracts/gen/grpc/inference/RepositoryIndexResponse';
 import { describeIssues } from '@headgate/contracts/routing';
 import { z } from 'zod';
-import { LoadError } from '../load-error.ts';
 import type { Deployment } from './deployment.ts';
 import type { Catalogue } from './reconcile.ts';
 import type { ModelRepository } from './repository.ts';
+import { wordingOf } from './wording.ts';
 
 export interface ModelControlOptions {
   readonly catalogue: Catalogue;
@@ -161,10 +160,8 @@ export class ModelControl {
     return this.#options.mode === 'routing' ? 'not named by the routing table' : 'not loaded';
   }
 
-  /** A problem as the operator may read it: only our own sentences, with paths inside of the repository. */
   #wordingOf(problem: unknown): string {
-    if (!(problem instanceof LoadError)) return 'The log of the server says why.';
-    return problem.message.replaceAll(`${this.#options.root}${sep}`, '');
+    return wordingOf(problem, this.#options.root);
   }
 }
 

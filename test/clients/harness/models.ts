@@ -52,7 +52,14 @@ export function writeModels(dir: string): TestModels {
 
 function waitForCompany(modelsDir: string, name: keyof typeof SERVED): void {
   const manifest = manifestOf(name, SERVED[name] as TensorModel);
-  const batching = { ...manifest.batching, max_queue_delay_ms: PATIENCE_MS };
+  const batching = {
+    ...manifest.batching,
+    max_queue_delay_ms: PATIENCE_MS,
+    max_queue_size: 16,
+    priority_levels: 2,
+    default_priority_level: 1,
+    default_timeout_ms: 20_000,
+  };
   writeFileSync(join(modelsDir, name, '1/manifest.yaml'), JSON.stringify({ ...manifest, batching }));
 }
 

@@ -55,6 +55,17 @@ def test_shows_the_configuration(client):
     assert [list(tensor.dims) for tensor in config.input] == [[3], [2]]
 
 
+def test_shows_the_queue_policy_in_the_fields_that_triton_has_for_it(client):
+    batching = client.get_model_config("patient").config.dynamic_batching
+    assert batching.max_queue_delay_microseconds == 1_000_000
+    assert (batching.priority_levels, batching.default_priority_level) == (2, 1)
+    policy = batching.default_queue_policy
+    assert policy.timeout_action == policy.REJECT
+    assert policy.default_timeout_microseconds == 20_000_000
+    assert policy.allow_timeout_override is True
+    assert policy.max_queue_size == 16
+
+
 def test_counts(client):
     def successes() -> int:
         [row] = client.get_inference_statistics("affine", "1").model_stats
