@@ -1,13 +1,13 @@
 import type { Config } from '@headgate/contracts/config';
 import { portOf } from '@headgate/contracts/names';
-import { gatewayCluster, inferenceCluster } from './clusters.ts';
+import { acmeCluster, gatewayCluster, inferenceCluster } from './clusters.ts';
 import type { Bootstrap } from './gen/envoy/config/bootstrap/v3/bootstrap.ts';
 import { internalGrpcListener } from './listeners/internal-grpc.ts';
 import { publicListener } from './listeners/public.ts';
 import { redirectListener } from './listeners/redirect.ts';
 import { overloadManager } from './overload.ts';
 
-/** The whole configuration: three listeners, two clusters, the admin page on loopback. */
+/** The whole configuration: three listeners, their clusters, the admin page on loopback. */
 export function bootstrap(config: Config, root: string): Bootstrap {
   return {
     node: { id: 'headgate-edge', cluster: `headgate-${config.environment}` },
@@ -24,7 +24,11 @@ export function bootstrap(config: Config, root: string): Bootstrap {
     },
     static_resources: {
       listeners: [publicListener(config, root), redirectListener(config), internalGrpcListener(config, root)],
-      clusters: [gatewayCluster(config), inferenceCluster(config)],
+      clusters: [
+        gatewayCluster(config),
+        inferenceCluster(config),
+        ...(config.envoy.acme_challenge_target === '' ? [] : [acmeCluster(config)]),
+      ],
     },
     overload_manager: overloadManager(config.envoy),
     application_log_config: {

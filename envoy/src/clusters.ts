@@ -47,6 +47,15 @@ export function inferenceCluster(config: Config): Cluster {
   });
 }
 
+/** The ACME client, which listens only while it is asked to prove that a name is ours. */
+export function acmeCluster(config: Config): Cluster {
+  return cluster(config, {
+    name: CLUSTER.acme,
+    target: config.envoy.acme_challenge_target,
+    protocol: { explicit_http_config: { http_protocol_options: {} } },
+  });
+}
+
 /** Only what never reached the other side is sent again: a prediction must not run twice. */
 export function safeRetries(): RetryPolicy {
   return {

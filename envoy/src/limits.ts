@@ -40,6 +40,9 @@ export const REQUEST_HEADERS_MS = 10_000;
 /** The redirect answers from memory; nobody needs to linger there. */
 export const REDIRECT_IDLE_MS = 10_000;
 
+/** The ACME client answers a challenge from memory or from a file of a line. */
+export const CHALLENGE_MS = 5000;
+
 export const UPSTREAM_CONNECT_MS = 1000;
 export const INFERENCE_IDLE_MS = 300_000;
 

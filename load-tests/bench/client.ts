@@ -1,8 +1,9 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { answerJobs, type Measured } from './jobs.ts';
 import { loadPhotos } from './photos.ts';
 import { openSender, type Target } from './send.ts';
 
-/** The load of one measurement: a closed loop, because its throughput is the question. */
+/** The load of one measurement: a closed loop, because its throughput is the question; slowed down where it is not. */
 export interface LoadJob {
   readonly target: Target;
   readonly photosDir: string;
@@ -10,6 +11,8 @@ export interface LoadJob {
   /** Answers before this time, in ms, are not counted: connections open, batches fill. */
   readonly warmMs: number;
   readonly durationMs: number;
+  /** Requests per second of all callers together, at most; without it as many as are answered. */
+  readonly perSecond?: number;
   /** Of each request, in ms; the sender's own patience by default. */
   readonly deadlineMs?: number;
 }
@@ -18,6 +21,7 @@ async function load(job: LoadJob): Promise<Measured> {
   const photos = loadPhotos(job.photosDir);
   const { send, close } = openSender(job.target, photos, job.concurrency);
   const options = job.deadlineMs === undefined ? {} : { deadlineMs: job.deadlineMs };
+  const paceMs = job.perSecond === undefined ? 0 : (1000 * job.concurrency) / job.perSecond;
   const latencies: number[] = [];
   const failures: Record<string, number> = {};
   const startMs = performance.now() + job.warmMs;
@@ -31,9 +35,12 @@ async function load(job: LoadJob): Promise<Measured> {
       const outcome = await send(next++, options);
       const nowMs = performance.now();
       if (outcome === 'ok') answered += 1;
-      if (nowMs < startMs || nowMs > endMs) continue;
-      if (outcome === 'ok') latencies.push(nowMs - sentMs);
-      else failures[outcome] = (failures[outcome] ?? 0) + 1;
+      if (nowMs >= startMs && nowMs <= endMs) {
+        if (outcome === 'ok') latencies.push(nowMs - sentMs);
+        else failures[outcome] = (failures[outcome] ?? 0) + 1;
+      }
+      const aheadMs = Math.min(sentMs + paceMs, endMs) - nowMs;
+      if (aheadMs > 0) await pause(aheadMs);
     }
   };
   const cpu = process.cpuUsage();

@@ -10,7 +10,9 @@ import { PHOTOS_DIR } from './photos.ts';
 /** Stages of the path, each one more of it than the one before. */
 export type StageName = 'L0 bare loop' | 'inference, gRPC' | 'gateway, HTTP' | 'whole path, HTTPS';
 
-const PARTS: readonly Part[] = ['envoy', 'gateway', 'inference', 'engine'];
+/** Those that a photo passes. */
+type PathPart = Exclude<Part, 'control'>;
+const PARTS: readonly PathPart[] = ['envoy', 'gateway', 'inference', 'engine'];
 const CONCURRENCIES = [1, 8, 32] as const;
 /** Four loops keep two cores busy: fewer leave the session waiting for a decode, more change nothing. */
 const BARE_LOOPS = 4;
@@ -29,14 +31,14 @@ export interface StageResult {
   readonly p99: number;
   /** CPU-ms per image: servers in all, each of them, and the client, which shares the machine. */
   readonly serverCpuMs: number;
-  readonly cpuMsOfPart: Readonly<Record<Part, number>>;
+  readonly cpuMsOfPart: Readonly<Record<PathPart, number>>;
   readonly clientCpuMs: number;
   readonly failures: Readonly<Record<string, number>>;
 }
 
 interface Run {
   readonly measured: Measured;
-  readonly cpuMsOfPart: Record<Part, number>;
+  readonly cpuMsOfPart: Record<PathPart, number>;
 }
 
 interface Stage {
@@ -117,12 +119,12 @@ async function withServerCpu(stack: Stack, work: () => Promise<Measured>): Promi
   const used = () =>
     Object.fromEntries(
       pids.map(([part, list]) => [part, list.reduce((sum, pid) => sum + cpuMsOf(pid), 0)]),
-    ) as Record<Part, number>;
+    ) as Record<PathPart, number>;
   const before = used();
   const measured = await work();
   const after = used();
   const cpuMsOfPart = Object.fromEntries(PARTS.map((part) => [part, after[part] - before[part]]));
-  return { measured, cpuMsOfPart: cpuMsOfPart as Record<Part, number> };
+  return { measured, cpuMsOfPart: cpuMsOfPart as Record<PathPart, number> };
 }
 
 function summarise(stage: Stage, rounds: readonly Run[][], index: number): StageResult {
@@ -132,7 +134,7 @@ function summarise(stage: Stage, rounds: readonly Run[][], index: number): Stage
     median(runs.map((run) => cpuMs(run) / run.measured.answered));
   const cpuMsOfPart = Object.fromEntries(
     PARTS.map((part) => [part, perImage((run) => run.cpuMsOfPart[part])]),
-  ) as Record<Part, number>;
+  ) as Record<PathPart, number>;
   const isBare = stage.name === 'L0 bare loop';
   return {
     stage: stage.name,

@@ -48,7 +48,11 @@ export function suitesOf(root: string, mode: Mode, options: SuitesOptions): Suit
     ...vitest(root, report('unit.json'), { project: 'unit', minutes: 20, args: ['--coverage'] }),
     env: more,
   };
-  const envoy = { ...vitest(root, report('envoy.json'), { project: 'envoy', minutes: 10, args: [] }), skip };
+  const envoy = {
+    ...vitest(root, report('envoy.json'), { project: 'envoy', minutes: 10, args: [] }),
+    env: more,
+    skip,
+  };
   const model: Suite = {
     name: 'model',
     command: join(root, '.venv/bin/python'),

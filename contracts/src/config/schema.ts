@@ -245,6 +245,8 @@ const envoySchema = z.strictObject({
   /** host:port of the gateway and of inference; empty = the local process. Names are resolved again and again. */
   gateway_target: targetSchema,
   inference_target: targetSchema,
+  /** host:port of the ACME client while it answers HTTP-01 challenges; empty = none reach anybody (docs/tls.md). */
+  acme_challenge_target: targetSchema,
   /** Port that the HTTP redirect names, where a load balancer maps it; 0 = the HTTPS listener's own. */
   redirect_port: z.number().int().min(0).max(65_535),
   /** Largest request body: the gateway's limit plus room for multipart framing. */

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { addAudit } from './audit/audit.ts';
+import { addCertificate } from './certificate/certificate.ts';
 import { EXIT, failureOf } from './errors.ts';
 import { addKeys } from './keys/keys.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -8,7 +9,7 @@ import type { Surroundings } from './surroundings.ts';
 /** The `headgate` command line. A command is one file that adds itself to its parent. */
 function createProgram(around: Surroundings): Command {
   const program = new Command('headgate')
-    .description('Operates Headgate: keys and what else an administrator changes')
+    .description('Operates Headgate: keys, certificates and what else an administrator changes')
     .version(packageJson.version)
     .option('--json', 'print the result, or the error, as JSON')
     .option(
@@ -22,6 +23,7 @@ function createProgram(around: Surroundings): Command {
     .configureOutput({ writeOut: around.out, writeErr: around.err, outputError: () => undefined });
   addKeys(program, around);
   addAudit(program, around);
+  addCertificate(program, around);
   return program;
 }
 

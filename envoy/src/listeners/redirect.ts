@@ -3,13 +3,17 @@ import { portOf } from '@headgate/contracts/names';
 import { httpAccessLog } from '../access-log.ts';
 import type { Listener } from '../gen/envoy/config/listener/v3/listener.ts';
 import type { RouteConfiguration } from '../gen/envoy/config/route/v3/route.ts';
+import type { Route } from '../gen/envoy/config/route/v3/route_components.ts';
 import { httpManager, rateCeiling } from '../http-manager.ts';
-import { minorListenerConnections, REDIRECT_IDLE_MS } from '../limits.ts';
+import { CHALLENGE_MS, duration, minorListenerConnections, REDIRECT_IDLE_MS } from '../limits.ts';
 import { problemReplies } from '../local-replies.ts';
-import { LISTENER } from '../names.ts';
+import { CLUSTER, LISTENER } from '../names.ts';
 import { listener } from './listener.ts';
 
-/** Plain HTTP: answers every request for a configured host with the same address over HTTPS, and nothing else. */
+/**
+ * Plain HTTP: answers every request for a configured host with the same address over HTTPS. Only the question of a
+ * certificate authority whether a name is ours goes further, where an ACME client is configured.
+ */
 export function redirectListener(config: Config): Listener {
   const name = LISTENER.httpRedirect;
   return listener({
@@ -37,6 +41,7 @@ function routes(config: Config): RouteConfiguration {
         name: LISTENER.httpRedirect,
         domains: [...config.envoy.server_names],
         routes: [
+          ...(config.envoy.acme_challenge_target === '' ? [] : [challenge()]),
           {
             match: { prefix: '/' },
             redirect: {
@@ -49,5 +54,17 @@ function routes(config: Config): RouteConfiguration {
         ],
       },
     ],
+  };
+}
+
+/** RFC 8555, 8.3: GET with a token in base64url. Anything else under that path is redirected as all the rest. */
+function challenge(): Route {
+  return {
+    match: {
+      safe_regex: { regex: '/\\.well-known/acme-challenge/[A-Za-z0-9_-]+' },
+      headers: [{ name: ':method', string_match: { exact: 'GET' } }],
+    },
+    route: { cluster: CLUSTER.acme, timeout: duration(CHALLENGE_MS) },
+    response_headers_to_remove: ['server'],
   };
 }

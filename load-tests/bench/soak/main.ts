@@ -1,7 +1,7 @@
 /**
  * `npm run bench:soak -- --minutes 20`: does anything grow under load that does not end? Resident memory and open files of
- * Envoy, gateway, inference and engines, as slopes with their interval. Two minutes are enough to see that it works, not
- * to see a leak.
+ * Envoy, gateway, inference, engines and control, as slopes with their interval. Two minutes are enough to see that it
+ * works, not to see a leak. `--per-second N` leaves room for other work on the machine.
  */
 import { parseArgs } from 'node:util';
 import { pidOf, processesOf, startStack } from '../../../test/e2e/harness/stack.ts';
@@ -21,15 +21,21 @@ const SAMPLE_EVERY_MS = 1000;
 const SHORTEST_VERDICT_MS = 15 * MINUTE_MS;
 
 const { values } = parseArgs({
-  options: { minutes: { type: 'string', default: '20' }, concurrency: { type: 'string', default: '16' } },
+  options: {
+    minutes: { type: 'string', default: '20' },
+    concurrency: { type: 'string', default: '16' },
+    'per-second': { type: 'string' },
+  },
 });
 const durationMs = positive('--minutes', values.minutes) * MINUTE_MS;
 const concurrency = positive('--concurrency', values.concurrency);
+const perSecond =
+  values['per-second'] === undefined ? undefined : positive('--per-second', values['per-second']);
 const machine = describeMachine();
 const stack = await startStack();
 const client = startWorker<LoadJob>('./client.ts');
 const pids = new Map([
-  ...(['envoy', 'gateway', 'inference'] as const).map(
+  ...(['envoy', 'gateway', 'inference', 'control'] as const).map(
     (part) => [part as string, pidOf(stack, part)] as const,
   ),
   ...processesOf(stack, 'engine').map(({ pid }, i) => [`engine ${i + 1}`, pid] as const),
@@ -68,7 +74,8 @@ function job(pieceMs: number): LoadJob {
     caFile,
     key: keys.bench,
   };
-  return { target, photosDir: PHOTOS_DIR, concurrency, warmMs: 0, durationMs: pieceMs };
+  const pace = perSecond === undefined ? {} : { perSecond };
+  return { target, photosDir: PHOTOS_DIR, concurrency, warmMs: 0, durationMs: pieceMs, ...pace };
 }
 
 function answered(): number {
@@ -80,7 +87,7 @@ const verdicts = [...watched]
   .map(([name, samples]) => judge(name, samples));
 const failures = pieces.flatMap((piece) => Object.entries(piece.failures));
 console.log(
-  `Measured on ${machine.date} at commit ${machine.commit}: ${machine.cpu}; ${values.minutes} minutes, ${concurrency} requests at a time.`,
+  `Measured on ${machine.date} at commit ${machine.commit}: ${machine.cpu}; ${values.minutes} minutes, ${concurrency} requests at a time${perSecond === undefined ? '' : `, ${perSecond} a second`}.`,
 );
 console.log(
   `${answered()} photos answered; failed: ${failures.map(([what, count]) => `${count} × ${what}`).join(', ') || 'none'}.\n`,

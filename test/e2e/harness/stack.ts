@@ -127,9 +127,10 @@ async function stopStack({ child, exit }: Supervisor, dir: string): Promise<numb
   return orphans;
 }
 
-export type Part = 'gateway' | 'inference' | 'envoy' | 'engine';
+export type Part = 'control' | 'gateway' | 'inference' | 'envoy' | 'engine';
 
 const COMMAND: Readonly<Record<Part, RegExp>> = {
+  control: /control\/(dist|src)\/main\./,
   gateway: /gateway\/(dist|src)\/main\./,
   inference: /inference\/(dist|src)\/main\./,
   envoy: /(^|\/)envoy /,
