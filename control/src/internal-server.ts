@@ -5,6 +5,8 @@ import type { Logger } from '@headgate/contracts/telemetry/logger';
 
 export interface InternalServerOptions {
   readonly sink: Pick<RecordSink, 'deliver'>;
+  /** Verifies the audit records in the embedded database, which no other process can open; JSON of what it finds. */
+  readonly verifyAudit?: (() => Promise<unknown>) | undefined;
   readonly logger: Pick<Logger, 'error'>;
 }
 
@@ -15,7 +17,7 @@ const MAX_BYTES = 64 * 2 ** 20;
  * What gateways on this machine ask of control. Listens on loopback only, and refuses what a browser sends: a page
  * can reach loopback too.
  */
-export function createInternalServer({ sink, logger }: InternalServerOptions): Server {
+export function createInternalServer({ sink, verifyAudit, logger }: InternalServerOptions): Server {
   const deliver = async (request: IncomingMessage): Promise<number> => {
     const body = await bodyOf(request);
     if (body === undefined) return 413;
@@ -26,9 +28,6 @@ export function createInternalServer({ sink, logger }: InternalServerOptions): S
   };
 
   const statusOf = async (request: IncomingMessage): Promise<number> => {
-    if (request.headers.origin !== undefined) return 403;
-    if (request.url === '/livez') return request.method === 'GET' ? 204 : 405;
-    if (request.url !== '/internal/records') return 404;
     if (request.method !== 'POST') return 405;
     if (request.headers['content-type'] !== 'application/json') return 415;
     try {
@@ -39,9 +38,32 @@ export function createInternalServer({ sink, logger }: InternalServerOptions): S
     }
   };
 
+  const answer = async (request: IncomingMessage): Promise<Answer> => {
+    if (request.headers.origin !== undefined) return { status: 403 };
+    if (request.url === '/internal/records') return { status: await statusOf(request) };
+    const isGet = request.method === 'GET';
+    if (request.url === '/livez') return { status: isGet ? 204 : 405 };
+    if (request.url !== '/internal/audit' || !verifyAudit) return { status: 404 };
+    if (!isGet) return { status: 405 };
+    try {
+      return { status: 200, body: await verifyAudit() };
+    } catch (err) {
+      logger.error({ err }, 'the audit records cannot be verified');
+      return { status: 503 };
+    }
+  };
+
   return createServer({ requestTimeout: 30_000 }, (request: IncomingMessage, response: ServerResponse) => {
-    void statusOf(request).then((status) => response.writeHead(status).end());
+    void answer(request).then(({ status, body }) => {
+      if (body === undefined) response.writeHead(status).end();
+      else response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    });
   });
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body?: unknown;
 }
 
 /** Undefined when it is larger than any delivery. */

@@ -5,13 +5,15 @@ import { resolve } from 'node:path';
 import { loadConfig } from '@headgate/contracts/config/load';
 import { portOf } from '@headgate/contracts/names';
 import { createLogger } from '@headgate/contracts/telemetry/logger';
+import { startAuditShipping } from './audit/start-shipping.ts';
 import { createInternalServer } from './internal-server.ts';
+import { embeddedDatabase } from './store/embedded-database.ts';
 import { embeddedSink } from './store/embedded-sink.ts';
 
 /** Predictions come first where both share the machine. */
 const NICENESS = 10;
 
-/** The control process: so far the embedded store of records, for gateways on this machine. */
+/** The control process: so far the embedded store of records, and what brings audit logs into a store. */
 async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const root = env.HEADGATE_ROOT ?? process.cwd();
   const dir = env.HEADGATE_CONFIG_DIR ?? resolve(root, 'config');
@@ -22,8 +24,10 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   // Two stacks of one checkout differ in their port base; a store has one process.
   const storeDir = resolve(root, config.records.embedded_dir, String(config.listen.port_base));
   mkdirSync(storeDir, { recursive: true, mode: 0o700 });
-  const sink = embeddedSink(storeDir, config.records.retention_days);
-  const server = createInternalServer({ sink, logger });
+  const database = embeddedDatabase(storeDir);
+  const sink = embeddedSink(database, config.records.retention_days);
+  const shipping = await startAuditShipping(config, { root, logger, embedded: database });
+  const server = createInternalServer({ sink, verifyAudit: shipping?.verify, logger });
   server.listen(portOf(config.listen.port_base, 'control'), '127.0.0.1');
   await once(server, 'listening');
   logger.info({ port: portOf(config.listen.port_base, 'control') }, 'control listens');
@@ -31,7 +35,8 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
   server.closeAllConnections();
   server.close();
-  await sink.close();
+  await shipping?.stop();
+  await database.close();
 }
 
 main(process.env).then(

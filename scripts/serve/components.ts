@@ -64,7 +64,8 @@ export function componentsOf(config: Config, options: ComponentOptions): ChildSp
     logFile: logFileOf(root, config, 'envoy'),
     stopWithinMs: ENVOY_STOP_MS,
   };
-  const always = [...(config.records.sink === 'control' ? [control] : []), inference, gateway];
+  const needsControl = config.records.sink === 'control' || config.audit.store !== 'none';
+  const always = [...(needsControl ? [control] : []), inference, gateway];
   return mode === 'full' ? [...always, envoy] : always;
 }
 

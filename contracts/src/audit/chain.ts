@@ -12,6 +12,9 @@ export const GENESIS: Head = { seq: 0, hash: Buffer.alloc(HASH_BYTES) };
 /** Largest body of one record. */
 export const MAX_BODY_BYTES = 16 * 1024;
 
+/** Action of the change that removes old records of a log, up to the place and hash in its detail. */
+export const TRIM = 'audit.trim';
+
 /** A record's place in the chain of its writer, and its hash. */
 export interface Head {
   readonly seq: number;

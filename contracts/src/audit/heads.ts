@@ -3,10 +3,12 @@ import type { Head } from './chain.ts';
 /** A head that was written outside of the log it belongs to. */
 export interface AnchoredHead extends Head {
   readonly writer: string;
+  /** When it was written there, in ms since the Unix epoch. */
+  readonly atMs: number;
 }
 
 /** One line of a file of heads. */
-export function headLine({ writer, seq, hash }: AnchoredHead, atMs: number): string {
+export function headLine({ writer, seq, hash, atMs }: AnchoredHead): string {
   return `${JSON.stringify({ writer, seq, hash: Buffer.from(hash).toString('hex'), at_ms: atMs })}\n`;
 }
 
@@ -20,9 +22,10 @@ export function parseHeads(text: string): AnchoredHead[] {
 
 function headOf(line: string): AnchoredHead | undefined {
   try {
-    const { writer, seq, hash } = JSON.parse(line);
-    const valid = typeof writer === 'string' && Number.isSafeInteger(seq) && /^[0-9a-f]{64}$/.test(hash);
-    return valid ? { writer, seq, hash: Buffer.from(hash, 'hex') } : undefined;
+    const { writer, seq, hash, at_ms: atMs } = JSON.parse(line);
+    const whole = [seq, atMs].every(Number.isSafeInteger);
+    const valid = typeof writer === 'string' && whole && /^[0-9a-f]{64}$/.test(hash);
+    return valid ? { writer, seq, hash: Buffer.from(hash, 'hex'), atMs } : undefined;
   } catch {
     return undefined;
   }

@@ -1,9 +1,20 @@
-import { GENESIS, type Head, hashOf, unlink } from './chain.ts';
+import { type AuditRecord, GENESIS, type Head, hashOf, TRIM, unlink } from './chain.ts';
 import type { AnchoredHead } from './heads.ts';
+
+/** What can be wrong with a chain; docs/audit.md explains each. */
+export const FAULT_KINDS = [
+  'altered',
+  'removed',
+  'reordered',
+  'truncated',
+  'foreign',
+  'replaced',
+  'unreadable',
+] as const;
 
 /** What is wrong with a chain, and where it begins to be. */
 export interface ChainFault {
-  readonly kind: 'altered' | 'removed' | 'reordered' | 'truncated' | 'foreign' | 'replaced' | 'unreadable';
+  readonly kind: (typeof FAULT_KINDS)[number];
   /** Place of the first record that is wrong or missing. */
   readonly seq: number;
   readonly message: string;
@@ -30,20 +41,32 @@ export interface ChainVerifier {
 }
 
 /**
- * Verifies the chain of one writer. The first record must be the first of all, or follow a head that was anchored.
+ * Verifies the chain of one writer. The first record must be the first of all; in a log that is trimmed, it may follow
+ * an anchored head instead, where a later record says that everything up to there was removed.
  *
  * @param heads those of other writers are ignored
  */
-export function createVerifier(writer: string, heads: readonly AnchoredHead[]): ChainVerifier {
+export function createVerifier(
+  writer: string,
+  heads: readonly AnchoredHead[],
+  { trimmed }: { readonly trimmed: boolean },
+): ChainVerifier {
   const anchored = new Map<number, AnchoredHead[]>();
   for (const head of heads) {
-    if (head.writer === writer) anchored.set(head.seq, [...(anchored.get(head.seq) ?? []), head]);
+    if (head.writer !== writer) continue;
+    const others = anchored.get(head.seq) ?? [];
+    // The same head may be known from several places.
+    if (!others.some(({ hash }) => Buffer.from(hash).equals(head.hash))) {
+      anchored.set(head.seq, [...others, head]);
+    }
   }
   let last: Head | undefined;
   let records = 0;
   let gaps = 0;
   let anchors = 0;
   let fault: ChainFault | undefined;
+  /** What was before the first record, until a record says that it was removed. */
+  let missing: Head | undefined;
 
   const fail = (kind: ChainFault['kind'], seq: number, message: string): false => {
     fault ??= { kind, seq, message };
@@ -51,7 +74,11 @@ export function createVerifier(writer: string, heads: readonly AnchoredHead[]): 
   };
 
   /** What the first record of the log must follow. */
-  const beginFor = (seq: number): Head | undefined => (seq === 1 ? GENESIS : anchored.get(seq - 1)?.[0]);
+  const beginFor = (seq: number): Head | undefined => {
+    if (seq === 1) return GENESIS;
+    missing = trimmed ? anchored.get(seq - 1)?.[0] : undefined;
+    return missing;
+  };
 
   const check = (bytes: Uint8Array): boolean => {
     const expected = (last?.seq ?? 0) + 1;
@@ -61,7 +88,7 @@ export function createVerifier(writer: string, heads: readonly AnchoredHead[]): 
     if (record.writer !== writer) return fail('foreign', expected, `the record belongs to ${record.writer}`);
     const previous = last ?? beginFor(record.seq);
     if (!previous) {
-      return fail('removed', 1, `the log begins with record ${record.seq}, which follows no anchored head`);
+      return fail('removed', 1, `it begins with record ${record.seq}`);
     }
     if (record.seq > previous.seq + 1) {
       return fail('removed', previous.seq + 1, `record ${record.seq} stands where it should be`);
@@ -83,6 +110,7 @@ export function createVerifier(writer: string, heads: readonly AnchoredHead[]): 
     anchors += elsewhere.length;
     records += 1;
     if (record.type === 'gap') gaps += record.dropped;
+    if (missing && isTrimUpTo(missing, record)) missing = undefined;
     last = { seq: record.seq, hash: Buffer.from(hash) };
     return true;
   };
@@ -91,11 +119,18 @@ export function createVerifier(writer: string, heads: readonly AnchoredHead[]): 
     add: (bytes) => fault === undefined && check(bytes),
     end() {
       const end = last?.seq ?? 0;
-      const highest = Math.max(0, ...anchored.keys());
+      const highest = [...anchored.keys()].reduce((most, seq) => Math.max(most, seq), 0);
+      if (missing)
+        fail('removed', 1, `nothing says that the records up to ${missing.seq} were to be removed`);
       if (!fault && highest > end) {
         fail('truncated', end + 1, `the log ends with record ${end}; an anchored head says ${highest}`);
       }
       return { writer, records, gaps, anchors, last: last ?? GENESIS, ...(fault && { fault }) };
     },
   };
+}
+
+function isTrimUpTo({ seq, hash }: Head, record: AuditRecord): boolean {
+  if (record.type !== 'change' || record.action !== TRIM) return false;
+  return record.detail.up_to === seq && record.detail.sha256 === Buffer.from(hash).toString('hex');
 }

@@ -56,6 +56,11 @@ export function checkRules(config: Unchecked, ctx: z.RefinementCtx): void {
     'expected the address of PostgreSQL while records.sink is postgres',
   );
   rule(
+    config.audit.store !== 'postgres' || config.audit.postgres_url !== '',
+    ['audit', 'postgres_url'],
+    'expected the address of PostgreSQL while audit.store is postgres',
+  );
+  rule(
     config.inference.engine.restart_min_ms <= config.inference.engine.restart_max_ms,
     ['inference', 'engine', 'restart_min_ms'],
     'expected at most inference.engine.restart_max_ms',

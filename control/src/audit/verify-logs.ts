@@ -29,7 +29,7 @@ async function verifyLog(
   heads: readonly AnchoredHead[],
   dir: string | undefined,
 ): Promise<ChainResult> {
-  const verifier = createVerifier(writer, heads);
+  const verifier = createVerifier(writer, heads, { trimmed: true });
   if (dir !== undefined) {
     for await (const bytes of readLog(dir)) {
       if (!verifier.add(bytes)) break;

@@ -74,7 +74,7 @@ export async function openFileAudit(options: FileAuditOptions): Promise<FileAudi
       // Durable first: a head must never be ahead of what survives a power cut.
       await spool.appendDurable(() => chain.encode({ type: 'anchor' }, atMs));
       const durable = chain.head();
-      await appendLine(headsFile, headLine({ ...durable, writer }, atMs));
+      await appendLine(headsFile, headLine({ ...durable, writer, atMs }));
       anchoredSeq = durable.seq;
     },
     flush: spool.flush,

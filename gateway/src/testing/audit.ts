@@ -59,7 +59,7 @@ export function auditRecords(dir: string): AuditRecord[] {
 
 /** What `headgate audit verify` finds. */
 export function verifyAudit(dir: string) {
-  const verifier = createVerifier(AUDIT_WRITER, parseHeads(headsIn(dir)));
+  const verifier = createVerifier(AUDIT_WRITER, parseHeads(headsIn(dir)), { trimmed: true });
   for (const bytes of auditPayloads(dir)) verifier.add(bytes);
   return verifier.end();
 }

@@ -40,7 +40,7 @@ function writeLog(writer: string, records: number): void {
     });
     writeFileSync(join(log, `${String(first).padStart(16, '0')}.log`), encodeFrames(frames));
   }
-  writeFileSync(join(dir, 'heads'), headLine({ ...head, writer }, 0), { flag: 'a' });
+  writeFileSync(join(dir, 'heads'), headLine({ ...head, writer, atMs: 0 }), { flag: 'a' });
 }
 
 const verify = (...more: string[]) =>

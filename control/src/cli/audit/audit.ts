@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Surroundings } from '../surroundings.ts';
 import { addForget } from './forget.ts';
+import { addPrepare } from './prepare.ts';
 import { addVerify } from './verify.ts';
 import { addWhois } from './whois.ts';
 
@@ -8,6 +9,6 @@ import { addWhois } from './whois.ts';
 export function addAudit(program: Command, around: Surroundings): void {
   const audit = program
     .command('audit')
-    .description('verify audit logs, find a credential in them, erase one');
-  for (const add of [addVerify, addWhois, addForget]) add(audit, around);
+    .description('verify audit logs, prepare their database, find a credential in them, erase one');
+  for (const add of [addVerify, addPrepare, addWhois, addForget]) add(audit, around);
 }

@@ -1,24 +1,17 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { ChainResult } from '@headgate/contracts/audit/verify';
 import type { Command } from 'commander';
+import { summaryOf, type VerifiedLog } from '../../audit/verified-log.ts';
 import { verifyLogs } from '../../audit/verify-logs.ts';
 import { CliError } from '../errors.ts';
 import { globalsOf, print } from '../print.ts';
-import { findInstallation, type Surroundings } from '../surroundings.ts';
+import { findInstallation, type Installation, type Surroundings } from '../surroundings.ts';
+import { verifyDatabase } from './verify-database.ts';
 
 interface VerifyOptions {
   readonly dir?: string;
   readonly heads?: string;
-}
-
-export interface VerifiedLog {
-  readonly writer: string;
-  readonly records: number;
-  readonly lost: number;
-  readonly anchors: number;
-  readonly last_seq: number;
-  readonly last_hash: string;
+  readonly database?: true;
 }
 
 export function addVerify(audit: Command, around: Surroundings): void {
@@ -30,18 +23,30 @@ export function addVerify(audit: Command, around: Surroundings): void {
       '--heads <path>',
       'file of anchored heads, best a copy from elsewhere (default: audit.heads_file)',
     )
+    .option('--database', 'verify what is stored in the database of audit.store instead')
     .action(async (options: VerifyOptions, command: Command) => {
-      const { root, config } = findInstallation(around, globalsOf(command).env);
-      const dir = options.dir ? resolve(around.cwd, options.dir) : resolve(root, config.audit.dir);
-      const heads = options.heads
-        ? resolve(around.cwd, options.heads)
-        : resolve(root, config.audit.heads_file);
-      requireFile(dir, '--dir');
-      requireFile(heads, '--heads');
-      const results = await verifyLogs({ dir, headsFile: heads });
-      requireChains(results, dir);
-      print(command, around, { logs: results.map(summaryOf) }, inWords);
+      const installation = findInstallation(around, globalsOf(command).env);
+      const headsFile = options.heads && resolve(around.cwd, options.heads);
+      const results = options.database
+        ? await verifyDatabase({ installation, headsFile }, around)
+        : await verifyFiles(installation, {
+            headsFile,
+            dir: options.dir && resolve(around.cwd, options.dir),
+          });
+      requireChains(results, options.database ? 'the database' : 'the directory');
+      print(command, around, { logs: results }, inWords);
     });
+}
+
+async function verifyFiles(
+  { root, config }: Installation,
+  given: { readonly dir: string | undefined; readonly headsFile: string | undefined },
+): Promise<VerifiedLog[]> {
+  const dir = given.dir ?? resolve(root, config.audit.dir);
+  const headsFile = given.headsFile ?? resolve(root, config.audit.heads_file);
+  requireFile(dir, '--dir');
+  requireFile(headsFile, '--heads');
+  return (await verifyLogs({ dir, headsFile })).map(summaryOf);
 }
 
 function requireFile(path: string, option: string): void {
@@ -52,22 +57,17 @@ function requireFile(path: string, option: string): void {
 }
 
 /** Names the first bad place of each log that has one. */
-function requireChains(results: readonly ChainResult[], dir: string): void {
+function requireChains(results: readonly VerifiedLog[], place: string): void {
   if (results.length === 0) {
-    throw new CliError('not_found', `${dir} holds no log`, { remedy: 'name another directory with --dir' });
+    throw new CliError('not_found', `${place} holds no log`, { remedy: 'name another one with --dir' });
   }
   const faults = results.flatMap(({ writer, fault }) =>
     fault ? [`${writer}: record ${fault.seq} is ${fault.kind}: ${fault.message}`] : [],
   );
   if (faults.length === 0) return;
   throw new CliError('failed', faults.join('; '), {
-    remedy: 'keep the log as it is, and compare it with a copy; docs/audit.md says what each word means',
+    remedy: 'keep everything as it is, and compare it with a copy; docs/audit.md says what each word means',
   });
-}
-
-function summaryOf({ writer, records, gaps, anchors, last }: ChainResult): VerifiedLog {
-  const last_hash = Buffer.from(last.hash).toString('hex');
-  return { writer, records, lost: gaps, anchors, last_seq: last.seq, last_hash };
 }
 
 function inWords({ logs }: { readonly logs: readonly VerifiedLog[] }): string {

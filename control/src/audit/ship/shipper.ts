@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto';
+import { rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { AnchoredHead } from '@headgate/contracts/audit/heads';
+import { SHIPMENT_FILE, type Shipment } from '@headgate/contracts/audit/shipment';
+import { nextPauseMs } from '@headgate/contracts/resilience/backoff';
+import { writersIn } from '../read-log.ts';
+import type { AuditStore } from '../store/audit-store.ts';
+import { followHeads } from './heads-tail.ts';
+import { LogFaultError, type Shipped, shipLog } from './ship-log.ts';
+
+/** Hears how shipping goes. */
+export interface ShipperReport {
+  stored(writer: string, records: number): void;
+  /** The log of a writer does not go on with the store; it is looked at again at its next anchored head. */
+  fault(writer: string, error: LogFaultError): void;
+  /** The store or the disk failed; everything is tried again. */
+  failed(error: unknown, retryMs: number): void;
+}
+
+export interface ShipperOptions {
+  /** Holds a directory a writer. */
+  readonly dir: string;
+  readonly headsFile: string;
+  readonly openStore: () => Promise<AuditStore>;
+  readonly batchRecords: number;
+  /** How often it looks for new heads, in ms. */
+  readonly intervalMs: number;
+  /** Bounds of the pauses after failures, in ms. */
+  readonly retryMinMs: number;
+  readonly retryMaxMs: number;
+  readonly report: ShipperReport;
+  /** Settles after so many ms, or at once when the signal is aborted. */
+  readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** In [0, 1). */
+  readonly random: () => number;
+}
+
+export interface AuditShipper {
+  stop(): Promise<void>;
+}
+
+/** Brings the logs of all writers into the store, for as long as it runs. The first pass comes after a pause. */
+export function startAuditShipper(options: ShipperOptions): AuditShipper {
+  const { report, pause, random, retryMinMs, retryMaxMs } = options;
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const pass = shippingPass(options, signal);
+
+  const run = async () => {
+    let pauseMs = options.intervalMs;
+    let lastRetryMs: number | undefined;
+    while (!signal.aborted) {
+      await pause(pauseMs, signal);
+      if (signal.aborted) return;
+      try {
+        await pass();
+        lastRetryMs = undefined;
+        pauseMs = options.intervalMs;
+      } catch (error) {
+        lastRetryMs = nextPauseMs(lastRetryMs, { minMs: retryMinMs, maxMs: retryMaxMs, random });
+        pauseMs = lastRetryMs;
+        report.failed(error, pauseMs);
+      }
+    }
+  };
+
+  const ended = run();
+  return {
+    async stop() {
+      stopping.abort();
+      await ended;
+    },
+  };
+}
+
+/** One look at the heads: every writer that has a new one is shipped up to it. */
+export function shippingPass(
+  options: Pick<ShipperOptions, 'dir' | 'headsFile' | 'openStore' | 'batchRecords' | 'report'>,
+  signal: AbortSignal,
+) {
+  const { dir, batchRecords, report } = options;
+  const tail = followHeads(options.headsFile);
+
+  const ship = async (store: AuditStore, writer: string, heads: readonly AnchoredHead[]) => {
+    const upTo = Math.max(...heads.map(({ seq }) => seq));
+    try {
+      const shipped = await shipLog(
+        { writer, dir: join(dir, writer), upTo },
+        { store, batchRecords, signal },
+      );
+      if (shipped.records > 0) report.stored(writer, shipped.records);
+      await noteShipment(join(dir, writer), shipped);
+    } catch (error) {
+      if (!(error instanceof LogFaultError)) throw error;
+      report.fault(writer, error);
+    }
+  };
+
+  return async (): Promise<void> => {
+    const heads = await tail.read();
+    if (heads.length === 0) return;
+    const store = await options.openStore();
+    for (let from = 0; from < heads.length; from += batchRecords) {
+      await store.appendHeads(heads.slice(from, from + batchRecords));
+    }
+    const logged = await writersIn(dir);
+    for (const [writer, own] of Map.groupBy(heads, (head) => head.writer)) {
+      if (logged.includes(writer)) await ship(store, writer, own);
+    }
+    tail.done();
+  };
+}
+
+/** Tells the writer of the log what it need not keep any more. */
+async function noteShipment(dir: string, { last }: Shipped): Promise<void> {
+  if (!last) return;
+  const path = join(dir, SHIPMENT_FILE);
+  const draft = `${path}.${randomUUID()}`;
+  const note: Shipment = { seq: last.seq, hash: Buffer.from(last.hash).toString('hex') };
+  await writeFile(draft, JSON.stringify(note), { mode: 0o600 });
+  await rename(draft, path);
+}

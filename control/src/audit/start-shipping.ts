@@ -1,0 +1,97 @@
+import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Config } from '@headgate/contracts/config';
+import type { Logger } from '@headgate/contracts/telemetry/logger';
+import type { LazyDatabase } from '../store/embedded-database.ts';
+import { headsOutside } from './heads-outside.ts';
+import { type ShipperReport, startAuditShipper } from './ship/shipper.ts';
+import { sqlAuditStore } from './store/audit-store.ts';
+import { layOut } from './store/layout.ts';
+import { openPostgres } from './store/open-postgres.ts';
+import { summaryOf, type VerifiedLog } from './verified-log.ts';
+import { verifyStore } from './verify-store.ts';
+
+export interface AuditShipping {
+  /** Verifies what is stored. */
+  verify(): Promise<{ readonly logs: readonly VerifiedLog[] }>;
+  /** What is not stored stays in the logs for the next process. */
+  stop(): Promise<void>;
+}
+
+export interface ShippingSurroundings {
+  readonly root: string;
+  readonly logger: Pick<Logger, 'info' | 'warn' | 'error'>;
+  readonly embedded: LazyDatabase;
+}
+
+/** Brings audit logs into the store that the configuration names; undefined when it names none. */
+export async function startAuditShipping(
+  { audit }: Config,
+  { root, logger, embedded }: ShippingSurroundings,
+): Promise<AuditShipping | undefined> {
+  if (audit.sink === 'none' || audit.store === 'none') return undefined;
+  const postgres =
+    audit.store === 'postgres' ? await openPostgres(audit.postgres_url, audit.ship.timeout_ms) : undefined;
+  const store = once(async () => {
+    const db = postgres ?? (await embedded.get());
+    const { owner } = await layOut(db);
+    if (owner && postgres) {
+      logger.warn(
+        'the audit database is written by the owner of its tables, who could take its triggers away',
+      );
+    }
+    return sqlAuditStore(db);
+  });
+  const headsFile = resolve(root, audit.heads_file);
+  const shipper = startAuditShipper({
+    dir: resolve(root, audit.dir),
+    headsFile,
+    openStore: store,
+    batchRecords: audit.ship.batch_records,
+    intervalMs: audit.ship.interval_ms,
+    retryMinMs: audit.ship.retry_min_ms,
+    retryMaxMs: audit.ship.retry_max_ms,
+    report: reportTo(logger),
+    pause: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => undefined),
+    random: Math.random,
+  });
+  return {
+    async verify() {
+      const heads = await headsOutside(headsFile, Date.now() - audit.ship.max_lag_ms);
+      return { logs: (await verifyStore({ store: await store(), heads })).map(summaryOf) };
+    },
+    async stop() {
+      await shipper.stop();
+      await postgres?.close();
+    },
+  };
+}
+
+/** The result of a call that succeeded; one that failed is made again. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make().catch((error) => {
+      made = undefined;
+      throw error;
+    });
+    return made;
+  };
+}
+
+/** Logs when shipping begins to fail and when it works again, not each attempt. */
+function reportTo(logger: ShippingSurroundings['logger']): ShipperReport {
+  let failing = false;
+  return {
+    stored() {
+      if (failing) logger.info('audit records are stored again');
+      failing = false;
+    },
+    fault: (writer, err) =>
+      logger.error({ writer, err }, 'the audit log of a writer is not stored any more; audit verify tells'),
+    failed(err) {
+      if (!failing) logger.warn({ err }, 'audit records cannot be stored; they stay in the logs');
+      failing = true;
+    },
+  };
+}

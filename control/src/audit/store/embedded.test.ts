@@ -1,0 +1,14 @@
+import { afterAll, beforeAll } from 'vitest';
+import { type EmbeddedDatabase, openPglite } from '../../store/pglite.ts';
+import { layOut } from './layout.ts';
+import { describeAuditStore } from './testing.ts';
+
+let db: EmbeddedDatabase;
+beforeAll(async () => {
+  db = await openPglite();
+  await layOut(db);
+  await layOut(db);
+}, 60_000);
+afterAll(() => db.close());
+
+describeAuditStore('the audit store in PGlite', () => db);

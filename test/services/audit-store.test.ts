@@ -1,0 +1,169 @@
+import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startAuditShipper } from '../../control/src/audit/ship/shipper.ts';
+import { sqlAuditStore } from '../../control/src/audit/store/audit-store.ts';
+import { layOut, WRITER_ROLE } from '../../control/src/audit/store/layout.ts';
+import { type AuditDatabase, openPostgres } from '../../control/src/audit/store/open-postgres.ts';
+import {
+  contentOf,
+  describeAuditStore,
+  emptyAudit,
+  REFUSED,
+  shipOnce,
+  TAMPERING,
+  tamper,
+  testLog,
+  verifyAll,
+} from '../../control/src/audit/store/testing.ts';
+import { headgate } from '../../control/src/testing/command-line.ts';
+import { startPostgresCluster, type TestPostgres } from '../../scripts/services/postgres-cluster.ts';
+
+const PASSWORD = 'only-for-this-test';
+
+let postgres: TestPostgres;
+/** A superuser, the owner of the tables, and the login of control. */
+let superuser: AuditDatabase;
+let owner: AuditDatabase;
+let control: AuditDatabase;
+
+function urlOf(role: string): string {
+  const url = new URL(postgres.url);
+  [url.username, url.password] = [role, PASSWORD];
+  return url.href;
+}
+
+beforeAll(async () => {
+  postgres = await startPostgresCluster();
+  superuser = await openPostgres(postgres.url, 20_000);
+  await superuser.script(`
+    CREATE ROLE audit_owner LOGIN PASSWORD '${PASSWORD}';
+    CREATE ROLE control LOGIN PASSWORD '${PASSWORD}';
+    CREATE ROLE ${WRITER_ROLE} NOLOGIN;
+    GRANT ${WRITER_ROLE} TO control;
+    GRANT CREATE ON DATABASE headgate TO audit_owner;
+  `);
+  owner = await openPostgres(urlOf('audit_owner'), 20_000);
+  control = await openPostgres(urlOf('control'), 20_000);
+  const { code, err } = await headgate(['audit', 'prepare', '--url', urlOf('audit_owner')]);
+  expect([code, err]).toEqual([0, '']);
+});
+afterAll(async () => {
+  for (const db of [superuser, owner, control]) await db?.close();
+  await postgres?.close();
+});
+
+describeAuditStore('the audit store in PostgreSQL, to the owner of its tables', () => owner);
+
+/** Twenty records of a log, brought there by the login of control. */
+async function storeLog() {
+  await emptyAudit(owner);
+  const log = await testLog();
+  await log.anchored(10);
+  await log.anchored(8);
+  await shipOnce(log, control);
+  await log.close();
+  return log;
+}
+
+describe('the login of control', () => {
+  it('needs no more rights than to append and to read', async () => {
+    expect(await layOut(control)).toEqual({ owner: false });
+    await storeLog();
+    expect(await verifyAll(control)).toMatchObject([{ records: 20, anchors: 2 }]);
+    const { rows } = await control.query(`SELECT fact->>'route' AS route FROM audit.facts WHERE seq = 5`, []);
+    expect(rows).toEqual([{ route: '/predict' }]);
+  });
+
+  it.each([
+    ...REFUSED,
+    'ALTER TABLE audit.records DISABLE TRIGGER ALL',
+    'DROP TRIGGER refuse_change ON audit.records',
+    'DROP TABLE audit.records',
+    'DROP SCHEMA audit CASCADE',
+    `CREATE OR REPLACE FUNCTION audit.refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'`,
+    `SET session_replication_role = replica`,
+  ])('may not: %s', async (sql) => {
+    await storeLog();
+    const before = await contentOf(control);
+    // insufficient_privilege
+    await expect(control.query(sql, [])).rejects.toMatchObject({ code: '42501' });
+    expect(await contentOf(control)).toEqual(before);
+  });
+});
+
+it('the triggers hold for a superuser too, unless it takes them away', async () => {
+  await storeLog();
+  for (const sql of REFUSED) await expect(superuser.query(sql, [])).rejects.toThrow('append-only');
+  await superuser.query('SET session_replication_role = replica', []);
+  await expect(superuser.query('DELETE FROM audit.records', [])).rejects.toThrow('append-only');
+  await superuser.query('RESET session_replication_role', []);
+});
+
+describe('headgate audit verify --database', () => {
+  const verify = (...more: string[]) =>
+    headgate(['audit', 'verify', '--database', ...more], {
+      env: { HEADGATE_AUDIT__STORE: 'postgres', HEADGATE_AUDIT__POSTGRES_URL: urlOf('control') },
+    });
+
+  it('finds intact what was shipped', async () => {
+    const { headsFile } = await storeLog();
+    const { code, out } = await verify('--heads', headsFile, '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(out).logs).toMatchObject([
+      { writer: 'gateway-test', records: 20, anchors: 2, fault: null },
+    ]);
+  });
+
+  it.each(TAMPERING)('fails where a superuser left %s, from record %i: %s', async (kind, seq, _how, sql) => {
+    const { headsFile } = await storeLog();
+    await tamper(superuser, sql);
+    const { code, err } = await verify('--heads', headsFile);
+    expect(code).toBe(1);
+    expect(err).toContain(`gateway-test: record ${seq} is ${kind}`);
+  });
+
+  it('finds a removed end by the heads outside, where the heads in the database were removed with it', async () => {
+    const { headsFile } = await storeLog();
+    await superuser.script(`
+      ALTER TABLE audit.heads DISABLE TRIGGER ALL;
+      DELETE FROM audit.heads WHERE seq > 11;
+      ALTER TABLE audit.heads ENABLE ALWAYS TRIGGER refuse_change;
+    `);
+    await tamper(superuser, 'DELETE FROM audit.records WHERE seq > 11');
+    expect((await verify('--heads', resolve('no-such-file'))).code).toBe(0);
+    const { code, err } = await verify('--heads', headsFile);
+    expect([code, err]).toEqual([1, expect.stringContaining('record 12 is truncated')]);
+  });
+});
+
+it('has every record once after PostgreSQL was killed and started again while logs were shipped', async () => {
+  await emptyAudit(owner);
+  const log = await testLog();
+  let failures = 0;
+  const shipper = startAuditShipper({
+    dir: log.dir,
+    headsFile: log.headsFile,
+    openStore: async () => sqlAuditStore(control),
+    batchRecords: 50,
+    intervalMs: 5,
+    retryMinMs: 5,
+    retryMaxMs: 50,
+    random: Math.random,
+    pause: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => undefined),
+    report: { stored: () => undefined, fault: () => undefined, failed: () => void failures++ },
+  });
+  for (let round = 0; round < 5; round++) await log.anchored(200);
+  const killed = postgres.primary.kill();
+  for (let round = 0; round < 5; round++) await log.anchored(200);
+  await killed;
+  await expect.poll(() => failures, { timeout: 20_000 }).toBeGreaterThan(0);
+  await postgres.primary.start();
+  await log.anchored(200);
+  await log.close();
+  const records = 11 * 201;
+  await expect
+    .poll(() => verifyAll(control).catch(() => []), { timeout: 30_000 })
+    .toMatchObject([{ records, anchors: 11, last: { seq: records } }]);
+  await shipper.stop();
+});
