@@ -2,10 +2,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { SHIPMENT_FILE } from '@headgate/contracts/audit/shipment';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { auditRecords, CALL, testAudit, verifyAudit } from '../testing/audit.ts';
 import { fragileFiles, TEST_LIMITS, tempDir } from '../testing/spool.ts';
+import type { FileAudit } from './file-audit.ts';
 import type { AuditChange } from './sink.ts';
 
 const CHANGE: AuditChange = {
@@ -66,6 +68,90 @@ describe('the audit log', () => {
     await audit.change(CHANGE);
     await audit.close();
     expect(verifyAudit(dir).fault).toMatchObject({ kind: 'removed', seq: 5 });
+  });
+});
+
+describe('old files of the log', () => {
+  const shipped = (dir: string, seq: number) =>
+    writeFileSync(
+      join(dir, 'log', 'gateway-test', SHIPMENT_FILE),
+      JSON.stringify({ seq, hash: '0'.repeat(64) }),
+    );
+  /** Thirty records in files of a few each, all of them older than they must be kept. */
+  async function oldLog(limits = { ...TEST_LIMITS, segmentBytes: 1000 }) {
+    const dir = tempDir();
+    const opened = await testAudit(dir, { limits });
+    for (let i = 0; i < 30; i++) {
+      opened.audit.record({ ...CALL, atMs: opened.clock.epochMs() });
+      await opened.audit.flush();
+    }
+    opened.clock.advance(2000);
+    return { dir, ...opened };
+  }
+  const trimAll = async (audit: FileAudit) => {
+    while (await audit.trim());
+  };
+
+  it('go when they are stored elsewhere, and the log is intact from there on, also after a restart', async () => {
+    const { dir, audit } = await oldLog();
+    await trimAll(audit);
+    expect(auditRecords(dir)[0]?.seq).toBe(1);
+    shipped(dir, 20);
+    await trimAll(audit);
+    const [first] = auditRecords(dir);
+    expect(first?.seq).toBeGreaterThan(10);
+    expect(first?.seq).toBeLessThanOrEqual(21);
+    expect(verifyAudit(dir).fault).toBeUndefined();
+    await audit.close();
+
+    const again = await testAudit(dir, { limits: { ...TEST_LIMITS, segmentBytes: 1000 } });
+    again.clock.advance(10_000);
+    shipped(dir, 10_000);
+    await trimAll(again.audit);
+    expect(auditRecords(dir)[0]?.seq).toBeGreaterThan(30);
+    await again.audit.change(CHANGE);
+    await again.audit.close();
+    expect(verifyAudit(dir).fault).toBeUndefined();
+  });
+
+  it('show it when somebody else removed them, even up to an anchored head', async () => {
+    const { dir, audit } = await oldLog();
+    await audit.anchor();
+    await audit.close();
+    const { audit: next } = await testAudit(dir);
+    await next.change(CHANGE);
+    await next.close();
+    const log = join(dir, 'log', 'gateway-test');
+    const files = readdirSync(log)
+      .filter((name) => name.endsWith('.log'))
+      .sort();
+    for (const name of files.slice(0, -1)) rmSync(join(log, name));
+    expect(verifyAudit(dir).fault).toMatchObject({ kind: 'removed', seq: 1 });
+  });
+
+  it('stay while they are young, unless the log is half full', async () => {
+    const { dir, audit, clock } = await oldLog();
+    clock.advance(-2000);
+    shipped(dir, 30);
+    expect(await audit.trim()).toBe(false);
+    await audit.close();
+    const small = await testAudit(dir, { limits: { ...TEST_LIMITS, maxBytes: 10_000 }, keepMs: 1e12 });
+    await trimAll(small.audit);
+    expect(small.audit.stats().bytes).toBeLessThan(6000);
+    expect(small.audit.stats().bytes).toBeGreaterThan(2000);
+    await small.audit.close();
+    expect(verifyAudit(dir).fault).toBeUndefined();
+  });
+
+  it('go from a log of its full size, which has room then', async () => {
+    const limits = { ...TEST_LIMITS, segmentBytes: 1000, maxBytes: 6000 };
+    const { dir, audit } = await oldLog(limits);
+    await expect(audit.change(CHANGE)).rejects.toMatchObject({ reason: 'records_unavailable' });
+    shipped(dir, 1000);
+    await trimAll(audit);
+    await audit.change(CHANGE);
+    await audit.close();
+    expect(verifyAudit(dir).fault).toBeUndefined();
   });
 });
 
@@ -179,6 +265,7 @@ const audit = await openFileAudit({
   pseudonyms: { credential: (id) => id, address: (address) => address },
   clock,
   limits: ${JSON.stringify({ ...TEST_LIMITS, flushMs: 1, segmentBytes: 20_000 })},
+  keepMs: 1000,
   report: { written() {}, dropped() {}, damaged() {} },
 });
 for (let i = 0; ; i++) {

@@ -8,6 +8,7 @@ import { createChainWriter } from './chain-writer.ts';
 import { findLastRecord } from './last-record.ts';
 import type { PseudonymKeys } from './pseudonym-keys.ts';
 import type { AuditChange, AuditEntry, AuditSink } from './sink.ts';
+import { createTrim } from './trim.ts';
 
 export interface FileAuditOptions {
   /** Log of this writer alone. */
@@ -18,6 +19,8 @@ export interface FileAuditOptions {
   readonly pseudonyms: PseudonymKeys;
   readonly clock: Clock;
   readonly limits: SpoolLimits;
+  /** A file that is stored elsewhere is removed when its last record is so old, in ms, or the log is half full. */
+  readonly keepMs: number;
   readonly report: SpoolReport;
   readonly files?: SpoolFiles;
 }
@@ -27,6 +30,13 @@ export interface FileAudit extends AuditSink {
   readonly truncated: boolean;
   /** Writes the head outside of the log, unless it is there already. Fails as a disk fails. */
   anchor(): Promise<void>;
+  /**
+   * Removes the oldest file of the log, if it need not be kept. That it is removed is a record itself, and the head up
+   * to there is anchored: the log can be verified from there on.
+   *
+   * @returns false when nothing was removed
+   */
+  trim(): Promise<boolean>;
   /** Settles once everything that was recorded before is written or lost. */
   flush(): Promise<void>;
   stats(): { readonly bytes: number };
@@ -58,6 +68,13 @@ export async function openFileAudit(options: FileAuditOptions): Promise<FileAudi
     },
   });
   let anchoredSeq = head.seq;
+  const trim = createTrim({
+    ...options,
+    spool,
+    note: async (fact) => {
+      await spool.appendDurable(() => chain.encode(fact, clock.epochMs()));
+    },
+  });
 
   return {
     truncated,
@@ -77,6 +94,7 @@ export async function openFileAudit(options: FileAuditOptions): Promise<FileAudi
       await appendLine(headsFile, headLine({ ...durable, writer, atMs }));
       anchoredSeq = durable.seq;
     },
+    trim,
     flush: spool.flush,
     stats: spool.stats,
     close: spool.close,

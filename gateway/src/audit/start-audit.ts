@@ -21,6 +21,8 @@ export interface Audit {
   stop(): Promise<void>;
 }
 
+const DAY_MS = 86_400_000;
+
 /**
  * The audit log as the configuration says.
  *
@@ -42,13 +44,15 @@ export async function startAudit(config: Config, { root, logger, metrics }: Surr
     }),
     clock: systemClock,
     limits: { ...SPOOL_DEFAULTS, maxBytes: audit.max_bytes },
+    keepMs: audit.keep_days * DAY_MS,
     report: instruments.log,
   });
   if (log.truncated) logger.error({ writer }, 'the audit log ends before its anchored head: its end was cut');
   instruments.expose(log);
 
   const anchor = () => log.anchor().catch(instruments.anchorFailed);
-  const timer = setInterval(anchor, audit.anchor_interval_ms).unref();
+  const tend = () => anchor().then(() => log.trim().catch(instruments.trimFailed));
+  const timer = setInterval(tend, audit.anchor_interval_ms).unref();
   const found: Audit['found'] = (action, outcome, detail = {}) => {
     const atMs = systemClock.epochMs();
     const change = { atMs, keyId: undefined, action, outcome, detail, requestId: undefined };

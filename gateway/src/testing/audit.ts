@@ -33,6 +33,7 @@ export async function testAudit(dir: string, options: Partial<FileAuditOptions> 
     pseudonyms: filePseudonymKeys({ dir: join(dir, 'keys'), clock, addressDays: 30 }),
     clock,
     limits: TEST_LIMITS,
+    keepMs: 1000,
     report: {
       written: () => undefined,
       dropped: (records, cause) => void dropped.push(`${records} ${cause}`),

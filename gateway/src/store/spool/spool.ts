@@ -33,6 +33,8 @@ export interface Spool {
    */
   appendDurable(payload: Payload): Promise<number>;
   readonly reader: SpoolReader;
+  /** Files that get no more records, oldest first. */
+  finished(): readonly Readonly<Segment>[];
   /** Settles once everything that was appended before is written or dropped. */
   flush(): Promise<void>;
   stats(): SpoolStats;
@@ -102,6 +104,7 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
       appendDurable: writer.appendDurable,
       flush: writer.flush,
       reader,
+      finished: () => segments.filter((segment) => !isActive(segment)),
       stats: () => ({
         bytes: bytesIn(segments),
         waiting: writer.waiting(),

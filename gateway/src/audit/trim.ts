@@ -1,0 +1,77 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type AuditFact, type AuditRecord, TRIM, unlink } from '@headgate/contracts/audit/chain';
+import { headLine } from '@headgate/contracts/audit/heads';
+import { parseShipment, SHIPMENT_FILE } from '@headgate/contracts/audit/shipment';
+import type { Clock } from '../deps.ts';
+import { scanFrames } from '../store/spool/frame.ts';
+import type { Spool, SpoolLimits } from '../store/spool/spool.ts';
+import { appendLine } from './append-line.ts';
+
+export interface TrimOptions {
+  /** Log of this writer, where whoever stores it elsewhere notes how far. */
+  readonly dir: string;
+  readonly writer: string;
+  readonly headsFile: string;
+  readonly clock: Clock;
+  readonly limits: Pick<SpoolLimits, 'maxBytes'>;
+  readonly keepMs: number;
+  readonly spool: Pick<Spool, 'finished' | 'reader' | 'stats'>;
+  /** Settles once the fact is a durable record of the log. */
+  readonly note: (fact: AuditFact) => Promise<void>;
+}
+
+interface End {
+  readonly record: AuditRecord;
+  readonly hash: Uint8Array;
+}
+
+/** What removes the oldest file of a log that need not be kept; answers false when there is none. */
+export function createTrim(options: TrimOptions): () => Promise<boolean> {
+  const { dir, writer, headsFile, clock, limits, keepMs, spool, note } = options;
+
+  const mayGo = ({ record }: End, storedSeq: number): boolean => {
+    const isOld = record.at_ms < clock.epochMs() - keepMs;
+    return record.seq <= storedSeq && (isOld || spool.stats().bytes > limits.maxBytes / 2);
+  };
+
+  return async () => {
+    const [oldest] = spool.finished();
+    const storedSeq = await storedUpTo(dir);
+    if (!oldest || storedSeq === 0) return false;
+    const end = await endOf(oldest.path);
+    if (!end || !mayGo(end, storedSeq)) return false;
+
+    const { seq } = end.record;
+    const fact = trimOf(end);
+    const noted = await note(fact).then(
+      () => true,
+      () => false,
+    );
+    await appendLine(headsFile, headLine({ writer, seq, hash: end.hash, atMs: clock.epochMs() }));
+    await spool.reader.acknowledge(oldest.lastSequence);
+    // A full log has room for the record only now.
+    if (!noted) await note(fact);
+    return true;
+  };
+}
+
+function trimOf({ record, hash }: End): AuditFact {
+  const detail = { up_to: record.seq, sha256: Buffer.from(hash).toString('hex') };
+  return { type: 'change', who: 'system', action: TRIM, outcome: 'accepted', detail, request_id: null };
+}
+
+/** 0 when nothing is stored elsewhere. */
+async function storedUpTo(dir: string): Promise<number> {
+  const text = await readFile(join(dir, SHIPMENT_FILE), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '';
+    throw error;
+  });
+  return parseShipment(text)?.seq ?? 0;
+}
+
+/** The last record in a file. */
+async function endOf(path: string): Promise<End | undefined> {
+  const { frames } = scanFrames(await readFile(path));
+  return unlink(frames.at(-1)?.payload ?? Buffer.alloc(0));
+}
