@@ -83,14 +83,26 @@ export function shippingPass(
   const tail = followHeads(options.headsFile);
 
   const ship = async (store: AuditStore, writer: string, heads: readonly AnchoredHead[]) => {
-    const upTo = Math.max(...heads.map(({ seq }) => seq));
+    const log = { writer, dir: join(dir, writer), upTo: Math.max(...heads.map(({ seq }) => seq)) };
+    const options = { store, batchRecords, signal };
+    // Heads come after their records: whoever verifies meanwhile must not miss any.
+    const appendHeads = async () => {
+      for (let from = 0; from < heads.length; from += batchRecords) {
+        await store.appendHeads(heads.slice(from, from + batchRecords));
+      }
+    };
+    if (!(await writersIn(dir)).includes(writer)) return appendHeads();
     try {
-      const shipped = await shipLog(
-        { writer, dir: join(dir, writer), upTo },
-        { store, batchRecords, signal },
-      );
+      const shipped = await shipLog(log, options).catch(async (error) => {
+        if (!(error instanceof LogFaultError)) throw error;
+        // What follows a hole is taken after a head that the store knows.
+        await appendHeads();
+        return shipLog(log, options);
+      });
+      if (signal.aborted) return;
+      await appendHeads();
       if (shipped.records > 0) report.stored(writer, shipped.records);
-      await noteShipment(join(dir, writer), shipped);
+      await noteShipment(log.dir, shipped);
     } catch (error) {
       if (!(error instanceof LogFaultError)) throw error;
       report.fault(writer, error);
@@ -101,13 +113,12 @@ export function shippingPass(
     const heads = await tail.read();
     if (heads.length === 0) return;
     const store = await options.openStore();
-    for (let from = 0; from < heads.length; from += batchRecords) {
-      await store.appendHeads(heads.slice(from, from + batchRecords));
-    }
-    const logged = await writersIn(dir);
+    const failures: unknown[] = [];
     for (const [writer, own] of Map.groupBy(heads, (head) => head.writer)) {
-      if (logged.includes(writer)) await ship(store, writer, own);
+      await ship(store, writer, own).catch((error) => failures.push(error));
     }
+    // The others are not held up by one whose log cannot be read; all of it is tried again.
+    if (failures.length > 0) throw failures[0];
     tail.done();
   };
 }

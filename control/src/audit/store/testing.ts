@@ -1,3 +1,4 @@
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Queryable } from '@headgate/contracts/records/database';
 import { describe, expect, it } from 'vitest';
@@ -10,14 +11,20 @@ import { sqlAuditStore } from './audit-store.ts';
 
 export const WRITER = AUDIT_WRITER;
 
-/** An audit log as a gateway writes it, in a folder of its own. */
-export async function testLog() {
-  const dir = tempDir();
+/** An audit log as a gateway writes it, in a folder of its own, or in the one of a gateway that ended. */
+export async function testLog(dir = tempDir()) {
   const { audit, clock } = await testAudit(dir);
   return {
     dir: join(dir, 'log'),
     headsFile: join(dir, 'heads.jsonl'),
-    /** Calls, and the head after them. @returns places of the chain that are used so far */
+    /** Removes the files of the log, and lets a gateway go on after its anchored head. */
+    async cutAndGoOn() {
+      await audit.close();
+      const log = join(dir, 'log', WRITER);
+      for (const name of readdirSync(log)) if (name.endsWith('.log')) rmSync(join(log, name));
+      return testLog(dir);
+    },
+    /** Calls, and the head after them. */
     async anchored(calls: number): Promise<void> {
       for (let i = 0; i < calls; i++) audit.record(CALL);
       clock.advance(1000);
@@ -171,6 +178,34 @@ export function describeAuditStore(name: string, open: () => Queryable): void {
         fault: { kind: 'truncated', seq: 21 },
       });
       await other.close();
+    });
+
+    it('has what was cut off from a log after it was shipped', async () => {
+      await emptyAudit(open());
+      const log = await testLog();
+      await log.anchored(10);
+      await shipOnce(log, open());
+      const next = await log.cutAndGoOn();
+      await next.anchored(5);
+      await shipOnce(next, open());
+      const [result] = await verifyAll(open());
+      expect(result).toMatchObject({ records: 17, last: { seq: 17 } });
+      expect(result?.fault).toBeUndefined();
+      await next.close();
+    });
+
+    it('goes on after a hole, and shows it', async () => {
+      await emptyAudit(open());
+      const log = await testLog();
+      await log.anchored(10);
+      const next = await log.cutAndGoOn();
+      await shipOnce(next, open());
+      expect((await verifyAll(open()))[0]?.fault).toMatchObject({ kind: 'truncated', seq: 1 });
+      await next.anchored(5);
+      await shipOnce(next, open());
+      expect((await verifyAll(open()))[0]?.fault).toMatchObject({ kind: 'removed', seq: 1 });
+      expect(await sqlAuditStore(open()).last(WRITER)).toMatchObject({ seq: 17 });
+      await next.close();
     });
 
     it.each(TAMPERING)('shows what is %s, at record %i: %s', async (kind, seq, _how, sql) => {
