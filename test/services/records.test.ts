@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { METRIC } from '@headgate/contracts/names';
+import { HEADER, METRIC } from '@headgate/contracts/names';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openPostgres } from '../../gateway/src/store/sinks/postgres.ts';
 import { startPostgresCluster, type TestPostgres } from '../../scripts/services/postgres-cluster.ts';
@@ -14,7 +14,7 @@ import { closedLoad, type RunningLoad } from '../e2e/harness/load.ts';
 import { scrape, total } from '../e2e/harness/metrics.ts';
 import { samplePhoto } from '../e2e/harness/photos.ts';
 import { postPhoto } from '../e2e/harness/predict.ts';
-import { type OwnedStack, ROOT, startStack } from '../e2e/harness/stack.ts';
+import { type OwnedStack, pidOf, ROOT, startStack } from '../e2e/harness/stack.ts';
 import { mountSmallDisk, type SmallDisk } from './small-disk.ts';
 
 const FULL = process.env.E2E_FULL === '1';
@@ -129,27 +129,39 @@ describe('Records while PostgreSQL is killed and started again under load', () =
   }, 180_000);
 });
 
-describe('Records while the disk of the spool is full', () => {
-  it.skipIf(disk === undefined && process.env.CI !== 'true')(
-    'are counted as lost, feedback is refused, no prediction fails, and it ends by itself (needs root for a tmpfs)',
-    async () => {
+describe.skipIf(disk === undefined && process.env.CI !== 'true')(
+  'While the disk of the spool is full (needs root for a tmpfs)',
+  () => {
+    const full = () => {
       if (disk === undefined) throw new Error('a tmpfs cannot be mounted here');
-      const lost = () => gauge(METRIC.recordsDropped, { cause: 'disk_full' });
-      const load = closedLoad(CALLERS, ask);
-      await waits('a first answer', async () => load.samples.length > 0);
       disk.fill();
-      await waits('losses', async () => (await lost()) > 50);
-      const id = (JSON.parse(load.samples.at(-1)?.result.text ?? '') as { id: string }).id;
-      const feedback = await client.send({
+    };
+    const lost = () => gauge(METRIC.recordsDropped, { cause: 'disk_full' });
+    const judge = (answer: Answer | undefined) =>
+      client.send({
         path: '/v1/feedback',
-        headers: { 'content-type': 'application/json', 'x-api-key': stack.ready.keys.bench },
-        body: JSON.stringify({ prediction_id: id, index: 0, label: '7' }),
+        headers: { 'content-type': 'application/json', [HEADER.apiKey]: stack.ready.keys.bench },
+        body: JSON.stringify({ prediction_id: JSON.parse(answer?.text ?? '{}').id, index: 0, label: '7' }),
       });
-      expect([feedback.status, JSON.parse(feedback.text).reason]).toEqual([503, 'records_unavailable']);
-      disk.free();
-      const freedMs = performance.now();
+    const keptAgain = async () => {
       const written = await gauge(METRIC.recordsWritten);
       await waits('records', async () => (await gauge(METRIC.recordsWritten)) > written);
+    };
+
+    it('records are counted as lost, feedback is refused, no prediction fails, and it ends by itself', async () => {
+      const load = closedLoad(CALLERS, ask);
+      await waits('a first answer', async () => load.samples.length > 0);
+      full();
+      await waits('losses', async () => (await lost()) > 0);
+      await waits('a refusal of feedback', async () => {
+        // What is delivered makes room again.
+        full();
+        const { status, text } = await judge(load.samples.at(-1)?.result);
+        return status === 503 && JSON.parse(text).reason === 'records_unavailable';
+      });
+      disk?.free();
+      const freedMs = performance.now();
+      await keptAgain();
       const healed = secondsSince(freedMs);
       const ids = await answered(load);
       await settled();
@@ -161,10 +173,20 @@ describe('Records while the disk of the spool is full', () => {
       // The feedback is one of the lost records, and it is no prediction.
       expect(ids.filter((one) => !kept.has(one)).length).toBe(dropped - 1);
       expect(Number(await cluster.primary.sql('SELECT sum(dropped) FROM gaps'))).toBe(dropped);
-    },
-    120_000,
-  );
-});
+    }, 120_000);
+
+    it('a gateway that was killed starts again and predicts', async () => {
+      full();
+      process.kill(pidOf(stack, 'gateway'), 'SIGKILL');
+      await waits('predictions', async () => (await ask()).status === 200 && (await lost()) > 0);
+      disk?.free();
+      const load = closedLoad(CALLERS, ask);
+      await keptAgain();
+      await answered(load);
+      await settled();
+    }, 120_000);
+  },
+);
 
 describe('Records while the primary is lost and the standby takes over', () => {
   it('are all on the standby, those that the primary had acknowledged too', async () => {

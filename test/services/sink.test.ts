@@ -57,6 +57,18 @@ describe('PostgreSQL as a sink of records', () => {
     }
   });
 
+  it('acknowledges nothing that only one of the two servers has', async () => {
+    await cluster.replica?.kill();
+    const hasty = openPostgres({ url: cluster.url, timeoutMs: 1000 });
+    const { deliver } = sqlSink({ db: hasty, ...options });
+    await expect(deliver([predictionOf()], signal)).rejects.toThrow('timeout');
+    await cluster.replica?.start();
+    await deliver([predictionOf()], signal);
+    await hasty.close();
+    const onStandby = 'SELECT count(*) FROM predictions';
+    expect((await cluster.replica?.sql(onStandby))?.trim()).not.toBe('0');
+  });
+
   it('is not a standby alone', async () => {
     const url = cluster.replica?.url as string;
     const standby = openPostgres({ url, timeoutMs: TIMEOUT_MS });

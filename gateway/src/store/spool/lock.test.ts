@@ -1,13 +1,16 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { tempDir } from '../../testing/spool.ts';
 import { lockDirectory } from './lock.ts';
 
-const lockOf = (dir: string, owner: object) => writeFileSync(join(dir, 'lock'), JSON.stringify(owner));
+const lockOf = (
+  dir: string,
+  { host, pid, start }: { host: string; pid: number | undefined; start: string },
+) => symlinkSync(`${host}:${pid}:${start}`, join(dir, 'lock'));
 
 it('names the process that has the directory', () => {
   const dir = tempDir();
@@ -23,7 +26,7 @@ it('takes over from a process that is gone', async () => {
   const dir = tempDir();
   lockOf(dir, { host: hostname(), pid: child.pid, start: '1' });
   lockDirectory(dir);
-  expect(JSON.parse(readFileSync(join(dir, 'lock'), 'utf8'))).toMatchObject({ pid: process.pid });
+  expect(readlinkSync(join(dir, 'lock'))).toMatch(`${hostname()}:${process.pid}:`);
 });
 
 it('takes over from an earlier process that had the same pid, as in a container that was restarted', () => {

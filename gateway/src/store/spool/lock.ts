@@ -1,4 +1,4 @@
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, readlinkSync, renameSync, symlinkSync, unlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 
@@ -16,7 +16,8 @@ export class SpoolLockedError extends Error {
 }
 
 /**
- * Makes this process the only writer of `dir`. A lock whose process is gone is taken over.
+ * Makes this process the only writer of `dir`. A lock whose process is gone is taken over. It is a symbolic link to
+ * nowhere: its text appears whole or not at all, and takes no block of the disk, which may be full.
  *
  * @returns what gives the lock back
  * @throws SpoolLockedError
@@ -24,19 +25,12 @@ export class SpoolLockedError extends Error {
 export function lockDirectory(dir: string): () => void {
   const path = join(dir, 'lock');
   const mine: Owner = { host: hostname(), pid: process.pid, start: startOf(process.pid) ?? '' };
-  const draft = `${path}.${mine.pid}`;
-  writeFileSync(draft, JSON.stringify(mine), { mode: 0o600 });
-  try {
-    // A link appears whole or not at all, where a file that is being written could be read too early.
-    if (!linked(draft, path)) {
-      const owner = readOwner(path);
-      if (owner && mayBeAlive(owner, mine)) throw lockedBy(owner, dir);
-      if (!takenAside(path, owner) || !linked(draft, path)) throw lockedBy(readOwner(path), dir);
-    }
-  } finally {
-    rmSync(draft, { force: true });
+  if (!linked(textOf(mine), path)) {
+    const owner = readOwner(path);
+    if (owner && mayBeAlive(owner, mine)) throw lockedBy(owner, dir);
+    if (!takenAside(path, owner) || !linked(textOf(mine), path)) throw lockedBy(readOwner(path), dir);
   }
-  return () => rmSync(path, { force: true });
+  return () => unlinkSync(path);
 }
 
 function lockedBy(owner: Owner | undefined, dir: string): SpoolLockedError {
@@ -46,9 +40,10 @@ function lockedBy(owner: Owner | undefined, dir: string): SpoolLockedError {
   );
 }
 
-function linked(from: string, to: string): boolean {
+/** False when there is a lock already. */
+function linked(text: string, path: string): boolean {
   try {
-    linkSync(from, to);
+    symlinkSync(text, path);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
@@ -62,16 +57,20 @@ function takenAside(path: string, gone: Owner | undefined): boolean {
   renameSync(path, aside);
   const was = readOwner(aside);
   const same = was?.pid === gone?.pid && was?.start === gone?.start;
-  if (!same) linked(aside, path);
-  rmSync(aside, { force: true });
+  if (was && !same) linked(textOf(was), path);
+  unlinkSync(aside);
   return same;
 }
 
-/** Undefined when it is not there, or not readable as what we write. */
+/** Short, so that it fits beside the attributes of the file. */
+const textOf = ({ host, pid, start }: Owner) => `${host}:${pid}:${start}`;
+
+/** Undefined when it is not there, or not what we write. */
 function readOwner(path: string): Owner | undefined {
   try {
-    const { host, pid, start } = JSON.parse(readFileSync(path, 'utf8'));
-    return { host: String(host), pid: Number(pid), start: String(start) };
+    const [, host, pid, start] = /^(.+):(\d+):(.*)$/.exec(readlinkSync(path)) ?? [];
+    if (host === undefined || start === undefined) return undefined;
+    return { host, pid: Number(pid), start };
   } catch {
     return undefined;
   }
