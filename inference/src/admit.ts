@@ -4,7 +4,7 @@ import type { Tenant } from './cache/key.ts';
 import type { Answerer } from './cache/response-cache.ts';
 import type { Payload } from './engine/protocol.ts';
 import type { Serving } from './models/deployment.ts';
-import { checkParameters, type QueueTerms, queueTerms } from './parameters.ts';
+import { checkParameters, type QueueTerms, queueTerms, wantsSketch } from './parameters.ts';
 import { readImageRequest } from './request.ts';
 import { readTensorRequest } from './tensor-request.ts';
 
@@ -21,6 +21,8 @@ export interface Admitted {
   readonly items: readonly Payload[];
   /** Names of the outputs, in the order in which they are answered. */
   readonly outputs: readonly string[];
+  /** Answer sketches of the items besides. */
+  readonly sketch: boolean;
 }
 
 export interface AdmitOptions {
@@ -60,9 +62,10 @@ export function admit(
   // Refused before it is read, where that is possible: what a cache knows must not be refused.
   if (!serving.cache) serving.dispatcher.admit(ask, terms.level);
   const { items, outputs } = read(request, serving, maxStrings);
-  const answerer = serving.cache?.forCall(tenant, items) ?? serving.dispatcher;
+  const sketch = serving.model.manifest.image !== undefined && wantsSketch(request);
+  const answerer = serving.cache?.forCall({ tenant, items, sketch }) ?? serving.dispatcher;
   if (serving.cache) answerer.admit(ask, terms.level);
-  return { serving, terms, answerer, items, outputs };
+  return { serving, terms, answerer, items, outputs, sketch };
 }
 
 /** Items that the first shape declares, within what a call may hold; whether it is true is seen later. */

@@ -25,6 +25,8 @@ export interface DispatchOptions {
 export interface Work {
   /** Not copied; must not change before the result. */
   readonly payload: Payload;
+  /** Sketch its image too. */
+  readonly sketch?: boolean;
   /** Priority level, 1 to the number of levels. */
   readonly level: number;
   /** Monotonic, in ms. */
@@ -164,7 +166,7 @@ export class Dispatcher {
   /** The item of accepted work, with its caller's patience watched from now on. */
   #accept(work: Work, answer: PromiseWithResolvers<ItemResult>): Item {
     const { clock } = this.#options;
-    const { payload, level, deadlineAtMs, span } = work;
+    const { payload, sketch = false, level, deadlineAtMs, span } = work;
     const id = ++this.#lastId;
     const queuedAtMs = clock.now();
     const settle = (outcome: ItemOutcome) => {
@@ -175,7 +177,7 @@ export class Dispatcher {
       else answer.reject(outcome.error);
       if (this.#unsettled.size === 0) this.#whenEmpty?.();
     };
-    const item: Item = { id, payload, level, queuedAtMs, deadlineAtMs, span, settle };
+    const item: Item = { id, payload, sketch, level, queuedAtMs, deadlineAtMs, span, settle };
     const stopWatching = watchPatience({
       clock,
       deadlineAtMs,

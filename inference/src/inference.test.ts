@@ -1,6 +1,7 @@
 import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Metadata } from '@grpc/grpc-js';
+import { SKETCH, SKETCH_LENGTH, SKETCH_VERSION, sketchOfRow } from '@headgate/contracts/sketch';
 import { decodeBytesTensor } from '@headgate/contracts/tensor';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -65,6 +66,26 @@ describe('inference with the digits model', () => {
     });
     expect(answer.outputs.map(({ name }) => name)).toEqual(['class_id']);
     expect(answer.raw_output_contents[0]?.readInt32LE(0)).toBe(7);
+  });
+
+  it('sketches each picture for who asks, behind the outputs, and for nobody else', async () => {
+    const wide = await sharp(SEVEN).resize(120, 80, { fit: 'fill' }).png().toBuffer();
+    const request = { ...imageRequest([SEVEN, wide]), outputs: [{ name: 'class_id' }] };
+    const asking = { ...request, parameters: { [SKETCH.parameter]: { bool_param: true } } };
+    const answer = await running.infer(asking);
+    expect(answer.outputs).toMatchObject([
+      { name: 'class_id' },
+      { name: SKETCH.output, datatype: 'FP32', shape: [2, SKETCH_LENGTH] },
+    ]);
+    const version = Number(answer.outputs[1]?.parameters[SKETCH.version]?.int64_param);
+    const rows = answer.raw_output_contents[1] as Buffer;
+    const [first, second] = [0, 1].map((row) =>
+      sketchOfRow(rows.subarray(row * SKETCH_LENGTH * 4, (row + 1) * SKETCH_LENGTH * 4), version),
+    );
+    const { width, height } = await sharp(SEVEN).metadata();
+    expect(first).toMatchObject({ version: SKETCH_VERSION, width, height });
+    expect(second).toMatchObject({ width: 120, height: 80 });
+    expect((await running.infer(request)).outputs).toHaveLength(1);
   });
 
   it('gives every one of many callers its own rows', async () => {

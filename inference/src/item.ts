@@ -7,6 +7,8 @@ export interface Item {
   /** Unique within the dispatcher. */
   readonly id: number;
   readonly payload: Payload;
+  /** Its image is to be sketched too. */
+  readonly sketch?: boolean;
   /** Priority level; 1 goes first. */
   readonly level: number;
   /** Monotonic, in ms. */

@@ -3,7 +3,7 @@ import type { Estimate } from './admission/estimate.ts';
 import { type Batch, type BatchPolicy, Gathering, type Member } from './batch.ts';
 import type { Clock } from './clock.ts';
 import type { EngineListener } from './engine/process.ts';
-import type { Payload, Row, RowFailure } from './engine/protocol.ts';
+import type { Question, Row, RowFailure } from './engine/protocol.ts';
 import type { Item } from './item.ts';
 
 /** The part of an engine that a lane drives. */
@@ -11,7 +11,7 @@ export interface EnginePort {
   /** Most items in one batch; the policy of the model may say less. */
   readonly maxBatchSize: number;
   listen(listener: EngineListener): void;
-  prepare(id: number, payload: Payload): void;
+  prepare(id: number, question: Question): void;
   discard(id: number): void;
   run(ids: readonly number[]): void;
 }
@@ -110,7 +110,8 @@ export class Lane {
   /** Takes an item ahead: it decodes while the batch before it runs. @throws RangeError without room */
   take(item: Item): void {
     this.#gathering.add(item);
-    this.#options.engine.prepare(item.id, item.payload);
+    const { id, payload, sketch = false } = item;
+    this.#options.engine.prepare(id, { payload, sketch });
   }
 
   /** Gives away so many items that would be missed least: the newest, and those that still decode before all others. */

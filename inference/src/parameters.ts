@@ -1,5 +1,6 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { ModelInferRequest__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
+import { SKETCH } from '@headgate/contracts/sketch';
 import type { QueuePolicy } from './policy.ts';
 
 /** Parameters that would change what an answer means. Others may be sent, and are without effect. */
@@ -54,6 +55,11 @@ export function queueTerms({ parameters }: ModelInferRequest__Output, policy: Qu
   const mayOverride = policy.allowTimeoutOverride && timeoutMs > 0;
   const queueTimeoutMs = mayOverride ? Math.min(policy.defaultTimeoutMs, timeoutMs) : policy.defaultTimeoutMs;
   return { level, queueTimeoutMs };
+}
+
+/** Whether the caller wants sketches of its images besides the outputs. */
+export function wantsSketch({ parameters }: ModelInferRequest__Output): boolean {
+  return Object.hasOwn(parameters, SKETCH.parameter) && parameters[SKETCH.parameter]?.bool_param === true;
 }
 
 /** @returns 0 when it is not sent */

@@ -48,9 +48,9 @@ export type Infer = (call: InferCall) => Promise<ModelInferResponse>;
 export function createInfer({ clock, observer, ...options }: InferDeps): Infer {
   return async (call) => {
     const deadlineAtMs = clock.now() + call.remainingMs;
-    const { serving, answerer, terms, items, outputs } = admit(options, call);
+    const { serving, answerer, terms, items, outputs, sketch } = admit(options, call);
     const { signal, span } = call;
-    const results = await runAll(answerer, items, { ...terms, deadlineAtMs, signal, span });
+    const results = await runAll(answerer, items, { ...terms, sketch, deadlineAtMs, signal, span });
     const answeredAtMs = clock.now();
     const response = respond(serving.model, { id: call.request.id, outputs, results });
     const { name, version } = serving.model.manifest;

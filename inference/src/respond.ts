@@ -1,6 +1,7 @@
 import type { InferParameter } from '@headgate/contracts/gen/grpc/inference/InferParameter';
 import type { ModelInferResponse } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
 import { encodeBytesTensor } from '@headgate/contracts/tensor';
+import { SKETCH, SKETCH_LENGTH, SKETCH_VERSION } from '@headgate/contracts/sketch';
 import type { Classes } from './engine/protocol.ts';
 import type { ItemResult } from './item.ts';
 import type { ModelPackage } from './models/repository.ts';
@@ -21,6 +22,7 @@ export interface AnsweredTensor {
   readonly datatype: string;
   readonly shape: number[];
   readonly block: Uint8Array;
+  readonly parameters?: Record<string, InferParameter>;
 }
 
 const utf8 = new TextEncoder();
@@ -33,7 +35,9 @@ const utf8 = new TextEncoder();
 export function respond(model: ModelPackage, answer: Answer): ModelInferResponse {
   const { results } = answer;
   const { manifest } = model;
-  const outputs = manifest.image ? imageOutputs(model, answer) : tensorOutputs(model, answer);
+  const outputs = manifest.image
+    ? [...imageOutputs(model, answer), ...sketchOutput(results)]
+    : tensorOutputs(model, answer);
   return {
     model_name: manifest.name,
     model_version: manifest.version,
@@ -45,7 +49,7 @@ export function respond(model: ModelPackage, answer: Answer): ModelInferResponse
       batch_size: { int64_param: Math.max(...results.map(({ batchSize }) => batchSize)) },
       ...cacheParameter(results),
     },
-    outputs: outputs.map(({ name, datatype, shape }) => ({ name, datatype, shape })),
+    outputs: outputs.map(({ block, ...described }) => described),
     raw_output_contents: outputs.map(({ block }) => block),
   };
 }
@@ -59,6 +63,21 @@ function imageOutputs({ labels }: ModelPackage, { outputs, results }: Answer): A
     class_id: () => ({ datatype: 'INT32', block: rowsBlock(rows.map(({ classIds }) => classIds)) }),
   };
   return outputs.map((name) => ({ name, shape, ...blocks[name as OutputName]() }));
+}
+
+/** Behind the outputs of the model, for who asked: a cached answer of the same question has them too. */
+function sketchOutput(results: readonly ItemResult[]): AnsweredTensor[] {
+  const sketches = results.flatMap(({ row }) => (row as Classes).sketch ?? []);
+  if (sketches.length < results.length) return [];
+  return [
+    {
+      name: SKETCH.output,
+      datatype: 'FP32',
+      shape: [sketches.length, SKETCH_LENGTH],
+      block: rowsBlock(sketches),
+      parameters: { [SKETCH.version]: { int64_param: SKETCH_VERSION } },
+    },
+  ];
 }
 
 function labelBlock(rows: readonly Classes[], labels: readonly string[]): Uint8Array {

@@ -37,7 +37,10 @@ async function bareLoop(job: LoopJob): Promise<Measured> {
   let next = 0;
   const decodeBatch = () =>
     Promise.all(
-      Array.from({ length: job.batch }, () => decode(photos[next++ % photos.length] as Uint8Array)),
+      Array.from({ length: job.batch }, async () => {
+        const { pixels } = await decode(photos[next++ % photos.length] as Uint8Array);
+        return pixels;
+      }),
     );
 
   await pause(Math.max(0, job.beginAtMs - monotonicMs()));

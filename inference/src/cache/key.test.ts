@@ -22,13 +22,14 @@ const tenant: fc.Arbitrary<Tenant> = fc.constantFrom(undefined, '', 'internal', 
 
 describe('keysFor', () => {
   it('gives two questions one key exactly if they are the same', () => {
-    const question = fc.record({ tenant, payload });
-    const comparable = ({ tenant, payload }: { tenant: Tenant; payload: unknown }) =>
-      JSON.stringify([tenant ?? null, payload instanceof Uint8Array, payload]);
+    const question = fc.record({ tenant, payload, sketch: fc.boolean() });
+    const comparable = ({ tenant, payload, sketch }: { tenant: Tenant; payload: unknown; sketch: boolean }) =>
+      JSON.stringify([tenant ?? null, payload instanceof Uint8Array, payload, sketch]);
     fc.assert(
       fc.property(question, question, (a, b) => {
         const same = comparable(a) === comparable(b);
-        expect(keyOf(a.tenant, a.payload) === keyOf(b.tenant, b.payload)).toBe(same);
+        const key = ({ tenant, payload, sketch }: typeof a) => keyOf(tenant, payload, sketch);
+        expect(key(a) === key(b)).toBe(same);
       }),
       { numRuns: 3000 },
     );

@@ -5,11 +5,11 @@ import type { Payload, RawTensor } from '../engine/protocol.ts';
 /** Who may see an answer again: a tenant by its opaque id; undefined for callers inside, who are one of their own. */
 export type Tenant = string | undefined;
 
-/** The key under which the answer to one item is kept. */
-export type KeyOf = (tenant: Tenant, payload: Payload) => string;
+/** The key under which the answer to one item is kept; with a sketch it is another answer. */
+export type KeyOf = (tenant: Tenant, payload: Payload, sketch?: boolean) => string;
 
 /** Bumped whenever the encoding below changes. */
-const DOMAIN = 'headgate.cache.1';
+const DOMAIN = 'headgate.cache.2';
 
 /**
  * Keys for one model version: SHA-256 over who asks, what answers and what is asked. What answers is the whole
@@ -21,11 +21,12 @@ const DOMAIN = 'headgate.cache.1';
 export function keysFor(manifest: Manifest): KeyOf {
   const model = createHash('sha256').update(JSON.stringify(manifest)).digest();
   const datatypes = manifest.inputs.map(({ datatype }) => datatype);
-  return (tenant, payload) => {
+  return (tenant, payload, sketch = false) => {
     const hash = createHash('sha256');
     addText(hash, DOMAIN);
     addBytes(hash, model);
     addTenant(hash, tenant);
+    addText(hash, sketch ? 'sketch' : '');
     if (payload instanceof Uint8Array) addImage(hash, payload);
     else addTensors(hash, payload, datatypes);
     return hash.digest('base64url');

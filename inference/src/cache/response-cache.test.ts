@@ -42,7 +42,7 @@ function call(images: readonly number[], caller: Terms = {}): Promise<ItemResult
   const { deadlineMs = 1000, signal = new AbortController().signal } = caller;
   const tenant = Object.hasOwn(caller, 'tenant') ? caller.tenant : 'a';
   const items = images.map((image) => Uint8Array.of(image));
-  const answerer = cache.forCall(tenant, items);
+  const answerer = cache.forCall({ tenant, items });
   answerer.admit({ count: items.length, remainingMs: deadlineMs }, 1);
   const terms = { level: 1, queueTimeoutMs: Number.POSITIVE_INFINITY, signal, span: undefined };
   const deadlineAtMs = clock.now() + deadlineMs;

@@ -56,15 +56,16 @@ export class ResponseCache {
   }
 
   /** Who answers a call of these items. Each of them is hashed once, here. */
-  forCall(tenant: Tenant, items: readonly Payload[]): Answerer {
-    const asked = new Map(items.map((payload) => [payload, this.#ask(tenant, payload)]));
+  forCall({ tenant, items, sketch = false }: CachedCall): Answerer {
+    const ask = (payload: Payload) => this.#ask(tenant, payload, sketch);
+    const asked = new Map(items.map((payload) => [payload, ask(payload)]));
     return {
-      admit: (ask, level) => {
+      admit: (terms, level) => {
         const misses = new Set([...asked.values()].map(({ key }) => key).filter((key) => !this.#knows(key)));
         // What is known needs neither room nor an engine.
-        if (misses.size > 0) this.#dispatcher.admit({ ...ask, count: misses.size }, level);
+        if (misses.size > 0) this.#dispatcher.admit({ ...terms, count: misses.size }, level);
       },
-      submit: (work) => this.#answer(asked.get(work.payload) ?? this.#ask(tenant, work.payload), work),
+      submit: (work) => this.#answer(asked.get(work.payload) ?? ask(work.payload), work),
     };
   }
 
@@ -73,9 +74,9 @@ export class ResponseCache {
     this.#rows.clear();
   }
 
-  #ask(tenant: Tenant, payload: Payload): Question {
+  #ask(tenant: Tenant, payload: Payload, sketch: boolean): Asked {
     const startedMs = this.#clock.now();
-    const key = this.#keyOf(tenant, payload);
+    const key = this.#keyOf(tenant, payload, sketch);
     return { key, lookupMs: this.#clock.now() - startedMs };
   }
 
@@ -89,7 +90,7 @@ export class ResponseCache {
     return result;
   }
 
-  async #answer({ key, lookupMs }: Question, work: Work): Promise<ItemResult> {
+  async #answer({ key, lookupMs }: Asked, work: Work): Promise<ItemResult> {
     const row = this.#rows.get(key);
     if (row) return { ...NO_RUN, row, cache: { outcome: 'hit', lookupMs } };
     const { result, shared } = await this.#flights.join(key, work);
@@ -98,8 +99,16 @@ export class ResponseCache {
   }
 }
 
+/** What a call asks. */
+interface CachedCall {
+  readonly tenant: Tenant;
+  readonly items: readonly Payload[];
+  /** Sketches are asked for besides: other answers than those without. */
+  readonly sketch?: boolean;
+}
+
 /** The key of an item, and what it cost to make. */
-interface Question {
+interface Asked {
   readonly key: string;
   readonly lookupMs: number;
 }

@@ -80,14 +80,18 @@ export class RowStore {
 
 /** The same row in memory of its own. */
 export function copyOf(row: Row): Row {
-  if ('classIds' in row) return { classIds: row.classIds.slice(), scores: row.scores.slice() };
+  if ('classIds' in row) {
+    const classes = { classIds: row.classIds.slice(), scores: row.scores.slice() };
+    return row.sketch ? { ...classes, sketch: row.sketch.slice() } : classes;
+  }
   return row.map(({ shape, block }) => ({ shape: [...shape], block: new Uint8Array(block) }));
 }
 
 function bytesOf(key: string, row: Row): number {
   const base = ENTRY_BYTES + key.length;
   if ('classIds' in row) {
-    return base + 2 * ARRAY_BYTES + row.classIds.byteLength + row.scores.byteLength;
+    const sketchBytes = row.sketch ? ARRAY_BYTES + row.sketch.byteLength : 0;
+    return base + 2 * ARRAY_BYTES + row.classIds.byteLength + row.scores.byteLength + sketchBytes;
   }
   return row.reduce((sum, { shape, block }) => sum + ARRAY_BYTES + 8 * shape.length + block.byteLength, base);
 }

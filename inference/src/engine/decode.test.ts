@@ -14,7 +14,11 @@ const RGB: Preprocessing = {
 };
 const GREY: Preprocessing = { ...RGB, channels: 1 };
 const MAX_PIXELS = 40_000_000;
-const decoder = (preprocessing = RGB) => createDecoder({ preprocessing, maxPixels: MAX_PIXELS });
+/** Pixels alone. */
+const decoder = (preprocessing = RGB) => {
+  const decode = createDecoder({ preprocessing, maxPixels: MAX_PIXELS });
+  return async (bytes: Uint8Array) => (await decode(bytes)).pixels;
+};
 const pixel = (pixels: Uint8Array, i = 16 * 32 + 16) => [...pixels.subarray(i * 3, i * 3 + 3)];
 
 beforeAll(configureDecoding);

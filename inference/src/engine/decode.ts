@@ -7,13 +7,21 @@ import { refuseEndlessScans } from './jpeg-scans.ts';
 import { createAxes } from './resize/axis.ts';
 import type { Crop } from './resize/canvas.ts';
 
+/** An image as the model gets it. */
+export interface Decoded {
+  readonly pixels: Uint8Array;
+  /** Of the image as it was sent, in pixels. */
+  readonly width: number;
+  readonly height: number;
+}
+
 /**
  * Encoded image → uint8 pixels, row by row, channels last, exactly as large as the model wants: centred square
  * crop of `crop_fraction` of the short side, then resize. Alpha is blended over black. EXIF orientation and colour
  * profiles are not applied, as in the reference pipeline with which models are trained and compared; an animation
  * or multi-page file counts as its first frame.
  */
-export type Decode = (bytes: Uint8Array) => Promise<Uint8Array>;
+export type Decode = (bytes: Uint8Array) => Promise<Decoded>;
 
 export interface DecodeOptions {
   readonly preprocessing: Preprocessing;
@@ -62,8 +70,7 @@ export function createDecoder({ preprocessing, maxPixels }: DecodeOptions): Deco
   const decodeJpeg = loadJpegDecoder();
   const axis = preprocessing.resample === 'nearest' ? undefined : createAxes(preprocessing.resample);
 
-  return async (bytes) => {
-    const header = await readHeader(bytes, options, maxPixels);
+  const pixelsOf = async (bytes: Uint8Array, header: Header): Promise<Uint8Array> => {
     const crop = centreCrop(header, preprocessing.crop_fraction);
     const scaled = crop.side >= SCALED_DECODE_RATIO * Math.max(preprocessing.width, preprocessing.height);
     if (header.format === 'jpeg' && !scaled && decodeJpeg) {
@@ -85,6 +92,12 @@ export function createDecoder({ preprocessing, maxPixels }: DecodeOptions): Deco
     // Of whatever colours it came in. sharp widens one channel to three unless told otherwise.
     const coloured = resized.toColourspace(preprocessing.channels === 1 ? 'b-w' : 'srgb').removeAlpha();
     return toPixels(coloured, preprocessing);
+  };
+
+  return async (bytes) => {
+    const header = await readHeader(bytes, options, maxPixels);
+    const { width, height } = header;
+    return { pixels: await pixelsOf(bytes, header), width, height };
   };
 }
 

@@ -7,7 +7,10 @@ import { type LoadedModel, loadModel } from './load.ts';
 import {
   type FromEngine,
   type ItemFailure,
-  type Payload,
+  type Prepared,
+  type Question,
+  type Row,
+  type RowFailure,
   STATS_INTERVAL_MS,
   type ToEngine,
 } from './protocol.ts';
@@ -16,7 +19,7 @@ import { monotonicMs } from './session-thread.ts';
 
 interface Engine {
   readonly model: LoadedModel;
-  readonly decodes: DecodeQueue<Payload, Payload>;
+  readonly decodes: DecodeQueue<Question, Prepared>;
 }
 
 /**
@@ -37,7 +40,7 @@ export function serveFront(entry: URL): void {
     } else if (!engine) {
       throw new Error(`${message.type} before the engine was loaded`);
     } else if (message.type === 'prepare') {
-      engine.decodes.add(message.id, message.payload);
+      engine.decodes.add(message.id, message);
     } else if (message.type === 'discard') {
       engine.decodes.drop(message.id);
     } else {
@@ -72,11 +75,17 @@ function start(model: LoadedModel, decodeThreads: number): Engine {
 
 async function run({ model, decodes }: Engine, ids: readonly number[]): Promise<void> {
   try {
-    const { rows, runMs, endedAtMs } = await model.run(decodes.take(ids));
-    send({ type: 'ran', rows, runMs, endedAtMs });
+    const items = decodes.take(ids);
+    const { rows, runMs, endedAtMs } = await model.run(items.map(({ payload }) => payload));
+    const answers = rows.map((row, i) => withSketch(row, items[i]?.sketch));
+    send({ type: 'ran', rows: answers, runMs, endedAtMs });
   } catch (error) {
     send({ type: 'run_failed', message: messageOf(error) });
   }
+}
+
+function withSketch(row: Row | RowFailure, sketch: Float32Array | undefined): Row | RowFailure {
+  return sketch && 'classIds' in row ? { ...row, sketch } : row;
 }
 
 function refuse(error: unknown): undefined {

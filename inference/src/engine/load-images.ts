@@ -5,6 +5,7 @@ import type { OpenModel } from './load.ts';
 import type { Classes, EngineSpec, Payload } from './protocol.ts';
 import { itemBytes } from './session.ts';
 import { startSessionThread } from './session-thread.ts';
+import { createSketcher } from './sketch.ts';
 
 /** A model that takes encoded images. The spec's manifest has the section `image`. */
 export async function openImages(entry: URL, spec: EngineSpec): Promise<OpenModel> {
@@ -13,6 +14,7 @@ export async function openImages(entry: URL, spec: EngineSpec): Promise<OpenMode
   const { preprocessing } = manifest.image;
   configureDecoding();
   const decode = createDecoder({ preprocessing, maxPixels });
+  const sketchOf = createSketcher(preprocessing);
   const size = itemBytes(preprocessing);
   const batch = new SharedArrayBuffer(size * manifest.batching.max_batch_size);
   const slots = new Uint8Array(batch);
@@ -24,14 +26,17 @@ export async function openImages(entry: URL, spec: EngineSpec): Promise<OpenMode
     return thread.run({ count: items.length });
   };
   return {
-    prepare: (bytes) => decode(bytes as Uint8Array),
+    prepare: async ({ payload, sketch }) => {
+      const decoded = await decode(payload as Uint8Array);
+      return sketch ? { payload: decoded.pixels, sketch: sketchOf(decoded) } : { payload: decoded.pixels };
+    },
     run,
     runBlank: async (count) => (await thread.run({ count })).runMs,
     compareGolden: () =>
       compareGolden({
         manifest,
         dirs: spec.sampleDirs,
-        classify: async (bytes) => (await run([await decode(bytes)])).rows[0] as Classes | undefined,
+        classify: async (bytes) => (await run([(await decode(bytes)).pixels])).rows[0] as Classes | undefined,
       }),
   };
 }

@@ -31,7 +31,7 @@ export async function openTensors(entry: URL, spec: EngineSpec): Promise<OpenMod
   const blank = blankItem(manifest.inputs);
   const isGuess = manifest.inputs.some(({ shape }) => shape.slice(1).includes(-1));
   return {
-    prepare: async (payload) => payload,
+    prepare: async ({ payload }) => ({ payload }),
     run,
     runBlank: async (size) => {
       const items = Array.from({ length: size }, () => blank);

@@ -5,7 +5,7 @@ import { type Seal, sealFiles } from '../models/seal.ts';
 import { type Guard, guardExternalData } from './guard.ts';
 import { openImages } from './load-images.ts';
 import { openTensors } from './load-tensors.ts';
-import type { EngineSpec, LoadReport, Payload } from './protocol.ts';
+import type { EngineSpec, LoadReport, Payload, Prepared, Question } from './protocol.ts';
 import type { BatchResult } from './session-thread.ts';
 
 /** A model version that is verified, warm and has given the recorded answers. */
@@ -14,7 +14,7 @@ export interface LoadedModel {
   /** Tells when the files of the model do not hold any more what was verified. */
   readonly guard: Guard;
   /** What is done for one item before its batch is known. @throws HeadgateError what is wrong with the item */
-  prepare(payload: Payload): Promise<Payload>;
+  prepare(question: Question): Promise<Prepared>;
   /** Runs prepared items as one batch. One call at a time. */
   run(items: readonly Payload[]): Promise<BatchResult>;
 }

@@ -6,7 +6,7 @@ import type { EndKind, EngineListener, EngineOptions, EngineProcess } from './pr
 import {
   type FromEngine,
   type LoadReport,
-  type Payload,
+  type Question,
   STATS_INTERVAL_MS,
   type ToEngine,
 } from './protocol.ts';
@@ -89,8 +89,8 @@ export class LoadedEngine implements EngineProcess {
     this.#listener = listener;
   }
 
-  prepare(id: number, payload: Payload): void {
-    post(this.#child, { type: 'prepare', id, payload });
+  prepare(id: number, question: Question): void {
+    post(this.#child, { type: 'prepare', id, ...question });
   }
 
   discard(id: number): void {

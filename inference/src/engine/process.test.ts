@@ -34,7 +34,7 @@ async function runOne(behaviour: string, options = {}) {
       runFailed: resolve,
     });
   });
-  engine.prepare(1, Uint8Array.of(1));
+  engine.prepare(1, { payload: Uint8Array.of(1), sketch: false });
   return { engine, outcome };
 }
 
@@ -96,7 +96,7 @@ describe('startEngine', () => {
     const engine = await start('hang');
     engine.kill();
     await engine.ended;
-    engine.prepare(1, Uint8Array.of(1));
+    engine.prepare(1, { payload: Uint8Array.of(1), sketch: false });
     engine.discard(1);
   });
 });

@@ -3,7 +3,7 @@ import type { HeadgateError } from '@headgate/contracts/errors';
 import type { Logger } from '@headgate/contracts/telemetry/logger';
 import { LoadError, MemoryLimitError } from '../load-error.ts';
 import { LoadedEngine, post } from './loaded-engine.ts';
-import type { EngineSpec, FromEngine, LoadReport, Payload, Row, RowFailure } from './protocol.ts';
+import type { EngineSpec, FromEngine, LoadReport, Question, Row, RowFailure } from './protocol.ts';
 
 export interface EngineOptions {
   /** Module that the child runs: `child.ts`, or its bundle. */
@@ -57,8 +57,8 @@ export interface EngineProcess {
   readonly ended: Promise<string>;
   residentBytes(): number;
   listen(listener: EngineListener): void;
-  /** `payload` is copied into the channel before this returns. */
-  prepare(id: number, payload: Payload): void;
+  /** The payload is copied into the channel before this returns. */
+  prepare(id: number, question: Question): void;
   discard(id: number): void;
   run(ids: readonly number[]): void;
   /** Ends the process at once: it holds no state worth keeping. */

@@ -18,6 +18,19 @@ export interface RawTensor {
 /** What one item brings: an encoded image, or one tensor for each input of the manifest, in its order. */
 export type Payload = Uint8Array | readonly RawTensor[];
 
+/** One item, and what its caller wants of it. */
+export interface Question {
+  readonly payload: Payload;
+  /** Sketch the image too (contracts/src/sketch.ts); nothing where the payload is tensors. */
+  readonly sketch: boolean;
+}
+
+/** An item that is ready to run: its pixels, or its tensors. */
+export interface Prepared {
+  readonly payload: Payload;
+  readonly sketch?: Float32Array;
+}
+
 /** What one item gets: its best classes, or one tensor for each output of the manifest, in its order. */
 export type Row = Classes | readonly RawTensor[];
 
@@ -59,7 +72,7 @@ export type ToEngine =
   /** First message. Answered by `loaded` or `refused`. */
   | { readonly type: 'load'; readonly spec: EngineSpec }
   /** Decode this item. Answered by `decoded` or `failed`. */
-  | { readonly type: 'prepare'; readonly id: number; readonly payload: Payload }
+  | ({ readonly type: 'prepare'; readonly id: number } & Question)
   /** Forget the item; it may be decoding. No answer. */
   | { readonly type: 'discard'; readonly id: number }
   /** Run decoded items as one batch, at most one batch at a time. Answered by `ran` or `run_failed`. */
@@ -96,6 +109,8 @@ export interface Classes {
   readonly classIds: Int32Array;
   /** In [0, 1]. */
   readonly scores: Float32Array;
+  /** Only for who asked: one row of the output of sketches. */
+  readonly sketch?: Float32Array;
 }
 
 export interface LoadReport {

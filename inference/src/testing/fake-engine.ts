@@ -1,7 +1,7 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { EnginePort } from '../dispatch.ts';
 import type { EngineListener } from '../engine/process.ts';
-import type { Payload } from '../engine/protocol.ts';
+import type { Question } from '../engine/protocol.ts';
 
 /**
  * An engine that does nothing until a test says so, and that objects to anything the protocol forbids. An image
@@ -42,7 +42,7 @@ export class FakeEngine implements EnginePort {
     this.#listener = listener;
   }
 
-  prepare(id: number, payload: Payload): void {
+  prepare(id: number, { payload }: Question): void {
     this.#images.set(id, (payload as Uint8Array)[0] as number);
     this.#decoding.add(id);
     if (this.ahead > this.maxBatchSize) throw new Error('more than one batch was handed ahead');
