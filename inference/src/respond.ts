@@ -1,7 +1,7 @@
 import type { InferParameter } from '@headgate/contracts/gen/grpc/inference/InferParameter';
 import type { ModelInferResponse } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
-import { encodeBytesTensor } from '@headgate/contracts/tensor';
 import { SKETCH, SKETCH_LENGTH, SKETCH_VERSION } from '@headgate/contracts/sketch';
+import { encodeBytesTensor } from '@headgate/contracts/tensor';
 import type { Classes } from './engine/protocol.ts';
 import type { ItemResult } from './item.ts';
 import type { ModelPackage } from './models/repository.ts';
