@@ -294,6 +294,8 @@ const recordsSchema = z.strictObject({
   spool_bytes: bytes.min(16 * 2 ** 20),
   /** Key of the hashes of units and keys, as hex; made when it is missing. */
   hash_key_file: z.string().min(1),
+  /** Have the engines sketch each image, so that drift of the input can be seen (decision 0046). */
+  sketches: z.boolean(),
   /** Records, and the right to judge predictions, end after so many days. */
   retention_days: count.max(3650),
   ship: z.strictObject({

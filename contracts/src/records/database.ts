@@ -33,8 +33,17 @@ export interface PredictionRow {
   label: string | null;
   class_id: number | null;
   score: number | null;
-  image_sha256: string;
-  image_bytes: number;
+  image_sha256: string | null;
+  image_bytes: number | null;
+  top_class_ids: number[] | null;
+  top_scores: number[] | null;
+  sketch_version: number | null;
+  image_width: number | null;
+  image_height: number | null;
+  brightness: number | null;
+  contrast: number | null;
+  sharpness: number | null;
+  features: number[] | null;
 }
 
 export interface OutcomeRow {

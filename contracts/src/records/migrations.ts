@@ -1,4 +1,5 @@
 import type { Queryable } from './database.ts';
+import { SKETCHES } from './migration-sketches.ts';
 
 /**
  * Plain SQL, in order, each run once. A migration that was released is never changed. Days are partitions, so that
@@ -50,6 +51,7 @@ const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (writer, sequence)
   );
   `,
+  SKETCHES,
 ];
 
 /** Any number that nothing else locks: one process migrates at a time. */

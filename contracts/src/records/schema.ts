@@ -1,20 +1,32 @@
 import { z } from 'zod';
 import { REASONS, type Reason } from '../errors.ts';
+import { SKETCH_FEATURES } from '../sketch.ts';
 
 /**
  * What is kept of predictions and of what became of them, as it lies in the spool and travels to the store. Never
  * holds anything about a person: units and tenants are keyed hashes, images are digests.
  */
 
-/** Grows when a reader of the old form could not read the new one. */
-export const RECORD_VERSION = 1;
+/** Grows when a reader of the old form could not read the new one. Readers go first in an upgrade: they know both. */
+export const RECORD_VERSION = 2;
 
-const version = z.literal(RECORD_VERSION);
+const version = z.literal([1, RECORD_VERSION]);
 const epochMs = z.int().min(0);
 /** The first 16 bytes of an HMAC-SHA-256, as hex. */
 const keyedHash = z.string().regex(/^[0-9a-f]{32}$/);
 const name = z.string().max(256);
 const reason = z.enum(Object.keys(REASONS) as [Reason, ...Reason[]]);
+
+/** What the engine saw of an image (contracts/src/sketch.ts). */
+const sketchRecordSchema = z.strictObject({
+  version: z.int().min(1),
+  width: z.int().min(1),
+  height: z.int().min(1),
+  brightness: z.number(),
+  contrast: z.number(),
+  sharpness: z.number(),
+  features: z.array(z.number()).length(SKETCH_FEATURES),
+});
 
 /** One image of a request that was answered, or failed. Identified by (id, index). */
 export const predictionRecordSchema = z.strictObject({
@@ -40,9 +52,17 @@ export const predictionRecordSchema = z.strictObject({
   label: name.nullable(),
   class_id: z.int().nullable(),
   score: z.number().nullable(),
-  /** SHA-256 of the encoded image, as hex. */
-  image_sha256: z.string().regex(/^[0-9a-f]{64}$/),
-  image_bytes: z.int().min(0),
+  /** The best classes with their scores, best first; null where the answer did not have both. New in version 2. */
+  top_class_ids: z.array(z.int()).max(1000).nullable().default(null),
+  top_scores: z.array(z.number()).max(1000).nullable().default(null),
+  /** SHA-256 of the encoded image, as hex; null where tensors were sent. */
+  image_sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .nullable(),
+  image_bytes: z.int().min(0).nullable(),
+  /** New in version 2. */
+  sketch: sketchRecordSchema.nullable().default(null),
 });
 
 /** What became of a prediction, by whoever asked for it. The same feedback sent again is the same record. */
@@ -76,6 +96,7 @@ export const recordSchema = z.discriminatedUnion('type', [
   gapRecordSchema,
 ]);
 
+export type SketchRecord = z.infer<typeof sketchRecordSchema>;
 export type PredictionRecord = z.infer<typeof predictionRecordSchema>;
 export type OutcomeRecord = z.infer<typeof outcomeRecordSchema>;
 export type GapRecord = z.infer<typeof gapRecordSchema>;

@@ -83,8 +83,19 @@ function isDataError(error: unknown): boolean {
 const text = <T extends string | null>(value: T): T => value?.replaceAll('\u0000', '\ufffd') as T;
 
 function predictionRow(record: PredictionRecord): InsertObject<Tables, 'predictions'> {
-  const { type, v, at_ms, ...columns } = record;
-  return { ...columns, label: text(columns.label), at: new Date(timeOfPrediction(record.id)) };
+  const { type, v, at_ms, sketch, ...columns } = record;
+  return {
+    ...columns,
+    label: text(columns.label),
+    at: new Date(timeOfPrediction(record.id)),
+    sketch_version: sketch?.version ?? null,
+    image_width: sketch?.width ?? null,
+    image_height: sketch?.height ?? null,
+    brightness: sketch?.brightness ?? null,
+    contrast: sketch?.contrast ?? null,
+    sharpness: sketch?.sharpness ?? null,
+    features: sketch?.features ?? null,
+  };
 }
 
 function outcomeRow({

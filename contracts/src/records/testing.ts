@@ -1,4 +1,5 @@
-import { type OutcomeRecord, type PredictionRecord, RECORD_VERSION } from './schema.ts';
+import { SKETCH_FEATURES } from '../sketch.ts';
+import { type OutcomeRecord, type PredictionRecord, RECORD_VERSION, type SketchRecord } from './schema.ts';
 
 const DAY = 86_400_000;
 /** A noon, so that some hours around it are the same day. */
@@ -8,6 +9,19 @@ export const NOW_MS = 20_000 * DAY + DAY / 2;
 export function idAt(epochMs: number, n = 0): string {
   const time = epochMs.toString(16).padStart(12, '0');
   return `${time.slice(0, 8)}-${time.slice(8)}-7000-8000-${String(n).padStart(12, '0')}`;
+}
+
+export function sketchOf(changes: Partial<SketchRecord> = {}): SketchRecord {
+  return {
+    version: 1,
+    width: 640,
+    height: 480,
+    brightness: 0.5,
+    contrast: 0.25,
+    sharpness: 0.125,
+    features: Array.from({ length: SKETCH_FEATURES }, (_, i) => i / 8),
+    ...changes,
+  };
 }
 
 export function predictionOf(changes: Partial<PredictionRecord> = {}): PredictionRecord {
@@ -31,6 +45,9 @@ export function predictionOf(changes: Partial<PredictionRecord> = {}): Predictio
     score: 0.385,
     image_sha256: 'c'.repeat(64),
     image_bytes: 1000,
+    top_class_ids: [282, 285],
+    top_scores: [0.385, 0.36],
+    sketch: sketchOf(),
     ...changes,
   };
 }

@@ -2,7 +2,7 @@ import { accuracyOf } from '@headgate/contracts/records/accuracy';
 import type { Queryable } from '@headgate/contracts/records/database';
 import { RECORD_VERSION, type StoredRecord } from '@headgate/contracts/records/schema';
 import type { RecordSink } from '@headgate/contracts/records/sink';
-import { idAt, NOW_MS, outcomeOf, predictionOf } from '@headgate/contracts/records/testing';
+import { idAt, NOW_MS, outcomeOf, predictionOf, sketchOf } from '@headgate/contracts/records/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 export interface SinkUnderTest {
@@ -45,8 +45,17 @@ export function describeSink(name: string, open: () => SinkUnderTest): void {
     it('keeps every field of a prediction', async () => {
       await deliver(predictionOf());
       const { rows } = await open().db.query('SELECT * FROM predictions', []);
-      const { type, v, at_ms, ...columns } = predictionOf();
-      expect(rows).toEqual([{ ...columns, at: new Date(NOW_MS) }]);
+      const { type, v, at_ms, sketch, ...columns } = predictionOf();
+      const { version, width, height, ...tones } = sketchOf();
+      const sketched = { sketch_version: version, image_width: width, image_height: height, ...tones };
+      expect(rows).toEqual([{ ...columns, ...sketched, at: new Date(NOW_MS) }]);
+    });
+
+    it('keeps predictions that had no image, and none of whose pixels was seen', async () => {
+      const nothing = { image_sha256: null, image_bytes: null, top_class_ids: null, top_scores: null };
+      await deliver(predictionOf({ ...nothing, sketch: null }));
+      const { rows } = await open().db.query('SELECT * FROM predictions', []);
+      expect(rows).toMatchObject([{ ...nothing, sketch_version: null, features: null }]);
     });
 
     it('keeps a record that is delivered again once', async () => {

@@ -1,8 +1,15 @@
 import { HeadgateError, type Reason } from '@headgate/contracts/errors';
+import type { Sketch } from '@headgate/contracts/sketch';
 import type { Choice } from '../routes/predict/choose-variant.ts';
-import type { ScoredLabel } from '../upstream/predictor.ts';
 
-/** One image of a request, settled. */
+/** What is known of a class that a model saw. */
+export interface SeenClass {
+  readonly label: string | null;
+  readonly class_id: number | null;
+  readonly score: number | null;
+}
+
+/** One image of a request, or a request of tensors, settled. */
 export interface SeenPrediction {
   /** Prediction id of the request. */
   readonly id: string;
@@ -13,9 +20,11 @@ export interface SeenPrediction {
   readonly choice: Choice;
   readonly outcome: 'ok' | Reason;
   readonly latencyMs: number;
-  /** What the model saw first. */
-  readonly top: ScoredLabel | undefined;
-  readonly image: Uint8Array;
+  /** What the model saw, best first; empty where nothing is known of it. */
+  readonly top: readonly SeenClass[];
+  /** Encoded; null where tensors were sent. */
+  readonly image: Uint8Array | null;
+  readonly sketch: Sketch | undefined;
 }
 
 /** What somebody says about a prediction. */
@@ -30,6 +39,8 @@ export interface SeenOutcome {
 
 /** Keeps what happened for later. Nothing of it may delay or fail a prediction. */
 export interface Recorder {
+  /** Whether sketches of images are of use: they cost the engine a bit. */
+  readonly wantsSketches: boolean;
   prediction(seen: SeenPrediction): void;
   /**
    * Settles once it survives a power cut.
@@ -43,6 +54,7 @@ export interface Recorder {
 
 /** Keeps nothing, and says so to whoever gives feedback. Runs on any fetch host. */
 export const noRecorder: Recorder = {
+  wantsSketches: false,
   prediction: () => undefined,
   outcome: async () => {
     throw new HeadgateError('records_unavailable', 'This gateway keeps no predictions.');

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { outcomeRecordSchema, predictionRecordSchema } from '@headgate/contracts/records/schema';
-import { idAt, NOW_MS } from '@headgate/contracts/records/testing';
+import { idAt, NOW_MS, sketchOf } from '@headgate/contracts/records/testing';
 import { expect, it } from 'vitest';
 import type { SeenPrediction } from './recorder.ts';
 import type { Payload } from './spool/spool.ts';
@@ -23,8 +23,12 @@ const PREDICTION: SeenPrediction = {
   },
   outcome: 'ok',
   latencyMs: 1.23456,
-  top: { label: 'tiger cat', class_id: 282, score: 0.385 },
+  top: [
+    { label: 'tiger cat', class_id: 282, score: 0.38511 },
+    { label: 'Egyptian cat', class_id: 285, score: 0.36 },
+  ],
   image: IMAGE,
+  sketch: { ...sketchOf(), sharpness: 0.00123456, brightness: 1 / 3 },
 };
 
 /** What a recorder with this key writes. */
@@ -36,7 +40,7 @@ function recorded(hashKey = Buffer.alloc(32, 1)) {
     append: (payload: Payload) => void keep(payload),
     appendDurable: async (payload: Payload) => keep(payload),
   };
-  return { texts, recorder: spoolRecorder({ spool, hashKey, retentionMs: 1 }) };
+  return { texts, recorder: spoolRecorder({ spool, hashKey, retentionMs: 1, wantsSketches: true }) };
 }
 
 it('writes records of the schema, with digest instead of image', () => {
@@ -53,16 +57,21 @@ it('writes records of the schema, with digest instead of image', () => {
     label: 'tiger cat',
     image_sha256: createHash('sha256').update(IMAGE).digest('hex'),
     image_bytes: IMAGE.byteLength,
+    top_class_ids: [282, 285],
+    top_scores: [0.3851, 0.36],
+    sketch: { ...sketchOf(), sharpness: 0.001235, brightness: 0.3333 },
   });
 });
 
 it('writes failures without a label', () => {
   const { texts, recorder } = recorded();
-  recorder.prediction({ ...PREDICTION, outcome: 'overloaded', top: undefined });
+  recorder.prediction({ ...PREDICTION, outcome: 'overloaded', top: [], sketch: undefined });
   expect(predictionRecordSchema.parse(JSON.parse(texts[0] ?? ''))).toMatchObject({
     outcome: 'overloaded',
     label: null,
     score: null,
+    top_class_ids: null,
+    sketch: null,
   });
 });
 

@@ -3,8 +3,10 @@ import {
   type OutcomeRecord,
   type PredictionRecord,
   RECORD_VERSION,
+  type SketchRecord,
 } from '@headgate/contracts/records/schema';
-import type { Recorder, SeenOutcome, SeenPrediction } from './recorder.ts';
+import type { Sketch } from '@headgate/contracts/sketch';
+import type { Recorder, SeenClass, SeenOutcome, SeenPrediction } from './recorder.ts';
 import type { Spool } from './spool/spool.ts';
 
 export interface SpoolRecorderOptions {
@@ -12,6 +14,7 @@ export interface SpoolRecorderOptions {
   /** Whoever has it can tell which records belong to a unit; without it nobody can. */
   readonly hashKey: Uint8Array;
   readonly retentionMs: number;
+  readonly wantsSketches: boolean;
 }
 
 interface ImageFacts {
@@ -23,12 +26,20 @@ interface ImageFacts {
 const HASH_LENGTH = 32;
 
 /** Writes records into the spool. Names of units and keys become keyed hashes, images become digests. */
-export function spoolRecorder({ spool, hashKey, retentionMs }: SpoolRecorderOptions): Recorder {
+export function spoolRecorder({
+  spool,
+  hashKey,
+  retentionMs,
+  wantsSketches,
+}: SpoolRecorderOptions): Recorder {
   // The purpose is part of the hash, so that a unit that is named like a key does not look like it.
   const keyed = (purpose: 'tenant' | 'unit', value: string) =>
     createHmac('sha256', hashKey).update(`${purpose}\n${value}`).digest('hex').slice(0, HASH_LENGTH);
 
-  const predictionRecord = (seen: Omit<SeenPrediction, 'image'>, image: ImageFacts): PredictionRecord => ({
+  const predictionRecord = (
+    seen: Omit<SeenPrediction, 'image'>,
+    image: ImageFacts | null,
+  ): PredictionRecord => ({
     type: 'prediction',
     v: RECORD_VERSION,
     id: seen.id,
@@ -43,11 +54,14 @@ export function spoolRecorder({ spool, hashKey, retentionMs }: SpoolRecorderOpti
     experiment: seen.choice.experiment,
     outcome: seen.outcome,
     latency_ms: Math.round(seen.latencyMs * 1000) / 1000,
-    label: seen.top?.label ?? null,
-    class_id: seen.top?.class_id ?? null,
-    score: seen.top?.score ?? null,
-    image_sha256: image.sha256,
-    image_bytes: image.bytes,
+    label: seen.top[0]?.label ?? null,
+    class_id: seen.top[0]?.class_id ?? null,
+    score: seen.top[0]?.score ?? null,
+    top_class_ids: valuesOf(seen.top, 'class_id'),
+    top_scores: valuesOf(seen.top, 'score')?.map(rounded) ?? null,
+    image_sha256: image?.sha256 ?? null,
+    image_bytes: image?.bytes ?? null,
+    sketch: seen.sketch ? sketchRecord(seen.sketch) : null,
   });
 
   const outcomeRecord = (seen: SeenOutcome): OutcomeRecord => ({
@@ -63,14 +77,35 @@ export function spoolRecorder({ spool, hashKey, retentionMs }: SpoolRecorderOpti
 
   return {
     retentionMs,
+    wantsSketches,
     prediction({ image, ...seen }) {
       // At once: a record that waits must not hold on to the image.
-      const facts = { sha256: hash('sha256', image, 'hex'), bytes: image.byteLength };
+      const facts = image && { sha256: hash('sha256', image, 'hex'), bytes: image.byteLength };
       spool.append(() => encode(predictionRecord(seen, facts)));
     },
     async outcome(seen) {
       await spool.appendDurable(encode(outcomeRecord(seen)));
     },
+  };
+}
+
+/** One value of every class; null where one of them lacks it. */
+function valuesOf(top: readonly SeenClass[], name: 'class_id' | 'score'): number[] | null {
+  const values = top.flatMap((seen) => seen[name] ?? []);
+  return values.length === 0 || values.length < top.length ? null : values;
+}
+
+/** Four decimals: 8-bit pixels say no more, and each digit is a byte of every record. */
+const rounded = (value: number) => Math.round(value * 1e4) / 1e4;
+
+function sketchRecord({ features, brightness, contrast, sharpness, ...rest }: Sketch): SketchRecord {
+  return {
+    ...rest,
+    brightness: rounded(brightness),
+    contrast: rounded(contrast),
+    // Small for most photos.
+    sharpness: Number(sharpness.toPrecision(4)),
+    features: features.map(rounded),
   };
 }
 

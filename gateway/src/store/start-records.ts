@@ -61,7 +61,12 @@ export async function startRecords(
   });
   const hashKey = readHashKey(resolve(root, records.hash_key_file));
   return {
-    recorder: spoolRecorder({ spool, hashKey, retentionMs: records.retention_days * DAY_MS }),
+    recorder: spoolRecorder({
+      spool,
+      hashKey,
+      retentionMs: records.retention_days * DAY_MS,
+      wantsSketches: records.sketches,
+    }),
     async stop() {
       await shipper.stop();
       await spool.close();

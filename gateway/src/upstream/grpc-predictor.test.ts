@@ -10,6 +10,7 @@ import { HeadgateError } from '@headgate/contracts/errors';
 import type { ModelInferRequest__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
 import type { ModelInferResponse } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
 import { loadInference } from '@headgate/contracts/proto';
+import { SKETCH, SKETCH_LENGTH } from '@headgate/contracts/sketch';
 import { decodeBytesTensor, encodeBytesTensor } from '@headgate/contracts/tensor';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Channels, openChannels } from './channels.ts';
@@ -69,6 +70,7 @@ describe('grpcPredictor', () => {
     version: '2',
     variant: 'int8',
     image: Uint8Array.of(1, 2, 3),
+    sketch: false,
     tenant: 'client01',
     requestId: 'r-1',
     trace: { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), sampled: true },
@@ -109,6 +111,32 @@ describe('grpcPredictor', () => {
     const budgetMs = Number((seen as Call).getDeadline()) - Date.now();
     expect(budgetMs).toBeGreaterThan(3000);
     expect(budgetMs).toBeLessThanOrEqual(5000);
+  });
+
+  it('asks for a sketch only where it is wanted, and reads it', async () => {
+    const asked: boolean[] = [];
+    answer = (call, done) => {
+      const wanted = call.request.parameters[SKETCH.parameter]?.bool_param === true;
+      asked.push(wanted);
+      const { outputs = [], raw_output_contents = [], ...rest } = good();
+      const shape = [1, SKETCH_LENGTH];
+      const parameters = { [SKETCH.version]: { int64_param: 3 } };
+      const sketch = { name: SKETCH.output, datatype: 'FP32', shape, parameters };
+      const block = Buffer.from(Float32Array.from({ length: SKETCH_LENGTH }, (_, i) => i).buffer);
+      const answered = {
+        outputs: [...outputs, sketch],
+        raw_output_contents: [...raw_output_contents, block],
+      };
+      done(null, wanted ? { ...rest, ...answered } : good());
+    };
+    expect((await predict()).sketch).toBeUndefined();
+    expect((await predict({ sketch: true })).sketch).toMatchObject({
+      version: 3,
+      width: 0,
+      height: 1,
+      features: Array.from({ length: 32 }, (_, i) => 5 + i),
+    });
+    expect(asked).toEqual([false, true]);
   });
 
   it('names no variant for an explicit version', async () => {

@@ -41,6 +41,7 @@ describe('httpPredictor', () => {
     variant: null,
     image: Uint8Array.of(1, 2, 3),
     tenant: 'client01',
+    sketch: false,
     requestId: 'r-1',
     trace: { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), sampled: false },
     remainingMs: 99.5,

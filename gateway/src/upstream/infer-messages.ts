@@ -1,9 +1,13 @@
 import type { ModelInferRequest } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
 import type { ModelInferResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
+import { SKETCH, SKETCH_LENGTH, type Sketch, sketchOfRow } from '@headgate/contracts/sketch';
 import { decodeBytesTensor, encodeBytesTensor } from '@headgate/contracts/tensor';
 import type { PredictCall, Prediction } from './predictor.ts';
 
 const utf8 = new TextDecoder();
+
+/** Parameters of a call that wants sketches. */
+export const ASK_FOR_SKETCHES = { [SKETCH.parameter]: { bool_param: true } };
 
 /** One encoded image as `image` BYTES [1] in raw_input_contents. */
 export function toInferRequest(call: PredictCall): ModelInferRequest {
@@ -13,6 +17,7 @@ export function toInferRequest(call: PredictCall): ModelInferRequest {
     id: call.requestId,
     inputs: [{ name: 'image', datatype: 'BYTES', shape: [1] }],
     raw_input_contents: [encodeBytesTensor([call.image])],
+    ...(call.sketch && { parameters: ASK_FOR_SKETCHES }),
   };
 }
 
@@ -32,12 +37,31 @@ export function fromInferResponse(response: ModelInferResponse__Output): Predict
       class_id: classes.getInt32(i * 4, true),
       score: scores.getFloat32(i * 4, true),
     })),
+    sketch: sketchesOf(response)[0],
     timing: {
       queueMs: milliseconds(response, 'queue_ms'),
       decodeMs: milliseconds(response, 'decode_ms'),
       runMs: milliseconds(response, 'run_ms'),
     },
   };
+}
+
+/**
+ * A sketch of each image; none where inference makes none.
+ *
+ * @throws RangeError when the output does not have the size that its shape promises
+ */
+export function sketchesOf({ outputs, raw_output_contents }: ModelInferResponse__Output): Sketch[] {
+  const index = outputs.findIndex(({ name }) => name === SKETCH.output);
+  const [output, block] = [outputs[index], raw_output_contents[index]];
+  if (!output || !block) return [];
+  const [count = 0] = output.shape;
+  const rowBytes = SKETCH_LENGTH * 4;
+  if (block.byteLength !== count * rowBytes) throw new RangeError('the sketches are not as many as promised');
+  const version = Number(output.parameters[SKETCH.version]?.int64_param ?? 0);
+  return Array.from({ length: count }, (_, i) =>
+    sketchOfRow(block.subarray(i * rowBytes, (i + 1) * rowBytes), version),
+  );
 }
 
 /** The raw block of a named output, and the number of elements that its shape promises. */

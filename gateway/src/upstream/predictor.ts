@@ -1,3 +1,4 @@
+import type { Sketch } from '@headgate/contracts/sketch';
 import type { TraceContext } from '@headgate/contracts/trace-context';
 
 /** One image on its way to one model version. */
@@ -12,6 +13,8 @@ export interface PredictCall {
   /** Id of the key that asks; inference keeps nobody's answers for another. null on public routes. */
   readonly tenant: string | null;
   readonly trace: TraceContext;
+  /** Ask for a sketch of the image too; not everybody who predicts has one. */
+  readonly sketch: boolean;
   /** Remaining budget in ms; > 0. */
   readonly remainingMs: number;
   /** Aborted when the client went away or the deadline passed. */
@@ -28,6 +31,7 @@ export interface ScoredLabel {
 export interface Prediction {
   /** Best first. */
   readonly top: readonly ScoredLabel[];
+  readonly sketch?: Sketch | undefined;
   /** Stages inside inference, in ms. */
   readonly timing: { readonly queueMs: number; readonly decodeMs: number; readonly runMs: number };
 }

@@ -13,6 +13,7 @@ async function recording() {
   const outcomes: SeenOutcome[] = [];
   const predictions: SeenPrediction[] = [];
   const recorder: Recorder = {
+    wantsSketches: false,
     prediction: (seen) => predictions.push(seen),
     outcome: async (seen) => void outcomes.push(seen),
     retentionMs: 90 * DAY_MS,
@@ -39,7 +40,7 @@ it('keeps what a caller says about one of its predictions, under its key', async
     ).json(),
   );
   expect(predictions).toMatchObject([
-    { id: predicted.id, index: 0, outcome: 'ok', keyId: 'bench001', top: { label: 'tiger cat' } },
+    { id: predicted.id, index: 0, outcome: 'ok', keyId: 'bench001', top: [{ label: 'tiger cat' }] },
   ]);
   const response = await give({ prediction_id: predicted.id, label: 'tiger cat', class_id: 282 });
   expect(response.status).toBe(202);
@@ -94,6 +95,7 @@ it('needs a key', async () => {
 
 it('answers 503 where the feedback cannot be kept, and where nothing is kept at all', async () => {
   const recorder: Recorder = {
+    wantsSketches: false,
     prediction: () => undefined,
     outcome: () => Promise.reject(new HeadgateError('records_unavailable', 'full')),
     retentionMs: DAY_MS,

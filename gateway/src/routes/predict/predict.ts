@@ -43,7 +43,8 @@ export function predict({
     const origin = { requestId: c.get('requestId'), tenant, trace: c.get('trace') };
     try {
       throwIfOver();
-      const call = { ...origin, model, version, variant, image: bytes, remainingMs: remainingMs(), signal };
+      const ask = { model, version, variant, image: bytes, sketch: recorder.wantsSketches };
+      const call = { ...origin, ...ask, remainingMs: remainingMs(), signal };
       return await untilAborted(predictor.predict(call), signal);
     } catch (thrown) {
       return toHeadgateError(thrown);
@@ -63,7 +64,8 @@ export function predict({
       choice,
       outcome: ended,
       latencyMs: durationMs,
-      top: isPrediction(outcome) ? outcome.top[0] : undefined,
+      top: isPrediction(outcome) ? outcome.top : [],
+      sketch: isPrediction(outcome) ? outcome.sketch : undefined,
       image: item.bytes,
     });
   };

@@ -19,7 +19,7 @@ export function openInferenceRoutes({ inference, config, ...deps }: AppDeps, thr
 
   const tensors = readTensors(config.limits);
   const unlessOverloaded = shed({ ...deps, throttle });
-  const answer = infer({ ...deps, inference: countedInference(inference, throttle) });
+  const answer = infer({ ...deps, ...config.limits, inference: countedInference(inference, throttle) });
   const byUnit = [chooseVariant(deps), unlessOverloaded, tensors, answer];
   const byVersion = [mayNameVersion(), chooseVersion(deps), unlessOverloaded, tensors, answer];
 
