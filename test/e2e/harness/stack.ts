@@ -15,6 +15,8 @@ export interface StackOptions {
   /** Added to this process's environment; HEADGATE_* overrides the configuration. */
   readonly env?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
+  /** Default: one whose ports are free, whichever it is. */
+  readonly portBase?: number;
   /** Longest wait for readiness, in ms. A cold set-up is not part of it: `npm test` has done that before. */
   readonly readyWithinMs?: number;
 }
@@ -77,7 +79,7 @@ const ATTEMPTS = 3;
 /** Starts the stack on free ports, with a routing table of its own, and waits until it is warm. */
 export async function startStack(options: StackOptions = {}): Promise<OwnedStack> {
   for (let attempt = 1; ; attempt += 1) {
-    const stack = await tryStack(options, await freePortBase());
+    const stack = await tryStack(options, options.portBase ?? (await freePortBase()));
     if (stack !== 'port taken') return stack;
     // Somebody else was faster: another checkout under test, say.
     if (attempt === ATTEMPTS) throw new Error(`the ports were taken ${ATTEMPTS} times`);
@@ -127,7 +129,11 @@ async function stopStack({ child, exit }: Supervisor, dir: string): Promise<numb
   return orphans;
 }
 
+<<<<<<< HEAD
 export type Part = 'control' | 'gateway' | 'inference' | 'envoy' | 'engine';
+=======
+export type Part = 'gateway' | 'inference' | 'control' | 'envoy' | 'engine';
+>>>>>>> 87c2946 (Do one fault after the other under load, and print what failed, what was lost and how long it took: npm run faults)
 
 const COMMAND: Readonly<Record<Part, RegExp>> = {
   control: /control\/(dist|src)\/main\./,

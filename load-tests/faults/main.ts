@@ -1,0 +1,40 @@
+/**
+ * `npm run faults -- [--only a,b] [--out FILE]`: one fault after the other under load, and what callers, records and time
+ * say of it. Exits with 1 when a fault shows more than it may.
+ */
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { findBinaries } from '../../scripts/services/binaries.ts';
+import { describeMachine } from '../bench/machine.ts';
+import { FAULTS } from './catalogue.ts';
+import { runFaults } from './run.ts';
+import { faultsTable, surprises } from './table.ts';
+
+const { values } = parseArgs({ options: { only: { type: 'string' }, out: { type: 'string' } } });
+const names = values.only?.split(',') ?? FAULTS.map(({ name }) => name);
+const unknown = names.filter((name) => !FAULTS.some((fault) => fault.name === name));
+if (unknown.length > 0) {
+  console.error(
+    `no such fault: ${unknown.join(', ')}; there are ${FAULTS.map(({ name }) => name).join(', ')}`,
+  );
+  process.exit(2);
+}
+const machine = describeMachine();
+const hasPostgres = findBinaries().postgresDir !== undefined;
+const chosen = FAULTS.filter(({ name }) => names.includes(name));
+const possible = chosen.filter(({ sink }) => sink !== 'postgres' || hasPostgres);
+const { rows, skipped } = await runFaults(possible, (name) => console.error(name));
+const without = chosen
+  .filter((fault) => !possible.includes(fault))
+  .map(({ name }) => `${name}: PostgreSQL is not installed`);
+const text = [
+  `Measured on ${machine.date} at commit ${machine.commit}: ${machine.cpu}; load average before it ${machine.loadBefore.toFixed(2)}.`,
+  `A request every 40 ms over HTTPS, by API key and bearer token in turns, due after 2 s; two inference pods, one gateway.\n`,
+  faultsTable(rows),
+  ...[...skipped, ...without].map((line) => `\nNot done: ${line}.`),
+].join('\n');
+console.log(text);
+if (values.out !== undefined) writeFileSync(values.out, `${text}\n`);
+const wrong = rows.flatMap(surprises);
+for (const line of wrong) console.error(line);
+process.exit(wrong.length > 0 ? 1 : 0);

@@ -1,0 +1,172 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { HEADER, METRIC, portOf } from '@headgate/contracts/names';
+import { type FaultProxy, startFaultProxy } from '../../gateway/src/testing/fault-proxy.ts';
+import { type Issuer, startIssuer } from '../../gateway/src/testing/issuer.ts';
+import { startPostgresCluster, type TestPostgres } from '../../scripts/services/postgres-cluster.ts';
+import { eventually } from '../../test/e2e/harness/deadline.ts';
+import { type Answer, type Client, httpsClient } from '../../test/e2e/harness/http.ts';
+import { type Series, scrape, total } from '../../test/e2e/harness/metrics.ts';
+import { samplePhoto } from '../../test/e2e/harness/photos.ts';
+import { freePortBase } from '../../test/e2e/harness/ports.ts';
+import { SMALL_MODEL, seedRouting } from '../../test/e2e/harness/routing.ts';
+import { type OwnedStack, startStack } from '../../test/e2e/harness/stack.ts';
+import { type Certificates, makeCertificates } from './certificates.ts';
+import { type SmallDisk, smallDisk } from './disk.ts';
+import type { Fault } from './fault.ts';
+import { type Pod, startPod } from './pod.ts';
+import { storedIds } from './stored.ts';
+
+/** What became of one request. */
+export interface Outcome {
+  /** `200`, `503 unavailable`, or `no answer`. */
+  readonly status: string;
+  /** Of the prediction, when there is one. */
+  readonly id?: string;
+}
+
+/**
+ * Everything that faults are done to: Envoy, a gateway, two inference pods behind a proxy each, an issuer of tokens
+ * behind another, and a store of records.
+ */
+export interface Site {
+  readonly stack: OwnedStack;
+  /** gRPC ports of the inference pods, and the network between the gateway and each. */
+  readonly pods: readonly [number, number];
+  readonly links: readonly [FaultProxy, FaultProxy];
+  readonly issuerLink: FaultProxy;
+  readonly certificates: Certificates;
+  readonly postgres: TestPostgres | undefined;
+  /** That of the spool; undefined where nothing can be mounted. */
+  readonly disk: SmallDisk | undefined;
+  /** One prediction, by an API key or a bearer token in turns; never rejects. */
+  ask(index: number): Promise<Outcome>;
+  metrics(): Promise<Series[]>;
+  /** Records that the gateway said it lost. */
+  dropped(): Promise<number>;
+  /** Waits until all records are delivered, ends everything, and says which of them the store does not have. */
+  close(ids: readonly string[]): Promise<ReadonlySet<string>>;
+}
+
+const TIMEOUT_MS = 2000;
+const DELIVERED_WITHIN_MS = 60_000;
+
+/** Builds up what is ended in reverse order, also when building fails half-way. */
+async function collecting<T>(
+  build: (defer: (end: () => unknown) => void) => Promise<T>,
+): Promise<{ built: T; end: () => Promise<void> }> {
+  const ends: (() => unknown)[] = [];
+  const end = async () => {
+    for (const one of ends.splice(0).reverse()) await one();
+  };
+  try {
+    return { built: await build((one) => ends.push(one)), end };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+export async function startSite(sink: Fault['sink']): Promise<Site> {
+  const { built, end } = await collecting((defer) => build(sink, defer));
+  const { stack, client, postgres, dir } = built;
+  const metrics = () => scrape(stack.ready.metrics);
+  return {
+    ...built,
+    ask: asker(client, built.issuer, stack.ready.keys.bench),
+    metrics,
+    dropped: async () => total(await metrics(), METRIC.recordsDropped),
+    async close(ids) {
+      try {
+        await eventually(async () => total(await metrics(), METRIC.spoolUndelivered) === 0, {
+          what: 'the delivery of all records',
+          withinMs: DELIVERED_WITHIN_MS,
+        });
+        await stack.stop();
+        const stored = await storedIds(postgres ? { postgres } : { dir: storeDirOf(dir, stack) });
+        return new Set(ids.filter((id) => !stored.has(id)));
+      } finally {
+        await end();
+      }
+    },
+  };
+}
+
+async function build(sink: Fault['sink'], defer: (end: () => unknown) => void) {
+  const dir = mkdtempSync(join(tmpdir(), 'headgate-faults-'));
+  defer(() => rmSync(dir, { recursive: true, force: true }));
+  const routingFile = join(dir, 'routing.yaml');
+  seedRouting(routingFile, SMALL_MODEL);
+  const shared = { HEADGATE_ROUTING_FILE: routingFile, HEADGATE_INFERENCE__EXECUTION__INSTANCES: '1' };
+
+  const pod: Pod = await startPod(await freePortBase(), shared);
+  defer(pod.stop);
+  const portBase = await freePortBase();
+  const pods = [portOf(portBase, 'inferenceGrpc'), pod.port] as const;
+  const links = [await startFaultProxy(pods[0]), await startFaultProxy(pods[1])] as const;
+  const issuer = await startIssuer(Date.now);
+  defer(() => issuer.close());
+  const issuerLink = await startFaultProxy(Number(new URL(issuer.url).port));
+  for (const link of [...links, issuerLink]) defer(link.close);
+
+  const spoolDir = join(dir, 'spool');
+  const disk = smallDisk(spoolDir);
+  if (disk) defer(disk.remove);
+  const certificates = await makeCertificates(join(dir, 'tls'));
+  const postgres = sink === 'postgres' ? await startPostgresCluster() : undefined;
+  if (postgres) defer(postgres.close);
+
+  const issuers = [{ ...issuer.config, jwks_uri: `http://127.0.0.1:${issuerLink.port}/keys` }];
+  const stack = await startStack({
+    portBase,
+    env: {
+      ...shared,
+      HEADGATE_RECORDS__SINK: sink,
+      ...(postgres ? { HEADGATE_RECORDS__POSTGRES_URL: postgres.url } : {}),
+      HEADGATE_RECORDS__SPOOL_DIR: spoolDir,
+      HEADGATE_RECORDS__EMBEDDED_DIR: join(dir, 'store'),
+      HEADGATE_AUDIT__DIR: join(dir, 'audit'),
+      HEADGATE_AUDIT__HEADS_FILE: join(dir, 'audit-heads.jsonl'),
+      HEADGATE_ENVOY__TLS_DIR: certificates.dir,
+      HEADGATE_GATEWAY__UPSTREAM__TARGET: links.map(({ port }) => `127.0.0.1:${port}`).join(','),
+      HEADGATE_GATEWAY__OIDC__ISSUERS: JSON.stringify(issuers),
+      ...QUICK_KEYS,
+    },
+  });
+  defer(stack.stop);
+  const client = httpsClient(stack.ready);
+  defer(client.close);
+  return { dir, stack, pods, links, issuer, issuerLink, certificates, postgres, disk, client };
+}
+
+/** Keys of the issuer are asked for every second, so that an outage of seconds is one. */
+const QUICK_KEYS = {
+  HEADGATE_GATEWAY__OIDC__KEYS__COOLDOWN_MS: '250',
+  HEADGATE_GATEWAY__OIDC__KEYS__REFRESH_MS: '1000',
+  HEADGATE_DEPENDENCIES__JWKS__TIMEOUT_MS: '300',
+  HEADGATE_DEPENDENCIES__JWKS__BREAKER__OPEN_MIN_MS: '500',
+  HEADGATE_DEPENDENCIES__JWKS__BREAKER__OPEN_MAX_MS: '1000',
+};
+
+/** Where control keeps the records of this stack. */
+function storeDirOf(dir: string, { portBase }: OwnedStack): string {
+  return join(dir, 'store', String(portBase));
+}
+
+function asker(client: Client, issuer: Issuer, key: string): Site['ask'] {
+  const photo = samplePhoto('digit-7.png');
+  return async (index) => {
+    const identity: Record<string, string> =
+      index % 2 === 0 ? { [HEADER.apiKey]: key } : { authorization: `Bearer ${await issuer.token()}` };
+    const headers = { 'content-type': photo.type, [HEADER.timeoutMs]: String(TIMEOUT_MS), ...identity };
+    return client.send({ path: '/predict', headers, body: photo.bytes }).then(outcomeOf, () => NO_ANSWER);
+  };
+}
+
+const NO_ANSWER: Outcome = { status: 'no answer' };
+
+function outcomeOf({ status, text }: Answer): Outcome {
+  const body = JSON.parse(text) as { id: string; reason?: string };
+  return status === 200 ? { status: '200', id: body.id } : { status: `${status} ${body.reason}` };
+}

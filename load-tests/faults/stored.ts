@@ -1,0 +1,15 @@
+import { openPglite } from '../../control/src/store/pglite.ts';
+import type { TestPostgres } from '../../scripts/services/postgres-cluster.ts';
+
+const ALL_IDS = 'SELECT DISTINCT id::text AS id FROM predictions';
+
+/** Ids of all predictions in a store: PostgreSQL, or the folder of control's database, which nobody else may use now. */
+export async function storedIds(
+  store: { readonly postgres: TestPostgres } | { readonly dir: string },
+): Promise<ReadonlySet<string>> {
+  if ('postgres' in store) return new Set((await store.postgres.primary.sql(ALL_IDS)).trim().split('\n'));
+  const db = await openPglite(store.dir);
+  const { rows } = await db.query(ALL_IDS, []);
+  await db.close();
+  return new Set((rows as { id: string }[]).map(({ id }) => id));
+}
