@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
  * What happens to bytes that pass. reset: connections end with RST, new ones too. black_hole: bytes vanish, nothing
- * is closed. slow_close: bytes vanish, and each connection is closed in order after `ms`.
+ * is closed until it is over; then connections that lost bytes are, because TCP never goes on with a gap. slow_close: bytes vanish, and each connection is closed in order after `ms`.
  */
 export type Fault =
   | { readonly kind: 'none' }
@@ -25,11 +25,16 @@ export interface FaultProxy {
 export async function startFaultProxy(target: number): Promise<FaultProxy> {
   let fault: Fault = { kind: 'none' };
   const sockets = new Set<Socket>();
+  /** Bytes of these have vanished. */
+  const torn = new Set<Socket>();
 
   const keep = (socket: Socket) => {
     sockets.add(socket);
     socket.on('error', () => {});
-    socket.on('close', () => sockets.delete(socket));
+    socket.on('close', () => {
+      sockets.delete(socket);
+      torn.delete(socket);
+    });
   };
 
   /** In order: each chunk waits for those before it. */
@@ -40,6 +45,7 @@ export async function startFaultProxy(target: number): Promise<FaultProxy> {
       last = last.then(async () => {
         await due;
         if (fault.kind === 'none' || fault.kind === 'latency') to.write(chunk);
+        else torn.add(from);
       });
     });
     from.on('close', () => void last.then(() => to.destroy()));
@@ -61,6 +67,7 @@ export async function startFaultProxy(target: number): Promise<FaultProxy> {
     port: (server.address() as AddressInfo).port,
     set: (next) => {
       fault = next;
+      if (next.kind === 'none') for (const socket of torn) socket.resetAndDestroy();
       for (const socket of sockets) {
         if (next.kind === 'reset') socket.resetAndDestroy();
         if (next.kind === 'slow_close') setTimeout(() => socket.end(), next.ms).unref();

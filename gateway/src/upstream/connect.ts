@@ -3,6 +3,7 @@ import type { ResilienceReport } from '@headgate/contracts/resilience/report';
 import type { RoutingSource } from '../routing/source.ts';
 import { openChannels } from './channels.ts';
 import { openDirect } from './direct.ts';
+import { firstAttempt } from './first-attempt.ts';
 import { grpcOpenInference } from './grpc-open-inference.ts';
 import { grpcPredictor } from './grpc-predictor.ts';
 import type { OpenInference } from './open-inference.ts';
@@ -43,10 +44,12 @@ export function connectUpstream({ config, routing, readinessReport, resilience }
     report: readinessReport,
   });
   const direct = openDirect(messageBytes);
+  const { endpoints, addressesOf } = readiness;
   const infer = secondAttempt({
-    channels,
+    first: firstAttempt({ channels, direct, endpoints, addressesOf }),
     direct,
-    addressesOf: readiness.addressesOf,
+    endpoints,
+    addressesOf,
     config: upstream.retry,
     report: resilience,
   });

@@ -2,9 +2,9 @@ import { Metadata, Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { loadInference } from '@headgate/contracts/proto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Channels, openChannels } from './channels.ts';
+import { callOnce } from './first-attempt.ts';
 import { grpcOpenInference } from './grpc-open-inference.ts';
 import type { CallContext, OpenInference } from './open-inference.ts';
-import { callOnce } from './second-attempt.ts';
 
 interface Seen {
   readonly method: string;

@@ -1,6 +1,6 @@
 import type { Channels } from './channels.ts';
+import type { InferCaller } from './first-attempt.ts';
 import type { CallContext, ModelName, OpenInference } from './open-inference.ts';
-import type { InferCaller } from './second-attempt.ts';
 import { type Method, unaryCall } from './unary-call.ts';
 
 /** The calls of the Open Inference Protocol over gRPC, each on the connection with the fewest calls in progress. */

@@ -14,9 +14,9 @@ import { SKETCH, SKETCH_LENGTH } from '@headgate/contracts/sketch';
 import { decodeBytesTensor, encodeBytesTensor } from '@headgate/contracts/tensor';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Channels, openChannels } from './channels.ts';
+import { callOnce } from './first-attempt.ts';
 import { grpcPredictor } from './grpc-predictor.ts';
 import type { PredictCall } from './predictor.ts';
-import { callOnce } from './second-attempt.ts';
 
 type Call = ServerUnaryCall<ModelInferRequest__Output, ModelInferResponse>;
 type Done = sendUnaryData<ModelInferResponse>;

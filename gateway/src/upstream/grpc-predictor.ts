@@ -1,8 +1,8 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { ModelInferResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
+import type { InferCaller } from './first-attempt.ts';
 import { fromInferResponse, toInferRequest } from './infer-messages.ts';
 import type { Prediction, Predictor } from './predictor.ts';
-import type { InferCaller } from './second-attempt.ts';
 
 /** Forwards each image as one ModelInfer call; the batcher on the other side joins them again. */
 export function grpcPredictor(infer: InferCaller): Predictor {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Fault, type FaultProxy, startFaultProxy } from '../testing/fault-proxy.ts';
 import { type InferServer, startInferServer } from '../testing/infer-server.ts';
 import { type Channels, openChannels } from './channels.ts';
-import { callOnce } from './second-attempt.ts';
+import { callOnce } from './first-attempt.ts';
 
 let server: InferServer;
 let proxy: FaultProxy;

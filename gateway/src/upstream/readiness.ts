@@ -25,6 +25,8 @@ export interface ReadinessReport {
 }
 
 export interface UpstreamReadiness extends Readiness {
+  /** Endpoints that exist now, as `ip:port`. */
+  endpoints(): readonly string[];
   /** Endpoints that serve the version now, as `ip:port`; an empty version: those that serve any of the model. */
   addressesOf(model: string, version: string): readonly string[];
   stop(): void;
@@ -76,7 +78,8 @@ export function watchReadiness(options: ReadinessOptions): UpstreamReadiness {
       .filter((endpoint) => [...endpoint.serving()].some(matches))
       .map(({ address }) => address);
   };
-  return { isReady, addressesOf, stop: endpoints.stop };
+  const addresses = () => endpoints.all().map(({ address }) => address);
+  return { isReady, endpoints: addresses, addressesOf, stop: endpoints.stop };
 }
 
 /** Every version of every model in the table. */

@@ -10,8 +10,9 @@ import {
 } from '../testing/infer-server.ts';
 import { type Channels, openChannels } from './channels.ts';
 import { type Direct, openDirect } from './direct.ts';
+import { callOnce, type InferCaller } from './first-attempt.ts';
 import type { CallContext } from './open-inference.ts';
-import { type InferCaller, type SecondAttemptOptions, secondAttempt } from './second-attempt.ts';
+import { type SecondAttemptOptions, secondAttempt } from './second-attempt.ts';
 
 type Answer = (call: InferCall, done: InferDone) => void;
 
@@ -44,8 +45,9 @@ async function callerOf(
   channels = openChannels({ target: `ipv4:${addresses.join(',')}`, count: 2, messageBytes: 2 ** 20 });
   direct = openDirect(2 ** 20);
   return secondAttempt({
-    channels,
+    first: callOnce(channels),
     direct,
+    endpoints: () => addresses,
     addressesOf: () => addresses,
     config,
     report: { breakerChanged() {}, retry: (dependency, outcome) => heard.push(`${dependency} ${outcome}`) },

@@ -3,32 +3,22 @@ import type { GatewayConfig } from '@headgate/contracts/config';
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { ResilienceReport } from '@headgate/contracts/resilience/report';
 import { RetryBudget } from '@headgate/contracts/resilience/retry-budget';
-import type { Channels } from './channels.ts';
 import type { Direct } from './direct.ts';
-import type { CallContext, ModelName } from './open-inference.ts';
-import { type Method, unaryCall } from './unary-call.ts';
-
-/** Runs one inference call, which may be sent twice: a prediction changes nothing. @throws HeadgateError */
-export type InferCaller = <Response>(
-  name: ModelName,
-  context: CallContext,
-  method: Method<Response>,
-) => Promise<Response>;
+import type { InferCaller } from './first-attempt.ts';
+import type { CallContext } from './open-inference.ts';
+import { unaryCall } from './unary-call.ts';
 
 export interface SecondAttemptOptions {
-  readonly channels: Channels;
+  readonly first: InferCaller;
   readonly direct: Direct;
-  /** Endpoints that serve a version now, as `ip:port`. */
+  /** Endpoints that exist now, as `ip:port`. */
+  readonly endpoints: () => readonly string[];
+  /** Those of them that serve a version now. */
   readonly addressesOf: (model: string, version: string) => readonly string[];
   readonly config: GatewayConfig['upstream']['retry'];
   readonly report: ResilienceReport;
   /** Monotonic, in ms. */
   readonly nowMs?: () => number;
-}
-
-/** One attempt on whichever endpoint is next. */
-export function callOnce(channels: Channels): InferCaller {
-  return (_, context, method) => channels.run((client) => unaryCall(client, context, method));
 }
 
 /**
@@ -37,9 +27,8 @@ export function callOnce(channels: Channels): InferCaller {
  * have the same load), nor what has no time left, nor more than the budget allows.
  */
 export function secondAttempt(options: SecondAttemptOptions): InferCaller {
-  const { channels, direct, addressesOf, config, report, nowMs = () => performance.now() } = options;
-  const once = callOnce(channels);
-  if (!config.enabled) return once;
+  const { direct, endpoints, addressesOf, config, report, nowMs = () => performance.now() } = options;
+  if (!config.enabled) return options.first;
   const budget = new RetryBudget(config.budget, nowMs);
   let turn = 0;
 
@@ -62,18 +51,18 @@ export function secondAttempt(options: SecondAttemptOptions): InferCaller {
   return async (name, context, method) => {
     budget.countCall();
     const startMs = nowMs();
-    let first: ClientUnaryCall | undefined;
+    let sent: ClientUnaryCall | undefined;
     try {
-      return await once(name, context, (client, call) => {
-        first = method(client, call);
-        return first;
+      return await options.first(name, context, (client, call) => {
+        sent = method(client, call);
+        return sent;
       });
     } catch (error) {
       const addresses = addressesOf(name.model, name.version);
-      const address = elsewhere(addresses, first?.getPeer());
+      const address = elsewhere(addresses, sent?.getPeer());
       const rest = { ...context, remainingMs: context.remainingMs - (nowMs() - startMs) };
       if (address === undefined || !granted(error, rest)) throw error;
-      return await unaryCall(direct.to(address, addresses), rest, method);
+      return await unaryCall(direct.to(address, endpoints()), rest, method);
     }
   };
 }
