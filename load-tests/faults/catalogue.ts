@@ -137,7 +137,7 @@ const SPOOL_FULL: Fault = {
     let atEnd = 0;
     return {
       async end() {
-        site.disk?.empty();
+        site.disk?.free();
         atEnd = await written();
       },
       recovered: async () => (await written()) > atEnd,

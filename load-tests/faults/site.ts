@@ -12,8 +12,8 @@ import { samplePhoto } from '../../test/e2e/harness/photos.ts';
 import { freePortBase } from '../../test/e2e/harness/ports.ts';
 import { SMALL_MODEL, seedRouting } from '../../test/e2e/harness/routing.ts';
 import { type OwnedStack, startStack } from '../../test/e2e/harness/stack.ts';
+import { mountSmallDisk, type SmallDisk } from '../../test/services/small-disk.ts';
 import { type Certificates, makeCertificates } from './certificates.ts';
-import { type SmallDisk, smallDisk } from './disk.ts';
 import type { Fault } from './fault.ts';
 import { type Pod, startPod } from './pod.ts';
 import { storedIds } from './stored.ts';
@@ -51,6 +51,8 @@ export interface Site {
 
 const TIMEOUT_MS = 2000;
 const DELIVERED_WITHIN_MS = 60_000;
+/** Room for the records of any fault here, many times. */
+const DISK_BYTES = 48 * 2 ** 20;
 
 /** Builds up what is ended in reverse order, also when building fails half-way. */
 async function collecting<T>(
@@ -110,8 +112,7 @@ async function build(sink: Fault['sink'], defer: (end: () => unknown) => void) {
   const issuerLink = await startFaultProxy(Number(new URL(issuer.url).port));
   for (const link of [...links, issuerLink]) defer(link.close);
 
-  const spoolDir = join(dir, 'spool');
-  const disk = smallDisk(spoolDir);
+  const disk = mountSmallDisk(DISK_BYTES);
   if (disk) defer(disk.remove);
   const certificates = await makeCertificates(join(dir, 'tls'));
   const postgres = sink === 'postgres' ? await startPostgresCluster() : undefined;
@@ -124,7 +125,7 @@ async function build(sink: Fault['sink'], defer: (end: () => unknown) => void) {
       ...shared,
       HEADGATE_RECORDS__SINK: sink,
       ...(postgres ? { HEADGATE_RECORDS__POSTGRES_URL: postgres.url } : {}),
-      HEADGATE_RECORDS__SPOOL_DIR: spoolDir,
+      HEADGATE_RECORDS__SPOOL_DIR: join(disk?.dir ?? dir, 'spool'),
       HEADGATE_RECORDS__EMBEDDED_DIR: join(dir, 'store'),
       HEADGATE_AUDIT__DIR: join(dir, 'audit'),
       HEADGATE_AUDIT__HEADS_FILE: join(dir, 'audit-heads.jsonl'),

@@ -129,11 +129,7 @@ async function stopStack({ child, exit }: Supervisor, dir: string): Promise<numb
   return orphans;
 }
 
-<<<<<<< HEAD
 export type Part = 'control' | 'gateway' | 'inference' | 'envoy' | 'engine';
-=======
-export type Part = 'gateway' | 'inference' | 'control' | 'envoy' | 'engine';
->>>>>>> 87c2946 (Do one fault after the other under load, and print what failed, what was lost and how long it took: npm run faults)
 
 const COMMAND: Readonly<Record<Part, RegExp>> = {
   control: /control\/(dist|src)\/main\./,
