@@ -1,3 +1,4 @@
+import { findBinaries } from '../../scripts/services/binaries.ts';
 import type { Fault } from './fault.ts';
 import { type Measured, measureFault } from './measure.ts';
 import { startSite } from './site.ts';
@@ -20,6 +21,10 @@ export async function runFaults(faults: readonly Fault[], say: (line: string) =>
   for (const sink of ['control', 'postgres'] as const) {
     const chosen = faults.filter((fault) => fault.sink === sink);
     if (chosen.length === 0) continue;
+    if (sink === 'postgres' && findBinaries().postgresDir === undefined) {
+      skipped.push(...chosen.map(({ name }) => `${name}: PostgreSQL is not installed`));
+      continue;
+    }
     const site = await startSite(sink);
     const measured: Measured[] = [];
     let lost: ReadonlySet<string> = new Set();
