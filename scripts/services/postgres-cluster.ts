@@ -19,13 +19,14 @@ export interface TestPostgres {
   readonly replica: PostgresServer | undefined;
   /** Of the primary. */
   readonly url: string;
+  /** Copies a server into a new folder, and starts the copy as its synchronous standby. */
+  standbyOf(primary: PostgresServer, name: string): Promise<PostgresServer>;
   /** Ends the servers and removes their data. */
   close(): Promise<void>;
 }
 
 const STREAMING_WITHIN_MS = 30_000;
 const POLL_MS = 50;
-const STANDBY = 'replica';
 
 /**
  * A real PostgreSQL on free ports of the loopback interface, with SCRAM passwords and fsync as in production.
@@ -50,8 +51,9 @@ export async function startPostgresCluster({ replica = false } = {}): Promise<Te
   };
   try {
     const primary = await startPrimary(home, started);
-    const standby = replica ? await startStandby(home, primary, started) : undefined;
-    return { primary, replica: standby, url: primary.url, close };
+    const standbyOf = (source: PostgresServer, name: string) => startStandby(home, source, { name, started });
+    const standby = replica ? await standbyOf(primary, 'replica') : undefined;
+    return { primary, replica: standby, url: primary.url, standbyOf, close };
   } catch (error) {
     await close();
     throw error;
@@ -77,15 +79,15 @@ async function startPrimary(home: PostgresHome, started: PostgresServer[]): Prom
 async function startStandby(
   home: PostgresHome,
   primary: PostgresServer,
-  started: PostgresServer[],
+  { name, started }: { readonly name: string; readonly started: PostgresServer[] },
 ): Promise<PostgresServer> {
-  const standby = postgresServer(home, STANDBY, await freePort());
-  const source = `${primary.url}?application_name=${STANDBY}`;
+  const standby = postgresServer(home, name, await freePort());
+  const source = `${primary.url}?application_name=${name}`;
   const copy = ['-D', standby.dataDir, '-R', '-X', 'stream', '-c', 'fast', '--no-sync'];
   await runProgram(home, 'pg_basebackup', ['-d', source, ...copy]);
   started.push(standby);
   await standby.start();
-  await primary.sql(`ALTER SYSTEM SET synchronous_standby_names = 'FIRST 1 (${STANDBY})'`);
+  await primary.sql(`ALTER SYSTEM SET synchronous_standby_names = 'FIRST 1 (${name})'`);
   await primary.sql('SELECT pg_reload_conf()');
   await untilSynchronous(primary);
   return standby;

@@ -225,4 +225,17 @@ describe('Records while the primary is lost and the standby takes over', () => {
     );
     await old.close();
   });
+
+  it('are on two servers again once the lost primary is rebuilt as the standby of the new one', async () => {
+    const { primary, replica, standbyOf } = cluster;
+    await primary.stop();
+    const rebuilt = await standbyOf(replica as PostgresServer, 'rebuilt');
+    const ids = await answered(closedLoad(CALLERS, ask));
+    await settled();
+    // Acknowledged means that the standby has it on disk; it shows a moment later.
+    await waits('the records on the rebuilt server', async () => {
+      const kept = new Set(await idsIn(rebuilt));
+      return ids.every((id) => kept.has(id));
+    });
+  });
 });

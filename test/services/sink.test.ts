@@ -65,8 +65,8 @@ describe('PostgreSQL as a sink of records', () => {
     await cluster.replica?.start();
     await deliver([predictionOf()], signal);
     await hasty.close();
-    const onStandby = 'SELECT count(*) FROM predictions';
-    expect((await cluster.replica?.sql(onStandby))?.trim()).not.toBe('0');
+    const onStandby = async () => (await cluster.replica?.sql('SELECT count(*) FROM predictions'))?.trim();
+    await expect.poll(onStandby, { timeout: TIMEOUT_MS }).not.toBe('0');
   });
 
   it('is not a standby alone', async () => {
