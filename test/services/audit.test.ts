@@ -1,0 +1,144 @@
+import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type AuditRecord, unlink } from '@headgate/contracts/audit/chain';
+import { METRIC } from '@headgate/contracts/names';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { readLog } from '../../control/src/audit/read-log.ts';
+import { verifyLogs } from '../../control/src/audit/verify-logs.ts';
+import { eventually } from '../e2e/harness/deadline.ts';
+import { type Answer, type Client, httpClient } from '../e2e/harness/http.ts';
+import { closedLoad } from '../e2e/harness/load.ts';
+import { scrape, total } from '../e2e/harness/metrics.ts';
+import { samplePhoto } from '../e2e/harness/photos.ts';
+import { postPhoto } from '../e2e/harness/predict.ts';
+import { type OwnedStack, pidOf, processesOf, ROOT, startStack } from '../e2e/harness/stack.ts';
+import { mountSmallDisk, type SmallDisk } from './small-disk.ts';
+
+const WITHIN_MS = 60_000;
+const DISK_BYTES = 32 * 2 ** 20;
+
+const photo = samplePhoto('digit-7.png');
+const disk: SmallDisk | undefined = mountSmallDisk(DISK_BYTES);
+const dir = mkdtempSync(join(tmpdir(), 'headgate-audit-'));
+const logs = join(disk?.dir ?? dir, 'audit');
+const headsFile = join(dir, 'heads.jsonl');
+let stack: OwnedStack;
+let client: Client;
+
+/** The whole path with the digits model, its audit log on a disk of its own. */
+beforeAll(async () => {
+  const routing = join(dir, 'routing.yaml');
+  cpSync(join(ROOT, 'config/routing.fallback.yaml'), routing);
+  stack = await startStack({
+    env: {
+      HEADGATE_ROUTING_FILE: routing,
+      HEADGATE_AUDIT__DIR: logs,
+      HEADGATE_AUDIT__WRITER: 'gateway',
+      HEADGATE_AUDIT__HEADS_FILE: headsFile,
+      HEADGATE_AUDIT__KEYS_DIR: join(dir, 'keys'),
+      HEADGATE_AUDIT__ANCHOR_INTERVAL_MS: '200',
+      HEADGATE_AUDIT__SHIP__INTERVAL_MS: '200',
+    },
+  });
+  client = httpClient(stack.ready.gateway);
+}, 240_000);
+
+afterAll(async () => {
+  await client?.close();
+  await stack?.stop();
+  disk?.remove();
+  rmSync(dir, { recursive: true, force: true });
+}, 60_000);
+
+const predict = () => postPhoto(client, photo, { key: stack.ready.keys.bench });
+/** A change that an administrator asks for; inference refuses it after it is on record, because routing decides. */
+const change = (requestId: string) =>
+  client.send({
+    method: 'POST',
+    path: '/v2/repository/models/digits/load',
+    headers: { 'x-api-key': stack.ready.keys.admin, 'x-request-id': requestId },
+    body: '',
+  });
+const reasonOf = ({ text }: Answer) => (JSON.parse(text) as { reason?: string }).reason;
+const counter = async (name: string, labels = {}) => total(await scrape(stack.ready.metrics), name, labels);
+const waits = (what: string, look: () => Promise<boolean>) => eventually(look, { what, withinMs: WITHIN_MS });
+
+async function records(): Promise<AuditRecord[]> {
+  const found: AuditRecord[] = [];
+  for await (const bytes of readLog(join(logs, 'gateway'))) {
+    const record = unlink(bytes)?.record;
+    if (record) found.push(record);
+  }
+  return found;
+}
+
+const intact = async () =>
+  (await verifyLogs({ dir: logs, headsFile })).map(({ writer, fault }) => [writer, fault]);
+
+it('keeps every change that was answered when the gateway is killed, and no record of the chain is lost before the last', async () => {
+  const load = closedLoad(4, predict);
+  const promised: string[] = [];
+  let asked = 0;
+  const changes = closedLoad(2, async () => {
+    const id = `killed-${asked++}`;
+    const answer = await change(id).catch(() => undefined);
+    // What is refused by inference is on record as attempted.
+    if (answer && reasonOf(answer) !== 'records_unavailable' && answer.status < 500) promised.push(id);
+  });
+  await waits('changes on record', async () => promised.length > 50);
+  const victim = pidOf(stack, 'gateway');
+  process.kill(victim, 'SIGKILL');
+  await waits('another gateway', async () => {
+    const [next, ...others] = processesOf(stack, 'gateway');
+    return (
+      next !== undefined && next.pid !== victim && others.length === 0 && (await predict()).status === 200
+    );
+  });
+  await Promise.all([load.stop().catch(() => []), changes.stop()]);
+  await waits('a change on record', async () => (await change('after-the-kill')).status < 500);
+
+  const kept = new Set(
+    (await records())
+      .filter(({ type }) => type === 'change')
+      .map((one) => 'request_id' in one && one.request_id),
+  );
+  expect(promised.length).toBeGreaterThan(50);
+  expect(promised.filter((id) => !kept.has(id))).toEqual([]);
+  expect(kept).toContain('after-the-kill');
+  expect(await intact()).toEqual([['gateway', undefined]]);
+}, 120_000);
+
+it.skipIf(disk === undefined && process.env.CI !== 'true')(
+  'answers predictions while the disk is full, refuses changes, counts what is lost in a gap of the chain, and heals by itself (needs root for a tmpfs)',
+  async () => {
+    if (disk === undefined) throw new Error('a tmpfs cannot be mounted here');
+    const lost = () => counter(METRIC.auditDropped, { cause: 'disk_full' });
+    const load = closedLoad(4, predict);
+    await waits('a first answer', async () => load.samples.length > 0);
+    disk.fill();
+    await waits('losses', async () => (await lost()) > 20);
+    const refused = await change('on-a-full-disk');
+    expect([refused.status, reasonOf(refused)]).toEqual([503, 'records_unavailable']);
+    disk.free();
+    await waits(
+      'a change on record',
+      async () => reasonOf(await change('after-the-full-disk')) !== 'records_unavailable',
+    );
+    const samples = await load.stop();
+    expect(samples.filter(({ result }) => result.status !== 200).map(({ result }) => result.text)).toEqual(
+      [],
+    );
+
+    const all = await records();
+    const gaps = all.filter((record) => record.type === 'gap');
+    expect(gaps.map(({ cause }) => cause)).toContain('disk_full');
+    expect(gaps.reduce((sum, { dropped }) => sum + dropped, 0)).toBe(await counter(METRIC.auditDropped));
+    const ids = all.map((record) => ('request_id' in record ? record.request_id : null));
+    expect(ids).not.toContain('on-a-full-disk');
+    expect(ids).toContain('after-the-full-disk');
+    expect(await intact()).toEqual([['gateway', undefined]]);
+    expect(readdirSync(logs)).toEqual(['gateway']);
+  },
+  120_000,
+);
