@@ -6,17 +6,25 @@ import { HEADER, PROTECTIVE_HEADERS } from '@headgate/contracts/names';
 
 const PROTECTIVE = Object.entries(PROTECTIVE_HEADERS).map(([name, value]) => `${name}: ${value}`);
 
+/** Hears of what was refused before it was a request, with the id that its answer has. */
+export type OnUnreadable = (refusal: HeadgateError, requestId: string) => void;
+
 /**
  * Answers what Node's HTTP parser refuses, so that no request reaches the app, with the same problem body as the
- * app's own errors, and closes the connection. Listens to `clientError` of the server.
+ * app's own errors, and closes the connection. Is called for `clientError` of the server.
  */
-export function answerClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
+export function answerClientError(
+  error: NodeJS.ErrnoException,
+  socket: Duplex,
+  onUnreadable: OnUnreadable,
+): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
   const refusal = refusalOf(error.code);
   const requestId = randomUUID();
+  onUnreadable(refusal, requestId);
   const body = JSON.stringify(problemBody(refusal, requestId));
   const head = [
     `HTTP/1.1 ${refusal.httpStatus} ${STATUS_CODES[refusal.httpStatus]}`,

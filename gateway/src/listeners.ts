@@ -2,11 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '@headgate/contracts/config';
 import { portOf } from '@headgate/contracts/names';
 import type { Logger } from '@headgate/contracts/telemetry/logger';
+import type { OnUnreadable } from './client-error.ts';
 import { type HttpServerOptions, nodeOptions, serveHttp } from './server.ts';
 
 export interface Apps {
   /** What the public reaches, through Envoy. */
   readonly app: Pick<HttpServerOptions, 'fetch'>;
+  /** Hears of what reached the public port and was no request. */
+  readonly onUnreadable: OnUnreadable;
   readonly internalApp: Pick<HttpServerOptions, 'fetch'>;
 }
 
@@ -22,14 +25,15 @@ export interface Listeners {
  */
 export async function listen(
   { gateway, listen }: Config,
-  { app, internalApp }: Apps,
+  { app, internalApp, onUnreadable }: Apps,
   logger: Logger,
 ): Promise<Listeners> {
   const node = nodeOptions(gateway);
   const { port_base, host, internal_host } = listen;
   const internalPort = portOf(port_base, 'gatewayInternal');
   await serveHttp({ fetch: internalApp.fetch, host: internal_host, port: internalPort, node });
-  const server = await serveHttp({ fetch: app.fetch, host, port: portOf(port_base, 'gateway'), node });
+  const port = portOf(port_base, 'gateway');
+  const server = await serveHttp({ fetch: app.fetch, onUnreadable, host, port, node });
   logger.info({ port: server.port, internal_port: internalPort }, 'gateway listens');
   return {
     async drain() {

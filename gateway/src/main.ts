@@ -7,6 +7,7 @@ import { startTracing } from '@headgate/contracts/telemetry/tracing';
 import packageJson from '../package.json' with { type: 'json' };
 import { createApp } from './app.ts';
 import { startAudit } from './audit/start-audit.ts';
+import { auditUnreadable } from './audit/unreadable.ts';
 import { startIdentity } from './auth/start-identity.ts';
 import { readIncoming, skipIncoming } from './body/read-incoming.ts';
 import { clientIpOf } from './client-ip.ts';
@@ -68,7 +69,8 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const obstacles = () => obstaclesOf(routing, upstream.readiness, draining);
   const internalApp = createInternalApp({ obstacles, registry: metrics.registry });
 
-  const listeners = await listen(config, { app, internalApp }, logger);
+  const onUnreadable = auditUnreadable(audit.sink, systemClock);
+  const listeners = await listen(config, { app, internalApp, onUnreadable }, logger);
   await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
   draining = true;
   await listeners.drain();

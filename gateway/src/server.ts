@@ -3,11 +3,12 @@ import { type Socket, Server as TcpServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GatewayConfig } from '@headgate/contracts/config';
 import { createAdaptorServer } from '@hono/node-server';
-import { answerClientError } from './client-error.ts';
+import { answerClientError, type OnUnreadable } from './client-error.ts';
 
 export interface HttpServerOptions {
   /** The app: Web-standard request in, response out. */
   readonly fetch: (request: Request, env: unknown) => Response | Promise<Response>;
+  readonly onUnreadable?: OnUnreadable;
   readonly host: string;
   /** 0 = any free port. */
   readonly port: number;
@@ -53,10 +54,11 @@ export function nodeOptions({ keep_alive, deadline, limits }: GatewayConfig): Se
  *
  * @throws PortTakenError
  */
-export async function serveHttp({ fetch, host, port, node }: HttpServerOptions): Promise<HttpServer> {
+export async function serveHttp(options: HttpServerOptions): Promise<HttpServer> {
+  const { fetch, host, port, node, onUnreadable = () => undefined } = options;
   const server = createAdaptorServer({ fetch, serverOptions: node }) as Server;
   const sockets = new Set<Socket>();
-  server.on('clientError', answerClientError);
+  server.on('clientError', (error, socket) => answerClientError(error, socket, onUnreadable));
   server.on('connection', (socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));

@@ -6,12 +6,11 @@ const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 
 export const NOW = Date.parse('2030-01-01T00:00:00Z');
 
-/** Runs one command of `headgate` in this process, with the configuration of the checkout. */
+/** Runs one command of `headgate` in this process, with the configuration of the checkout but for its audit log. */
 export async function headgate(argv: readonly string[], overrides: Partial<Surroundings> = {}) {
   let out = '';
   let err = '';
   const code = await runCli(argv, {
-    env: {},
     cwd: ROOT,
     out: (text) => {
       out += text;
@@ -22,6 +21,7 @@ export async function headgate(argv: readonly string[], overrides: Partial<Surro
     nowMs: () => NOW,
     fetch: () => Promise.reject(new TypeError('nobody listens')),
     ...overrides,
+    env: { HEADGATE_AUDIT__SINK: 'none', ...overrides.env },
   });
   return { code, out, err };
 }

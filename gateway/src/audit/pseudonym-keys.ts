@@ -1,13 +1,12 @@
-import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   addressKeyDay,
   addressKeyFile,
   credentialKeyFile,
-  PSEUDONYM_KEY_BYTES,
   pseudonym,
 } from '@headgate/contracts/audit/pseudonym';
+import { readOrMakeKey } from '@headgate/contracts/audit/pseudonym-file';
 import type { Clock } from '../deps.ts';
 
 /** Gives people and addresses the names that they have in the log. */
@@ -48,7 +47,7 @@ export function filePseudonymKeys({ dir, clock, addressDays }: PseudonymKeyOptio
     const nowMs = clock.monotonicMs();
     if (known && nowMs < known.checkAtMs) return known.key;
     const path = join(dir, name);
-    const key = known && existsSync(path) ? known.key : readOrMake(path);
+    const key = known && existsSync(path) ? known.key : readOrMakeKey(path);
     if (held.size >= MAX_HELD) held.clear();
     held.set(name, { key, checkAtMs: nowMs + CHECK_MS });
     return key;
@@ -71,27 +70,6 @@ export function filePseudonymKeys({ dir, clock, addressDays }: PseudonymKeyOptio
       return pseudonym(keyIn(name), 'address', address);
     },
   };
-}
-
-/** On a disk that takes no key, one that nobody can know later: a record without a name is better than none. */
-function readOrMake(path: string): Uint8Array {
-  const fresh = randomBytes(PSEUDONYM_KEY_BYTES);
-  try {
-    mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 });
-    writeFileSync(path, fresh, { mode: 0o600, flag: 'wx' });
-    return fresh;
-  } catch {
-    return readKey(path) ?? fresh;
-  }
-}
-
-function readKey(path: string): Uint8Array | undefined {
-  try {
-    const key = readFileSync(path);
-    return key.byteLength === PSEUDONYM_KEY_BYTES ? key : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 function namesIn(dir: string): string[] {

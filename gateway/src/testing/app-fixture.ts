@@ -3,7 +3,7 @@ import type { KeyRecord } from '@headgate/contracts/keys';
 import { parseRouting, type Routing } from '@headgate/contracts/routing';
 import { childOf } from '@headgate/contracts/trace-context';
 import { createApp } from '../app.ts';
-import type { AuditChange, AuditEntry } from '../audit/sink.ts';
+import type { AuditChange, AuditEntry, AuditSink } from '../audit/sink.ts';
 import { memoryKeyStore } from '../auth/key-store.ts';
 import { type AppDeps, systemClock } from '../deps.ts';
 import { memoryLimiter } from '../rate-limit/memory.ts';
@@ -117,6 +117,7 @@ export interface Seen {
 export interface Fixture {
   readonly app: ReturnType<typeof createApp>;
   readonly seen: Seen;
+  readonly sink: AuditSink;
   /** Sends a request with the bench key, unless the headers say otherwise. */
   send(path: string, init?: RequestInit & { ip?: string }): Promise<Response>;
 }
@@ -134,6 +135,10 @@ export async function fixture(overrides: Partial<AppDeps> = {}): Promise<Fixture
     shed: [],
     keysUsed: [],
     bodies: [],
+  };
+  const sink: AuditSink = {
+    record: (entry) => seen.audit.push(entry),
+    change: async (change) => void seen.changes.push(change),
   };
   const app = createApp({
     config: CONFIG,
@@ -158,10 +163,7 @@ export async function fixture(overrides: Partial<AppDeps> = {}): Promise<Fixture
       keyUsed: (keyId, secret) => seen.keysUsed.push(`${keyId}/${secret}`),
       bodyReceived: (bytes) => seen.bodies.push(bytes),
     },
-    audit: {
-      record: (entry) => seen.audit.push(entry),
-      change: async (change) => void seen.changes.push(change),
-    },
+    audit: sink,
     clientIp: (_request, env) => (env as { ip: string }).ip,
     draining: () => false,
     clock: systemClock,
@@ -170,6 +172,7 @@ export async function fixture(overrides: Partial<AppDeps> = {}): Promise<Fixture
   return {
     app,
     seen,
+    sink,
     async send(path, { ip = '192.0.2.1', ...init } = {}) {
       const headers = new Headers(init.headers);
       if (!headers.has('x-api-key')) headers.set('x-api-key', KEYS.bench);

@@ -1,8 +1,10 @@
 import { rmSync } from 'node:fs';
+import { pseudonym } from '@headgate/contracts/audit/pseudonym';
 import type { Command } from 'commander';
-import { print } from '../print.ts';
-import type { Surroundings } from '../surroundings.ts';
-import { KEYS_DIR_OPTION, noSuchKey, pseudonymKeyFileOf } from './key-file.ts';
+import { audited } from '../audited.ts';
+import { globalsOf, print } from '../print.ts';
+import { findInstallation, type Surroundings } from '../surroundings.ts';
+import { KEYS_DIR_OPTION, pseudonymKeyFileOf, readKeyOf } from './key-file.ts';
 
 export function addForget(audit: Command, around: Surroundings): void {
   audit
@@ -10,13 +12,11 @@ export function addForget(audit: Command, around: Surroundings): void {
     .argument('<id>', 'id of a key')
     .description('destroy what ties the records of a key to it; the logs stay as they are')
     .option(...KEYS_DIR_OPTION)
-    .action((id: string, _: unknown, command: Command) => {
+    .action(async (id: string, _: unknown, command: Command) => {
       const path = pseudonymKeyFileOf(id, command, around);
-      try {
-        rmSync(path);
-      } catch (cause) {
-        throw noSuchKey(id, cause);
-      }
+      const detail = { key: pseudonym(readKeyOf(id, path), 'credential', id) };
+      const installation = findInstallation(around, globalsOf(command).env);
+      await audited({ action: 'audit.forget', detail }, installation, around, () => rmSync(path));
       print(
         command,
         around,

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { credentialKeyFile } from '@headgate/contracts/audit/pseudonym';
 import type { Command } from 'commander';
@@ -18,9 +19,14 @@ export const KEYS_DIR_OPTION = [
   'keys of the pseudonyms (default: audit.keys_dir)',
 ] as const;
 
-export function noSuchKey(id: string, cause: unknown): CliError {
-  return new CliError('not_found', `${id} has no pseudonym`, {
-    remedy: 'it was never used, or is erased already; --keys-dir names another directory',
-    cause,
-  });
+/** @throws CliError not_found */
+export function readKeyOf(id: string, path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw new CliError('not_found', `${id} has no pseudonym`, {
+      remedy: 'it was never used, or is erased already; --keys-dir names another directory',
+      cause,
+    });
+  }
 }

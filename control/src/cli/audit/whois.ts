@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { pseudonym } from '@headgate/contracts/audit/pseudonym';
 import type { Command } from 'commander';
 import { print } from '../print.ts';
 import type { Surroundings } from '../surroundings.ts';
-import { KEYS_DIR_OPTION, noSuchKey, pseudonymKeyFileOf } from './key-file.ts';
+import { KEYS_DIR_OPTION, pseudonymKeyFileOf, readKeyOf } from './key-file.ts';
 
 export function addWhois(audit: Command, around: Surroundings): void {
   audit
@@ -12,15 +11,7 @@ export function addWhois(audit: Command, around: Surroundings): void {
     .description('show the pseudonym under which the logs have it')
     .option(...KEYS_DIR_OPTION)
     .action((id: string, _: unknown, command: Command) => {
-      const key = readKey(id, pseudonymKeyFileOf(id, command, around));
+      const key = readKeyOf(id, pseudonymKeyFileOf(id, command, around));
       print(command, around, { id, who: pseudonym(key, 'credential', id) }, ({ who }) => who);
     });
-}
-
-function readKey(id: string, path: string): Uint8Array {
-  try {
-    return readFileSync(path);
-  } catch (cause) {
-    throw noSuchKey(id, cause);
-  }
 }

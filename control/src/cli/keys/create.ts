@@ -8,6 +8,7 @@ import {
 } from '@headgate/contracts/keys';
 import { describeIssues } from '@headgate/contracts/routing';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { audited, pseudonymOf } from '../audited.ts';
 import { CliError } from '../errors.ts';
 import { print } from '../print.ts';
 import type { Surroundings } from '../surroundings.ts';
@@ -46,13 +47,17 @@ export function addCreate(keys: Command, around: Surroundings): void {
       routes,
     )
     .option('--expires-in <duration>', 'such as 90d (default: never)', parseDuration)
-    .action((options: CreateOptions, command: Command) => {
-      const { path, config } = keyFileOf(command, around);
-      requireTier(config, options.tier);
+    .action(async (options: CreateOptions, command: Command) => {
+      const { path, ...installation } = keyFileOf(command, around);
+      requireTier(installation.config, options.tier);
       const id = newKeyId();
       const { key, sha256 } = newSecret(id);
       const record = recordFrom(options, { id, sha256, nowMs: around.nowMs() });
-      updateKeyFile(path, (records) => [...records, record]);
+      const { role, tier } = record;
+      const detail = { key: pseudonymOf(installation, id), role, tier };
+      await audited({ action: 'keys.create', detail }, installation, around, () =>
+        updateKeyFile(path, (records) => [...records, record]),
+      );
       print<CreatedKey>(command, around, { id, key, not_after: record.not_after ?? null }, inWords);
     });
 }

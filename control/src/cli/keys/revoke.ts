@@ -1,5 +1,6 @@
 import type { KeyRecord } from '@headgate/contracts/keys';
 import type { Command } from 'commander';
+import { audited, pseudonymOf } from '../audited.ts';
 import { CliError } from '../errors.ts';
 import { print } from '../print.ts';
 import type { Surroundings } from '../surroundings.ts';
@@ -16,14 +17,17 @@ export function addRevoke(keys: Command, around: Surroundings): void {
     .argument('<id>', 'id of the key')
     .description('have a key refused, for good')
     .option('--previous', 'only the secret before the last rotation, ahead of its time')
-    .action((id: string, { previous = false }: { previous?: boolean }, command: Command) => {
-      const { path } = keyFileOf(command, around);
-      updateKeyFile(path, (records) => {
-        const record = recordOf(records, id);
-        if (!previous) return records.filter((one) => one !== record);
-        return records.map((one) => (one === record ? withoutPrevious(record) : one));
-      });
+    .action(async (id: string, { previous = false }: { previous?: boolean }, command: Command) => {
+      const { path, ...installation } = keyFileOf(command, around);
       const result: RevokedKey = { id, revoked: previous ? 'previous' : 'key' };
+      const detail = { key: pseudonymOf(installation, id), secret: result.revoked };
+      await audited({ action: 'keys.revoke', detail }, installation, around, () =>
+        updateKeyFile(path, (records) => {
+          const record = recordOf(records, id);
+          if (!previous) return records.filter((one) => one !== record);
+          return records.map((one) => (one === record ? withoutPrevious(record) : one));
+        }),
+      );
       print(command, around, result, ({ revoked }) =>
         revoked === 'key' ? `key ${id} is revoked` : `the previous secret of key ${id} is revoked`,
       );

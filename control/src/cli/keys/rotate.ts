@@ -1,5 +1,6 @@
 import type { KeyRecord } from '@headgate/contracts/keys';
 import type { Command } from 'commander';
+import { audited, pseudonymOf } from '../audited.ts';
 import { CliError } from '../errors.ts';
 import { print } from '../print.ts';
 import type { Surroundings } from '../surroundings.ts';
@@ -36,16 +37,19 @@ export function addRotate(keys: Command, around: Surroundings): void {
       parseDuration(DEFAULT_OVERLAP),
     )
     .option('--drop-previous', 'end the overlap of the rotation before, if it still lasts')
-    .action((id: string, options: RotateOptions, command: Command) => {
-      const { path } = keyFileOf(command, around);
+    .action(async (id: string, options: RotateOptions, command: Command) => {
+      const { path, ...installation } = keyFileOf(command, around);
       const secret = newSecret(id);
       let rotated: KeyRecord | undefined;
-      updateKeyFile(path, (records) => {
-        const record = recordOf(records, id);
-        const next = rotate(record, secret, options, around.nowMs());
-        rotated = next;
-        return records.map((one) => (one === record ? next : one));
-      });
+      const detail = { key: pseudonymOf(installation, id) };
+      await audited({ action: 'keys.rotate', detail }, installation, around, () =>
+        updateKeyFile(path, (records) => {
+          const record = recordOf(records, id);
+          const next = rotate(record, secret, options, around.nowMs());
+          rotated = next;
+          return records.map((one) => (one === record ? next : one));
+        }),
+      );
       const previous_not_after = rotated?.previous?.not_after ?? null;
       print<RotatedKey>(command, around, { id, key: secret.key, previous_not_after }, inWords);
     });

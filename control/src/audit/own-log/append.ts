@@ -1,0 +1,84 @@
+import { randomUUID } from 'node:crypto';
+import { link as hardLink, mkdir, open, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type AuditFact, GENESIS, type Head, type Link, link, unlink } from '@headgate/contracts/audit/chain';
+import { headLine, lastHead, parseHeads } from '@headgate/contracts/audit/heads';
+import { encodeFrames } from '@headgate/contracts/spool/frame';
+import { readLog } from '../read-log.ts';
+
+export interface OwnLog {
+  /** Holds a directory a writer. */
+  readonly dir: string;
+  readonly headsFile: string;
+  readonly writer: string;
+}
+
+/** Each attempt that fails means that another command's record went through. */
+const MAX_ATTEMPTS = 1000;
+
+/**
+ * Appends one record to a log that several programs write, each for a moment; settles when the record and its head
+ * survive a power cut. Every record is a file that is named by its place, and a name can be taken once: whoever comes
+ * second goes on after the first one. No lock, because a lock outlives a program that was killed.
+ *
+ * @throws as a disk fails: then the fact is not on record
+ */
+export async function appendFact(log: OwnLog, fact: AuditFact, atMs: number): Promise<void> {
+  const { dir, headsFile, writer } = log;
+  const own = join(dir, writer);
+  await mkdir(own, { recursive: true, mode: 0o700 });
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const next = link(await lastOf(log), writer, atMs, fact);
+    if (!(await takePlace(own, next))) continue;
+    await appendDurably(headsFile, headLine({ ...next.head, writer, atMs }));
+    return;
+  }
+  throw new Error('other programs append all the time');
+}
+
+/** What the next record follows: the last one in the log, or the anchored head where the end was cut. */
+async function lastOf({ dir, headsFile, writer }: OwnLog): Promise<Head> {
+  const heads = parseHeads(await textOf(headsFile));
+  let last: Head = lastHead(heads, writer) ?? GENESIS;
+  for await (const bytes of readLog(join(dir, writer), last.seq)) {
+    const found = unlink(bytes);
+    if (found && found.record.seq > last.seq) last = { seq: found.record.seq, hash: found.hash };
+  }
+  return last;
+}
+
+/** @returns false when the place is taken */
+async function takePlace(dir: string, { head, bytes }: Link): Promise<boolean> {
+  const draft = join(dir, `${randomUUID()}.draft`);
+  await appendDurably(draft, encodeFrames([{ sequence: head.seq, kind: 'record', payload: bytes }]));
+  try {
+    await hardLink(draft, join(dir, `${String(head.seq).padStart(16, '0')}.log`));
+    const folder = await open(dir, 'r');
+    await folder.sync().finally(() => folder.close());
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  } finally {
+    await rm(draft, { force: true });
+  }
+}
+
+/** One write, so that lines of several programs do not mix. */
+async function appendDurably(path: string, bytes: string | Uint8Array): Promise<void> {
+  const file = await open(path, 'a', 0o600);
+  try {
+    await file.appendFile(bytes);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** What does not exist yet counts as nothing; a file that cannot be read does not. */
+async function textOf(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '';
+    throw error;
+  });
+}

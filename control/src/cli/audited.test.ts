@@ -1,0 +1,101 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type AuditRecord, unlink } from '@headgate/contracts/audit/chain';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { readLog } from '../audit/read-log.ts';
+import { headgate } from '../testing/command-line.ts';
+import { operator } from './audited.ts';
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'audited-'));
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+const WRITER = `headgate-${hostname()}`;
+const run = (...argv: string[]) =>
+  headgate(argv, {
+    env: {
+      HEADGATE_AUDIT__SINK: 'file',
+      HEADGATE_AUDIT__DIR: join(dir, 'log'),
+      HEADGATE_AUDIT__HEADS_FILE: join(dir, 'heads'),
+      HEADGATE_AUDIT__KEYS_DIR: join(dir, 'pseudonyms'),
+      HEADGATE_GATEWAY__KEYS_FILE: join(dir, 'keys.yaml'),
+    },
+  });
+const create = async () => JSON.parse((await run('keys', 'create', '--name', 'Alice', '--json')).out);
+
+async function changes() {
+  const records: AuditRecord[] = [];
+  for await (const bytes of readLog(join(dir, 'log', WRITER))) {
+    records.push(unlink(bytes)?.record as AuditRecord);
+  }
+  return records.filter((record) => record.type === 'change');
+}
+
+it('puts on record who changes which key, before and after, as pseudonyms that can be looked up', async () => {
+  const { id, key } = await create();
+  await run('keys', 'rotate', id);
+  await run('keys', 'revoke', id);
+  expect((await run('keys', 'revoke', 'nobody')).code).toBe(4);
+  expect((await changes()).map(({ action, outcome }) => `${action} ${outcome}`)).toEqual([
+    'keys.create attempted',
+    'keys.create accepted',
+    'keys.rotate attempted',
+    'keys.rotate accepted',
+    'keys.revoke attempted',
+    'keys.revoke accepted',
+    'keys.revoke attempted',
+    'keys.revoke refused',
+  ]);
+  const [first] = await changes();
+  expect((await run('audit', 'whois', id)).out).toBe(`${first?.detail.key}\n`);
+  expect((await run('audit', 'whois', operator())).out).toBe(`${first?.who}\n`);
+  expect(first?.detail).toMatchObject({ role: 'client', tier: 'default' });
+  expect(JSON.stringify(await changes())).not.toMatch(new RegExp(`Alice|${id}|${key}`));
+  expect((await run('audit', 'verify')).code).toBe(0);
+});
+
+it('erases on record, and leaves an intact log', async () => {
+  const { id } = await create();
+  expect((await run('audit', 'forget', id)).code).toBe(0);
+  expect((await run('audit', 'whois', id)).code).toBe(4);
+  expect((await run('audit', 'forget', id)).code).toBe(4);
+  expect((await changes()).at(-1)).toMatchObject({ action: 'audit.forget', outcome: 'accepted' });
+  expect((await run('audit', 'verify')).code).toBe(0);
+});
+
+it('changes nothing that cannot be put on record', async () => {
+  const { id } = await create();
+  const before = readFileSync(join(dir, 'keys.yaml'), 'utf8');
+  rmSync(join(dir, 'log'), { recursive: true });
+  // No directory can be made where a file is.
+  writeFileSync(join(dir, 'log'), '');
+  const { code, err } = await run('keys', 'revoke', id);
+  expect([code, err]).toEqual([1, expect.stringContaining('nothing was changed')]);
+  expect(readFileSync(join(dir, 'keys.yaml'), 'utf8')).toBe(before);
+});
+
+it('is one chain for many commands at once, and its heads show a cut end', async () => {
+  const created = await Promise.all(Array.from({ length: 12 }, create));
+  expect(new Set(created.map(({ id }) => id)).size).toBe(12);
+  const { logs } = JSON.parse((await run('audit', 'verify', '--json')).out);
+  expect(logs).toMatchObject([{ writer: WRITER, records: 24, anchors: 24, fault: null }]);
+  const log = join(dir, 'log', WRITER);
+  expect(readdirSync(log).filter((name) => !name.endsWith('.log'))).toEqual([]);
+  rmSync(join(log, readdirSync(log).sort().at(-1) as string));
+  expect((await run('audit', 'verify')).err).toContain(`${WRITER}: record 24 is truncated`);
+  // Going on does not heal it.
+  await create();
+  expect((await run('audit', 'verify')).err).toContain(`${WRITER}: record 24 is removed`);
+});
+
+it('goes on after a command that was killed while it wrote', async () => {
+  await create();
+  mkdirSync(join(dir, 'log', WRITER), { recursive: true });
+  writeFileSync(join(dir, 'log', WRITER, 'killed.draft'), 'half a rec');
+  await create();
+  expect((await run('audit', 'verify')).code).toBe(0);
+  expect(await changes()).toHaveLength(4);
+});

@@ -1,0 +1,73 @@
+import { hostname, userInfo } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { AuditFact } from '@headgate/contracts/audit/chain';
+import { credentialKeyFile, pseudonym } from '@headgate/contracts/audit/pseudonym';
+import { readOrMakeKey } from '@headgate/contracts/audit/pseudonym-file';
+import { appendFact } from '../audit/own-log/append.ts';
+import { CliError } from './errors.ts';
+import type { Installation, Surroundings } from './surroundings.ts';
+
+export interface AuditedChange {
+  readonly action: 'keys.create' | 'keys.rotate' | 'keys.revoke' | 'audit.forget';
+  /** Names and numbers; no secrets, and people only as pseudonyms. */
+  readonly detail: Readonly<Record<string, string | number>>;
+}
+
+/**
+ * Makes a change that is on record: that it is attempted before it begins, and then how it ended.
+ *
+ * @throws CliError failed, when it cannot be put on record: nothing was changed then
+ */
+export async function audited<T>(
+  change: AuditedChange,
+  installation: Installation,
+  around: Surroundings,
+  make: () => T,
+): Promise<T> {
+  const { audit } = installation.config;
+  if (audit.sink === 'none') return make();
+  const { root } = installation;
+  const log = {
+    dir: resolve(root, audit.dir),
+    headsFile: resolve(root, audit.heads_file),
+    writer: `headgate-${hostname()}`.replaceAll(/[^A-Za-z0-9._-]/g, '-').slice(0, 128),
+  };
+  const fact = { who: pseudonymOf(installation, operator()), ...change };
+  const note = (outcome: 'attempted' | 'accepted' | 'refused') =>
+    appendFact(
+      log,
+      { type: 'change', ...fact, outcome, request_id: null } satisfies AuditFact,
+      around.nowMs(),
+    );
+
+  await note('attempted').catch((cause) => {
+    throw new CliError('failed', `the change cannot be put on record in ${log.dir}, so nothing was changed`, {
+      remedy: 'make room there, or let this user write there',
+      cause,
+    });
+  });
+  try {
+    const made = make();
+    await note('accepted');
+    return made;
+  } catch (error) {
+    await note('refused').catch(() => undefined);
+    throw error;
+  }
+}
+
+/** What stands in the logs for the id of a key. */
+export function pseudonymOf({ root, config }: Installation, id: string): string {
+  const key = readOrMakeKey(join(resolve(root, config.audit.keys_dir), credentialKeyFile(id)));
+  return pseudonym(key, 'credential', id);
+}
+
+/** Who runs the command, as an id whose pseudonym `headgate audit whois` tells. */
+export function operator(): string {
+  try {
+    return `user:${userInfo().username}`;
+  } catch {
+    // A container may run as a number that has no name.
+    return `user:${process.getuid?.() ?? 'unknown'}`;
+  }
+}
