@@ -1,4 +1,5 @@
 import type { Config } from '@headgate/contracts/config';
+import { printable } from '@headgate/contracts/printable';
 import { isEnvoyReady } from '@headgate/envoy/process';
 import { curlFor, samplePhoto } from './announce.ts';
 import { predictOnce } from './first-prediction.ts';
@@ -25,9 +26,9 @@ export async function becomeReady(
   const photo = samplePhoto(root, service);
   const { label, score, model, version } = await predictOnce(service, photo);
   const seconds = (performance.now() / 1000).toFixed(1);
-  say(
-    `ready: first prediction ${seconds} s after the start (${label}, ${score.toFixed(2)}, ${model} version ${version})`,
-  );
+  // What a model calls its labels is not for the terminal to obey.
+  const answer = printable(`${label}, ${score.toFixed(2)}, ${model} version ${version}`);
+  say(`ready: first prediction ${seconds} s after the start (${answer})`);
   say(`  serves   ${service.https ?? service.gateway}`);
   say(`  docs     ${service.openapi.replace('/openapi.json', '/docs')}`);
   say(`  logs     state/logs/${config.listen.port_base}/`);

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { printable, printableIn } from '@headgate/contracts/printable';
 import type { Surroundings } from './surroundings.ts';
 
 export interface GlobalOptions {
@@ -10,9 +11,15 @@ export function globalsOf(command: Command): GlobalOptions {
   return command.optsWithGlobals<GlobalOptions>();
 }
 
-/** Prints a result: as JSON when that was asked for, else as `inWords` says it. */
+/**
+ * Prints a result: as JSON when that was asked for, else as `inWords` says it. Either way nothing in it is obeyed by a
+ * terminal; JSON means the same after it.
+ */
 export function print<T>(command: Command, { out }: Surroundings, result: T, inWords: (result: T) => string) {
-  out(globalsOf(command).json ? `${JSON.stringify(result, null, 2)}\n` : `${inWords(result)}\n`);
+  const text = globalsOf(command).json
+    ? printable(JSON.stringify(result, null, 2))
+    : inWords(printableIn(result));
+  out(`${text}\n`);
 }
 
 /** Rows under their headings, each column as wide as its widest cell. */

@@ -4,6 +4,7 @@ import { addAudit } from './audit/audit.ts';
 import { addCertificate } from './certificate/certificate.ts';
 import { EXIT, failureOf } from './errors.ts';
 import { addKeys } from './keys/keys.ts';
+import { printable } from '@headgate/contracts/printable';
 import type { Surroundings } from './surroundings.ts';
 
 /** The `headgate` command line. A command is one file that adds itself to its parent. */
@@ -41,8 +42,9 @@ export async function runCli(argv: readonly string[], around: Surroundings): Pro
     const failure = failureOf(thrown);
     if (failure === null) return 0;
     const { code, message, remedy } = failure;
-    if (argv.includes('--json')) around.err(`${JSON.stringify({ error: { code, message, remedy } })}\n`);
-    else around.err(`headgate: ${message}\n  ${remedy}\n`);
+    if (argv.includes('--json'))
+      around.err(`${printable(JSON.stringify({ error: { code, message, remedy } }))}\n`);
+    else around.err(printable(`headgate: ${message}\n  ${remedy}\n`));
     return EXIT[code];
   }
 }
