@@ -54,6 +54,7 @@ export const METRIC = {
   variantFallbacks: 'headgate_variant_fallbacks_total',
   rateLimited: 'headgate_rate_limited_total',
   authFailures: 'headgate_auth_failures_total',
+  lockedAddresses: 'headgate_auth_locked_addresses',
   tokenRefusals: 'headgate_oidc_token_refusals_total',
   oidcKeyLoads: 'headgate_oidc_key_loads_total',
   oidcKeys: 'headgate_oidc_keys',

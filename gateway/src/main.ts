@@ -2,9 +2,6 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { countBuffersAsHeap } from '@headgate/contracts/buffers';
 import { loadConfig } from '@headgate/contracts/config/load';
-import { createLogger } from '@headgate/contracts/telemetry/logger';
-import { startTracing } from '@headgate/contracts/telemetry/tracing';
-import packageJson from '../package.json' with { type: 'json' };
 import { createApp } from './app.ts';
 import { startAudit } from './audit/start-audit.ts';
 import { auditUnreadable } from './audit/unreadable.ts';
@@ -19,10 +16,10 @@ import { memoryLimiter } from './rate-limit/memory.ts';
 import { fileRoutingSource } from './routing/file-source.ts';
 import { databasePolicy } from './store/database-policy.ts';
 import { startRecords } from './store/start-records.ts';
+import { startSurroundings } from './surroundings.ts';
 import { createTelemetry } from './telemetry/create-telemetry.ts';
-import { createMetrics, exposeState } from './telemetry/metrics.ts';
+import { exposeState } from './telemetry/metrics.ts';
 import { reportReadiness, reportRouting } from './telemetry/reports.ts';
-import { breakersOf, reportResilience } from './telemetry/resilience.ts';
 import { connectUpstream } from './upstream/connect.ts';
 
 /** The gateway as a process: configuration, dependencies, app, listeners; then drain on SIGTERM or SIGINT. */
@@ -31,20 +28,14 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const root = env.HEADGATE_ROOT ?? process.cwd();
   const dir = env.HEADGATE_CONFIG_DIR ?? resolve(root, 'config');
   const config = loadConfig({ dir, environment: env.HEADGATE_ENV ?? 'dev', env });
-  const { gateway, telemetry } = config;
-
-  const logger = createLogger({ service: 'gateway', level: telemetry.log_level });
-  const { version } = packageJson;
-  const spans = await startTracing({ service: 'gateway', version, config: telemetry.tracing });
-  const metrics = createMetrics();
-  const breakers = breakersOf(config);
-  const resilience = reportResilience({ logger, registry: metrics.registry, breakers });
-  const surroundings = { root, logger, metrics, resilience };
+  const { gateway } = config;
+  const { spans, ...surroundings } = await startSurroundings(config, root);
+  const { logger, metrics, resilience } = surroundings;
 
   const audit = await startAudit(config, surroundings);
   const routingReport = reportRouting(logger, metrics, audit);
   const routing = fileRoutingSource(resolve(root, config.routing_file), routingReport);
-  const { keyUses, ...identity } = startIdentity(config, surroundings, audit);
+  const { keyUses, lockouts, ...identity } = startIdentity(config, surroundings, audit);
   const upstream = connectUpstream({ config, routing, readinessReport: reportReadiness(logger), resilience });
   exposeState(metrics.registry, routing, upstream.readiness);
   const database = databasePolicy({ config: config.dependencies.database, report: resilience });
@@ -57,7 +48,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
     ...upstream,
     ...identity,
     limiter: memoryLimiter(),
-    telemetry: createTelemetry({ logger, metrics, routing, keyUses }),
+    telemetry: createTelemetry({ logger, metrics, routing, keyUses, lockouts }),
     audit: audit.sink,
     recorder: records.recorder,
     clientIp: clientIpOf(gateway.trusted_proxies),

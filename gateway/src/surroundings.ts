@@ -1,6 +1,10 @@
+import type { Config } from '@headgate/contracts/config';
 import type { ResilienceReport } from '@headgate/contracts/resilience/report';
-import type { Logger } from '@headgate/contracts/telemetry/logger';
-import type { Metrics } from './telemetry/metrics.ts';
+import { createLogger, type Logger } from '@headgate/contracts/telemetry/logger';
+import { startTracing, type Tracing } from '@headgate/contracts/telemetry/tracing';
+import packageJson from '../package.json' with { type: 'json' };
+import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import { breakersOf, reportResilience } from './telemetry/resilience.ts';
 
 /** What every part that `main` starts finds around it. */
 export interface Surroundings {
@@ -10,4 +14,19 @@ export interface Surroundings {
   readonly metrics: Metrics;
   /** Hears the policies of remote dependencies. */
   readonly resilience: ResilienceReport;
+}
+
+/** Log, metrics and tracing as the configuration says; `spans` are stopped last. */
+export async function startSurroundings(
+  config: Config,
+  root: string,
+): Promise<Surroundings & { readonly spans: Tracing }> {
+  const service = 'gateway';
+  const { log_level, tracing } = config.telemetry;
+  const logger = createLogger({ service, level: log_level });
+  const spans = await startTracing({ service, version: packageJson.version, config: tracing });
+  const metrics = createMetrics();
+  const { registry } = metrics;
+  const resilience = reportResilience({ logger, registry, breakers: breakersOf(config) });
+  return { root, logger, metrics, resilience, spans };
 }

@@ -1,5 +1,5 @@
-import type { Command } from 'commander';
 import { printable, printableIn } from '@headgate/contracts/printable';
+import type { Command } from 'commander';
 import type { Surroundings } from './surroundings.ts';
 
 export interface GlobalOptions {

@@ -1,10 +1,10 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { printable, printableIn } from '@headgate/contracts/printable';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { headgate } from '../testing/command-line.ts';
-import { printable, printableIn } from '@headgate/contracts/printable';
 
 const ESC = '\u001b';
 /** What a terminal would obey; a line break may only be one of ours. */

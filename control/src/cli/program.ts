@@ -1,10 +1,10 @@
+import { printable } from '@headgate/contracts/printable';
 import { Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { addAudit } from './audit/audit.ts';
 import { addCertificate } from './certificate/certificate.ts';
 import { EXIT, failureOf } from './errors.ts';
 import { addKeys } from './keys/keys.ts';
-import { printable } from '@headgate/contracts/printable';
 import type { Surroundings } from './surroundings.ts';
 
 /** The `headgate` command line. A command is one file that adds itself to its parent. */

@@ -3,11 +3,12 @@ import type { Config } from '@headgate/contracts/config';
 import type { Audit } from '../audit/start-audit.ts';
 import { systemClock } from '../deps.ts';
 import type { Surroundings } from '../surroundings.ts';
-import { exposeIdentity } from '../telemetry/identity-metrics.ts';
+import { exposeIdentity, exposeLockouts } from '../telemetry/identity-metrics.ts';
 import { reportKeys, reportTokens } from '../telemetry/reports.ts';
 import { fileKeyStore } from './file-keys.ts';
 import type { KeyStore } from './key-store.ts';
 import { createKeyUses, type KeyUses } from './key-use.ts';
+import { createLockouts, type Lockouts } from './lockouts.ts';
 import { oidcVerifier } from './oidc/verifier.ts';
 import type { TokenVerifier } from './tokens.ts';
 
@@ -15,6 +16,7 @@ export interface IdentityParts {
   readonly keys: KeyStore;
   readonly tokens: TokenVerifier;
   readonly keyUses: KeyUses;
+  readonly lockouts: Lockouts;
 }
 
 /**
@@ -40,5 +42,7 @@ export function startIdentity(
   });
   const keyUses = createKeyUses(keys, systemClock);
   exposeIdentity(metrics.registry, keyUses, tokens.keySets);
-  return { keys, tokens, keyUses };
+  const lockouts = createLockouts(systemClock);
+  exposeLockouts(metrics.registry, lockouts);
+  return { keys, tokens, keyUses, lockouts };
 }

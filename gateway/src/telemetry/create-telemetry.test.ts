@@ -27,7 +27,8 @@ describe('telemetry', () => {
     const destination = { write: (line: string) => void lines.push(JSON.parse(line)) };
     logger = createLogger({ service: 'gateway', level: 'info', destination });
     const keyUses = { touch: () => undefined };
-    telemetry = createTelemetry({ logger, metrics, routing: { current: () => table }, keyUses });
+    const lockouts = { note: () => undefined };
+    telemetry = createTelemetry({ logger, metrics, routing: { current: () => table }, keyUses, lockouts });
   });
 
   /** The samples of one metric, as Prometheus would read them. */

@@ -1,6 +1,7 @@
 import type { Logger } from '@headgate/contracts/telemetry/logger';
 import { trace } from '@opentelemetry/api';
 import type { KeyUses } from '../auth/key-use.ts';
+import type { Lockouts } from '../auth/lockouts.ts';
 import type { RoutingSource } from '../routing/source.ts';
 import type { Metrics } from './metrics.ts';
 import { boundedLabels } from './names-in-use.ts';
@@ -13,10 +14,12 @@ export interface TelemetryOptions {
   /** Its names are the only ones that become label values. */
   readonly routing: RoutingSource;
   readonly keyUses: Pick<KeyUses, 'touch'>;
+  readonly lockouts: Pick<Lockouts, 'note'>;
 }
 
 /** Metrics by prom-client, one log line per request by pino, spans by whatever is registered with OpenTelemetry. */
-export function createTelemetry({ logger, metrics, routing, keyUses }: TelemetryOptions): Telemetry {
+export function createTelemetry(options: TelemetryOptions): Telemetry {
+  const { logger, metrics, routing, keyUses, lockouts } = options;
   const tracer = trace.getTracer('headgate-gateway');
   return {
     requestStarted() {
@@ -43,6 +46,7 @@ export function createTelemetry({ logger, metrics, routing, keyUses }: Telemetry
     authFailed(reason) {
       metrics.authFailures.inc({ reason });
     },
+    addressLockedOut: lockouts.note,
     requestShed(model, version) {
       const labels = boundedLabels(routing, model, version, null);
       metrics.shedRequests.inc({ model: labels.model, version: labels.version });

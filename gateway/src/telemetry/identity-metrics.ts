@@ -1,6 +1,7 @@
 import { METRIC } from '@headgate/contracts/names';
 import { Gauge, type Registry } from 'prom-client';
 import type { KeyUses } from '../auth/key-use.ts';
+import type { Lockouts } from '../auth/lockouts.ts';
 import type { KeySet } from '../auth/oidc/key-set.ts';
 
 /** Gauges of keys and issuers, read from live state when Prometheus asks. */
@@ -41,6 +42,18 @@ export function exposeIdentity(
         const ageMs = keys.ageMs();
         if (ageMs !== undefined) this.set({ issuer }, ageMs / 1000);
       }
+    },
+  });
+}
+
+/** The gauge of addresses that guess; read from live state, like those above. */
+export function exposeLockouts(registry: Registry, lockouts: Pick<Lockouts, 'count'>): void {
+  new Gauge({
+    name: METRIC.lockedAddresses,
+    help: 'Addresses that are refused unseen because of wrong credentials, until their windows end.',
+    registers: [registry],
+    collect() {
+      this.set(lockouts.count());
     },
   });
 }

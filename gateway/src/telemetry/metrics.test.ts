@@ -4,7 +4,7 @@ import { lintMetrics } from '@headgate/contracts/testing/lint-metrics';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { KeySet } from '../auth/oidc/key-set.ts';
 import { ROUTING } from '../testing/app-fixture.ts';
-import { exposeIdentity } from './identity-metrics.ts';
+import { exposeIdentity, exposeLockouts } from './identity-metrics.ts';
 import { createMetrics, exposeState, type Metrics } from './metrics.ts';
 
 /** Metrics of the gateway; the rest of the table belongs to inference. */
@@ -25,6 +25,7 @@ beforeEach(() => {
   exposeState(metrics.registry, { current: () => ROUTING }, { isReady: () => true });
   const uses = [{ keyId: 'alice', secret: 'current' as const, lastUsedMs: 5000 }];
   exposeIdentity(metrics.registry, { all: () => uses }, new Map([['corporate', keySet(2500, 3)]]));
+  exposeLockouts(metrics.registry, { count: () => 0 });
   metrics.tokenRefusals.inc({ issuer: 'corporate', why: 'expired' });
   metrics.oidcKeyLoads.inc({ issuer: 'corporate', outcome: 'loaded' });
   metrics.httpRequests.inc({ route: '/predict', method: 'POST', status: 200, reason: 'none' });

@@ -44,6 +44,8 @@ export interface Telemetry {
   predictionFinished(record: PredictionRecord): void;
   rateLimited(scope: 'key' | 'ip' | 'credentials', group: 'all' | 'predict'): void;
   authFailed(reason: Reason): void;
+  /** An address is refused unseen, for wrong credentials, for so long. */
+  addressLockedOut(address: string, forMs: number): void;
   /** A request was refused in place of inference, before its body was read. */
   requestShed(model: string, version: string): void;
   /** A configured key was accepted. */

@@ -195,6 +195,7 @@ export function silentTelemetry(): Telemetry {
     predictionFinished: ignore,
     rateLimited: ignore,
     authFailed: ignore,
+    addressLockedOut: ignore,
     requestShed: ignore,
     keyUsed: ignore,
     bodyReceived: ignore,

@@ -10,6 +10,7 @@ import { createLogger } from '@headgate/contracts/telemetry/logger';
 import { type Context, Hono } from 'hono';
 import { memoryKeyStore } from '../../../gateway/src/auth/key-store.ts';
 import { createKeyUses } from '../../../gateway/src/auth/key-use.ts';
+import { createLockouts } from '../../../gateway/src/auth/lockouts.ts';
 import { readIncoming } from '../../../gateway/src/body/read-incoming.ts';
 import { clientIpOf } from '../../../gateway/src/client-ip.ts';
 import { systemClock } from '../../../gateway/src/deps.ts';
@@ -51,12 +52,13 @@ async function onion(): Promise<HttpServerOptions['fetch']> {
   const logger = createLogger({ service: 'gateway', level: 'info', destination: nowhere() });
   const keys = memoryKeyStore(await keyRecords(), (text) => createHash('sha256').update(text).digest());
   const keyUses = createKeyUses(keys, systemClock);
+  const lockouts = createLockouts(systemClock);
   const { app } = await fixture({
     config: { ...CONFIG, limits: LIMITS },
     routing,
     predictor: { predict: async () => PREDICTION },
     keys,
-    telemetry: createTelemetry({ logger, metrics: createMetrics(), routing, keyUses }),
+    telemetry: createTelemetry({ logger, metrics: createMetrics(), routing, keyUses, lockouts }),
     audit: auditOfBench(),
     clientIp: clientIpOf([]),
     readBody: readIncoming,
