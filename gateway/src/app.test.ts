@@ -2,15 +2,19 @@ import { HeadgateError } from '@headgate/contracts/errors';
 import { describe, expect, it } from 'vitest';
 import { CONFIG, fixture, KEYS } from './testing/app-fixture.ts';
 import { pngHeader } from './testing/images.ts';
+import { toldQuotas } from './testing/rate-limit-fields.ts';
 
 const IMAGE = { method: 'POST', body: pngHeader(8, 8), headers: { 'content-type': 'image/png' } };
 const ONION = 'requestId observe audit deadline ipLimit authenticate rateLimit bodyLimit';
 
 describe('the onion', () => {
   it.each([
-    ['/predict', 'chooseVariant shed validate predict'],
-    ['/v1/models/:model/predict', 'chooseVariant shed validate predict'],
-    ['/v1/models/:model/versions/:version/predict', 'mayNameVersion chooseVersion shed validate predict'],
+    ['/predict', 'chooseVariant shed validate chargeImages predict'],
+    ['/v1/models/:model/predict', 'chooseVariant shed validate chargeImages predict'],
+    [
+      '/v1/models/:model/versions/:version/predict',
+      'mayNameVersion chooseVersion shed validate chargeImages predict',
+    ],
     ['/v1/models', 'listModels'],
   ])('of %s has its layers in the promised order', async (path, own) => {
     const { app } = await fixture();
@@ -180,7 +184,10 @@ describe('the documentation', () => {
   it('is served to everybody when it is public, and charged to the address', async () => {
     const { app } = await fixture({ config: { ...CONFIG, docs_public: true } });
     const page = await app.request('/docs', {}, { ip: '192.0.2.9' });
-    expect([page.status, page.headers.get('ratelimit-remaining')]).toEqual([200, '99']);
+    expect([page.status, toldQuotas((name) => page.headers.get(name))]).toMatchObject([
+      200,
+      [{ name: 'ip/all/default/requests/60', r: 99 }],
+    ]);
     expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
     expect(await page.text()).toContain('/v1/models/{model}/predict');
     const document = await app.request('/openapi.json', {}, { ip: '192.0.2.9' });

@@ -16,6 +16,7 @@ import { createQuotas } from './rate-limit/quotas.ts';
 import { DOCS_PATHS, DOCS_ROUTES } from './routes/docs/docs.ts';
 import { feedback } from './routes/feedback/feedback.ts';
 import { listModels } from './routes/models/list-models.ts';
+import { chargeImages } from './routes/predict/charge-images.ts';
 import { chooseVariant, chooseVersion, mayNameVersion } from './routes/predict/choose-variant.ts';
 import { predict } from './routes/predict/predict.ts';
 import { shed } from './routes/predict/shed.ts';
@@ -58,8 +59,9 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   const unlessOverloaded = shed({ throttle, telemetry });
   const images = validate(config.limits);
   const answer = predict({ ...deps, predictor: countedPredictor(deps.predictor, throttle) });
-  const byUnit = [chooseVariant(deps), unlessOverloaded, images, answer];
-  const byVersion = [mayNameVersion(), chooseVersion(deps), unlessOverloaded, images, answer];
+  const charged = [unlessOverloaded, images, chargeImages(), answer];
+  const byUnit = [chooseVariant(deps), ...charged];
+  const byVersion = [mayNameVersion(), chooseVersion(deps), ...charged];
 
   const routes: Route[] = [
     ['POST', '/predict', 'predict', byUnit],

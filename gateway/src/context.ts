@@ -2,6 +2,7 @@ import type { TraceContext } from '@headgate/contracts/trace-context';
 import type { Context, Handler, MiddlewareHandler } from 'hono';
 import type { Identity } from './auth/identity.ts';
 import type { Deadline } from './middleware/deadline.ts';
+import type { Tab } from './rate-limit/tab.ts';
 import type { Choice } from './routes/predict/choose-variant.ts';
 import type { ImageItem } from './routes/predict/validate.ts';
 import type { InferRequest } from './routes/v2/infer-request.ts';
@@ -20,6 +21,8 @@ export interface AppVariables {
   ipSubject: string;
   /** authenticate: undefined on public routes and on requests that it refused. */
   identity: Identity | undefined;
+  /** rateLimit: charges what the request turns out to cost; undefined on public routes. */
+  tab: Tab | undefined;
   /** bodyLimit: reads the body, once, within its bounds. */
   readBody: () => Promise<Uint8Array>;
   /** bodyLimit: lets a body pass by where that costs less than a new connection. */

@@ -12,7 +12,7 @@ import { systemClock } from './deps.ts';
 import { exitWith } from './exit.ts';
 import { createInternalApp, obstaclesOf } from './internal.ts';
 import { listen } from './listeners.ts';
-import { memoryLimiter } from './rate-limit/memory.ts';
+import { startLimiter } from './rate-limit/start-limiter.ts';
 import { fileRoutingSource } from './routing/file-source.ts';
 import { databasePolicy } from './store/database-policy.ts';
 import { startRecords } from './store/start-records.ts';
@@ -40,6 +40,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   exposeState(metrics.registry, routing, upstream.readiness);
   const database = databasePolicy({ config: config.dependencies.database, report: resilience });
   const records = await startRecords(config, { ...surroundings, database });
+  const quotas = await startLimiter(config, surroundings);
 
   let draining = false;
   const app = createApp({
@@ -47,7 +48,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
     routing,
     ...upstream,
     ...identity,
-    limiter: memoryLimiter(),
+    limiter: quotas.limiter,
     telemetry: createTelemetry({ logger, metrics, routing, keyUses, lockouts }),
     audit: audit.sink,
     recorder: records.recorder,
@@ -65,6 +66,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
   draining = true;
   await listeners.drain();
+  quotas.stop();
   await audit.stop();
   await records.stop();
   await spans.stop();

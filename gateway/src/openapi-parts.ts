@@ -34,6 +34,35 @@ export const OPEN_INFERENCE_PROBLEM = { type: 'application/json', schema: openIn
 /** Envoy refuses some requests before it knows their path, so not in the form that the path would ask for. */
 const REFUSED_EARLY = new Set(['400', '431']);
 
+/** Headers that answers share, as components of the document. */
+export const SHARED_HEADERS = {
+  RateLimit: {
+    description:
+      'What is left of each quota that the request was charged to: `r` points for `t` more seconds (draft-ietf-httpapi-ratelimit-headers-11). Absent where nothing is limited.',
+    schema: { type: 'string' as const },
+    example: '"key/predict/default/requests/60";r=9;t=60',
+  },
+  RateLimitPolicy: {
+    description:
+      'Those quotas: `q` points in `w` seconds. A point is a request unless `qu` says `images` or `engine_ms`.',
+    schema: { type: 'string' as const },
+    example: '"key/predict/default/requests/60";q=10;w=60',
+  },
+  RetryAfter: {
+    description: 'Seconds after which the same request may succeed.',
+    schema: { type: 'integer' as const, minimum: 1 },
+  },
+};
+
+const shared = (name: keyof typeof SHARED_HEADERS) => ({ $ref: `#/components/headers/${name}` });
+export const QUOTA_HEADERS = {
+  RateLimit: shared('RateLimit'),
+  'RateLimit-Policy': shared('RateLimitPolicy'),
+};
+const RETRY_AFTER = { 'Retry-After': shared('RetryAfter') };
+/** Statuses that say when to come back. */
+const COME_BACK = new Set(['429', '503']);
+
 /** Problem answers, one for each status, naming the reasons that it can have. */
 export function problems(reasons: readonly Reason[], { type, schema } = PROBLEM): Responses {
   const byStatus = Object.groupBy(new Set(reasons), (reason) => REASONS[reason].http);
@@ -42,6 +71,7 @@ export function problems(reasons: readonly Reason[], { type, schema } = PROBLEM)
       status,
       {
         description: group.map((reason) => `${reason}: ${REASONS[reason].title}`).join('; '),
+        headers: { ...QUOTA_HEADERS, ...(COME_BACK.has(status) && RETRY_AFTER) },
         content: {
           ...(REFUSED_EARLY.has(status) && { [PROBLEM.type]: { schema: PROBLEM.schema } }),
           [type]: { schema },
@@ -53,6 +83,7 @@ export function problems(reasons: readonly Reason[], { type, schema } = PROBLEM)
 
 export const answer = (description: string, schema: z.ZodType) => ({
   description,
+  headers: QUOTA_HEADERS,
   content: { 'application/json': { schema } },
 });
 

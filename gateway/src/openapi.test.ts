@@ -11,7 +11,7 @@ import { pngHeader } from './testing/images.ts';
 /** What the document says of one operation, as far as it matters here. */
 interface Operation {
   readonly operationId: string;
-  readonly responses: Record<string, { content: Record<string, { schema: unknown }> }>;
+  readonly responses: Record<string, { headers: object; content: Record<string, { schema: unknown }> }>;
 }
 
 const document = openApiDocument();
@@ -42,6 +42,17 @@ describe('the OpenAPI document', () => {
     const elsewhere = ['not_found', 'method_not_allowed', 'cancelled'];
     const undescribed = Object.keys(REASONS).filter((reason) => !text.includes(`${reason}: `));
     expect(undescribed.toSorted()).toEqual(elsewhere.toSorted());
+  });
+
+  it('tells of quotas in every answer, and when to come back where that helps', () => {
+    for (const { responses } of operations) {
+      for (const [status, { headers }] of Object.entries(responses)) {
+        const comeBack = status === '429' || status === '503' ? ['Retry-After'] : [];
+        const expected = ['RateLimit', 'RateLimit-Policy', ...comeBack];
+        expect(Object.keys(headers)).toEqual(expect.arrayContaining(expected));
+      }
+    }
+    expect(Object.keys(document.components?.headers ?? {})).toHaveLength(3);
   });
 
   it('answers every refusal as a problem', () => {

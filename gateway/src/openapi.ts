@@ -1,7 +1,16 @@
 import type { Reason } from '@headgate/contracts/errors';
 import { HEADER } from '@headgate/contracts/names';
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
-import { ANY, answer, BODY, MODEL, params, predictHeaders, problems } from './openapi-parts.ts';
+import {
+  ANY,
+  answer,
+  BODY,
+  MODEL,
+  params,
+  predictHeaders,
+  problems,
+  SHARED_HEADERS,
+} from './openapi-parts.ts';
 import { feedbackAnswerSchema, feedbackSchema } from './routes/feedback/schema.ts';
 import { modelsAnswerSchema } from './routes/models/schema.ts';
 import { predictAnswerSchema } from './routes/predict/schema.ts';
@@ -106,6 +115,9 @@ export function openApiDocument(): OpenApiDocument {
     bearerFormat: 'JWT',
     description: 'Where issuers are configured; see docs/identity.md.',
   });
+  for (const [name, header] of Object.entries(SHARED_HEADERS)) {
+    generator.openAPIRegistry.registerComponent('headers', name, header);
+  }
   for (const route of [...ROUTES, ...OPEN_INFERENCE_OPERATIONS])
     generator.openAPIRegistry.registerPath(route);
   return generator.getOpenAPI31Document({

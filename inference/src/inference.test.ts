@@ -49,6 +49,7 @@ describe('inference with the digits model', () => {
       expect(answer.parameters[name]?.double_param).toBeGreaterThanOrEqual(0);
     }
     expect(answer.parameters.batch_size?.int64_param).toBe(1);
+    expect(answer.parameters.engine_ms?.double_param).toBe(answer.parameters.run_ms?.double_param);
   });
 
   it('reads the same picture as JPEG and WebP', async () => {

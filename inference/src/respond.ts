@@ -3,7 +3,7 @@ import type { ModelInferResponse } from '@headgate/contracts/gen/grpc/inference/
 import { SKETCH, SKETCH_LENGTH, SKETCH_VERSION } from '@headgate/contracts/sketch';
 import { encodeBytesTensor } from '@headgate/contracts/tensor';
 import type { Classes } from './engine/protocol.ts';
-import type { ItemResult } from './item.ts';
+import { didRun, type ItemResult } from './item.ts';
 import type { ModelPackage } from './models/repository.ts';
 import type { OutputName } from './request.ts';
 import { tensorOutputs } from './tensor-respond.ts';
@@ -46,6 +46,7 @@ export function respond(model: ModelPackage, answer: Answer): ModelInferResponse
       queue_ms: slowest(results.map(({ queueMs }) => queueMs)),
       decode_ms: slowest(results.map(({ decodeMs }) => decodeMs)),
       run_ms: slowest(results.map(({ runMs }) => runMs)),
+      engine_ms: { double_param: engineMs(results) },
       batch_size: { int64_param: Math.max(...results.map(({ batchSize }) => batchSize)) },
       ...cacheParameter(results),
     },
@@ -97,6 +98,11 @@ function cacheParameter(results: readonly ItemResult[]): Record<string, InferPar
   const outcomes = new Set(results.map(({ cache }) => cache?.outcome));
   const outcome = (['miss', 'shared', 'hit'] as const).find((one) => outcomes.has(one));
   return outcome ? { cache: { string_param: outcome } } : {};
+}
+
+/** What the engines ran for this call, in ms: of each batch the share of its items, added up. */
+export function engineMs(results: readonly ItemResult[]): number {
+  return results.filter(didRun).reduce((sum, { runMs, batchSize }) => sum + runMs / batchSize, 0);
 }
 
 function slowest(times: readonly number[]): InferParameter {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HEADER, METRIC } from '@headgate/contracts/names';
 import { afterAll, describe, expect, inject, it } from 'vitest';
+import { type ToldQuota, toldQuotas } from '../../gateway/src/testing/rate-limit-fields.ts';
 import { type Answer, httpsClient } from './harness/http.ts';
 import { scrape, total } from './harness/metrics.ts';
 import { inferPhotos } from './harness/open-inference.ts';
@@ -50,16 +51,16 @@ describe('The quota of a key of the default tier', () => {
     const answers: Answer[] = [];
     do answers.push(await ask(ready.keys.client));
     while (answers.at(-1)?.status === 200 && answers.length < 11);
-    const remaining = answers.slice(0, -1).map(({ headers }) => Number(headers[HEADER.rateLimitRemaining]));
+    const remaining = answers.slice(0, -1).map((answer) => predictQuotaOf(answer).r);
     expect(remaining.at(-1)).toBe(0);
     expect(remaining).toEqual([...remaining].sort((a, b) => b - a));
     const refused = answers.at(-1) as Answer;
     expectProblem(refused, 'rate_limited');
-    expect(refused.headers[HEADER.rateLimitLimit]).toBe('10');
-    expect(refused.headers[HEADER.rateLimitRemaining]).toBe('0');
-    for (const name of [HEADER.retryAfter, HEADER.rateLimitReset]) {
-      expect(Number(refused.headers[name])).toBeGreaterThanOrEqual(1);
-      expect(Number(refused.headers[name])).toBeLessThanOrEqual(60);
+    const { q, w, r, t } = predictQuotaOf(refused);
+    expect({ q, w, r }).toEqual({ q: 10, w: 60, r: 0 });
+    for (const seconds of [t, refused.headers[HEADER.retryAfter]]) {
+      expect(Number(seconds)).toBeGreaterThanOrEqual(1);
+      expect(Number(seconds)).toBeLessThanOrEqual(60);
     }
     expect(total(await scrape(ready.metrics), METRIC.rateLimited)).toBeGreaterThan(0);
   });
@@ -78,6 +79,12 @@ describe('The quota of a key of the default tier', () => {
     expect((await ask(ready.keys.bench)).status).toBe(200);
   });
 });
+
+/** What an answer tells of the key's quota for predictions. */
+function predictQuotaOf({ headers }: Answer): ToldQuota {
+  const told = toldQuotas((name) => headers[name]?.toString());
+  return told.find(({ name }) => name.startsWith('key/predict/')) as ToldQuota;
+}
 
 describe('Twenty failed credentials in a minute', () => {
   const intruder = httpsClient(ready, { localAddress: '127.0.0.61' });

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { dependenciesSchema, retryBudgetSchema } from '../resilience/config.ts';
 import { auditSchema } from './audit.ts';
 import { oidcSchema } from './oidc.ts';
+import { rateLimitSchema } from './rate-limit.ts';
 import { checkRules } from './rules.ts';
 
 /**
@@ -16,23 +17,6 @@ const count = z.number().int().min(1);
 
 /** Marks a value that must never be printed. Secrets come from files or the environment, never from YAML in Git. */
 export const secret = <T extends z.ZodType>(schema: T): T => schema.meta({ secret: true });
-
-/** `points` requests per `window_s` seconds, a day at most; null = unlimited. */
-const quotaSchema = z.strictObject({ points: count, window_s: count.max(86_400) });
-const limitSchema = quotaSchema.nullable();
-export type Limit = z.infer<typeof limitSchema>;
-
-/** A longer window with fewer points would leave the shorter one without effect. */
-function isGrowing(quotas: readonly z.infer<typeof quotaSchema>[]): boolean {
-  return quotas.every(({ points, window_s }, i) => {
-    const before = quotas[i - 1];
-    return before === undefined || (points > before.points && window_s > before.window_s);
-  });
-}
-
-/** Limits of a tier: `all` counts every route, `predict` the predict-like ones; each per key and per client IP. */
-const tierSchema = z.strictObject({ all: limitSchema, predict: limitSchema });
-export type Tier = z.infer<typeof tierSchema>;
 
 const gatewaySchema = z.strictObject({
   /** Directory-relative path of the hashed key records (contracts/src/keys.ts). */
@@ -88,17 +72,7 @@ const gatewaySchema = z.strictObject({
     /** Requests still running after that are cut. */
     timeout_ms: ms(600_000),
   }),
-  rate_limit: z.strictObject({
-    /** Wrong credentials per address; whoever uses one of the windows up is out until it ends. Shorter windows first. */
-    failed_credentials: z
-      .array(quotaSchema)
-      .min(1)
-      .max(8)
-      .refine(isGrowing, 'expected each window longer, with more points'),
-    tiers: z
-      .record(z.string(), tierSchema)
-      .refine((tiers) => Object.hasOwn(tiers, 'default'), 'expected a tier named default'),
-  }),
+  rate_limit: rateLimitSchema,
   upstream: z.strictObject({
     /** host:port, dns:///name:port or ip:port,ip:port of the inference pods; empty = the local inference process. */
     target: z.string(),
@@ -343,6 +317,7 @@ export type Unchecked = z.infer<typeof layersSchema>;
 export type Config = z.infer<typeof configSchema>;
 export type GatewayConfig = Config['gateway'];
 export type { OidcConfig, OidcIssuer } from './oidc.ts';
+export type { FailureMode, Limit, QuotaConfig, QuotaUnit, RateLimitConfig, Tier } from './rate-limit.ts';
 export type AuditConfig = Config['audit'];
 export type InferenceConfig = Config['inference'];
 export type EnvoyConfig = Config['envoy'];

@@ -87,7 +87,7 @@ describe('guessing keys', () => {
     const digest = vi.spyOn(crypto.subtle, 'digest');
     const refused = await tryHeaders(gateway, { 'x-api-key': KEYS.client });
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '60']);
-    expect(refused.headers.get('ratelimit-limit')).toBe('20');
+    expect(refused.headers.get('ratelimit-policy')).toContain('"ip/credentials/60";q=20;w=60');
     expect(digest).not.toHaveBeenCalled();
     digest.mockRestore();
     expect(gateway.seen.rateLimited).toEqual(['credentials/all']);

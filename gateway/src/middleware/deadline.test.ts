@@ -83,7 +83,9 @@ describe('a deadline that passes', () => {
     const calls: PredictCall[] = [];
     const predictor: Predictor = {
       predict: (call) =>
-        calls.push(call) === 1 ? Promise.resolve({ top: [], timing: NO_TIME }) : stuck.predict(call),
+        calls.push(call) === 1
+          ? Promise.resolve({ top: [], timing: NO_TIME, engineMs: 0 })
+          : stuck.predict(call),
     };
     const { send } = await fixture({ predictor });
     const form = new FormData();

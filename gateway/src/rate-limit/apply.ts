@@ -1,18 +1,18 @@
 import { HEADER } from '@headgate/contracts/names';
 import type { AppContext } from '../context.ts';
-import { wholeSeconds } from '../errors.ts';
-import type { Verdict } from './quotas.ts';
+import { rateLimitFields } from './fields.ts';
+import type { Verdict } from './verdict.ts';
 
 /**
- * Tells the caller about the tightest quota and stops the request when one is used up.
+ * Tells the caller about its quotas and stops the request when one is used up.
  *
  * @throws HeadgateError rate_limited
  */
-export function applyVerdict(c: AppContext, { tightest, refusal }: Verdict): void {
-  if (tightest) {
-    c.header(HEADER.rateLimitLimit, String(tightest.limit));
-    c.header(HEADER.rateLimitRemaining, String(tightest.remaining));
-    c.header(HEADER.rateLimitReset, String(wholeSeconds(tightest.resetMs)));
+export function applyVerdict(c: AppContext, { applied, refusal }: Verdict): void {
+  if (applied.length > 0) {
+    const { policy, current } = rateLimitFields(applied);
+    c.header(HEADER.rateLimitPolicy, policy);
+    c.header(HEADER.rateLimit, current);
   }
   if (refusal) throw refusal;
 }

@@ -1,7 +1,9 @@
+import type { RateLimitConfig } from '@headgate/contracts/config';
 import { describe, expect, it } from 'vitest';
 import { CONFIG, type Fixture, fixture, KEYS } from '../testing/app-fixture.ts';
 import { countedBody, streamed } from '../testing/bodies.ts';
 import { pngHeader } from '../testing/images.ts';
+import { toldQuotas } from '../testing/rate-limit-fields.ts';
 
 /** Sends one request and answers its status. */
 async function status(app: Fixture, path: string, { key = KEYS.client as string, ip = '192.0.2.1' } = {}) {
@@ -80,7 +82,10 @@ describe('the limit of all routes', () => {
   it('counts requests with a wrong credential by their address too', async () => {
     const app = await fixture();
     for (let i = 0; i < 15; i++) await status(app, '/v1/models', { key: 'wrong' });
-    expect(rateLimitOf(await call(app, '/v1/models'))).toEqual(['100', '84', '60']);
+    expect(told(await call(app, '/v1/models'))).toMatchObject([
+      { name: 'key/all/default/requests/60', q: 100, r: 99 },
+      { name: 'ip/all/default/requests/60', q: 100, r: 84 },
+    ]);
   });
 });
 
@@ -114,22 +119,69 @@ describe('a tier', () => {
 });
 
 describe('the headers', () => {
-  it('describe the quota that is nearest to its end', async () => {
+  it('tell every quota that the request was charged to', async () => {
     const app = await fixture();
-    const predicted = await call(app, '/predict');
-    expect(rateLimitOf(predicted)).toEqual(['10', '9', '60']);
-    const listed = await call(app, '/v1/models');
-    expect(rateLimitOf(listed)).toEqual(['100', '98', '60']);
+    const group = (scope: string, name: string, q: number, r: number) => ({
+      name: `${scope}/${name}/default/requests/60`,
+      ...{ q, w: 60, qu: 'requests', r, t: 60 },
+    });
+    expect(told(await call(app, '/predict'))).toEqual([
+      group('key', 'all', 100, 99),
+      group('ip', 'all', 100, 99),
+      group('key', 'predict', 10, 9),
+      group('ip', 'predict', 10, 9),
+    ]);
+    expect(told(await call(app, '/v1/models'))).toEqual([
+      group('key', 'all', 100, 98),
+      group('ip', 'all', 100, 98),
+    ]);
   });
 
-  it('of a refusal say when to come back', async () => {
-    const app = await fixture();
-    for (let i = 0; i < 10; i++) await call(app, '/predict');
+  it('of a refusal say when to come back, and not before the last window that refuses ends', async () => {
+    const limit = (points: number, window_s: number) => ({ points, window_s });
+    const tier = { all: limit(2, 600), predict: [limit(2, 60), limit(2, 3600)] };
+    const app = await withLimits({ tiers: { default: tier } });
+    for (let i = 0; i < 2; i++) await call(app, '/predict');
     const refused = await call(app, '/predict');
-    expect([refused.status, ...rateLimitOf(refused)]).toEqual([429, '10', '0', '60']);
-    expect(refused.headers.get('retry-after')).toBe('60');
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '3600']);
+    expect(Math.max(...told(refused).map(({ t = 0 }) => t))).toBe(3600);
     expect(await refused.json()).toMatchObject({ reason: 'rate_limited', status: 429 });
-    expect(app.seen.rateLimited).toEqual(['key/predict', 'ip/predict']);
+    expect(new Set(app.seen.rateLimited)).toEqual(
+      new Set(['key/all', 'ip/all', 'key/predict', 'ip/predict']),
+    );
+  });
+});
+
+describe('the limit of all callers together', () => {
+  const global = { all: null, predict: { points: 12, window_s: 60 } };
+
+  it('is counted over keys, addresses and tiers', async () => {
+    const app = await withLimits({ global });
+    const keys = [KEYS.client, KEYS.other, KEYS.bench];
+    const send = (i: number) => status(app, '/predict', { key: keys[i % 3] as string, ip: `192.0.2.${i}` });
+    expect(await statuses(15, send)).toEqual({ 200: 12, 429: 3 });
+    expect(await status(app, '/v1/models')).toBe(200);
+    expect(app.seen.rateLimited).toEqual(Array(3).fill('global/predict'));
+  });
+
+  it('is not used up by requests that are refused anyway', async () => {
+    const app = await withLimits({ global });
+    expect(await statuses(40, () => status(app, '/predict'))).toEqual({ 200: 10, 429: 30 });
+    for (let i = 0; i < 19; i++) await status(app, '/predict', { key: 'wrong', ip: '192.0.2.3' });
+    expect(await statuses(3, () => status(app, '/predict', { key: KEYS.bench }))).toEqual({ 200: 2, 429: 1 });
+  });
+});
+
+describe('limits of single kinds of routes', () => {
+  it('count those routes alone', async () => {
+    const feedback = { points: 2, window_s: 60 };
+    const tiers = { default: { all: null, predict: null, feedback } };
+    const app = await withLimits({ tiers });
+    const headers = { 'x-api-key': KEYS.client, 'content-type': 'application/json' };
+    const give = async () => (await app.send('/v1/feedback', { method: 'POST', body: '{}', headers })).status;
+    expect(await statuses(4, give)).toEqual({ 400: 2, 429: 2 });
+    expect(await status(app, '/predict')).toBe(200);
+    expect(app.seen.rateLimited).toEqual(['key/feedback', 'ip/feedback', 'key/feedback', 'ip/feedback']);
   });
 });
 
@@ -143,6 +195,12 @@ describe('a refused request', () => {
   });
 });
 
-function rateLimitOf({ headers }: Response): (string | null)[] {
-  return ['limit', 'remaining', 'reset'].map((name) => headers.get(`ratelimit-${name}`));
+/** The app with other limits than usual. */
+function withLimits(limits: Partial<RateLimitConfig>): Promise<Fixture> {
+  const rate_limit = { ...CONFIG.rate_limit, ...limits };
+  return fixture({ config: { ...CONFIG, rate_limit } });
+}
+
+function told({ headers }: Response) {
+  return toldQuotas((name) => headers.get(name));
 }

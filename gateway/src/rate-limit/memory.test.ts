@@ -1,67 +1,75 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { describeLimiter, freshQuota } from '../testing/limiter-suite.ts';
 import type { Quota } from './limiter.ts';
 import { memoryLimiter } from './memory.ts';
 
-const QUOTA: Quota = { name: 'key/all/default', points: 3, windowMs: 60_000 };
+function limiterOf(maxSubjects: number) {
+  let now = 1000;
+  const limiter = memoryLimiter({ maxSubjects, nowMs: () => now });
+  const pass = async (ms: number) => {
+    now += ms;
+  };
+  const charge = async (quota: Quota, subject: string, cost: number) =>
+    (await limiter.consume([{ quota, subject, cost }]))[0];
+  return { limiter, pass, charge, slackMs: 0 };
+}
 
-describe('the memory limiter', () => {
-  beforeEach(() => {
-    vi.useFakeTimers();
-  });
-  afterEach(() => {
-    vi.useRealTimers();
-  });
+const shared = limiterOf(10_000);
+describeLimiter('the memory limiter', () => shared);
 
-  it('allows as many points as the quota has, in a window that begins with the first', async () => {
-    const limiter = memoryLimiter();
-    const allowed = [];
-    for (let i = 0; i < 5; i++) {
-      allowed.push(await limiter.consume(QUOTA, 'a', 1));
-      vi.advanceTimersByTime(1000);
-    }
-    expect(allowed.map((state) => [state.allowed, state.remaining, state.resetMs])).toEqual([
-      [true, 2, 60_000],
-      [true, 1, 59_000],
-      [true, 0, 58_000],
-      [false, 0, 57_000],
-      [false, 0, 56_000],
-    ]);
-    vi.advanceTimersByTime(55_000);
-    expect(await limiter.consume(QUOTA, 'a', 1)).toMatchObject({ allowed: true, remaining: 2 });
-  });
-
-  it('counts each subject and each quota for itself', async () => {
-    const limiter = memoryLimiter();
-    const other: Quota = { ...QUOTA, name: 'ip/all/default' };
-    for (let i = 0; i < 4; i++) await limiter.consume(QUOTA, 'a', 1);
-    expect((await limiter.consume(QUOTA, 'b', 1)).allowed).toBe(true);
-    expect((await limiter.consume(other, 'a', 1)).allowed).toBe(true);
-    expect((await limiter.consume(QUOTA, 'a', 1)).allowed).toBe(false);
+describe('the memory limiter, of whom it remembers', () => {
+  it('forgets the subject whose window ends first when there is no more room', async () => {
+    const { charge, pass } = limiterOf(2);
+    const quota = freshQuota(3);
+    await charge(quota, 'first', 3);
+    await pass(1000);
+    await charge(quota, 'second', 3);
+    await charge(quota, 'first', 1);
+    await charge(quota, 'third', 3);
+    const allowed = ['first', 'second', 'third'].map(async (name) => (await charge(quota, name, 0))?.allowed);
+    expect(await Promise.all(allowed)).toEqual([true, false, false]);
   });
 
-  it('charges nothing for a look, and tells whether one more point is free', async () => {
-    const limiter = memoryLimiter();
-    expect(await limiter.peek(QUOTA, 'a')).toEqual({ allowed: true, limit: 3, remaining: 3, resetMs: 0 });
-    for (let i = 0; i < 3; i++) {
-      expect((await limiter.peek(QUOTA, 'a')).allowed).toBe(true);
-      await limiter.consume(QUOTA, 'a', 1);
-    }
-    expect(await limiter.peek(QUOTA, 'a')).toMatchObject({ allowed: false, remaining: 0, resetMs: 60_000 });
+  it('makes room for debits in the same way', async () => {
+    const { limiter, charge } = limiterOf(1);
+    const quota = freshQuota(3);
+    for (const subject of ['a', 'b']) await limiter.debit([{ quota, subject, cost: 3 }]);
+    expect((await charge(quota, 'a', 0))?.allowed).toBe(true);
+    expect((await charge(quota, 'b', 0))?.allowed).toBe(false);
   });
 
-  it('looks at no window that is over, even when its timer is late', async () => {
-    const limiter = memoryLimiter();
-    for (let i = 0; i < 3; i++) await limiter.consume(QUOTA, 'a', 1);
-    vi.setSystemTime(Date.now() + 60_001);
-    expect(await limiter.peek(QUOTA, 'a')).toMatchObject({ allowed: true, remaining: 3 });
+  it('is at most so many subjects of a quota: always the last ones whose windows began', async () => {
+    const step = fc.record({
+      subject: fc.integer({ min: 0, max: 30 }).map(String),
+      passMs: fc.integer({ min: 0, max: 40_000 }),
+    });
+    const steps = fc.array(step, { maxLength: 200 });
+    await fc.assert(
+      fc.asyncProperty(steps, fc.integer({ min: 1, max: 8 }), async (history, maxSubjects) => {
+        const { charge, pass } = limiterOf(maxSubjects);
+        const quota = freshQuota(1);
+        // The model: subject and begin of each window that must be known, oldest first.
+        let known: { subject: string; endsInMs: number }[] = [];
+        for (const { subject, passMs } of history) {
+          await pass(passMs);
+          known = known
+            .map((one) => ({ ...one, endsInMs: one.endsInMs - passMs }))
+            .filter(({ endsInMs }) => endsInMs > 0);
+          const isKnown = known.some((one) => one.subject === subject);
+          expect((await charge(quota, subject, 1))?.allowed).toBe(!isKnown);
+          if (!isKnown) known = [...known, { subject, endsInMs: quota.windowMs }].slice(-maxSubjects);
+        }
+      }),
+      { numRuns: 200 },
+    );
   });
 
-  it('forgets every subject when its window ends', async () => {
-    const limiter = memoryLimiter();
-    for (let i = 0; i < 1000; i++) await limiter.consume(QUOTA, `subject-${i}`, 1);
-    expect(vi.getTimerCount()).toBe(1000);
-    vi.advanceTimersByTime(60_000);
-    expect(vi.getTimerCount()).toBe(0);
-    expect((await limiter.peek(QUOTA, 'subject-1')).remaining).toBe(3);
+  it('counts a flood of addresses by the last ones alone', async () => {
+    const { charge } = limiterOf(100);
+    const quota = freshQuota(1);
+    for (let i = 0; i < 5000; i++) await charge(quota, `address-${i}`, 1);
+    const looks = Array.from({ length: 5000 }, (_, i) => charge(quota, `address-${i}`, 0));
+    expect((await Promise.all(looks)).filter((state) => !state?.allowed)).toHaveLength(100);
   });
 });

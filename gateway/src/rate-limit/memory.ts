@@ -1,45 +1,67 @@
-import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible';
-import type { Limiter, Quota, QuotaState } from './limiter.ts';
+import { type Charge, type Limiter, type Quota, type QuotaState, stateOf } from './limiter.ts';
 
-/**
- * Quotas counted in this process: fixed windows that begin with a subject's first request, forgotten when they end.
- * A refused request is counted too, but never lengthens its window.
- */
-export function memoryLimiter(): Limiter {
-  const counters = new Map<string, RateLimiterMemory>();
+export interface MemoryLimiterOptions {
+  /** Subjects that one quota remembers; beyond, the one whose window ends first is forgotten. */
+  readonly maxSubjects: number;
+  /** Monotonic, in ms. */
+  readonly nowMs?: () => number;
+}
 
-  const counterOf = ({ name, points, windowMs }: Quota): RateLimiterMemory => {
-    const existing = counters.get(name);
-    if (existing) return existing;
-    const counter = new RateLimiterMemory({ keyPrefix: '', points, duration: windowMs / 1000 });
-    counters.set(name, counter);
-    return counter;
+interface Window {
+  taken: number;
+  readonly endsAtMs: number;
+}
+
+/** Subject → window. Windows of a quota are equally long, so the order in which they began is that in which they end. */
+type Windows = Map<string, Window>;
+
+/** Quotas counted in this process. */
+export function memoryLimiter({ maxSubjects, nowMs = monotonicMs }: MemoryLimiterOptions): Limiter {
+  const quotas = new Map<string, Windows>();
+
+  const windowsOf = ({ name }: Quota, now: number): Windows => {
+    const windows = quotas.get(name) ?? new Map<string, Window>();
+    quotas.set(name, windows);
+    for (const [subject, { endsAtMs }] of windows) {
+      if (endsAtMs > now) break;
+      windows.delete(subject);
+    }
+    return windows;
+  };
+
+  const take = (windows: Windows, { quota, subject, cost }: Charge, now: number): Window => {
+    const window = windows.get(subject) ?? { taken: 0, endsAtMs: now + quota.windowMs };
+    if (!windows.has(subject)) {
+      if (windows.size >= maxSubjects) forgetFirst(windows);
+      windows.set(subject, window);
+    }
+    window.taken += cost;
+    return window;
+  };
+
+  const consumeOne = (charge: Charge): QuotaState => {
+    const now = nowMs();
+    const { quota, subject, cost } = charge;
+    const windows = windowsOf(quota, now);
+    const fits = (windows.get(subject)?.taken ?? 0) + cost <= quota.points;
+    const window = fits && cost > 0 ? take(windows, charge, now) : windows.get(subject);
+    return stateOf(charge, window?.taken ?? 0, (window?.endsAtMs ?? now) - now, fits);
   };
 
   return {
-    async consume(quota, subject, cost) {
-      // penalty() counts like consume(), but answers instead of rejecting when the points are used up.
-      return stateOf(quota, await counterOf(quota).penalty(subject, cost));
+    async consume(charges) {
+      return charges.map(consumeOne);
     },
-    async peek(quota, subject) {
-      const counted = await counterOf(quota).get(subject);
-      // A counter may outlive its window by a moment: until its timer removes it.
-      if (counted === null || counted.msBeforeNext <= 0) return untouched(quota);
-      const state = stateOf(quota, counted);
-      return { ...state, allowed: state.remaining > 0 };
+    async debit(charges) {
+      const now = nowMs();
+      for (const charge of charges) if (charge.cost > 0) take(windowsOf(charge.quota, now), charge, now);
     },
   };
 }
 
-function untouched({ points }: Quota): QuotaState {
-  return { allowed: true, limit: points, remaining: points, resetMs: 0 };
+function forgetFirst(windows: Windows): void {
+  const [first] = windows.keys();
+  if (first !== undefined) windows.delete(first);
 }
 
-function stateOf(quota: Quota, { consumedPoints, msBeforeNext }: RateLimiterRes): QuotaState {
-  return {
-    allowed: consumedPoints <= quota.points,
-    limit: quota.points,
-    remaining: Math.max(0, quota.points - consumedPoints),
-    resetMs: Math.max(0, msBeforeNext),
-  };
-}
+const monotonicMs = () => performance.now();

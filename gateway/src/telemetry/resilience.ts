@@ -16,6 +16,7 @@ export interface ResilienceReportOptions {
 export function breakersOf({ gateway, records }: Config): Dependency[] {
   return [
     ...(gateway.oidc.issuers.length > 0 ? (['jwks'] as const) : []),
+    ...(gateway.rate_limit.store === 'redis' ? (['redis'] as const) : []),
     ...(records.sink === 'none' ? [] : (['database'] as const)),
   ];
 }

@@ -1,6 +1,7 @@
 import type { Reason } from '@headgate/contracts/errors';
 import type { TraceContext } from '@headgate/contracts/trace-context';
 import type { KeyCredential } from '../auth/identity.ts';
+import type { QuotaScope, RouteGroup } from '../rate-limit/rules.ts';
 
 /** What one finished HTTP request tells the outside. Labels are already bounded (decision D10). */
 export interface RequestRecord {
@@ -42,7 +43,7 @@ export interface Telemetry {
   requestStarted(): void;
   requestFinished(record: RequestRecord): void;
   predictionFinished(record: PredictionRecord): void;
-  rateLimited(scope: 'key' | 'ip' | 'credentials', group: 'all' | 'predict'): void;
+  rateLimited(scope: QuotaScope, group: RouteGroup): void;
   authFailed(reason: Reason): void;
   /** An address is refused unseen, for wrong credentials, for so long. */
   addressLockedOut(address: string, forMs: number): void;

@@ -52,6 +52,11 @@ export const CONFIG: GatewayConfig = {
   keep_alive: { timeout_ms: 65_000, headers_timeout_ms: 66_000 },
   drain: { delay_ms: 0, timeout_ms: 20_000 },
   rate_limit: {
+    store: 'memory',
+    redis: { url_file: 'unused', connect_timeout_ms: 1000, silence_timeout_ms: 1000 },
+    on_failure: { mode: 'local_share', replicas: 1 },
+    max_subjects: 10_000,
+    global: { all: null, predict: null },
     failed_credentials: [
       { points: 20, window_s: 60 },
       { points: 100, window_s: 3600 },
@@ -96,6 +101,7 @@ export const ROUTING: Routing = parseRouting({
 export const PREDICTION: Prediction = {
   top: [{ label: 'tiger cat', class_id: 282, score: 0.385 }],
   timing: { queueMs: 1, decodeMs: 2, runMs: 3 },
+  engineMs: 1.5,
 };
 
 /** What the app told its surroundings. */
@@ -151,7 +157,7 @@ export async function fixture(overrides: Partial<AppDeps> = {}): Promise<Fixture
     },
     inference: echoInference(),
     readiness: { isReady: () => true },
-    limiter: memoryLimiter(),
+    limiter: memoryLimiter({ maxSubjects: CONFIG.rate_limit.max_subjects }),
     keys: memoryKeyStore(await keyRecords()),
     telemetry: {
       ...silentTelemetry(),

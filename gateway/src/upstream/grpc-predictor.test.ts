@@ -27,6 +27,7 @@ const good = (): ModelInferResponse => ({
     queue_ms: { double_param: 1.5 },
     decode_ms: { double_param: 2 },
     run_ms: { double_param: 3 },
+    engine_ms: { double_param: 0.75 },
   },
   outputs: [
     { name: 'class_id', datatype: 'INT32', shape: [1, k] },
@@ -157,6 +158,7 @@ describe('grpcPredictor', () => {
         { label: 'æøå', class_id: -1, score: 0.25 },
       ],
       timing: { queueMs: 1.5, decodeMs: 2, runMs: 3 },
+      engineMs: 0.75,
     });
   });
 

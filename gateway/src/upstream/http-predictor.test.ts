@@ -59,6 +59,8 @@ describe('httpPredictor', () => {
         { label: 'lynx', class_id: 287, score: 0.25 },
       ],
       timing: { queueMs: 0, decodeMs: 0, runMs: 7 },
+      // Of a server that does not say what its engines spent.
+      engineMs: 7,
     });
     const { url, headers } = seen.request;
     const headBytes = Number(headers['inference-header-content-length']);

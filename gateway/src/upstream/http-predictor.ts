@@ -75,6 +75,7 @@ async function read(response: Response, signal: AbortSignal): Promise<Prediction
         score: Number(scores[i]),
       })),
       timing: { queueMs: ms('queue_ms'), decodeMs: ms('decode_ms'), runMs: ms('run_ms') },
+      engineMs: ms('engine_ms' in parameters ? 'engine_ms' : 'run_ms'),
     };
   } catch (cause) {
     if (signal.aborted) throw fromAbort(signal, cause);

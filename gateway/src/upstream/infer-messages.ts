@@ -43,6 +43,7 @@ export function fromInferResponse(response: ModelInferResponse__Output): Predict
       decodeMs: milliseconds(response, 'decode_ms'),
       runMs: milliseconds(response, 'run_ms'),
     },
+    engineMs: engineMsOf(response),
   };
 }
 
@@ -81,6 +82,11 @@ function words([block, promised]: [Uint8Array, number], count: number): DataView
   return new DataView(block.buffer, block.byteOffset, block.byteLength);
 }
 
-function milliseconds({ parameters }: ModelInferResponse__Output, name: string): number {
+/** What the engines spent on a call, in ms; of a server that does not say so, the time of the run. */
+export function engineMsOf(response: Pick<ModelInferResponse__Output, 'parameters'>): number {
+  return milliseconds(response, 'engine_ms' in response.parameters ? 'engine_ms' : 'run_ms');
+}
+
+function milliseconds({ parameters }: Pick<ModelInferResponse__Output, 'parameters'>, name: string): number {
   return parameters[name]?.double_param ?? 0;
 }

@@ -34,6 +34,8 @@ export interface Prediction {
   readonly sketch?: Sketch | undefined;
   /** Stages inside inference, in ms. */
   readonly timing: { readonly queueMs: number; readonly decodeMs: number; readonly runMs: number };
+  /** Its share of what the engine ran, in ms; 0 when the answer was known. */
+  readonly engineMs: number;
 }
 
 /** What the predict route needs from the inference side: gRPC in production, HTTP on other fetch hosts, in memory in tests. */

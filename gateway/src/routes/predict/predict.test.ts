@@ -99,7 +99,7 @@ describe('the answer of a prediction', () => {
       { queueMs: 1, decodeMs: 7, runMs: 3.00061 },
     ];
     const predictor: Predictor = {
-      predict: async () => ({ top: [], timing: stages.pop() ?? PREDICTION.timing }),
+      predict: async () => ({ ...PREDICTION, timing: stages.pop() ?? PREDICTION.timing }),
     };
     const gateway = await fixture({ predictor });
     const { timing_ms } = await answerOf(await postForm(gateway, [pngHeader(1, 1), pngHeader(2, 2)]));

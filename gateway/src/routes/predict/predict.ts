@@ -81,6 +81,7 @@ export function predict({
     const images = c.get('images');
     const outcomes = await Promise.all(images.map(settle));
     const succeeded = outcomes.filter(isPrediction);
+    c.get('tab')?.debitEngine(succeeded.reduce((sum, { engineMs }) => sum + engineMs, 0));
     if (succeeded.length === 0) throw worstOf(outcomes as HeadgateError[]);
 
     const now = clock.monotonicMs();

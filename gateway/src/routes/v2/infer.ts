@@ -5,7 +5,7 @@ import type { AppContext, RouteHandler } from '../../context.ts';
 import type { Clock } from '../../deps.ts';
 import { noRecorder, type Recorder } from '../../store/recorder.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
-import { ASK_FOR_SKETCHES } from '../../upstream/infer-messages.ts';
+import { ASK_FOR_SKETCHES, engineMsOf } from '../../upstream/infer-messages.ts';
 import type { OpenInference } from '../../upstream/open-inference.ts';
 import { untilAborted } from '../predict/until-aborted.ts';
 import { uuidV7 } from '../predict/uuid-v7.ts';
@@ -82,6 +82,7 @@ export function infer(options: InferOptions): RouteHandler {
     const outcome = await settle(c, images.length > 0);
     report(c, { id: predictionId, images, outcome, durationMs: clock.monotonicMs() - sentAtMs });
     if (outcome instanceof Error) throw outcome;
+    c.get('tab')?.debitEngine(engineMsOf(outcome));
 
     const { id = predictionId, wantsBinary } = c.get('tensors');
     const { variant } = c.get('choice');

@@ -10,6 +10,7 @@ import {
   params,
   predictHeaders,
   problems,
+  QUOTA_HEADERS,
 } from '../../openapi-parts.ts';
 import * as schema from './schema.ts';
 
@@ -77,7 +78,13 @@ const inferBody = {
 const inferred = {
   200: {
     description: 'The outputs: in JSON, and behind it those that were asked for in binary.',
-    headers: z.object({ [HEADER.inferenceHeaderLength]: frameHeader }),
+    headers: {
+      ...QUOTA_HEADERS,
+      [HEADER.inferenceHeaderLength]: {
+        description: 'Bytes of JSON at the begin of the body, where raw blocks follow it.',
+        schema: { type: 'string' as const, pattern: '^[0-9]{1,10}$' },
+      },
+    },
     content: {
       'application/json': { schema: schema.inferAnswerSchema },
       'application/octet-stream': { schema: raw },

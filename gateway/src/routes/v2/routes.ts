@@ -2,6 +2,7 @@ import type { AppDeps } from '../../deps.ts';
 import { auditChange } from '../../middleware/audit-change.ts';
 import { countedInference } from '../../shedding/counted.ts';
 import type { Throttle } from '../../shedding/throttle.ts';
+import { chargeTensors } from '../predict/charge-images.ts';
 import { chooseVariant, chooseVersion, mayNameVersion } from '../predict/choose-variant.ts';
 import { shed } from '../predict/shed.ts';
 import type { Route } from '../route.ts';
@@ -20,8 +21,9 @@ export function openInferenceRoutes({ inference, config, ...deps }: AppDeps, thr
   const tensors = readTensors(config.limits);
   const unlessOverloaded = shed({ ...deps, throttle });
   const answer = infer({ ...deps, ...config.limits, inference: countedInference(inference, throttle) });
-  const byUnit = [chooseVariant(deps), unlessOverloaded, tensors, answer];
-  const byVersion = [mayNameVersion(), chooseVersion(deps), unlessOverloaded, tensors, answer];
+  const charged = [unlessOverloaded, tensors, chargeTensors(), answer];
+  const byUnit = [chooseVariant(deps), ...charged];
+  const byVersion = [mayNameVersion(), chooseVersion(deps), ...charged];
 
   const changes = (action: 'model.load' | 'model.unload') =>
     auditChange({ sink: deps.audit, clock: deps.clock, action, param: 'model' });

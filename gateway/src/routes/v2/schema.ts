@@ -57,7 +57,7 @@ export const inferAnswerSchema = z
     model_version: z.string(),
     id: z.string().describe('As in the request; the prediction id where the request has none.'),
     parameters: parameters.describe(
-      '`queue_ms`, `decode_ms`, `run_ms`, `batch_size`, `prediction_id`, and `variant` in an experiment.',
+      '`queue_ms`, `decode_ms`, `run_ms`, `engine_ms`, `batch_size`, `prediction_id`, and `variant` in an experiment.',
     ),
     outputs: z.array(z.object({ ...tensor, parameters: parameters.optional(), data: data.optional() })),
   })

@@ -21,7 +21,7 @@ export async function appOnHost(
     predictor: httpPredictor(predictorUrl),
     inference: echoInference(),
     readiness: { isReady: () => true },
-    limiter: memoryLimiter(),
+    limiter: memoryLimiter({ maxSubjects: CONFIG.rate_limit.max_subjects }),
     keys: memoryKeyStore(await keyRecords()),
     telemetry: silentTelemetry(),
     audit: noAudit,

@@ -31,7 +31,7 @@ export interface ModelInferResponse {
   'model_version'?: (string);
   'id'?: (string);
   /**
-   * Headgate sets, in ms (double_param): queue_ms, decode_ms, run_ms; and batch_size (int64_param).
+   * Headgate sets, in ms (double_param): queue_ms, decode_ms, run_ms, engine_ms; and batch_size (int64_param).
    */
   'parameters'?: ({[key: string]: _inference_InferParameter});
   'outputs'?: (_inference_ModelInferResponse_InferOutputTensor)[];
@@ -46,7 +46,7 @@ export interface ModelInferResponse__Output {
   'model_version': (string);
   'id': (string);
   /**
-   * Headgate sets, in ms (double_param): queue_ms, decode_ms, run_ms; and batch_size (int64_param).
+   * Headgate sets, in ms (double_param): queue_ms, decode_ms, run_ms, engine_ms; and batch_size (int64_param).
    */
   'parameters': ({[key: string]: _inference_InferParameter__Output});
   'outputs': (_inference_ModelInferResponse_InferOutputTensor__Output)[];

@@ -1,0 +1,43 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RateLimitConfig } from '@headgate/contracts/config';
+import { nextPauseMs } from '@headgate/contracts/resilience/backoff';
+import type { DependencyConfig } from '@headgate/contracts/resilience/config';
+import { Redis } from 'ioredis';
+
+export interface RedisClientOptions {
+  /** Holds the password: never log it. */
+  readonly url: string;
+  readonly config: RateLimitConfig['redis'];
+  /** Pauses between attempts to connect are those of the breaker. */
+  readonly breaker: DependencyConfig['breaker'];
+  /** The connection was lost, or could not be made. Called for each attempt. */
+  readonly onError: (error: Error) => void;
+}
+
+/**
+ * A connection to Redis that comes back by itself. A command is sent once, on a connection that is ready, or fails at
+ * once: nothing waits in a queue, and nothing is counted twice.
+ *
+ * @returns when it is connected, or after `connect_timeout_ms`, whichever is first
+ */
+export async function connectRedis({ url, config, breaker, onError }: RedisClientOptions): Promise<Redis> {
+  let lastMs: number | undefined;
+  const client = new Redis(url, {
+    connectionName: 'headgate-gateway',
+    connectTimeout: config.connect_timeout_ms,
+    socketTimeout: config.silence_timeout_ms,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: (times) => {
+      const bounds = { minMs: breaker.open_min_ms, maxMs: breaker.open_max_ms, random: Math.random };
+      lastMs = nextPauseMs(times === 1 ? undefined : lastMs, bounds);
+      return lastMs;
+    },
+  });
+  client.on('error', onError);
+  const connected = new AbortController();
+  client.once('ready', () => connected.abort());
+  await sleep(config.connect_timeout_ms, undefined, { signal: connected.signal }).catch(() => undefined);
+  return client;
+}

@@ -1,0 +1,63 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { Config } from '@headgate/contracts/config';
+import { ConfigError } from '@headgate/contracts/config/load';
+import { createPolicy } from '@headgate/contracts/resilience/policy';
+import type { Surroundings } from '../surroundings.ts';
+import { reportLimiter } from '../telemetry/limiter-report.ts';
+import { insuredLimiter } from './insured.ts';
+import type { Limiter } from './limiter.ts';
+import { memoryLimiter } from './memory.ts';
+
+export interface StartedLimiter {
+  readonly limiter: Limiter;
+  /** Closes the connection to the store. */
+  stop(): void;
+}
+
+/**
+ * The limiter that the configuration names. With a store that does not answer the gateway starts all the same, in the
+ * mode that is declared for it.
+ *
+ * @throws ConfigError when the file with the store's address cannot be used
+ */
+export async function startLimiter(
+  { gateway, dependencies }: Config,
+  { root, logger, metrics, resilience }: Surroundings,
+): Promise<StartedLimiter> {
+  const { store, redis, on_failure, max_subjects: maxSubjects } = gateway.rate_limit;
+  const local = memoryLimiter({ maxSubjects });
+  if (store === 'memory') return { limiter: local, stop: () => undefined };
+
+  const url = await readUrl(resolve(root, redis.url_file));
+  const report = reportLimiter({ logger, registry: metrics.registry, mode: on_failure.mode });
+  // ioredis is loaded only where it is used.
+  const [{ connectRedis }, { redisLimiter }] = await Promise.all([
+    import('./redis-client.ts'),
+    import('./redis.ts'),
+  ]);
+  const { breaker } = dependencies.redis;
+  const client = await connectRedis({ url, config: redis, breaker, onError: report.connectionFailed });
+  const limiter = insuredLimiter({
+    ...on_failure,
+    store: redisLimiter(client),
+    local,
+    policy: createPolicy({ dependency: 'redis', config: dependencies.redis, report: resilience }),
+    report,
+  });
+  return { limiter, stop: () => client.disconnect() };
+}
+
+/** The first line of the file. What it holds is never part of an error. */
+async function readUrl(path: string): Promise<string> {
+  const expected = 'expected redis://HOST:PORT or rediss://HOST:PORT (gateway.rate_limit.redis.url_file)';
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new ConfigError(`${path} cannot be read: ${expected}`, { cause });
+  }
+  const [url = ''] = text.trim().split('\n');
+  if (URL.canParse(url) && /^rediss?:$/.test(new URL(url).protocol)) return url;
+  throw new ConfigError(`${path} holds no address of Redis: ${expected}`);
+}

@@ -1,0 +1,71 @@
+import type { QuotaUnit } from '@headgate/contracts/config';
+import type { Limiter } from './limiter.ts';
+import { chargeOf, type QuotaScope, type Rule, type RuleCharge } from './rules.ts';
+import type { Applied, Verdict } from './verdict.ts';
+
+/** What one identified request is charged with, as it becomes known. */
+export interface Tab {
+  /** After the request itself was charged, and images and engine time were looked at. */
+  readonly verdict: Verdict;
+  /** Before the images are sent on. @param count images that are worth sending on */
+  chargeImages(count: number): Promise<Verdict>;
+  /** After the answer: engines have run, so it is charged whatever is left. Never throws, and nobody waits for it. */
+  debitEngine(engineMs: number): void;
+}
+
+export interface TabOptions {
+  /** Quotas of the caller. */
+  readonly own: readonly Rule[];
+  /** Quotas of everybody; charged with what `own` admits. */
+  readonly global: readonly Rule[];
+  readonly subjects: Readonly<Record<QuotaScope, string>>;
+  readonly apply: (charges: readonly RuleCharge[]) => Promise<Verdict>;
+  readonly debit: Limiter['debit'];
+}
+
+/** Charges a request, and keeps what it may still cost. */
+export async function openTab({ own, global, subjects, apply, debit }: TabOptions): Promise<Tab> {
+  const charges = (rules: readonly Rule[], cost: (unit: QuotaUnit) => number): RuleCharge[] =>
+    rules.map((rule) => chargeOf(rule, subjects[rule.scope], cost(rule.unit)));
+
+  const charge = async (
+    keep: (rule: Rule) => boolean,
+    cost: (unit: QuotaUnit) => number,
+  ): Promise<Verdict> => {
+    const first = await apply(charges(own.filter(keep), cost));
+    if (first.refusal) return first;
+    const second = await apply(charges(global.filter(keep), cost));
+    return { applied: [...first.applied, ...second.applied], refusal: second.refusal };
+  };
+
+  const verdict = await charge(
+    () => true,
+    (unit) => (unit === 'requests' ? 1 : 0),
+  );
+  return {
+    verdict,
+    async chargeImages(count) {
+      const charged = await charge(
+        ({ unit }) => unit === 'images' && count > 0,
+        () => count,
+      );
+      return { ...charged, applied: updated(verdict.applied, charged.applied) };
+    },
+    debitEngine(engineMs) {
+      const due = [...own, ...global].filter(({ unit }) => unit === 'engine_ms');
+      if (due.length === 0 || !(engineMs > 0)) return;
+      // What a store does not take is counted and logged where its failure is noticed.
+      debit(charges(due, () => wholePoints(engineMs))).catch(() => undefined);
+    },
+  };
+}
+
+/** Points for a measured time: begun milliseconds count whole, so that no run is free. */
+export function wholePoints(ms: number): number {
+  return Math.ceil(ms);
+}
+
+/** The states from before, those of the same rules replaced. */
+function updated(before: readonly Applied[], after: readonly Applied[]): readonly Applied[] {
+  return before.map((one) => after.find(({ rule }) => rule === one.rule) ?? one);
+}
