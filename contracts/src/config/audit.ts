@@ -33,6 +33,8 @@ export const auditSchema = z.strictObject({
     .number()
     .int()
     .min(16 * 2 ** 20),
+  /** Calls are on disk, as a group, within so many ms; changes at once. */
+  sync_interval_ms: z.number().int().min(10).max(60_000),
   /** Files of the log that are stored elsewhere are removed after so many days, or once it has half its full size. */
   keep_days: z.number().int().min(1).max(3650),
   /** Heads of the chains, one a line. Belongs on another disk, or is copied elsewhere: it shows a cut end. */

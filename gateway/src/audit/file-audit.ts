@@ -39,6 +39,8 @@ export interface FileAudit extends AuditSink {
   trim(): Promise<boolean>;
   /** Settles once everything that was recorded before is written or lost. */
   flush(): Promise<void>;
+  /** Settles once everything that was recorded before survives a power cut, or is lost. Fails as a disk fails. */
+  sync(): Promise<void>;
   stats(): { readonly bytes: number };
   close(): Promise<void>;
 }
@@ -96,6 +98,7 @@ export async function openFileAudit(options: FileAuditOptions): Promise<FileAudi
     },
     trim,
     flush: spool.flush,
+    sync: spool.sync,
     stats: spool.stats,
     close: spool.close,
   };

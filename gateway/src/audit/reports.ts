@@ -7,6 +7,8 @@ import type { FileAudit } from './file-audit.ts';
 export interface AuditInstruments {
   readonly log: SpoolReport;
   anchorFailed(error: unknown): void;
+  /** It is tried again with the next group of records. */
+  syncFailed(error: unknown): void;
   /** It is tried again at the next anchor. */
   trimFailed(error: unknown): void;
   expose(log: Pick<FileAudit, 'stats'>): void;
@@ -45,6 +47,8 @@ export function auditInstruments(logger: Logger, registry: Registry): AuditInstr
       anchorFailures.inc();
       logger.error({ err }, 'the head of the audit log could not be written outside of it');
     },
+    syncFailed: (err) =>
+      logger.error({ err }, 'the audit log cannot be synced: a power cut would cost records'),
     trimFailed: (err) => logger.warn({ err }, 'an old file of the audit log could not be removed'),
     expose({ stats }) {
       new Gauge({

@@ -52,7 +52,10 @@ export async function startAudit(config: Config, { root, logger, metrics }: Surr
 
   const anchor = () => log.anchor().catch(instruments.anchorFailed);
   const tend = () => anchor().then(() => log.trim().catch(instruments.trimFailed));
-  const timer = setInterval(tend, audit.anchor_interval_ms).unref();
+  const timers = [
+    setInterval(tend, audit.anchor_interval_ms).unref(),
+    setInterval(() => log.sync().catch(instruments.syncFailed), audit.sync_interval_ms).unref(),
+  ];
   const found: Audit['found'] = (action, outcome, detail = {}) => {
     const atMs = systemClock.epochMs();
     const change = { atMs, keyId: undefined, action, outcome, detail, requestId: undefined };
@@ -64,7 +67,7 @@ export async function startAudit(config: Config, { root, logger, metrics }: Surr
     sink: log,
     found,
     async stop() {
-      clearInterval(timer);
+      for (const timer of timers) clearInterval(timer);
       found('gateway.stop', 'accepted');
       await anchor();
       await log.close();

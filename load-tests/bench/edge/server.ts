@@ -46,20 +46,22 @@ function nowhere(): { write(line: string): void } {
   };
 }
 
-/** Everything on: keys, limits, validation, metrics, a log line, trace ids, audit where there is one. */
-async function onion(): Promise<HttpServerOptions['fetch']> {
+/** Everything on: keys, limits, validation, metrics, a log line, trace ids, and the audit log on disk. */
+async function onion(auditDir: string): Promise<HttpServerOptions['fetch']> {
   const routing = { current: () => ROUTING };
   const logger = createLogger({ service: 'gateway', level: 'info', destination: nowhere() });
   const keys = memoryKeyStore(await keyRecords(), (text) => createHash('sha256').update(text).digest());
   const keyUses = createKeyUses(keys, systemClock);
   const lockouts = createLockouts(systemClock);
+  const metrics = createMetrics();
+  const audit = await auditOfBench(auditDir, { logger, metrics });
   const { app } = await fixture({
     config: { ...CONFIG, limits: LIMITS },
     routing,
     predictor: { predict: async () => PREDICTION },
     keys,
-    telemetry: createTelemetry({ logger, metrics: createMetrics(), routing, keyUses, lockouts }),
-    audit: auditOfBench(),
+    telemetry: createTelemetry({ logger, metrics, routing, keyUses, lockouts }),
+    audit: audit.sink,
     clientIp: clientIpOf([]),
     readBody: readIncoming,
   });
@@ -72,16 +74,18 @@ function bare(answer: (c: Context, body: ArrayBuffer) => Response): HttpServerOp
   return (request) => app.fetch(request);
 }
 
-async function appOf(kind: string | undefined): Promise<HttpServerOptions['fetch']> {
-  if (kind === 'onion') return onion();
+async function appOf(kind: string | undefined, auditDir: string): Promise<HttpServerOptions['fetch']> {
+  if (kind === 'onion') return onion(auditDir);
   if (kind === 'echo') return bare((c, body) => c.body(body));
   if (kind === 'read') return bare((c, body) => c.json({ bytes: body.byteLength }));
   throw new TypeError(`--kind: expected one of ${KINDS.join(', ')}`);
 }
 
 if (import.meta.main) {
-  const { values } = parseArgs({ options: { kind: { type: 'string' } } });
-  const fetch = await appOf(values.kind);
+  const { values } = parseArgs({
+    options: { kind: { type: 'string' }, 'audit-dir': { type: 'string', default: '.' } },
+  });
+  const fetch = await appOf(values.kind, values['audit-dir']);
   const { port } = await serveHttp({ fetch, host: '127.0.0.1', port: 0, node: nodeOptions(CONFIG) });
   console.log(JSON.stringify({ port }));
 }

@@ -10,9 +10,19 @@ export interface ActiveSegment {
    * disk, so their sequences are never used again.
    */
   append(frames: readonly Frame[], options: { readonly sync: boolean }): Promise<void>;
+  /** Settles when everything that was appended before survives a power cut. */
+  sync(): Promise<void>;
   /** True for the file that may still grow. */
   isActive(segment: Segment): boolean;
   close(): Promise<void>;
+}
+
+interface Active {
+  readonly segment: Segment;
+  readonly file: SegmentFile;
+  writes: number;
+  /** So many of them survive a power cut. */
+  synced: number;
 }
 
 export interface ActiveSegmentOptions {
@@ -26,21 +36,30 @@ export interface ActiveSegmentOptions {
 
 export function createActiveSegment(options: ActiveSegmentOptions): ActiveSegment {
   const { dir, files, segmentBytes, segments } = options;
-  let active: { readonly segment: Segment; readonly file: SegmentFile } | undefined;
+  let active: Active | undefined;
 
   const start = async (firstSequence: number) => {
     const path = segmentPath(dir, firstSequence);
     const file = await files.create(path);
     const segment = { path, firstSequence, lastSequence: firstSequence - 1, bytes: 0 };
     segments.push(segment);
-    active = { segment, file };
+    active = { segment, file, writes: 0, synced: 0 };
     return active;
   };
 
+  const sync = async (one: Active | undefined) => {
+    if (!one || one.synced === one.writes) return;
+    const { writes } = one;
+    await one.file.sync();
+    one.synced = Math.max(one.synced, writes);
+  };
+
+  /** Synced, because a later file that is synced must not survive a power cut that takes this one. */
   const finish = async () => {
-    const { file } = active ?? {};
+    const finished = active;
+    await sync(finished);
     active = undefined;
-    await file?.close();
+    await finished?.file.close();
   };
 
   /** What a failed write left behind is cut, as far as the disk lets us; readers never look there anyway. */
@@ -56,15 +75,17 @@ export function createActiveSegment(options: ActiveSegmentOptions): ActiveSegmen
   };
 
   return {
-    async append(frames, { sync }) {
+    async append(frames, { sync: durable }) {
       const [first, last] = [frames[0], frames.at(-1)];
       if (!first || !last) return;
       try {
         if (active && active.segment.bytes >= segmentBytes) await finish();
-        const { segment, file } = active ?? (await start(first.sequence));
+        const current = active ?? (await start(first.sequence));
+        const { segment, file } = current;
         const bytes = encodeFrames(frames);
         await file.write(bytes);
-        if (sync) await file.sync();
+        current.writes += 1;
+        if (durable) await sync(current);
         segment.bytes += bytes.byteLength;
         segment.lastSequence = last.sequence;
       } catch (error) {
@@ -72,6 +93,7 @@ export function createActiveSegment(options: ActiveSegmentOptions): ActiveSegmen
         throw error;
       }
     },
+    sync: () => sync(active),
     isActive: (segment) => active?.segment === segment,
     close: finish,
   };

@@ -36,6 +36,30 @@ it.each([
   },
 );
 
+it('syncs a file before it goes on in the next one, and once for all that was appended', async () => {
+  const disk = fragileFiles();
+  const { spool } = await testSpool({ files: disk.files, limits: { ...TEST_LIMITS, segmentBytes: 1 } });
+  const append = async (text: string) => {
+    spool.append(bytesOfText(text));
+    await spool.flush();
+  };
+  await append('a');
+  expect(disk.syncs).toBe(0);
+  await append('b');
+  expect(disk.syncs).toBe(1);
+  await spool.sync();
+  await spool.sync();
+  expect(disk.syncs).toBe(2);
+  disk.failing = { on: 'sync', code: 'EIO' };
+  await spool.sync();
+  spool.append(bytesOfText('c'));
+  await expect(spool.sync()).rejects.toMatchObject({ code: 'EIO' });
+  disk.failing = undefined;
+  await spool.sync();
+  expect(disk.syncs).toBe(3);
+  await spool.close();
+});
+
 it('leaves a disk that failed alone for a while', async () => {
   const disk = fragileFiles();
   const { spool, seen } = await testSpool({ files: disk.files });

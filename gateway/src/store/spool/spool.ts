@@ -37,6 +37,8 @@ export interface Spool {
   finished(): readonly Readonly<Segment>[];
   /** Settles once everything that was appended before is written or dropped. */
   flush(): Promise<void>;
+  /** Settles once everything that was appended before survives a power cut, or is dropped. Fails as a disk fails. */
+  sync(): Promise<void>;
   stats(): SpoolStats;
   /** Writes what waits, and lets another process take over. */
   close(): Promise<void>;
@@ -103,6 +105,10 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
       append: writer.append,
       appendDurable: writer.appendDurable,
       flush: writer.flush,
+      async sync() {
+        await writer.flush();
+        await active.sync();
+      },
       reader,
       finished: () => segments.filter((segment) => !isActive(segment)),
       stats: () => ({
@@ -112,8 +118,7 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
       }),
       async close() {
         await writer.finish();
-        await active.close();
-        unlock();
+        await active.close().finally(unlock);
       },
     };
   } catch (error) {
