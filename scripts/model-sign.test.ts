@@ -41,6 +41,22 @@ describe('npm run model:sign', () => {
     for (const { publicKey } of [others, keys]) expect((await open([publicKey])).manifest.version).toBe('1');
   });
 
+  it('changes the key of a served version as docs/secrets.md says: it is served after every step', async () => {
+    const next = generateKeyPairSync('ed25519');
+    const served = async (...trusted: (typeof keys)[]) =>
+      (await open(trusted.map(({ publicKey }) => publicKey))).manifest.version;
+    signVersion(folder, keys.privateKey);
+    expect(await served(keys)).toBe('1');
+    expect(await served(keys, next)).toBe('1');
+    signVersion(folder, next.privateKey);
+    expect(await served(keys, next)).toBe('1');
+    expect(await served(next)).toBe('1');
+
+    rmSync(join(folder, 'manifest.yaml.sig'));
+    signVersion(folder, keys.privateKey);
+    await expect(served(next)).rejects.toMatchObject({ kind: 'signature' });
+  });
+
   it('signs nothing that leaves the labels open, and with no key of another kind', () => {
     const path = join(folder, 'manifest.yaml');
     const text = readFileSync(path, 'utf8');

@@ -54,4 +54,17 @@ describe('startTracing', () => {
       expect(received[0]?.body).toContain('gateway');
     },
   );
+
+  it('sends a new authorization after a restart, and the old one no more', async () => {
+    const received: { url: string; authorization: string | undefined; body: string }[] = [];
+    const endpoint = await listen(received);
+    for (const authorization of ['Bearer old', 'Bearer new']) {
+      const config = { exporter: 'otlp' as const, endpoint, sample_ratio: 1, authorization };
+      tracing = await startTracing({ service: 'gateway', version: '1', config });
+      trace.getTracer('test').startSpan('work').end();
+      await tracing.stop();
+      trace.disable();
+    }
+    expect(received.map(({ authorization }) => authorization)).toEqual(['Bearer old', 'Bearer new']);
+  });
 });

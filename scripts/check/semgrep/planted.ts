@@ -7,7 +7,7 @@ export const PLANTED: Readonly<Record<string, { readonly file: string; readonly 
   'no-shell': { file: 'scripts/b.ts', line: "spawn('ls', [dir], { stdio: 'inherit', shell: true });" },
   'no-guessable-randomness': { file: 'gateway/src/c.ts', line: 'export const id = Math.random().toString(36);' },
   'sql-by-parameters': { file: 'control/src/d.ts', line: 'await db.query("select * from keys where id = " + id);' },
-  'sql-is-not-put-together': { file: 'control/src/k.ts', line: 'const text = `SELECT * FROM keys WHERE id = ${id}`;' },
+  'sql-is-not-put-together': { file: 'control/src/k.ts', line: `const text = \`SELECT * FROM keys WHERE id = \${id}\`;` },
   'no-secrets-in-logs': { file: 'gateway/src/e.ts', line: "log.info({ apiKey: sent }, 'refused');" },
   'compare-secrets-in-constant-time': { file: 'gateway/src/auth/f.ts', line: 'export const ok = record.sha256 === digest;' },
   'no-waiting-for-disks-in-a-request': { file: 'gateway/src/routes/g.ts', line: "export const page = () => readFileSync('page.html');" },
