@@ -3,22 +3,17 @@
  * alone in one layout after the other, loads it over gRPC with 1, 8 and 32 callers, and prints a table; asserts
  * nothing. The rounds interleave the layouts, and the median of the rounds counts.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { portOf } from '@headgate/contracts/names';
-import { eventually, within } from '../../test/e2e/harness/deadline.ts';
-import { fetchOnce } from '../../test/e2e/harness/http.ts';
-import { freePortBase } from '../../test/e2e/harness/ports.ts';
-import { cpuMsOf, descendantsOf } from '../../test/e2e/harness/processes.ts';
+import { cpuMsOf } from '../../test/e2e/harness/processes.ts';
 import { ROOT } from '../../test/e2e/harness/stack.ts';
 import { median, percentile } from '../../test/e2e/harness/stats.ts';
 import type { LoadJob } from './client.ts';
+import { startInference } from './inference-process.ts';
 import { startWorker, type Worker } from './jobs.ts';
 import { describeMachine } from './machine.ts';
+import { type OwnRun, ownRun } from './own-run.ts';
 import { onlyControl } from './routing.ts';
 
 /** Engines x threads of a session x images that one engine decodes at once. */
@@ -43,6 +38,8 @@ const USAGE = `npm run bench:layouts -- [--layouts ${DEFAULT_LAYOUTS}] [--rounds
 const WARM_MS = 1000;
 const MODEL = { model: 'efficientnet-lite0', version: '1' };
 
+type Options = ReturnType<typeof readOptions>;
+
 function readOptions() {
   const { values } = parseArgs({
     options: {
@@ -62,32 +59,13 @@ function readOptions() {
   return { layouts, rounds, durationMs: seconds * 1000 };
 }
 
-/** Inference alone, in one layout, ready. */
-async function startInference(layout: BenchLayout, routingFile: string) {
-  const portBase = await freePortBase();
-  const child = spawn(process.execPath, ['inference/src/main.ts'], {
-    cwd: ROOT,
-    stdio: ['ignore', 'ignore', 'inherit'],
-    env: {
-      ...process.env,
-      HEADGATE_ROOT: ROOT,
-      HEADGATE_ROUTING_FILE: routingFile,
-      HEADGATE_LISTEN__PORT_BASE: String(portBase),
-      HEADGATE_INFERENCE__EXECUTION__INSTANCES: String(layout.instances),
-      HEADGATE_INFERENCE__EXECUTION__INTRA_OP_THREADS: String(layout.sessionThreads),
-      HEADGATE_INFERENCE__EXECUTION__DECODE_THREADS: String(layout.decodeThreads),
-    },
-  });
-  const readyz = `http://127.0.0.1:${portOf(portBase, 'inferenceInternal')}/readyz`;
-  const isReady = () => fetchOnce(readyz).then(({ status }) => status === 200, () => false); // biome-ignore format: one line
-  await eventually(isReady, { what: 'inference', withinMs: 120_000 });
-  return { child, address: `127.0.0.1:${portOf(portBase, 'inferenceGrpc')}` };
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  const ended = once(child, 'exit');
-  child.kill('SIGTERM');
-  await within(ended, { what: 'the end of inference', withinMs: 30_000 }).catch(() => child.kill('SIGKILL'));
+function environmentOf({ instances, sessionThreads, decodeThreads }: BenchLayout, routingFile: string) {
+  return {
+    HEADGATE_ROUTING_FILE: routingFile,
+    HEADGATE_INFERENCE__EXECUTION__INSTANCES: String(instances),
+    HEADGATE_INFERENCE__EXECUTION__INTRA_OP_THREADS: String(sessionThreads),
+    HEADGATE_INFERENCE__EXECUTION__DECODE_THREADS: String(decodeThreads),
+  };
 }
 
 function residentBytes(pid: number): number {
@@ -95,19 +73,26 @@ function residentBytes(pid: number): number {
   return Number(kib) * 1024;
 }
 
+interface Load {
+  readonly client: Worker<LoadJob>;
+  readonly routingFile: string;
+  readonly durationMs: number;
+}
+
 /** One layout under each number of callers. */
 async function measure(
   layout: BenchLayout,
-  { client, routingFile, durationMs }: { client: Worker<LoadJob>; routingFile: string; durationMs: number },
+  { client, routingFile, durationMs }: Load,
+  run: OwnRun,
 ): Promise<Figures[]> {
-  const { child, address } = await startInference(layout, routingFile);
-  const pids = () => [child.pid as number, ...descendantsOf(child.pid as number).map(({ pid }) => pid)];
+  const { address, pids, stop } = await startInference(environmentOf(layout, routingFile), run);
   const cpuMs = () => pids().reduce((sum, pid) => sum + cpuMsOf(pid), 0);
   const target = { kind: 'grpc', address, ...MODEL } as const;
   const photosDir = join(ROOT, 'samples/bench');
   const figures: Figures[] = [];
   try {
     for (const concurrency of CONCURRENCIES) {
+      run.signal.throwIfAborted();
       const beforeMs = cpuMs();
       const measured = await client.run({ target, photosDir, concurrency, warmMs: WARM_MS, durationMs });
       const usedMs = cpuMs() - beforeMs;
@@ -121,7 +106,7 @@ async function measure(
       });
     }
   } finally {
-    await stop(child);
+    await stop();
   }
   return figures;
 }
@@ -154,30 +139,34 @@ function render(layouts: readonly BenchLayout[], rounds: readonly (readonly Figu
   return [...head, ...rows].join('\n');
 }
 
-async function main(): Promise<void> {
-  const { layouts, rounds, durationMs } = readOptions();
+async function bench({ layouts, rounds, durationMs }: Options, run: OwnRun): Promise<void> {
   const machine = describeMachine();
-  console.error(`${machine.cpu}, load average ${machine.loadBefore.toFixed(2)}`);
-  const dir = mkdtempSync(join(tmpdir(), 'headgate-layouts-'));
-  const routingFile = onlyControl(join(dir, 'routing.yaml'));
+  run.progress(`${machine.cpu}, load average ${machine.loadBefore.toFixed(2)}`);
+  const routingFile = onlyControl(join(run.dir, 'routing.yaml'));
   const client = startWorker<LoadJob>('./client.ts');
   const results: Figures[][][] = layouts.map(() => []);
   try {
     for (let round = 1; round <= rounds; round += 1) {
       for (const [i, layout] of layouts.entries()) {
-        console.error(`round ${round} of ${rounds}: ${nameOf(layout)}`);
-        results[i]?.push(await measure(layout, { client, routingFile, durationMs }));
+        run.progress(`round ${round} of ${rounds}: ${nameOf(layout)}`);
+        results[i]?.push(await measure(layout, { client, routingFile, durationMs }, run));
       }
     }
   } finally {
     client.stop();
-    rmSync(dir, { recursive: true });
   }
   console.log(`\n${machine.date} ${machine.commit}, ${machine.cpu}, median of ${rounds} rounds\n`);
   console.log(render(layouts, results));
 }
 
-main().catch((error: unknown) => {
-  console.error(error instanceof TypeError ? `${error.message}\n${USAGE}` : error);
-  process.exit(error instanceof TypeError ? 2 : 1);
-});
+function optionsOrExit(): Options {
+  try {
+    return readOptions();
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : error}\n${USAGE}`);
+    process.exit(2);
+  }
+}
+
+const options = optionsOrExit();
+await ownRun((run) => bench(options, run));
