@@ -4,16 +4,18 @@ import { join } from 'node:path';
 import { HEADER, METRIC, portOf } from '@headgate/contracts/names';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from './harness/deadline.ts';
-import { type Client, httpClient, httpsClient } from './harness/http.ts';
+import { type Answer, type Client, httpClient, httpsClient } from './harness/http.ts';
 import { scrape, total } from './harness/metrics.ts';
 import { samplePhoto } from './harness/photos.ts';
 import { postPhoto } from './harness/predict.ts';
-import { type OwnedStack, ROOT, startStack } from './harness/stack.ts';
+import { type OwnedStack, pidOf, ROOT, startStack } from './harness/stack.ts';
 
-/** So long does an idle engine wait for company here, so that callers can be watched while they wait. */
+/** So long does an idle engine wait for company here, in ms. */
 const DELAY_MS = 1000;
-/** Two run, two gather, one waits in the queue: the sixth is too many. */
-const ROOM = 5;
+/** What is kept of a deadline for the way back, in ms: even on a busy machine, an answer is back by then. */
+const RESERVE_MS = 15_000;
+/** Of an engine that stands still: two items gather, one waits in the queue, the fourth is too many. */
+const ROOM = 3;
 
 const photo = samplePhoto('digit-7.png');
 const repository = mkdtempSync(join(tmpdir(), 'headgate-waiting-'));
@@ -35,8 +37,10 @@ beforeAll(async () => {
       HEADGATE_INFERENCE__MODELS_DIR: repository,
       HEADGATE_ROUTING_FILE: routing,
       HEADGATE_INFERENCE__EXECUTION__INSTANCES: '1',
-      // A busy machine may need a while to bring an answer back.
-      HEADGATE_INFERENCE__ADMISSION__ANSWER_RESERVE_MS: String(DELAY_MS / 2),
+      HEADGATE_INFERENCE__ADMISSION__ANSWER_RESERVE_MS: String(RESERVE_MS),
+      // A limit that had learned from the callers before would refuse others than those who find no room.
+      HEADGATE_INFERENCE__ADMISSION__ADAPTIVE_LIMIT__ENABLED: 'false',
+      HEADGATE_GATEWAY__DEADLINE__DEFAULT_MS: '30000',
     },
   });
 });
@@ -48,6 +52,17 @@ afterAll(async () => {
 
 const ask = (client: Client, headers = {}) =>
   postPhoto(client, photo, { key: stack.ready.keys.bench, headers });
+
+/** Does something while the engine stands still, so that whoever waits then goes on waiting. */
+async function whileStopped<T>(work: () => Promise<T>): Promise<T> {
+  const engine = pidOf(stack, 'engine');
+  process.kill(engine, 'SIGSTOP');
+  try {
+    return await work();
+  } finally {
+    process.kill(engine, 'SIGCONT');
+  }
+}
 
 async function count(metric: string, labels = {}): Promise<number> {
   return total(
@@ -72,15 +87,16 @@ describe('A caller who waits for a batch', () => {
   ])('and hangs up on %s gives up the place at once, and is never run', async (peer, connect) => {
     const [runsBefore, itemsBefore] = [await runs(), await itemsRun()];
     const client = connect();
-    const answer = ask(client).catch(() => 'hung up');
-    await inFlight(1);
-    const startMs = performance.now();
-    await client.close();
-    await inFlight(0);
-    console.log(
-      `hung up on ${peer}: the place was free after ${(performance.now() - startMs).toFixed(0)} ms`,
-    );
-    expect(await answer).toBe('hung up');
+    await whileStopped(async () => {
+      const answer = ask(client).catch(() => 'hung up');
+      await inFlight(1);
+      const startMs = performance.now();
+      await client.close();
+      await inFlight(0);
+      const tookMs = performance.now() - startMs;
+      console.log(`hung up on ${peer}: the place was free after ${tookMs.toFixed(0)} ms`);
+      expect(await answer).toBe('hung up');
+    });
     const next = connect();
     expect((await ask(next)).status).toBe(200);
     await next.close();
@@ -89,23 +105,34 @@ describe('A caller who waits for a batch', () => {
 
   it('with too little time for the whole delay is answered before it ends', async () => {
     const client = httpsClient(stack.ready);
-    const before = await count(METRIC.batches, { release: 'deadline' });
-    const answer = await ask(client, { [HEADER.timeoutMs]: String(DELAY_MS) });
+    const hurried = () => count(METRIC.batches, { release: 'deadline' });
+    const before = await hurried();
+    // On a busy machine the delay may pass before the picture is decoded: another one is sent then.
+    const isHurried = async () => {
+      expect((await ask(client, { [HEADER.timeoutMs]: String(RESERVE_MS) })).status).toBe(200);
+      return (await hurried()) > before;
+    };
+    await eventually(isHurried, { what: 'a batch that left for a deadline', withinMs: 30_000 });
     await client.close();
-    expect([answer.status, (await count(METRIC.batches, { release: 'deadline' })) - before]).toEqual([
-      200, 1,
-    ]);
   });
 });
 
 describe('Callers who find no room', () => {
   it('hear 503 with the reason and when to come again; the others are answered', async () => {
     const client = httpsClient(stack.ready);
-    const crowd = await Promise.all(Array.from({ length: 4 * ROOM }, () => ask(client)));
+    const refused: Answer[] = [];
+    const one = async () => {
+      const answer = await ask(client);
+      if (answer.status !== 200) refused.push(answer);
+      return answer.status;
+    };
+    const crowd = await whileStopped(async () => {
+      const asked = Array.from({ length: 4 * ROOM }, one);
+      await eventually(() => refused.length === 3 * ROOM, { what: 'the refusals', withinMs: RESERVE_MS });
+      return asked;
+    });
+    expect((await Promise.all(crowd)).filter((status) => status === 200)).toHaveLength(ROOM);
     await client.close();
-    const refused = crowd.filter(({ status }) => status !== 200);
-    expect(refused.length).toBeGreaterThan(0);
-    expect(refused.length).toBeLessThan(crowd.length);
     for (const { status, headers, text } of refused) {
       expect([status, JSON.parse(text).reason]).toEqual([503, 'overloaded']);
       expect(Number(headers[HEADER.retryAfter])).toBeGreaterThanOrEqual(1);
