@@ -1,5 +1,4 @@
 import { resolve } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '@headgate/contracts/config';
 import type { HeadgateError } from '@headgate/contracts/errors';
 import { portOf } from '@headgate/contracts/names';
@@ -8,6 +7,7 @@ import type { Logger } from '@headgate/contracts/telemetry/logger';
 import { startTracing } from '@headgate/contracts/telemetry/tracing';
 import { type WatchedFile, watchFile, yamlOf } from '@headgate/contracts/watch-file';
 import { systemClock } from './clock.ts';
+import { drain } from './drain.ts';
 import { layoutOf } from './engine/layout.ts';
 import { probeProvider } from './engine/probe.ts';
 import { type EngineOptions, startEngine } from './engine/process.ts';
@@ -72,7 +72,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
   });
   const serving = createServing(options, await provide(options));
   const { catalogue, control, changes, metrics, health } = serving;
-  const { limits, connection, drain } = inference;
+  const { limits, connection } = inference;
   const infer = createInfer({
     find: (model, version) => catalogue.serving(model, version),
     maxStrings: limits.message_strings,
@@ -105,18 +105,22 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
       await changes.check();
       log.info({ versions: await control.reloadChanged() }, 'models were loaded anew');
     },
-    async stop() {
-      health.drain();
-      await delay(drain.delay_ms);
-      routing.stop();
-      changes.stop();
-      health.close();
-      await shutDown(grpc, drain.timeout_ms);
-      await catalogue.close();
-      http.close();
-      http.closeAllConnections();
-      await tracing.stop();
-    },
+    stop: () =>
+      drain({
+        announce: () => health.drain(),
+        delayMs: inference.drain.delay_ms,
+        clock: systemClock,
+        async close() {
+          routing.stop();
+          changes.stop();
+          health.close();
+          await shutDown(grpc, inference.drain.timeout_ms);
+          await catalogue.close();
+          http.close();
+          http.closeAllConnections();
+          await tracing.stop();
+        },
+      }),
   };
 }
 
