@@ -60,6 +60,22 @@ export function checkRules(config: Unchecked, ctx: z.RefinementCtx): void {
     ['audit', 'postgres_url'],
     'expected the address of PostgreSQL while audit.store is postgres',
   );
+  const { capture } = config;
+  rule(
+    capture.store !== 'none' || Object.keys(capture.models).length === 0,
+    ['capture', 'store'],
+    'expected folder or s3 while capture.models names a model',
+  );
+  rule(
+    capture.store !== 's3' || (capture.s3.endpoint !== '' && capture.s3.bucket !== ''),
+    ['capture', 's3'],
+    'expected an endpoint and a bucket while capture.store is s3',
+  );
+  rule(
+    capture.store === 'none' || config.records.sink !== 'none',
+    ['records', 'sink'],
+    'expected control or postgres while images are captured: without records nobody could judge them',
+  );
   rule(
     config.inference.engine.restart_min_ms <= config.inference.engine.restart_max_ms,
     ['inference', 'engine', 'restart_min_ms'],

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { dependenciesSchema, retryBudgetSchema } from '../resilience/config.ts';
 import { auditSchema } from './audit.ts';
+import { captureSchema } from './capture.ts';
 import { oidcSchema } from './oidc.ts';
 import { rateLimitSchema } from './rate-limit.ts';
 import { checkRules } from './rules.ts';
@@ -304,6 +305,7 @@ const layersSchema = z.strictObject({
   gateway: gatewaySchema,
   inference: inferenceSchema,
   records: recordsSchema,
+  capture: captureSchema,
   audit: auditSchema,
   envoy: envoySchema,
   telemetry: telemetrySchema,
@@ -319,6 +321,7 @@ export type GatewayConfig = Config['gateway'];
 export type { OidcConfig, OidcIssuer } from './oidc.ts';
 export type { FailureMode, Limit, QuotaConfig, QuotaUnit, RateLimitConfig, Tier } from './rate-limit.ts';
 export type AuditConfig = Config['audit'];
+export type { CaptureConfig } from './capture.ts';
 export type InferenceConfig = Config['inference'];
 export type EnvoyConfig = Config['envoy'];
 export type TelemetryConfig = Config['telemetry'];

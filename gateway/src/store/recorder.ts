@@ -17,6 +17,7 @@ export interface SeenPrediction {
   /** Wall clock in ms. */
   readonly atMs: number;
   readonly keyId: string;
+  readonly requestId: string;
   readonly choice: Choice;
   readonly outcome: 'ok' | Reason;
   readonly latencyMs: number;

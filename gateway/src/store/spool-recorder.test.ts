@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { outcomeRecordSchema, predictionRecordSchema } from '@headgate/contracts/records/schema';
 import { idAt, NOW_MS, sketchOf } from '@headgate/contracts/records/testing';
 import { expect, it } from 'vitest';
+import type { Capture } from '../capture/capture.ts';
 import type { SeenPrediction } from './recorder.ts';
 import type { Payload } from './spool/spool.ts';
 import { spoolRecorder } from './spool-recorder.ts';
@@ -13,6 +14,7 @@ const PREDICTION: SeenPrediction = {
   index: 1,
   atMs: NOW_MS,
   keyId: 'client01',
+  requestId: 'r-1',
   choice: {
     model: 'net',
     version: '1',
@@ -32,7 +34,7 @@ const PREDICTION: SeenPrediction = {
 };
 
 /** What a recorder with this key writes. */
-function recorded(hashKey = Buffer.alloc(32, 1)) {
+function recorded(hashKey = Buffer.alloc(32, 1), capture?: Capture) {
   const texts: string[] = [];
   const keep = (payload: Payload) =>
     texts.push(Buffer.from(typeof payload === 'function' ? payload() : payload).toString());
@@ -40,7 +42,7 @@ function recorded(hashKey = Buffer.alloc(32, 1)) {
     append: (payload: Payload) => void keep(payload),
     appendDurable: async (payload: Payload) => keep(payload),
   };
-  return { texts, recorder: spoolRecorder({ spool, hashKey, retentionMs: 1, wantsSketches: true }) };
+  return { texts, recorder: spoolRecorder({ spool, hashKey, retentionMs: 1, wantsSketches: true, capture }) };
 }
 
 it('writes records of the schema, with digest instead of image', () => {
@@ -95,4 +97,24 @@ it('never writes the name of a unit or of a key, and hashes them differently wit
   const other = recorded(Buffer.alloc(32, 2));
   other.recorder.prediction(PREDICTION);
   expect(predictionRecordSchema.parse(JSON.parse(other.texts[0] ?? '')).tenant).not.toBe(prediction.tenant);
+});
+
+it('offers the image of a sampled request for capture, under the names that its record has', () => {
+  const kept: unknown[] = [];
+  const asked: string[] = [];
+  const capture: Capture = {
+    wants: (model, requestId) => asked.push(`${model} ${requestId}`) > 0 && requestId === 'r-1',
+    keep: (key, image) => void kept.push({ ...key, image }),
+  };
+  const { texts, recorder } = recorded(undefined, capture);
+  recorder.prediction(PREDICTION);
+  recorder.prediction({ ...PREDICTION, requestId: 'r-2' });
+  const { unit, image_sha256 } = predictionRecordSchema.parse(JSON.parse(texts[0] ?? ''));
+  expect(kept).toEqual([
+    { day: new Date(NOW_MS).toISOString().slice(0, 10), unit, sha256: image_sha256, image: IMAGE },
+  ]);
+  expect(asked).toEqual(['net r-1', 'net r-2']);
+  recorder.prediction({ ...PREDICTION, outcome: 'undecodable_image', top: [] });
+  recorder.prediction({ ...PREDICTION, image: null });
+  expect(kept).toHaveLength(1);
 });

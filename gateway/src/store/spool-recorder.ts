@@ -1,11 +1,15 @@
-import { createHmac, hash } from 'node:crypto';
+import { hash } from 'node:crypto';
+import { captureDay } from '@headgate/contracts/capture/store';
+import { keyedHash } from '@headgate/contracts/records/keyed-hash';
 import {
   type OutcomeRecord,
   type PredictionRecord,
   RECORD_VERSION,
   type SketchRecord,
+  timeOfPrediction,
 } from '@headgate/contracts/records/schema';
 import type { Sketch } from '@headgate/contracts/sketch';
+import type { Capture } from '../capture/capture.ts';
 import type { Recorder, SeenClass, SeenOutcome, SeenPrediction } from './recorder.ts';
 import type { Spool } from './spool/spool.ts';
 
@@ -15,6 +19,8 @@ export interface SpoolRecorderOptions {
   readonly hashKey: Uint8Array;
   readonly retentionMs: number;
   readonly wantsSketches: boolean;
+  /** Absent where no image is kept. */
+  readonly capture?: Capture | undefined;
 }
 
 interface ImageFacts {
@@ -22,19 +28,16 @@ interface ImageFacts {
   readonly bytes: number;
 }
 
-/** Characters of a keyed hash: 128 bits. */
-const HASH_LENGTH = 32;
-
 /** Writes records into the spool. Names of units and keys become keyed hashes, images become digests. */
 export function spoolRecorder({
   spool,
   hashKey,
   retentionMs,
   wantsSketches,
+  capture,
 }: SpoolRecorderOptions): Recorder {
-  // The purpose is part of the hash, so that a unit that is named like a key does not look like it.
-  const keyed = (purpose: 'tenant' | 'unit', value: string) =>
-    createHmac('sha256', hashKey).update(`${purpose}\n${value}`).digest('hex').slice(0, HASH_LENGTH);
+  const keyed = (purpose: 'tenant' | 'unit', value: string) => keyedHash(hashKey, purpose, value);
+  const unitOf = ({ choice, keyId }: Omit<SeenPrediction, 'image'>) => keyed('unit', choice.unit ?? keyId);
 
   const predictionRecord = (
     seen: Omit<SeenPrediction, 'image'>,
@@ -46,7 +49,7 @@ export function spoolRecorder({
     index: seen.index,
     at_ms: seen.atMs,
     tenant: keyed('tenant', seen.keyId),
-    unit: keyed('unit', seen.choice.unit ?? seen.keyId),
+    unit: unitOf(seen),
     model: seen.choice.model,
     version: seen.choice.version,
     variant: seen.choice.variant,
@@ -82,6 +85,10 @@ export function spoolRecorder({
       // At once: a record that waits must not hold on to the image.
       const facts = image && { sha256: hash('sha256', image, 'hex'), bytes: image.byteLength };
       spool.append(() => encode(predictionRecord(seen, facts)));
+      if (!image || !facts || seen.outcome !== 'ok') return;
+      if (!capture?.wants(seen.choice.model, seen.requestId)) return;
+      const day = captureDay(timeOfPrediction(seen.id));
+      capture.keep({ day, unit: unitOf(seen), sha256: facts.sha256 }, image);
     },
     async outcome(seen) {
       await spool.appendDurable(encode(outcomeRecord(seen)));

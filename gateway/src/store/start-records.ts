@@ -4,6 +4,7 @@ import type { Config } from '@headgate/contracts/config';
 import { portOf } from '@headgate/contracts/names';
 import type { RecordSink } from '@headgate/contracts/records/sink';
 import type { Policy } from '@headgate/contracts/resilience/policy';
+import { startCapture } from '../capture/start-capture.ts';
 import { systemClock } from '../deps.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { readHashKey } from './hash-key.ts';
@@ -59,6 +60,7 @@ export async function startRecords(
     report: reportShipper(logger, metrics.registry),
     pause: (ms, signal) => sleep(ms, undefined, { signal, ref: false }).catch(() => undefined),
   });
+  const captures = await startCapture(config.capture, { root, logger, metrics });
   const hashKey = readHashKey(resolve(root, records.hash_key_file));
   return {
     recorder: spoolRecorder({
@@ -66,8 +68,10 @@ export async function startRecords(
       hashKey,
       retentionMs: records.retention_days * DAY_MS,
       wantsSketches: records.sketches,
+      capture: captures?.capture,
     }),
     async stop() {
+      await captures?.stop();
       await shipper.stop();
       await spool.close();
       await sink.close();

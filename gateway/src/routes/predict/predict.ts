@@ -61,6 +61,7 @@ export function predict({
       index: c.get('images').indexOf(item),
       atMs: clock.epochMs(),
       keyId: c.get('identity')?.keyId ?? '',
+      requestId: c.get('requestId'),
       choice,
       outcome: ended,
       latencyMs: durationMs,

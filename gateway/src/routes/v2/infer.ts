@@ -65,6 +65,7 @@ export function infer(options: InferOptions): RouteHandler {
         index,
         atMs: clock.epochMs(),
         keyId: c.get('identity')?.keyId ?? '',
+        requestId: c.get('requestId'),
         choice,
         outcome: ended,
         latencyMs: durationMs,

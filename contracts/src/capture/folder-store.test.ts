@@ -1,0 +1,44 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { folderStore } from './folder-store.ts';
+import { pathOf } from './store.ts';
+import { ALICE, allOf, imageOf, keyOf, testCaptureStore } from './testing.ts';
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'headgate-captures-'));
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+const { signal } = new AbortController();
+const KEY = keyOf('2030-01-01', ALICE, imageOf(1));
+
+describe('images in a folder', () => {
+  testCaptureStore(async () => folderStore(join(dir, 'captures')));
+
+  it('are for their owner alone', async () => {
+    await folderStore(dir).put(KEY, imageOf(1), signal);
+    expect(statSync(join(dir, pathOf(KEY))).mode & 0o777).toBe(0o600);
+    expect(statSync(join(dir, KEY.day)).mode & 0o777).toBe(0o700);
+  });
+
+  it('are whole or not there: nothing is left of a write that failed', async () => {
+    mkdirSync(join(dir, pathOf(KEY)), { recursive: true });
+    const other = keyOf(KEY.day, ALICE, imageOf(2));
+    rmSync(join(dir, KEY.day), { recursive: true });
+    mkdirSync(join(dir, KEY.day));
+    writeFileSync(join(dir, KEY.day, ALICE), 'in the way');
+    await expect(folderStore(dir).put(other, imageOf(2), signal)).rejects.toThrow();
+    expect(readdirSync(join(dir, KEY.day))).toEqual([ALICE]);
+  });
+
+  it('are not taken for what else lies there', async () => {
+    await folderStore(dir).put(KEY, imageOf(1), signal);
+    mkdirSync(join(dir, 'other'));
+    writeFileSync(join(dir, KEY.day, ALICE, '.unfinished'), 'x');
+    writeFileSync(join(dir, KEY.day, 'file'), 'x');
+    expect(await allOf(folderStore(dir))).toMatchObject([KEY]);
+  });
+});

@@ -1,0 +1,41 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openCaptureStore } from '@headgate/contracts/capture/open-store';
+import type { CaptureConfig } from '@headgate/contracts/config';
+import type { Surroundings } from '../surroundings.ts';
+import { type Capture, sampledCapture } from './capture.ts';
+import { createCaptureQueue } from './capture-queue.ts';
+import { exposeCaptureQueue, reportCaptures } from './reports.ts';
+import { startRetention } from './retention.ts';
+
+export interface Captures {
+  readonly capture: Capture;
+  /** Writes what waits, within the time of one write. */
+  stop(): Promise<void>;
+}
+
+/** Undefined where no store is configured. A store without models captures nothing, and still forgets what is too old. */
+export async function startCapture(
+  config: CaptureConfig,
+  { root, logger, metrics }: Pick<Surroundings, 'root' | 'logger' | 'metrics'>,
+): Promise<Captures | undefined> {
+  const store = await openCaptureStore(config, root);
+  if (!store) return undefined;
+  const report = reportCaptures(logger, metrics.registry);
+  const { queue_bytes: maxBytes, timeout_ms: timeoutMs } = config;
+  const queue = createCaptureQueue({ store, maxBytes, timeoutMs, report });
+  exposeCaptureQueue(metrics.registry, queue);
+  const retention = startRetention({
+    store,
+    retentionDays: config.retention_days,
+    now: () => Date.now(),
+    report,
+    pause: (ms, signal) => sleep(ms, undefined, { signal, ref: false }).catch(() => undefined),
+  });
+  return {
+    capture: sampledCapture(config.models, queue),
+    async stop() {
+      await queue.stop();
+      await retention.stop();
+    },
+  };
+}

@@ -1,0 +1,95 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+import { createDaemon, type Daemon } from './daemon.ts';
+import { freePort } from './free-port.ts';
+import { serviceDir, writeFor } from './user.ts';
+
+export interface TestS3 extends Daemon {
+  readonly endpoint: string;
+  readonly bucket: string;
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+/** A server of the S3 protocol that keeps objects on disk. */
+const ARTIFACT = 'org.gaul:s3proxy:4.1.0:jar:jar-with-dependencies';
+const JAR = 's3proxy-4.1.0-jar-with-dependencies.jar';
+const FETCH_WITHIN_MS = 240_000;
+const BUCKET = 'captures';
+
+/** What is needed and missing, by name; undefined where all of it is there. */
+export function s3Obstacle(path = process.env.PATH ?? ''): string | undefined {
+  const missing = ['java', 'mvn'].filter((name) => programOf(name, path) === undefined);
+  return missing.length === 0 ? undefined : `needs ${missing.join(' and ')} on PATH`;
+}
+
+/**
+ * A real S3 server on a free port of the loopback interface, with one empty bucket and a key of its own. Close it after
+ * the tests.
+ *
+ * @param cacheDir keeps its program, which Maven brings, from one run to the next
+ */
+export async function startS3(cacheDir: string): Promise<TestS3> {
+  const jar = await fetchJar(cacheDir);
+  const dir = serviceDir('s3', {});
+  const port = await freePort();
+  const [accessKeyId, secretAccessKey] = ['headgate', randomBytes(16).toString('hex')];
+  const endpoint = `http://127.0.0.1:${port}`;
+  const properties = {
+    's3proxy.endpoint': endpoint,
+    's3proxy.authorization': 'aws-v4',
+    's3proxy.identity': accessKeyId,
+    's3proxy.credential': secretAccessKey,
+    'jclouds.provider': 'filesystem-nio2',
+    'jclouds.filesystem.basedir': join(dir, 'data'),
+    'jclouds.identity': 'unused',
+    'jclouds.credential': 'unused',
+  };
+  const lines = Object.entries(properties).map(([name, value]) => `${name}=${value}\n`);
+  writeFor({}, join(dir, 's3proxy.conf'), lines.join(''));
+  mkdirSync(join(dir, 'data', BUCKET), { recursive: true });
+  const daemon = createDaemon({
+    command: programOf('java') as string,
+    args: ['-Xmx256m', '-jar', jar, '--properties', join(dir, 's3proxy.conf')],
+    cwd: dir,
+    user: {},
+    port,
+    logFile: join(dir, 's3proxy.log'),
+    stopSignal: 'SIGTERM',
+    // An unsigned request is refused: then it answers.
+    isReady: () =>
+      fetch(endpoint).then(
+        () => true,
+        () => false,
+      ),
+  });
+  const close = async () => {
+    await daemon.close();
+    rmSync(dir, { recursive: true, force: true });
+  };
+  try {
+    await daemon.start();
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { ...daemon, close, endpoint, bucket: BUCKET, accessKeyId, secretAccessKey };
+}
+
+async function fetchJar(cacheDir: string): Promise<string> {
+  const jar = join(cacheDir, JAR);
+  if (existsSync(jar)) return jar;
+  const args = ['-q', '-B', 'dependency:copy', `-Dartifact=${ARTIFACT}`, `-DoutputDirectory=${cacheDir}`];
+  await promisify(execFile)(programOf('mvn') as string, args, { timeout: FETCH_WITHIN_MS });
+  return jar;
+}
+
+function programOf(name: string, path = process.env.PATH ?? ''): string | undefined {
+  return path
+    .split(delimiter)
+    .map((dir) => join(dir, name))
+    .find((file) => existsSync(file));
+}
