@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { type JudgedImage, type JudgedQuery, judgedQuerySchema } from '@headgate/contracts/records/judged';
 import { deliverySchema } from '@headgate/contracts/records/schema';
 import { type RecordSink, RecordsRefusedError } from '@headgate/contracts/records/sink';
 import type { Logger } from '@headgate/contracts/telemetry/logger';
@@ -7,6 +8,8 @@ export interface InternalServerOptions {
   readonly sink: Pick<RecordSink, 'deliver'>;
   /** Verifies the audit records in the embedded database, which no other process can open; JSON of what it finds. */
   readonly verifyAudit?: (() => Promise<unknown>) | undefined;
+  /** Images with feedback, for whom the embedded database is out of reach. */
+  readonly judged?: (query: JudgedQuery) => Promise<readonly JudgedImage[]>;
   readonly logger: Pick<Logger, 'error'>;
 }
 
@@ -17,7 +20,9 @@ const MAX_BYTES = 64 * 2 ** 20;
  * What gateways on this machine ask of control. Listens on loopback only, and refuses what a browser sends: a page
  * can reach loopback too.
  */
-export function createInternalServer({ sink, verifyAudit, logger }: InternalServerOptions): Server {
+export function createInternalServer(options: InternalServerOptions): Server {
+  const { sink, verifyAudit, judged, logger } = options;
+
   const deliver = async (request: IncomingMessage): Promise<number> => {
     const body = await bodyOf(request);
     if (body === undefined) return 413;
@@ -38,8 +43,23 @@ export function createInternalServer({ sink, verifyAudit, logger }: InternalServ
     }
   };
 
+  const judgedAnswer = async (request: IncomingMessage): Promise<Answer> => {
+    if (!judged) return { status: 404 };
+    if (request.method !== 'POST') return { status: 405 };
+    if (request.headers['content-type'] !== 'application/json') return { status: 415 };
+    const query = judgedQuerySchema.safeParse(parse((await bodyOf(request)) ?? ''));
+    if (!query.success) return { status: 400 };
+    try {
+      return { status: 200, body: { images: await judged(query.data) } };
+    } catch (err) {
+      logger.error({ err }, 'images with feedback cannot be read');
+      return { status: 503 };
+    }
+  };
+
   const answer = async (request: IncomingMessage): Promise<Answer> => {
     if (request.headers.origin !== undefined) return { status: 403 };
+    if (request.url === '/internal/judged') return judgedAnswer(request);
     if (request.url === '/internal/records') return { status: await statusOf(request) };
     const isGet = request.method === 'GET';
     if (request.url === '/livez') return { status: isGet ? 204 : 405 };

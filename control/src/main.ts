@@ -4,6 +4,7 @@ import { setPriority } from 'node:os';
 import { resolve } from 'node:path';
 import { loadConfig } from '@headgate/contracts/config/load';
 import { portOf } from '@headgate/contracts/names';
+import { type JudgedQuery, judgedImages } from '@headgate/contracts/records/judged';
 import { createLogger } from '@headgate/contracts/telemetry/logger';
 import { startAuditShipping } from './audit/start-shipping.ts';
 import { createInternalServer } from './internal-server.ts';
@@ -27,7 +28,8 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const database = embeddedDatabase(storeDir);
   const sink = embeddedSink(database, config.records.retention_days);
   const shipping = await startAuditShipping(config, { root, logger, embedded: database });
-  const server = createInternalServer({ sink, verifyAudit: shipping?.verify, logger });
+  const judged = async (query: JudgedQuery) => judgedImages(await database.get(), query);
+  const server = createInternalServer({ sink, verifyAudit: shipping?.verify, judged, logger });
   server.listen(portOf(config.listen.port_base, 'control'), '127.0.0.1');
   await once(server, 'listening');
   logger.info({ port: portOf(config.listen.port_base, 'control') }, 'control listens');

@@ -8,7 +8,13 @@ import { CliError } from './errors.ts';
 import type { Installation, Surroundings } from './surroundings.ts';
 
 export interface AuditedChange {
-  readonly action: 'keys.create' | 'keys.rotate' | 'keys.revoke' | 'audit.forget';
+  readonly action:
+    | 'keys.create'
+    | 'keys.rotate'
+    | 'keys.revoke'
+    | 'audit.forget'
+    | 'captures.erase'
+    | 'captures.export';
   /** Names and numbers; no secrets, and people only as pseudonyms. */
   readonly detail: Readonly<Record<string, string | number>>;
 }
@@ -22,7 +28,7 @@ export async function audited<T>(
   change: AuditedChange,
   installation: Installation,
   around: Surroundings,
-  make: () => T,
+  make: () => T | Promise<T>,
 ): Promise<T> {
   const { audit } = installation.config;
   if (audit.sink === 'none') return make();
@@ -47,7 +53,7 @@ export async function audited<T>(
     });
   });
   try {
-    const made = make();
+    const made = await make();
     await note('accepted');
     return made;
   } catch (error) {

@@ -2,6 +2,7 @@ import { printable } from '@headgate/contracts/printable';
 import { Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { addAudit } from './audit/audit.ts';
+import { addCaptures } from './captures/captures.ts';
 import { addCertificate } from './certificate/certificate.ts';
 import { EXIT, failureOf } from './errors.ts';
 import { addKeys } from './keys/keys.ts';
@@ -24,6 +25,7 @@ function createProgram(around: Surroundings): Command {
     .configureOutput({ writeOut: around.out, writeErr: around.err, outputError: () => undefined });
   addKeys(program, around);
   addAudit(program, around);
+  addCaptures(program, around);
   addCertificate(program, around);
   return program;
 }

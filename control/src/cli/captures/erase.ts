@@ -1,0 +1,58 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { type Erasure, eraseCaptures } from '@headgate/contracts/capture/erase';
+import { keyedHash } from '@headgate/contracts/records/keyed-hash';
+import type { Command } from 'commander';
+import { audited } from '../audited.ts';
+import { CliError } from '../errors.ts';
+import { globalsOf, print } from '../print.ts';
+import { findInstallation, type Installation, type Surroundings } from '../surroundings.ts';
+import { openStore, WITHIN_MS } from './open-store.ts';
+
+interface EraseOptions {
+  readonly digest?: string;
+  readonly unit?: string;
+}
+
+export function addErase(captures: Command, around: Surroundings): void {
+  captures
+    .command('erase')
+    .description('remove every copy of an image, or all images of a unit')
+    .option('--digest <sha256>', 'SHA-256 of the image, as hex')
+    .option('--unit <unit>', 'what callers sent as X-Headgate-Unit; the id of the key where they sent none')
+    .action(async (options: EraseOptions, command: Command) => {
+      const installation = findInstallation(around, globalsOf(command).env);
+      const erasure = erasureOf(options, installation);
+      const store = await openStore(installation);
+      const erase = () => eraseCaptures(store, erasure, AbortSignal.timeout(WITHIN_MS));
+      const change = { action: 'captures.erase', detail: { ...erasure } } as const;
+      const erased = await audited(change, installation, around, erase);
+      print(command, around, { erased }, () => `${erased} images erased; exports and copies are not`);
+    });
+}
+
+/** @throws CliError usage unless exactly one thing is named */
+function erasureOf({ digest, unit }: EraseOptions, installation: Installation): Erasure {
+  if ((digest === undefined) === (unit === undefined)) {
+    throw new CliError('usage', 'expected either --digest or --unit', { remedy: 'name one of them' });
+  }
+  if (unit !== undefined) return { unit: keyedHash(hashKeyOf(installation), 'unit', unit) };
+  const sha256 = (digest ?? '').toLowerCase();
+  if (/^[0-9a-f]{64}$/.test(sha256)) return { sha256 };
+  throw new CliError('usage', 'expected 64 hexadecimal digits after --digest', {
+    remedy: 'sha256sum prints the digest of a file',
+  });
+}
+
+/** @throws CliError not_found */
+function hashKeyOf({ root, config }: Installation): Uint8Array {
+  const path = resolve(root, config.records.hash_key_file);
+  try {
+    return Buffer.from(readFileSync(path, 'utf8').trim(), 'hex');
+  } catch (cause) {
+    throw new CliError('not_found', `the key of the hashes of units is not in ${path}`, {
+      remedy: 'run this where the gateways have theirs, or set HEADGATE_RECORDS__HASH_KEY_FILE',
+      cause,
+    });
+  }
+}
