@@ -35,6 +35,7 @@ export function seenPrediction(image: Uint8Array): SeenPrediction {
     index: 0,
     atMs: Date.now(),
     keyId: 'bench',
+    requestId: 'request-17',
     choice: {
       model: 'efficientnet-lite0',
       version: '1',
