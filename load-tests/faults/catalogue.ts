@@ -35,7 +35,7 @@ function network(name: string, fault: NetworkFault, mayFail: readonly string[] =
     holdMs: HOLD_MS,
     mayFail,
     async begin(site) {
-      site.links[0].set(fault);
+      await site.links[0].set(fault);
       return { end: () => site.links[0].set({ kind: 'none' }), recovered: () => bothPodsServe(site) };
     },
   };
@@ -110,13 +110,13 @@ const JWKS_BLACK_HOLE: Fault = {
     const opened = async () =>
       total(await site.metrics(), METRIC.breakerTransitions, { dependency: 'jwks', state: 'open' });
     const before = await opened();
-    site.issuerLink.set({ kind: 'black_hole' });
+    await site.issuerLink.set({ kind: 'black_hole' });
     const isClosed = async () =>
       total(await site.metrics(), METRIC.breakerState, { dependency: 'jwks' }) === 0;
     return {
       async end() {
         if ((await opened()) === before) throw new Error('the breaker of the issuer did not open');
-        site.issuerLink.set({ kind: 'none' });
+        await site.issuerLink.set({ kind: 'none' });
       },
       recovered: isClosed,
     };

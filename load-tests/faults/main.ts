@@ -1,15 +1,19 @@
 /**
- * `npm run faults -- [--only a,b] [--out FILE]`: one fault after the other under load, and what callers, records and time
+ * `npm run faults -- [--only a,b] [--proxy toxiproxy] [--out FILE]`: one fault after the other under load, and what callers, records and time
  * say of it. Exits with 1 when a fault shows more than it may.
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { describeMachine } from '../bench/machine.ts';
 import { FAULTS } from './catalogue.ts';
+import { ownNetwork } from './link.ts';
 import { runFaults } from './run.ts';
 import { faultsTable, surprises } from './table.ts';
+import { startToxiproxy } from './toxiproxy.ts';
 
-const { values } = parseArgs({ options: { only: { type: 'string' }, out: { type: 'string' } } });
+const { values } = parseArgs({
+  options: { only: { type: 'string' }, proxy: { type: 'string' }, out: { type: 'string' } },
+});
 const names = values.only?.split(',') ?? FAULTS.map(({ name }) => name);
 const unknown = names.filter((name) => !FAULTS.some((fault) => fault.name === name));
 if (unknown.length > 0) {
@@ -20,10 +24,13 @@ if (unknown.length > 0) {
 }
 const machine = describeMachine();
 const chosen = FAULTS.filter(({ name }) => names.includes(name));
-const { rows, skipped } = await runFaults(chosen, (name) => console.error(name));
+const network =
+  values.proxy === 'toxiproxy' ? await startToxiproxy(new AbortController().signal) : ownNetwork;
+const { rows, skipped } = await runFaults(chosen, { network, say: (name) => console.error(name) });
+await network.close();
 const text = [
   `Measured on ${machine.date} at commit ${machine.commit}: ${machine.cpu}; load average before it ${machine.loadBefore.toFixed(2)}.`,
-  `A request every 40 ms over HTTPS, by API key and bearer token in turns, due after 2 s; two inference pods, one gateway.\n`,
+  `A request every 40 ms over HTTPS, by API key and bearer token in turns, due after 2 s; two inference pods, one gateway; network faults by ${network.name}.\n`,
   faultsTable(rows),
   ...skipped.map((line) => `\nNot done: ${line}.`),
 ].join('\n');

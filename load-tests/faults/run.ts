@@ -1,5 +1,6 @@
 import { findBinaries } from '../../scripts/services/binaries.ts';
 import type { Fault } from './fault.ts';
+import type { Network } from './link.ts';
 import { type Measured, measureFault } from './measure.ts';
 import { startSite } from './site.ts';
 import type { Row } from './table.ts';
@@ -15,7 +16,10 @@ export interface FaultsRun {
  *
  * @param say told the name of each fault as it begins
  */
-export async function runFaults(faults: readonly Fault[], say: (line: string) => void): Promise<FaultsRun> {
+export async function runFaults(
+  faults: readonly Fault[],
+  { network, say }: { readonly network: Network; readonly say: (line: string) => void },
+): Promise<FaultsRun> {
   const rows: Row[] = [];
   const skipped: string[] = [];
   for (const sink of ['control', 'postgres'] as const) {
@@ -25,7 +29,7 @@ export async function runFaults(faults: readonly Fault[], say: (line: string) =>
       skipped.push(...chosen.map(({ name }) => `${name}: PostgreSQL is not installed`));
       continue;
     }
-    const site = await startSite(sink);
+    const site = await startSite(sink, network);
     const measured: Measured[] = [];
     let lost: ReadonlySet<string> = new Set();
     try {

@@ -2,7 +2,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HEADER, METRIC, portOf } from '@headgate/contracts/names';
-import { type FaultProxy, startFaultProxy } from '../../gateway/src/testing/fault-proxy.ts';
 import { type Issuer, startIssuer } from '../../gateway/src/testing/issuer.ts';
 import { startPostgresCluster, type TestPostgres } from '../../scripts/services/postgres-cluster.ts';
 import { eventually } from '../../test/e2e/harness/deadline.ts';
@@ -15,6 +14,7 @@ import { type OwnedStack, startStack } from '../../test/e2e/harness/stack.ts';
 import { mountSmallDisk, type SmallDisk } from '../../test/services/small-disk.ts';
 import { type Certificates, makeCertificates } from './certificates.ts';
 import type { Fault } from './fault.ts';
+import type { Link, Network } from './link.ts';
 import { type Pod, startPod } from './pod.ts';
 import { storedIds } from './stored.ts';
 
@@ -34,8 +34,8 @@ export interface Site {
   readonly stack: OwnedStack;
   /** gRPC ports of the inference pods, and the network between the gateway and each. */
   readonly pods: readonly [number, number];
-  readonly links: readonly [FaultProxy, FaultProxy];
-  readonly issuerLink: FaultProxy;
+  readonly links: readonly [Link, Link];
+  readonly issuerLink: Link;
   readonly certificates: Certificates;
   readonly postgres: TestPostgres | undefined;
   /** That of the spool; undefined where nothing can be mounted. */
@@ -70,8 +70,8 @@ async function collecting<T>(
   }
 }
 
-export async function startSite(sink: Fault['sink']): Promise<Site> {
-  const { built, end } = await collecting((defer) => build(sink, defer));
+export async function startSite(sink: Fault['sink'], network: Network): Promise<Site> {
+  const { built, end } = await collecting((defer) => build(sink, network, defer));
   const { stack, client, postgres, dir } = built;
   const metrics = () => scrape(stack.ready.metrics);
   return {
@@ -95,7 +95,7 @@ export async function startSite(sink: Fault['sink']): Promise<Site> {
   };
 }
 
-async function build(sink: Fault['sink'], defer: (end: () => unknown) => void) {
+async function build(sink: Fault['sink'], network: Network, defer: (end: () => unknown) => void) {
   const dir = mkdtempSync(join(tmpdir(), 'headgate-faults-'));
   defer(() => rmSync(dir, { recursive: true, force: true }));
   const routingFile = join(dir, 'routing.yaml');
@@ -106,10 +106,10 @@ async function build(sink: Fault['sink'], defer: (end: () => unknown) => void) {
   defer(pod.stop);
   const portBase = await freePortBase();
   const pods = [portOf(portBase, 'inferenceGrpc'), pod.port] as const;
-  const links = [await startFaultProxy(pods[0]), await startFaultProxy(pods[1])] as const;
+  const links = [await network.linkTo(pods[0]), await network.linkTo(pods[1])] as const;
   const issuer = await startIssuer(Date.now);
   defer(() => issuer.close());
-  const issuerLink = await startFaultProxy(Number(new URL(issuer.url).port));
+  const issuerLink = await network.linkTo(Number(new URL(issuer.url).port));
   for (const link of [...links, issuerLink]) defer(link.close);
 
   const disk = mountSmallDisk(DISK_BYTES);
