@@ -1,6 +1,7 @@
 import { METRIC } from '@headgate/contracts/names';
 import type { Logger } from '@headgate/contracts/telemetry/logger';
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { DROP_CAUSES } from '../store/spool/gap.ts';
 import type { SpoolReport } from '../store/spool/spool.ts';
 import type { FileAudit } from './file-audit.ts';
 
@@ -11,7 +12,7 @@ export interface AuditInstruments {
   syncFailed(error: unknown): void;
   /** It is tried again at the next anchor. */
   trimFailed(error: unknown): void;
-  expose(log: Pick<FileAudit, 'stats'>): void;
+  expose(log: Pick<FileAudit, 'stats'>, limitBytes: number): void;
 }
 
 /** Shows how the audit log does. A record that is lost is an alert. */
@@ -28,6 +29,8 @@ export function auditInstruments(logger: Logger, registry: Registry): AuditInstr
     labelNames: ['cause'] as const,
     registers,
   });
+  // From the start: Prometheus sees no increase in a series that begins with its first loss.
+  for (const cause of DROP_CAUSES) dropped.inc({ cause }, 0);
   const anchorFailures = new Counter({
     name: METRIC.auditAnchorFailures,
     help: 'Times that the head of the audit log could not be written outside of it.',
@@ -50,7 +53,13 @@ export function auditInstruments(logger: Logger, registry: Registry): AuditInstr
     syncFailed: (err) =>
       logger.error({ err }, 'the audit log cannot be synced: a power cut would cost records'),
     trimFailed: (err) => logger.warn({ err }, 'an old file of the audit log could not be removed'),
-    expose({ stats }) {
+    expose({ stats }, limitBytes) {
+      const limit = new Gauge({
+        name: METRIC.auditLimit,
+        help: 'What the audit log may grow to.',
+        registers,
+      });
+      limit.set(limitBytes);
       new Gauge({
         name: METRIC.auditBytes,
         help: 'Bytes of the audit log on disk.',

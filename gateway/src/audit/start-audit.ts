@@ -48,7 +48,7 @@ export async function startAudit(config: Config, { root, logger, metrics }: Surr
     report: instruments.log,
   });
   if (log.truncated) logger.error({ writer }, 'the audit log ends before its anchored head: its end was cut');
-  instruments.expose(log);
+  instruments.expose(log, audit.max_bytes);
 
   const anchor = () => log.anchor().catch(instruments.anchorFailed);
   const tend = () => anchor().then(() => log.trim().catch(instruments.trimFailed));

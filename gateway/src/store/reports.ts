@@ -2,6 +2,7 @@ import { METRIC } from '@headgate/contracts/names';
 import type { Logger } from '@headgate/contracts/telemetry/logger';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { ShipperReport } from './shipper.ts';
+import { DROP_CAUSES } from './spool/gap.ts';
 import type { Spool, SpoolReport } from './spool/spool.ts';
 
 /** Shows what the spool keeps and loses. The first loss after a success is logged, the counter tells how many. */
@@ -17,6 +18,8 @@ export function reportSpool(logger: Logger, registry: Registry): SpoolReport {
     labelNames: ['cause'] as const,
     registers: [registry],
   });
+  // From the start: Prometheus sees no increase in a series that begins with its first loss.
+  for (const cause of DROP_CAUSES) lost.inc({ cause }, 0);
   let losing = false;
   return {
     written(records) {
@@ -34,7 +37,13 @@ export function reportSpool(logger: Logger, registry: Registry): SpoolReport {
 }
 
 /** Gauges read from the spool when Prometheus asks. */
-export function exposeSpool(registry: Registry, spool: Pick<Spool, 'stats'>): void {
+export function exposeSpool(registry: Registry, spool: Pick<Spool, 'stats'>, limitBytes: number): void {
+  const limit = new Gauge({
+    name: METRIC.spoolLimit,
+    help: 'What the spool may grow to.',
+    registers: [registry],
+  });
+  limit.set(limitBytes);
   new Gauge({
     name: METRIC.spoolBytes,
     help: 'Size of the spool on disk.',

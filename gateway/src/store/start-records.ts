@@ -46,7 +46,7 @@ export async function startRecords(
     report: reportSpool(logger, metrics.registry),
     limits: { ...SPOOL_DEFAULTS, maxBytes: records.spool_bytes },
   });
-  exposeSpool(metrics.registry, spool);
+  exposeSpool(metrics.registry, spool, records.spool_bytes);
   const sink = await sinkOf(config);
   const shipper = startShipper({
     reader: spool.reader,

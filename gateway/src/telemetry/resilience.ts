@@ -42,7 +42,10 @@ export function reportResilience({ logger, registry, breakers }: ResilienceRepor
     labelNames: ['dependency', 'outcome'] as const,
     registers,
   });
-  for (const dependency of breakers) state.set({ dependency }, 0);
+  for (const dependency of breakers) {
+    state.set({ dependency }, 0);
+    for (const to of BREAKER_STATES) transitions.inc({ dependency, state: to }, 0);
+  }
   return {
     breakerChanged(dependency, to) {
       state.set({ dependency }, BREAKER_STATES.indexOf(to));

@@ -4,7 +4,8 @@ import type { Clock } from '../../deps.ts';
  * Why records could not be kept: memory (backlog) or the log (bound) was full, the disk was full or failed, or the
  * record itself was too large or could not be encoded (invalid).
  */
-export type DropCause = 'backlog' | 'bound' | 'disk_full' | 'disk_error' | 'invalid';
+export const DROP_CAUSES = ['backlog', 'bound', 'disk_full', 'disk_error', 'invalid'] as const;
+export type DropCause = (typeof DROP_CAUSES)[number];
 
 /** Records that were lost in a row. Becomes a record itself, as soon as one can be kept again. */
 export interface Gap {
