@@ -62,6 +62,21 @@ function anchorOf(title: string): string {
     .replaceAll(' ', '-');
 }
 
+describe('docs/resilience.md', () => {
+  const page = readFileSync(join(ROOT, 'docs/resilience.md'), 'utf8');
+
+  it('names alerts that there are', () => {
+    const named = [...page.matchAll(/`(Headgate\w+)`/g)].map(([, name]) => name);
+    const alerts = rules.map(({ alert }) => alert);
+    expect(named.filter((name) => !alerts.includes(name as string))).toEqual([]);
+  });
+
+  it('names tests that there are', () => {
+    const named = [...page.matchAll(/`([\w./-]+\.test\.ts)`/g)].map(([, file]) => file as string);
+    expect(named.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
+  });
+});
+
 describe.skipIf(!hasPromtool)(
   'Alerts in Prometheus itself (needs promtool, of the package prometheus)',
   () => {
