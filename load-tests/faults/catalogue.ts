@@ -31,7 +31,7 @@ function network(name: string, fault: NetworkFault, mayFail: readonly string[] =
   return {
     name: `inference-${name}`,
     title: `network to one of two inference pods: ${name.replace('-', ' ')}`,
-    sink: 'control',
+    layout: 'embedded',
     holdMs: HOLD_MS,
     mayFail,
     async begin(site) {
@@ -44,7 +44,7 @@ function network(name: string, fault: NetworkFault, mayFail: readonly string[] =
 const ENGINE_KILL: Fault = {
   name: 'engine-kill',
   title: 'engine of one of two inference pods, SIGKILL',
-  sink: 'control',
+  layout: 'embedded',
   holdMs: 0,
   mayFail: [],
   async begin(site) {
@@ -58,7 +58,7 @@ const ENGINE_KILL: Fault = {
 const INFERENCE_KILL: Fault = {
   name: 'inference-kill',
   title: 'one of two inference processes, SIGKILL',
-  sink: 'control',
+  layout: 'embedded',
   holdMs: 0,
   mayFail: [],
   async begin(site) {
@@ -71,7 +71,7 @@ const INFERENCE_KILL: Fault = {
 const CONTROL_KILL: Fault = {
   name: 'control-kill',
   title: 'control with its store, SIGKILL',
-  sink: 'control',
+  layout: 'embedded',
   holdMs: 0,
   mayFail: [],
   async begin(site) {
@@ -87,7 +87,7 @@ const CONTROL_KILL: Fault = {
 const POSTGRES_KILL: Fault = {
   name: 'postgres-kill',
   title: 'PostgreSQL, SIGKILL, started again later',
-  sink: 'postgres',
+  layout: 'services',
   holdMs: HOLD_MS,
   mayFail: [],
   async begin(site) {
@@ -100,10 +100,29 @@ const POSTGRES_KILL: Fault = {
   },
 };
 
+const REDIS_KILL: Fault = {
+  name: 'redis-kill',
+  title: 'Redis, SIGKILL, started again later (local share)',
+  layout: 'services',
+  holdMs: HOLD_MS,
+  mayFail: [],
+  async begin(site) {
+    const isShared = async () => total(await site.metrics(), METRIC.quotaMode, { mode: 'shared' }) === 1;
+    await site.redis?.kill();
+    return {
+      async end() {
+        if (await isShared()) throw new Error('quotas went on as if Redis were there');
+        await site.redis?.start();
+      },
+      recovered: isShared,
+    };
+  },
+};
+
 const JWKS_BLACK_HOLE: Fault = {
   name: 'jwks-black-hole',
   title: 'issuer of bearer tokens: black hole',
-  sink: 'control',
+  layout: 'embedded',
   holdMs: HOLD_MS,
   mayFail: [],
   async begin(site) {
@@ -126,7 +145,7 @@ const JWKS_BLACK_HOLE: Fault = {
 const SPOOL_FULL: Fault = {
   name: 'spool-full',
   title: 'disk of the spool: full',
-  sink: 'control',
+  layout: 'embedded',
   holdMs: HOLD_MS,
   mayFail: [],
   mayLose: true,
@@ -148,7 +167,7 @@ const SPOOL_FULL: Fault = {
 const GATEWAY_RESTART: Fault = {
   name: 'gateway-restart',
   title: 'the only gateway behind Envoy, SIGTERM',
-  sink: 'control',
+  layout: 'embedded',
   holdMs: 0,
   // Between the end of the one and the start of the next there is nobody to ask.
   mayFail: ['503 unavailable'],
@@ -165,7 +184,7 @@ const GATEWAY_RESTART: Fault = {
 const CERTIFICATE_RENEWAL: Fault = {
   name: 'certificate-renewal',
   title: 'public certificate: renewed on disk',
-  sink: 'control',
+  layout: 'embedded',
   holdMs: 0,
   mayFail: [],
   async begin({ stack, certificates }) {
@@ -191,4 +210,5 @@ export const FAULTS: readonly Fault[] = [
   CONTROL_KILL,
   SPOOL_FULL,
   POSTGRES_KILL,
+  REDIS_KILL,
 ];

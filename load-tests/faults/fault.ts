@@ -8,13 +8,16 @@ export interface Running {
   recovered(): Promise<boolean>;
 }
 
+/** What stands behind the gateway. embedded: memory and control. services: Redis and PostgreSQL. */
+export const LAYOUTS = ['embedded', 'services'] as const;
+export type Layout = (typeof LAYOUTS)[number];
+
 /** Something that goes wrong under load, and what callers may see of it. */
 export interface Fault {
   /** For `--only`. */
   readonly name: string;
   readonly title: string;
-  /** Where records go while it happens. */
-  readonly sink: 'control' | 'postgres';
+  readonly layout: Layout;
   /** How long it lasts, in ms; 0: it happens once. */
   readonly holdMs: number;
   /** Outcomes besides 200 that are no surprise, as `503 unavailable`; none: nobody may notice. */

@@ -1,5 +1,5 @@
-import { findBinaries } from '../../scripts/services/binaries.ts';
-import type { Fault } from './fault.ts';
+import { findBinaries, missingPackages } from '../../scripts/services/binaries.ts';
+import { type Fault, LAYOUTS } from './fault.ts';
 import type { Network } from './link.ts';
 import { type Measured, measureFault } from './measure.ts';
 import { startSite } from './site.ts';
@@ -22,14 +22,15 @@ export async function runFaults(
 ): Promise<FaultsRun> {
   const rows: Row[] = [];
   const skipped: string[] = [];
-  for (const sink of ['control', 'postgres'] as const) {
-    const chosen = faults.filter((fault) => fault.sink === sink);
+  for (const layout of LAYOUTS) {
+    const chosen = faults.filter((fault) => fault.layout === layout);
     if (chosen.length === 0) continue;
-    if (sink === 'postgres' && findBinaries().postgresDir === undefined) {
-      skipped.push(...chosen.map(({ name }) => `${name}: PostgreSQL is not installed`));
+    const missing = layout === 'services' ? missingPackages(findBinaries()) : [];
+    if (missing.length > 0) {
+      skipped.push(...chosen.map(({ name }) => `${name}: needs ${missing.join(' and ')}`));
       continue;
     }
-    const site = await startSite(sink, network);
+    const site = await startSite(layout, network);
     const measured: Measured[] = [];
     let lost: ReadonlySet<string> = new Set();
     try {

@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HEADER, METRIC, portOf } from '@headgate/contracts/names';
 import { type Issuer, startIssuer } from '../../gateway/src/testing/issuer.ts';
 import { startPostgresCluster, type TestPostgres } from '../../scripts/services/postgres-cluster.ts';
+import { startRedis, type TestRedis } from '../../scripts/services/redis.ts';
 import { eventually } from '../../test/e2e/harness/deadline.ts';
 import { type Answer, type Client, httpsClient } from '../../test/e2e/harness/http.ts';
 import { type Series, scrape, total } from '../../test/e2e/harness/metrics.ts';
@@ -13,7 +14,7 @@ import { SMALL_MODEL, seedRouting } from '../../test/e2e/harness/routing.ts';
 import { type OwnedStack, startStack } from '../../test/e2e/harness/stack.ts';
 import { mountSmallDisk, type SmallDisk } from '../../test/services/small-disk.ts';
 import { type Certificates, makeCertificates } from './certificates.ts';
-import type { Fault } from './fault.ts';
+import type { Layout } from './fault.ts';
 import type { Link, Network } from './link.ts';
 import { type Pod, startPod } from './pod.ts';
 import { storedIds } from './stored.ts';
@@ -38,6 +39,7 @@ export interface Site {
   readonly issuerLink: Link;
   readonly certificates: Certificates;
   readonly postgres: TestPostgres | undefined;
+  readonly redis: TestRedis | undefined;
   /** That of the spool; undefined where nothing can be mounted. */
   readonly disk: SmallDisk | undefined;
   /** One prediction, by an API key or a bearer token in turns; never rejects. */
@@ -70,8 +72,8 @@ async function collecting<T>(
   }
 }
 
-export async function startSite(sink: Fault['sink'], network: Network): Promise<Site> {
-  const { built, end } = await collecting((defer) => build(sink, network, defer));
+export async function startSite(layout: Layout, network: Network): Promise<Site> {
+  const { built, end } = await collecting((defer) => build(layout, network, defer));
   const { stack, client, postgres, dir } = built;
   const metrics = () => scrape(stack.ready.metrics);
   return {
@@ -95,7 +97,7 @@ export async function startSite(sink: Fault['sink'], network: Network): Promise<
   };
 }
 
-async function build(sink: Fault['sink'], network: Network, defer: (end: () => unknown) => void) {
+async function build(layout: Layout, network: Network, defer: (end: () => unknown) => void) {
   const dir = mkdtempSync(join(tmpdir(), 'headgate-faults-'));
   defer(() => rmSync(dir, { recursive: true, force: true }));
   const routingFile = join(dir, 'routing.yaml');
@@ -115,16 +117,18 @@ async function build(sink: Fault['sink'], network: Network, defer: (end: () => u
   const disk = mountSmallDisk(DISK_BYTES);
   if (disk) defer(disk.remove);
   const certificates = await makeCertificates(join(dir, 'tls'));
-  const postgres = sink === 'postgres' ? await startPostgresCluster() : undefined;
+  const postgres = layout === 'services' ? await startPostgresCluster() : undefined;
   if (postgres) defer(postgres.close);
+  const redis = layout === 'services' ? await startRedis() : undefined;
+  if (redis) defer(redis.close);
 
   const issuers = [{ ...issuer.config, jwks_uri: `http://127.0.0.1:${issuerLink.port}/keys` }];
   const stack = await startStack({
     portBase,
     env: {
       ...shared,
-      HEADGATE_RECORDS__SINK: sink,
-      ...(postgres ? { HEADGATE_RECORDS__POSTGRES_URL: postgres.url } : {}),
+      ...(postgres ? recordsIn(postgres) : {}),
+      ...(redis ? quotasIn(redis, dir) : {}),
       HEADGATE_RECORDS__SPOOL_DIR: join(disk?.dir ?? dir, 'spool'),
       HEADGATE_RECORDS__EMBEDDED_DIR: join(dir, 'store'),
       HEADGATE_AUDIT__DIR: join(dir, 'audit'),
@@ -138,7 +142,7 @@ async function build(sink: Fault['sink'], network: Network, defer: (end: () => u
   defer(stack.stop);
   const client = httpsClient(stack.ready);
   defer(client.close);
-  return { dir, stack, pods, links, issuer, issuerLink, certificates, postgres, disk, client };
+  return { dir, stack, pods, links, issuer, issuerLink, certificates, postgres, redis, disk, client };
 }
 
 /** Keys of the issuer are asked for every second, so that an outage of seconds is one. */
@@ -149,6 +153,22 @@ const QUICK_KEYS = {
   HEADGATE_DEPENDENCIES__JWKS__BREAKER__OPEN_MIN_MS: '500',
   HEADGATE_DEPENDENCIES__JWKS__BREAKER__OPEN_MAX_MS: '1000',
 };
+
+function recordsIn({ url }: TestPostgres) {
+  return { HEADGATE_RECORDS__SINK: 'postgres', HEADGATE_RECORDS__POSTGRES_URL: url };
+}
+
+/** A quota that the load never reaches: each request is charged all the same. */
+function quotasIn({ url }: TestRedis, dir: string) {
+  const urlFile = join(dir, 'redis.url');
+  writeFileSync(urlFile, url, { mode: 0o600 });
+  return {
+    HEADGATE_GATEWAY__RATE_LIMIT__STORE: 'redis',
+    HEADGATE_GATEWAY__RATE_LIMIT__REDIS__URL_FILE: urlFile,
+    HEADGATE_GATEWAY__RATE_LIMIT__ON_FAILURE__MODE: 'local_share',
+    HEADGATE_GATEWAY__RATE_LIMIT__TIERS__BENCH__ALL: '{ points: 1000000, window_s: 60 }',
+  };
+}
 
 /** Where control keeps the records of this stack. */
 function storeDirOf(dir: string, { portBase }: OwnedStack): string {

@@ -5,7 +5,7 @@ const row = (changes: Partial<Row> & { mayFail?: string[]; mayLose?: boolean } =
   fault: {
     name: 'part-kill',
     title: 'the part, SIGKILL',
-    sink: 'control',
+    layout: 'embedded',
     holdMs: 0,
     mayFail: changes.mayFail ?? [],
     mayLose: changes.mayLose ?? false,
