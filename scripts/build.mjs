@@ -63,13 +63,7 @@ const FOR_ANY_HOST = {
 export async function build(root) {
   /** @type {import('esbuild').BuildOptions[]} */
   const bundles = [
-    {
-      ...FOR_NODE,
-      // Loaded only where PostgreSQL is configured, so no start has to read it.
-      external: [...EXTERNAL, 'kysely'],
-      entryPoints: { main: 'gateway/src/main.ts' },
-      outdir: 'gateway/dist',
-    },
+    { ...FOR_NODE, entryPoints: { main: 'gateway/src/main.ts' }, outdir: 'gateway/dist' },
     { ...FOR_ANY_HOST, entryPoints: { app: 'gateway/src/app.ts' }, outdir: 'gateway/dist' },
     {
       ...FOR_NODE,

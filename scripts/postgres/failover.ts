@@ -5,8 +5,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { serversOf } from '@headgate/contracts/postgres/servers';
 import { Client, DatabaseError } from 'pg';
-import { serversOf } from '../../gateway/src/store/sinks/postgres-servers.ts';
 
 const CONNECT_WITHIN_MS = 5000;
 const PROMOTE_WITHIN_S = 60;

@@ -1,10 +1,10 @@
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { openPostgres, type PostgresDatabase } from '@headgate/contracts/postgres/database';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startAuditShipper } from '../../control/src/audit/ship/shipper.ts';
 import { sqlAuditStore } from '../../control/src/audit/store/audit-store.ts';
 import { layOut, WRITER_ROLE } from '../../control/src/audit/store/layout.ts';
-import { type AuditDatabase, openPostgres } from '../../control/src/audit/store/open-postgres.ts';
 import {
   contentOf,
   describeAuditStore,
@@ -23,9 +23,9 @@ const PASSWORD = 'only-for-this-test';
 
 let postgres: TestPostgres;
 /** A superuser, the owner of the tables, and the login of control. */
-let superuser: AuditDatabase;
-let owner: AuditDatabase;
-let control: AuditDatabase;
+let superuser: PostgresDatabase;
+let owner: PostgresDatabase;
+let control: PostgresDatabase;
 
 function urlOf(role: string): string {
   const url = new URL(postgres.url);
@@ -35,7 +35,7 @@ function urlOf(role: string): string {
 
 beforeAll(async () => {
   postgres = await startPostgresCluster();
-  superuser = await openPostgres(postgres.url, 20_000);
+  superuser = await openPostgres({ url: postgres.url, timeoutMs: 20_000 });
   await superuser.script(`
     CREATE ROLE audit_owner LOGIN PASSWORD '${PASSWORD}';
     CREATE ROLE control LOGIN PASSWORD '${PASSWORD}';
@@ -43,8 +43,8 @@ beforeAll(async () => {
     GRANT ${WRITER_ROLE} TO control;
     GRANT CREATE ON DATABASE headgate TO audit_owner;
   `);
-  owner = await openPostgres(urlOf('audit_owner'), 20_000);
-  control = await openPostgres(urlOf('control'), 20_000);
+  owner = await openPostgres({ url: urlOf('audit_owner'), timeoutMs: 20_000 });
+  control = await openPostgres({ url: urlOf('control'), timeoutMs: 20_000 });
   const { code, err } = await headgate(['audit', 'prepare', '--url', urlOf('audit_owner')]);
   expect([code, err]).toEqual([0, '']);
 });

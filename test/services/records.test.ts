@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { HEADER, METRIC } from '@headgate/contracts/names';
+import { openPostgres } from '@headgate/contracts/postgres/database';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openPostgres } from '../../gateway/src/store/sinks/postgres.ts';
 import { startPostgresCluster, type TestPostgres } from '../../scripts/services/postgres-cluster.ts';
 import type { PostgresServer } from '../../scripts/services/postgres-server.ts';
 import { eventually, secondsSince } from '../e2e/harness/deadline.ts';
@@ -219,7 +219,7 @@ describe('Records while the primary is lost and the standby takes over', () => {
 
   it('are not taken by the lost primary, when somebody starts it again by mistake', async () => {
     await cluster.primary.start();
-    const old = openPostgres({ url: cluster.primary.url, timeoutMs: 1000 });
+    const old = await openPostgres({ url: cluster.primary.url, timeoutMs: 1000 });
     await expect(old.query("INSERT INTO gaps VALUES ('w', 1, 1, now(), now(), 'bound')", [])).rejects.toThrow(
       'timeout',
     );

@@ -1,9 +1,9 @@
+import { openPostgres } from '@headgate/contracts/postgres/database';
 import { sqlSink } from '@headgate/contracts/records/sql-sink';
 import { idAt, NOW_MS, predictionOf } from '@headgate/contracts/records/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { redisLimiter } from '../../gateway/src/rate-limit/redis.ts';
 import { connectRedis } from '../../gateway/src/rate-limit/redis-client.ts';
-import { openPostgres } from '../../gateway/src/store/sinks/postgres.ts';
 import { startPostgresCluster, type TestPostgres } from '../../scripts/services/postgres-cluster.ts';
 import { startRedis } from '../../scripts/services/redis.ts';
 import { testConfig } from '../../scripts/testing/config.ts';
@@ -22,17 +22,17 @@ beforeAll(async () => {
 afterAll(() => cluster?.close());
 
 /** What a gateway does with this password in `records.postgres_url`. */
-function sinkWith(password: string) {
+async function sinkWith(password: string) {
   const url = new URL(cluster.url);
   url.username = 'gateway';
   url.password = password;
-  const db = openPostgres({ url: url.href, timeoutMs: TIMEOUT_MS });
+  const db = await openPostgres({ url: url.href, timeoutMs: TIMEOUT_MS });
   const sink = sqlSink({ db, retentionDays: 90, now: () => NOW_MS });
   return { deliver: (n: number) => sink.deliver([record(n)], signal), close: () => db.close() };
 }
 
 it('the password of PostgreSQL is changed: open connections go on, and no record is lost or kept twice', async () => {
-  const before = sinkWith('first');
+  const before = await sinkWith('first');
   await before.deliver(1);
   await cluster.primary.sql("ALTER ROLE gateway PASSWORD 'second'");
   await before.deliver(2);
@@ -44,7 +44,7 @@ it('the password of PostgreSQL is changed: open connections go on, and no record
   await expect(before.deliver(3)).rejects.toThrow();
   await before.close();
 
-  const after = sinkWith('second');
+  const after = await sinkWith('second');
   for (const n of [2, 3]) await after.deliver(n);
   await after.close();
   const ids = (await cluster.primary.sql('SELECT id FROM predictions ORDER BY id')).trim().split('\n');

@@ -1,8 +1,8 @@
+import { openPostgres, type PostgresDatabase } from '@headgate/contracts/postgres/database';
 import { sqlSink } from '@headgate/contracts/records/sql-sink';
 import { idAt, NOW_MS, predictionOf } from '@headgate/contracts/records/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeSink, emptyStore } from '../../control/src/store/testing.ts';
-import { openPostgres, type PostgresDatabase } from '../../gateway/src/store/sinks/postgres.ts';
 import { startPostgresCluster, type TestPostgres } from '../../scripts/services/postgres-cluster.ts';
 
 const TIMEOUT_MS = 10_000;
@@ -14,7 +14,7 @@ describe('PostgreSQL as a sink of records', () => {
   let db: PostgresDatabase;
   beforeAll(async () => {
     cluster = await startPostgresCluster({ replica: true });
-    db = openPostgres({ url: cluster.url, timeoutMs: TIMEOUT_MS });
+    db = await openPostgres({ url: cluster.url, timeoutMs: TIMEOUT_MS });
   });
   afterAll(async () => {
     await db?.close();
@@ -50,7 +50,10 @@ describe('PostgreSQL as a sink of records', () => {
       `127.0.0.1:1,${replica},${primary}`,
     ]) {
       const url = cluster.url.replace(primary as string, servers);
-      const found = openPostgres({ url: `${url}?target_session_attrs=read-write`, timeoutMs: TIMEOUT_MS });
+      const found = await openPostgres({
+        url: `${url}?target_session_attrs=read-write`,
+        timeoutMs: TIMEOUT_MS,
+      });
       const { rows } = await found.query('SELECT inet_server_port() AS port', []);
       await found.close();
       expect(rows).toEqual([{ port: cluster.primary.port }]);
@@ -59,7 +62,7 @@ describe('PostgreSQL as a sink of records', () => {
 
   it('acknowledges nothing that only one of the two servers has', async () => {
     await cluster.replica?.kill();
-    const hasty = openPostgres({ url: cluster.url, timeoutMs: 1000 });
+    const hasty = await openPostgres({ url: cluster.url, timeoutMs: 1000 });
     const { deliver } = sqlSink({ db: hasty, ...options });
     await expect(deliver([predictionOf()], signal)).rejects.toThrow('timeout');
     await cluster.replica?.start();
@@ -71,7 +74,7 @@ describe('PostgreSQL as a sink of records', () => {
 
   it('is not a standby alone', async () => {
     const url = cluster.replica?.url as string;
-    const standby = openPostgres({ url, timeoutMs: TIMEOUT_MS });
+    const standby = await openPostgres({ url, timeoutMs: TIMEOUT_MS });
     await expect(standby.query('SELECT 1', [])).rejects.toThrow('the server takes no writes');
     await standby.close();
   });

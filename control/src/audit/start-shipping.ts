@@ -1,13 +1,13 @@
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '@headgate/contracts/config';
+import { openPostgres } from '@headgate/contracts/postgres/database';
 import type { Logger } from '@headgate/contracts/telemetry/logger';
 import type { LazyDatabase } from '../store/embedded-database.ts';
 import { headsOutside } from './heads-outside.ts';
 import { type ShipperReport, startAuditShipper } from './ship/shipper.ts';
 import { sqlAuditStore } from './store/audit-store.ts';
 import { layOut } from './store/layout.ts';
-import { openPostgres } from './store/open-postgres.ts';
 import { summaryOf, type VerifiedLog } from './verified-log.ts';
 import { verifyStore } from './verify-store.ts';
 
@@ -31,7 +31,9 @@ export async function startAuditShipping(
 ): Promise<AuditShipping | undefined> {
   if (audit.sink === 'none' || audit.store === 'none') return undefined;
   const postgres =
-    audit.store === 'postgres' ? await openPostgres(audit.postgres_url, audit.ship.timeout_ms) : undefined;
+    audit.store === 'postgres'
+      ? await openPostgres({ url: audit.postgres_url, timeoutMs: audit.ship.timeout_ms })
+      : undefined;
   const store = once(async () => {
     const db = postgres ?? (await embedded.get());
     const { owner } = await layOut(db);

@@ -1,4 +1,5 @@
 import { portOf } from '@headgate/contracts/names';
+import { openPostgres } from '@headgate/contracts/postgres/database';
 import {
   type JudgedImage,
   type JudgedQuery,
@@ -6,7 +7,6 @@ import {
   judgedImages,
 } from '@headgate/contracts/records/judged';
 import { z } from 'zod';
-import { openPostgres } from '../audit/store/open-postgres.ts';
 import { CliError } from '../cli/errors.ts';
 import type { Installation } from '../cli/surroundings.ts';
 
@@ -25,7 +25,7 @@ export async function openJudged(
   fetch: typeof globalThis.fetch,
 ): Promise<JudgedSource> {
   if (records.sink === 'postgres') {
-    const db = await openPostgres(records.postgres_url, WITHIN_MS);
+    const db = await openPostgres({ url: records.postgres_url, timeoutMs: WITHIN_MS });
     return { page: (query) => judgedImages(db, query), close: () => db.close() };
   }
   const local = `127.0.0.1:${portOf(listen.port_base, 'control')}`;

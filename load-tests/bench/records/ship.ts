@@ -54,7 +54,7 @@ export async function startControl(dir: string): Promise<Store> {
 
 export async function startPostgres({ replica }: { readonly replica: boolean }): Promise<Store> {
   const cluster = await startPostgresCluster({ replica });
-  const sink = postgresSink({ url: cluster.url, timeoutMs: 10_000, retentionDays: 90 });
+  const sink = await postgresSink({ url: cluster.url, timeoutMs: 10_000, retentionDays: 90 });
   return {
     name: replica ? 'PostgreSQL with a synchronous standby' : 'PostgreSQL',
     sink,

@@ -1,6 +1,6 @@
+import { openPostgres } from '@headgate/contracts/postgres/database';
 import type { Command } from 'commander';
 import { layOut, WRITER_ROLE } from '../../audit/store/layout.ts';
-import { openPostgres } from '../../audit/store/open-postgres.ts';
 import { CliError } from '../errors.ts';
 import { print } from '../print.ts';
 import type { Surroundings } from '../surroundings.ts';
@@ -15,7 +15,7 @@ export function addPrepare(audit: Command, around: Surroundings): void {
     )
     .requiredOption('--url <url>', 'PostgreSQL, as the role that is to own them; its password in PGPASSWORD')
     .action(async ({ url }: { readonly url: string }, command: Command) => {
-      const db = await openPostgres(url, WITHIN_MS);
+      const db = await openPostgres({ url, timeoutMs: WITHIN_MS });
       try {
         const { owner } = await layOut(db);
         if (!owner) {

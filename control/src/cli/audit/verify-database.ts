@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
 import { portOf } from '@headgate/contracts/names';
+import { openPostgres } from '@headgate/contracts/postgres/database';
 import { z } from 'zod';
 import { headsOutside } from '../../audit/heads-outside.ts';
 import { sqlAuditStore } from '../../audit/store/audit-store.ts';
-import { openPostgres } from '../../audit/store/open-postgres.ts';
 import { summaryOf, type VerifiedLog, verifiedLogSchema } from '../../audit/verified-log.ts';
 import { verifyStore } from '../../audit/verify-store.ts';
 import { CliError } from '../errors.ts';
@@ -32,7 +32,7 @@ export async function verifyDatabase(
     });
   }
   if (audit.store === 'embedded') return askControl(portOf(listen.port_base, 'control'), around);
-  const db = await openPostgres(audit.postgres_url, WITHIN_MS);
+  const db = await openPostgres({ url: audit.postgres_url, timeoutMs: WITHIN_MS });
   try {
     const path = headsFile ?? resolve(installation.root, audit.heads_file);
     const heads = await headsOutside(path, around.nowMs() - audit.ship.max_lag_ms);

@@ -1,85 +1,12 @@
-import type { Queryable } from '@headgate/contracts/records/database';
+import { openPostgres, type PostgresOptions } from '@headgate/contracts/postgres/database';
 import type { RecordSink } from '@headgate/contracts/records/sink';
 import { sqlSink } from '@headgate/contracts/records/sql-sink';
-import { Client, type ClientBase, type ClientConfig, DatabaseError, Pool } from 'pg';
-import { serversOf } from './postgres-servers.ts';
-
-export interface PostgresOptions {
-  /** postgres://user@host:port/database, or several host:port; what it leaves out comes from the usual PG* variables. */
-  readonly url: string;
-  /** No statement takes longer, nor connecting, in ms. */
-  readonly timeoutMs: number;
-  readonly retentionDays: number;
-}
-
-/** Two: one delivery at a time, and one connection for who asks beside it. */
-const CONNECTIONS = 2;
-
-export interface PostgresDatabase extends Queryable {
-  close(): Promise<void>;
-}
-
-/**
- * Talks to the one of several servers that takes writes: the primary, whichever it is after a failover. Where a server
- * is gone or a standby, a call goes on with the next one; calls must bear to be run again.
- *
- * @throws ConfigError
- */
-export function openPostgres({ url, timeoutMs }: Omit<PostgresOptions, 'retentionDays'>): PostgresDatabase {
-  const servers = serversOf(url);
-  let current = 0;
-  /** A pool of node-postgres has one address: it is chosen anew for each connection. */
-  class CurrentServer extends Client {
-    constructor(config?: ClientConfig) {
-      super({ ...config, connectionString: servers[current] });
-    }
-  }
-  const pool = new Pool({
-    Client: CurrentServer,
-    onConnect: refuseStandby,
-    max: CONNECTIONS,
-    // All of them can be asked within one attempt.
-    connectionTimeoutMillis: timeoutMs / servers.length,
-    query_timeout: timeoutMs,
-    statement_timeout: timeoutMs,
-    keepAlive: true,
-  });
-  // An idle connection that breaks is not an error of anybody's call: the next one connects anew.
-  pool.on('error', () => undefined);
-
-  const query = async (sql: string, values?: readonly unknown[]) => {
-    for (let left = servers.length - 1; ; left -= 1) {
-      const asked = current;
-      try {
-        return await pool.query(sql, values && [...values]);
-      } catch (error) {
-        if (!concernsServer(error)) throw error;
-        if (current === asked) current = (asked + 1) % servers.length;
-        if (left === 0) throw error;
-      }
-    }
-  };
-  return {
-    query,
-    script: async (sql) => void (await query(sql)),
-    close: () => pool.end(),
-  };
-}
 
 /** Delivers straight into PostgreSQL. @throws ConfigError */
-export function postgresSink(options: PostgresOptions): RecordSink {
-  const db = openPostgres(options);
-  const { deliver } = sqlSink({ db, retentionDays: options.retentionDays, now: () => Date.now() });
-  return { deliver, close: db.close };
-}
-
-async function refuseStandby(client: ClientBase): Promise<void> {
-  const { rows } = await client.query('SHOW transaction_read_only');
-  if (rows[0]?.transaction_read_only !== 'off')
-    throw new Error('the server takes no writes: it is a standby');
-}
-
-/** Another server may do better: this one is out of reach (no SQLSTATE), starts or ends (57P), or reads only (25006). */
-function concernsServer(error: unknown): boolean {
-  return !(error instanceof DatabaseError) || /^(57P|25006)/.test(error.code ?? '');
+export async function postgresSink({
+  retentionDays,
+  ...options
+}: PostgresOptions & { readonly retentionDays: number }): Promise<RecordSink> {
+  const db = await openPostgres(options);
+  return { ...sqlSink({ db, retentionDays, now: () => Date.now() }), close: db.close };
 }

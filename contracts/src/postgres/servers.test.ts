@@ -1,6 +1,6 @@
-import { ConfigError } from '@headgate/contracts/config/load';
 import { describe, expect, it } from 'vitest';
-import { serversOf } from './postgres-servers.ts';
+import { ConfigError } from '../config/load.ts';
+import { serversOf } from './servers.ts';
 
 describe('The servers of an address', () => {
   it.each([
@@ -26,6 +26,6 @@ describe('The servers of an address', () => {
     const read = () => serversOf(address);
     expect(read).toThrow(ConfigError);
     expect(read).not.toThrow(/secret/);
-    expect(read).toThrow(/^records.postgres_url: expected /);
+    expect(read).toThrow(/^address of PostgreSQL: expected /);
   });
 });

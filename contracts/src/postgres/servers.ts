@@ -1,4 +1,4 @@
-import { ConfigError } from '@headgate/contracts/config/load';
+import { ConfigError } from '../config/load.ts';
 
 const ADDRESS = /^(postgres(?:ql)?:\/\/(?:[^@/?#]*@)?)([^@/?#]*)([/?#].*)?$/;
 /** What libpq calls a server that takes writes; anything else would be of no use here. */
@@ -28,5 +28,5 @@ function serverOf(text: string): string {
 }
 
 function refused(expected: string): ConfigError {
-  return new ConfigError(`records.postgres_url: expected ${expected}`);
+  return new ConfigError(`address of PostgreSQL: expected ${expected}`);
 }
