@@ -8,6 +8,8 @@ const EXTERNAL = [
   'onnxruntime-node',
   'sharp',
   'pg',
+  'ioredis',
+  'rate-limiter-flexible',
   '@electric-sql/pglite',
   '@julusian/jpeg-turbo',
   '@grpc/reflection',

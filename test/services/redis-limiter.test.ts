@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { redisLimiter } from '../../gateway/src/rate-limit/redis.ts';
+import { connectRedis } from '../../gateway/src/rate-limit/redis-client.ts';
 import { describeLimiter, freshQuota } from '../../gateway/src/testing/limiter-suite.ts';
 import { startRedis, type TestRedis } from '../../scripts/services/redis.ts';
 
@@ -27,6 +28,25 @@ async function pass(ms: number): Promise<void> {
 }
 
 describeLimiter('the Redis limiter', () => ({ limiter: redisLimiter(client), pass, slackMs: SLACK_MS }));
+
+describe('a Redis that does not accept the password', () => {
+  it('is one that does not answer: quotas are counted as declared, and the password is shown nowhere', async () => {
+    const lines: string[] = [];
+    const wrong = server.url.replace(/:[^:@]+@/, ':not-the-password@');
+    const lost = await connectRedis({
+      url: wrong,
+      config: { url_file: '', connect_timeout_ms: 200, silence_timeout_ms: 1000 },
+      breaker: { failures: 1, open_min_ms: 10, open_max_ms: 20 },
+      onError: (error) => lines.push(String(error.stack)),
+    });
+    await expect(
+      redisLimiter(lost).consume([{ quota: freshQuota(3), subject: 'a', cost: 1 }]),
+    ).rejects.toThrow();
+    lost.disconnect();
+    expect(lines.join('')).toContain('WRONGPASS');
+    expect(lines.join('')).not.toContain('not-the-password');
+  });
+});
 
 describe('the keys of the Redis limiter', () => {
   it('end by themselves, and have the subject as their hash tag', async () => {
