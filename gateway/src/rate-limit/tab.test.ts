@@ -3,8 +3,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CONFIG, type Fixture, fixture, KEYS, PREDICTION } from '../testing/app-fixture.ts';
 import { countedBody, streamed } from '../testing/bodies.ts';
+import { echoInference } from '../testing/echo-inference.ts';
 import { pngHeader } from '../testing/images.ts';
 import { toldQuotas } from '../testing/rate-limit-fields.ts';
+import type { OpenInference } from '../upstream/open-inference.ts';
 import { memoryLimiter } from './memory.ts';
 import { openTab, wholePoints } from './tab.ts';
 
@@ -92,6 +94,31 @@ describe('a quota of engine time', () => {
     expect((await predict(app, photos(4))).status).toBe(200);
     const refused = await predict(app, photos(1));
     expect([refused.status, left(refused), refused.headers.get('retry-after')]).toEqual([429, [0, 0], '60']);
+  });
+
+  it('is charged for tensors too, with what inference says of the call', async () => {
+    const inference: OpenInference = {
+      ...echoInference(),
+      infer: async (...call) => ({
+        ...(await echoInference().infer(...call)),
+        parameters: { engine_ms: { double_param: 59.5, parameter_choice: 'double_param' } },
+      }),
+    };
+    const tiers = {
+      default: { all: null, predict: { points: 100, window_s: 60, unit: 'engine_ms' as const } },
+    };
+    const app = await fixture({
+      config: { ...CONFIG, rate_limit: { ...CONFIG.rate_limit, tiers } },
+      inference,
+    });
+    const body = JSON.stringify({ inputs: [{ name: 'x', datatype: 'FP32', shape: [1], data: [1] }] });
+    const infer = () => app.send('/v2/models/net/infer', { method: 'POST', body, headers });
+    const answers = [await infer(), await infer(), await infer()];
+    expect(answers.map((answer) => [answer.status, left(answer)])).toEqual([
+      [200, [100, 100]],
+      [200, [40, 40]],
+      [429, [0, 0]],
+    ]);
   });
 
   it('takes nothing for an answer that was known already', async () => {
