@@ -34,6 +34,8 @@ export const METADATA = {
   variant: 'x-headgate-variant',
   /** Opaque id of the tenant whom an answer is for: nobody else gets it from a cache. The gateway sets it. */
   tenant: 'x-headgate-tenant',
+  /** What Envoy says about the client certificate of a caller; no caller can set it through Envoy. */
+  clientCertificate: 'x-forwarded-client-cert',
   traceparent: 'traceparent',
   /** Trailer: one of `REASONS`. */
   reason: 'headgate-reason',

@@ -6,6 +6,7 @@ import { METADATA } from '@headgate/contracts/names';
 import type { Logger } from '@headgate/contracts/telemetry/logger';
 import { parseTraceparent } from '@headgate/contracts/trace-context';
 import type { Tenant } from './cache/key.ts';
+import { callerOf } from './caller.ts';
 import { toStatus } from './errors.ts';
 import type { Infer } from './pipeline.ts';
 import type { Metrics } from './telemetry/metrics.ts';
@@ -43,6 +44,7 @@ export function createInferHandler(
         model,
         version,
         variant: text(call.metadata, METADATA.variant),
+        peer: callerOf(call.metadata),
         outcome,
         duration_ms: Math.round(durationMs),
       };

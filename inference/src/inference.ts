@@ -6,6 +6,7 @@ import { type Routing, routingSchema } from '@headgate/contracts/routing';
 import type { Logger } from '@headgate/contracts/telemetry/logger';
 import { startTracing } from '@headgate/contracts/telemetry/tracing';
 import { type WatchedFile, watchFile, yamlOf } from '@headgate/contracts/watch-file';
+import { startAudit } from '@headgate/gateway/audit';
 import { systemClock } from './clock.ts';
 import { drain } from './drain.ts';
 import { layoutOf } from './engine/layout.ts';
@@ -94,7 +95,16 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     if (method !== 'ModelInfer') return;
     metrics.requestFinished({ model: '', version: '', outcome: error.reason, durationMs: 0 });
   };
-  const grpc = createGrpcServer({ service, health, limits, connection, onRefused });
+  const audit = await startAudit(config, { root, logger: log, metrics }, SERVICE);
+  const grpc = createGrpcServer({
+    service,
+    health,
+    limits,
+    connection,
+    audit: audit.sink,
+    epochMs: () => Date.now(),
+    onRefused,
+  });
   const http = createInternalHttp({ isReady: () => health.isReady, metrics });
   const routing = followRouting(resolve(root, config.routing_file), { catalogue, metrics, log });
   await listenHttp(http, listen.internal_host, portOf(listen.port_base, 'inferenceInternal'));
@@ -115,6 +125,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
           changes.stop();
           health.close();
           await shutDown(grpc, inference.drain.timeout_ms);
+          await audit.stop();
           await catalogue.close();
           http.close();
           http.closeAllConnections();

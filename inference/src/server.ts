@@ -4,6 +4,8 @@ import type { InferenceConfig } from '@headgate/contracts/config';
 import type { HeadgateError } from '@headgate/contracts/errors';
 import type { GRPCInferenceServiceHandlers } from '@headgate/contracts/gen/grpc/inference/GRPCInferenceService';
 import { inferencePackageDefinition, loadHealth, loadInference } from '@headgate/contracts/proto';
+import type { AuditSink } from '@headgate/gateway/audit/sink';
+import { auditedHandlers } from './audited-handlers.ts';
 import type { Health } from './health.ts';
 import { checkedService } from './wire/checked-service.ts';
 
@@ -12,6 +14,9 @@ export interface GrpcServerOptions {
   readonly health: Health;
   readonly limits: InferenceConfig['limits'];
   readonly connection: InferenceConfig['connection'];
+  readonly audit: AuditSink;
+  /** Wall clock in ms. */
+  readonly epochMs: () => number;
   /** Told about each message that was refused before it was read. */
   readonly onRefused: (method: string, error: HeadgateError) => void;
 }
@@ -27,7 +32,7 @@ export function createGrpcServer(options: GrpcServerOptions): Server {
   const contract = inferencePackageDefinition();
   const inference = { definition: loadInference().GRPCInferenceService.service, handlers: { ...service } };
   const { definition, handlers } = checkedService(inference, { contract, limits, onRefused });
-  server.addService(definition, handlers);
+  server.addService(definition, auditedHandlers(handlers, options));
   server.addService(loadHealth().Health.service, health.handlers());
   new ReflectionService(contract).addToServer(server);
   return server;

@@ -5,13 +5,14 @@ export interface AuditEntry {
   /** ms since the Unix epoch. */
   readonly atMs: number;
   readonly requestId: string;
-  /** Id of the key record; undefined when nobody was identified. */
+  /** Id of the key record, or `cert:` and the name in a client certificate; undefined when nobody was identified. */
   readonly keyId: string | undefined;
   /** The client's address as quotas count it; undefined when the request was refused before it was looked at. */
   readonly address: string | undefined;
   readonly method: string;
-  /** Route pattern, or `other`. */
+  /** Route pattern, or `other`; over gRPC the name of the call. */
   readonly route: string;
+  /** Of HTTP; over gRPC that of gRPC, where 0 is success. */
   readonly status: number;
   readonly reason: Reason | undefined;
 }
@@ -32,6 +33,8 @@ export interface AuditChange {
 export type ChangeAction =
   | 'gateway.start'
   | 'gateway.stop'
+  | 'inference.start'
+  | 'inference.stop'
   | 'routing.reload'
   | 'keys.reload'
   | 'model.load'

@@ -1,9 +1,10 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { Config } from '@headgate/contracts/config';
+import type { Logger } from '@headgate/contracts/telemetry/logger';
+import type { Registry } from 'prom-client';
 import { systemClock } from '../deps.ts';
 import { SPOOL_DEFAULTS } from '../store/spool/spool.ts';
-import type { Surroundings } from '../surroundings.ts';
 import { openFileAudit } from './file-audit.ts';
 import { filePseudonymKeys } from './pseudonym-keys.ts';
 import { auditInstruments } from './reports.ts';
@@ -23,16 +24,31 @@ export interface Audit {
 
 const DAY_MS = 86_400_000;
 
+/** Processes that have an audit log; each is a writer of its own. */
+export type AuditedProcess = 'gateway' | 'inference';
+
+export interface AuditSurroundings {
+  /** Absolute; relative paths of the configuration start here. */
+  readonly root: string;
+  readonly logger: Logger;
+  readonly metrics: { readonly registry: Registry };
+}
+
 /**
  * The audit log as the configuration says.
  *
  * @throws SpoolLockedError when another process has the log of this writer
  */
-export async function startAudit(config: Config, { root, logger, metrics }: Surroundings): Promise<Audit> {
+export async function startAudit(
+  config: Config,
+  { root, logger, metrics }: AuditSurroundings,
+  process: AuditedProcess = 'gateway',
+): Promise<Audit> {
   const { audit } = config;
   if (audit.sink === 'none') return { sink: noAudit, found: () => undefined, stop: async () => undefined };
   const instruments = auditInstruments(logger, metrics.registry);
-  const writer = audit.writer || `${hostname()}-${config.listen.port_base}`;
+  const name = audit.writer || `${hostname()}-${config.listen.port_base}`;
+  const writer = process === 'gateway' ? name : `${process}-${name}`;
   const log = await openFileAudit({
     dir: resolve(root, audit.dir, writer),
     writer,
@@ -62,13 +78,13 @@ export async function startAudit(config: Config, { root, logger, metrics }: Surr
     // What becomes of it is counted and logged by the report of the log.
     log.change(change).catch(() => undefined);
   };
-  found('gateway.start', 'accepted');
+  found(`${process}.start`, 'accepted');
   return {
     sink: log,
     found,
     async stop() {
       for (const timer of timers) clearInterval(timer);
-      found('gateway.stop', 'accepted');
+      found(`${process}.stop`, 'accepted');
       await anchor();
       await log.close();
     },

@@ -1,14 +1,12 @@
 import { join } from 'node:path';
 import { loadConfig } from '@headgate/contracts/config/load';
-import { noResilienceReport } from '@headgate/contracts/resilience/report';
-import { type Audit, startAudit } from '../../../gateway/src/audit/start-audit.ts';
-import type { Surroundings } from '../../../gateway/src/surroundings.ts';
+import { type Audit, type AuditSurroundings, startAudit } from '../../../gateway/src/audit/start-audit.ts';
 import { ROOT } from '../../../test/e2e/harness/stack.ts';
 
 /** The audit log that the gateway of a benchmark writes: that of production, on disk below `dir`. */
 export function auditOfBench(
   dir: string,
-  { logger, metrics }: Pick<Surroundings, 'logger' | 'metrics'>,
+  { logger, metrics }: Omit<AuditSurroundings, 'root'>,
 ): Promise<Audit> {
   const config = loadConfig({ dir: join(ROOT, 'config'), environment: 'dev', env: {} });
   const audit = {
@@ -19,6 +17,5 @@ export function auditOfBench(
     heads_file: 'heads.jsonl',
     keys_dir: 'keys',
   };
-  const surroundings = { root: dir, logger, metrics, resilience: noResilienceReport };
-  return startAudit({ ...config, audit }, surroundings);
+  return startAudit({ ...config, audit }, { root: dir, logger, metrics });
 }
