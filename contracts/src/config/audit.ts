@@ -45,4 +45,8 @@ export const auditSchema = z.strictObject({
   keys_dir: z.string().min(1),
   /** The key of a day's client addresses is destroyed after so many days. */
   address_days: z.number().int().min(1).max(3650),
+  /** The key of a credential that was not used for so many days is destroyed. */
+  credential_days: z.number().int().min(1).max(3650),
+  /** Most credentials that have a key of their own; more of them share one a day, which goes as those of addresses. */
+  max_credential_keys: z.number().int().min(1).max(10_000_000),
 });

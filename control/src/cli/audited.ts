@@ -52,14 +52,17 @@ export async function audited<T>(
       cause,
     });
   });
+  let made: T;
   try {
-    const made = await make();
-    await note('accepted');
-    return made;
+    made = await make();
   } catch (error) {
     await note('refused').catch(() => undefined);
     throw error;
   }
+  await note('accepted').catch(() => {
+    around.err('headgate: the change is made; on record is only that it was attempted\n');
+  });
+  return made;
 }
 
 /** What stands in the logs for the id of a key. */

@@ -57,6 +57,8 @@ export async function startAudit(
       dir: resolve(root, audit.keys_dir),
       clock: systemClock,
       addressDays: audit.address_days,
+      credentialDays: audit.credential_days,
+      maxCredentials: audit.max_credential_keys,
     }),
     clock: systemClock,
     limits: { ...SPOOL_DEFAULTS, maxBytes: audit.max_bytes },
