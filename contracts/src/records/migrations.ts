@@ -57,13 +57,17 @@ const MIGRATIONS: readonly string[] = [
 /** Any number that nothing else locks: one process migrates at a time. */
 const LOCK = 8_447_001;
 
-/** Brings the tables to the newest form; several processes may start at once. */
-export async function migrate(db: Queryable): Promise<void> {
+/**
+ * Brings the tables to the newest form; several processes may start at once.
+ *
+ * @param upTo last migration that is applied, from 1; absent = all of them
+ */
+export async function migrate(db: Queryable, upTo = MIGRATIONS.length): Promise<void> {
   await db.script(`
     SELECT pg_advisory_xact_lock(${LOCK});
     CREATE TABLE IF NOT EXISTS headgate_migrations (number integer PRIMARY KEY, at timestamptz DEFAULT now());
   `);
-  for (const [i, sql] of MIGRATIONS.entries()) await applyOnce(db, i + 1, sql);
+  for (const [i, sql] of MIGRATIONS.slice(0, upTo).entries()) await applyOnce(db, i + 1, sql);
 }
 
 /** The body is quoted as a whole: PostgreSQL runs it only where the number is new. */

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { migrate } from '@headgate/contracts/records/migrations';
 import { createPartitions } from '@headgate/contracts/records/partitions';
 import { sqlSink } from '@headgate/contracts/records/sql-sink';
 import { idAt, NOW_MS, predictionOf } from '@headgate/contracts/records/testing';
@@ -8,6 +9,10 @@ import { controlSink } from '../../../gateway/src/store/sinks/control.ts';
 import { createInternalServer } from '../internal-server.ts';
 import { type EmbeddedDatabase, openPglite } from './pglite.ts';
 import { describeSink, emptyStore } from './testing.ts';
+
+/** As the first version wrote it. */
+const OLD_PREDICTION = `INSERT INTO predictions (at, id, index, tenant, unit, model, version, outcome, latency_ms, label,
+  image_sha256, image_bytes) VALUES ($1, $2, 0, 't', 'u', 'net', '1', 'ok', 1, 'cat', 'c', 1)`;
 
 const DAY_MS = 86_400_000;
 const signal = new AbortController().signal;
@@ -47,6 +52,22 @@ describe('embedded', () => {
     expect(gone.filter((name) => name.startsWith('predictions'))).toHaveLength(2);
     const { rows } = await db.query('SELECT DISTINCT at FROM predictions ORDER BY at DESC', []);
     expect(rows).toEqual([{ at: new Date(NOW_MS) }, { at: new Date(NOW_MS - 90 * DAY_MS) }]);
+  });
+
+  it('brings a store that was made before there were sketches to the newest form, with what it holds', async () => {
+    await db.script(`
+      DROP TABLE predictions, outcomes, gaps;
+      DELETE FROM headgate_migrations;
+    `);
+    await migrate(db, 1);
+    await db.query(OLD_PREDICTION, [new Date(NOW_MS), idAt(NOW_MS)]);
+    const sink = sqlSink({ db, retentionDays: 90, now: () => NOW_MS });
+    await sink.deliver([predictionOf({ index: 1 })], signal);
+    const { rows } = await db.query('SELECT index, label, brightness FROM predictions ORDER BY index', []);
+    expect(rows).toEqual([
+      { index: 0, label: 'cat', brightness: null },
+      { index: 1, label: 'tiger cat', brightness: 0.5 },
+    ]);
   });
 
   it.each([
