@@ -13,6 +13,7 @@ import type { OutcomeRecord } from '@headgate/contracts/records/schema';
 import { sqlSink } from '@headgate/contracts/records/sql-sink';
 import { idAt, NOW_MS, outcomeOf, predictionOf } from '@headgate/contracts/records/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { readLog } from '../../audit/read-log.ts';
 import { createInternalServer } from '../../internal-server.ts';
 import { type EmbeddedDatabase, openPglite } from '../../store/pglite.ts';
 import { emptyStore } from '../../store/testing.ts';
@@ -109,6 +110,27 @@ describe('headgate captures erase', () => {
     await captured(2, 'bob');
     expect((await run(['erase', '--digest', digest.toUpperCase()])).out).toMatch(/^2 images erased/);
     expect(await allOf(store())).toHaveLength(1);
+  });
+
+  it('is on record, with the unit as its hash; and erases nothing that cannot be put on record', async () => {
+    await captured(1, 'alice');
+    const audit = { HEADGATE_AUDIT__SINK: 'file', HEADGATE_AUDIT__KEYS_DIR: join(dir, 'pseudonyms') };
+    const at = (log: string) => ({
+      ...audit,
+      HEADGATE_AUDIT__DIR: join(dir, log),
+      HEADGATE_AUDIT__HEADS_FILE: join(dir, 'heads'),
+    });
+    // No directory can be made where a file is.
+    expect((await run(['erase', '--unit', 'alice'], at('records.key'))).code).toBe(1);
+    expect(await allOf(store())).toHaveLength(1);
+    expect((await run(['erase', '--unit', 'alice'], at('log'))).code).toBe(0);
+    const [writer = ''] = readdirSync(join(dir, 'log'));
+    const lines: string[] = [];
+    for await (const bytes of readLog(join(dir, 'log', writer)))
+      lines.push(Buffer.from(bytes).toString('latin1'));
+    expect(lines.map((line) => /"outcome":"(\w+)"/.exec(line)?.[1])).toEqual(['attempted', 'accepted']);
+    expect(lines[0]).toContain(unitOf('alice'));
+    expect(lines.join()).not.toContain('alice');
   });
 
   it.each([[[]], [['--unit', 'a', '--digest', 'b']], [['--digest', 'abc']]])(
