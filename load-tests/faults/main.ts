@@ -26,8 +26,8 @@ const machine = describeMachine();
 const chosen = FAULTS.filter(({ name }) => names.includes(name));
 const network =
   values.proxy === 'toxiproxy' ? await startToxiproxy(new AbortController().signal) : ownNetwork;
-const { rows, skipped } = await runFaults(chosen, { network, say: (name) => console.error(name) });
-await network.close();
+const say = (name: string) => console.error(name);
+const { rows, skipped } = await runFaults(chosen, { network, say }).finally(network.close);
 const text = [
   `Measured on ${machine.date} at commit ${machine.commit}: ${machine.cpu}; load average before it ${machine.loadBefore.toFixed(2)}.`,
   `A request every 40 ms over HTTPS, by API key and bearer token in turns, due after 2 s; two inference pods, one gateway; network faults by ${network.name}.\n`,

@@ -14,8 +14,7 @@ it('Each fault under load shows callers no more than it may, loses no record unc
   signal,
 }) => {
   const network = FULL ? await startToxiproxy(signal) : ownNetwork;
-  const { rows, skipped } = await runFaults(chosen, { network, say: () => undefined });
-  await network.close();
+  const { rows, skipped } = await runFaults(chosen, { network, say: () => undefined }).finally(network.close);
   console.log(faultsTable(rows), ...skipped);
   expect(rows.length + skipped.length).toBe(chosen.length);
   expect(rows.flatMap(surprises)).toEqual([]);
