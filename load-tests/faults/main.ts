@@ -11,6 +11,9 @@ import { runFaults } from './run.ts';
 import { faultsTable, surprises } from './table.ts';
 import { startToxiproxy } from './toxiproxy.ts';
 
+/** Short: what is lost in a dead network must show within the fault. */
+const TIMEOUT_MS = 2000;
+
 const { values } = parseArgs({
   options: { only: { type: 'string' }, proxy: { type: 'string' }, out: { type: 'string' } },
 });
@@ -27,10 +30,12 @@ const chosen = FAULTS.filter(({ name }) => names.includes(name));
 const network =
   values.proxy === 'toxiproxy' ? await startToxiproxy(new AbortController().signal) : ownNetwork;
 const say = (name: string) => console.error(name);
-const { rows, skipped } = await runFaults(chosen, { network, say }).finally(network.close);
+const { rows, skipped } = await runFaults(chosen, { network, timeoutMs: TIMEOUT_MS, say }).finally(
+  network.close,
+);
 const text = [
   `Measured on ${machine.date} at commit ${machine.commit}: ${machine.cpu}; load average before it ${machine.loadBefore.toFixed(2)}.`,
-  `A request every 40 ms over HTTPS, by API key and bearer token in turns, due after 2 s; two inference pods, one gateway; network faults by ${network.name}.\n`,
+  `A request every 40 ms over HTTPS, by API key and bearer token in turns, due after ${TIMEOUT_MS / 1000} s; two inference pods, one gateway; network faults by ${network.name}.\n`,
   faultsTable(rows),
   ...skipped.map((line) => `\nNot done: ${line}.`),
 ].join('\n');

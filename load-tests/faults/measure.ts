@@ -25,7 +25,7 @@ const REQUEST_EVERY_MS = 40;
 const BEFORE_MS = 1000;
 /** Nothing fails for so long: it is over. */
 const CALM_MS = 1500;
-const RECOVERED_WITHIN_MS = 60_000;
+const RECOVERED_WITHIN_MS = 120_000;
 const LOOK_EVERY_MS = 20;
 
 const failed = ({ result }: Sample<Outcome>) => result.status !== '200';
@@ -33,7 +33,7 @@ const failed = ({ result }: Sample<Outcome>) => result.status !== '200';
 /**
  * Sends requests before, during and after one fault.
  *
- * @throws Error when its part is not at work again, or requests go on failing, a minute after its end
+ * @throws Error when its part is not at work again, or requests go on failing, two minutes after its end
  */
 export async function measureFault(site: Site, fault: Fault): Promise<Measured> {
   const droppedBefore = await site.dropped();

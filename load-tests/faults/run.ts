@@ -1,8 +1,7 @@
 import { findBinaries, missingPackages } from '../../scripts/services/binaries.ts';
 import { type Fault, LAYOUTS } from './fault.ts';
-import type { Network } from './link.ts';
 import { type Measured, measureFault } from './measure.ts';
-import { startSite } from './site.ts';
+import { type SiteOptions, startSite } from './site.ts';
 import type { Row } from './table.ts';
 
 export interface FaultsRun {
@@ -18,7 +17,7 @@ export interface FaultsRun {
  */
 export async function runFaults(
   faults: readonly Fault[],
-  { network, say }: { readonly network: Network; readonly say: (line: string) => void },
+  { say, ...options }: SiteOptions & { readonly say: (line: string) => void },
 ): Promise<FaultsRun> {
   const rows: Row[] = [];
   const skipped: string[] = [];
@@ -30,7 +29,7 @@ export async function runFaults(
       skipped.push(...chosen.map(({ name }) => `${name}: needs ${missing.join(' and ')}`));
       continue;
     }
-    const site = await startSite(layout, network);
+    const site = await startSite(layout, options);
     const measured: Measured[] = [];
     let lost: ReadonlySet<string> = new Set();
     try {

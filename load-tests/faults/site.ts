@@ -51,7 +51,6 @@ export interface Site {
   close(ids: readonly string[]): Promise<ReadonlySet<string>>;
 }
 
-const TIMEOUT_MS = 2000;
 const DELIVERED_WITHIN_MS = 60_000;
 /** Room for the records of any fault here, many times. */
 const DISK_BYTES = 48 * 2 ** 20;
@@ -72,13 +71,19 @@ async function collecting<T>(
   }
 }
 
-export async function startSite(layout: Layout, network: Network): Promise<Site> {
+export interface SiteOptions {
+  readonly network: Network;
+  /** Each request is due after so long. */
+  readonly timeoutMs: number;
+}
+
+export async function startSite(layout: Layout, { network, timeoutMs }: SiteOptions): Promise<Site> {
   const { built, end } = await collecting((defer) => build(layout, network, defer));
   const { stack, client, postgres, dir } = built;
   const metrics = () => scrape(stack.ready.metrics);
   return {
     ...built,
-    ask: asker(client, built.issuer, stack.ready.keys.bench),
+    ask: asker(client, built.issuer, { key: stack.ready.keys.bench, timeoutMs }),
     metrics,
     dropped: async () => total(await metrics(), METRIC.recordsDropped),
     async close(ids) {
@@ -175,12 +180,16 @@ function storeDirOf(dir: string, { portBase }: OwnedStack): string {
   return join(dir, 'store', String(portBase));
 }
 
-function asker(client: Client, issuer: Issuer, key: string): Site['ask'] {
+function asker(
+  client: Client,
+  issuer: Issuer,
+  { key, timeoutMs }: { readonly key: string; readonly timeoutMs: number },
+): Site['ask'] {
   const photo = samplePhoto('digit-7.png');
   return async (index) => {
     const identity: Record<string, string> =
       index % 2 === 0 ? { [HEADER.apiKey]: key } : { authorization: `Bearer ${await issuer.token()}` };
-    const headers = { 'content-type': photo.type, [HEADER.timeoutMs]: String(TIMEOUT_MS), ...identity };
+    const headers = { 'content-type': photo.type, [HEADER.timeoutMs]: String(timeoutMs), ...identity };
     return client.send({ path: '/predict', headers, body: photo.bytes }).then(outcomeOf, () => NO_ANSWER);
   };
 }
