@@ -3,6 +3,7 @@ import { type JudgedImage, type JudgedQuery, judgedQuerySchema } from '@headgate
 import { deliverySchema } from '@headgate/contracts/records/schema';
 import { type RecordSink, RecordsRefusedError } from '@headgate/contracts/records/sink';
 import type { Logger } from '@headgate/contracts/telemetry/logger';
+import type { Registry } from 'prom-client';
 
 export interface InternalServerOptions {
   readonly sink: Pick<RecordSink, 'deliver'>;
@@ -10,6 +11,8 @@ export interface InternalServerOptions {
   readonly verifyAudit?: (() => Promise<unknown>) | undefined;
   /** Images with feedback, for whom the embedded database is out of reach. */
   readonly judged?: (query: JudgedQuery) => Promise<readonly JudgedImage[]>;
+  /** What Prometheus reads. */
+  readonly registry: Registry;
   readonly logger: Pick<Logger, 'error'>;
 }
 
@@ -21,7 +24,7 @@ const MAX_BYTES = 64 * 2 ** 20;
  * can reach loopback too.
  */
 export function createInternalServer(options: InternalServerOptions): Server {
-  const { sink, verifyAudit, judged, logger } = options;
+  const { sink, verifyAudit, judged, registry, logger } = options;
 
   const deliver = async (request: IncomingMessage): Promise<number> => {
     const body = await bodyOf(request);
@@ -63,6 +66,11 @@ export function createInternalServer(options: InternalServerOptions): Server {
     if (request.url === '/internal/records') return { status: await statusOf(request) };
     const isGet = request.method === 'GET';
     if (request.url === '/livez') return { status: isGet ? 204 : 405 };
+    if (request.url === '/metrics') {
+      return isGet
+        ? { status: 200, body: await registry.metrics(), type: registry.contentType }
+        : { status: 405 };
+    }
     if (request.url !== '/internal/audit' || !verifyAudit) return { status: 404 };
     if (!isGet) return { status: 405 };
     try {
@@ -74,8 +82,9 @@ export function createInternalServer(options: InternalServerOptions): Server {
   };
 
   return createServer({ requestTimeout: 30_000 }, (request: IncomingMessage, response: ServerResponse) => {
-    void answer(request).then(({ status, body }) => {
+    void answer(request).then(({ status, body, type }) => {
       if (body === undefined) response.writeHead(status).end();
+      else if (type !== undefined) response.writeHead(status, { 'content-type': type }).end(body);
       else response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     });
   });
@@ -84,6 +93,8 @@ export function createInternalServer(options: InternalServerOptions): Server {
 interface Answer {
   readonly status: number;
   readonly body?: unknown;
+  /** Of a body that is text; others are sent as JSON. */
+  readonly type?: string;
 }
 
 /** Undefined when it is larger than any delivery. */

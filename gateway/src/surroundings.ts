@@ -1,10 +1,11 @@
 import type { Config } from '@headgate/contracts/config';
+import { reportResilience } from '@headgate/contracts/resilience/metrics';
 import type { ResilienceReport } from '@headgate/contracts/resilience/report';
 import { createLogger, type Logger } from '@headgate/contracts/telemetry/logger';
 import { startTracing, type Tracing } from '@headgate/contracts/telemetry/tracing';
 import packageJson from '../package.json' with { type: 'json' };
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
-import { breakersOf, reportResilience } from './telemetry/resilience.ts';
+import { breakersOf } from './telemetry/resilience.ts';
 
 /** What every part that `main` starts finds around it. */
 export interface Surroundings {

@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { HEADER, METRIC } from '@headgate/contracts/names';
+import { HEADER, METRIC, portOf } from '@headgate/contracts/names';
 import { openPostgres } from '@headgate/contracts/postgres/database';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startPostgresCluster, type TestPostgres } from '../../scripts/services/postgres-cluster.ts';
@@ -45,6 +45,11 @@ beforeAll(async () => {
       HEADGATE_RECORDS__SINK: 'postgres',
       HEADGATE_RECORDS__POSTGRES_URL: `${address}?target_session_attrs=read-write`,
       HEADGATE_RECORDS__SPOOL_DIR: join(disk?.dir ?? dir, 'spool'),
+      HEADGATE_AUDIT__STORE: 'postgres',
+      HEADGATE_AUDIT__POSTGRES_URL: address,
+      HEADGATE_AUDIT__ANCHOR_INTERVAL_MS: '200',
+      HEADGATE_AUDIT__SHIP__INTERVAL_MS: '100',
+      HEADGATE_AUDIT__SHIP__RETRY_MAX_MS: '1000',
     },
   });
   client = stack.ready.https ? httpsClient(stack.ready) : httpClient(stack.ready.gateway);
@@ -62,6 +67,9 @@ afterAll(async () => {
 const ask = () => postPhoto(client, photo, { key: stack.ready.keys.bench });
 const gauge = async (name: string, labels = {}) => total(await scrape(stack.ready.metrics), name, labels);
 const breaker = () => gauge(METRIC.breakerState, { dependency: 'database' });
+/** Of the process that brings the audit log into the same database. */
+const breakerOfControl = async () =>
+  total(await scrape(`http://127.0.0.1:${portOf(stack.portBase, 'control')}/metrics`), METRIC.breakerState);
 const waits = (what: string, look: () => Promise<boolean>) =>
   eventually(look, { what, withinMs: SETTLED_WITHIN_MS });
 
@@ -110,7 +118,7 @@ describe('Records while PostgreSQL is killed and started again under load', () =
     await waits('a delivery', async () => (await gauge(METRIC.recordsShipped, { outcome: 'delivered' })) > 0);
     await cluster.primary.kill();
     const killedMs = performance.now();
-    await waits('an open breaker', async () => (await breaker()) === 2);
+    await waits('open breakers', async () => (await breaker()) === 2 && (await breakerOfControl()) === 2);
     await pause(Math.max(0, killedMs + OUTAGE_MS - performance.now()));
     const waiting = await gauge(METRIC.spoolUndelivered);
     expect(waiting).toBeGreaterThan(0);
@@ -126,6 +134,7 @@ describe('Records while PostgreSQL is killed and started again under load', () =
         `deliveries again ${healed} after it was back, all delivered ${secondsSince(revivedMs)} after it`,
     );
     expectEachOnce(ids, await idsIn(cluster.primary));
+    await waits('a closed breaker in control', async () => (await breakerOfControl()) === 0);
   }, 180_000);
 });
 
@@ -215,6 +224,7 @@ describe('Records while the primary is lost and the standby takes over', () => {
       `primary lost: ${ids.length} predictions, 0 failed, ${shipped} records; deliveries again after ${healed}`,
     );
     expectEachOnce(ids, await idsIn(replica));
+    await waits('a closed breaker in control', async () => (await breakerOfControl()) === 0);
   }, 180_000);
 
   it('are not taken by the lost primary, when somebody starts it again by mistake', async () => {

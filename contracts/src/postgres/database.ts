@@ -45,10 +45,6 @@ export async function openPostgres({ url, timeoutMs }: PostgresOptions): Promise
   });
   // An idle connection that breaks is not an error of anybody's call: the next one connects anew.
   pool.on('error', () => undefined);
-  /** Another server may do better: this one is out of reach (no SQLSTATE), starts or ends (57P), or reads only (25006). */
-  const concernsServer = (error: unknown) =>
-    !(error instanceof pg.DatabaseError) || /^(57P|25006)/.test(error.code ?? '');
-
   const query = async (sql: string, values?: readonly unknown[]) => {
     for (let left = servers.length - 1; ; left -= 1) {
       const asked = current;
@@ -66,6 +62,15 @@ export async function openPostgres({ url, timeoutMs }: PostgresOptions): Promise
     script: async (sql) => void (await query(sql)),
     close: () => pool.end(),
   };
+}
+
+/**
+ * True for errors that tell about the server, not about the statement: it is out of reach (no SQLSTATE), lacks
+ * something (53), starts, ends or is too slow (57), or reads only (25006). Another server may do better.
+ */
+export function concernsServer(error: unknown): boolean {
+  const { severity, code } = error as { readonly severity?: unknown; readonly code?: unknown };
+  return severity === undefined || /^(53|57|25006)/.test(String(code));
 }
 
 async function refuseStandby(client: ClientBase): Promise<void> {

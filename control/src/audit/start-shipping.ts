@@ -1,7 +1,10 @@
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '@headgate/contracts/config';
-import { openPostgres } from '@headgate/contracts/postgres/database';
+import { concernsServer, openPostgres } from '@headgate/contracts/postgres/database';
+import { guarded } from '@headgate/contracts/postgres/guarded';
+import { createPolicy } from '@headgate/contracts/resilience/policy';
+import type { ResilienceReport } from '@headgate/contracts/resilience/report';
 import type { Logger } from '@headgate/contracts/telemetry/logger';
 import type { LazyDatabase } from '../store/embedded-database.ts';
 import { headsOutside } from './heads-outside.ts';
@@ -22,20 +25,28 @@ export interface ShippingSurroundings {
   readonly root: string;
   readonly logger: Pick<Logger, 'info' | 'warn' | 'error'>;
   readonly embedded: LazyDatabase;
+  /** Hears the policy of PostgreSQL. */
+  readonly resilience: ResilienceReport;
 }
 
 /** Brings audit logs into the store that the configuration names; undefined when it names none. */
 export async function startAuditShipping(
-  { audit }: Config,
-  { root, logger, embedded }: ShippingSurroundings,
+  { audit, dependencies }: Config,
+  { root, logger, embedded, resilience }: ShippingSurroundings,
 ): Promise<AuditShipping | undefined> {
   if (audit.sink === 'none' || audit.store === 'none') return undefined;
   const postgres =
     audit.store === 'postgres'
       ? await openPostgres({ url: audit.postgres_url, timeoutMs: audit.ship.timeout_ms })
       : undefined;
+  const policy = createPolicy({
+    dependency: 'database',
+    config: dependencies.database,
+    report: resilience,
+    isFailure: concernsServer,
+  });
   const store = once(async () => {
-    const db = postgres ?? (await embedded.get());
+    const db = postgres ? guarded(postgres, policy) : await embedded.get();
     const { owner } = await layOut(db);
     if (owner && postgres) {
       logger.warn(

@@ -4,6 +4,9 @@ import { migrate } from '@headgate/contracts/records/migrations';
 import { createPartitions } from '@headgate/contracts/records/partitions';
 import { sqlSink } from '@headgate/contracts/records/sql-sink';
 import { idAt, NOW_MS, predictionOf } from '@headgate/contracts/records/testing';
+import { reportResilience } from '@headgate/contracts/resilience/metrics';
+import { createLogger } from '@headgate/contracts/telemetry/logger';
+import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { controlSink } from '../../../gateway/src/store/sinks/control.ts';
 import { createInternalServer } from '../internal-server.ts';
@@ -16,6 +19,7 @@ const OLD_PREDICTION = `INSERT INTO predictions (at, id, index, tenant, unit, mo
 
 const DAY_MS = 86_400_000;
 const signal = new AbortController().signal;
+const logger = createLogger({ service: 'control', level: 'silent' });
 
 describe('embedded', () => {
   let db: EmbeddedDatabase;
@@ -25,7 +29,9 @@ describe('embedded', () => {
   beforeAll(async () => {
     db = await openPglite();
     const sink = sqlSink({ db, retentionDays: 90, now: () => NOW_MS });
-    server = createInternalServer({ sink, logger: { error: () => undefined } }).listen(0, '127.0.0.1');
+    const registry = new Registry();
+    reportResilience({ logger, registry, breakers: ['database'] });
+    server = createInternalServer({ sink, registry, logger }).listen(0, '127.0.0.1');
     await once(server, 'listening');
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   }, 60_000);
@@ -68,6 +74,13 @@ describe('embedded', () => {
       { index: 0, label: 'cat', brightness: null },
       { index: 1, label: 'tiger cat', brightness: 0.5 },
     ]);
+  });
+
+  it('shows the breakers of its process to Prometheus', async () => {
+    const response = await fetch(`${url}/metrics`);
+    expect(response.headers.get('content-type')).toContain('text/plain');
+    expect(await response.text()).toContain('headgate_breaker_state{dependency="database"} 0');
+    expect((await fetch(`${url}/metrics`, { method: 'POST' })).status).toBe(405);
   });
 
   it.each([

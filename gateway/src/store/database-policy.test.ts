@@ -1,8 +1,8 @@
 import { METRIC } from '@headgate/contracts/names';
 import { RecordsRefusedError } from '@headgate/contracts/records/sink';
+import { reportResilience } from '@headgate/contracts/resilience/metrics';
 import { Registry } from 'prom-client';
 import { expect, it } from 'vitest';
-import { reportResilience } from '../telemetry/resilience.ts';
 import { bytesOf, record, shipping } from '../testing/shipping.ts';
 import { databasePolicy } from './database-policy.ts';
 

@@ -12,6 +12,7 @@ import { keyedHash } from '@headgate/contracts/records/keyed-hash';
 import type { OutcomeRecord } from '@headgate/contracts/records/schema';
 import { sqlSink } from '@headgate/contracts/records/sql-sink';
 import { idAt, NOW_MS, outcomeOf, predictionOf } from '@headgate/contracts/records/testing';
+import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readLog } from '../../audit/read-log.ts';
 import { createInternalServer } from '../../internal-server.ts';
@@ -33,7 +34,12 @@ beforeAll(async () => {
   db = await openPglite();
   const sink = sqlSink({ db, retentionDays: 90, now: () => NOW_MS });
   const judged = (query: Parameters<typeof judgedImages>[1]) => judgedImages(db, query);
-  server = createInternalServer({ sink, judged, logger: { error: () => undefined } }).listen(0, '127.0.0.1');
+  server = createInternalServer({
+    sink,
+    judged,
+    registry: new Registry(),
+    logger: { error: () => undefined },
+  }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   port = (server.address() as AddressInfo).port;
   await sink.deliver([], signal);
