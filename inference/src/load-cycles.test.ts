@@ -98,7 +98,7 @@ describe(`${CYCLES} cycles of load and unload while requests run`, () => {
       );
       expect(Math.abs(late / early - 1)).toBeLessThan(MEMORY_BOUND);
     },
-    FULL ? 900_000 : 180_000,
+    FULL ? 2_400_000 : 180_000,
   );
 });
 
