@@ -85,6 +85,8 @@ export const METRIC = {
   auditDropped: 'headgate_audit_records_dropped_total',
   auditBytes: 'headgate_audit_log_bytes',
   auditLimit: 'headgate_audit_log_limit_bytes',
+  auditStored: 'headgate_audit_stored_records',
+  auditUnstored: 'headgate_audit_unstored_records',
   auditAnchorFailures: 'headgate_audit_anchor_failures_total',
   versionReady: 'headgate_model_version_ready',
   inferRequests: 'headgate_inference_requests_total',

@@ -102,6 +102,7 @@ describe('old files of the log', () => {
     expect(auditRecords(dir)[0]?.seq).toBe(1);
     shipped(dir, 20);
     await trimAll(audit);
+    expect(audit.stats()).toMatchObject({ storedSeq: 20 });
     const [first] = auditRecords(dir);
     expect(first?.seq).toBeGreaterThan(10);
     expect(first?.seq).toBeLessThanOrEqual(21);

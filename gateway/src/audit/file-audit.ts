@@ -25,6 +25,14 @@ export interface FileAuditOptions {
   readonly files?: SpoolFiles;
 }
 
+export interface AuditStats {
+  /** On disk. */
+  readonly bytes: number;
+  /** Places in the chain: of its last record, and of the last one that is stored elsewhere. */
+  readonly lastSeq: number;
+  readonly storedSeq: number;
+}
+
 export interface FileAudit extends AuditSink {
   /** True when the log ended before the last anchored head when it was opened. */
   readonly truncated: boolean;
@@ -41,7 +49,7 @@ export interface FileAudit extends AuditSink {
   flush(): Promise<void>;
   /** Settles once everything that was recorded before survives a power cut, or is lost. Fails as a disk fails. */
   sync(): Promise<void>;
-  stats(): { readonly bytes: number };
+  stats(): AuditStats;
   close(): Promise<void>;
 }
 
@@ -70,7 +78,7 @@ export async function openFileAudit(options: FileAuditOptions): Promise<FileAudi
     },
   });
   let anchoredSeq = head.seq;
-  const trim = createTrim({
+  const { trim, storedSeq } = createTrim({
     ...options,
     spool,
     note: async (fact) => {
@@ -99,7 +107,7 @@ export async function openFileAudit(options: FileAuditOptions): Promise<FileAudi
     trim,
     flush: spool.flush,
     sync: spool.sync,
-    stats: spool.stats,
+    stats: () => ({ bytes: spool.stats().bytes, lastSeq: chain.head().seq, storedSeq: storedSeq() }),
     close: spool.close,
   };
 }

@@ -12,7 +12,14 @@ export interface AuditInstruments {
   syncFailed(error: unknown): void;
   /** It is tried again at the next anchor. */
   trimFailed(error: unknown): void;
-  expose(log: Pick<FileAudit, 'stats'>, limitBytes: number): void;
+  expose(log: Pick<FileAudit, 'stats'>, options: ExposedLog): void;
+}
+
+export interface ExposedLog {
+  /** What the log may grow to. */
+  readonly limitBytes: number;
+  /** Control brings its records into a store. */
+  readonly isStored: boolean;
 }
 
 /** Shows how the audit log does. A record that is lost is an alert. */
@@ -53,21 +60,28 @@ export function auditInstruments(logger: Logger, registry: Registry): AuditInstr
     syncFailed: (err) =>
       logger.error({ err }, 'the audit log cannot be synced: a power cut would cost records'),
     trimFailed: (err) => logger.warn({ err }, 'an old file of the audit log could not be removed'),
-    expose({ stats }, limitBytes) {
-      const limit = new Gauge({
-        name: METRIC.auditLimit,
-        help: 'What the audit log may grow to.',
-        registers,
-      });
-      limit.set(limitBytes);
-      new Gauge({
-        name: METRIC.auditBytes,
-        help: 'Bytes of the audit log on disk.',
-        registers,
-        collect() {
-          this.set(stats().bytes);
-        },
-      });
+    expose(log, options) {
+      exposeLog(registry, log, options);
     },
   };
+}
+
+/** Gauges read from the log when Prometheus asks. */
+function exposeLog(registry: Registry, { stats }: Pick<FileAudit, 'stats'>, options: ExposedLog): void {
+  const gauge = (name: string, help: string, value: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(value());
+      },
+    });
+  gauge(METRIC.auditLimit, 'What the audit log may grow to.', () => options.limitBytes);
+  gauge(METRIC.auditBytes, 'Bytes of the audit log on disk.', () => stats().bytes);
+  if (!options.isStored) return;
+  gauge(METRIC.auditStored, 'Records of the chain that are in the store too.', () => stats().storedSeq);
+  gauge(METRIC.auditUnstored, 'Records of the chain that are not in the store yet.', () =>
+    Math.max(0, stats().lastSeq - stats().storedSeq),
+  );
 }

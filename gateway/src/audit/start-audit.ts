@@ -66,7 +66,7 @@ export async function startAudit(
     report: instruments.log,
   });
   if (log.truncated) logger.error({ writer }, 'the audit log ends before its anchored head: its end was cut');
-  instruments.expose(log, audit.max_bytes);
+  instruments.expose(log, { limitBytes: audit.max_bytes, isStored: audit.store !== 'none' });
 
   const anchor = () => log.anchor().catch(instruments.anchorFailed);
   const tend = () => anchor().then(() => log.trim().catch(instruments.trimFailed));

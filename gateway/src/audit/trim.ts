@@ -26,21 +26,29 @@ interface End {
   readonly hash: Uint8Array;
 }
 
-/** What removes the oldest file of a log that need not be kept; answers false when there is none. */
-export function createTrim(options: TrimOptions): () => Promise<boolean> {
+export interface Trim {
+  /** Removes the oldest file of the log, if it need not be kept. @returns false when nothing was removed */
+  trim(): Promise<boolean>;
+  /** Place of the last record that is stored elsewhere, as `trim` saw it last. */
+  storedSeq(): number;
+}
+
+export function createTrim(options: TrimOptions): Trim {
   const { dir, writer, headsFile, clock, limits, keepMs, spool, note } = options;
 
-  const mayGo = ({ record }: End, storedSeq: number): boolean => {
+  let storedSeq = 0;
+
+  const mayGo = ({ record }: End): boolean => {
     const isOld = record.at_ms < clock.epochMs() - keepMs;
     return record.seq <= storedSeq && (isOld || spool.stats().bytes > limits.maxBytes / 2);
   };
 
-  return async () => {
+  const trim = async (): Promise<boolean> => {
+    storedSeq = await storedUpTo(dir);
     const [oldest] = spool.finished();
-    const storedSeq = await storedUpTo(dir);
     if (!oldest || storedSeq === 0) return false;
     const end = await endOf(oldest.path);
-    if (!end || !mayGo(end, storedSeq)) return false;
+    if (!end || !mayGo(end)) return false;
 
     const { seq } = end.record;
     const fact = trimOf(end);
@@ -54,6 +62,8 @@ export function createTrim(options: TrimOptions): () => Promise<boolean> {
     if (!noted) await note(fact);
     return true;
   };
+
+  return { trim, storedSeq: () => storedSeq };
 }
 
 function trimOf({ record, hash }: End): AuditFact {
