@@ -9,6 +9,8 @@ export const captureSchema = z.strictObject({
   models: z.record(z.string().min(1), z.strictObject({ rate: z.number().min(0).max(1) })),
   /** Images are removed after so many days. */
   retention_days: z.number().int().min(1).max(3650),
+  /** Most bytes that one gateway keeps of a day, counted from its start; further images are dropped and counted. */
+  day_bytes: z.number().int().min(1),
   /** Most bytes of images that wait to be written; further ones are dropped and counted. */
   queue_bytes: z.number().int().min(1),
   /** One call of the store takes no longer. */

@@ -9,7 +9,18 @@ const KEY = keyOf('2030-01-01', ALICE, imageOf(1));
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('the sample', () => {
-  const capture = (rate: number) => sampledCapture({ net: { rate } }, { add: () => undefined });
+  const capture = (rate: number, { hashKey = Buffer.alloc(32, 1), dayBytes = 100 } = {}) => {
+    const added: CaptureKey[] = [];
+    const outcomes: CaptureOutcome[] = [];
+    const sampled = sampledCapture({
+      models: { net: { rate } },
+      dayBytes,
+      hashKey,
+      queue: { add: (key) => void added.push(key) },
+      report: { captured: (outcome) => void outcomes.push(outcome) },
+    });
+    return { ...sampled, added, outcomes };
+  };
   const ids = Array.from({ length: 20_000 }, (_, i) => `request-${i}`);
 
   it.each([0, 0.01, 0.3, 1])('has the share %d of all requests', (rate) => {
@@ -21,6 +32,21 @@ describe('the sample', () => {
     const few = ids.filter((id) => capture(0.1).wants('net', id));
     expect(ids.filter((id) => capture(0.1).wants('net', id))).toEqual(few);
     expect(few.every((id) => capture(0.2).wants('net', id))).toBe(true);
+  });
+
+  it('cannot be foreseen without the key', () => {
+    const other = capture(0.5, { hashKey: Buffer.alloc(32, 2) });
+    const same = ids.filter((id) => capture(0.5).wants('net', id) === other.wants('net', id)).length;
+    expect(Math.abs(same / ids.length - 0.5)).toBeLessThan(0.02);
+  });
+
+  it('has no more bytes of a day than it may, also when late ones of the day before come between', () => {
+    const { keep, added, outcomes } = capture(1, { dayBytes: 100 });
+    const of = (day: string) => keep({ ...KEY, day }, new Uint8Array(40));
+    for (const day of ['2030-01-01', '2030-01-01', '2030-01-01', '2030-01-02', '2030-01-01', '2030-01-02'])
+      of(day);
+    expect(added.map(({ day }) => day.slice(-1)).join('')).toBe('1121');
+    expect(outcomes).toEqual(['dropped', 'dropped']);
   });
 
   it('has nothing of a model that is not named, whatever it is called', () => {

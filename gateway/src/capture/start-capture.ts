@@ -13,10 +13,15 @@ export interface Captures {
   stop(): Promise<void>;
 }
 
+export interface CaptureDeps extends Pick<Surroundings, 'root' | 'logger' | 'metrics'> {
+  /** Of the records: it decides which requests are sampled. */
+  readonly hashKey: Uint8Array;
+}
+
 /** Undefined where no store is configured. A store without models captures nothing, and still forgets what is too old. */
 export async function startCapture(
   config: CaptureConfig,
-  { root, logger, metrics }: Pick<Surroundings, 'root' | 'logger' | 'metrics'>,
+  { root, logger, metrics, hashKey }: CaptureDeps,
 ): Promise<Captures | undefined> {
   const store = await openCaptureStore(config, root);
   if (!store) return undefined;
@@ -32,7 +37,13 @@ export async function startCapture(
     pause: (ms, signal) => sleep(ms, undefined, { signal, ref: false }).catch(() => undefined),
   });
   return {
-    capture: sampledCapture(config.models, queue),
+    capture: sampledCapture({
+      models: config.models,
+      dayBytes: config.day_bytes,
+      hashKey,
+      queue,
+      report,
+    }),
     async stop() {
       await queue.stop();
       await retention.stop();

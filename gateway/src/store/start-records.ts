@@ -60,8 +60,8 @@ export async function startRecords(
     report: reportShipper(logger, metrics.registry),
     pause: (ms, signal) => sleep(ms, undefined, { signal, ref: false }).catch(() => undefined),
   });
-  const captures = await startCapture(config.capture, { root, logger, metrics });
   const hashKey = readHashKey(resolve(root, records.hash_key_file));
+  const captures = await startCapture(config.capture, { root, logger, metrics, hashKey });
   return {
     recorder: spoolRecorder({
       spool,
