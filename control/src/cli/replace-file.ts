@@ -3,6 +3,7 @@ import {
   chmodSync,
   chownSync,
   closeSync,
+  existsSync,
   fstatSync,
   fsyncSync,
   linkSync,
@@ -25,6 +26,10 @@ interface Version {
   readonly owner?: { readonly mode: number; readonly uid: number; readonly gid: number };
 }
 
+/** An author needs a fraction of a millisecond; one that is held up for longer than that is taken for dead. */
+const AUTHOR_WITHIN_MS = 1000;
+const POLL_MS = 2;
+
 /** Each attempt that fails means that somebody else's change went through. */
 const MAX_ATTEMPTS = 1000;
 
@@ -34,8 +39,12 @@ const MAX_ATTEMPTS = 1000;
  *
  * No lock, because a lock outlives a program that was killed. The next version of version V is prepared under a name
  * made from V's identity. That name can be taken once (`link` fails when it exists), so V has one successor. Whoever
- * finds the name taken renames that successor into place itself, alive or dead as its author may be, and starts anew.
- * V must still be in place after the name was taken, for V's successor may have come and gone in between.
+ * finds the name taken waits a moment for its author; when nothing happens the author was killed, and the successor is
+ * renamed into place for it. V must still be in place after the name was taken, for V's successor may have come and
+ * gone in between.
+ *
+ * Helping at once would lose changes: an author that is held up right before its own rename would, after the help,
+ * find under that name what a third program put there that still knew V, and rename that.
  *
  * @param change the new text; gets undefined while there is no file. Called again after a lost race
  * @throws CliError conflict, when the others never stop
@@ -51,7 +60,8 @@ export function replaceFile(path: string, change: (text: string | undefined) => 
       linkSync(prepared, successor);
     } catch (error) {
       if (!hasCode(error, 'EEXIST')) throw error;
-      if (readVersion(target).identity === version.identity) putInPlace(successor, target);
+      const abandoned = !isGoneSoon(successor);
+      if (abandoned && readVersion(target).identity === version.identity) putInPlace(successor, target);
       continue;
     } finally {
       rmSync(prepared, { force: true });
@@ -108,6 +118,16 @@ function writePrepared(target: string, text: string, { owner }: Version): string
     if (process.getuid?.() === 0) chownSync(path, owner.uid, owner.gid);
   }
   return path;
+}
+
+/** Sleeps, as everything here does without giving way to other work of this program. */
+function isGoneSoon(path: string): boolean {
+  const sleeper = new Int32Array(new SharedArrayBuffer(4));
+  for (const end = performance.now() + AUTHOR_WITHIN_MS; existsSync(path); ) {
+    if (performance.now() > end) return false;
+    Atomics.wait(sleeper, 0, 0, POLL_MS);
+  }
+  return true;
 }
 
 /** Gone already: another program did it. */
