@@ -9,7 +9,7 @@ import { keyRecords } from '../../gateway/src/testing/app-fixture.ts';
 import { createGuard } from '../../scripts/setup/guard.mjs';
 import { eventually } from '../e2e/harness/deadline.ts';
 import { fetchOnce } from '../e2e/harness/http.ts';
-import { scrape } from '../e2e/harness/metrics.ts';
+import { scrape, total } from '../e2e/harness/metrics.ts';
 import { freePortBase } from '../e2e/harness/ports.ts';
 import { ROOT } from '../e2e/harness/stack.ts';
 
@@ -19,6 +19,8 @@ export interface Gateways {
   readonly origins: readonly string[];
   /** How each of them counts quotas now. */
   modes(): Promise<LimiterMode[]>;
+  /** State of the circuit breaker of Redis in each of them: 0 closed, 1 half-open, 2 open. */
+  breakers(): Promise<number[]>;
   /** What all of them wrote into their logs. */
   logs(): string;
   /** Ends them and removes their files. */
@@ -74,11 +76,17 @@ export async function startGateways(
     await eventually(isUp, { what: `a gateway (its log: ${logFile})`, withinMs: READY_WITHIN_MS });
   };
 
+  const metricsOf = (portBase: number) =>
+    scrape(`http://127.0.0.1:${portOf(portBase, 'gatewayInternal')}/metrics`);
+
   const modeOf = async (portBase: number): Promise<LimiterMode> => {
-    const series = await scrape(`http://127.0.0.1:${portOf(portBase, 'gatewayInternal')}/metrics`);
+    const series = await metricsOf(portBase);
     const inForce = series.find(({ name, value }) => name === METRIC.quotaMode && value === 1);
     return inForce?.labels.mode as LimiterMode;
   };
+
+  const breakerOf = async (portBase: number): Promise<number> =>
+    total(await metricsOf(portBase), METRIC.breakerState, { dependency: 'redis' });
 
   const close = async () => {
     await Promise.all(children.map(end));
@@ -96,6 +104,7 @@ export async function startGateways(
   return {
     origins: portBases.map((portBase) => `http://127.0.0.1:${portOf(portBase, 'gateway')}`),
     modes: () => Promise.all(portBases.map(modeOf)),
+    breakers: () => Promise.all(portBases.map(breakerOf)),
     logs: () => readFileSync(logFile, 'utf8'),
     close,
   };

@@ -12,6 +12,7 @@ const GATEWAYS = 3;
 /** Requests of a key in an hour, over all gateways: no window ends during a test. */
 const LIMIT = 600;
 const ONE_PERCENT = LIMIT / 100;
+const TIME_LIMIT_MS = 1000;
 const CALLERS = 12;
 /** Answers in a row without an admitted one that show that a gateway's quota is used up. */
 const REFUSALS = 60;
@@ -22,6 +23,8 @@ let gateways: Gateways;
 beforeAll(async () => {
   redis = await startRedis();
   gateways = await startGateways(GATEWAYS, redis.url, {
+    // Of a machine that runs all tests at once: a Redis that gets no CPU for a moment is not one that is down.
+    HEADGATE_DEPENDENCIES__REDIS__TIMEOUT_MS: String(TIME_LIMIT_MS),
     HEADGATE_GATEWAY__RATE_LIMIT__TIERS__DEFAULT__ALL: `{ points: ${LIMIT}, window_s: 3600 }`,
   });
 }, 120_000);
@@ -72,8 +75,8 @@ async function usedUp(load: RunningLoad<Asked>, mode: LimiterMode): Promise<void
 function latencies(samples: readonly Sample<unknown>[]): string {
   const sorted = samples.map(({ startMs, endMs }) => endMs - startMs).sort((a, b) => a - b);
   const at = (share: number) => (sorted[Math.floor((sorted.length - 1) * share)] ?? 0).toFixed(1);
-  const slow = sorted.filter((ms) => ms > 100).length;
-  return `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, longest ${at(1)} ms, ${slow} of ${sorted.length} over 100 ms`;
+  const slow = sorted.filter((ms) => ms >= TIME_LIMIT_MS).length;
+  return `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, longest ${at(1)} ms, ${slow} of ${sorted.length} waited for the time limit`;
 }
 
 describe(`A limit of ${LIMIT} over ${GATEWAYS} gateways on one Redis`, () => {
@@ -104,12 +107,14 @@ describe(`A limit of ${LIMIT} over ${GATEWAYS} gateways on one Redis`, () => {
     await usedUp(load, 'local_share');
     const during = admitted(answersOf(load.samples)) - before;
     const outage = load.samples.slice(killedAt);
+    for (const state of await gateways.breakers()) expect(state).toBeGreaterThan(0);
 
     await redis.start();
     const startedMs = performance.now();
     const allShared = async () => (await gateways.modes()).every((mode) => mode === 'shared');
     await eventually(allShared, { what: 'recovery', withinMs: CHANGED_WITHIN_MS });
     const recovery = secondsSince(startedMs);
+    expect(await gateways.breakers()).toEqual([0, 0, 0]);
     await usedUp(load, 'shared');
     const samples = await load.stop();
     await close();

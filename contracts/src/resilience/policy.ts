@@ -47,7 +47,7 @@ export function createPolicy(options: PolicyOptions): Policy {
   const { attempts, backoff_min_ms: minMs, backoff_max_ms: maxMs } = config.retry;
   const budget = new RetryBudget(config.retry.budget, nowMs);
   const slots = bulkhead(config.concurrency);
-  const limit = timeout(config.timeout_ms, TimeoutStrategy.Aggressive);
+  const limit = timeout(config.timeout_ms, TimeoutStrategy.Cooperative);
   const breaker = createBreaker({
     config: config.breaker,
     counts: (error) => !(error instanceof CallerGone) && isFailure(error),
@@ -62,7 +62,7 @@ export function createPolicy(options: PolicyOptions): Policy {
     if (!breaker.admits()) throw refused();
     const attempt = () =>
       limit
-        .execute((_, attemptSignal) => work(attemptSignal), signal)
+        .execute((_, attemptSignal) => untilGivenUp(work(attemptSignal), attemptSignal), signal)
         .catch((error) => {
           throw signal.aborted ? new CallerGone(signal.reason) : error;
         });
@@ -109,6 +109,18 @@ class CallerGone extends Error {
   constructor(cause: unknown) {
     super('the caller gave up', { cause });
   }
+}
+
+/**
+ * The result of `work`, or an error one turn of the event loop after the signal. A loop that was held up runs the timer
+ * first, and only then reads what the dependency answered long ago: that must not count as a failure of it.
+ */
+function untilGivenUp<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const giveUp = () => setImmediate(reject, new TaskCancelledError('the attempt took too long'));
+    signal.addEventListener('abort', giveUp, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp));
+  });
 }
 
 const NEVER = new AbortController().signal;

@@ -1,4 +1,5 @@
 import type { RateLimitConfig } from '@headgate/contracts/config';
+import { HeadgateError } from '@headgate/contracts/errors';
 import { describe, expect, it } from 'vitest';
 import { CONFIG, type Fixture, fixture, KEYS } from '../testing/app-fixture.ts';
 import { countedBody, streamed } from '../testing/bodies.ts';
@@ -182,6 +183,19 @@ describe('limits of single kinds of routes', () => {
     expect(await statuses(4, give)).toEqual({ 400: 2, 429: 2 });
     expect(await status(app, '/predict')).toBe(200);
     expect(app.seen.rateLimited).toEqual(['key/feedback', 'ip/feedback', 'key/feedback', 'ip/feedback']);
+  });
+});
+
+describe('quotas that cannot be checked, where nothing is admitted then', () => {
+  it('are our fault: 503, when to come back, and no credential and no body is looked at', async () => {
+    const detail = 'Quotas cannot be checked right now. Please try again.';
+    const refuse = () => Promise.reject(new HeadgateError('unavailable', detail, { retryAfterMs: 1000 }));
+    const app = await fixture({ limiter: { consume: refuse, debit: refuse } });
+    const body = countedBody();
+    const response = await app.send('/predict', streamed(body.stream, { 'x-api-key': 'wrong' }));
+    expect([response.status, response.headers.get('retry-after'), body.takenBytes()]).toEqual([503, '1', 0]);
+    expect(await response.json()).toMatchObject({ reason: 'unavailable', detail });
+    expect([app.seen.authFailures, app.seen.rateLimited]).toEqual([[], []]);
   });
 });
 
