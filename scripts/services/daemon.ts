@@ -17,7 +17,7 @@ export interface Daemon {
   kill(): Promise<void>;
   /** An orderly end, with all it holds written. */
   stop(): Promise<void>;
-  /** SIGSTOP: connections are accepted by the kernel, and nobody answers. */
+  /** SIGSTOP, to its child processes as well: connections are accepted by the kernel, and nobody answers. */
   pause(): void;
   resume(): void;
   /** Ends it for good. */
@@ -70,6 +70,11 @@ export function createDaemon(options: DaemonOptions): Daemon {
     await ended;
   };
 
+  const signalAll = (signal: NodeJS.Signals): void => {
+    if (child?.pid === undefined) return;
+    for (const pid of [child.pid, ...childrenOf(child.pid)]) send(pid, signal);
+  };
+
   return {
     port: options.port,
     logFile: options.logFile,
@@ -77,8 +82,8 @@ export function createDaemon(options: DaemonOptions): Daemon {
     start,
     kill: () => end('SIGKILL'),
     stop: () => end(options.stopSignal),
-    pause: () => child?.kill('SIGSTOP'),
-    resume: () => child?.kill('SIGCONT'),
+    pause: () => signalAll('SIGSTOP'),
+    resume: () => signalAll('SIGCONT'),
     async close() {
       await end(options.stopSignal).catch(() => end('SIGKILL'));
       await guard.close();

@@ -210,8 +210,12 @@ describe('Records while the primary is lost and the standby takes over', () => {
       expect.stringContaining('takes writes; stop it first'),
     ]);
 
+    // The worst moment: the standby has not heard of the last commits, so nobody was told that they are kept.
+    replica.pause();
+    await waits('records that wait', async () => (await gauge(METRIC.spoolUndelivered)) > 50);
     await primary.kill();
     const killedMs = performance.now();
+    replica.resume();
     await waits('an open breaker', async () => (await breaker()) === 2);
     const promotion = await failOver();
     expect(promotion.code, promotion.output).toBe(0);
