@@ -146,6 +146,7 @@ it('has every record once after PostgreSQL was killed and started again while lo
     headsFile: log.headsFile,
     openStore: async () => sqlAuditStore(control),
     batchRecords: 50,
+    firstAfterMs: 0,
     intervalMs: 5,
     retryMinMs: 5,
     retryMaxMs: 50,

@@ -14,6 +14,8 @@ export const auditSchema = z.strictObject({
   ship: z.strictObject({
     /** Most records of one statement. */
     batch_records: z.number().int().min(1).max(10_000),
+    /** When control looks for heads for the first time: the start of the service comes first. */
+    first_after_ms: z.number().int().min(0).max(600_000),
     /** How often control looks for new heads. */
     interval_ms: z.number().int().min(10).max(60_000),
     /** Pauses after failures: at random, growing from the least to the most. */

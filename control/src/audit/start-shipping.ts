@@ -61,6 +61,7 @@ export async function startAuditShipping(
     headsFile,
     openStore: store,
     batchRecords: audit.ship.batch_records,
+    firstAfterMs: audit.ship.first_after_ms,
     intervalMs: audit.ship.interval_ms,
     retryMinMs: audit.ship.retry_min_ms,
     retryMaxMs: audit.ship.retry_max_ms,

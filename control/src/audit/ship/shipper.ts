@@ -24,7 +24,8 @@ export interface ShipperOptions {
   readonly headsFile: string;
   readonly openStore: () => Promise<AuditStore>;
   readonly batchRecords: number;
-  /** How often it looks for new heads, in ms. */
+  /** When it looks for the first time, and how often from then on, in ms. */
+  readonly firstAfterMs: number;
   readonly intervalMs: number;
   /** Bounds of the pauses after failures, in ms. */
   readonly retryMinMs: number;
@@ -40,7 +41,7 @@ export interface AuditShipper {
   stop(): Promise<void>;
 }
 
-/** Brings the logs of all writers into the store, for as long as it runs. The first pass comes after a pause. */
+/** Brings the logs of all writers into the store, for as long as it runs. */
 export function startAuditShipper(options: ShipperOptions): AuditShipper {
   const { report, pause, random, retryMinMs, retryMaxMs } = options;
   const stopping = new AbortController();
@@ -48,7 +49,7 @@ export function startAuditShipper(options: ShipperOptions): AuditShipper {
   const pass = shippingPass(options, signal);
 
   const run = async () => {
-    let pauseMs = options.intervalMs;
+    let pauseMs = options.firstAfterMs;
     let lastRetryMs: number | undefined;
     while (!signal.aborted) {
       await pause(pauseMs, signal);
@@ -87,8 +88,11 @@ export function shippingPass(
     const options = { store, batchRecords, signal };
     // Heads come after their records: whoever verifies meanwhile must not miss any.
     const appendHeads = async () => {
-      for (let from = 0; from < heads.length; from += batchRecords) {
-        await store.appendHeads(heads.slice(from, from + batchRecords));
+      // After a restart the file is read from its begin, and may hold those of years.
+      const stored = await store.lastHeadSeq(writer);
+      const fresh = heads.filter(({ seq }) => seq > stored);
+      for (let from = 0; from < fresh.length; from += batchRecords) {
+        await store.appendHeads(fresh.slice(from, from + batchRecords));
       }
     };
     if (!(await writersIn(dir)).includes(writer)) return appendHeads();

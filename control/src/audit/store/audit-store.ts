@@ -14,6 +14,8 @@ export interface StoredRecord {
 export interface AuditStore {
   /** The last record of a writer; undefined when there is none. */
   last(writer: string): Promise<Head | undefined>;
+  /** Place of the last head of a writer; 0 when there is none. */
+  lastHeadSeq(writer: string): Promise<number>;
   /** Heads that were anchored; a record after a hole is taken only where it follows one of them. */
   appendHeads(heads: readonly AnchoredHead[]): Promise<void>;
   /**
@@ -40,6 +42,14 @@ export function sqlAuditStore(db: Queryable): AuditStore {
       );
       const [row] = rows as readonly Row[];
       return row && { seq: Number(row.seq), hash: row.hash };
+    },
+    async lastHeadSeq(writer) {
+      const { rows } = await db.query(
+        'SELECT seq FROM audit.heads WHERE writer = $1 ORDER BY seq DESC LIMIT 1',
+        [writer],
+      );
+      const [row] = rows as readonly Pick<Row, 'seq'>[];
+      return Number(row?.seq ?? 0);
     },
     async appendHeads(heads) {
       await db.query(
