@@ -9,8 +9,8 @@ export type LimiterMode = 'shared' | FailureMode;
 export interface LimiterReport {
   /** Requests are counted otherwise from now on. */
   modeChanged(mode: LimiterMode): void;
-  /** Charges that the store did not take. */
-  storeFailed(): void;
+  /** The store did not take the charges of a request, or was not even asked. */
+  storeFailed(error: unknown): void;
 }
 
 export interface InsuredLimiterOptions {
@@ -41,8 +41,8 @@ export function insuredLimiter(options: InsuredLimiterOptions): Limiter {
       const answer = await policy.run(ask);
       settle();
       return answer;
-    } catch {
-      report.storeFailed();
+    } catch (error) {
+      report.storeFailed(error);
       settle();
       return instead();
     }
