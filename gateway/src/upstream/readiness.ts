@@ -72,10 +72,12 @@ export function watchReadiness(options: ReadinessOptions): UpstreamReadiness {
   });
   const addressesOf = (model: string, version: string) => {
     const name = healthServiceName(model, version);
-    const matches = (service: string) => (version === '' ? service.startsWith(name) : service === name);
+    // Asked for each call: a look-up where the version is known.
+    const serves = (serving: ReadonlySet<string>) =>
+      version === '' ? [...serving].some((service) => service.startsWith(name)) : serving.has(name);
     return endpoints
       .all()
-      .filter((endpoint) => [...endpoint.serving()].some(matches))
+      .filter((endpoint) => serves(endpoint.serving()))
       .map(({ address }) => address);
   };
   const addresses = () => endpoints.all().map(({ address }) => address);
