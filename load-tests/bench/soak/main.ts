@@ -1,8 +1,12 @@
 /**
  * `npm run bench:soak -- --minutes 20`: does anything grow under load that does not end? Resident memory and open files of
  * Envoy, gateway, inference, engines and control, as slopes with their interval. Two minutes are enough to see that it
- * works, not to see a leak. `--per-second N` leaves room for other work on the machine.
+ * works, not to see a leak. `--per-second N` leaves room for other work on the machine;
+ * `--collect` has garbage collected every ten seconds and judges by what is held after that.
  */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { pidOf, processesOf, startStack } from '../../../test/e2e/harness/stack.ts';
 import type { LoadJob } from '../client.ts';
@@ -11,7 +15,7 @@ import { describeMachine } from '../machine.ts';
 import { positive } from '../options.ts';
 import { PHOTOS_DIR } from '../photos.ts';
 import { judge, reportSoak } from './report.ts';
-import { type Sample, sampleOf } from './sample.ts';
+import { heldPoints, type Sample, sampleOf } from './sample.ts';
 
 const MINUTE_MS = 60_000;
 /** The load is asked for in pieces: a worker answers when a piece is over. */
@@ -25,6 +29,7 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '20' },
     concurrency: { type: 'string', default: '16' },
     'per-second': { type: 'string' },
+    collect: { type: 'boolean', default: false },
   },
 });
 const durationMs = positive('--minutes', values.minutes) * MINUTE_MS;
@@ -32,7 +37,13 @@ const concurrency = positive('--concurrency', values.concurrency);
 const perSecond =
   values['per-second'] === undefined ? undefined : positive('--per-second', values['per-second']);
 const machine = describeMachine();
-const stack = await startStack();
+const dir = mkdtempSync(join(tmpdir(), 'headgate-soak-'));
+const heldFile = join(dir, 'held');
+const collecting = {
+  NODE_OPTIONS: `--require=${join(import.meta.dirname, 'collect.cjs')}`,
+  SOAK_HELD_FILE: heldFile,
+};
+const stack = await startStack({ env: values.collect ? collecting : {} });
 const client = startWorker<LoadJob>('./client.ts');
 const pids = new Map([
   ...(['envoy', 'gateway', 'inference', 'control'] as const).map(
@@ -41,6 +52,7 @@ const pids = new Map([
   ...processesOf(stack, 'engine').map(({ pid }, i) => [`engine ${i + 1}`, pid] as const),
 ]);
 const watched = new Map<string, Sample[]>([...pids.keys()].map((name) => [name, []]));
+const startedAtMs = Date.now();
 const startedMs = performance.now();
 const watch = () => {
   for (const [name, pid] of pids) {
@@ -82,9 +94,11 @@ function answered(): number {
   return pieces.reduce((sum, piece) => sum + piece.answered, 0);
 }
 
+const held = existsSync(heldFile) ? readFileSync(heldFile, 'utf8') : '';
+rmSync(dir, { recursive: true });
 const verdicts = [...watched]
   .filter(([name]) => !gone.includes(name))
-  .map(([name, samples]) => judge(name, samples));
+  .map(([name, samples]) => judge(name, samples, heldPoints(held, pids.get(name) ?? 0, startedAtMs)));
 const failures = pieces.flatMap((piece) => Object.entries(piece.failures));
 console.log(
   `Measured on ${machine.date} at commit ${machine.commit}: ${machine.cpu}; ${values.minutes} minutes, ${concurrency} requests at a time${perSecond === undefined ? '' : `, ${perSecond} a second`}.`,

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { judge, reportSoak } from './report.ts';
-import { residentKib, type Sample } from './sample.ts';
+import { heldPoints, residentKib, type Sample } from './sample.ts';
 
 /** Two hours, a sample a minute, with a ripple that is no trend. */
 function samples(of: { memory: (minute: number) => number; files?: (minute: number) => number }): Sample[] {
@@ -24,6 +24,22 @@ it('does not mind a slope that would take months to matter', () => {
   expect(judge('creeps', samples({ memory: (minute) => 100 + 0.001 * minute }))).toMatchObject({
     leaks: false,
   });
+});
+
+it('does not take garbage for a leak, nor a leak for garbage', () => {
+  const growing = samples({ memory: (minute) => 100 + minute });
+  const held = (perMinute: number) =>
+    Array.from({ length: 120 }, (_, minute) => ({ x: minute, y: 30 + perMinute * minute + (minute % 2) }));
+  expect(judge('collects late', growing, held(0))).toMatchObject({ leaks: false });
+  expect(judge('holds', samples({ memory: () => 100 }), held(0.1))).toMatchObject({ leaks: true });
+});
+
+it('reads what each process holds', () => {
+  const text = '7 60000 1048576\n8 60000 5\n7 120000 2097152\n';
+  expect(heldPoints(text, 7, 0)).toEqual([
+    { x: 1, y: 1 },
+    { x: 2, y: 2 },
+  ]);
 });
 
 it('finds files that are never closed', () => {

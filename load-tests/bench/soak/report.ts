@@ -19,6 +19,8 @@ export interface Verdict {
   readonly endMiB: number;
   /** MiB per minute. */
   readonly memory: Slope;
+  /** The same of what is held after a collection, where that was measured: garbage does not count. */
+  readonly held: Slope | undefined;
   /** Open files per minute. */
   readonly files: Slope;
   /** Median of open files in the first and in the last quarter of what counts. */
@@ -27,17 +29,22 @@ export interface Verdict {
   readonly leaks: boolean;
 }
 
-/** @throws RangeError when there are too few samples for a slope */
-export function judge(name: string, samples: readonly Sample[]): Verdict {
+/**
+ * @param held MiB after collections, over minutes; absent: resident memory decides
+ * @throws RangeError when there are too few samples for a slope
+ */
+export function judge(name: string, samples: readonly Sample[], held: readonly Point[] = []): Verdict {
   const counted = samples.slice(Math.floor(samples.length * WARM_SHARE));
   const memory = slopeOf(memoryPoints(counted));
+  const heldSlope = held.length > 0 ? slopeOf(held.slice(Math.floor(held.length * WARM_SHARE))) : undefined;
+  const decisive = heldSlope ?? memory;
   const files = slopeOf(filePoints(counted));
   const quarter = Math.max(1, Math.floor(counted.length / 4));
   const filesFromTo = [middle(counted.slice(0, quarter)), middle(counted.slice(-quarter))] as const;
   const endMiB = counted.at(-1)?.residentMiB ?? Number.NaN;
-  const grows = (memory.slope - memory.halfWidth) * MINUTES_PER_DAY > TOLERATED_SHARE_PER_DAY * endMiB;
+  const grows = (decisive.slope - decisive.halfWidth) * MINUTES_PER_DAY > TOLERATED_SHARE_PER_DAY * endMiB;
   const opens = files.slope - files.halfWidth > 0 && filesFromTo[1] > filesFromTo[0];
-  return { name, endMiB, memory, files, filesFromTo, leaks: grows || opens };
+  return { name, endMiB, memory, held: heldSlope, files, filesFromTo, leaks: grows || opens };
 }
 
 function slopeOf(points: readonly Point[]): Slope {
@@ -52,10 +59,11 @@ function middle(samples: readonly Sample[]): number {
 export function reportSoak(verdicts: readonly Verdict[]): string {
   const perHour = ({ slope, halfWidth }: Slope) =>
     `${(slope * MINUTES_PER_HOUR).toFixed(2)} ± ${(halfWidth * MINUTES_PER_HOUR).toFixed(2)}`;
-  const rows = verdicts.map(({ name, endMiB, memory, files, filesFromTo: [from, to], leaks }) => [
+  const rows = verdicts.map(({ name, endMiB, memory, held, files, filesFromTo: [from, to], leaks }) => [
     name,
     endMiB.toFixed(1),
     perHour(memory),
+    held === undefined ? '–' : perHour(held),
     perHour(files),
     `${from} → ${to}`,
     leaks ? '**grows**' : 'steady',
@@ -64,6 +72,7 @@ export function reportSoak(verdicts: readonly Verdict[]): string {
     'process',
     'MiB at the end',
     'MiB per hour, 95 %',
+    'held MiB per hour, 95 %',
     'open files per hour, 95 %',
     'open files',
     'verdict',

@@ -27,6 +27,18 @@ export function residentKib(status: string): number {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? Number.NaN);
 }
 
+/**
+ * What `collect.cjs` wrote about one process: MiB that are held after a collection, over minutes since `startedAtMs` (ms
+ * since the Unix epoch).
+ */
+export function heldPoints(text: string, pid: number, startedAtMs: number): Point[] {
+  return text
+    .split('\n')
+    .map((line) => line.split(' ').map(Number))
+    .filter(([of]) => of === pid)
+    .map(([, atMs = 0, bytes = 0]) => ({ x: (atMs - startedAtMs) / 60_000, y: bytes / 2 ** 20 }));
+}
+
 export const memoryPoints = (samples: readonly Sample[]): Point[] =>
   samples.map(({ atMinutes, residentMiB }) => ({ x: atMinutes, y: residentMiB }));
 
