@@ -86,7 +86,7 @@ export function suitesOf(root: string, mode: Mode, options: SuitesOptions): Suit
     command: process.execPath,
     args: ['test/security/main.ts', '--report', report('security.xml')],
     // The first run on a machine installs two Python environments.
-    timeoutMs: 20 * MINUTE_MS,
+    timeoutMs: (full ? 60 : 20) * MINUTE_MS,
     report: { path: report('security.xml'), read: readJunit },
     env: more,
     skip,

@@ -11,6 +11,8 @@ export interface ClientSuite {
   readonly environment: string;
   /** Further environments, whose interpreters the tests find in the context. */
   readonly uses?: readonly string[];
+  /** Longest run of its tests, in ms; five minutes by default. */
+  readonly timeoutMs?: number;
   /** Why it cannot run on this machine; undefined when it can. */
   readonly problem?: (python: string) => Promise<string | undefined>;
 }
