@@ -10,11 +10,16 @@ import {
   SEVEN,
 } from './testing/running-inference.ts';
 
-/** Lets a batch wait for company, so that callers can leave before it runs; and hardly anything may queue. */
+/** What is kept of a deadline for the way back, in ms: even on a busy machine, an answer is back by then. */
+const RESERVE_MS = 15_000;
+/** Of an engine that stands still: four items gather, one waits in the queue. */
+const ROOM = 5;
+
+/** Lets a batch wait for company as long as may be, and hardly anything queue. */
 const slowAndSmall = (folder: string) => {
   const path = join(folder, 'manifest.yaml');
   const manifest = readFileSync(path, 'utf8')
-    .replace('max_queue_delay_ms: 0', 'max_queue_delay_ms: 400')
+    .replace('max_queue_delay_ms: 0', 'max_queue_delay_ms: 1000')
     .replace('max_batch_size: 8', 'max_batch_size: 4')
     .replace('max_queue_size: 64', 'max_queue_size: 1');
   writeFileSync(path, manifest);
@@ -35,9 +40,19 @@ describe('inference under callers who leave, hurry or crowd', () => {
   const batchSize = async () =>
     (await running.infer(imageRequest([SEVEN]))).parameters.batch_size?.int64_param;
 
+  /** Does something while the engine stands still, so that whoever waits then goes on waiting. */
+  const whileStopped = async <T>(work: () => Promise<T>): Promise<T> => {
+    const [, pid] = /"pid":(\d+)[^\n]*an engine is ready/.exec(running.log()) ?? [];
+    process.kill(Number(pid), 'SIGSTOP');
+    try {
+      return await work();
+    } finally {
+      process.kill(Number(pid), 'SIGCONT');
+    }
+  };
+
   beforeAll(async () => {
-    // A busy machine may need a while to bring an answer back.
-    const settings = { HEADGATE_INFERENCE__ADMISSION__ANSWER_RESERVE_MS: '200' };
+    const settings = { HEADGATE_INFERENCE__ADMISSION__ANSWER_RESERVE_MS: String(RESERVE_MS) };
     running = await runInference(['1'], settings, ({ addVersion }) => addVersion('1', slowAndSmall));
     await running.until(async () => (await running.get('/readyz')).status === 200);
   }, 30_000);
@@ -45,11 +60,13 @@ describe('inference under callers who leave, hurry or crowd', () => {
 
   it('gives the place of a cancelled call free and never runs its image', async () => {
     const before = await runs();
-    const call = running.client.modelInfer(imageRequest([SEVEN]), new Metadata(), {}, () => {});
-    call.on('error', () => {});
-    await running.until(async () => (await inFlight()) === '1');
-    call.cancel();
-    await running.until(async () => (await inFlight()) === '0');
+    await whileStopped(async () => {
+      const call = running.client.modelInfer(imageRequest([SEVEN]), new Metadata(), {}, () => {});
+      call.on('error', () => {});
+      await running.until(async () => (await inFlight()) === '1');
+      call.cancel();
+      await running.until(async () => (await inFlight()) === '0');
+    });
     expect(await batchSize()).toBe(1);
     expect(await runs()).toBe(before + 1);
   });
@@ -57,41 +74,47 @@ describe('inference under callers who leave, hurry or crowd', () => {
   it('gives the place of a caller whose connection breaks free', async () => {
     const before = await runs();
     const other = await running.connectCuttable();
-    other.client.modelInfer(imageRequest([SEVEN]), () => {});
-    await running.until(async () => (await inFlight()) === '1');
-    other.cut();
-    await running.until(async () => (await inFlight()) === '0');
+    await whileStopped(async () => {
+      other.client.modelInfer(imageRequest([SEVEN]), () => {});
+      await running.until(async () => (await inFlight()) === '1');
+      other.cut();
+      await running.until(async () => (await inFlight()) === '0');
+    });
     expect(await batchSize()).toBe(1);
     expect(await runs()).toBe(before + 1);
   });
 
   it('answers before the deadline of a caller who has less time than the batch would wait', async () => {
-    const startMs = performance.now();
-    const call = running.infer(imageRequest([SEVEN]), { deadline: Date.now() + 300 });
-    expect(await reasonOf(call)).toBe('ok');
-    console.log(`answered ${(performance.now() - startMs).toFixed(0)} ms after the call, before 300 ms`);
-    expect((await running.get('/metrics')).text).toMatch(
-      /headgate_inference_batches_total\{[^}]*release="deadline"\} 1/,
-    );
+    // On a busy machine the delay may pass before the picture is decoded: another one is sent then.
+    await running.until(async () => {
+      const call = running.infer(imageRequest([SEVEN]), { deadline: Date.now() + RESERVE_MS });
+      expect(await reasonOf(call)).toBe('ok');
+      return /batches_total\{[^}]*release="deadline"\} [1-9]/.test((await running.get('/metrics')).text);
+    });
   });
 
   it('refuses at the queue timeout that a caller asks for, not after the batch, and does not run the image', async () => {
     const before = await runs();
-    const timeout = { int64_param: 150_000 };
-    const call = running.infer({ ...imageRequest([SEVEN]), parameters: { timeout } });
-    expect(await reasonOf(call)).toBe('deadline_exceeded');
-    await running.until(async () => (await inFlight()) === '0');
+    await whileStopped(async () => {
+      const timeout = { int64_param: 150_000 };
+      const call = running.infer({ ...imageRequest([SEVEN]), parameters: { timeout } });
+      expect(await reasonOf(call)).toBe('deadline_exceeded');
+      await running.until(async () => (await inFlight()) === '0');
+    });
     expect(await batchSize()).toBe(1);
     expect(await runs()).toBe(before + 1);
   });
 
   it('refuses the crowd at once, says when to come back, and answers those it accepted', async () => {
-    const crowd = Array.from({ length: 40 }, () => running.infer(imageRequest([SEVEN])));
-    const refused = (await Promise.allSettled(crowd)).flatMap((one) =>
-      one.status === 'rejected' ? [one.reason as ServiceError] : [],
-    );
-    expect(refused.length).toBeGreaterThan(0);
-    expect(refused.length).toBeLessThan(40);
+    const refused: ServiceError[] = [];
+    const one = () => running.infer(imageRequest([SEVEN])).catch((error) => void refused.push(error));
+    const crowd = await whileStopped(async () => {
+      const asked = Array.from({ length: 40 }, one);
+      await running.until(async () => refused.length >= 40 - ROOM);
+      return asked;
+    });
+    const answers = await Promise.all(crowd);
+    expect(answers.filter((answer) => answer !== undefined)).toHaveLength(ROOM);
     for (const { code, metadata } of refused) {
       expect([code, metadata.get('headgate-reason')]).toEqual([8, ['overloaded']]);
       expect(Number(metadata.get('retry-after-ms')[0])).toBeGreaterThan(0);
