@@ -68,15 +68,14 @@ export class Gathering {
     return item;
   }
 
-  /** So many items that came last, of those that still decode if there are enough; in the order in which they came. */
-  newest(count: number): Item[] {
-    const decoded = [...this.#decoded.values()].map(({ item }) => item);
-    return [...decoded, ...this.#decoding.values()].slice(-count);
+  /** All that gathered: first what is decoded, then what still decodes, each in the order in which it came. */
+  items(): Item[] {
+    return [...[...this.#decoded.values()].map(({ item }) => item), ...this.#decoding.values()];
   }
 
   /** All that gathered, whatever its state; the gathering is empty afterwards. */
   clear(): Item[] {
-    const items = [...this.#decoding.values(), ...[...this.#decoded.values()].map(({ item }) => item)];
+    const items = this.items();
     this.#decoding.clear();
     this.#decoded.clear();
     return items;

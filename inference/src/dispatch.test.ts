@@ -199,6 +199,24 @@ describe('Dispatcher', () => {
     expect(await Promise.all(answers)).toEqual(['ok', 'ok', 'ok', 'ok']);
   });
 
+  it('never gives an engine an item that it had before: an old answer of the engine could be taken for the new one', () => {
+    const { submit, dispatcher, fakes } = setUp({ batching: { max_batch_size: 2 } });
+    const [first] = fakes as [FakeEngine];
+    for (const image of [1, 2]) submit(image).catch(() => {});
+    first.finishDecode(first.decoding[0] as number);
+    const second = new FakeEngine(2);
+    // It takes 2 from the first one, and then has a run of its own before it.
+    dispatcher.attach(second);
+    submit(3).catch(() => {});
+    submit(4).catch(() => {});
+    second.finishDecode(second.decoding.at(-1) as number);
+    first.decodeAll();
+    first.finishRun();
+    first.finishRun();
+    expect(second.isRunning).toBe(true);
+    expect(first.runs.flat().includes(2)).toBe(false);
+  });
+
   it('moves nothing to an engine that is to get no more work', () => {
     const { submit, dispatcher, fakes } = setUp({ engines: 2, batching: { max_batch_size: 4 } });
     const [busy, retiring] = fakes as [FakeEngine, FakeEngine];

@@ -47,6 +47,7 @@ interface Running {
 export class Lane {
   readonly #options: LaneOptions;
   readonly #gathering: Gathering;
+  readonly #had = new WeakSet<Item>();
   #running: Running | undefined;
   /** Cancels the timer of a granted batch delay. */
   #cancelWait: (() => void) | undefined;
@@ -102,23 +103,22 @@ export class Lane {
     return this.#running ? 0 : this.gathering;
   }
 
-  /** Items that wait for the end of a run. */
-  get behindRun(): number {
-    return this.#running ? this.gathering : 0;
+  /** Items that wait for the end of a run; those last that would be missed least, which are new or still decode. */
+  behindRun(): readonly Item[] {
+    return this.#running ? this.#gathering.items() : [];
+  }
+
+  /** Whether its engine got this item at any time: an engine takes an id only once. */
+  hasHad(item: Item): boolean {
+    return this.#had.has(item);
   }
 
   /** Takes an item ahead: it decodes while the batch before it runs. @throws RangeError without room */
   take(item: Item): void {
     this.#gathering.add(item);
+    this.#had.add(item);
     const { id, payload, sketch = false } = item;
     this.#options.engine.prepare(id, { payload, sketch });
-  }
-
-  /** Gives away so many items that would be missed least: the newest, and those that still decode before all others. */
-  giveAway(count: number): Item[] {
-    const items = this.#gathering.newest(count);
-    for (const { id } of items) this.remove(id);
-    return items;
   }
 
   /** @returns false when the item is not gathered here; what runs goes on */

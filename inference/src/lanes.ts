@@ -1,4 +1,5 @@
 import type { Backlog } from './admission/forecast.ts';
+import type { Item } from './item.ts';
 import type { EnginePort, Lane } from './lane.ts';
 
 /** The engines of one model version that are in service, each with its lane. */
@@ -52,8 +53,8 @@ export class Lanes {
   }
 
   /**
-   * Gives engines with nothing to do half of what waits behind the run of another one. What was decoded there is decoded
-   * anew, which costs less than to wait while an engine is idle.
+   * Gives engines with nothing to do half of what waits behind the run of another one, unless they had it before. What was
+   * decoded there is decoded anew, which costs less than to wait while an engine is idle.
    */
   relieve(): void {
     for (const lane of this.#lanes.values()) if (lane.load === 0) this.#relieveBusiest(lane);
@@ -67,12 +68,16 @@ export class Lanes {
 
   #relieveBusiest(idle: Lane): void {
     let busiest: Lane | undefined;
+    let items: readonly Item[] = [];
     for (const lane of this.#lanes.values()) {
-      if (lane.behindRun > (busiest?.behindRun ?? 0)) busiest = lane;
+      const waiting = lane.behindRun().filter((item) => !idle.hasHad(item));
+      if (waiting.length > items.length) [busiest, items] = [lane, waiting];
     }
-    if (!busiest || idle.room === 0) return;
-    const count = Math.min(idle.room, Math.ceil(busiest.behindRun / 2));
-    for (const item of busiest.giveAway(count)) idle.take(item);
+    const count = Math.min(idle.room, Math.ceil(items.length / 2));
+    for (const item of items.slice(items.length - count)) {
+      busiest?.remove(item.id);
+      idle.take(item);
+    }
   }
 
   #isSooner(a: Lane, b: Lane): boolean {

@@ -15,6 +15,8 @@ export class FakeEngine implements EnginePort {
   #running: readonly number[] = [];
   /** Bytes of the images of every run so far. */
   readonly runs: number[][] = [];
+  /** Ids of all items that it was ever given. */
+  readonly #given = new Set<number>();
 
   constructor(maxBatchSize: number) {
     this.maxBatchSize = maxBatchSize;
@@ -38,11 +40,19 @@ export class FakeEngine implements EnginePort {
     return this.ahead - this.#decoding.size;
   }
 
+  /** What it holds for its next batch and another engine was never given. */
+  aheadAndNewTo(other: FakeEngine): number[] {
+    return [...this.#images.keys()].filter((id) => !this.#running.includes(id) && !other.#given.has(id));
+  }
+
   listen(listener: EngineListener): void {
     this.#listener = listener;
   }
 
   prepare(id: number, { payload }: Question): void {
+    if (this.#given.has(id))
+      throw new Error(`item ${id} was here before: its old answer could be taken for a new one`);
+    this.#given.add(id);
     this.#images.set(id, (payload as Uint8Array)[0] as number);
     this.#decoding.add(id);
     if (this.ahead > this.maxBatchSize) throw new Error('more than one batch was handed ahead');
