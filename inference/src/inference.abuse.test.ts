@@ -55,7 +55,7 @@ describe('inference under callers who leave, hurry or crowd', () => {
     const settings = { HEADGATE_INFERENCE__ADMISSION__ANSWER_RESERVE_MS: String(RESERVE_MS) };
     running = await runInference(['1'], settings, ({ addVersion }) => addVersion('1', slowAndSmall));
     await running.until(async () => (await running.get('/readyz')).status === 200);
-  }, 30_000);
+  }, 120_000);
   afterAll(() => running.stop());
 
   it('gives the place of a cancelled call free and never runs its image', async () => {

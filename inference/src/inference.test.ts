@@ -30,7 +30,7 @@ describe('inference with the digits model', () => {
   beforeAll(async () => {
     running = await runInference(['1']);
     await running.until(() => ready(running, '1'));
-  }, 30_000);
+  }, 120_000);
   afterAll(() => running.stop());
 
   it('reads a 7 as a 7, best class first, with timings and the id of the request', async () => {
@@ -244,7 +244,7 @@ describe('inference with a version that grants a queue delay', () => {
     } finally {
       await running.stop();
     }
-  }, 30_000);
+  }, 120_000);
 });
 
 describe('inference with a version that cannot be loaded', () => {
@@ -276,7 +276,7 @@ describe('inference with a version that cannot be loaded', () => {
         await running.stop();
       }
     },
-    30_000,
+    120_000,
   );
 });
 
@@ -292,7 +292,7 @@ describe('inference that stops', () => {
     const outcomes = await Promise.all(work);
     await stopped;
     expect(outcomes.filter((outcome) => outcome !== 'ok')).toEqual([]);
-  }, 30_000);
+  }, 120_000);
 
   it('refuses to start when a required provider is not to be had', async () => {
     const settings = {
@@ -300,7 +300,7 @@ describe('inference that stops', () => {
       HEADGATE_INFERENCE__EXECUTION__REQUIRE: 'cuda',
     };
     await expect(runInference(['1'], settings)).rejects.toThrow(/require is cuda/);
-  }, 30_000);
+  }, 120_000);
 });
 
 function isAlive(pid: number): boolean {
