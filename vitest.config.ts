@@ -38,6 +38,8 @@ export default defineConfig({
           ],
           exclude: ['**/node_modules/**', '**/dist/**', 'envoy/test/**'],
           testTimeout: 20_000,
+          // Hooks start engines, which takes long where many test files share few cores.
+          hookTimeout: 60_000,
         },
       },
       { test: { name: 'envoy', include: ['envoy/test/**/*.test.ts'], testTimeout: 20_000 } },
