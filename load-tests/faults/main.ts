@@ -5,6 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { describeMachine } from '../bench/machine.ts';
+import { ownRun } from '../bench/own-run.ts';
 import { FAULTS } from './catalogue.ts';
 import { ownNetwork } from './link.ts';
 import { runFaults } from './run.ts';
@@ -25,22 +26,23 @@ if (unknown.length > 0) {
   );
   process.exit(2);
 }
-const machine = describeMachine();
 const chosen = FAULTS.filter(({ name }) => names.includes(name));
-const network =
-  values.proxy === 'toxiproxy' ? await startToxiproxy(new AbortController().signal) : ownNetwork;
-const say = (name: string) => console.error(name);
-const { rows, skipped } = await runFaults(chosen, { network, timeoutMs: TIMEOUT_MS, say }).finally(
-  network.close,
-);
-const text = [
-  `Measured on ${machine.date} at commit ${machine.commit}: ${machine.cpu}; load average before it ${machine.loadBefore.toFixed(2)}.`,
-  `A request every 40 ms over HTTPS, by API key and bearer token in turns, due after ${TIMEOUT_MS / 1000} s; two inference pods, one gateway; network faults by ${network.name}.\n`,
-  faultsTable(rows),
-  ...skipped.map((line) => `\nNot done: ${line}.`),
-].join('\n');
-console.log(text);
-if (values.out !== undefined) writeFileSync(values.out, `${text}\n`);
-const wrong = rows.flatMap(surprises);
-for (const line of wrong) console.error(line);
-process.exit(wrong.length > 0 ? 1 : 0);
+await ownRun(async ({ signal, progress }) => {
+  const machine = describeMachine();
+  const network = values.proxy === 'toxiproxy' ? await startToxiproxy(signal) : ownNetwork;
+  const options = { network, timeoutMs: TIMEOUT_MS, say: progress, signal };
+  const { rows, skipped } = await runFaults(chosen, options).finally(network.close);
+  const text = [
+    `Measured on ${machine.date} at commit ${machine.commit}: ${machine.cpu}; load average before it ${machine.loadBefore.toFixed(2)}.`,
+    `A request every 40 ms over HTTPS, by API key and bearer token in turns, due after ${TIMEOUT_MS / 1000} s; two inference pods, one gateway; network faults by ${network.name}.\n`,
+    faultsTable(rows),
+    ...skipped.map((line) => `\nNot done: ${line}.`),
+  ].join('\n');
+  console.log(text);
+  if (values.out !== undefined) writeFileSync(values.out, `${text}\n`);
+  const wrong = rows.flatMap(surprises);
+  for (const line of wrong) console.error(line);
+  process.exitCode = wrong.length > 0 ? 1 : 0;
+});
+// Whatever an abandoned fault still waits for is of no interest.
+process.exit();

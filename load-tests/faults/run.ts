@@ -10,14 +10,21 @@ export interface FaultsRun {
   readonly skipped: readonly string[];
 }
 
+export interface RunOptions extends SiteOptions {
+  /** Told the name of each fault as it begins. */
+  readonly say: (line: string) => void;
+  /** Ends the run, and all that it started. */
+  readonly signal: AbortSignal;
+}
+
 /**
  * Does each fault under load, those with the same store one after the other on one site.
  *
- * @param say told the name of each fault as it begins
+ * @throws whatever a fault does not recover from, or the reason of the signal
  */
 export async function runFaults(
   faults: readonly Fault[],
-  { say, ...options }: SiteOptions & { readonly say: (line: string) => void },
+  { say, signal, ...options }: RunOptions,
 ): Promise<FaultsRun> {
   const rows: Row[] = [];
   const skipped: string[] = [];
@@ -31,23 +38,30 @@ export async function runFaults(
     }
     const site = await startSite(layout, options);
     const measured: Measured[] = [];
-    let lost: ReadonlySet<string> = new Set();
     try {
       for (const fault of chosen) {
         const obstacle = fault.obstacle?.(site);
-        if (obstacle !== undefined) {
-          skipped.push(`${fault.name}: ${obstacle}`);
-          continue;
-        }
-        say(fault.name);
-        measured.push(await measureFault(site, fault));
+        if (obstacle === undefined) {
+          say(fault.name);
+          measured.push(await untilAborted(measureFault(site, fault), signal));
+        } else skipped.push(`${fault.name}: ${obstacle}`);
       }
-    } finally {
-      lost = await site.close(measured.flatMap(({ ids }) => ids));
+    } catch (error) {
+      await site.abandon();
+      throw error;
     }
+    const lost = await site.close(measured.flatMap(({ ids }) => ids));
     rows.push(
       ...measured.map(({ ids, ...row }) => ({ ...row, lost: ids.filter((id) => lost.has(id)).length })),
     );
   }
   return { rows, skipped };
+}
+
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  return Promise.race([work, aborted]);
 }

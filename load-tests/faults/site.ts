@@ -49,6 +49,8 @@ export interface Site {
   dropped(): Promise<number>;
   /** Waits until all records are delivered, ends everything, and says which of them the store does not have. */
   close(ids: readonly string[]): Promise<ReadonlySet<string>>;
+  /** Ends everything at once. */
+  abandon(): Promise<void>;
 }
 
 const DELIVERED_WITHIN_MS = 60_000;
@@ -61,7 +63,12 @@ async function collecting<T>(
 ): Promise<{ built: T; end: () => Promise<void> }> {
   const ends: (() => unknown)[] = [];
   const end = async () => {
-    for (const one of ends.splice(0).reverse()) await one();
+    const failures: unknown[] = [];
+    for (const one of ends.splice(0).reverse())
+      await Promise.resolve()
+        .then(one)
+        .catch((error) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
   };
   try {
     return { built: await build((one) => ends.push(one)), end };
@@ -83,6 +90,7 @@ export async function startSite(layout: Layout, { network, timeoutMs }: SiteOpti
   const metrics = () => scrape(stack.ready.metrics);
   return {
     ...built,
+    abandon: end,
     ask: asker(client, built.issuer, { key: stack.ready.keys.bench, timeoutMs }),
     metrics,
     dropped: async () => total(await metrics(), METRIC.recordsDropped),

@@ -20,6 +20,7 @@ it('Each fault under load shows callers no more than it may, loses no record unc
     network,
     timeoutMs: TIMEOUT_MS,
     say: () => undefined,
+    signal,
   }).finally(network.close);
   console.log(faultsTable(rows), ...skipped);
   expect(rows.length + skipped.length).toBe(chosen.length);
