@@ -22,7 +22,8 @@ export interface Measured {
 
 /** An open load: a request every so many ms, whatever became of those before. */
 const REQUEST_EVERY_MS = 40;
-const BEFORE_MS = 1000;
+/** A retry budget is a share of the calls before: of a load that has just begun, it is spent at once. */
+const BEFORE_MS = 5000;
 /** Nothing fails for so long: it is over. */
 const CALM_MS = 1500;
 const RECOVERED_WITHIN_MS = 120_000;
