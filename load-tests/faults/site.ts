@@ -54,6 +54,8 @@ export interface Site {
 }
 
 const DELIVERED_WITHIN_MS = 60_000;
+/** Records of the last answers may still be in memory, where no metric counts them: they are written within that. */
+const FLUSHED_WITHIN_MS = 1000;
 /** Room for the records of any fault here, many times. */
 const DISK_BYTES = 48 * 2 ** 20;
 
@@ -96,9 +98,18 @@ export async function startSite(layout: Layout, { network, timeoutMs }: SiteOpti
     dropped: async () => total(await metrics(), METRIC.recordsDropped),
     async close(ids) {
       try {
-        await eventually(async () => total(await metrics(), METRIC.spoolUndelivered) === 0, {
+        let before = -1;
+        const areDelivered = async () => {
+          const series = await metrics();
+          const written = total(series, METRIC.recordsWritten);
+          const isStill = written === before && total(series, METRIC.spoolUndelivered) === 0;
+          before = written;
+          return isStill;
+        };
+        await eventually(areDelivered, {
           what: 'the delivery of all records',
           withinMs: DELIVERED_WITHIN_MS,
+          everyMs: FLUSHED_WITHIN_MS,
         });
         await stack.stop();
         const stored = await storedIds(postgres ? { postgres } : { dir: storeDirOf(dir, stack) });
