@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { AnchoredHead } from '@headgate/contracts/audit/heads';
+import { type AnchoredHead, lastHead } from '@headgate/contracts/audit/heads';
 import { SHIPMENT_FILE, type Shipment } from '@headgate/contracts/audit/shipment';
 import { nextPauseMs } from '@headgate/contracts/resilience/backoff';
 import { writersIn } from '../read-log.ts';
@@ -84,7 +84,7 @@ export function shippingPass(
   const tail = followHeads(options.headsFile);
 
   const ship = async (store: AuditStore, writer: string, heads: readonly AnchoredHead[]) => {
-    const log = { writer, dir: join(dir, writer), upTo: Math.max(...heads.map(({ seq }) => seq)) };
+    const log = { writer, dir: join(dir, writer), upTo: lastHead(heads, writer)?.seq ?? 0 };
     const options = { store, batchRecords, signal };
     // Heads come after their records: whoever verifies meanwhile must not miss any.
     const appendHeads = async () => {
