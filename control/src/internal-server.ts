@@ -27,6 +27,8 @@ export function createInternalServer(options: InternalServerOptions): Server {
   const { sink, verifyAudit, judged, registry, logger } = options;
 
   const deliver = async (request: IncomingMessage): Promise<number> => {
+    if (request.method !== 'POST') return 405;
+    if (request.headers['content-type'] !== 'application/json') return 415;
     const body = await bodyOf(request);
     if (body === undefined) return 413;
     const delivery = deliverySchema.safeParse(parse(body));
@@ -35,35 +37,19 @@ export function createInternalServer(options: InternalServerOptions): Server {
     return 204;
   };
 
-  const statusOf = async (request: IncomingMessage): Promise<number> => {
-    if (request.method !== 'POST') return 405;
-    if (request.headers['content-type'] !== 'application/json') return 415;
-    try {
-      return await deliver(request);
-    } catch (err) {
-      logger.error({ err }, 'a delivery of records failed');
-      return err instanceof RecordsRefusedError ? 400 : 503;
-    }
-  };
-
   const judgedAnswer = async (request: IncomingMessage): Promise<Answer> => {
     if (!judged) return { status: 404 };
     if (request.method !== 'POST') return { status: 405 };
     if (request.headers['content-type'] !== 'application/json') return { status: 415 };
     const query = judgedQuerySchema.safeParse(parse((await bodyOf(request)) ?? ''));
     if (!query.success) return { status: 400 };
-    try {
-      return { status: 200, body: { images: await judged(query.data) } };
-    } catch (err) {
-      logger.error({ err }, 'images with feedback cannot be read');
-      return { status: 503 };
-    }
+    return { status: 200, body: { images: await judged(query.data) } };
   };
 
   const answer = async (request: IncomingMessage): Promise<Answer> => {
     if (request.headers.origin !== undefined) return { status: 403 };
     if (request.url === '/internal/judged') return judgedAnswer(request);
-    if (request.url === '/internal/records') return { status: await statusOf(request) };
+    if (request.url === '/internal/records') return { status: await deliver(request) };
     const isGet = request.method === 'GET';
     if (request.url === '/livez') return { status: isGet ? 204 : 405 };
     if (request.url === '/metrics') {
@@ -73,16 +59,18 @@ export function createInternalServer(options: InternalServerOptions): Server {
     }
     if (request.url !== '/internal/audit' || !verifyAudit) return { status: 404 };
     if (!isGet) return { status: 405 };
-    try {
-      return { status: 200, body: await verifyAudit() };
-    } catch (err) {
-      logger.error({ err }, 'the audit records cannot be verified');
-      return { status: 503 };
-    }
+    return { status: 200, body: await verifyAudit() };
+  };
+
+  /** Also of callers that went away in the middle of their body: nothing that is thrown may end the process. */
+  const failed = (err: unknown, { url: path }: IncomingMessage): Answer => {
+    logger.error({ err, path }, 'an internal request failed');
+    return { status: err instanceof RecordsRefusedError ? 400 : 503 };
   };
 
   return createServer({ requestTimeout: 30_000 }, (request: IncomingMessage, response: ServerResponse) => {
-    void answer(request).then(({ status, body, type }) => {
+    const answered = answer(request).catch((err) => failed(err, request));
+    void answered.then(({ status, body, type }) => {
       if (body === undefined) response.writeHead(status).end();
       else if (type !== undefined) response.writeHead(status, { 'content-type': type }).end(body);
       else response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
