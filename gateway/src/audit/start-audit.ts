@@ -69,7 +69,15 @@ export async function startAudit(
   instruments.expose(log, { limitBytes: audit.max_bytes, isStored: audit.store !== 'none' });
 
   const anchor = () => log.anchor().catch(instruments.anchorFailed);
-  const tend = () => anchor().then(() => log.trim().catch(instruments.trimFailed));
+  let isStopping = false;
+  // All that may go: with a file for each anchor a busy log would grow faster than it is trimmed.
+  const trim = async () => {
+    while (!isStopping && (await log.trim()));
+  };
+  let tended = Promise.resolve();
+  const tend = () => {
+    tended = tended.then(anchor).then(() => trim().catch(instruments.trimFailed));
+  };
   const timers = [
     setInterval(tend, audit.anchor_interval_ms).unref(),
     setInterval(() => log.sync().catch(instruments.syncFailed), audit.sync_interval_ms).unref(),
@@ -86,6 +94,9 @@ export async function startAudit(
     found,
     async stop() {
       for (const timer of timers) clearInterval(timer);
+      // A removal that has begun needs the log for its own record.
+      isStopping = true;
+      await tended;
       found(`${process}.stop`, 'accepted');
       await anchor();
       await log.close();
