@@ -21,8 +21,6 @@ export const auditSchema = z.strictObject({
     /** Pauses after failures: at random, growing from the least to the most. */
     retry_min_ms: z.number().int().min(1).max(60_000),
     retry_max_ms: z.number().int().min(1).max(600_000),
-    /** One statement takes no longer. */
-    timeout_ms: z.number().int().min(1).max(600_000),
     /** A record whose head is older than that and that is not stored counts as cut off. */
     max_lag_ms: z.number().int().min(1000).max(604_800_000),
   }),

@@ -37,7 +37,7 @@ export async function startAuditShipping(
   if (audit.sink === 'none' || audit.store === 'none') return undefined;
   const postgres =
     audit.store === 'postgres'
-      ? await openPostgres({ url: audit.postgres_url, timeoutMs: audit.ship.timeout_ms })
+      ? await openPostgres({ url: audit.postgres_url, timeoutMs: dependencies.database.timeout_ms })
       : undefined;
   const policy = createPolicy({
     dependency: 'database',
