@@ -80,7 +80,7 @@ export function createCaptureQueue({
     add(key, image) {
       if (closed || bytes + image.byteLength > maxBytes) return report.captured('dropped');
       // A copy: the image is a view that would hold the body of the whole request.
-      waiting.push({ key, image: Uint8Array.from(image) });
+      waiting.push({ key, image: new Uint8Array(image) });
       bytes += image.byteLength;
       next();
     },
