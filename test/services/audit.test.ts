@@ -161,9 +161,7 @@ it('is in the database of control as well, as headgate audit verify --database f
     const ends = new Map(stored.map(({ writer, last_seq }) => [writer, last_seq]));
     return stored.length === 3 && (ends.get('gateway') ?? 0) > 100;
   });
-  const unstored = await counter(METRIC.auditUnstored);
   expect(await counter(METRIC.auditStored)).toBeGreaterThan(0);
-  expect(unstored).toBeGreaterThanOrEqual(0);
 });
 
 it.skipIf(disk === undefined && process.env.CI !== 'true')(
