@@ -48,6 +48,11 @@ it('finds files that are never closed', () => {
   expect(reportSoak([verdict])).toContain('**grows**');
 });
 
+it('does not take two files more for a leak', () => {
+  const files = (minute: number) => (minute < 60 ? 40 : 42);
+  expect(judge('opens a table', samples({ memory: () => 100, files }))).toMatchObject({ leaks: false });
+});
+
 it('reads the resident size of a process', () => {
   expect(residentKib('Name:\tnode\nVmPeak:\t 9 kB\nVmRSS:\t   20480 kB\n')).toBe(20_480);
 });

@@ -11,6 +11,8 @@ const WARM_SHARE = 0.25;
 const BLOCKS = 20;
 /** A slope that would not add this share of a process's own memory in a day is none. */
 const TOLERATED_SHARE_PER_DAY = 0.05;
+/** So many open files more are connections of the moment, or a table more in a database; a leak has no such end. */
+const TOLERATED_FILES = 2;
 const MINUTES_PER_HOUR = 60;
 const MINUTES_PER_DAY = 24 * MINUTES_PER_HOUR;
 
@@ -43,7 +45,7 @@ export function judge(name: string, samples: readonly Sample[], held: readonly P
   const filesFromTo = [middle(counted.slice(0, quarter)), middle(counted.slice(-quarter))] as const;
   const endMiB = counted.at(-1)?.residentMiB ?? Number.NaN;
   const grows = (decisive.slope - decisive.halfWidth) * MINUTES_PER_DAY > TOLERATED_SHARE_PER_DAY * endMiB;
-  const opens = files.slope - files.halfWidth > 0 && filesFromTo[1] > filesFromTo[0];
+  const opens = files.slope - files.halfWidth > 0 && filesFromTo[1] > filesFromTo[0] + TOLERATED_FILES;
   return { name, endMiB, memory, held: heldSlope, files, filesFromTo, leaks: grows || opens };
 }
 
