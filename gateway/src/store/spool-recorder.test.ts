@@ -65,6 +65,17 @@ it('writes records of the schema, with digest instead of image', () => {
   });
 });
 
+it('writes predictions whose scores are no numbers without them', () => {
+  const { texts, recorder } = recorded();
+  recorder.prediction({ ...PREDICTION, top: [{ label: 'tiger cat', class_id: 282, score: Number.NaN }] });
+  expect(predictionRecordSchema.parse(JSON.parse(texts[0] ?? ''))).toMatchObject({
+    label: 'tiger cat',
+    score: null,
+    top_class_ids: [282],
+    top_scores: null,
+  });
+});
+
 it('writes failures without a label', () => {
   const { texts, recorder } = recorded();
   recorder.prediction({ ...PREDICTION, outcome: 'overloaded', top: [], sketch: undefined });

@@ -96,9 +96,9 @@ export function spoolRecorder({
   };
 }
 
-/** One value of every class; null where one of them lacks it. */
+/** One value of every class; null where one of them lacks it, or is no number: JSON has no NaN. */
 function valuesOf(top: readonly SeenClass[], name: 'class_id' | 'score'): number[] | null {
-  const values = top.flatMap((seen) => seen[name] ?? []);
+  const values = top.flatMap(({ [name]: value }) => (value !== null && Number.isFinite(value) ? value : []));
   return values.length === 0 || values.length < top.length ? null : values;
 }
 
