@@ -81,6 +81,11 @@ const gatewaySchema = z.strictObject({
     channels: count.max(64),
     /** How often the readiness of the served versions is asked of every endpoint. */
     readiness_interval_ms: ms(60_000).min(50),
+    /**
+     * A process that is busy may answer late, one that hangs never does. Longer than an interval, so that a loaded
+     * machine is not taken for a dead one; a process that ended refuses the connection at once anyway.
+     */
+    readiness_timeout_ms: ms(60_000).min(50),
     /** How often the name is resolved again. */
     resolve_interval_ms: ms(600_000).min(100),
     retry: z.strictObject({

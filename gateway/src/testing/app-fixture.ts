@@ -70,6 +70,7 @@ export const CONFIG: GatewayConfig = {
     target: '',
     channels: 1,
     readiness_interval_ms: 250,
+    readiness_timeout_ms: 1000,
     resolve_interval_ms: 5000,
     retry: {
       enabled: true,

@@ -40,6 +40,7 @@ export function connectUpstream({ config, routing, readinessReport, resilience }
     resolve: () => resolveTarget(target),
     routing,
     intervalMs: upstream.readiness_interval_ms,
+    timeoutMs: upstream.readiness_timeout_ms,
     resolveIntervalMs: upstream.resolve_interval_ms,
     report: readinessReport,
   });

@@ -11,6 +11,8 @@ export interface EndpointHealthOptions {
   /** Names under grpc.health.v1 to ask for; read anew in each round. */
   readonly services: () => readonly string[];
   readonly intervalMs: number;
+  /** An endpoint that has not answered by then is not serving. */
+  readonly timeoutMs: number;
   /** After each round. */
   readonly onRound: () => void;
 }
@@ -23,12 +25,6 @@ export interface EndpointHealth {
   serving(): ReadonlySet<string>;
   stop(): void;
 }
-
-/**
- * A process that is busy may answer late, one that hangs never does. Longer than an interval, so that a loaded
- * machine is not taken for a dead one; a process that ended refuses the connection at once anyway.
- */
-const CHECK_TIMEOUT_MS = 1000;
 
 /** Health messages are a few bytes. */
 const MESSAGE_BYTES = 4096;
@@ -49,6 +45,7 @@ export function watchEndpoint({
   client,
   services,
   intervalMs,
+  timeoutMs,
   onRound,
 }: EndpointHealthOptions): EndpointHealth {
   let serving: ReadonlySet<string> = new Set();
@@ -57,7 +54,7 @@ export function watchEndpoint({
 
   const isServing = (service: string) =>
     new Promise<boolean>((resolve) => {
-      client.Check({ service }, { deadline: Date.now() + CHECK_TIMEOUT_MS }, (_error, answer) =>
+      client.Check({ service }, { deadline: Date.now() + timeoutMs }, (_error, answer) =>
         resolve(answer?.status === 'SERVING'),
       );
     });

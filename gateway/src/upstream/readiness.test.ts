@@ -79,6 +79,7 @@ describe('watchReadiness', () => {
       resolve: async () => addresses,
       routing: { current: () => routing },
       intervalMs: 20,
+      timeoutMs: 1000,
       resolveIntervalMs: 20,
       report: {
         readinessChanged: (model, version, ready) => log.push(`${model}/${version} ${ready}`),
@@ -166,6 +167,7 @@ describe('watchReadiness', () => {
       resolve: () => Promise.reject(new Error('ENOTFOUND')),
       routing: { current: () => routing },
       intervalMs: 20,
+      timeoutMs: 1000,
       resolveIntervalMs: 5,
       report: { readinessChanged: () => undefined, unresolved: () => log.push('unresolved') },
     });

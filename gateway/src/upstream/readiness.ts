@@ -12,6 +12,8 @@ export interface ReadinessOptions {
   readonly routing: RoutingSource;
   /** How often each endpoint is asked, in ms. */
   readonly intervalMs: number;
+  /** An endpoint that has not answered a check by then is not serving. */
+  readonly timeoutMs: number;
   /** How often the addresses are resolved again, in ms. */
   readonly resolveIntervalMs: number;
   readonly report: ReadinessReport;
@@ -41,7 +43,7 @@ export interface UpstreamReadiness extends Readiness {
  * does: there is nothing to fall back to, and a call that meets another endpoint may be sent again.
  */
 export function watchReadiness(options: ReadinessOptions): UpstreamReadiness {
-  const { resolve, routing, intervalMs, resolveIntervalMs, report } = options;
+  const { resolve, routing, intervalMs, timeoutMs, resolveIntervalMs, report } = options;
   const connect = healthConnector(intervalMs);
   const announced = new Set<string>();
 
@@ -67,7 +69,14 @@ export function watchReadiness(options: ReadinessOptions): UpstreamReadiness {
     resolve,
     intervalMs: resolveIntervalMs,
     open: (address) =>
-      watchEndpoint({ address, client: connect(address), services, intervalMs, onRound: announce }),
+      watchEndpoint({
+        address,
+        client: connect(address),
+        services,
+        intervalMs,
+        timeoutMs,
+        onRound: announce,
+      }),
     onUnresolved: report.unresolved,
   });
   const addressesOf = (model: string, version: string) => {
