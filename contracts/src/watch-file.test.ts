@@ -1,4 +1,4 @@
-import { mkdtempSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -107,6 +107,15 @@ describe('watchFile', () => {
     expect(() => start()).toThrow(FileError);
     rmSync(path);
     expect(() => start()).toThrow(/cannot be read/);
+  });
+
+  it('reads no device and no directory: they have no size that could be too large', () => {
+    rmSync(path);
+    symlinkSync('/dev/null', path);
+    expect(() => start()).toThrow(/expected a regular file/);
+    rmSync(path);
+    mkdirSync(path);
+    expect(() => start()).toThrow(/expected a regular file/);
   });
 
   it('never quotes the file in what it reports', () => {

@@ -1,4 +1,13 @@
-import { type FSWatcher, watch as fsWatch, readFileSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  type FSWatcher,
+  fstatSync,
+  watch as fsWatch,
+  openSync,
+  readFileSync,
+  statSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { parse as parseYaml, YAMLParseError } from 'yaml';
 import { z } from 'zod';
@@ -124,16 +133,25 @@ function stampOf(path: string): string {
 }
 
 function readBounded(path: string, maxBytes: number): string {
-  let bytes: Buffer;
   try {
-    const size = statSync(path).size;
-    if (size > maxBytes) throw new RangeError(`larger than ${maxBytes} bytes`);
-    bytes = readFileSync(path);
+    return readRegular(path, maxBytes);
   } catch (cause) {
     const issues = cause instanceof RangeError ? issuesOf(cause) : ['the file cannot be read'];
     throw new FileError(path, issues, { cause });
   }
-  return bytes.toString('utf8');
+}
+
+/** Devices have no size and no end, and a pipe may wait for ever: only a file is read, and opened without waiting. */
+function readRegular(path: string, maxBytes: number): string {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const status = fstatSync(file);
+    if (!status.isFile()) throw new RangeError('expected a regular file');
+    if (status.size > maxBytes) throw new RangeError(`larger than ${maxBytes} bytes`);
+    return readFileSync(file).toString('utf8');
+  } finally {
+    closeSync(file);
+  }
 }
 
 function parseChecked<T>(path: string, text: string, parse: (text: string) => T): T {
