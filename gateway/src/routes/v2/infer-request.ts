@@ -36,7 +36,12 @@ export function readInferRequest({ json, binary }: Frame): InferRequest {
   if (entries.length === 0) throw invalidField('inputs', 'expected at least one tensor');
   const blocks = rawBlocksOf(binary, entries);
   const base64 = isBase64(parameters) ?? false;
-  const inputs = entries.map((entry, i) => inputOf(entry, { field: `inputs[${i}]`, raw: blocks[i], base64 }));
+  let stringsBefore = 0;
+  const inputs = entries.map((entry, i) => {
+    const input = inputOf(entry, { field: `inputs[${i}]`, raw: blocks[i], base64, stringsBefore });
+    stringsBefore += input.strings;
+    return input;
+  });
   const outputs = objectsOf(memberOf(json, 'outputs'), 'outputs', MAX_TENSORS).map(outputOf);
   return {
     id: id === undefined ? undefined : textOf(id, 'id'),

@@ -130,6 +130,21 @@ describe('too much', () => {
     ]);
   });
 
+  it('strings count over all inputs together', async () => {
+    const data = `${'"",'.repeat(49_999)}""`;
+    const input = `{"name":"x","datatype":"BYTES","shape":[50000],"data":[${data}]}`;
+    const { infer } = await app();
+    expect((await infer(`{"inputs":[${input},${input}]}`)).status).toBe(200);
+    const response = await infer(`{"inputs":[${input},${input},${input}]}`);
+    expect([response.status, await problemOf(response)]).toEqual([
+      400,
+      expect.objectContaining({
+        reason: 'invalid_tensor',
+        error: expect.stringMatching(/^inputs\[2\]\.data: expected at most 100000 strings in a request/),
+      }),
+    ]);
+  });
+
   it('of an answer is refused in JSON, with the remedy', async () => {
     const { infer } = await app();
     const count = 250_001;

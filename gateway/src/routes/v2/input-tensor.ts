@@ -12,11 +12,15 @@ export interface TensorOptions {
   readonly raw: Uint8Array | undefined;
   /** Whether BYTES in JSON are base64 when the tensor itself does not say. */
   readonly base64: boolean;
+  /** Strings in the JSON of inputs before this one. */
+  readonly stringsBefore: number;
 }
 
 export interface Input {
   readonly tensor: InputTensor;
   readonly block: Uint8Array;
+  /** Strings that its JSON holds. */
+  readonly strings: number;
 }
 
 /** As many dimensions as a manifest can declare. */
@@ -24,7 +28,7 @@ const MAX_DIMENSIONS = 8;
 
 /** An input, whichever way its values came. @throws HeadgateError invalid_request, invalid_tensor */
 export function inputOf(input: Fields, options: TensorOptions): Input {
-  const { field, raw, base64 } = options;
+  const { field, raw, base64, stringsBefore } = options;
   const name = textOf(memberOf(input, 'name'), `${field}.name`);
   const datatype = datatypeOf(memberOf(input, 'datatype'), `${field}.datatype`);
   const { shape, count } = shapeOf(memberOf(input, 'shape'), `${field}.shape`);
@@ -37,8 +41,12 @@ export function inputOf(input: Fields, options: TensorOptions): Input {
     checkSize(raw, count, { datatype, field: `${parameters.field}.binary_data_size` });
   }
   const encoded = isBase64(parameters) ?? base64;
-  const block = raw ?? blockOfJson({ datatype, shape, count, data, base64: encoded, field: `${field}.data` });
-  return { tensor: { name, datatype, shape, parameters: toMessage(parameters) }, block };
+  const json = { datatype, shape, count, data, base64: encoded, stringsBefore, field: `${field}.data` };
+  return {
+    tensor: { name, datatype, shape, parameters: toMessage(parameters) },
+    block: raw ?? blockOfJson(json),
+    strings: raw || datatype !== 'BYTES' ? 0 : count,
+  };
 }
 
 /** Whether BYTES in JSON are base64, as MLServer's codec writes them; undefined when nothing is said. */

@@ -12,6 +12,8 @@ export interface JsonTensor {
   readonly data: unknown;
   /** BYTES only: whether the strings are base64 of the elements, rather than their text. */
   readonly base64: boolean;
+  /** Strings in the JSON of inputs before this one. */
+  readonly stringsBefore: number;
   /** Name of the field that holds the data, for messages. */
   readonly field: string;
 }
@@ -92,14 +94,17 @@ function booleanOf(value: unknown, index: number, field: string): 0 | 1 {
   return value ? 1 : 0;
 }
 
-/** Each string costs as much as a hundred numbers, however short it is: a million of them, two seconds. */
+/**
+ * Most strings in all inputs of a request together. Each costs as much as a hundred numbers, however short it is: a
+ * million of them, two seconds.
+ */
 const MAX_STRINGS = 100_000;
 
 const encoder = new TextEncoder();
 
 function bytesBlock(values: readonly unknown[], tensor: JsonTensor): Uint8Array {
-  if (values.length > MAX_STRINGS) {
-    const detail = `expected at most ${MAX_STRINGS} strings; send more in binary, with binary_data_size`;
+  if (tensor.stringsBefore + values.length > MAX_STRINGS) {
+    const detail = `expected at most ${MAX_STRINGS} strings in a request; send more in binary, with binary_data_size`;
     throw invalidField(tensor.field, detail, 'invalid_tensor');
   }
   return encodeBytesTensor(values.map((value, i) => bytesOf(value, i, tensor)));
