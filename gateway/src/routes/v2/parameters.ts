@@ -1,4 +1,5 @@
 import type { InferParameter } from '@headgate/contracts/gen/grpc/inference/InferParameter';
+import { SKETCH } from '@headgate/contracts/sketch';
 import { type Fields, fieldsOf, invalidField, memberOf } from './fields.ts';
 
 /** The parameters of a request, of an input or of an output. */
@@ -38,11 +39,14 @@ function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
+/** Parameters that this gateway alone sets: whether sketches are made and kept is the operator's choice. */
+const OWN: readonly string[] = [SKETCH.parameter];
+
+const ENDS_HERE = new Set([...OF_THE_FRAME, ...OWN]);
+
 /** The parameters that go on to inference, which says whether it knows them. @throws HeadgateError invalid_request */
 export function toMessage({ field, fields }: Parameters): Record<string, InferParameter> {
-  const entries = Object.entries(fields).filter(
-    ([name, value]) => value !== null && !OF_THE_FRAME.includes(name),
-  );
+  const entries = Object.entries(fields).filter(([name, value]) => value !== null && !ENDS_HERE.has(name));
   if (entries.length > MAX_PARAMETERS) {
     throw invalidField(field, `expected at most ${MAX_PARAMETERS} entries`);
   }

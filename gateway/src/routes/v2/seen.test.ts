@@ -35,18 +35,21 @@ function classified(request: ModelInferRequest): ModelInferResponse__Output {
 }
 
 /** The app with a recorder, in front of a model that answers so. */
-async function recording(infer: (request: ModelInferRequest) => ModelInferResponse__Output = classified) {
+async function recording(
+  infer: (request: ModelInferRequest) => ModelInferResponse__Output = classified,
+  wantsSketches = true,
+) {
   const predictions: SeenPrediction[] = [];
   const recorder: Recorder = {
-    wantsSketches: true,
+    wantsSketches,
     prediction: (seen) => void predictions.push(seen),
     outcome: async () => undefined,
     retentionMs: 1,
   };
   const inference = { ...echoInference(), infer: async (request: ModelInferRequest) => infer(request) };
   const { send } = await fixture({ recorder, inference });
-  const ask = (inputs: unknown, headers: Record<string, string> = {}) =>
-    send('/v2/models/net/infer', { method: 'POST', body: JSON.stringify({ inputs }), headers });
+  const ask = (inputs: unknown, headers: Record<string, string> = {}, parameters = {}) =>
+    send('/v2/models/net/infer', { method: 'POST', body: JSON.stringify({ parameters, inputs }), headers });
   return { ask, predictions };
 }
 
@@ -98,6 +101,15 @@ describe('A record of a call under /v2', () => {
     expect((await ask(TENSOR)).status).toBe(200);
     expect(asked[0]?.parameters).toEqual({});
     expect(predictions).toMatchObject([{ index: 0, outcome: 'ok', top: [], image: null, sketch: undefined }]);
+  });
+
+  it('has no sketch where the operator wants none, whatever the caller asks for', async () => {
+    const { ask, predictions } = await recording(classified, false);
+    expect((await ask(images(PHOTOS), {}, { [SKETCH.parameter]: true })).status).toBe(200);
+    expect(predictions.map(({ top, sketch }) => [top.length, sketch])).toEqual([
+      [2, undefined],
+      [2, undefined],
+    ]);
   });
 
   it('has the reason of a failure, for each image', async () => {
