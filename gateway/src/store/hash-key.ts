@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-
-const KEY_BYTES = 32;
+import { HASH_KEY_BYTES, parseHashKey } from '@headgate/contracts/records/keyed-hash';
 
 /** The key file is there, and does not hold a key. */
 export class HashKeyError extends Error {
@@ -16,11 +15,11 @@ export class HashKeyError extends Error {
 export function readHashKey(path: string): Uint8Array {
   mkdirSync(dirname(path), { recursive: true });
   try {
-    writeFileSync(path, `${randomBytes(KEY_BYTES).toString('hex')}\n`, { mode: 0o600, flag: 'wx' });
+    writeFileSync(path, `${randomBytes(HASH_KEY_BYTES).toString('hex')}\n`, { mode: 0o600, flag: 'wx' });
   } catch {
     // It exists, or is mounted read-only: reading it shows.
   }
-  const hex = readFileSync(path, 'utf8').trim();
-  if (/^[0-9a-f]{64,}$/i.test(hex)) return Buffer.from(hex, 'hex');
-  throw new HashKeyError(`${path} must hold at least ${2 * KEY_BYTES} hexadecimal digits`);
+  const key = parseHashKey(readFileSync(path, 'utf8'));
+  if (key) return key;
+  throw new HashKeyError(`${path} must hold at least ${2 * HASH_KEY_BYTES} hexadecimal digits`);
 }

@@ -148,6 +148,14 @@ describe('headgate captures erase', () => {
     },
   );
 
+  it.each(['', 'no key', HASH_KEY.slice(2)])('takes %j for no key of its hash', async (text) => {
+    await captured(1, 'alice');
+    writeFileSync(join(dir, 'records.key'), text);
+    const { code, err } = await run(['erase', '--unit', 'alice']);
+    expect([code, err]).toEqual([4, expect.stringContaining('the key of the hashes of units is not in')]);
+    expect(await allOf(store())).toHaveLength(1);
+  });
+
   it('does not guess a unit without the key of its hash', async () => {
     expect(
       (await run(['erase', '--unit', 'a'], { HEADGATE_RECORDS__HASH_KEY_FILE: join(dir, 'no') })).code,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Erasure, eraseCaptures } from '@headgate/contracts/capture/erase';
-import { keyedHash } from '@headgate/contracts/records/keyed-hash';
+import { keyedHash, parseHashKey } from '@headgate/contracts/records/keyed-hash';
 import type { Command } from 'commander';
 import { audited } from '../audited.ts';
 import { CliError } from '../errors.ts';
@@ -44,15 +44,21 @@ function erasureOf({ digest, unit }: EraseOptions, installation: Installation): 
   });
 }
 
-/** @throws CliError not_found */
+/** @throws CliError not_found, also where the file holds no key: by another one, nothing of the unit would be found */
 function hashKeyOf({ root, config }: Installation): Uint8Array {
   const path = resolve(root, config.records.hash_key_file);
-  try {
-    return Buffer.from(readFileSync(path, 'utf8').trim(), 'hex');
-  } catch (cause) {
-    throw new CliError('not_found', `the key of the hashes of units is not in ${path}`, {
+  const missing = (cause?: unknown) =>
+    new CliError('not_found', `the key of the hashes of units is not in ${path}`, {
       remedy: 'run this where the gateways have theirs, or set HEADGATE_RECORDS__HASH_KEY_FILE',
       cause,
     });
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw missing(cause);
   }
+  const key = parseHashKey(text);
+  if (key) return key;
+  throw missing();
 }
