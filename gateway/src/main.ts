@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { countBuffersAsHeap } from '@headgate/contracts/buffers';
 import { loadConfig } from '@headgate/contracts/config/load';
+import { stopAll } from '@headgate/contracts/stop-all';
 import { createApp } from './app.ts';
 import { startAudit } from './audit/start-audit.ts';
 import { auditUnreadable } from './audit/unreadable.ts';
@@ -65,11 +66,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const listeners = await listen(config, { app, internalApp, onUnreadable }, logger);
   await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
   draining = true;
-  await listeners.drain();
-  quotas.stop();
-  await audit.stop();
-  await records.stop();
-  await spans.stop();
+  await stopAll([listeners.drain, quotas.stop, audit.stop, records.stop, spans.stop]);
 }
 
 main(process.env).then(() => process.exit(0), exitWith);

@@ -63,7 +63,10 @@ function auditedHandler(name: string, handle: Handler, { audit, epochMs }: Audit
     if (caller === undefined) return handle(call, callback);
     const keyId = `cert:${caller}`;
     const atMs = epochMs();
+    let isAnswered = false;
     const answer: typeof callback = (error, ...rest) => {
+      if (isAnswered) return;
+      isAnswered = true;
       const reason = error?.metadata && textOf(error.metadata, METADATA.reason);
       audit.record({
         atMs,
@@ -77,10 +80,10 @@ function auditedHandler(name: string, handle: Handler, { audit, epochMs }: Audit
       });
       callback(error, ...rest);
     };
-    attempt(keyId, call.metadata, call.request).then(
-      () => handle(call, answer),
-      (thrown) => answer(toStatus(thrown)),
-    );
+    // A handler that throws is out of the reach of the server, which would have answered for it.
+    attempt(keyId, call.metadata, call.request)
+      .then(() => handle(call, answer))
+      .catch((thrown) => answer(toStatus(thrown)));
   };
 }
 

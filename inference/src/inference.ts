@@ -3,6 +3,7 @@ import type { Config } from '@headgate/contracts/config';
 import type { HeadgateError } from '@headgate/contracts/errors';
 import { portOf } from '@headgate/contracts/names';
 import { type Routing, routingSchema } from '@headgate/contracts/routing';
+import { stopAll } from '@headgate/contracts/stop-all';
 import type { Logger } from '@headgate/contracts/telemetry/logger';
 import { startTracing } from '@headgate/contracts/telemetry/tracing';
 import { type WatchedFile, watchFile, yamlOf } from '@headgate/contracts/watch-file';
@@ -120,17 +121,18 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
         announce: () => health.drain(),
         delayMs: inference.drain.delay_ms,
         clock: systemClock,
-        async close() {
-          routing.stop();
-          changes.stop();
-          health.close();
-          await shutDown(grpc, inference.drain.timeout_ms);
-          await audit.stop();
-          await catalogue.close();
-          http.close();
-          http.closeAllConnections();
-          await tracing.stop();
-        },
+        close: () =>
+          stopAll([
+            () => routing.stop(),
+            () => changes.stop(),
+            () => health.close(),
+            () => shutDown(grpc, inference.drain.timeout_ms),
+            () => audit.stop(),
+            () => catalogue.close(),
+            () => http.close(),
+            () => http.closeAllConnections(),
+            () => tracing.stop(),
+          ]),
       }),
   };
 }

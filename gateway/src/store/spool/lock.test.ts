@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { tempDir } from '../../testing/spool.ts';
-import { lockDirectory } from './lock.ts';
+import { lockDirectory, SpoolLockedError, takenAside } from './lock.ts';
 
 const lockOf = (
   dir: string,
@@ -35,10 +35,20 @@ it('takes over from an earlier process that had the same pid, as in a container 
   expect(() => lockDirectory(dir)).not.toThrow();
 });
 
-it('takes over a lock that cannot be read', () => {
+it('leaves a lock alone that does not say whose it is', () => {
   const dir = tempDir();
   writeFileSync(join(dir, 'lock'), '');
-  expect(() => lockDirectory(dir)).not.toThrow();
+  expect(() => lockDirectory(dir)).toThrow(SpoolLockedError);
+  expect(readdirSync(dir)).toEqual(['lock']);
+});
+
+it('takes a lock for that of the other process when both take it over and the other was quicker', () => {
+  const dir = tempDir();
+  const gone = { host: hostname(), pid: 1, start: '1' };
+  expect(takenAside(join(dir, 'lock'), gone)).toBe(false);
+  lockOf(dir, { ...gone, pid: 2 });
+  expect(takenAside(join(dir, 'lock'), gone)).toBe(false);
+  expect(readlinkSync(join(dir, 'lock'))).toBe(`${hostname()}:2:1`);
 });
 
 it('leaves the lock of another host alone: its processes cannot be asked', () => {

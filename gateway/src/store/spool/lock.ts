@@ -16,8 +16,9 @@ export class SpoolLockedError extends Error {
 }
 
 /**
- * Makes this process the only writer of `dir`. A lock whose process is gone is taken over. It is a symbolic link to
- * nowhere: its text appears whole or not at all, and takes no block of the disk, which may be full.
+ * Makes this process the only writer of `dir`. A lock whose process is gone is taken over; one that does not say whose
+ * it is stays. It is a symbolic link to nowhere: its text appears whole or not at all, and takes no block of the disk,
+ * which may be full.
  *
  * @returns what gives the lock back
  * @throws SpoolLockedError
@@ -27,7 +28,7 @@ export function lockDirectory(dir: string): () => void {
   const mine: Owner = { host: hostname(), pid: process.pid, start: startOf(process.pid) ?? '' };
   if (!linked(textOf(mine), path)) {
     const owner = readOwner(path);
-    if (owner && mayBeAlive(owner, mine)) throw lockedBy(owner, dir);
+    if (!owner || mayBeAlive(owner, mine)) throw lockedBy(owner, dir);
     if (!takenAside(path, owner) || !linked(textOf(mine), path)) throw lockedBy(readOwner(path), dir);
   }
   return () => unlinkSync(path);
@@ -52,11 +53,16 @@ function linked(text: string, path: string): boolean {
 }
 
 /** Removes the lock of a process that is gone. False when another process was quicker, whose lock then stays. */
-function takenAside(path: string, gone: Owner | undefined): boolean {
+export function takenAside(path: string, gone: Owner): boolean {
   const aside = `${path}.gone.${process.pid}`;
-  renameSync(path, aside);
+  try {
+    renameSync(path, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
   const was = readOwner(aside);
-  const same = was?.pid === gone?.pid && was?.start === gone?.start;
+  const same = was?.pid === gone.pid && was.start === gone.start;
   if (was && !same) linked(textOf(was), path);
   unlinkSync(aside);
   return same;
