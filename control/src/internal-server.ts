@@ -18,6 +18,14 @@ export interface InternalServerOptions {
 
 /** A delivery of 10,000 records is a tenth of it. */
 const MAX_BYTES = 64 * 2 ** 20;
+/** The database takes one after the other; what is given up meanwhile holds its place until it has ended. */
+const MAX_DELIVERIES = 4;
+/** Each reads a good part of the database. */
+const MAX_QUERIES = 2;
+const MAX_VERIFICATIONS = 1;
+
+/** @param signal aborted once the caller has gone */
+type Handler = (request: IncomingMessage, signal: AbortSignal) => Promise<Answer>;
 
 /**
  * What gateways on this machine ask of control. Listens on loopback only, and refuses what a browser sends: a page
@@ -26,30 +34,37 @@ const MAX_BYTES = 64 * 2 ** 20;
 export function createInternalServer(options: InternalServerOptions): Server {
   const { sink, verifyAudit, judged, registry, logger } = options;
 
-  const deliver = async (request: IncomingMessage): Promise<number> => {
-    if (request.method !== 'POST') return 405;
-    if (request.headers['content-type'] !== 'application/json') return 415;
+  const deliver = atMost(MAX_DELIVERIES, async (request, signal) => {
+    if (request.method !== 'POST') return { status: 405 };
+    if (request.headers['content-type'] !== 'application/json') return { status: 415 };
     const body = await bodyOf(request);
-    if (body === undefined) return 413;
+    if (body === undefined) return { status: 413 };
     const delivery = deliverySchema.safeParse(parse(body));
-    if (!delivery.success) return 400;
-    await sink.deliver(delivery.data.records, new AbortController().signal);
-    return 204;
-  };
+    if (!delivery.success) return { status: 400 };
+    await sink.deliver(delivery.data.records, signal);
+    return { status: 204 };
+  });
 
-  const judgedAnswer = async (request: IncomingMessage): Promise<Answer> => {
+  const judgedAnswer = atMost(MAX_QUERIES, async (request) => {
     if (!judged) return { status: 404 };
     if (request.method !== 'POST') return { status: 405 };
     if (request.headers['content-type'] !== 'application/json') return { status: 415 };
     const query = judgedQuerySchema.safeParse(parse((await bodyOf(request)) ?? ''));
     if (!query.success) return { status: 400 };
     return { status: 200, body: { images: await judged(query.data) } };
-  };
+  });
 
-  const answer = async (request: IncomingMessage): Promise<Answer> => {
+  const verification = atMost(MAX_VERIFICATIONS, async (request) => {
+    if (!verifyAudit) return { status: 404 };
+    if (request.method !== 'GET') return { status: 405 };
+    return { status: 200, body: await verifyAudit() };
+  });
+
+  const answer: Handler = async (request, signal) => {
     if (request.headers.origin !== undefined) return { status: 403 };
-    if (request.url === '/internal/judged') return judgedAnswer(request);
-    if (request.url === '/internal/records') return { status: await deliver(request) };
+    if (request.url === '/internal/judged') return judgedAnswer(request, signal);
+    if (request.url === '/internal/records') return deliver(request, signal);
+    if (request.url === '/internal/audit') return verification(request, signal);
     const isGet = request.method === 'GET';
     if (request.url === '/livez') return { status: isGet ? 204 : 405 };
     if (request.url === '/metrics') {
@@ -57,9 +72,7 @@ export function createInternalServer(options: InternalServerOptions): Server {
         ? { status: 200, body: await registry.metrics(), type: registry.contentType }
         : { status: 405 };
     }
-    if (request.url !== '/internal/audit' || !verifyAudit) return { status: 404 };
-    if (!isGet) return { status: 405 };
-    return { status: 200, body: await verifyAudit() };
+    return { status: 404 };
   };
 
   /** Also of callers that went away in the middle of their body: nothing that is thrown may end the process. */
@@ -69,7 +82,9 @@ export function createInternalServer(options: InternalServerOptions): Server {
   };
 
   return createServer({ requestTimeout: 30_000 }, (request: IncomingMessage, response: ServerResponse) => {
-    const answered = answer(request).catch((err) => failed(err, request));
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    const answered = answer(request, gone.signal).catch((err) => failed(err, request));
     void answered.then(({ status, body, type }) => {
       if (body === undefined) response.writeHead(status).end();
       else if (type !== undefined) response.writeHead(status, { 'content-type': type }).end(body);
@@ -85,16 +100,33 @@ interface Answer {
   readonly type?: string;
 }
 
-/** Undefined when it is larger than any delivery. */
+/** Answers 503 beyond so many at once: whoever asks comes again. */
+function atMost(limit: number, handler: Handler): Handler {
+  let running = 0;
+  return async (request, signal) => {
+    if (running >= limit) return { status: 503 };
+    running += 1;
+    try {
+      return await handler(request, signal);
+    } finally {
+      running -= 1;
+    }
+  };
+}
+
+/**
+ * Undefined when it is larger than any delivery. It is read to its end all the same, or to the timeout of the server:
+ * a caller may look for an answer only once it has written everything.
+ */
 async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
   const parts: Buffer[] = [];
   let bytes = 0;
   for await (const part of request) {
     bytes += part.byteLength;
-    if (bytes > MAX_BYTES) return undefined;
-    parts.push(part);
+    if (bytes <= MAX_BYTES) parts.push(part);
+    else parts.length = 0;
   }
-  return Buffer.concat(parts).toString('utf8');
+  return bytes <= MAX_BYTES ? Buffer.concat(parts).toString('utf8') : undefined;
 }
 
 function parse(text: string): unknown {

@@ -1,5 +1,8 @@
 import { type RecordSink, RecordsRefusedError } from '@headgate/contracts/records/sink';
 
+/** What control answers to records that are none, and to more bytes than it takes at once. */
+const REFUSALS = new Set([400, 413]);
+
 /** Delivers to control over HTTP, for the layout whose database lives inside control. @param url its base */
 export function controlSink(url: string): RecordSink {
   return {
@@ -14,7 +17,9 @@ export function controlSink(url: string): RecordSink {
       });
       await response.body?.cancel();
       if (response.ok) return;
-      if (response.status === 400) throw new RecordsRefusedError('control refuses the records');
+      if (REFUSALS.has(response.status)) {
+        throw new RecordsRefusedError(`control refuses the records: ${response.status}`);
+      }
       throw new Error(`control answered ${response.status}`);
     },
     close: async () => undefined,
