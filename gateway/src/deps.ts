@@ -1,5 +1,6 @@
+import type { AuditSink } from '@headgate/contracts/audit/sink';
+import type { Clock } from '@headgate/contracts/clock';
 import type { GatewayConfig } from '@headgate/contracts/config';
-import type { AuditSink } from './audit/sink.ts';
 import type { KeyStore } from './auth/key-store.ts';
 import type { TokenVerifier } from './auth/tokens.ts';
 import type { ReadBody, SkipBody } from './body/bounds.ts';
@@ -9,14 +10,6 @@ import type { Recorder } from './store/recorder.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
 import type { OpenInference } from './upstream/open-inference.ts';
 import type { Predictor, Readiness } from './upstream/predictor.ts';
-
-/** Monotonic and wall clock of the host; injected so that tests need not sleep. */
-export interface Clock {
-  /** Monotonic time in ms, for durations. */
-  monotonicMs(): number;
-  /** Wall clock in ms since the Unix epoch, for records and ids. */
-  epochMs(): number;
-}
 
 /**
  * Address of the client, as text. The host knows the socket and which proxies it trusts; the app does not.
@@ -52,9 +45,3 @@ export interface AppDeps {
   /** In [0, 1), for choices that nobody must foresee; absent = the host's own. */
   readonly random?: () => number;
 }
-
-/** The clock of any fetch host. */
-export const systemClock: Clock = {
-  monotonicMs: () => performance.now(),
-  epochMs: () => Date.now(),
-};

@@ -1,8 +1,8 @@
 import { ConfigError } from '@headgate/contracts/config/load';
+import { SpoolLockedError } from '@headgate/contracts/spool/lock';
 import { FileError } from '@headgate/contracts/watch-file';
 import { PortTakenError } from './server.ts';
 import { HashKeyError } from './store/hash-key.ts';
-import { SpoolLockedError } from './store/spool/lock.ts';
 
 const WRONG_SETUP = [ConfigError, FileError, HashKeyError, SpoolLockedError];
 

@@ -1,15 +1,15 @@
 import { once } from 'node:events';
 import { resolve } from 'node:path';
+import { startAudit } from '@headgate/contracts/audit/start-audit';
 import { countBuffersAsHeap } from '@headgate/contracts/buffers';
+import { systemClock } from '@headgate/contracts/clock';
 import { loadConfig } from '@headgate/contracts/config/load';
 import { stopAll } from '@headgate/contracts/stop-all';
 import { createApp } from './app.ts';
-import { startAudit } from './audit/start-audit.ts';
 import { auditUnreadable } from './audit/unreadable.ts';
 import { startIdentity } from './auth/start-identity.ts';
 import { readIncoming, skipIncoming } from './body/read-incoming.ts';
 import { clientIpOf } from './client-ip.ts';
-import { systemClock } from './deps.ts';
 import { exitWith } from './exit.ts';
 import { createInternalApp, obstaclesOf } from './internal.ts';
 import { listen } from './listeners.ts';

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { startAudit } from '@headgate/contracts/audit/start-audit';
 import type { Config } from '@headgate/contracts/config';
 import type { HeadgateError } from '@headgate/contracts/errors';
 import { portOf } from '@headgate/contracts/names';
@@ -7,7 +8,6 @@ import { stopAll } from '@headgate/contracts/stop-all';
 import type { Logger } from '@headgate/contracts/telemetry/logger';
 import { startTracing } from '@headgate/contracts/telemetry/tracing';
 import { type WatchedFile, watchFile, yamlOf } from '@headgate/contracts/watch-file';
-import { startAudit } from '@headgate/gateway/audit';
 import { systemClock } from './clock.ts';
 import { drain } from './drain.ts';
 import { layoutOf } from './engine/layout.ts';

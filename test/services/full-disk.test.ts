@@ -1,8 +1,8 @@
 import { symlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { bytesOfText, TEST_LIMITS, testSpool, textOf } from '@headgate/contracts/testing/spool';
 import { afterAll, describe, expect, it } from 'vitest';
-import { bytesOfText, TEST_LIMITS, testSpool, textOf } from '../../gateway/src/testing/spool.ts';
 import { mountSmallDisk } from './small-disk.ts';
 
 const disk = mountSmallDisk(256 * 2 ** 10);

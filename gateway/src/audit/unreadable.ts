@@ -1,7 +1,7 @@
+import type { AuditSink } from '@headgate/contracts/audit/sink';
+import type { Clock } from '@headgate/contracts/clock';
 import { OTHER } from '@headgate/contracts/names';
 import type { OnUnreadable } from '../client-error.ts';
-import type { Clock } from '../deps.ts';
-import type { AuditSink } from './sink.ts';
 
 /** Puts on record what was refused before it was a request: nobody knows who sent it, or what it asked for. */
 export function auditUnreadable(sink: Pick<AuditSink, 'record'>, clock: Clock): OnUnreadable {

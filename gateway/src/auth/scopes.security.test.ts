@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
+import { systemClock } from '@headgate/contracts/clock';
 import type { KeyRecord } from '@headgate/contracts/keys';
 import { parseRouting } from '@headgate/contracts/routing';
 import { describe, expect, it } from 'vitest';
-import { systemClock } from '../deps.ts';
 import { reasonOf } from '../testing/answers.ts';
 import { type Fixture, fixture, ROUTING } from '../testing/app-fixture.ts';
 import { countedBody, streamed } from '../testing/bodies.ts';

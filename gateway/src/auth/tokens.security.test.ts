@@ -1,8 +1,8 @@
 import { createHmac } from 'node:crypto';
+import { type Clock, systemClock } from '@headgate/contracts/clock';
 import { noResilienceReport } from '@headgate/contracts/resilience/report';
 import { exportSPKI, importJWK, SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Clock, systemClock } from '../deps.ts';
 import { nodeOptions, serveHttp } from '../server.ts';
 import { reasonOf } from '../testing/answers.ts';
 import { CONFIG, type Fixture, fixture, KEYS } from '../testing/app-fixture.ts';

@@ -1,6 +1,6 @@
-import type { AuditChange, AuditSink } from '../audit/sink.ts';
+import type { AuditChange, AuditSink } from '@headgate/contracts/audit/sink';
+import type { Clock } from '@headgate/contracts/clock';
 import type { AppContext, Layer } from '../context.ts';
-import type { Clock } from '../deps.ts';
 
 export interface AuditChangeOptions {
   readonly sink: AuditSink;

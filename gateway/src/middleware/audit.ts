@@ -1,7 +1,7 @@
+import type { AuditSink } from '@headgate/contracts/audit/sink';
+import type { Clock } from '@headgate/contracts/clock';
 import { toHeadgateError } from '@headgate/contracts/errors';
-import type { AuditSink } from '../audit/sink.ts';
 import type { Layer } from '../context.ts';
-import type { Clock } from '../deps.ts';
 import { boundedMethod, routePattern } from './observe.ts';
 
 export interface AuditOptions {

@@ -1,10 +1,10 @@
+import type { Clock } from '@headgate/contracts/clock';
 import { HeadgateError } from '@headgate/contracts/errors';
 import { HEADER } from '@headgate/contracts/names';
 import { type Identity, identify } from '../auth/identity.ts';
 import type { KeyStore } from '../auth/key-store.ts';
 import { isGuess, type TokenVerifier } from '../auth/tokens.ts';
 import type { AppContext, Layer } from '../context.ts';
-import type { Clock } from '../deps.ts';
 import { applyVerdict } from '../rate-limit/apply.ts';
 import type { Quotas } from '../rate-limit/quotas.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';

@@ -1,7 +1,7 @@
+import type { Clock } from '@headgate/contracts/clock';
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { BodyBounds, ReadBody, SkipBody } from '../body/bounds.ts';
 import type { AppContext, Layer } from '../context.ts';
-import type { Clock } from '../deps.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 
 export interface BodyLimitOptions {

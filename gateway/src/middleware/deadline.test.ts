@@ -1,5 +1,5 @@
+import { systemClock } from '@headgate/contracts/clock';
 import { describe, expect, it, vi } from 'vitest';
-import { systemClock } from '../deps.ts';
 import { reasonOf } from '../testing/answers.ts';
 import { CONFIG, type Fixture, fixture } from '../testing/app-fixture.ts';
 import { pngHeader } from '../testing/images.ts';

@@ -1,7 +1,7 @@
+import type { Clock } from '@headgate/contracts/clock';
 import { HeadgateError } from '@headgate/contracts/errors';
 import { HEADER } from '@headgate/contracts/names';
 import type { Layer } from '../context.ts';
-import type { Clock } from '../deps.ts';
 
 /** The one time budget of a request (decision D4). */
 export interface Deadline {

@@ -1,9 +1,9 @@
+import type { Clock } from '@headgate/contracts/clock';
 import { toHeadgateError } from '@headgate/contracts/errors';
 import { HEADER, OTHER, SPAN } from '@headgate/contracts/names';
 import { parseTraceparent } from '@headgate/contracts/trace-context';
 import { matchedRoutes } from 'hono/route';
 import type { AppContext, Layer } from '../context.ts';
-import type { Clock } from '../deps.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 
 export interface ObserveOptions {

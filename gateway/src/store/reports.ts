@@ -1,9 +1,9 @@
 import { METRIC } from '@headgate/contracts/names';
+import { DROP_CAUSES } from '@headgate/contracts/spool/gap';
+import type { Spool, SpoolReport } from '@headgate/contracts/spool/spool';
 import type { Logger } from '@headgate/contracts/telemetry/logger';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { ShipperReport } from './shipper.ts';
-import { DROP_CAUSES } from './spool/gap.ts';
-import type { Spool, SpoolReport } from './spool/spool.ts';
 
 /** Shows what the spool keeps and loses. The first loss after a success is logged, the counter tells how many. */
 export function reportSpool(logger: Logger, registry: Registry): SpoolReport {

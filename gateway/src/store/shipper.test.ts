@@ -1,8 +1,8 @@
 import type { StoredRecord } from '@headgate/contracts/records/schema';
 import { RecordsRefusedError } from '@headgate/contracts/records/sink';
+import { bytesOfText } from '@headgate/contracts/testing/spool';
 import { expect, it } from 'vitest';
 import { bytesOf, record, shipping } from '../testing/shipping.ts';
-import { bytesOfText } from '../testing/spool.ts';
 
 it('delivers what the spool holds, in order, and then nothing again', async () => {
   const got: StoredRecord[] = [];

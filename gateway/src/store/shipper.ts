@@ -1,7 +1,7 @@
 import type { StoredRecord } from '@headgate/contracts/records/schema';
 import { type RecordSink, RecordsRefusedError } from '@headgate/contracts/records/sink';
+import type { SpoolReader } from '@headgate/contracts/spool/spool';
 import { decodeFrame } from './decode-frame.ts';
-import type { SpoolReader } from './spool/spool.ts';
 
 /** Hears how delivery goes. */
 export interface ShipperReport {

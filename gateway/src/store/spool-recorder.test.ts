@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { outcomeRecordSchema, predictionRecordSchema } from '@headgate/contracts/records/schema';
 import { idAt, NOW_MS, sketchOf } from '@headgate/contracts/records/testing';
+import type { Payload } from '@headgate/contracts/spool/spool';
 import { expect, it } from 'vitest';
 import type { Capture } from '../capture/capture.ts';
 import type { SeenPrediction } from './recorder.ts';
-import type { Payload } from './spool/spool.ts';
 import { spoolRecorder } from './spool-recorder.ts';
 
 const IMAGE = Buffer.from('an image');

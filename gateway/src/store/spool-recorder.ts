@@ -9,9 +9,9 @@ import {
   timeOfPrediction,
 } from '@headgate/contracts/records/schema';
 import type { Sketch } from '@headgate/contracts/sketch';
+import type { Spool } from '@headgate/contracts/spool/spool';
 import type { Capture } from '../capture/capture.ts';
 import type { Recorder, SeenClass, SeenOutcome, SeenPrediction } from './recorder.ts';
-import type { Spool } from './spool/spool.ts';
 
 export interface SpoolRecorderOptions {
   readonly spool: Pick<Spool, 'append' | 'appendDurable'>;

@@ -1,18 +1,18 @@
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { systemClock } from '@headgate/contracts/clock';
 import type { Config } from '@headgate/contracts/config';
 import { portOf } from '@headgate/contracts/names';
 import type { RecordSink } from '@headgate/contracts/records/sink';
 import type { Policy } from '@headgate/contracts/resilience/policy';
+import { openSpool, SPOOL_DEFAULTS } from '@headgate/contracts/spool/spool';
 import { startCapture } from '../capture/start-capture.ts';
-import { systemClock } from '../deps.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { readHashKey } from './hash-key.ts';
 import { noRecorder, type Recorder } from './recorder.ts';
 import { exposeSpool, reportShipper, reportSpool } from './reports.ts';
 import { startShipper } from './shipper.ts';
 import { controlSink } from './sinks/control.ts';
-import { openSpool, SPOOL_DEFAULTS } from './spool/spool.ts';
 import { spoolRecorder } from './spool-recorder.ts';
 
 export interface Records {

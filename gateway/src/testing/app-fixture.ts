@@ -1,11 +1,12 @@
+import type { AuditChange, AuditEntry, AuditSink } from '@headgate/contracts/audit/sink';
+import { systemClock } from '@headgate/contracts/clock';
 import type { GatewayConfig } from '@headgate/contracts/config';
 import type { KeyRecord } from '@headgate/contracts/keys';
 import { parseRouting, type Routing } from '@headgate/contracts/routing';
 import { childOf } from '@headgate/contracts/trace-context';
 import { createApp } from '../app.ts';
-import type { AuditChange, AuditEntry, AuditSink } from '../audit/sink.ts';
 import { memoryKeyStore } from '../auth/key-store.ts';
-import { type AppDeps, systemClock } from '../deps.ts';
+import type { AppDeps } from '../deps.ts';
 import { memoryLimiter } from '../rate-limit/memory.ts';
 import type { PredictionRecord, RequestRecord, Telemetry } from '../telemetry/telemetry.ts';
 import type { PredictCall, Prediction } from '../upstream/predictor.ts';

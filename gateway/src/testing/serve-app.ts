@@ -1,5 +1,5 @@
+import { systemClock } from '@headgate/contracts/clock';
 import { auditUnreadable } from '../audit/unreadable.ts';
-import { systemClock } from '../deps.ts';
 import { type HttpServer, nodeOptions, serveHttp } from '../server.ts';
 import { CONFIG, type Fixture } from './app-fixture.ts';
 

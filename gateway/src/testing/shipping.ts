@@ -1,8 +1,8 @@
 import type { RecordSink } from '@headgate/contracts/records/sink';
 import { idAt, NOW_MS, predictionOf } from '@headgate/contracts/records/testing';
+import { bytesOfText, fragileFiles, testSpool } from '@headgate/contracts/testing/spool';
 import { onTestFinished } from 'vitest';
 import { type ShipperOptions, startShipper } from '../store/shipper.ts';
-import { bytesOfText, fragileFiles, testSpool } from './spool.ts';
 
 export const record = (n: number, changes = {}) => predictionOf({ id: idAt(NOW_MS, n), ...changes });
 export const bytesOf = (value: unknown) => bytesOfText(JSON.stringify(value));

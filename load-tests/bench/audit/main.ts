@@ -5,10 +5,10 @@
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { AuditChange, AuditEntry, AuditSink } from '@headgate/contracts/audit/sink';
 import { METRIC } from '@headgate/contracts/names';
 import { createLogger } from '@headgate/contracts/telemetry/logger';
 import { verifyLogs } from '../../../control/src/audit/verify-logs.ts';
-import type { AuditChange, AuditEntry, AuditSink } from '../../../gateway/src/audit/sink.ts';
 import { createMetrics, type Metrics } from '../../../gateway/src/telemetry/metrics.ts';
 import { auditOfBench } from '../edge/audit.ts';
 import { describeMachine } from '../machine.ts';

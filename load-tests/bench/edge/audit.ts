@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import { type Audit, type AuditSurroundings, startAudit } from '@headgate/contracts/audit/start-audit';
 import { loadConfig } from '@headgate/contracts/config/load';
-import { type Audit, type AuditSurroundings, startAudit } from '../../../gateway/src/audit/start-audit.ts';
 import { ROOT } from '../../../test/e2e/harness/stack.ts';
 
 /** The audit log that the gateway of a benchmark writes: that of production, on disk below `dir`. */

@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { openSync, writeSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { systemClock } from '@headgate/contracts/clock';
 import { createLogger } from '@headgate/contracts/telemetry/logger';
 import { type Context, Hono } from 'hono';
 import { memoryKeyStore } from '../../../gateway/src/auth/key-store.ts';
@@ -13,7 +14,6 @@ import { createKeyUses } from '../../../gateway/src/auth/key-use.ts';
 import { createLockouts } from '../../../gateway/src/auth/lockouts.ts';
 import { readIncoming } from '../../../gateway/src/body/read-incoming.ts';
 import { clientIpOf } from '../../../gateway/src/client-ip.ts';
-import { systemClock } from '../../../gateway/src/deps.ts';
 import { type HttpServerOptions, nodeOptions, serveHttp } from '../../../gateway/src/server.ts';
 import { createTelemetry } from '../../../gateway/src/telemetry/create-telemetry.ts';
 import { createMetrics } from '../../../gateway/src/telemetry/metrics.ts';

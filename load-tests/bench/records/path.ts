@@ -1,14 +1,9 @@
 import { join } from 'node:path';
+import { systemClock } from '@headgate/contracts/clock';
 import { sketchOf } from '@headgate/contracts/records/testing';
-import { systemClock } from '../../../gateway/src/deps.ts';
+import { openSpool, type Payload, SPOOL_DEFAULTS, type Spool } from '@headgate/contracts/spool/spool';
 import { uuidV7 } from '../../../gateway/src/routes/predict/uuid-v7.ts';
 import type { SeenPrediction } from '../../../gateway/src/store/recorder.ts';
-import {
-  openSpool,
-  type Payload,
-  SPOOL_DEFAULTS,
-  type Spool,
-} from '../../../gateway/src/store/spool/spool.ts';
 import { spoolRecorder } from '../../../gateway/src/store/spool-recorder.ts';
 import type { Case } from '../micro.ts';
 

@@ -1,8 +1,8 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Queryable } from '@headgate/contracts/records/database';
+import { AUDIT_WRITER, CALL, testAudit } from '@headgate/contracts/testing/audit';
 import { describe, expect, it } from 'vitest';
-import { AUDIT_WRITER, CALL, testAudit } from '../../../../gateway/src/testing/audit.ts';
 import { tempDir } from '../../../../scripts/testing/temp-dir.ts';
 import { LogFaultError } from '../ship/ship-log.ts';
 import { type ShipperReport, shippingPass } from '../ship/shipper.ts';

@@ -1,6 +1,6 @@
+import type { Clock } from '@headgate/contracts/clock';
 import type { OidcIssuer } from '@headgate/contracts/config';
 import { errors, type JWTPayload, type JWTVerifyResult, jwtVerify } from 'jose';
-import type { Clock } from '../../deps.ts';
 import { sha256 } from '../digest.ts';
 import type { Identity } from '../identity.ts';
 import type { TokenRefusal } from '../tokens.ts';

@@ -1,3 +1,4 @@
+import type { Clock } from '@headgate/contracts/clock';
 import {
   type CryptoKey,
   createLocalJWKSet,
@@ -5,7 +6,6 @@ import {
   type JSONWebKeySet,
   type JWTHeaderParameters,
 } from 'jose';
-import type { Clock } from '../../deps.ts';
 
 /** Told about every attempt to load the keys of an issuer. */
 export interface KeySetReport {

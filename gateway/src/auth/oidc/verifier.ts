@@ -1,3 +1,4 @@
+import type { Clock } from '@headgate/contracts/clock';
 import type { OidcConfig, OidcIssuer } from '@headgate/contracts/config';
 import { OTHER } from '@headgate/contracts/names';
 import type { DependencyConfig } from '@headgate/contracts/resilience/config';
@@ -5,7 +6,6 @@ import { createPolicy } from '@headgate/contracts/resilience/policy';
 import type { ResilienceReport } from '@headgate/contracts/resilience/report';
 import { sharedReport } from '@headgate/contracts/resilience/shared-report';
 import { decodeJwt } from 'jose';
-import type { Clock } from '../../deps.ts';
 import type { TokenRefusal, TokenVerifier } from '../tokens.ts';
 import { loadKeys } from './discovery.ts';
 import { verifyToken } from './issuer.ts';

@@ -1,8 +1,8 @@
+import type { Clock } from '@headgate/contracts/clock';
 import { HeadgateError } from '@headgate/contracts/errors';
 import { timeOfPrediction } from '@headgate/contracts/records/schema';
 import { describeIssues } from '@headgate/contracts/routing';
 import type { AppContext, RouteHandler } from '../../context.ts';
-import type { Clock } from '../../deps.ts';
 import { noRecorder, type Recorder } from '../../store/recorder.ts';
 import { type FeedbackAnswer, feedbackSchema } from './schema.ts';
 

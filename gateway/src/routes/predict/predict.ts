@@ -1,6 +1,6 @@
+import type { Clock } from '@headgate/contracts/clock';
 import { HeadgateError, mostSevere, toHeadgateError } from '@headgate/contracts/errors';
 import type { AppContext, RouteHandler } from '../../context.ts';
-import type { Clock } from '../../deps.ts';
 import { noRecorder, type Recorder } from '../../store/recorder.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import type { Prediction, Predictor } from '../../upstream/predictor.ts';

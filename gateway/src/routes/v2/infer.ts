@@ -1,8 +1,8 @@
+import type { Clock } from '@headgate/contracts/clock';
 import { type HeadgateError, toHeadgateError } from '@headgate/contracts/errors';
 import type { ModelInferResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
 import { HEADER } from '@headgate/contracts/names';
 import type { AppContext, RouteHandler } from '../../context.ts';
-import type { Clock } from '../../deps.ts';
 import { noRecorder, type Recorder } from '../../store/recorder.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 import { ASK_FOR_SKETCHES, engineMsOf } from '../../upstream/infer-messages.ts';

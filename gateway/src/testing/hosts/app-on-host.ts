@@ -1,7 +1,8 @@
+import { noAudit } from '@headgate/contracts/audit/sink';
+import { systemClock } from '@headgate/contracts/clock';
 import { createApp } from '../../app.ts';
-import { noAudit } from '../../audit/sink.ts';
 import { memoryKeyStore } from '../../auth/key-store.ts';
-import { type ClientIp, systemClock } from '../../deps.ts';
+import type { ClientIp } from '../../deps.ts';
 import { memoryLimiter } from '../../rate-limit/memory.ts';
 import { httpPredictor } from '../../upstream/http-predictor.ts';
 import { CONFIG, keyRecords, ROUTING, silentTelemetry } from '../app-fixture.ts';

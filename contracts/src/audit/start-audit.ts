@@ -1,10 +1,10 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
-import type { Config } from '@headgate/contracts/config';
-import type { Logger } from '@headgate/contracts/telemetry/logger';
 import type { Registry } from 'prom-client';
-import { systemClock } from '../deps.ts';
-import { SPOOL_DEFAULTS } from '../store/spool/spool.ts';
+import { systemClock } from '../clock.ts';
+import type { Config } from '../config/schema.ts';
+import { SPOOL_DEFAULTS } from '../spool/spool.ts';
+import type { Logger } from '../telemetry/logger.ts';
 import { openFileAudit } from './file-audit.ts';
 import { filePseudonymKeys } from './pseudonym-keys.ts';
 import { auditInstruments } from './reports.ts';

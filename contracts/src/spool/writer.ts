@@ -1,5 +1,5 @@
-import { HeadgateError } from '@headgate/contracts/errors';
-import type { Clock } from '../../deps.ts';
+import type { Clock } from '../clock.ts';
+import { HeadgateError } from '../errors.ts';
 import type { ActiveSegment } from './active-segment.ts';
 import { FRAME_HEADER_BYTES, type Frame, MAX_PAYLOAD_BYTES } from './frame.ts';
 import { causeOf, createGapCounter, type DropCause, encodeGap, type Gap } from './gap.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { bytesOfText, fragileFiles, TEST_LIMITS, testSpool, textOf } from '../../testing/spool.ts';
+import { bytesOfText, fragileFiles, TEST_LIMITS, testSpool, textOf } from '../testing/spool.ts';
 
 it.each([
   ['create', 'ENOSPC', 'disk_full'],

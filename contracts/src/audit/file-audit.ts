@@ -1,10 +1,10 @@
-import type { AuditFact } from '@headgate/contracts/audit/chain';
-import { headLine } from '@headgate/contracts/audit/heads';
-import type { Clock } from '../deps.ts';
-import type { SpoolFiles } from '../store/spool/files.ts';
-import { openSpool, type SpoolLimits, type SpoolReport } from '../store/spool/spool.ts';
+import type { Clock } from '../clock.ts';
+import type { SpoolFiles } from '../spool/files.ts';
+import { openSpool, type SpoolLimits, type SpoolReport } from '../spool/spool.ts';
 import { appendLine } from './append-line.ts';
+import type { AuditFact } from './chain.ts';
 import { createChainWriter } from './chain-writer.ts';
+import { headLine } from './heads.ts';
 import { findLastRecord } from './last-record.ts';
 import type { PseudonymKeys } from './pseudonym-keys.ts';
 import type { AuditChange, AuditEntry, AuditSink } from './sink.ts';

@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type AuditFact, type AuditRecord, TRIM, unlink } from '@headgate/contracts/audit/chain';
-import { headLine } from '@headgate/contracts/audit/heads';
-import { parseShipment, SHIPMENT_FILE } from '@headgate/contracts/audit/shipment';
-import type { Clock } from '../deps.ts';
-import { scanFrames } from '../store/spool/frame.ts';
-import type { Spool, SpoolLimits } from '../store/spool/spool.ts';
+import type { Clock } from '../clock.ts';
+import { scanFrames } from '../spool/frame.ts';
+import type { Spool, SpoolLimits } from '../spool/spool.ts';
 import { appendLine } from './append-line.ts';
+import { type AuditFact, type AuditRecord, TRIM, unlink } from './chain.ts';
+import { headLine } from './heads.ts';
+import { parseShipment, SHIPMENT_FILE } from './shipment.ts';
 
 export interface TrimOptions {
   /** Log of this writer, where whoever stores it elsewhere notes how far. */

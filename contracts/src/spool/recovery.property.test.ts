@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFile
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { tempDir, testSpool, textOf } from '../../testing/spool.ts';
+import { tempDir, testSpool, textOf } from '../testing/spool.ts';
 import { encodeFrames, FRAME_HEADER_BYTES, scanFrames } from './frame.ts';
 
 const payloads = fc.array(fc.uint8Array({ maxLength: 60 }), { minLength: 1, maxLength: 20 });

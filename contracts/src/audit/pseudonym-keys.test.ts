@@ -1,8 +1,8 @@
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { credentialKeyFile } from '@headgate/contracts/audit/pseudonym';
 import { expect, it } from 'vitest';
 import { manualClock, tempDir } from '../testing/spool.ts';
+import { credentialKeyFile } from './pseudonym.ts';
 import { filePseudonymKeys } from './pseudonym-keys.ts';
 
 const DAY_MS = 86_400_000;

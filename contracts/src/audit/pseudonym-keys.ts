@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Clock } from '../clock.ts';
 import {
   addressKeyFile,
   credentialKeyFile,
@@ -7,9 +8,8 @@ import {
   isCredentialKeyFile,
   pseudonym,
   sharedKeyFile,
-} from '@headgate/contracts/audit/pseudonym';
-import { readOrMakeKey } from '@headgate/contracts/audit/pseudonym-file';
-import type { Clock } from '../deps.ts';
+} from './pseudonym.ts';
+import { readOrMakeKey } from './pseudonym-file.ts';
 
 /** Gives people and addresses the names that they have in the log. */
 export interface PseudonymKeys {

@@ -1,4 +1,4 @@
-import type { Reason } from '@headgate/contracts/errors';
+import type { Reason } from '../errors.ts';
 
 /** Who did what, when, with which outcome. Holds no secret; names and addresses leave it only as pseudonyms. */
 export interface AuditEntry {

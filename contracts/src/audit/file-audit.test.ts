@@ -2,12 +2,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { SHIPMENT_FILE } from '@headgate/contracts/audit/shipment';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { auditRecords, CALL, testAudit, verifyAudit } from '../testing/audit.ts';
 import { fragileFiles, TEST_LIMITS, tempDir } from '../testing/spool.ts';
 import type { FileAudit } from './file-audit.ts';
+import { SHIPMENT_FILE } from './shipment.ts';
 import type { AuditChange } from './sink.ts';
 
 const CHANGE: AuditChange = {

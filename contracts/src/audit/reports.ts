@@ -1,8 +1,8 @@
-import { METRIC } from '@headgate/contracts/names';
-import type { Logger } from '@headgate/contracts/telemetry/logger';
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { DROP_CAUSES } from '../store/spool/gap.ts';
-import type { SpoolReport } from '../store/spool/spool.ts';
+import { METRIC } from '../names.ts';
+import { DROP_CAUSES } from '../spool/gap.ts';
+import type { SpoolReport } from '../spool/spool.ts';
+import type { Logger } from '../telemetry/logger.ts';
 import type { FileAudit } from './file-audit.ts';
 
 export interface AuditInstruments {

@@ -1,6 +1,6 @@
-import { type AuditFact, type Head, link } from '@headgate/contracts/audit/chain';
-import type { Clock } from '../deps.ts';
-import type { DropCause, Gap, SpoolReport } from '../store/spool/spool.ts';
+import type { Clock } from '../clock.ts';
+import type { DropCause, Gap, SpoolReport } from '../spool/spool.ts';
+import { type AuditFact, type Head, link } from './chain.ts';
 
 /** Links facts into a chain as the log takes them, and takes links back that did not get there. */
 export interface ChainWriter {

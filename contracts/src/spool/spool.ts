@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import type { Clock } from '../../deps.ts';
+import type { Clock } from '../clock.ts';
 import { createActiveSegment } from './active-segment.ts';
 import { openCursor } from './cursor.ts';
 import { nodeFiles, type SpoolFiles } from './files.ts';

@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type AuditRecord, unlink } from '@headgate/contracts/audit/chain';
-import { parseHeads } from '@headgate/contracts/audit/heads';
-import { createVerifier } from '@headgate/contracts/audit/verify';
+import { type AuditRecord, unlink } from '../audit/chain.ts';
 import { type FileAuditOptions, openFileAudit } from '../audit/file-audit.ts';
+import { parseHeads } from '../audit/heads.ts';
 import { filePseudonymKeys } from '../audit/pseudonym-keys.ts';
 import type { AuditEntry } from '../audit/sink.ts';
-import { scanFrames } from '../store/spool/frame.ts';
+import { createVerifier } from '../audit/verify.ts';
+import { scanFrames } from '../spool/frame.ts';
 import { manualClock, TEST_LIMITS } from './spool.ts';
 
 export const AUDIT_WRITER = 'gateway-test';

@@ -4,7 +4,7 @@ import { readdirSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { tempDir } from '../../testing/spool.ts';
+import { tempDir } from '../testing/spool.ts';
 import { lockDirectory, SpoolLockedError, takenAside } from './lock.ts';
 
 const lockOf = (

@@ -1,8 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { GENESIS, type Head, unlink } from '@headgate/contracts/audit/chain';
-import { lastHead, parseHeads } from '@headgate/contracts/audit/heads';
-import { scanFrames } from '../store/spool/frame.ts';
+import { scanFrames } from '../spool/frame.ts';
+import { GENESIS, type Head, unlink } from './chain.ts';
+import { lastHead, parseHeads } from './heads.ts';
 
 export interface LastRecord {
   /** What the next record follows. */

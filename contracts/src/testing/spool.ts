@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import type { Clock } from '../deps.ts';
-import { nodeFiles, type SegmentFile, type SpoolFiles } from '../store/spool/files.ts';
-import { openSpool, SPOOL_DEFAULTS, type SpoolLimits, type SpoolOptions } from '../store/spool/spool.ts';
+import type { Clock } from '../clock.ts';
+import { nodeFiles, type SegmentFile, type SpoolFiles } from '../spool/files.ts';
+import { openSpool, SPOOL_DEFAULTS, type SpoolLimits, type SpoolOptions } from '../spool/spool.ts';
 
 /** A directory that is removed after the test. */
 export function tempDir(): string {

@@ -1,4 +1,4 @@
-import type { Clock } from '../../deps.ts';
+import type { Clock } from '../clock.ts';
 
 /**
  * Why records could not be kept: memory (backlog) or the log (bound) was full, the disk was full or failed, or the

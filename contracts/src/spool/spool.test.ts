@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { bytesOfText, fragileFiles, TEST_LIMITS, testSpool, textOf } from '../../testing/spool.ts';
+import { bytesOfText, fragileFiles, TEST_LIMITS, testSpool, textOf } from '../testing/spool.ts';
 
 const texts = async (spool: { reader: { read(max: number): Promise<readonly { payload: Uint8Array }[]> } }) =>
   (await spool.reader.read(1000)).map(textOf);

@@ -1,0 +1,13 @@
+/** Monotonic and wall clock of the host; injected so that tests need not sleep. */
+export interface Clock {
+  /** Monotonic time in ms, for durations. */
+  monotonicMs(): number;
+  /** Wall clock in ms since the Unix epoch, for records and ids. */
+  epochMs(): number;
+}
+
+/** The clock of any fetch host. */
+export const systemClock: Clock = {
+  monotonicMs: () => performance.now(),
+  epochMs: () => Date.now(),
+};
