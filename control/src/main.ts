@@ -29,7 +29,10 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const storeDir = resolve(root, config.records.embedded_dir, String(config.listen.port_base));
   mkdirSync(storeDir, { recursive: true, mode: 0o700 });
   const database = embeddedDatabase(storeDir);
-  const sink = embeddedSink(database, config.records.retention_days);
+  const sink = embeddedSink(database, {
+    retentionDays: config.records.retention_days,
+    expiryFailed: (err) => logger.error({ err }, 'records beyond their retention cannot be removed'),
+  });
   const registry = new Registry();
   const breakers: Dependency[] = config.audit.store === 'postgres' ? ['database'] : [];
   const resilience = reportResilience({ logger, registry, breakers });

@@ -16,6 +16,8 @@ export interface SqlSinkOptions {
   readonly retentionDays: number;
   /** Wall clock in ms. */
   readonly now: () => number;
+  /** Hears why records beyond the retention are still there; it is tried again in an hour. */
+  readonly expiryFailed?: ((error: unknown) => void) | undefined;
 }
 
 /** PostgreSQL takes 65,535 values in one statement. */
@@ -23,7 +25,8 @@ const ROWS_PER_STATEMENT = 1000;
 const EXPIRE_EVERY_MS = 3_600_000;
 
 /** Keeps records in tables; the first delivery makes them. Whoever made the connection closes it. */
-export function sqlSink({ db, retentionDays, now }: SqlSinkOptions): Omit<RecordSink, 'close'> {
+export function sqlSink(options: SqlSinkOptions): Omit<RecordSink, 'close'> {
+  const { db, retentionDays, now, expiryFailed } = options;
   const partitions = createPartitions(db, retentionDays);
   let migrated = false;
   let expiredAtMs = Number.NEGATIVE_INFINITY;
@@ -34,8 +37,9 @@ export function sqlSink({ db, retentionDays, now }: SqlSinkOptions): Omit<Record
     const times = records.flatMap((record) => (record.type === 'gap' ? [] : [timeOfPrediction(record.id)]));
     await partitions.ensure(times, now());
     if (now() - expiredAtMs < EXPIRE_EVERY_MS) return;
-    await partitions.expire(now());
+    // Set first: a table that is locked may keep one delivery waiting, not each.
     expiredAtMs = now();
+    await partitions.expire(now()).catch(expiryFailed ?? (() => undefined));
   };
 
   const insert = async <T extends keyof Tables>(
@@ -51,32 +55,31 @@ export function sqlSink({ db, retentionDays, now }: SqlSinkOptions): Omit<Record
         .values(some)
         .onConflict((on) => on.doNothing());
       const { sql, parameters } = statement.compile();
-      await db.query(sql, parameters);
+      await db.query(sql, parameters).catch(refuseData);
     }
   };
 
   return {
     async deliver(records, signal) {
-      try {
-        await prepare(records);
-        const of = <R extends StoredRecord>(type: R['type']) =>
-          records.filter((record): record is R => record.type === type);
-        await insert('predictions', of<PredictionRecord>('prediction').map(predictionRow), signal);
-        await insert('outcomes', of<OutcomeRecord>('outcome').map(outcomeRow), signal);
-        await insert('gaps', of<GapRecord>('gap').map(gapRow), signal);
-      } catch (error) {
-        throw isDataError(error)
-          ? new RecordsRefusedError('the database refuses the data', { cause: error })
-          : error;
-      }
+      await prepare(records);
+      const of = <R extends StoredRecord>(type: R['type']) =>
+        records.filter((record): record is R => record.type === type);
+      await insert('predictions', of<PredictionRecord>('prediction').map(predictionRow), signal);
+      await insert('outcomes', of<OutcomeRecord>('outcome').map(outcomeRow), signal);
+      await insert('gaps', of<GapRecord>('gap').map(gapRow), signal);
     },
   };
 }
 
-/** Class 22 of SQLSTATE: the values themselves do not fit. */
-function isDataError(error: unknown): boolean {
-  const code = (error as { code?: unknown }).code;
-  return typeof code === 'string' && code.startsWith('22');
+/**
+ * Classes 22 and 23 of SQLSTATE: the values do not fit, or break a constraint. Of inserts alone: two that make one
+ * table at the same time see 23505 as well, and that passes.
+ */
+function refuseData(error: unknown): never {
+  if (/^2[23]/.test(String((error as { code?: unknown }).code))) {
+    throw new RecordsRefusedError('the database refuses the data', { cause: error });
+  }
+  throw error;
 }
 
 /** A NUL cannot be part of PostgreSQL's text. */

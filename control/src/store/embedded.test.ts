@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { migrate } from '@headgate/contracts/records/migrations';
 import { createPartitions } from '@headgate/contracts/records/partitions';
+import { RecordsRefusedError } from '@headgate/contracts/records/sink';
 import { sqlSink } from '@headgate/contracts/records/sql-sink';
 import { idAt, NOW_MS, predictionOf } from '@headgate/contracts/records/testing';
 import { reportResilience } from '@headgate/contracts/resilience/metrics';
@@ -58,6 +59,33 @@ describe('embedded', () => {
     expect(gone.filter((name) => name.startsWith('predictions'))).toHaveLength(2);
     const { rows } = await db.query('SELECT DISTINCT at FROM predictions ORDER BY at DESC', []);
     expect(rows).toEqual([{ at: new Date(NOW_MS) }, { at: new Date(NOW_MS - 90 * DAY_MS) }]);
+  });
+
+  it('takes records while old ones cannot be removed, says so, and tries again in an hour', async () => {
+    await emptyStore(db);
+    const failures: unknown[] = [];
+    let nowMs = NOW_MS;
+    const forbidden = Object.assign(new Error('must be owner'), { code: '42501' });
+    const query: EmbeddedDatabase['query'] = (sql, values) =>
+      sql.startsWith('DELETE FROM predictions_other') ? Promise.reject(forbidden) : db.query(sql, values);
+    const expiryFailed = (error: unknown) => void failures.push(error);
+    const sink = sqlSink({ db: { ...db, query }, retentionDays: 90, now: () => nowMs, expiryFailed });
+    for (const index of [0, 1]) await sink.deliver([predictionOf({ index })], signal);
+    expect(failures).toEqual([forbidden]);
+    expect((await db.query('SELECT index FROM predictions', [])).rows).toHaveLength(2);
+    nowMs += 3_600_000;
+    await sink.deliver([], signal);
+    expect(failures).toEqual([forbidden, forbidden]);
+  });
+
+  it('takes no record for refused because another process makes its partition at the same time', async () => {
+    const atOnce = Object.assign(new Error('duplicate key'), { code: '23505' });
+    const script: EmbeddedDatabase['script'] = (sql) =>
+      sql.includes('PARTITION OF') ? Promise.reject(atOnce) : db.script(sql);
+    const sink = sqlSink({ db: { ...db, script }, retentionDays: 90, now: () => NOW_MS });
+    const delivery = sink.deliver([predictionOf()], signal);
+    await expect(delivery).rejects.toThrow('duplicate key');
+    await expect(delivery).rejects.not.toThrow(RecordsRefusedError);
   });
 
   it('brings a store that was made before there were sketches to the newest form, with what it holds', async () => {

@@ -1,7 +1,7 @@
 import { accuracyOf } from '@headgate/contracts/records/accuracy';
 import type { Queryable } from '@headgate/contracts/records/database';
 import { RECORD_VERSION, type StoredRecord } from '@headgate/contracts/records/schema';
-import type { RecordSink } from '@headgate/contracts/records/sink';
+import { type RecordSink, RecordsRefusedError } from '@headgate/contracts/records/sink';
 import { idAt, NOW_MS, outcomeOf, predictionOf, sketchOf } from '@headgate/contracts/records/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 
@@ -108,6 +108,16 @@ export function describeSink(name: string, open: () => SinkUnderTest): void {
       await deliver(predictionOf({ label }));
       const { rows } = await open().db.query('SELECT label FROM predictions', []);
       expect(rows).toEqual([{ label: label.replace('\u0000', '\ufffd') }]);
+    });
+
+    it('refuses for ever what breaks a constraint', async () => {
+      const { db } = open();
+      await db.script('ALTER TABLE outcomes ADD CONSTRAINT test_known CHECK (class_id < 1000)');
+      try {
+        await expect(deliver(outcomeOf({ class_id: 1000 }))).rejects.toThrow(RecordsRefusedError);
+      } finally {
+        await db.script('ALTER TABLE outcomes DROP CONSTRAINT test_known');
+      }
     });
 
     it('gives each day a partition, and takes unlikely times all the same', async () => {

@@ -47,7 +47,7 @@ export async function startRecords(
     limits: { ...SPOOL_DEFAULTS, maxBytes: records.spool_bytes },
   });
   exposeSpool(metrics.registry, spool, records.spool_bytes);
-  const sink = await sinkOf(config);
+  const sink = await sinkOf(config, logger);
   const shipper = startShipper({
     reader: spool.reader,
     sink,
@@ -80,13 +80,17 @@ export async function startRecords(
 }
 
 /** pg is loaded only where it is used. */
-async function sinkOf({ records, listen, dependencies }: Config): Promise<RecordSink> {
+async function sinkOf(
+  { records, listen, dependencies }: Config,
+  logger: RecordsDeps['logger'],
+): Promise<RecordSink> {
   if (records.sink === 'postgres') {
     const { postgresSink } = await import('./sinks/postgres.ts');
     return postgresSink({
       url: records.postgres_url,
       timeoutMs: dependencies.database.timeout_ms,
       retentionDays: records.retention_days,
+      expiryFailed: (err) => logger.error({ err }, 'records beyond their retention cannot be removed'),
     });
   }
   const local = `127.0.0.1:${portOf(listen.port_base, 'control')}`;

@@ -1,12 +1,13 @@
 import { openPostgres, type PostgresOptions } from '@headgate/contracts/postgres/database';
 import type { RecordSink } from '@headgate/contracts/records/sink';
-import { sqlSink } from '@headgate/contracts/records/sql-sink';
+import { type SqlSinkOptions, sqlSink } from '@headgate/contracts/records/sql-sink';
 
 /** Delivers straight into PostgreSQL. @throws ConfigError */
 export async function postgresSink({
   retentionDays,
+  expiryFailed,
   ...options
-}: PostgresOptions & { readonly retentionDays: number }): Promise<RecordSink> {
+}: PostgresOptions & Pick<SqlSinkOptions, 'retentionDays' | 'expiryFailed'>): Promise<RecordSink> {
   const db = await openPostgres(options);
-  return { ...sqlSink({ db, retentionDays, now: () => Date.now() }), close: db.close };
+  return { ...sqlSink({ db, retentionDays, now: () => Date.now(), expiryFailed }), close: db.close };
 }
