@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { scanFrames } from '../spool/frame.ts';
 import { GENESIS, type Head, unlink } from './chain.ts';
-import { lastHead, parseHeads } from './heads.ts';
+import { lastHeadIn } from './heads-file.ts';
 
 export interface LastRecord {
   /** What the next record follows. */
@@ -18,12 +18,16 @@ export interface LastRecord {
  */
 export async function findLastRecord(dir: string, headsFile: string, writer: string): Promise<LastRecord> {
   const logged = (await lastInLog(dir)) ?? GENESIS;
-  const anchored = lastHead(parseHeads(await textOf(headsFile)), writer) ?? GENESIS;
+  const anchored = (await lastHeadIn(headsFile, writer)) ?? GENESIS;
   return anchored.seq > logged.seq ? { head: anchored, truncated: true } : { head: logged, truncated: false };
 }
 
 async function lastInLog(dir: string): Promise<Head | undefined> {
-  const names = await readdir(dir).catch(orNothing<string[]>([]));
+  // Only what does not exist counts as nothing: a log that cannot be read must not begin anew.
+  const names = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
   for (const name of names
     .filter((one) => one.endsWith('.log'))
     .sort()
@@ -35,16 +39,4 @@ async function lastInLog(dir: string): Promise<Head | undefined> {
     if (found) return { seq: found.record.seq, hash: Buffer.from(found.hash) };
   }
   return undefined;
-}
-
-async function textOf(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch(orNothing(''));
-}
-
-/** Only what does not exist counts as nothing: a log that cannot be read must not begin anew. */
-function orNothing<T>(nothing: T) {
-  return (error: NodeJS.ErrnoException): T => {
-    if (error.code === 'ENOENT') return nothing;
-    throw error;
-  };
 }

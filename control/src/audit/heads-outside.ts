@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
-import { type AnchoredHead, parseHeads } from '@headgate/contracts/audit/heads';
+import type { AnchoredHead } from '@headgate/contracts/audit/heads';
+import { headsIn } from '@headgate/contracts/audit/heads-file';
 
 /**
  * The heads in a file that the database must have reached by now: younger ones may be on their way to it.
@@ -8,9 +8,8 @@ import { type AnchoredHead, parseHeads } from '@headgate/contracts/audit/heads';
  * @param before ms since the Unix epoch
  */
 export async function headsOutside(path: string, before: number): Promise<readonly AnchoredHead[]> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return '';
+  return headsIn(path, ({ atMs }) => atMs < before).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
     throw error;
   });
-  return parseHeads(text).filter(({ atMs }) => atMs < before);
 }

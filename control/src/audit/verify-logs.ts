@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type AnchoredHead, parseHeads } from '@headgate/contracts/audit/heads';
+import type { AnchoredHead } from '@headgate/contracts/audit/heads';
+import { headsIn } from '@headgate/contracts/audit/heads-file';
 import { type ChainResult, createVerifier } from '@headgate/contracts/audit/verify';
 import { readLog, writersIn } from './read-log.ts';
 
@@ -14,7 +14,7 @@ export interface Logs {
 /** Verifies the log of every writer that has one, or that has an anchored head. */
 export async function verifyLogs({ dir, headsFile }: Logs): Promise<ChainResult[]> {
   // Before the logs: a head that is anchored meanwhile may belong to a record that was not read.
-  const heads = headsFile === undefined ? [] : parseHeads(await readFile(headsFile, 'utf8'));
+  const heads = headsFile === undefined ? [] : await headsIn(headsFile);
   const logged = await writersIn(dir);
   const writers = new Set([...logged, ...heads.map(({ writer }) => writer)]);
   const results: ChainResult[] = [];

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { link as hardLink, mkdir, open, readFile, rm } from 'node:fs/promises';
+import { link as hardLink, mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AuditFact, GENESIS, type Head, type Link, link, unlink } from '@headgate/contracts/audit/chain';
-import { headLine, lastHead, parseHeads } from '@headgate/contracts/audit/heads';
+import { headLine } from '@headgate/contracts/audit/heads';
+import { lastHeadIn } from '@headgate/contracts/audit/heads-file';
 import { encodeFrames } from '@headgate/contracts/spool/frame';
 import { readLog } from '../read-log.ts';
 
@@ -38,8 +39,7 @@ export async function appendFact(log: OwnLog, fact: AuditFact, atMs: number): Pr
 
 /** What the next record follows: the last one in the log, or the anchored head where the end was cut. */
 async function lastOf({ dir, headsFile, writer }: OwnLog): Promise<Head> {
-  const heads = parseHeads(await textOf(headsFile));
-  let last: Head = lastHead(heads, writer) ?? GENESIS;
+  let last: Head = (await lastHeadIn(headsFile, writer)) ?? GENESIS;
   for await (const bytes of readLog(join(dir, writer), last.seq)) {
     const found = unlink(bytes);
     if (found && found.record.seq > last.seq) last = { seq: found.record.seq, hash: found.hash };
@@ -73,12 +73,4 @@ async function appendDurably(path: string, bytes: string | Uint8Array): Promise<
   } finally {
     await file.close();
   }
-}
-
-/** What does not exist yet counts as nothing; a file that cannot be read does not. */
-async function textOf(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return '';
-    throw error;
-  });
 }

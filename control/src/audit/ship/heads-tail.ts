@@ -1,38 +1,37 @@
-import { open } from 'node:fs/promises';
-import { type AnchoredHead, parseHeads } from '@headgate/contracts/audit/heads';
+import type { AnchoredHead } from '@headgate/contracts/audit/heads';
+import { headsFrom, openIfThere } from '@headgate/contracts/audit/heads-file';
 
 /** Follows a file of heads as it grows. */
 export interface HeadsTail {
   /**
-   * The heads since `done` was called last; all of them after a restart, or when the file became shorter.
+   * The heads since `done` was called last, a part at a time; all of them after a restart, or when the file was
+   * replaced or became shorter.
    *
    * @throws the file system's error; a file that does not exist yet holds no heads
    */
-  read(): Promise<readonly AnchoredHead[]>;
+  read(): AsyncIterable<readonly AnchoredHead[]>;
   /** What was read last is dealt with. */
   done(): void;
 }
 
-const NEWLINE = 0x0a;
-
-export function followHeads(path: string): HeadsTail {
+/** @param partBytes what is read at once */
+export function followHeads(path: string, partBytes?: number): HeadsTail {
+  let inode: number | undefined;
   let from = 0;
   let upTo = 0;
   return {
-    async read() {
-      const file = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
-        if (error.code === 'ENOENT') return undefined;
-        throw error;
-      });
-      if (!file) return [];
+    async *read() {
+      const file = await openIfThere(path);
+      if (!file) return;
       try {
-        const { size } = await file.stat();
-        if (size < from) from = 0;
-        const { buffer, bytesRead } = await file.read(Buffer.alloc(size - from), 0, size - from, from);
-        // A line that is being written is left for the next time.
-        const whole = buffer.subarray(0, buffer.subarray(0, bytesRead).lastIndexOf(NEWLINE) + 1);
-        upTo = from + whole.byteLength;
-        return parseHeads(whole.toString());
+        const { size, ino } = await file.stat();
+        if (size < from || ino !== inode) from = 0;
+        inode = ino;
+        upTo = from;
+        for await (const { heads, end } of headsFrom(file, from, partBytes)) {
+          upTo = end;
+          if (heads.length > 0) yield heads;
+        }
       } finally {
         await file.close();
       }

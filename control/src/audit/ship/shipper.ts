@@ -114,15 +114,18 @@ export function shippingPass(
   };
 
   return async (): Promise<void> => {
-    const heads = await tail.read();
-    if (heads.length === 0) return;
-    const store = await options.openStore();
-    const failures: unknown[] = [];
-    for (const [writer, own] of Map.groupBy(heads, (head) => head.writer)) {
-      await ship(store, writer, own).catch((error) => failures.push(error));
+    const failures = new Map<string, unknown>();
+    for await (const heads of tail.read()) {
+      const store = await options.openStore();
+      for (const [writer, own] of Map.groupBy(heads, (head) => head.writer)) {
+        // What comes after heads that are not stored must wait for them.
+        if (failures.has(writer)) continue;
+        await ship(store, writer, own).catch((error) => failures.set(writer, error));
+      }
+      if (signal.aborted) return;
     }
     // The others are not held up by one whose log cannot be read; all of it is tried again.
-    if (failures.length > 0) throw failures[0];
+    for (const [, failure] of failures) throw failure;
     tail.done();
   };
 }
