@@ -242,6 +242,7 @@ function engineOptions(options: InferenceOptions, { provider, model, place }: En
       tf32: execution.tf32,
       ...threads,
       maxPixels: limits.image_pixels,
+      maxSide: limits.image_side,
       nice: engine.nice,
     },
   };

@@ -31,7 +31,7 @@ async function bareLoop(job: LoopJob): Promise<Measured> {
   const { image } = manifestSchema.parse(parse(readFileSync(`${directory}/manifest.yaml`, 'utf8')));
   if (!image) throw new Error(`${job.model} takes no images`);
   configureDecoding();
-  const decode = createDecoder({ preprocessing: image.preprocessing, maxPixels: 1e8 });
+  const decode = createDecoder({ preprocessing: image.preprocessing, maxPixels: 1e8, maxSide: 1e5 });
   const photos = loadPhotos(job.photosDir).map(({ bytes }) => bytes);
   const session = await openSessionThread(`${directory}/model.onnx`, job.threads);
   let next = 0;

@@ -41,6 +41,8 @@ const gatewaySchema = z.strictObject({
     /** Most JSON in a tensor request under /v2; the raw blocks behind it count as body alone. */
     json_bytes: bytes,
     image_pixels: count,
+    /** Along the longer side: decoders work by rows, and 40 million rows of one pixel take seconds. */
+    image_side: count,
     /** Most bytes of an image that are neither pixels nor needed to read them: EXIF, XMP, colour profiles, comments. */
     image_metadata_bytes: bytes,
     /** Frames of an animated PNG or WebP, of which the first one counts; 1 refuses animations. */
@@ -181,6 +183,8 @@ const inferenceSchema = z.strictObject({
     /** Elements of datatype BYTES in one message for a tensor model: each becomes an object, of however few bytes. */
     message_strings: count,
     image_pixels: count,
+    /** Along the longer side: decoders work by rows, and 40 million rows of one pixel take seconds. */
+    image_side: count,
     /** Deadline of a call that has none. */
     default_deadline_ms: ms(600_000).min(1),
   }),

@@ -43,6 +43,7 @@ export const CONFIG: GatewayConfig = {
     body_bytes: 1024 * 1024,
     json_bytes: 512 * 1024,
     image_pixels: 40_000_000,
+    image_side: 32_768,
     image_metadata_bytes: 1024 * 1024,
     image_frames: 8,
     images_per_request: 16,

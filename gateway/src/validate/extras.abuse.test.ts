@@ -7,7 +7,13 @@ import { extrasOf } from './extras.ts';
 import { ascii } from './format.ts';
 import { checkImage } from './image.ts';
 
-const LIMITS = { declared: '', maxPixels: 1_000_000, maxMetadataBytes: 10_000, maxFrames: 3 };
+const LIMITS = {
+  declared: '',
+  maxPixels: 1_000_000,
+  maxSide: 32_768,
+  maxMetadataBytes: 10_000,
+  maxFrames: 3,
+};
 const still = sharp({ create: { width: 24, height: 24, channels: 3, background: '#804020' } });
 
 function verdict(bytes: Uint8Array, limits = LIMITS): string {

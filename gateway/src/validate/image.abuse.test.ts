@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { jpegHeader, pngHeader, webpHeader } from '../testing/images.ts';
 import { checkImage, imageTypeOf } from './image.ts';
 
-const LIMITS = { maxPixels: 1_000_000, maxMetadataBytes: 100_000, maxFrames: 4 };
+const LIMITS = { maxPixels: 1_000_000, maxSide: 32_768, maxMetadataBytes: 100_000, maxFrames: 4 };
 
 const SEEDS = [
   jpegHeader(640, 480),
@@ -43,6 +43,19 @@ function check(bytes: Uint8Array): void {
     expect(error.httpStatus).toBeLessThan(500);
   }
 }
+
+describe('an image with few pixels in a long row of rows', () => {
+  it.each([
+    ['tall', pngHeader(1, 32_769)],
+    ['wide', pngHeader(32_769, 1)],
+  ])('is refused when it is too %s', (_, bytes) => {
+    expect(() => checkImage(bytes, { declared: '', ...LIMITS })).toThrow(/32768 pixels along a side/);
+  });
+
+  it('passes at the limit', () => {
+    expect(() => checkImage(pngHeader(1, 32_768), { declared: '', ...LIMITS })).not.toThrow();
+  });
+});
 
 describe('whatever bytes arrive', () => {
   it.each([

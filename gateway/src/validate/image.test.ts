@@ -6,7 +6,7 @@ import { checkImage } from './image.ts';
 import { pngSize } from './png.ts';
 import { webpSize } from './webp.ts';
 
-const LIMITS = { maxPixels: 40_000_000, maxMetadataBytes: 100_000, maxFrames: 4 };
+const LIMITS = { maxPixels: 40_000_000, maxSide: 32_768, maxMetadataBytes: 100_000, maxFrames: 4 };
 
 /** The reason for which an image is refused, or `ok`. */
 function verdict(bytes: Uint8Array, declared = ''): string {

@@ -20,6 +20,8 @@ const UNDECLARED = new Set(['', 'application/octet-stream']);
 export interface ImageLimits {
   /** Pixels, by the header. */
   readonly maxPixels: number;
+  /** Pixels along the longer side: decoders work by rows, and a row of one pixel costs as much as one of hundreds. */
+  readonly maxSide: number;
   /** Bytes that are neither pixels nor needed to read them. */
   readonly maxMetadataBytes: number;
   /** Pictures of an animation, of which the first one counts. */
@@ -51,6 +53,9 @@ export function checkImage(bytes: Uint8Array, { declared, ...limits }: ImageChec
   if (!size) throw new HeadgateError('undecodable_image', 'The header of the image is damaged or cut off.');
   if (size.width * size.height > limits.maxPixels) {
     throw tooLarge(`${limits.maxPixels} pixels`);
+  }
+  if (Math.max(size.width, size.height) > limits.maxSide) {
+    throw tooLarge(`${limits.maxSide} pixels along a side`);
   }
   refuseExtras(bytes, type, limits);
 }

@@ -12,6 +12,7 @@ const MAX_PIXELS = 40_000_000;
 const decode = createDecoder({
   preprocessing: { version: 1, width: 16, height: 16, channels: 3, crop_fraction: 0.875, resample: 'cubic' },
   maxPixels: MAX_PIXELS,
+  maxSide: 32_768,
 });
 const reasonOf = (bytes: Uint8Array) =>
   decode(bytes).then(
@@ -47,6 +48,11 @@ describe('createDecoder under abuse', () => {
   it('refuses more pixels than allowed by the header alone', async () => {
     expect(await reasonOf(await bomb(50_000, 50_000))).toBe('image_too_large');
     expect(await reasonOf(await waves(60, 60).png().toBuffer())).toBe('ok');
+  });
+
+  it('refuses a side that is too long, whatever the other one is: a row costs what it costs, also with one pixel', async () => {
+    expect(await reasonOf(await bomb(1, MAX_PIXELS))).toBe('image_too_large');
+    expect(await reasonOf(await bomb(MAX_PIXELS, 1))).toBe('image_too_large');
   });
 
   it('refuses every other format, also those that libvips could read', async () => {

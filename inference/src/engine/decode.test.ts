@@ -16,7 +16,7 @@ const GREY: Preprocessing = { ...RGB, channels: 1 };
 const MAX_PIXELS = 40_000_000;
 /** Pixels alone. */
 const decoder = (preprocessing = RGB) => {
-  const decode = createDecoder({ preprocessing, maxPixels: MAX_PIXELS });
+  const decode = createDecoder({ preprocessing, maxPixels: MAX_PIXELS, maxSide: 32_768 });
   return async (bytes: Uint8Array) => (await decode(bytes)).pixels;
 };
 const pixel = (pixels: Uint8Array, i = 16 * 32 + 16) => [...pixels.subarray(i * 3, i * 3 + 3)];

@@ -27,6 +27,8 @@ export interface DecodeOptions {
   readonly preprocessing: Preprocessing;
   /** Images with more pixels are refused by their header, before any decode. */
   readonly maxPixels: number;
+  /** Images with a longer side are refused in the same way. */
+  readonly maxSide: number;
 }
 
 /** What is known of an image before it is decoded. */
@@ -59,10 +61,10 @@ export function configureDecoding(): void {
 }
 
 /** The returned function throws HeadgateError: unsupported_media_type, undecodable_image or image_too_large. */
-export function createDecoder({ preprocessing, maxPixels }: DecodeOptions): Decode {
+export function createDecoder({ preprocessing, ...limits }: DecodeOptions): Decode {
   const options: SharpOptions = {
     failOn: 'warning',
-    limitInputPixels: maxPixels,
+    limitInputPixels: limits.maxPixels,
     pages: 1,
     sequentialRead: true,
     ignoreIcc: true,
@@ -95,14 +97,18 @@ export function createDecoder({ preprocessing, maxPixels }: DecodeOptions): Deco
   };
 
   return async (bytes) => {
-    const header = await readHeader(bytes, options, maxPixels);
+    const header = await readHeader(bytes, options, limits);
     const { width, height } = header;
     return { pixels: await pixelsOf(bytes, header), width, height };
   };
 }
 
 /** Refuses what is no image or has too many pixels, before anything is decoded. */
-async function readHeader(bytes: Uint8Array, options: SharpOptions, maxPixels: number): Promise<Header> {
+async function readHeader(
+  bytes: Uint8Array,
+  options: SharpOptions,
+  { maxPixels, maxSide }: Pick<DecodeOptions, 'maxPixels' | 'maxSide'>,
+): Promise<Header> {
   const format = formatOf(bytes);
   if (!format) {
     throw new HeadgateError('unsupported_media_type', 'The bytes are not a JPEG, PNG or WebP image.');
@@ -114,6 +120,12 @@ async function readHeader(bytes: Uint8Array, options: SharpOptions, maxPixels: n
     throw new HeadgateError(
       'image_too_large',
       `The image has ${width} x ${height} pixels; at most ${maxPixels} pixels are accepted.`,
+    );
+  }
+  if (Math.max(width, height) > maxSide) {
+    throw new HeadgateError(
+      'image_too_large',
+      `The image has ${width} x ${height} pixels; at most ${maxSide} along a side are accepted.`,
     );
   }
   if (format === 'jpeg') refuseEndlessScans(bytes, width * height, maxPixels);

@@ -9,11 +9,11 @@ import { createSketcher } from './sketch.ts';
 
 /** A model that takes encoded images. The spec's manifest has the section `image`. */
 export async function openImages(entry: URL, spec: EngineSpec): Promise<OpenModel> {
-  const { manifest, maxPixels } = spec;
+  const { manifest, maxPixels, maxSide } = spec;
   if (!manifest.image) throw new LoadError(`${manifest.name} has no section image`);
   const { preprocessing } = manifest.image;
   configureDecoding();
-  const decode = createDecoder({ preprocessing, maxPixels });
+  const decode = createDecoder({ preprocessing, maxPixels, maxSide });
   const sketchOf = createSketcher(preprocessing);
   const size = itemBytes(preprocessing);
   const batch = new SharedArrayBuffer(size * manifest.batching.max_batch_size);

@@ -62,6 +62,7 @@ async function load(maxBatchSize: number, callers: number, rounds: number) {
       intraOpThreads: 1,
       decodeThreads: 1,
       maxPixels: 1_000_000,
+      maxSide: 32_768,
       nice: 0,
     },
   };

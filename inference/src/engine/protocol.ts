@@ -61,6 +61,8 @@ export interface EngineSpec {
   readonly decodeThreads: number;
   /** Images with more pixels are refused before they are decoded. */
   readonly maxPixels: number;
+  /** Along a side of an image. */
+  readonly maxSide: number;
   /** Scheduling niceness, 0 to 19. */
   readonly nice: number;
 }

@@ -19,6 +19,7 @@ const specOf = (changed: Manifest): EngineSpec => ({
   intraOpThreads: 1,
   decodeThreads: 1,
   maxPixels: 1,
+  maxSide: 32_768,
   nice: 0,
 });
 const open = (

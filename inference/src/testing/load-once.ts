@@ -24,6 +24,7 @@ export function engineOf({ directory, manifest }: ModelPackage): Promise<EngineP
       intraOpThreads: 1,
       decodeThreads: 1,
       maxPixels: 1_000_000,
+      maxSide: 32_768,
       nice: 0,
     },
   } as const;

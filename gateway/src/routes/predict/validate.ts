@@ -17,6 +17,8 @@ export interface ValidateOptions {
   readonly images_per_request: number;
   /** Most pixels of one image, by its header. */
   readonly image_pixels: number;
+  /** Most pixels along a side of one image, by its header. */
+  readonly image_side: number;
   /** Most bytes of one image besides its pixels. */
   readonly image_metadata_bytes: number;
   /** Most frames of one image. */
@@ -30,6 +32,7 @@ export interface ValidateOptions {
 export function validate({ images_per_request, ...options }: ValidateOptions): Layer {
   const limits = {
     maxPixels: options.image_pixels,
+    maxSide: options.image_side,
     maxMetadataBytes: options.image_metadata_bytes,
     maxFrames: options.image_frames,
   };
