@@ -1,7 +1,17 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { folderStore } from './folder-store.ts';
 import { pathOf } from './store.ts';
 import { ALICE, allOf, imageOf, keyOf, testCaptureStore } from './testing.ts';
@@ -40,5 +50,35 @@ describe('images in a folder', () => {
     writeFileSync(join(dir, KEY.day, ALICE, '.unfinished'), 'x');
     writeFileSync(join(dir, KEY.day, 'file'), 'x');
     expect(await allOf(folderStore(dir))).toMatchObject([KEY]);
+  });
+
+  it('are on the disk before they have their name', async () => {
+    const file = await open(join(dir, 'any'), 'w');
+    await file.close();
+    const named: boolean[] = [];
+    const sync = vi.spyOn(Object.getPrototypeOf(file), 'sync').mockImplementation(async () => {
+      named.push(existsSync(join(dir, pathOf(KEY))));
+    });
+    onTestFinished(() => sync.mockRestore());
+    await folderStore(dir).put(KEY, imageOf(1), signal);
+    expect(named).toEqual([false]);
+  });
+
+  it('take the place of what is left of them', async () => {
+    mkdirSync(join(dir, KEY.day, ALICE), { recursive: true });
+    writeFileSync(join(dir, pathOf(KEY)), '');
+    await folderStore(dir).put(KEY, imageOf(1), signal);
+    expect(readFileSync(join(dir, pathOf(KEY)))).toEqual(imageOf(1));
+  });
+
+  it('leave no trace of their unit once the last one is removed', async () => {
+    const store = folderStore(dir);
+    const other = keyOf(KEY.day, ALICE, imageOf(2));
+    await store.put(KEY, imageOf(1), signal);
+    await store.put(other, imageOf(2), signal);
+    await store.remove(KEY, signal);
+    expect(readdirSync(join(dir, KEY.day))).toEqual([ALICE]);
+    for (let time = 0; time < 2; time += 1) await store.remove(other, signal);
+    expect(readdirSync(join(dir, KEY.day))).toEqual([]);
   });
 });

@@ -1,18 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Captured, type CaptureStore, isDay, keyOfPath, pathOf } from './store.ts';
 
-/** Images as files that only their owner can read. A file is either whole or not there. */
+/** Images as files that only their owner can read. A file is either whole or not there, also after a power cut. */
 export function folderStore(dir: string): CaptureStore {
   return {
     async put(key, image, signal) {
       const path = join(dir, pathOf(key));
-      if (await exists(path)) return;
+      if ((await sizeOf(path)) === image.byteLength) return;
       await mkdir(dirname(path), { recursive: true, mode: 0o700 });
       const unfinished = join(dirname(path), `.${randomUUID()}`);
       try {
-        await writeFile(unfinished, image, { mode: 0o600, flag: 'wx', signal });
+        await writeFile(unfinished, image, { mode: 0o600, flag: 'wx', flush: true, signal });
         await rename(unfinished, path);
       } catch (error) {
         await rm(unfinished, { force: true });
@@ -20,7 +20,11 @@ export function folderStore(dir: string): CaptureStore {
       }
     },
     get: (key, signal) => readFile(join(dir, pathOf(key)), { signal }).catch(unlessMissing),
-    remove: (key) => rm(join(dir, pathOf(key)), { force: true }),
+    async remove(key) {
+      const path = join(dir, pathOf(key));
+      await rm(path, { force: true });
+      await rmdir(dirname(path)).catch(unlessInUse);
+    },
     days: async () => (await namesIn(dir)).filter(isDay),
     async *list(day, { unit, signal }) {
       const units = unit === undefined ? await namesIn(join(dir, day)) : [unit];
@@ -43,8 +47,8 @@ async function captured(dir: string, path: string): Promise<Captured | undefined
   return found && { ...key, bytes: found.size };
 }
 
-async function exists(path: string): Promise<boolean> {
-  return (await stat(path).catch(unlessMissing)) !== undefined;
+async function sizeOf(path: string): Promise<number | undefined> {
+  return (await stat(path).catch(unlessMissing))?.size;
 }
 
 async function namesIn(dir: string): Promise<readonly string[]> {
@@ -54,4 +58,9 @@ async function namesIn(dir: string): Promise<readonly string[]> {
 
 function unlessMissing(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error;
+}
+
+/** Nor where nothing of the unit ever was. */
+function unlessInUse(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') unlessMissing(error);
 }

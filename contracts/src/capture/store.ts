@@ -3,7 +3,7 @@
  * any other image, and nobody counts references: the same image of two people is two copies.
  */
 export interface CaptureStore {
-  /** Keeps an image. One that is there already stays as it is. */
+  /** Keeps an image. One that is there already, whole, stays as it is. */
   put(key: CaptureKey, image: Uint8Array, signal: AbortSignal): Promise<void>;
   /** Undefined when it is not there. */
   get(key: CaptureKey, signal: AbortSignal): Promise<Uint8Array | undefined>;
