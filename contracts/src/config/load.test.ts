@@ -71,6 +71,19 @@ describe('loadConfig', () => {
     ).toEqual(load());
   });
 
+  it('refuses a quota whose share has no room for a request that the whole has room for', () => {
+    const withShares = (replicas: number, store = 'redis') => ({
+      HEADGATE_GATEWAY__RATE_LIMIT__STORE: store,
+      HEADGATE_GATEWAY__RATE_LIMIT__ON_FAILURE__REPLICAS: String(replicas),
+      HEADGATE_GATEWAY__RATE_LIMIT__TIERS__DEFAULT__PREDICT: '{unit: images, points: 48, window_s: 60}',
+      HEADGATE_GATEWAY__LIMITS__IMAGES_PER_REQUEST: '16',
+    });
+    expect(failure(withShares(4))).toContain('gateway.rate_limit.tiers.default.predict: expected points for');
+    expect(load(withShares(3)).gateway.rate_limit.on_failure.replicas).toBe(3);
+    expect(load(withShares(4, 'memory')).gateway.rate_limit.store).toBe('memory');
+    expect(load({ ...withShares(4), HEADGATE_GATEWAY__LIMITS__IMAGES_PER_REQUEST: '64' })).toBeDefined();
+  });
+
   it('is frozen all the way down', () => {
     const { limits } = load().gateway;
     expect(() => Object.assign(limits, { body_bytes: 1 })).toThrow(TypeError);

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { Limit, QuotaConfig } from './rate-limit.ts';
 import type { Unchecked } from './schema.ts';
 
 /** What must hold between keys of different sections. */
@@ -17,6 +18,13 @@ export function checkRules(config: Unchecked, ctx: z.RefinementCtx): void {
       Object.hasOwn(config.gateway.rate_limit.tiers, tier),
       ['gateway', 'oidc', 'issuers', String(index), 'tier'],
       'expected a tier under gateway.rate_limit.tiers',
+    );
+  }
+  for (const path of tooSmallShares(config)) {
+    rule(
+      false,
+      path,
+      'expected points for gateway.limits.images_per_request images in each share of on_failure.replicas: larger requests were refused while the store is down',
     );
   }
   rule(
@@ -81,4 +89,29 @@ export function checkRules(config: Unchecked, ctx: z.RefinementCtx): void {
     ['inference', 'engine', 'restart_min_ms'],
     'expected at most inference.engine.restart_max_ms',
   );
+}
+
+/** Quotas of images that have room for the largest request as a whole, but not in one gateway's share of them. */
+function tooSmallShares({ gateway }: Unchecked): string[][] {
+  const { rate_limit, limits } = gateway;
+  const { store, on_failure, global, tiers } = rate_limit;
+  if (store !== 'redis' || on_failure.mode !== 'local_share') return [];
+  const isTooSmall = ({ unit, points }: QuotaConfig) =>
+    unit === 'images' &&
+    points >= limits.images_per_request &&
+    Math.floor(points / on_failure.replicas) < limits.images_per_request;
+  const places = [
+    { at: ['global'], tier: global },
+    ...Object.entries(tiers).map(([name, tier]) => ({ at: ['tiers', name], tier })),
+  ];
+  return places.flatMap(({ at, tier }) =>
+    (['all', 'predict'] as const)
+      .filter((scope) => quotasOf(tier[scope]).some(isTooSmall))
+      .map((scope) => ['gateway', 'rate_limit', ...at, scope]),
+  );
+}
+
+function quotasOf(limit: Limit): readonly QuotaConfig[] {
+  if (limit === null) return [];
+  return Array.isArray(limit) ? limit : [limit];
 }
