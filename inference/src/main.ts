@@ -1,15 +1,10 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { countBuffersAsHeap } from '@headgate/contracts/buffers';
-import { ConfigError, loadConfig } from '@headgate/contracts/config/load';
+import { loadConfig } from '@headgate/contracts/config/load';
 import { createLogger } from '@headgate/contracts/telemetry/logger';
-import { FileError } from '@headgate/contracts/watch-file';
+import { exitOf } from './exit.ts';
 import { startInference } from './inference.ts';
-import { PortTakenError } from './listen.ts';
-import { LoadError } from './load-error.ts';
-
-/** Exit codes of the process contract. */
-const EXIT = { failure: 1, configuration: 2, portTaken: 3 } as const;
 
 const { env } = process;
 const root = resolve(env.HEADGATE_ROOT ?? '.');
@@ -47,10 +42,9 @@ async function main(): Promise<void> {
 }
 
 function fail(error: unknown): never {
-  const known = error instanceof ConfigError || error instanceof LoadError || error instanceof FileError;
-  if (known || error instanceof PortTakenError) process.stderr.write(`inference: ${error.message}\n`);
-  else process.stderr.write(`inference: ${error instanceof Error ? error.stack : String(error)}\n`);
-  process.exit(known ? EXIT.configuration : error instanceof PortTakenError ? EXIT.portTaken : EXIT.failure);
+  const { code, text } = exitOf(error);
+  process.stderr.write(`inference: ${text}\n`);
+  process.exit(code);
 }
 
 main().catch(fail);

@@ -37,7 +37,7 @@ export function lockDirectory(dir: string): () => void {
 function lockedBy(owner: Owner | undefined, dir: string): SpoolLockedError {
   const who = owner ? `process ${owner.pid} on ${owner.host}` : 'another process';
   return new SpoolLockedError(
-    `${who} writes records into ${dir}; give each process a gateway.records.writer of its own, or remove the file lock in it when that process is gone`,
+    `${who} writes records into ${dir}; give each process a writer of its own (gateway.records.writer, audit.writer), or remove the file lock in it when that process is gone`,
   );
 }
 

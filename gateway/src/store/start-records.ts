@@ -6,6 +6,7 @@ import { portOf } from '@headgate/contracts/names';
 import type { RecordSink } from '@headgate/contracts/records/sink';
 import type { Policy } from '@headgate/contracts/resilience/policy';
 import { openSpool, SPOOL_DEFAULTS } from '@headgate/contracts/spool/spool';
+import { stopAll } from '@headgate/contracts/stop-all';
 import { startCapture } from '../capture/start-capture.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { readHashKey } from './hash-key.ts';
@@ -71,10 +72,7 @@ export async function startRecords(
       capture: captures?.capture,
     }),
     async stop() {
-      await captures?.stop();
-      await shipper.stop();
-      await spool.close();
-      await sink.close();
+      await stopAll([() => captures?.stop(), () => shipper.stop(), () => spool.close(), () => sink.close()]);
     },
   };
 }

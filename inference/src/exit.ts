@@ -1,0 +1,23 @@
+import { inspect } from 'node:util';
+import { ConfigError } from '@headgate/contracts/config/load';
+import { SpoolLockedError } from '@headgate/contracts/spool/lock';
+import { FileError } from '@headgate/contracts/watch-file';
+import { PortTakenError } from './listen.ts';
+import { LoadError } from './load-error.ts';
+
+/** How the process ends. */
+export interface Exit {
+  /** 2 = the configuration or a file it names is wrong, 3 = a port is taken, 1 = anything else. */
+  readonly code: 1 | 2 | 3;
+  /** One clear line for what an operator can mend, everything for what only we can. */
+  readonly text: string;
+}
+
+const WRONG_SETUP = [ConfigError, FileError, LoadError, SpoolLockedError];
+
+/** What a failure means to whoever started the process. */
+export function exitOf(error: unknown): Exit {
+  if (error instanceof PortTakenError) return { code: 3, text: error.message };
+  const isSetup = WRONG_SETUP.some((kind) => error instanceof kind);
+  return isSetup ? { code: 2, text: (error as Error).message } : { code: 1, text: inspect(error) };
+}
