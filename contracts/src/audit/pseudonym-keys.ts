@@ -1,4 +1,5 @@
-import { existsSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { existsSync, utimesSync } from 'node:fs';
+import { opendir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import {
@@ -17,6 +18,13 @@ export interface PseudonymKeys {
   credential(keyId: string): string;
   /** All addresses of a day (UTC) have one key: there are too many of them for one each. */
   address(address: string, atMs: number): string;
+  /**
+   * To be called at intervals. Once a day (UTC) what need not be kept goes, file after file, and what stays is counted.
+   * A call while that goes on settles with it. Ends early when the signal is aborted.
+   *
+   * @throws the first error of the file system; what could not be removed is tried again the next day
+   */
+  tend(signal: AbortSignal): Promise<void>;
 }
 
 export interface PseudonymKeyOptions {
@@ -43,20 +51,24 @@ const CHECK_MS = 10_000;
 const MAX_HELD = 4096;
 const DAY_MS = 86_400_000;
 
-/** Keys in files, made when they are needed first. */
-export function filePseudonymKeys(options: PseudonymKeyOptions): PseudonymKeys {
+/** Keys in files, made when they are needed first. Those that are there are counted before. */
+export async function openPseudonymKeys(options: PseudonymKeyOptions): Promise<PseudonymKeys> {
   const { dir, clock, maxCredentials } = options;
   const held = new Map<string, HeldKey>();
-  let today = Number.NaN;
-  let credentials = 0;
+  let credentials = await countCredentials(dir);
+  let tendedDay = Number.NaN;
+  let tending: Promise<void> | undefined;
 
-  /** Once a day: what need not be kept goes, and what stays is counted. */
-  const tend = () => {
+  const tendAll = async (signal: AbortSignal): Promise<void> => {
     const day = Math.floor(clock.epochMs() / DAY_MS);
-    if (day === today) return;
-    today = day;
-    removeOld(options);
-    credentials = namesIn(dir).filter(isCredentialKeyFile).length;
+    if (day === tendedDay) return;
+    const before = credentials;
+    const kept = await removeOld(options, signal);
+    if (signal.aborted) return;
+    // One that was made meanwhile may count twice until tomorrow: rather too few with a key of their own.
+    credentials = kept.credentials + (credentials - before);
+    tendedDay = day;
+    if (kept.failure) throw kept.failure;
   };
 
   const keyIn = (name: string): Uint8Array => {
@@ -81,12 +93,16 @@ export function filePseudonymKeys(options: PseudonymKeyOptions): PseudonymKeys {
 
   return {
     credential(keyId) {
-      tend();
       return pseudonym(keyIn(fileOf(keyId)), 'credential', keyId);
     },
     address(address, atMs) {
-      tend();
       return pseudonym(keyIn(addressKeyFile(atMs)), 'address', address);
+    },
+    tend(signal) {
+      tending ??= tendAll(signal).finally(() => {
+        tending = undefined;
+      });
+      return tending;
     },
   };
 }
@@ -100,27 +116,60 @@ function markUsed(path: string, atMs: number): void {
   }
 }
 
-function removeOld({ dir, clock, addressDays, credentialDays }: PseudonymKeyOptions): void {
-  const nowMs = clock.epochMs();
-  for (const name of namesIn(dir)) {
-    const path = join(dir, name);
-    const day = dayOfKeyFile(name);
-    const isOld = isCredentialKeyFile(name)
-      ? lastUseOf(path) < nowMs - credentialDays * DAY_MS
-      : day !== undefined && day < nowMs - (addressDays + 1) * DAY_MS;
-    if (isOld) rmSync(path, { force: true });
+interface Kept {
+  readonly credentials: number;
+  /** The first one; what comes after it is looked at nevertheless. */
+  readonly failure: Error | undefined;
+}
+
+async function removeOld(options: PseudonymKeyOptions, signal: AbortSignal): Promise<Kept> {
+  let credentials = 0;
+  let failure: Error | undefined;
+  for await (const name of namesIn(options.dir)) {
+    if (signal.aborted) break;
+    try {
+      if (await isOld(name, options)) await rm(join(options.dir, name), { force: true });
+      else if (isCredentialKeyFile(name)) credentials += 1;
+    } catch (error) {
+      failure ??= error as Error;
+    }
   }
+  return { credentials, failure };
+}
+
+async function isOld(name: string, { dir, clock, addressDays, credentialDays }: PseudonymKeyOptions) {
+  const nowMs = clock.epochMs();
+  if (isCredentialKeyFile(name)) return (await lastUseOf(join(dir, name))) < nowMs - credentialDays * DAY_MS;
+  const day = dayOfKeyFile(name);
+  return day !== undefined && day < nowMs - (addressDays + 1) * DAY_MS;
 }
 
 /** In ms since the Unix epoch; Infinity when the file is gone. */
-function lastUseOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Number.POSITIVE_INFINITY;
+async function lastUseOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).mtimeMs;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return Number.POSITIVE_INFINITY;
+    throw error;
+  }
 }
 
-function namesIn(dir: string): string[] {
+/** 0 where they cannot be counted: no key can be kept there either, and `tend` fails. */
+async function countCredentials(dir: string): Promise<number> {
+  let count = 0;
   try {
-    return readdirSync(dir);
+    for await (const name of namesIn(dir)) if (isCredentialKeyFile(name)) count += 1;
+    return count;
   } catch {
-    return [];
+    return 0;
+  }
+}
+
+/** Names in a folder, a few at a time; none when it does not exist yet. */
+async function* namesIn(dir: string): AsyncGenerator<string> {
+  try {
+    for await (const { name } of await opendir(dir)) yield name;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
 }

@@ -12,6 +12,8 @@ export interface AuditInstruments {
   syncFailed(error: unknown): void;
   /** It is tried again at the next anchor. */
   trimFailed(error: unknown): void;
+  /** It is tried again the next day. */
+  tendFailed(error: unknown): void;
   expose(log: Pick<FileAudit, 'stats'>, options: ExposedLog): void;
 }
 
@@ -60,6 +62,7 @@ export function auditInstruments(logger: Logger, registry: Registry): AuditInstr
     syncFailed: (err) =>
       logger.error({ err }, 'the audit log cannot be synced: a power cut would cost records'),
     trimFailed: (err) => logger.warn({ err }, 'an old file of the audit log could not be removed'),
+    tendFailed: (err) => logger.error({ err }, 'keys of pseudonyms that are over could not be destroyed'),
     expose(log, options) {
       exposeLog(registry, log, options);
     },

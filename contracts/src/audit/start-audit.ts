@@ -6,7 +6,7 @@ import type { Config } from '../config/schema.ts';
 import { SPOOL_DEFAULTS } from '../spool/spool.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { openFileAudit } from './file-audit.ts';
-import { filePseudonymKeys } from './pseudonym-keys.ts';
+import { openPseudonymKeys } from './pseudonym-keys.ts';
 import { auditInstruments } from './reports.ts';
 import { type AuditSink, type ChangeAction, noAudit } from './sink.ts';
 
@@ -49,17 +49,18 @@ export async function startAudit(
   const instruments = auditInstruments(logger, metrics.registry);
   const name = audit.writer || `${hostname()}-${config.listen.port_base}`;
   const writer = process === 'gateway' ? name : `${process}-${name}`;
+  const pseudonyms = await openPseudonymKeys({
+    dir: resolve(root, audit.keys_dir),
+    clock: systemClock,
+    addressDays: audit.address_days,
+    credentialDays: audit.credential_days,
+    maxCredentials: audit.max_credential_keys,
+  });
   const log = await openFileAudit({
     dir: resolve(root, audit.dir, writer),
     writer,
     headsFile: resolve(root, audit.heads_file),
-    pseudonyms: filePseudonymKeys({
-      dir: resolve(root, audit.keys_dir),
-      clock: systemClock,
-      addressDays: audit.address_days,
-      credentialDays: audit.credential_days,
-      maxCredentials: audit.max_credential_keys,
-    }),
+    pseudonyms,
     clock: systemClock,
     limits: { ...SPOOL_DEFAULTS, maxBytes: audit.max_bytes },
     keepMs: audit.keep_days * DAY_MS,
@@ -69,17 +70,21 @@ export async function startAudit(
   instruments.expose(log, { limitBytes: audit.max_bytes, isStored: audit.store !== 'none' });
 
   const anchor = () => log.anchor().catch(instruments.anchorFailed);
-  let isStopping = false;
+  const stopping = new AbortController();
+  const { signal } = stopping;
   // All that may go: with a file for each anchor a busy log would grow faster than it is trimmed.
   const trim = async () => {
-    while (!isStopping && (await log.trim()));
+    while (!signal.aborted && (await log.trim()));
   };
   let tended = Promise.resolve();
   const tend = () => {
     tended = tended.then(anchor).then(() => trim().catch(instruments.trimFailed));
   };
+  // Beside the anchors, which must not wait for a folder of many keys.
+  const tendKeys = () => pseudonyms.tend(signal).catch(instruments.tendFailed);
   const timers = [
     setInterval(tend, audit.anchor_interval_ms).unref(),
+    setInterval(tendKeys, audit.anchor_interval_ms).unref(),
     setInterval(() => log.sync().catch(instruments.syncFailed), audit.sync_interval_ms).unref(),
   ];
   const found: Audit['found'] = (action, outcome, detail = {}) => {
@@ -95,8 +100,9 @@ export async function startAudit(
     async stop() {
       for (const timer of timers) clearInterval(timer);
       // A removal that has begun needs the log for its own record.
-      isStopping = true;
+      stopping.abort();
       await tended;
+      await tendKeys();
       found(`${process}.stop`, 'accepted');
       await anchor();
       await log.close();

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type AuditRecord, unlink } from '../audit/chain.ts';
 import { type FileAuditOptions, openFileAudit } from '../audit/file-audit.ts';
 import { parseHeads } from '../audit/heads.ts';
-import { filePseudonymKeys } from '../audit/pseudonym-keys.ts';
+import { openPseudonymKeys } from '../audit/pseudonym-keys.ts';
 import type { AuditEntry } from '../audit/sink.ts';
 import { createVerifier } from '../audit/verify.ts';
 import { scanFrames } from '../spool/frame.ts';
@@ -30,7 +30,7 @@ export async function testAudit(dir: string, options: Partial<FileAuditOptions> 
     dir: join(dir, 'log', AUDIT_WRITER),
     writer: AUDIT_WRITER,
     headsFile: join(dir, 'heads.jsonl'),
-    pseudonyms: filePseudonymKeys({
+    pseudonyms: await openPseudonymKeys({
       dir: join(dir, 'keys'),
       clock,
       addressDays: 30,
