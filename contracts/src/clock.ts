@@ -6,6 +6,9 @@ export interface Clock {
   epochMs(): number;
 }
 
+/** A day of UTC, as computers count it. */
+export const DAY_MS = 86_400_000;
+
 /** The clock of any fetch host. */
 export const systemClock: Clock = {
   monotonicMs: () => performance.now(),

@@ -9,6 +9,7 @@ import { createApp } from './app.ts';
 import { auditUnreadable } from './audit/unreadable.ts';
 import { startIdentity } from './auth/start-identity.ts';
 import { readIncoming, skipIncoming } from './body/read-incoming.ts';
+import { startCapture } from './capture/start-capture.ts';
 import { clientIpOf } from './client-ip.ts';
 import { exitWith } from './exit.ts';
 import { createInternalApp, obstaclesOf } from './internal.ts';
@@ -40,7 +41,8 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const upstream = connectUpstream({ config, routing, readinessReport: reportReadiness(logger), resilience });
   exposeState(metrics.registry, routing, upstream.readiness);
   const database = databasePolicy({ config: config.dependencies.database, report: resilience });
-  const records = await startRecords(config, { ...surroundings, database });
+  const captures = await startCapture(config, surroundings);
+  const records = await startRecords(config, { ...surroundings, database, capture: captures?.capture });
   const quotas = await startLimiter(config, surroundings);
 
   let draining = false;
@@ -66,7 +68,8 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const listeners = await listen(config, { app, internalApp, onUnreadable }, logger);
   await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
   draining = true;
-  await stopAll([listeners.drain, quotas.stop, audit.stop, records.stop, spans.stop]);
+  const stopCaptures = () => captures?.stop();
+  await stopAll([listeners.drain, quotas.stop, audit.stop, stopCaptures, records.stop, spans.stop]);
 }
 
 main(process.env).then(() => process.exit(0), exitWith);

@@ -1,11 +1,11 @@
 import { mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { DAY_MS } from '../clock.ts';
 import { manualClock, tempDir } from '../testing/spool.ts';
 import { credentialKeyFile } from './pseudonym.ts';
 import { openPseudonymKeys } from './pseudonym-keys.ts';
 
-const DAY_MS = 86_400_000;
 const { signal } = new AbortController();
 
 async function testKeys(dir = tempDir(), clock = manualClock()) {

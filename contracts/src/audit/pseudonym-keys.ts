@@ -1,7 +1,7 @@
 import { existsSync, utimesSync } from 'node:fs';
 import { opendir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock } from '../clock.ts';
+import { type Clock, DAY_MS } from '../clock.ts';
 import {
   addressKeyFile,
   credentialKeyFile,
@@ -49,7 +49,6 @@ interface HeldKey {
 const CHECK_MS = 10_000;
 /** Keys held at once; more are read again when they are needed. */
 const MAX_HELD = 4096;
-const DAY_MS = 86_400_000;
 
 /** Keys in files, made when they are needed first. Those that are there are counted before. */
 export async function openPseudonymKeys(options: PseudonymKeyOptions): Promise<PseudonymKeys> {

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { Registry } from 'prom-client';
-import { systemClock } from '../clock.ts';
+import { DAY_MS, systemClock } from '../clock.ts';
 import type { Config } from '../config/schema.ts';
 import { SPOOL_DEFAULTS } from '../spool/spool.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -21,8 +21,6 @@ export interface Audit {
   /** Writes what is in memory, and the head outside of the log. */
   stop(): Promise<void>;
 }
-
-const DAY_MS = 86_400_000;
 
 /** Processes that have an audit log; each is a writer of its own. */
 export type AuditedProcess = 'gateway' | 'inference';

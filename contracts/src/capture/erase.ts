@@ -1,6 +1,5 @@
+import { DAY_MS } from '../clock.ts';
 import { type CaptureStore, captureDay } from './store.ts';
-
-const DAY_MS = 86_400_000;
 
 /** What is to go: copies of an image, or all images of a unit. */
 export type Erasure = { readonly sha256: string } | { readonly unit: string };

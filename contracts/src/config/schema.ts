@@ -287,7 +287,7 @@ const recordsSchema = z.strictObject({
     batch_records: count.max(10_000),
     /** How often the spool is looked at while it is empty. */
     interval_ms: ms(60_000).min(10),
-    /** First pause after a failure; doubles up to retry_max_ms, half of it at random. */
+    /** Pauses after failures: random, from the least to three times the one before, up to the longest. */
     retry_min_ms: ms(60_000).min(1),
     retry_max_ms: ms(600_000).min(1),
   }),

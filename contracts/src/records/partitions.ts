@@ -1,6 +1,6 @@
+import { DAY_MS } from '../clock.ts';
 import type { Queryable } from './database.ts';
 
-const DAY_MS = 86_400_000;
 const TABLES = ['predictions', 'outcomes'] as const;
 
 /** Keeps one partition a day, and forgets old ones. */

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { REASONS, type Reason } from '../errors.ts';
 import { SKETCH_FEATURES } from '../sketch.ts';
+import { DROP_CAUSES } from '../spool/gap.ts';
 
 /**
  * What is kept of predictions and of what became of them, as it lies in the spool and travels to the store. Never
@@ -87,7 +88,7 @@ export const gapRecordSchema = z.strictObject({
   dropped: z.int().min(1),
   from_ms: epochMs,
   to_ms: epochMs,
-  cause: z.enum(['backlog', 'bound', 'disk_full', 'disk_error', 'invalid']),
+  cause: z.enum(DROP_CAUSES),
 });
 
 export const recordSchema = z.discriminatedUnion('type', [

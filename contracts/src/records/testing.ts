@@ -1,9 +1,9 @@
+import { DAY_MS } from '../clock.ts';
 import { SKETCH_FEATURES } from '../sketch.ts';
 import { type OutcomeRecord, type PredictionRecord, RECORD_VERSION, type SketchRecord } from './schema.ts';
 
-const DAY = 86_400_000;
 /** A noon, so that some hours around it are the same day. */
-export const NOW_MS = 20_000 * DAY + DAY / 2;
+export const NOW_MS = 20_000 * DAY_MS + DAY_MS / 2;
 
 /** The id that a prediction of that time and number has. */
 export function idAt(epochMs: number, n = 0): string {

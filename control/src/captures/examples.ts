@@ -1,4 +1,5 @@
 import type { Captured, CaptureStore } from '@headgate/contracts/capture/store';
+import { DAY_MS } from '@headgate/contracts/clock';
 import type { JudgedImage, JudgedQuery } from '@headgate/contracts/records/judged';
 import type { JudgedSource } from './judged-source.ts';
 
@@ -19,7 +20,6 @@ export interface Examples {
   readonly unjudged: number;
 }
 
-const DAY_MS = 86_400_000;
 const PAGE = 1000;
 
 /** Captured images with feedback by whoever sent them, each digest once. */

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { DAY_MS } from '@headgate/contracts/clock';
 import { migrate } from '@headgate/contracts/records/migrations';
 import { createPartitions } from '@headgate/contracts/records/partitions';
 import { RecordsRefusedError } from '@headgate/contracts/records/sink';
@@ -18,7 +19,6 @@ import { describeSink, emptyStore } from './testing.ts';
 const OLD_PREDICTION = `INSERT INTO predictions (at, id, index, tenant, unit, model, version, outcome, latency_ms, label,
   image_sha256, image_bytes) VALUES ($1, $2, 0, 't', 'u', 'net', '1', 'ok', 1, 'cat', 'c', 1)`;
 
-const DAY_MS = 86_400_000;
 const signal = new AbortController().signal;
 const logger = createLogger({ service: 'control', level: 'silent' });
 

@@ -1,3 +1,4 @@
+import { DAY_MS } from '@headgate/contracts/clock';
 import { accuracyOf } from '@headgate/contracts/records/accuracy';
 import type { Queryable } from '@headgate/contracts/records/database';
 import { RECORD_VERSION, type StoredRecord } from '@headgate/contracts/records/schema';
@@ -24,7 +25,6 @@ export async function emptyStore(db: Queryable): Promise<void> {
   for (const statement of EMPTY) await db.query(statement, []);
 }
 
-const DAY_MS = 86_400_000;
 const signal = new AbortController().signal;
 
 /** What every sink promises, whichever database and way lies behind it. Its clock stands at NOW_MS, 90 days are kept. */

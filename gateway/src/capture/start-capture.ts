@@ -1,6 +1,8 @@
+import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openCaptureStore } from '@headgate/contracts/capture/open-store';
-import type { CaptureConfig } from '@headgate/contracts/config';
+import type { Config } from '@headgate/contracts/config';
+import { readHashKey } from '../store/hash-key.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { type Capture, sampledCapture } from './capture.ts';
 import { createCaptureQueue } from './capture-queue.ts';
@@ -13,15 +15,15 @@ export interface Captures {
   stop(): Promise<void>;
 }
 
-export interface CaptureDeps extends Pick<Surroundings, 'root' | 'logger' | 'metrics'> {
-  /** Of the records: it decides which requests are sampled. */
-  readonly hashKey: Uint8Array;
-}
-
-/** Undefined where no store is configured. A store without models captures nothing, and still forgets what is too old. */
+/**
+ * Undefined where no store is configured. A store without models captures nothing, and still forgets what is too old.
+ * The key of the records decides which requests are sampled.
+ *
+ * @throws HashKeyError
+ */
 export async function startCapture(
-  config: CaptureConfig,
-  { root, logger, metrics, hashKey }: CaptureDeps,
+  { capture: config, records }: Config,
+  { root, logger, metrics }: Pick<Surroundings, 'root' | 'logger' | 'metrics'>,
 ): Promise<Captures | undefined> {
   const store = await openCaptureStore(config, root);
   if (!store) return undefined;
@@ -40,7 +42,7 @@ export async function startCapture(
     capture: sampledCapture({
       models: config.models,
       dayBytes: config.day_bytes,
-      hashKey,
+      hashKey: readHashKey(resolve(root, records.hash_key_file)),
       queue,
       report,
     }),

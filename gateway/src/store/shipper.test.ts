@@ -33,7 +33,7 @@ it('waits longer after each failure, loses nothing, and is quick again after a s
   const shipper = start();
   await paused();
   for (let i = 0; i < 4; i++) await next();
-  expect(pauses).toEqual([100, 200, 400, 800, 1000]);
+  expect(pauses).toEqual([300, 900, 1000, 1000, 1000]);
   expect(seen.failures).toBe(5);
   down = false;
   await next();
@@ -42,7 +42,7 @@ it('waits longer after each failure, loses nothing, and is quick again after a s
   spool.append(bytesOf(record(2)));
   await spool.flush();
   await next();
-  expect(pauses.at(-1)).toBe(100);
+  expect(pauses.at(-1)).toBe(300);
   await shipper.stop();
   expect(spool.stats().undelivered).toBe(1);
 });

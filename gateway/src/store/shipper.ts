@@ -1,5 +1,6 @@
 import type { StoredRecord } from '@headgate/contracts/records/schema';
 import { type RecordSink, RecordsRefusedError } from '@headgate/contracts/records/sink';
+import { nextPauseMs } from '@headgate/contracts/resilience/backoff';
 import type { SpoolReader } from '@headgate/contracts/spool/spool';
 import { decodeFrame } from './decode-frame.ts';
 
@@ -23,7 +24,7 @@ export interface ShipperOptions {
   readonly batchRecords: number;
   /** How long it waits for new records, in ms. */
   readonly intervalMs: number;
-  /** Pause after the first failure in a row, doubling up to the longest one, in ms. */
+  /** Least and longest pause after a failure, in ms. */
   readonly retryMinMs: number;
   readonly retryMaxMs: number;
   readonly report: ShipperReport;
@@ -76,20 +77,18 @@ export function startShipper(options: ShipperOptions): Shipper {
   };
 
   const run = async () => {
-    let failures = 0;
+    const backoff = { minMs: options.retryMinMs, maxMs: options.retryMaxMs, random };
+    let lastRetryMs: number | undefined;
     while (!signal.aborted) {
       try {
         const busy = await step();
-        failures = 0;
+        lastRetryMs = undefined;
         if (!busy) await pause(options.intervalMs, signal);
       } catch (error) {
         if (signal.aborted) return;
-        const ceiling = Math.min(options.retryMaxMs, options.retryMinMs * 2 ** failures);
-        failures = Math.min(failures + 1, 30);
-        // Half of it at random, so that many gateways do not come back in step.
-        const retryMs = ceiling * (0.5 + 0.5 * random());
-        report.failed(error, retryMs);
-        await pause(retryMs, signal);
+        lastRetryMs = nextPauseMs(lastRetryMs, backoff);
+        report.failed(error, lastRetryMs);
+        await pause(lastRetryMs, signal);
       }
     }
   };

@@ -1,13 +1,13 @@
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { systemClock } from '@headgate/contracts/clock';
+import { DAY_MS, systemClock } from '@headgate/contracts/clock';
 import type { Config } from '@headgate/contracts/config';
 import { portOf } from '@headgate/contracts/names';
 import type { RecordSink } from '@headgate/contracts/records/sink';
 import type { Policy } from '@headgate/contracts/resilience/policy';
 import { openSpool, SPOOL_DEFAULTS } from '@headgate/contracts/spool/spool';
 import { stopAll } from '@headgate/contracts/stop-all';
-import { startCapture } from '../capture/start-capture.ts';
+import type { Capture } from '../capture/capture.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { readHashKey } from './hash-key.ts';
 import { noRecorder, type Recorder } from './recorder.ts';
@@ -25,9 +25,9 @@ export interface Records {
 export interface RecordsDeps extends Surroundings {
   /** How the sink is called. */
   readonly database: Policy;
+  /** Keeps sampled images beside the records. */
+  readonly capture?: Capture | undefined;
 }
-
-const DAY_MS = 86_400_000;
 
 /**
  * Spool, recorder and shipper as the configuration says.
@@ -36,7 +36,7 @@ const DAY_MS = 86_400_000;
  */
 export async function startRecords(
   config: Config,
-  { root, logger, metrics, database }: RecordsDeps,
+  { root, logger, metrics, database, capture }: RecordsDeps,
 ): Promise<Records> {
   const { records } = config;
   if (records.sink === 'none') return { recorder: noRecorder, stop: async () => undefined };
@@ -61,18 +61,16 @@ export async function startRecords(
     report: reportShipper(logger, metrics.registry),
     pause: (ms, signal) => sleep(ms, undefined, { signal, ref: false }).catch(() => undefined),
   });
-  const hashKey = readHashKey(resolve(root, records.hash_key_file));
-  const captures = await startCapture(config.capture, { root, logger, metrics, hashKey });
   return {
     recorder: spoolRecorder({
       spool,
-      hashKey,
+      hashKey: readHashKey(resolve(root, records.hash_key_file)),
       retentionMs: records.retention_days * DAY_MS,
       wantsSketches: records.sketches,
-      capture: captures?.capture,
+      capture,
     }),
     async stop() {
-      await stopAll([() => captures?.stop(), () => shipper.stop(), () => spool.close(), () => sink.close()]);
+      await stopAll([() => shipper.stop(), () => spool.close(), () => sink.close()]);
     },
   };
 }

@@ -1,3 +1,4 @@
+import { DAY_MS } from '@headgate/contracts/clock';
 import { HeadgateError } from '@headgate/contracts/errors';
 import { idAt } from '@headgate/contracts/records/testing';
 import { expect, it } from 'vitest';
@@ -6,8 +7,6 @@ import { fixture, KEYS } from '../../testing/app-fixture.ts';
 import { pngHeader } from '../../testing/images.ts';
 import { predictAnswerSchema } from '../predict/schema.ts';
 import { feedbackAnswerSchema } from './schema.ts';
-
-const DAY_MS = 86_400_000;
 
 async function recording() {
   const outcomes: SeenOutcome[] = [];
