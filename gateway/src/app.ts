@@ -47,9 +47,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
     bodyLimit({
       ...config.limits,
       ...config.deadline,
-      ...config.shedding,
       readBody: deps.readBody ?? readBody,
-      skipBody: deps.skipBody,
       telemetry,
       clock,
     }),

@@ -25,8 +25,6 @@ export interface AppVariables {
   tab: Tab | undefined;
   /** bodyLimit: reads the body, once, within its bounds. */
   readBody: () => Promise<Uint8Array>;
-  /** bodyLimit: lets a body pass by where that costs less than a new connection. */
-  skipBody: () => Promise<void>;
   /** validate: the images of the request, in order; a refused one keeps its place. */
   images: readonly ImageItem[];
   /** readTensors: what a caller of /v2 wants inferred. */

@@ -3,7 +3,7 @@ import type { Clock } from '@headgate/contracts/clock';
 import type { GatewayConfig } from '@headgate/contracts/config';
 import type { KeyStore } from './auth/key-store.ts';
 import type { TokenVerifier } from './auth/tokens.ts';
-import type { ReadBody, SkipBody } from './body/bounds.ts';
+import type { ReadBody } from './body/bounds.ts';
 import type { Limiter } from './rate-limit/limiter.ts';
 import type { RoutingSource } from './routing/source.ts';
 import type { Recorder } from './store/recorder.ts';
@@ -37,8 +37,6 @@ export interface AppDeps {
   readonly clientIp: ClientIp;
   /** How this host reads a body; absent = as a Web stream, which every host can. */
   readonly readBody?: ReadBody;
-  /** How this host lets a body pass by; absent = an unwanted body is left unread, for the host to deal with. */
-  readonly skipBody?: SkipBody;
   /** True from the moment the host wants its connections to close; answers then say so. */
   readonly draining: () => boolean;
   readonly clock: Clock;

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '@headgate/contracts/config';
 import { portOf } from '@headgate/contracts/names';
 import type { Logger } from '@headgate/contracts/telemetry/logger';
+import { createLinger, lingerBounds } from './body/linger.ts';
 import type { OnUnreadable } from './client-error.ts';
 import { type HttpServerOptions, nodeOptions, serveHttp } from './server.ts';
 
@@ -33,7 +34,8 @@ export async function listen(
   const internalPort = portOf(port_base, 'gatewayInternal');
   await serveHttp({ fetch: internalApp.fetch, host: internal_host, port: internalPort, node });
   const port = portOf(port_base, 'gateway');
-  const server = await serveHttp({ fetch: app.fetch, onUnreadable, host, port, node });
+  const linger = createLinger(lingerBounds(gateway));
+  const server = await serveHttp({ fetch: app.fetch, onUnreadable, linger, host, port, node });
   logger.info({ port: server.port, internal_port: internalPort }, 'gateway listens');
   return {
     async drain() {

@@ -8,7 +8,7 @@ import { stopAll } from '@headgate/contracts/stop-all';
 import { createApp } from './app.ts';
 import { auditUnreadable } from './audit/unreadable.ts';
 import { startIdentity } from './auth/start-identity.ts';
-import { readIncoming, skipIncoming } from './body/read-incoming.ts';
+import { readIncoming } from './body/read-incoming.ts';
 import { startCapture } from './capture/start-capture.ts';
 import { clientIpOf } from './client-ip.ts';
 import { exitWith } from './exit.ts';
@@ -57,7 +57,6 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
     recorder: records.recorder,
     clientIp: clientIpOf(gateway.trusted_proxies),
     readBody: readIncoming,
-    skipBody: skipIncoming,
     draining: () => draining,
     clock: systemClock,
   });

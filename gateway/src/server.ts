@@ -1,14 +1,17 @@
-import type { Server, ServerOptions } from 'node:http';
+import type { IncomingMessage, Server, ServerOptions } from 'node:http';
 import { type Socket, Server as TcpServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GatewayConfig } from '@headgate/contracts/config';
 import { createAdaptorServer } from '@hono/node-server';
+import type { Linger } from './body/linger.ts';
 import { answerClientError, type OnUnreadable } from './client-error.ts';
 
 export interface HttpServerOptions {
   /** The app: Web-standard request in, response out. */
   readonly fetch: (request: Request, env: unknown) => Response | Promise<Response>;
   readonly onUnreadable?: OnUnreadable;
+  /** Lets an unread body pass by before the answer goes out; absent = answers overtake bodies. */
+  readonly linger?: Linger;
   readonly host: string;
   /** 0 = any free port. */
   readonly port: number;
@@ -55,8 +58,8 @@ export function nodeOptions({ keep_alive, deadline, limits }: GatewayConfig): Se
  * @throws PortTakenError
  */
 export async function serveHttp(options: HttpServerOptions): Promise<HttpServer> {
-  const { fetch, host, port, node, onUnreadable = () => undefined } = options;
-  const server = createAdaptorServer({ fetch, serverOptions: node }) as Server;
+  const { host, port, node, onUnreadable = () => undefined } = options;
+  const server = createAdaptorServer({ fetch: fetchOf(options), serverOptions: node }) as Server;
   const sockets = new Set<Socket>();
   server.on('clientError', (error, socket) => answerClientError(error, socket, onUnreadable));
   server.on('connection', (socket) => {
@@ -68,6 +71,20 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
   return {
     port: typeof address === 'object' && address ? address.port : port,
     drain: (timeoutMs) => drain(server, sockets, timeoutMs),
+  };
+}
+
+/** Answers that say themselves that the rest of the body is not wanted: too slow, too large. */
+const DONE_WITH_BODY: ReadonlySet<number> = new Set([408, 413]);
+
+function fetchOf({ fetch, linger }: HttpServerOptions): HttpServerOptions['fetch'] {
+  if (!linger) return fetch;
+  return async (request, env) => {
+    const response = await fetch(request, env);
+    const { incoming } = env as { incoming: IncomingMessage };
+    const isOwed = !incoming.complete && !incoming.destroyed && !DONE_WITH_BODY.has(response.status);
+    if (isOwed) await linger(incoming);
+    return response;
   };
 }
 

@@ -60,8 +60,15 @@ const gatewaySchema = z.strictObject({
     sent_per_accepted: z.number().min(1.01).max(10),
     /** Largest share of requests that the gateway refuses by itself; 0: none. */
     max_share: z.number().min(0).max(0.99),
-    /** A refused body of at most so many bytes is let arrive: a larger one costs its connection instead. 0: all do. */
-    skip_bytes: z.number().int().min(0),
+  }),
+  /** Letting the body of a refused request pass by before the answer goes out; docs/envoy.md explains it. */
+  lingering: z.strictObject({
+    /** Answers that may wait at once; more go out at once. 0: all do. */
+    requests: z.number().int().min(0),
+    /** Longest wait of one answer. */
+    time_ms: ms(600_000).min(1),
+    /** An answer waits no longer when nothing of the body has arrived for so long. */
+    pause_ms: ms(600_000).min(1),
   }),
   keep_alive: z.strictObject({
     /** Must be longer than Envoy's upstream idle timeout (decision D9). */

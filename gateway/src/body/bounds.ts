@@ -22,13 +22,6 @@ export interface BodyBounds {
 export type ReadBody = (request: Request, env: unknown, bounds: BodyBounds) => Promise<Uint8Array>;
 
 /**
- * Lets the body of a refused request arrive and keeps nothing of it, so that its connection can be used again.
- *
- * @throws HeadgateError as ReadBody does; an empty body is none
- */
-export type SkipBody = (request: Request, env: unknown, bounds: BodyBounds) => Promise<void>;
-
-/**
  * Calls `stop` once, when the time for the upload is up or the signal is aborted, if that happens before disposal.
  * A deadline that passes during the upload is the upload's fault.
  */

@@ -5,7 +5,6 @@ import {
   brokenBody,
   emptyBody,
   type ReadBody,
-  type SkipBody,
   tooLarge,
   watchUpload,
 } from './bounds.ts';
@@ -21,9 +20,6 @@ export const readIncoming: ReadBody = async (_request, env, bounds) => {
   if (sink.length === 0) throw emptyBody();
   return sink.bytes();
 };
-
-/** Lets a body pass by on Node; nothing of it is kept. */
-export const skipIncoming: SkipBody = (_request, env, bounds) => takeIncoming(env, bounds, () => undefined);
 
 function takeIncoming(
   env: unknown,

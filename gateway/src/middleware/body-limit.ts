@@ -1,6 +1,6 @@
 import type { Clock } from '@headgate/contracts/clock';
 import { HeadgateError } from '@headgate/contracts/errors';
-import type { BodyBounds, ReadBody, SkipBody } from '../body/bounds.ts';
+import type { BodyBounds, ReadBody } from '../body/bounds.ts';
 import type { AppContext, Layer } from '../context.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 
@@ -13,10 +13,6 @@ export interface BodyLimitOptions {
   readonly in_flight: number;
   /** How this host reads a body. */
   readonly readBody: ReadBody;
-  /** How this host lets one pass by; undefined = it does not. */
-  readonly skipBody: SkipBody | undefined;
-  /** Largest body that is let pass by, in bytes. */
-  readonly skip_bytes: number;
   readonly telemetry: Pick<Telemetry, 'bodyReceived'>;
   readonly clock: Clock;
 }
@@ -29,7 +25,7 @@ const RETRY_AFTER_MS = 1000;
  * The body is read further in, by the route that wants one, through `readBody`.
  */
 export function bodyLimit(options: BodyLimitOptions): Layer {
-  const { body_bytes, upload_ms, in_flight, readBody, skipBody, skip_bytes, telemetry, clock } = options;
+  const { body_bytes, upload_ms, in_flight, readBody, telemetry, clock } = options;
   let running = 0;
 
   const boundsOf = (c: AppContext): BodyBounds => ({
@@ -45,12 +41,6 @@ export function bodyLimit(options: BodyLimitOptions): Layer {
     return body;
   };
 
-  const skipBodyOf = async (c: AppContext) => {
-    const bounds = boundsOf(c);
-    const isWorthIt = bounds.declaredBytes > 0 && bounds.declaredBytes <= skip_bytes;
-    if (isWorthIt) await skipBody?.(c.req.raw, c.env, bounds);
-  };
-
   return async function bodyLimit(c, next) {
     if (declaredBytes(c) > body_bytes) {
       throw new HeadgateError('body_too_large', `A body may have at most ${body_bytes} bytes.`);
@@ -61,7 +51,6 @@ export function bodyLimit(options: BodyLimitOptions): Layer {
       });
     }
     c.set('readBody', () => readBodyOf(c));
-    c.set('skipBody', () => skipBodyOf(c));
     running += 1;
     try {
       await next();

@@ -50,7 +50,8 @@ export const CONFIG: GatewayConfig = {
     header_bytes: 16_384,
     in_flight: 64,
   },
-  shedding: { window_ms: 2000, sent_per_accepted: 1.1, max_share: 0.95, skip_bytes: 262_144 },
+  shedding: { window_ms: 2000, sent_per_accepted: 1.1, max_share: 0.95 },
+  lingering: { requests: 64, time_ms: 5000, pause_ms: 100 },
   keep_alive: { timeout_ms: 65_000, headers_timeout_ms: 66_000 },
   drain: { delay_ms: 0, timeout_ms: 20_000 },
   rate_limit: {

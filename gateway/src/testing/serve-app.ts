@@ -1,5 +1,6 @@
 import { systemClock } from '@headgate/contracts/clock';
 import { auditUnreadable } from '../audit/unreadable.ts';
+import { createLinger, lingerBounds } from '../body/linger.ts';
 import { type HttpServer, nodeOptions, serveHttp } from '../server.ts';
 import { CONFIG, type Fixture } from './app-fixture.ts';
 
@@ -8,6 +9,7 @@ export function serveApp({ app, sink }: Fixture): Promise<HttpServer> {
   return serveHttp({
     fetch: (request, env) => app.fetch(request, { ...(env as object), ip: '192.0.2.1' }),
     onUnreadable: auditUnreadable(sink, systemClock),
+    linger: createLinger(lingerBounds(CONFIG)),
     host: '127.0.0.1',
     port: 0,
     node: nodeOptions(CONFIG),

@@ -63,19 +63,6 @@ describe('A request to a version that refuses', () => {
     expect(seen.shed).toEqual(['net/1', 'net/1']);
   });
 
-  it('is let arrive first where the host can and the body is small: its connection stays', async () => {
-    const skipped: number[] = [];
-    const { send } = await refused({
-      skipBody: async (_, __, { declaredBytes }) => void skipped.push(declaredBytes),
-    });
-    skipped.length = 0;
-    for (const bytes of [1, 262_144, 262_145]) {
-      await send('/predict', streamed(countedBody().stream, { ...ALICE, 'content-length': String(bytes) }));
-    }
-    await send('/predict', streamed(countedBody().stream, ALICE));
-    expect(skipped).toEqual([1, 262_144]);
-  });
-
   it('counts for its key, as any other', async () => {
     const { send } = await refused();
     const headers = { ...IMAGE.headers, 'x-api-key': KEYS.client };

@@ -18,7 +18,6 @@ export function shed({ throttle, telemetry }: ShedOptions): Layer {
     const refusal = throttle.shed({ model, version });
     if (!refusal) return await next();
     telemetry.requestShed(model, version);
-    await c.get('skipBody')();
     const { retryAfterMs } = refusal;
     throw new HeadgateError(
       'overloaded',

@@ -1,0 +1,62 @@
+import type { IncomingMessage } from 'node:http';
+import type { GatewayConfig } from '@headgate/contracts/config';
+
+export interface LingerBounds {
+  /** Answers that may wait at once; the next one goes out at once. */
+  readonly requests: number;
+  /** Most bytes of one body that are let pass by; an answer to a body that announces more does not wait. */
+  readonly bytes: number;
+  /** Longest wait of one answer, in ms. */
+  readonly time_ms: number;
+  /** An answer waits no longer when nothing has arrived for so long, in ms. */
+  readonly pause_ms: number;
+}
+
+/**
+ * Waits until the rest of a request's body has passed by, and keeps nothing of it. Resolves at the end of the body,
+ * or of its connection, or when a bound is reached; never rejects.
+ */
+export type Linger = (incoming: IncomingMessage) => Promise<void>;
+
+/** What the configuration allows: a refusal waits for any body that could have been accepted. */
+export function lingerBounds({ lingering, limits }: GatewayConfig): LingerBounds {
+  return { ...lingering, bytes: limits.body_bytes };
+}
+
+/**
+ * An answer that overtakes the body of its request is often lost: over HTTP/2 Envoy ends the answer and resets the
+ * stream in one write, and a client that is still sending may report the reset alone. So the body goes first.
+ */
+export function createLinger(bounds: LingerBounds): Linger {
+  let waiting = 0;
+  return async function linger(incoming) {
+    if (waiting >= bounds.requests || declaredBytes(incoming) > bounds.bytes) return;
+    waiting += 1;
+    await passBy(incoming, bounds);
+    waiting -= 1;
+  };
+}
+
+function passBy(incoming: IncomingMessage, { bytes, time_ms, pause_ms }: LingerBounds): Promise<void> {
+  return new Promise((resolve) => {
+    let passedBytes = 0;
+    const leave = () => {
+      clearTimeout(whole);
+      clearTimeout(pause);
+      incoming.off('data', onData).off('end', leave).off('error', leave).off('close', leave).pause();
+      resolve();
+    };
+    const onData = (chunk: Buffer) => {
+      passedBytes += chunk.byteLength;
+      if (passedBytes > bytes) leave();
+      else pause.refresh();
+    };
+    const whole = setTimeout(leave, time_ms);
+    const pause = setTimeout(leave, pause_ms);
+    incoming.on('data', onData).once('end', leave).once('error', leave).once('close', leave).resume();
+  });
+}
+
+function declaredBytes({ headers }: IncomingMessage): number {
+  return Number(headers['content-length']) || 0;
+}
