@@ -83,7 +83,7 @@ function strictRequests({ envoy }: Config): Partial<HttpConnectionManager> {
     // No path of ours holds an escaped slash; a redirect would lose the body of a POST.
     path_with_escaped_slashes_action: 'REJECT_REQUEST',
     strip_trailing_host_dot: true,
-    // The gateway decides whether a body is wanted before the client sends it.
+    // Envoy invites no body that the gateway has not been asked about.
     proxy_100_continue: true,
   };
 }

@@ -1,13 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { HeadgateError } from '@headgate/contracts/errors';
-import {
-  type BodyBounds,
-  brokenBody,
-  emptyBody,
-  type ReadBody,
-  tooLarge,
-  watchUpload,
-} from './bounds.ts';
+import { type BodyBounds, brokenBody, emptyBody, type ReadBody, tooLarge, watchUpload } from './bounds.ts';
 import { ByteSink } from './byte-sink.ts';
 
 /**
