@@ -98,7 +98,12 @@ const held = existsSync(heldFile) ? readFileSync(heldFile, 'utf8') : '';
 rmSync(dir, { recursive: true });
 const verdicts = [...watched]
   .filter(([name]) => !gone.includes(name))
-  .map(([name, samples]) => judge(name, samples, heldPoints(held, pids.get(name) ?? 0, startedAtMs)));
+  .map(([name, samples]) =>
+    judge(name, samples, {
+      held: heldPoints(held, pids.get(name) ?? 0, startedAtMs),
+      spareFiles: concurrency,
+    }),
+  );
 const failures = pieces.flatMap((piece) => Object.entries(piece.failures));
 console.log(
   `Measured on ${machine.date} at commit ${machine.commit}: ${machine.cpu}; ${values.minutes} minutes, ${concurrency} requests at a time${perSecond === undefined ? '' : `, ${perSecond} a second`}.`,

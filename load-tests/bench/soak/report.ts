@@ -11,8 +11,6 @@ const WARM_SHARE = 0.25;
 const BLOCKS = 20;
 /** A slope that would not add this share of a process's own memory in a day is none. */
 const TOLERATED_SHARE_PER_DAY = 0.05;
-/** So many open files more are connections of the moment, or a table more in a database; a leak has no such end. */
-const TOLERATED_FILES = 2;
 const MINUTES_PER_HOUR = 60;
 const MINUTES_PER_DAY = 24 * MINUTES_PER_HOUR;
 
@@ -31,11 +29,19 @@ export interface Verdict {
   readonly leaks: boolean;
 }
 
-/**
- * @param held MiB after collections, over minutes; absent: resident memory decides
- * @throws RangeError when there are too few samples for a slope
- */
-export function judge(name: string, samples: readonly Sample[], held: readonly Point[] = []): Verdict {
+export interface SoakTerms {
+  /** MiB after collections, over minutes; absent: resident memory decides. */
+  readonly held?: readonly Point[];
+  /** So many open files more are no leak: each request in progress may have opened a connection that is kept. */
+  readonly spareFiles: number;
+}
+
+/** @throws RangeError when there are too few samples for a slope */
+export function judge(
+  name: string,
+  samples: readonly Sample[],
+  { held = [], spareFiles }: SoakTerms,
+): Verdict {
   const counted = samples.slice(Math.floor(samples.length * WARM_SHARE));
   const memory = slopeOf(memoryPoints(counted));
   const heldSlope = held.length > 0 ? slopeOf(held.slice(Math.floor(held.length * WARM_SHARE))) : undefined;
@@ -45,7 +51,7 @@ export function judge(name: string, samples: readonly Sample[], held: readonly P
   const filesFromTo = [middle(counted.slice(0, quarter)), middle(counted.slice(-quarter))] as const;
   const endMiB = counted.at(-1)?.residentMiB ?? Number.NaN;
   const grows = (decisive.slope - decisive.halfWidth) * MINUTES_PER_DAY > TOLERATED_SHARE_PER_DAY * endMiB;
-  const opens = files.slope - files.halfWidth > 0 && filesFromTo[1] > filesFromTo[0] + TOLERATED_FILES;
+  const opens = files.slope - files.halfWidth > 0 && filesFromTo[1] > filesFromTo[0] + spareFiles;
   return { name, endMiB, memory, held: heldSlope, files, filesFromTo, leaks: grows || opens };
 }
 
