@@ -10,9 +10,12 @@ export function childrenOf(pid: number): number[] {
     .filter((candidate) => parentOf(candidate) === pid);
 }
 
-/** A process's share of all memory that it uses: what is mapped by several counts in part. 0 once it has ended. */
+/**
+ * A process's share of the memory that is no file: what is mapped by several counts in part. Files are left out, because
+ * the share of a library depends on who else on the machine runs it just then. 0 once it has ended.
+ */
 export function proportionalBytes(pid: number): number {
-  return fieldOf(pid, 'smaps_rollup', 'Pss');
+  return fieldOf(pid, 'smaps_rollup', 'Pss_Anon') + fieldOf(pid, 'smaps_rollup', 'Pss_Shmem');
 }
 
 /** `VmHWM`: the most resident memory so far; `RssAnon`: what is resident and no file. 0 once it has ended. */
