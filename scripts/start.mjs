@@ -1,6 +1,6 @@
 /**
  * `npm start`: sets up what is missing, then runs Envoy, gateway and inference in the foreground.
- * Exit codes: 0 after Ctrl-C, 1 failure, 2 wrong options or configuration, 3 a port is taken.
+ * Exit codes: 0 after Ctrl-C or --help, 1 failure, 2 wrong options or configuration, 3 a port is taken.
  */
 import { fileURLToPath } from 'node:url';
 import { parseStartOptions, USAGE } from './serve/options.mjs';
@@ -17,6 +17,10 @@ function options() {
 }
 
 const chosen = options();
+if (chosen.help) {
+  process.stdout.write(`${USAGE}\n`);
+  process.exit(0);
+}
 await bootstrap(fileURLToPath(import.meta.url), async (context) => {
   const { serve } = await import('./serve.ts');
   return serve(context, { ...chosen, env: process.env });

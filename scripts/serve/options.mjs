@@ -5,10 +5,11 @@ import { parseArgs } from 'node:util';
 const MIN_PORT_BASE = 1024;
 const MAX_PORT_BASE = 65_000;
 
-export const USAGE = `usage: npm start -- [--port-base N] [--ready-file PATH] [--fallback]
+export const USAGE = `usage: npm start -- [--port-base N] [--ready-file PATH] [--fallback] [--help]
   --port-base N      first of nine ports, ${MIN_PORT_BASE} to ${MAX_PORT_BASE} (default 8440)
   --ready-file PATH  JSON file with addresses and keys, written once everything is warm
-  --fallback         without Envoy and big models, as on a machine without Python`;
+  --fallback         without Envoy and big models, as on a machine without Python
+  --help             this text`;
 
 /** A command line that cannot be understood; the message says what was expected. */
 export class UsageError extends Error {}
@@ -18,6 +19,7 @@ export class UsageError extends Error {}
  * @property {string | undefined} readyFile  absolute
  * @property {number | undefined} portBase
  * @property {boolean} fallback
+ * @property {boolean} help  show the usage and do nothing
  */
 
 /**
@@ -38,6 +40,7 @@ export function parseStartOptions(argv, cwd) {
     readyFile: readyFile === undefined ? undefined : resolve(cwd, readyFile),
     portBase,
     fallback: values.fallback === true,
+    help: values.help === true,
   };
 }
 
@@ -50,6 +53,7 @@ function parse(argv) {
         'ready-file': { type: 'string' },
         'port-base': { type: 'string' },
         fallback: { type: 'boolean' },
+        help: { type: 'boolean', short: 'h' },
       },
     }).values;
   } catch (error) {

@@ -1,11 +1,14 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { parseStartOptions, UsageError } from './options.mjs';
+import { parseStartOptions, USAGE, UsageError } from './options.mjs';
 
 it('starts with nothing chosen', () => {
   expect(parseStartOptions([], '/somewhere')).toEqual({
     readyFile: undefined,
     portBase: undefined,
     fallback: false,
+    help: false,
   });
 });
 
@@ -15,11 +18,18 @@ it('understands every option', () => {
     readyFile: '/somewhere/run/ready.json',
     portBase: 9440,
     fallback: true,
+    help: false,
   });
   expect(parseStartOptions(['--ready-file=/r.json', '--port-base=1024'], '/')).toMatchObject({
     readyFile: '/r.json',
     portBase: 1024,
   });
+});
+
+it.each(['--help', '-h'])('ends well after the usage for %s', (option) => {
+  const start = fileURLToPath(new URL('../start.mjs', import.meta.url));
+  const { status, stdout, stderr } = spawnSync(process.execPath, [start, option], { encoding: 'utf8' });
+  expect([status, stdout.trimEnd(), stderr]).toEqual([0, USAGE, '']);
 });
 
 it.each([

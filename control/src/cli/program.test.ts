@@ -17,7 +17,7 @@ describe('a command line that is not understood', () => {
     const { code, out, err } = await headgate(argv);
     expect([code, out]).toEqual([2, '']);
     expect(err).toContain(`headgate: ${message}`);
-    expect(err).toContain('headgate help');
+    expect(err).toContain('--help');
   });
 
   it('is told as JSON to programs', async () => {
@@ -33,6 +33,10 @@ describe('help and version', () => {
       expect(await headgate(argv)).toMatchObject({ code: 0, err: '' });
     },
   );
+});
+
+it('help shows a default as people write it', async () => {
+  expect((await headgate(['keys', 'rotate', '--help'])).out).toContain('(default: 24h)');
 });
 
 describe('the configuration', () => {

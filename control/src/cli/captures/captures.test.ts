@@ -118,6 +118,16 @@ describe('headgate captures erase', () => {
     expect(await allOf(store())).toHaveLength(1);
   });
 
+  it.each([
+    ['--unit', 'nobody'],
+    ['--digest', '0'.repeat(64)],
+  ])('ends as not found where nothing is kept under %s %s', async (...named) => {
+    await captured(1, 'alice');
+    const { code, err } = await run(['erase', ...named]);
+    expect([code, err]).toEqual([4, expect.stringContaining('no such image is kept')]);
+    expect(await allOf(store())).toHaveLength(1);
+  });
+
   it('is on record, with the unit as its hash; and erases nothing that cannot be put on record', async () => {
     await captured(1, 'alice');
     const audit = { HEADGATE_AUDIT__SINK: 'file', HEADGATE_AUDIT__KEYS_DIR: join(dir, 'pseudonyms') };

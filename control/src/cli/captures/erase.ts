@@ -27,6 +27,11 @@ export function addErase(captures: Command, around: Surroundings): void {
       const erase = () => eraseCaptures(store, erasure, AbortSignal.timeout(WITHIN_MS));
       const change = { action: 'captures.erase', detail: { ...erasure } } as const;
       const erased = await audited(change, installation, around, erase);
+      if (erased === 0) {
+        throw new CliError('not_found', 'no such image is kept', {
+          remedy: 'headgate captures list shows what is kept; an erasure that is repeated ends like this too',
+        });
+      }
       print(command, around, { erased }, () => `${erased} images erased; exports and copies are not`);
     });
 }

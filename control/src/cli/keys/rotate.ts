@@ -1,5 +1,5 @@
 import type { KeyRecord } from '@headgate/contracts/keys';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { audited, pseudonymOf } from '../audited.ts';
 import { CliError } from '../errors.ts';
 import { print } from '../print.ts';
@@ -30,11 +30,10 @@ export function addRotate(keys: Command, around: Surroundings): void {
     .description(
       'give a key a new secret; id, quotas and variants stay, and the old secret works for a while',
     )
-    .option(
-      '--overlap <duration>',
-      'how long the old secret works',
-      parseDuration,
-      parseDuration(DEFAULT_OVERLAP),
+    .addOption(
+      new Option('--overlap <duration>', 'how long the old secret works')
+        .argParser(parseDuration)
+        .default(parseDuration(DEFAULT_OVERLAP), DEFAULT_OVERLAP),
     )
     .option('--drop-previous', 'end the overlap of the rotation before, if it still lasts')
     .action(async (id: string, options: RotateOptions, command: Command) => {
