@@ -78,9 +78,9 @@ async function run(context: Bootstrapped, plan: Plan, { env, readyFile }: ServeO
  * @throws StackError when the service does not get ready
  */
 async function stayUp(context: Bootstrapped, plan: Plan, stack: Stack, onReady: () => void): Promise<void> {
-  const { signal, ui } = context;
+  const { signal } = context;
   try {
-    await Promise.race([becomeReady(plan, signal, ui.say), stack.failed]);
+    await Promise.race([becomeReady(plan, context), stack.failed]);
   } catch (error) {
     if (signal.aborted) return;
     if (error instanceof StackError) throw error;

@@ -1,6 +1,7 @@
 import type { Config } from '@headgate/contracts/config';
 import { printable } from '@headgate/contracts/printable';
 import { isEnvoyReady } from '@headgate/envoy/process';
+import type { Bootstrapped } from '../setup/bootstrap.mjs';
 import { curlFor, samplePhoto } from './announce.ts';
 import { predictOnce } from './first-prediction.ts';
 import { addressOf, reachable } from './listeners.ts';
@@ -17,15 +18,14 @@ const MARGIN_MS = 30_000;
  */
 export async function becomeReady(
   plan: Plan,
-  signal: AbortSignal,
-  say: (text: string) => void,
+  { signal, startedAtMs, ui: { say } }: Pick<Bootstrapped, 'signal' | 'startedAtMs' | 'ui'>,
 ): Promise<void> {
   const { config, service, root } = plan;
   const withinMs = config.inference.engine.start_timeout_ms + MARGIN_MS;
   await waitUntilWarm(probesOf(plan), { signal, withinMs });
   const photo = samplePhoto(root, service);
   const { label, score, model, version } = await predictOnce(service, photo);
-  const seconds = (performance.now() / 1000).toFixed(1);
+  const seconds = ((Date.now() - startedAtMs) / 1000).toFixed(1);
   // What a model calls its labels is not for the terminal to obey.
   const answer = printable(`${label}, ${score.toFixed(2)}, ${model} version ${version}`);
   say(`ready: first prediction ${seconds} s after the start (${answer})`);

@@ -27,7 +27,12 @@ export interface Plan {
  *
  * @throws ConfigError
  */
-export function makePlan(root: string, mode: Mode, env: Env, { portBase }: StartOptions): Plan {
+export function makePlan(
+  root: string,
+  mode: Mode,
+  env: Env,
+  { portBase }: Pick<StartOptions, 'portBase'>,
+): Plan {
   const config = loadConfig({
     dir: env.HEADGATE_CONFIG_DIR ?? join(root, 'config'),
     environment: env.HEADGATE_ENV ?? 'dev',

@@ -11,6 +11,7 @@ import { createUi } from './ui.mjs';
 /**
  * @typedef {object} Bootstrapped
  * @property {string} root
+ * @property {number} startedAtMs  when the command was given, in ms since the Unix epoch
  * @property {AbortSignal} signal  somebody wants this program to end
  * @property {AbortSignal} force   and does not want to wait
  * @property {import('./guard.mjs').Guard} guard
@@ -19,6 +20,9 @@ import { createUi } from './ui.mjs';
 
 /** The checkout that this file belongs to. */
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+
+/** Hands that moment on to the same script under the pinned Node. */
+const STARTED_AT_MS = 'HEADGATE_STARTED_AT_MS';
 
 /**
  * Runs `main` under the pinned Node with all npm packages in place. Any Node from 20 on may call this: it installs
@@ -30,6 +34,7 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/
  * @param {{ closingLine?: string }} [options] closingLine: printed last when setup or `main` throws
  */
 export async function bootstrap(script, main, options = {}) {
+  const startedAtMs = takeStartedAtMs(process.env);
   const { stop, force } = stopRequests();
   const guard = createGuard();
   const ui = createUi(process.stdout);
@@ -38,8 +43,8 @@ export async function bootstrap(script, main, options = {}) {
     // Packages that came a moment ago may have brought another Node.
     process.exitCode =
       ran.length === 0 && isPinnedNode()
-        ? await main({ root: ROOT, signal: stop, force, guard, ui })
-        : await runUnderPinnedNode(script, stop, force);
+        ? await main({ root: ROOT, startedAtMs, signal: stop, force, guard, ui })
+        : await runUnderPinnedNode(script, startedAtMs, { stop, force });
   } catch (error) {
     process.exitCode = stop.aborted ? exitCodeOf(stop.reason) : 1;
     if (!stop.aborted) process.stderr.write(explain(error));
@@ -57,6 +62,18 @@ function explain(error) {
   return `\nsetup failed. ${error.message}\n${tail}  remedy: ${error.remedy}\n`;
 }
 
+/**
+ * What was handed on is taken out: it is no setting, and nothing for the processes that are started.
+ *
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {number} ms since the Unix epoch
+ */
+export function takeStartedAtMs(env) {
+  const handedOn = Number(env[STARTED_AT_MS]);
+  delete env[STARTED_AT_MS];
+  return handedOn || performance.timeOrigin;
+}
+
 function isPinnedNode() {
   const pinned = join(ROOT, PINNED_NODE);
   return existsSync(pinned) && realpathSync(pinned) === realpathSync(process.execPath);
@@ -67,12 +84,13 @@ function isPinnedNode() {
  * processes lets the inner one notice when this one is gone.
  *
  * @param {string} script
- * @param {AbortSignal} stop
- * @param {AbortSignal} force
+ * @param {number} startedAtMs
+ * @param {{ stop: AbortSignal, force: AbortSignal }} requests
  * @returns {Promise<number>}
  */
-function runUnderPinnedNode(script, stop, force) {
+function runUnderPinnedNode(script, startedAtMs, { stop, force }) {
   const child = spawn(join(ROOT, PINNED_NODE), [script, ...process.argv.slice(2)], {
+    env: { ...process.env, [STARTED_AT_MS]: String(startedAtMs) },
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   });
   for (const signal of [stop, force]) {
