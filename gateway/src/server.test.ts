@@ -138,4 +138,32 @@ describe('serveHttp', () => {
     const body: unknown = JSON.parse(client.text.split('\r\n\r\n')[1] ?? '');
     expect(body).toMatchObject({ status, reason, request_id: expect.any(String) });
   });
+
+  describe('lets a body pass by before the answer', () => {
+    const lingerFor = async (status: number, request: string) => {
+      let waits = 0;
+      const linger = async () => {
+        waits += 1;
+      };
+      const fetch = async () => new Response('ok', { status });
+      server = await serveHttp({ fetch, linger, host: '127.0.0.1', port: 0, node: {} });
+      const seen = await open(server);
+      seen.socket.write(request);
+      await expect.poll(() => seen.text).toMatch(new RegExp(`^HTTP/1.1 ${status}`));
+      return waits;
+    };
+    const HALF = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\na';
+
+    it('where some of it is still to come', async () => {
+      expect(await lingerFor(401, HALF)).toBe(1);
+    });
+
+    it.each([
+      ['the answer says that it is not wanted', 413, HALF],
+      ['the answer says that it took too long', 408, HALF],
+      ['there is none', 404, GET],
+    ])('but not where %s', async (_, status, request) => {
+      expect(await lingerFor(status, request)).toBe(0);
+    });
+  });
 });
