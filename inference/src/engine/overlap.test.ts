@@ -108,7 +108,8 @@ it('decodes the next batch while one runs, and joins what waits', async () => {
   const { spans, meanBatchSize } = await load(8, CALLERS, 2);
   expect(spans.filter(({ stage }) => stage === 'decode')).toHaveLength(CALLERS * 2);
   expect(meanBatchSize).toBeGreaterThan(2);
-  expect(decodedDuringRuns(spans)).toBeGreaterThan(CALLERS);
+  // Of 64; none where decodes waited for the run to end. Most, on a machine with nothing else to do.
+  expect(decodedDuringRuns(spans)).toBeGreaterThan(CALLERS / 2);
 });
 
 it('would be caught by that test if it released one item at a time', async () => {
