@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { runSteps } from '../setup/runner.mjs';
@@ -6,6 +6,7 @@ import { testContext } from '../testing/context.ts';
 import { tempDir, writeText } from '../testing/temp-dir.ts';
 import { findBinaries, missingPackages } from './binaries.ts';
 import { prepareServices, servicesStep } from './install.ts';
+import { missingS3Packages, s3Obstacle } from './s3.ts';
 
 it('does nothing when both services are there', async () => {
   const context = testContext(tempDir());
@@ -48,3 +49,11 @@ it('takes the newest PostgreSQL of Debian, whole ones only', () => {
 function called(root: string): string {
   return readFileSync(join(root, 'calls'), 'utf8');
 }
+
+it('names the packages without which there is no S3 server', () => {
+  const path = tempDir();
+  expect(missingS3Packages(path)).toEqual(['default-jre-headless', 'maven']);
+  expect(s3Obstacle(path)).toBe('needs default-jre-headless and maven');
+  for (const program of ['java', 'mvn']) writeFileSync(join(path, program), '');
+  expect(s3Obstacle(path)).toBeUndefined();
+});

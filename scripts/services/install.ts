@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { runCommand } from '../setup/command.mjs';
 import { type RunnerContext, runSteps, type Step, StepError } from '../setup/runner.mjs';
 import { findBinaries, missingPackages } from './binaries.ts';
+import { missingS3Packages } from './s3.ts';
 
 const APT = '/usr/bin/apt-get';
 const MINUTE_MS = 60_000;
@@ -16,15 +17,21 @@ export interface Machine {
 }
 
 export const thisMachine: Machine = {
-  missing: () => missingPackages(findBinaries()),
-  obstacle() {
-    if (!existsSync(APT)) return 'there is no apt-get';
-    return process.getuid?.() === 0 ? undefined : 'only root may install packages';
-  },
+  // The S3 server is needed by one suite alone, which says so itself where it cannot be had.
+  missing: () => [
+    ...missingPackages(findBinaries()),
+    ...(obstacleHere() === undefined ? missingS3Packages() : []),
+  ],
+  obstacle: obstacleHere,
 };
 
+function obstacleHere(): string | undefined {
+  if (!existsSync(APT)) return 'there is no apt-get';
+  return process.getuid?.() === 0 ? undefined : 'only root may install packages';
+}
+
 /**
- * Makes sure that Redis and PostgreSQL are there for tests.
+ * Makes sure that Redis, PostgreSQL and what runs an S3 server are there for tests.
  *
  * @returns why they are not, for the name of the skipped suite; undefined when they are
  */
@@ -49,7 +56,7 @@ export async function prepareServices(
 export function servicesStep(machine: Machine, apt = APT): Step {
   return {
     name: 'services',
-    title: 'Redis and PostgreSQL for tests',
+    title: 'Redis, PostgreSQL and Java for tests',
     inputs: [],
     outputs: [],
     isStale: () => machine.missing().length > 0,
@@ -62,7 +69,8 @@ export function servicesStep(machine: Machine, apt = APT): Step {
       const missing = machine.missing();
       if (missing.length > 0) throw new Error(`apt-get installed no program of ${missing.join(', ')}`);
     },
-    remedy: 'install the packages redis-server and postgresql by hand, then run the same command again',
+    remedy:
+      'install redis-server, postgresql, default-jre-headless and maven by hand, then run the same command again',
   };
 }
 

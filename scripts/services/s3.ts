@@ -20,10 +20,20 @@ const JAR = 's3proxy-4.1.0-jar-with-dependencies.jar';
 const FETCH_WITHIN_MS = 240_000;
 const BUCKET = 'captures';
 
+/** Debian's package of each program that fetches or runs it. */
+const PACKAGES = { java: 'default-jre-headless', mvn: 'maven' };
+
+/** Debian packages that are needed and not there. */
+export function missingS3Packages(path = process.env.PATH ?? ''): string[] {
+  return Object.entries(PACKAGES)
+    .filter(([program]) => programOf(program, path) === undefined)
+    .map(([, name]) => name);
+}
+
 /** What is needed and missing, by name; undefined where all of it is there. */
 export function s3Obstacle(path = process.env.PATH ?? ''): string | undefined {
-  const missing = ['java', 'mvn'].filter((name) => programOf(name, path) === undefined);
-  return missing.length === 0 ? undefined : `needs ${missing.join(' and ')} on PATH`;
+  const missing = missingS3Packages(path);
+  return missing.length === 0 ? undefined : `needs ${missing.join(' and ')}`;
 }
 
 /**
