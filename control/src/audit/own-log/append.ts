@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { link as hardLink, mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { appendDurably } from '@headgate/contracts/audit/append-line';
 import { type AuditFact, GENESIS, type Head, type Link, link, unlink } from '@headgate/contracts/audit/chain';
 import { headLine } from '@headgate/contracts/audit/heads';
 import { lastHeadIn } from '@headgate/contracts/audit/heads-file';
@@ -61,16 +62,5 @@ async function takePlace(dir: string, { head, bytes }: Link): Promise<boolean> {
     throw error;
   } finally {
     await rm(draft, { force: true });
-  }
-}
-
-/** One write, so that lines of several programs do not mix. */
-async function appendDurably(path: string, bytes: string | Uint8Array): Promise<void> {
-  const file = await open(path, 'a', 0o600);
-  try {
-    await file.appendFile(bytes);
-    await file.datasync();
-  } finally {
-    await file.close();
   }
 }
