@@ -1,4 +1,4 @@
-import { type Queryable, sqlBuilder } from './database.ts';
+import { type Queryable, selectJudged } from './database.ts';
 
 /** How often a variant was right, among the predictions that somebody judged. */
 export interface Accuracy {
@@ -9,20 +9,9 @@ export interface Accuracy {
   readonly right: number;
 }
 
-/**
- * Joins outcomes to predictions, however late they came. Only the tenant that asked may judge: what others say of
- * its predictions joins to nothing.
- */
+/** Of all variants, among predictions since then. */
 export async function accuracyOf(db: Queryable, since: Date): Promise<readonly Accuracy[]> {
-  const statement = sqlBuilder
-    .selectFrom('predictions as p')
-    .innerJoin('outcomes as o', (join) =>
-      join
-        .onRef('o.predicted_at', '=', 'p.at')
-        .onRef('o.prediction_id', '=', 'p.id')
-        .onRef('o.index', '=', 'p.index')
-        .onRef('o.tenant', '=', 'p.tenant'),
-    )
+  const statement = selectJudged()
     .where('p.at', '>=', since)
     .where('p.outcome', '=', 'ok')
     .select(['p.model', 'p.version', 'p.variant'])

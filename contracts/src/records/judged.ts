@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Queryable, sqlBuilder } from './database.ts';
+import { type Queryable, selectJudged } from './database.ts';
 
 /** Which feedback is asked for: that on predictions of a time, page by page. */
 export const judgedQuerySchema = z.strictObject({
@@ -33,15 +33,7 @@ const UNDEFINED_TABLE = '42P01';
 /** Images with feedback of whoever asked for the prediction, in the order of their predictions. */
 export async function judgedImages(db: Queryable, query: JudgedQuery): Promise<readonly JudgedImage[]> {
   const { after } = query;
-  const statement = sqlBuilder
-    .selectFrom('outcomes as o')
-    .innerJoin('predictions as p', (join) =>
-      join
-        .onRef('o.predicted_at', '=', 'p.at')
-        .onRef('o.prediction_id', '=', 'p.id')
-        .onRef('o.index', '=', 'p.index')
-        .onRef('o.tenant', '=', 'p.tenant'),
-    )
+  const statement = selectJudged()
     .where('o.predicted_at', '>=', new Date(query.from_ms))
     .where('o.predicted_at', '<', new Date(query.to_ms))
     .where('p.image_sha256', 'is not', null)
