@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createGuard } from '../setup/guard.mjs';
 import type { User } from './user.ts';
@@ -40,6 +40,22 @@ export interface DaemonOptions {
 const READY_WITHIN_MS = 30_000;
 const END_WITHIN_MS = 20_000;
 const POLL_MS = 20;
+
+/** Starts a server that keeps all it has in `cwd`: the folder goes when it is closed, or when it does not start. */
+export async function startInFolder(options: DaemonOptions): Promise<Daemon> {
+  const daemon = createDaemon(options);
+  const close = async () => {
+    await daemon.close();
+    rmSync(options.cwd, { recursive: true, force: true });
+  };
+  try {
+    await daemon.start();
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { ...daemon, close };
+}
 
 /** A server as a process of ours: ended by its recorded pid, and by the guard when this process dies. */
 export function createDaemon(options: DaemonOptions): Daemon {

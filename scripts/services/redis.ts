@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { findBinaries } from './binaries.ts';
-import { createDaemon, type Daemon } from './daemon.ts';
+import { type Daemon, startInFolder } from './daemon.ts';
 import { freePort } from './free-port.ts';
 import { serviceDir, serviceUser, writeFor } from './user.ts';
 
@@ -33,7 +32,7 @@ export async function startRedis(): Promise<TestRedis> {
   const password = randomBytes(16).toString('hex');
   const configFile = join(dir, 'redis.conf');
   writeFor(user, configFile, redisConfig(port, dir, password));
-  const daemon = createDaemon({
+  const daemon = await startInFolder({
     command: redisServer,
     args: [configFile],
     cwd: dir,
@@ -43,17 +42,7 @@ export async function startRedis(): Promise<TestRedis> {
     stopSignal: 'SIGTERM',
     isReady: () => answersPing(port, password),
   });
-  const close = async () => {
-    await daemon.close();
-    rmSync(dir, { recursive: true, force: true });
-  };
-  try {
-    await daemon.start();
-  } catch (error) {
-    await close();
-    throw error;
-  }
-  return { ...daemon, close, url: `redis://:${password}@127.0.0.1:${port}` };
+  return { ...daemon, url: `redis://:${password}@127.0.0.1:${port}` };
 }
 
 function redisConfig(port: number, dir: string, password: string): string {

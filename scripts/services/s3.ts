@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
-import { createDaemon, type Daemon } from './daemon.ts';
+import { type Daemon, startInFolder } from './daemon.ts';
 import { freePort } from './free-port.ts';
 import { serviceDir, writeFor } from './user.ts';
 
@@ -61,7 +61,7 @@ export async function startS3(cacheDir: string): Promise<TestS3> {
   const lines = Object.entries(properties).map(([name, value]) => `${name}=${value}\n`);
   writeFor({}, join(dir, 's3proxy.conf'), lines.join(''));
   mkdirSync(join(dir, 'data', BUCKET), { recursive: true });
-  const daemon = createDaemon({
+  const daemon = await startInFolder({
     command: programOf('java') as string,
     args: ['-Xmx256m', '-jar', jar, '--properties', join(dir, 's3proxy.conf')],
     cwd: dir,
@@ -76,17 +76,7 @@ export async function startS3(cacheDir: string): Promise<TestS3> {
         () => false,
       ),
   });
-  const close = async () => {
-    await daemon.close();
-    rmSync(dir, { recursive: true, force: true });
-  };
-  try {
-    await daemon.start();
-  } catch (error) {
-    await close();
-    throw error;
-  }
-  return { ...daemon, close, endpoint, bucket: BUCKET, accessKeyId, secretAccessKey };
+  return { ...daemon, endpoint, bucket: BUCKET, accessKeyId, secretAccessKey };
 }
 
 async function fetchJar(cacheDir: string): Promise<string> {

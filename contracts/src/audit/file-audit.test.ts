@@ -1,11 +1,9 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { auditRecords, CALL, testAudit, verifyAudit } from '../testing/audit.ts';
-import { fragileFiles, TEST_LIMITS, tempDir } from '../testing/spool.ts';
+import { fragileFiles, promisedBeforeKill, TEST_LIMITS, tempDir } from '../testing/spool.ts';
 import type { FileAudit } from './file-audit.ts';
 import { SHIPMENT_FILE } from './shipment.ts';
 import type { AuditChange } from './sink.ts';
@@ -282,16 +280,7 @@ for (let i = 0; ; i++) {
 
 it('loses no change that was promised when its process is killed, and the chain goes on', async () => {
   const dir = tempDir();
-  const script = join(dir, 'writer.mjs');
-  writeFileSync(script, WRITER(dir));
-  const child = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] });
-  let printed = '';
-  child.stdout.setEncoding('utf8').on('data', (text) => {
-    printed += text;
-    if (printed.length > 1000) child.kill('SIGKILL');
-  });
-  await once(child, 'close');
-  const promised = printed.split('\n').slice(0, -1);
+  const promised = await promisedBeforeKill(dir, WRITER(dir), 1000);
   expect(promised.length).toBeGreaterThan(50);
 
   const { audit } = await testAudit(dir);

@@ -1,10 +1,8 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { tempDir, testSpool, textOf } from '../testing/spool.ts';
+import { promisedBeforeKill, tempDir, testSpool, textOf } from '../testing/spool.ts';
 import { encodeFrames, FRAME_HEADER_BYTES, scanFrames } from './frame.ts';
 
 const payloads = fc.array(fc.uint8Array({ maxLength: 60 }), { minLength: 1, maxLength: 20 });
@@ -105,16 +103,7 @@ for (let i = 0; ; i++) {
 
 it('loses no durable record when its process is killed, and is taken over at once', async () => {
   const dir = tempDir();
-  const script = join(dir, 'writer.mjs');
-  writeFileSync(script, WRITER(dir));
-  const child = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] });
-  let printed = '';
-  child.stdout.setEncoding('utf8').on('data', (text) => {
-    printed += text;
-    if (printed.length > 2000) child.kill('SIGKILL');
-  });
-  await once(child, 'close');
-  const promised = printed.split('\n').slice(0, -1).map(Number);
+  const promised = (await promisedBeforeKill(dir, WRITER(dir), 2000)).map(Number);
   expect(promised.length).toBeGreaterThan(100);
 
   const { spool } = await testSpool({ dir });

@@ -1,4 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -11,6 +13,23 @@ export function tempDir(): string {
   const dir = mkdtempSync(join(tmpdir(), 'headgate-'));
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
   return dir;
+}
+
+/**
+ * Runs a program for Node that prints a line for each thing it has promised, and kills it once it has printed so many
+ * characters. @returns the whole lines
+ */
+export async function promisedBeforeKill(dir: string, source: string, characters: number): Promise<string[]> {
+  const script = join(dir, 'writer.mjs');
+  writeFileSync(script, source);
+  const child = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let printed = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    printed += text;
+    if (printed.length > characters) child.kill('SIGKILL');
+  });
+  await once(child, 'close');
+  return printed.split('\n').slice(0, -1);
 }
 
 /** A clock that stands still until it is told the time. */
