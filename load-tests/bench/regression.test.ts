@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { blockMeans, linearSlope, meanInterval } from './regression.ts';
+import { blockMeans, linearSlope } from './regression.ts';
 
 it('finds a slope, and how sure it is', () => {
   expect(linearSlope([0, 1, 2, 3].map((x) => ({ x, y: 5 + 2 * x })))).toEqual({ slope: 2, halfWidth: 0 });
@@ -13,11 +13,6 @@ it('says no to points through which any line goes', () => {
   expect(() => linearSlope([{ x: 0, y: 0 }, { x: 1, y: 1 }])).toThrow(RangeError);
   expect(() => linearSlope(Array(3).fill({ x: 1, y: 1 }))).toThrow(RangeError);
 }); // biome-ignore format: two points a line
-
-it('has a mean with its interval', () => {
-  const { mean, halfWidth } = meanInterval([1, 2, 3]);
-  expect([mean, halfWidth]).toEqual([2, expect.closeTo((4.303 * 1) / Math.sqrt(3), 10)]);
-});
 
 it('joins samples to blocks, and leaves out what fills none', () => {
   const points = Array.from({ length: 7 }, (_, x) => ({ x, y: 10 * x }));

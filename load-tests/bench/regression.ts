@@ -8,19 +8,6 @@ function quantile(degrees: number): number {
   return T_95[degrees] ?? 1.96;
 }
 
-export interface Interval {
-  readonly mean: number;
-  /** Half of the 95 % interval; NaN for fewer than two values. */
-  readonly halfWidth: number;
-}
-
-export function meanInterval(values: readonly number[]): Interval {
-  const count = values.length;
-  const mean = values.reduce((sum, value) => sum + value, 0) / count;
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return { mean, halfWidth: (quantile(count - 1) * Math.sqrt(squares / (count - 1))) / Math.sqrt(count) };
-}
-
 export interface Point {
   readonly x: number;
   readonly y: number;

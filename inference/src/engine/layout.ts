@@ -27,7 +27,7 @@ export interface Machine {
  * Resolves the automatic values of the configuration: on up to four cores one engine per core, each with a session of
  * one thread; on more, one engine per two cores; with CUDA one engine per device.
  *
- * Measured on two cores with EfficientNet-Lite0 (`npm run bench:layouts`), images/s at 1, 8 and 32 callers: two engines
+ * Measured on two cores with EfficientNet-Lite0, images/s at 1, 8 and 32 callers: two engines
  * with one thread 85, 173, 192 (p50 of a lone caller 11.1 ms); one engine with two threads 89, 156, 174 (10.4 ms), since
  * a session of several threads waits for its slowest one. Two engines take 1.75 times the memory of one.
  * `instances: 1` favours the lone caller and memory. More than two cores were not at hand to measure.
