@@ -6,7 +6,7 @@ const coverage = {
   reporter: ['text-summary', 'json-summary', 'html'],
   reportsDirectory: 'coverage',
   include: [
-    '{contracts,gateway,inference,control,envoy}/src/**/*.ts',
+    '{contracts,runtime,journal,stores,gateway,inference,control,envoy}/src/**/*.ts',
     'scripts/**/*.ts',
     'scripts/{setup,serve}/*.mjs',
   ],
@@ -33,7 +33,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: [
-            '{contracts,gateway,inference,control,envoy,scripts,load-tests}/**/*.test.ts',
+            '{contracts,runtime,journal,stores,gateway,inference,control,envoy,scripts,load-tests}/**/*.test.ts',
             'test/clients/**/*.test.ts',
           ],
           exclude: ['**/node_modules/**', '**/dist/**', 'envoy/test/**'],

@@ -1,7 +1,7 @@
 /** `npm run config -- --env production`: the merged configuration as YAML, secrets replaced. */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { ConfigError, loadConfig, redact } from '@headgate/contracts/config/load';
+import { ConfigError, loadConfig, redact } from '@headgate/runtime/load-config';
 import { stringify } from 'yaml';
 
 const { env } = process;

@@ -1,5 +1,5 @@
-import type { Config } from '@headgate/contracts/config';
-import { ConfigError } from '@headgate/contracts/config/load';
+import type { Config } from '@headgate/contracts/config/schema';
+import { ConfigError } from '@headgate/runtime/load-config';
 import { describeCrash } from './serve/announce.ts';
 import { becomeReady } from './serve/become-ready.ts';
 import { letEnvoyFinish } from './serve/envoy.ts';

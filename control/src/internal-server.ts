@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type JudgedImage, type JudgedQuery, judgedQuerySchema } from '@headgate/contracts/records/judged';
-import { deliverySchema } from '@headgate/contracts/records/schema';
-import { type RecordSink, RecordsRefusedError } from '@headgate/contracts/records/sink';
-import type { Logger } from '@headgate/contracts/telemetry/logger';
+import { deliverySchema } from '@headgate/contracts/records';
+import type { Logger } from '@headgate/runtime/logger';
+import { type JudgedImage, type JudgedQuery, judgedQuerySchema } from '@headgate/stores/records/judged';
+import { type RecordSink, RecordsRefusedError } from '@headgate/stores/records/sink';
 import type { Registry } from 'prom-client';
 
 export interface InternalServerOptions {

@@ -1,4 +1,4 @@
-import type { Config } from '@headgate/contracts/config';
+import type { Config } from '@headgate/contracts/config/schema';
 import { portOf } from '@headgate/contracts/names';
 import { acmeCluster, gatewayCluster, inferenceCluster } from './clusters.ts';
 import type { Bootstrap } from './gen/envoy/config/bootstrap/v3/bootstrap.ts';

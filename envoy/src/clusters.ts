@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { Config } from '@headgate/contracts/config';
+import type { Config } from '@headgate/contracts/config/schema';
 import { type Listener, portOf } from '@headgate/contracts/names';
 import { pack } from './any.ts';
 import type { CircuitBreakers } from './gen/envoy/config/cluster/v3/circuit_breaker.ts';

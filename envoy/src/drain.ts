@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Config } from '@headgate/contracts/config';
+import type { Config } from '@headgate/contracts/config/schema';
 import { LISTENER } from './names.ts';
 import { adminUrl } from './process.ts';
 

@@ -1,4 +1,4 @@
-import type { Config } from '@headgate/contracts/config';
+import type { Config } from '@headgate/contracts/config/schema';
 import { HEADER, METADATA } from '@headgate/contracts/names';
 import { pack } from './any.ts';
 import type { HeaderValueOption } from './gen/envoy/config/core/v3/base.ts';

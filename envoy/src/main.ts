@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ConfigError, loadConfig } from '@headgate/contracts/config/load';
+import { ConfigError, loadConfig } from '@headgate/runtime/load-config';
 import { renderEnvoy, renderSds } from './render.ts';
 import { writeFiles } from './write.ts';
 

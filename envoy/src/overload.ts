@@ -1,4 +1,4 @@
-import type { EnvoyConfig } from '@headgate/contracts/config';
+import type { EnvoyConfig } from '@headgate/contracts/config/schema';
 import { pack } from './any.ts';
 import type { OverloadAction, OverloadManager } from './gen/envoy/config/overload/v3/overload.ts';
 import { duration, HEAP, processConnections } from './limits.ts';

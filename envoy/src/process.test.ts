@@ -1,4 +1,4 @@
-import { loadConfig } from '@headgate/contracts/config/load';
+import { loadConfig } from '@headgate/runtime/load-config';
 import { expect, it } from 'vitest';
 import { adminUrl, envoyArguments, isEnvoyReady } from './process.ts';
 

@@ -1,4 +1,4 @@
-import type { Config } from '@headgate/contracts/config';
+import type { Config } from '@headgate/contracts/config/schema';
 import { portOf } from '@headgate/contracts/names';
 
 /** How Envoy is started, asked for readiness and drained: what a supervisor or a container entry point needs. */

@@ -1,4 +1,4 @@
-import { loadConfig } from '@headgate/contracts/config/load';
+import { loadConfig } from '@headgate/runtime/load-config';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { Bootstrap } from './gen/envoy/config/bootstrap/v3/bootstrap.ts';

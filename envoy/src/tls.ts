@@ -1,5 +1,5 @@
 import { isAbsolute, join, resolve } from 'node:path';
-import type { Config } from '@headgate/contracts/config';
+import type { Config } from '@headgate/contracts/config/schema';
 import { stringify } from 'yaml';
 import { pack } from './any.ts';
 import type { TransportSocket } from './gen/envoy/config/core/v3/base.ts';

@@ -1,9 +1,9 @@
 import { credentials, Metadata, type Server, ServerCredentials, status } from '@grpc/grpc-js';
-import type { AuditChange, AuditEntry } from '@headgate/contracts/audit/sink';
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { GRPCInferenceServiceHandlers } from '@headgate/contracts/gen/grpc/inference/GRPCInferenceService';
 import { METADATA, portOf } from '@headgate/contracts/names';
-import { loadInference } from '@headgate/contracts/proto';
+import type { AuditChange, AuditEntry } from '@headgate/journal/audit/sink';
+import { loadInference } from '@headgate/runtime/proto';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { toStatus } from '../../inference/src/errors.ts';
 import type { Health } from '../../inference/src/health.ts';

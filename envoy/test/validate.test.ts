@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import { loadConfig } from '@headgate/contracts/config/load';
+import { loadConfig } from '@headgate/runtime/load-config';
 import { describe, expect, it } from 'vitest';
 import { envoyArguments } from '../src/process.ts';
 import { CONFIG_DIR, EdgeFiles, envoyBinary } from './support/envoy.ts';

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP } from 'node:net';
-import { ConfigError } from '@headgate/contracts/config/load';
 import { HEADER } from '@headgate/contracts/names';
+import { ConfigError } from '@headgate/runtime/load-config';
 import type { ClientIp } from './deps.ts';
 
 /** Proxies in a row that are followed at most; a longer X-Forwarded-For is not worth reading. */

@@ -1,6 +1,6 @@
-import type { AuditSink } from '@headgate/contracts/audit/sink';
-import type { Clock } from '@headgate/contracts/clock';
-import type { GatewayConfig } from '@headgate/contracts/config';
+import type { GatewayConfig } from '@headgate/contracts/config/schema';
+import type { AuditSink } from '@headgate/journal/audit/sink';
+import type { Clock } from '@headgate/runtime/clock';
 import type { KeyStore } from './auth/key-store.ts';
 import type { TokenVerifier } from './auth/tokens.ts';
 import type { ReadBody } from './body/bounds.ts';

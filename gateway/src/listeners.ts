@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Config } from '@headgate/contracts/config';
+import type { Config } from '@headgate/contracts/config/schema';
 import { portOf } from '@headgate/contracts/names';
-import type { Logger } from '@headgate/contracts/telemetry/logger';
+import type { Logger } from '@headgate/runtime/logger';
 import { createLinger, lingerBounds } from './body/linger.ts';
 import type { OnUnreadable } from './client-error.ts';
 import { type HttpServerOptions, nodeOptions, serveHttp } from './server.ts';

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { resolve } from 'node:path';
-import { startAudit } from '@headgate/contracts/audit/start-audit';
-import { countBuffersAsHeap } from '@headgate/contracts/buffers';
-import { systemClock } from '@headgate/contracts/clock';
-import { loadConfig } from '@headgate/contracts/config/load';
-import { stopAll } from '@headgate/contracts/stop-all';
+import { startAudit } from '@headgate/journal/audit/start-audit';
+import { countBuffersAsHeap } from '@headgate/runtime/buffers';
+import { systemClock } from '@headgate/runtime/clock';
+import { loadConfig } from '@headgate/runtime/load-config';
+import { stopAll } from '@headgate/runtime/stop-all';
 import { createApp } from './app.ts';
 import { auditUnreadable } from './audit/unreadable.ts';
 import { startIdentity } from './auth/start-identity.ts';

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server, ServerOptions } from 'node:http';
 import { type Socket, Server as TcpServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { GatewayConfig } from '@headgate/contracts/config';
+import type { GatewayConfig } from '@headgate/contracts/config/schema';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Linger } from './body/linger.ts';
 import { answerClientError, type OnUnreadable } from './client-error.ts';

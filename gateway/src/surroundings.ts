@@ -1,8 +1,8 @@
-import type { Config } from '@headgate/contracts/config';
-import { reportResilience } from '@headgate/contracts/resilience/metrics';
-import type { ResilienceReport } from '@headgate/contracts/resilience/report';
-import { createLogger, type Logger } from '@headgate/contracts/telemetry/logger';
-import { startTracing, type Tracing } from '@headgate/contracts/telemetry/tracing';
+import type { Config } from '@headgate/contracts/config/schema';
+import { createLogger, type Logger } from '@headgate/runtime/logger';
+import { reportResilience } from '@headgate/runtime/resilience/metrics';
+import type { ResilienceReport } from '@headgate/runtime/resilience/report';
+import { startTracing, type Tracing } from '@headgate/runtime/tracing';
 import packageJson from '../package.json' with { type: 'json' };
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { breakersOf } from './telemetry/resilience.ts';

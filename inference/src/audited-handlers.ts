@@ -4,9 +4,9 @@ import {
   status,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import type { AuditSink, ChangeAction } from '@headgate/contracts/audit/sink';
 import { isReason } from '@headgate/contracts/errors';
 import { HEADER, INFERENCE_SERVICE, METADATA } from '@headgate/contracts/names';
+import type { AuditSink, ChangeAction } from '@headgate/journal/audit/sink';
 import { callerOf } from './caller.ts';
 import { toStatus } from './errors.ts';
 

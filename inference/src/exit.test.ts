@@ -1,4 +1,4 @@
-import { lockDirectory } from '@headgate/contracts/spool/lock';
+import { lockDirectory } from '@headgate/journal/spool/lock';
 import { expect, it } from 'vitest';
 import { tempDir } from '../../scripts/testing/temp-dir.ts';
 import { exitOf } from './exit.ts';

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
-import { ConfigError } from '@headgate/contracts/config/load';
-import { SpoolLockedError } from '@headgate/contracts/spool/lock';
-import { FileError } from '@headgate/contracts/watch-file';
+import { SpoolLockedError } from '@headgate/journal/spool/lock';
+import { ConfigError } from '@headgate/runtime/load-config';
+import { FileError } from '@headgate/runtime/watch-file';
 import { PortTakenError } from './listen.ts';
 import { LoadError } from './load-error.ts';
 

@@ -3,8 +3,8 @@ import { type HeadgateError, toHeadgateError } from '@headgate/contracts/errors'
 import type { ModelInferRequest__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
 import type { ModelInferResponse } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
 import { METADATA } from '@headgate/contracts/names';
-import type { Logger } from '@headgate/contracts/telemetry/logger';
 import { parseTraceparent } from '@headgate/contracts/trace-context';
+import type { Logger } from '@headgate/runtime/logger';
 import type { Tenant } from './cache/key.ts';
 import { callerOf } from './caller.ts';
 import { toStatus } from './errors.ts';

@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
-import { countBuffersAsHeap } from '@headgate/contracts/buffers';
-import { loadConfig } from '@headgate/contracts/config/load';
-import { createLogger } from '@headgate/contracts/telemetry/logger';
+import { countBuffersAsHeap } from '@headgate/runtime/buffers';
+import { loadConfig } from '@headgate/runtime/load-config';
+import { createLogger } from '@headgate/runtime/logger';
 import { exitOf } from './exit.ts';
 import { startInference } from './inference.ts';
 

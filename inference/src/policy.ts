@@ -1,4 +1,4 @@
-import type { InferenceConfig } from '@headgate/contracts/config';
+import type { InferenceConfig } from '@headgate/contracts/config/schema';
 import type { Manifest } from '@headgate/contracts/manifest';
 import type { AdmissionPolicy } from './admission/admission.ts';
 import type { BatchPolicy } from './batch.ts';

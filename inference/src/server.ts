@@ -1,10 +1,10 @@
 import { Server, type ServerOptions } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
-import type { AuditSink } from '@headgate/contracts/audit/sink';
-import type { InferenceConfig } from '@headgate/contracts/config';
+import type { InferenceConfig } from '@headgate/contracts/config/schema';
 import type { HeadgateError } from '@headgate/contracts/errors';
 import type { GRPCInferenceServiceHandlers } from '@headgate/contracts/gen/grpc/inference/GRPCInferenceService';
-import { inferencePackageDefinition, loadHealth, loadInference } from '@headgate/contracts/proto';
+import type { AuditSink } from '@headgate/journal/audit/sink';
+import { inferencePackageDefinition, loadHealth, loadInference } from '@headgate/runtime/proto';
 import { auditedHandlers } from './audited-handlers.ts';
 import type { Health } from './health.ts';
 import { checkedService } from './wire/checked-service.ts';

@@ -3,8 +3,8 @@ import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } f
 import type { HealthCheckResponse } from '@headgate/contracts/gen/grpc/grpc/health/v1/HealthCheckResponse';
 import type { ModelInferRequest__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
 import type { ModelInferResponse } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
-import { loadHealth, loadInference } from '@headgate/contracts/proto';
 import { encodeBytesTensor } from '@headgate/contracts/tensor';
+import { loadHealth, loadInference } from '@headgate/runtime/proto';
 
 /**
  * An inference server without inference: it answers every ModelInfer with the same five classes after a fixed

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { configSchema } from '@headgate/contracts/config';
-import { ConfigError, loadConfig } from '@headgate/contracts/config/load';
+import { configSchema } from '@headgate/contracts/config/schema';
 import { describeIssues, routingSchema } from '@headgate/contracts/routing';
+import { ConfigError, loadConfig } from '@headgate/runtime/load-config';
 import { parse } from 'yaml';
 import type { CheckItem } from './item.ts';
 

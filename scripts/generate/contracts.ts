@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { configSchema } from '@headgate/contracts/config';
+import { configSchema } from '@headgate/contracts/config/schema';
 import { manifestSchema } from '@headgate/contracts/manifest';
 import { routingSchema } from '@headgate/contracts/routing';
 import { z } from 'zod';
@@ -12,7 +12,7 @@ export const GENERATED = ['contracts/src/gen/grpc', 'contracts/schema'] as const
 
 const PROTOS = ['inference/grpc_service.proto', 'grpc/health/v1/health.proto'];
 
-/** The options of contracts/src/proto.ts, as the command line names them. */
+/** The options of runtime/src/proto.ts, as the command line names them. */
 const LOADER_OPTIONS = ['--keepCase', '--longs=Number', '--enums=String', '--defaults', '--oneofs'];
 
 const SCHEMAS = { manifest: manifestSchema, routing: routingSchema, config: configSchema };

@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { serversOf } from '@headgate/contracts/postgres/servers';
+import { serversOf } from '@headgate/stores/postgres/servers';
 import { Client, DatabaseError } from 'pg';
 
 const CONNECT_WITHIN_MS = 5000;

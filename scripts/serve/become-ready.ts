@@ -1,6 +1,6 @@
-import type { Config } from '@headgate/contracts/config';
-import { printable } from '@headgate/contracts/printable';
+import type { Config } from '@headgate/contracts/config/schema';
 import { isEnvoyReady } from '@headgate/envoy/process';
+import { printable } from '@headgate/runtime/printable';
 import type { Bootstrapped } from '../setup/bootstrap.mjs';
 import { curlFor, samplePhoto } from './announce.ts';
 import { predictOnce } from './first-prediction.ts';

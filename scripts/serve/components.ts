@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Config } from '@headgate/contracts/config';
+import type { Config } from '@headgate/contracts/config/schema';
 import { envoyArguments } from '@headgate/envoy/process';
 import type { Mode } from '../setup/mode.ts';
 import type { ChildSpec } from './child.ts';

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import type { Config } from '@headgate/contracts/config';
+import type { Config } from '@headgate/contracts/config/schema';
 import { type Listener, portOf } from '@headgate/contracts/names';
 import type { Mode } from '../setup/mode.ts';
 

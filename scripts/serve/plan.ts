@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import type { Config } from '@headgate/contracts/config';
-import { loadConfig } from '@headgate/contracts/config/load';
+import type { Config } from '@headgate/contracts/config/schema';
+import { loadConfig } from '@headgate/runtime/load-config';
 import { readDevKeys } from '../setup/keys.ts';
 import type { Mode } from '../setup/mode.ts';
 import { defaultModelOf, FALLBACK_ROUTING_FILE, seedRouting } from '../setup/routing.ts';

@@ -1,6 +1,6 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import type { Config } from '@headgate/contracts/config';
+import type { Config } from '@headgate/contracts/config/schema';
 import type { Listener } from '@headgate/contracts/names';
 import type { DevKeys } from '../setup/keys.ts';
 import type { Mode } from '../setup/mode.ts';

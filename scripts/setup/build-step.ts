@@ -6,6 +6,9 @@ export const buildStep: Step = {
   title: 'build of gateway, inference and control',
   inputs: [
     'contracts/src',
+    'runtime/src',
+    'journal/src',
+    'stores/src',
     'gateway/src',
     'inference/src',
     'control/src',

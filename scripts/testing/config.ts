@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import type { Config } from '@headgate/contracts/config';
-import { loadConfig } from '@headgate/contracts/config/load';
+import type { Config } from '@headgate/contracts/config/schema';
+import { loadConfig } from '@headgate/runtime/load-config';
 import { ROOT } from '../setup/bootstrap.mjs';
 
 /** The development configuration with these HEADGATE_* variables. */

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openPostgres, type PostgresDatabase } from '@headgate/contracts/postgres/database';
+import { openPostgres, type PostgresDatabase } from '@headgate/stores/postgres/database';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startAuditShipper } from '../../control/src/audit/ship/shipper.ts';
 import { sqlAuditStore } from '../../control/src/audit/store/audit-store.ts';

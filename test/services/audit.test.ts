@@ -1,8 +1,8 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type AuditRecord, unlink } from '@headgate/contracts/audit/chain';
 import { METRIC } from '@headgate/contracts/names';
+import { type AuditRecord, unlink } from '@headgate/journal/audit/chain';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readLog } from '../../control/src/audit/read-log.ts';
 import { verifyLogs } from '../../control/src/audit/verify-logs.ts';

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import { s3Store } from '@headgate/contracts/capture/s3-store';
-import { ALICE, allOf, fill, imageOf, keyOf, testCaptureStore } from '@headgate/contracts/capture/testing';
+import { s3Store } from '@headgate/stores/capture/s3-store';
+import { ALICE, allOf, fill, imageOf, keyOf, testCaptureStore } from '@headgate/stores/capture/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { s3Obstacle, startS3, type TestS3 } from '../../scripts/services/s3.ts';
 

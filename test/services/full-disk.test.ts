@@ -1,7 +1,7 @@
 import { symlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { bytesOfText, TEST_LIMITS, testSpool, textOf } from '@headgate/contracts/testing/spool';
+import { bytesOfText, TEST_LIMITS, testSpool, textOf } from '@headgate/journal/testing/spool';
 import { afterAll, describe, expect, it } from 'vitest';
 import { mountSmallDisk } from './small-disk.ts';
 

@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { RecordSink } from '@headgate/contracts/records/sink';
-import { idAt, predictionOf } from '@headgate/contracts/records/testing';
-import type { DependencyConfig } from '@headgate/contracts/resilience/config';
-import { createPolicy } from '@headgate/contracts/resilience/policy';
-import { type BreakerState, noResilienceReport } from '@headgate/contracts/resilience/report';
+import type { DependencyConfig } from '@headgate/contracts/config/resilience';
+import { createPolicy } from '@headgate/runtime/resilience/policy';
+import { type BreakerState, noResilienceReport } from '@headgate/runtime/resilience/report';
+import type { RecordSink } from '@headgate/stores/records/sink';
+import { idAt, predictionOf } from '@headgate/stores/records/testing';
 import type { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { insuredLimiter } from '../../gateway/src/rate-limit/insured.ts';

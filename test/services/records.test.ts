@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { HEADER, METRIC, portOf } from '@headgate/contracts/names';
-import { openPostgres } from '@headgate/contracts/postgres/database';
+import { openPostgres } from '@headgate/stores/postgres/database';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startPostgresCluster, type TestPostgres } from '../../scripts/services/postgres-cluster.ts';
 import type { PostgresServer } from '../../scripts/services/postgres-server.ts';

@@ -1,6 +1,6 @@
-import { openPostgres } from '@headgate/contracts/postgres/database';
-import { sqlSink } from '@headgate/contracts/records/sql-sink';
-import { idAt, NOW_MS, predictionOf } from '@headgate/contracts/records/testing';
+import { openPostgres } from '@headgate/stores/postgres/database';
+import { sqlSink } from '@headgate/stores/records/sql-sink';
+import { idAt, NOW_MS, predictionOf } from '@headgate/stores/records/testing';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { redisLimiter } from '../../gateway/src/rate-limit/redis.ts';
 import { connectRedis } from '../../gateway/src/rate-limit/redis-client.ts';

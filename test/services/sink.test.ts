@@ -1,6 +1,6 @@
-import { openPostgres, type PostgresDatabase } from '@headgate/contracts/postgres/database';
-import { sqlSink } from '@headgate/contracts/records/sql-sink';
-import { idAt, NOW_MS, predictionOf } from '@headgate/contracts/records/testing';
+import { openPostgres, type PostgresDatabase } from '@headgate/stores/postgres/database';
+import { sqlSink } from '@headgate/stores/records/sql-sink';
+import { idAt, NOW_MS, predictionOf } from '@headgate/stores/records/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeSink, emptyStore } from '../../control/src/store/testing.ts';
 import { startPostgresCluster, type TestPostgres } from '../../scripts/services/postgres-cluster.ts';

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { dependenciesSchema, retryBudgetSchema } from '../resilience/config.ts';
 import { auditSchema } from './audit.ts';
 import { captureSchema } from './capture.ts';
 import { oidcSchema } from './oidc.ts';
 import { rateLimitSchema } from './rate-limit.ts';
+import { dependenciesSchema, retryBudgetSchema } from './resilience.ts';
 import { checkRules } from './rules.ts';
 
 /**

@@ -1,5 +1,5 @@
-import type { AnchoredHead } from '@headgate/contracts/audit/heads';
-import { headsIn } from '@headgate/contracts/audit/heads-file';
+import type { AnchoredHead } from '@headgate/journal/audit/heads';
+import { headsIn } from '@headgate/journal/audit/heads-file';
 
 /**
  * The heads in a file that the database must have reached by now: younger ones may be on their way to it.

@@ -1,7 +1,7 @@
 import { open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MAX_BODY_BYTES, unlink } from '@headgate/contracts/audit/chain';
-import { scanFrames } from '@headgate/contracts/spool/frame';
+import { MAX_BODY_BYTES, unlink } from '@headgate/journal/audit/chain';
+import { scanFrames } from '@headgate/journal/spool/frame';
 
 /** Names of the writers whose logs are in `dir`. */
 export async function writersIn(dir: string): Promise<string[]> {

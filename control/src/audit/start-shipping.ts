@@ -1,11 +1,11 @@
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Config } from '@headgate/contracts/config';
-import { concernsServer, openPostgres } from '@headgate/contracts/postgres/database';
-import { guarded } from '@headgate/contracts/postgres/guarded';
-import { createPolicy } from '@headgate/contracts/resilience/policy';
-import type { ResilienceReport } from '@headgate/contracts/resilience/report';
-import type { Logger } from '@headgate/contracts/telemetry/logger';
+import type { Config } from '@headgate/contracts/config/schema';
+import type { Logger } from '@headgate/runtime/logger';
+import { createPolicy } from '@headgate/runtime/resilience/policy';
+import type { ResilienceReport } from '@headgate/runtime/resilience/report';
+import { concernsServer, openPostgres } from '@headgate/stores/postgres/database';
+import { guarded } from '@headgate/stores/postgres/guarded';
 import type { LazyDatabase } from '../store/embedded-database.ts';
 import { headsOutside } from './heads-outside.ts';
 import { type ShipperReport, startAuditShipper } from './ship/shipper.ts';

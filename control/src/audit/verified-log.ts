@@ -1,4 +1,4 @@
-import { type ChainResult, FAULT_KINDS } from '@headgate/contracts/audit/verify';
+import { type ChainResult, FAULT_KINDS } from '@headgate/journal/audit/verify';
 import { z } from 'zod';
 
 /** What was found in the chain of one writer, as it is printed. */

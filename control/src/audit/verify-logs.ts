@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import type { AnchoredHead } from '@headgate/contracts/audit/heads';
-import { headsIn } from '@headgate/contracts/audit/heads-file';
-import { type ChainResult, createVerifier } from '@headgate/contracts/audit/verify';
+import type { AnchoredHead } from '@headgate/journal/audit/heads';
+import { headsIn } from '@headgate/journal/audit/heads-file';
+import { type ChainResult, createVerifier } from '@headgate/journal/audit/verify';
 import { readLog, writersIn } from './read-log.ts';
 
 export interface Logs {

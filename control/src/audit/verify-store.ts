@@ -1,6 +1,6 @@
-import { unlink } from '@headgate/contracts/audit/chain';
-import type { AnchoredHead } from '@headgate/contracts/audit/heads';
-import { type ChainResult, createVerifier } from '@headgate/contracts/audit/verify';
+import { unlink } from '@headgate/journal/audit/chain';
+import type { AnchoredHead } from '@headgate/journal/audit/heads';
+import { type ChainResult, createVerifier } from '@headgate/journal/audit/verify';
 import { type AuditStore, bytesOf, type StoredRecord } from './store/audit-store.ts';
 
 export interface StoreToVerify {

@@ -1,6 +1,6 @@
-import type { Captured, CaptureStore } from '@headgate/contracts/capture/store';
-import { DAY_MS } from '@headgate/contracts/clock';
-import type { JudgedImage, JudgedQuery } from '@headgate/contracts/records/judged';
+import { DAY_MS } from '@headgate/runtime/clock';
+import type { Captured, CaptureStore } from '@headgate/stores/capture/store';
+import type { JudgedImage, JudgedQuery } from '@headgate/stores/records/judged';
 import type { JudgedSource } from './judged-source.ts';
 
 /** A captured image, and the right answer for it. */

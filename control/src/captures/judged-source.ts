@@ -1,11 +1,11 @@
 import { portOf } from '@headgate/contracts/names';
-import { openPostgres } from '@headgate/contracts/postgres/database';
+import { openPostgres } from '@headgate/stores/postgres/database';
 import {
   type JudgedImage,
   type JudgedQuery,
   judgedImageSchema,
   judgedImages,
-} from '@headgate/contracts/records/judged';
+} from '@headgate/stores/records/judged';
 import { z } from 'zod';
 import { CliError } from '../cli/errors.ts';
 import type { Installation } from '../cli/surroundings.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CaptureStore } from '@headgate/contracts/capture/store';
+import type { CaptureStore } from '@headgate/stores/capture/store';
 import type { Example } from './examples.ts';
 
 export interface WrittenDataset {

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type AuditRecord, unlink } from '@headgate/contracts/audit/chain';
+import { type AuditRecord, unlink } from '@headgate/journal/audit/chain';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { readLog } from '../audit/read-log.ts';
 import { headgate } from '../testing/command-line.ts';

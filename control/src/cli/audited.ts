@@ -1,8 +1,8 @@
 import { hostname, userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { AuditFact } from '@headgate/contracts/audit/chain';
-import { credentialKeyFile, pseudonym } from '@headgate/contracts/audit/pseudonym';
-import { readOrMakeKey } from '@headgate/contracts/audit/pseudonym-file';
+import type { AuditFact } from '@headgate/journal/audit/chain';
+import { credentialKeyFile, pseudonym } from '@headgate/journal/audit/pseudonym';
+import { readOrMakeKey } from '@headgate/journal/audit/pseudonym-file';
 import { appendFact } from '../audit/own-log/append.ts';
 import { CliError } from './errors.ts';
 import type { Installation, Surroundings } from './surroundings.ts';

@@ -1,4 +1,4 @@
-import { ConfigError } from '@headgate/contracts/config/load';
+import { ConfigError } from '@headgate/runtime/load-config';
 import { CommanderError } from 'commander';
 
 /** Why a command did not do what it was asked, with the exit code for scripts. docs/operations.md lists them. */

@@ -1,4 +1,4 @@
-import { printable, printableIn } from '@headgate/contracts/printable';
+import { printable, printableIn } from '@headgate/runtime/printable';
 import type { Command } from 'commander';
 import type { Surroundings } from './surroundings.ts';
 

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { printable, printableIn } from '@headgate/contracts/printable';
+import { printable, printableIn } from '@headgate/runtime/printable';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { headgate } from '../testing/command-line.ts';

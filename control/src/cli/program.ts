@@ -1,4 +1,4 @@
-import { printable } from '@headgate/contracts/printable';
+import { printable } from '@headgate/runtime/printable';
 import { Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { addAudit } from './audit/audit.ts';

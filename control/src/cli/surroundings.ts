@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import type { Config } from '@headgate/contracts/config';
-import { loadConfig } from '@headgate/contracts/config/load';
+import type { Config } from '@headgate/contracts/config/schema';
+import { loadConfig } from '@headgate/runtime/load-config';
 import { CliError } from './errors.ts';
 
 /** What a command may touch of the world; tests pass their own. */

@@ -1,5 +1,5 @@
-import type { RecordSink } from '@headgate/contracts/records/sink';
-import { type SqlSinkOptions, sqlSink } from '@headgate/contracts/records/sql-sink';
+import type { RecordSink } from '@headgate/stores/records/sink';
+import { type SqlSinkOptions, sqlSink } from '@headgate/stores/records/sql-sink';
 import type { LazyDatabase } from './embedded-database.ts';
 
 /** Keeps records in the database of this process; the first delivery opens it. */

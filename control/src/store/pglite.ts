@@ -1,5 +1,5 @@
 import { PGlite } from '@electric-sql/pglite';
-import type { Queryable } from '@headgate/contracts/records/database';
+import type { Queryable } from '@headgate/stores/records/database';
 
 export interface EmbeddedDatabase extends Queryable {
   close(): Promise<void>;

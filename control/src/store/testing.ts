@@ -1,9 +1,9 @@
-import { DAY_MS } from '@headgate/contracts/clock';
-import { accuracyOf } from '@headgate/contracts/records/accuracy';
-import type { Queryable } from '@headgate/contracts/records/database';
-import { RECORD_VERSION, type StoredRecord } from '@headgate/contracts/records/schema';
-import { type RecordSink, RecordsRefusedError } from '@headgate/contracts/records/sink';
-import { idAt, NOW_MS, outcomeOf, predictionOf, sketchOf } from '@headgate/contracts/records/testing';
+import { RECORD_VERSION, type StoredRecord } from '@headgate/contracts/records';
+import { DAY_MS } from '@headgate/runtime/clock';
+import { accuracyOf } from '@headgate/stores/records/accuracy';
+import type { Queryable } from '@headgate/stores/records/database';
+import { type RecordSink, RecordsRefusedError } from '@headgate/stores/records/sink';
+import { idAt, NOW_MS, outcomeOf, predictionOf, sketchOf } from '@headgate/stores/records/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 export interface SinkUnderTest {

@@ -1,4 +1,4 @@
-import type { Config } from '@headgate/contracts/config';
+import type { Config } from '@headgate/contracts/config/schema';
 import { portOf } from '@headgate/contracts/names';
 import { httpAccessLog } from '../access-log.ts';
 import { safeRetries } from '../clusters.ts';

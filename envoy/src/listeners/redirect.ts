@@ -1,4 +1,4 @@
-import type { Config } from '@headgate/contracts/config';
+import type { Config } from '@headgate/contracts/config/schema';
 import { portOf } from '@headgate/contracts/names';
 import { httpAccessLog } from '../access-log.ts';
 import type { Listener } from '../gen/envoy/config/listener/v3/listener.ts';

@@ -9,7 +9,7 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 import { portOf } from '@headgate/contracts/names';
-import { loadHealth } from '@headgate/contracts/proto';
+import { loadHealth } from '@headgate/runtime/proto';
 import type { EdgeFiles, TestEnvoy } from './envoy.ts';
 
 const { Health } = loadHealth();

@@ -6,7 +6,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import type { Config } from '@headgate/contracts/config';
+import type { Config } from '@headgate/contracts/config/schema';
 import type { TestEnvoy } from './envoy.ts';
 
 /** What the upstream saw of a request; the body of its answers. */

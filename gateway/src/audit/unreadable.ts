@@ -1,6 +1,6 @@
-import type { AuditSink } from '@headgate/contracts/audit/sink';
-import type { Clock } from '@headgate/contracts/clock';
 import { OTHER } from '@headgate/contracts/names';
+import type { AuditSink } from '@headgate/journal/audit/sink';
+import type { Clock } from '@headgate/runtime/clock';
 import type { OnUnreadable } from '../client-error.ts';
 
 /** Puts on record what was refused before it was a request: nobody knows who sent it, or what it asked for. */

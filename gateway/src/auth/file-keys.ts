@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { keyFileSchema } from '@headgate/contracts/keys';
-import { type FileError, watchFile, yamlOf } from '@headgate/contracts/watch-file';
+import { type FileError, watchFile, yamlOf } from '@headgate/runtime/watch-file';
 import { type KeyStore, memoryKeyStore } from './key-store.ts';
 
 /** Told about every version of the keys file. */

@@ -1,4 +1,4 @@
-import type { Clock } from '@headgate/contracts/clock';
+import type { Clock } from '@headgate/runtime/clock';
 import type { KeyCredential } from './identity.ts';
 import type { KeyStore } from './key-store.ts';
 

@@ -1,4 +1,4 @@
-import { createLogger } from '@headgate/contracts/telemetry/logger';
+import { createLogger } from '@headgate/runtime/logger';
 import { expect, it } from 'vitest';
 import { createTelemetry } from '../telemetry/create-telemetry.ts';
 import { exposeLockouts } from '../telemetry/identity-metrics.ts';

@@ -1,4 +1,4 @@
-import type { Clock } from '@headgate/contracts/clock';
+import type { Clock } from '@headgate/runtime/clock';
 
 /** An attacker with many addresses shall not fill the memory: of more, the number is too low. */
 const MAX_ADDRESSES = 100_000;

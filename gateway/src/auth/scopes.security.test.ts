@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { systemClock } from '@headgate/contracts/clock';
 import type { KeyRecord } from '@headgate/contracts/keys';
 import { parseRouting } from '@headgate/contracts/routing';
+import { systemClock } from '@headgate/runtime/clock';
 import { describe, expect, it } from 'vitest';
 import { reasonOf } from '../testing/answers.ts';
 import { type Fixture, fixture, ROUTING } from '../testing/app-fixture.ts';

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
-import type { Audit } from '@headgate/contracts/audit/start-audit';
-import { systemClock } from '@headgate/contracts/clock';
-import type { Config } from '@headgate/contracts/config';
+import type { Config } from '@headgate/contracts/config/schema';
+import type { Audit } from '@headgate/journal/audit/start-audit';
+import { systemClock } from '@headgate/runtime/clock';
 import type { Surroundings } from '../surroundings.ts';
 import { exposeIdentity, exposeLockouts } from '../telemetry/identity-metrics.ts';
 import { reportKeys, reportTokens } from '../telemetry/reports.ts';

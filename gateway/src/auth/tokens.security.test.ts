@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto';
-import { type Clock, systemClock } from '@headgate/contracts/clock';
-import { noResilienceReport } from '@headgate/contracts/resilience/report';
+import { type Clock, systemClock } from '@headgate/runtime/clock';
+import { noResilienceReport } from '@headgate/runtime/resilience/report';
 import { exportSPKI, importJWK, SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { nodeOptions, serveHttp } from '../server.ts';

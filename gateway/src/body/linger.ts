@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { GatewayConfig } from '@headgate/contracts/config';
+import type { GatewayConfig } from '@headgate/contracts/config/schema';
 
 export interface LingerBounds {
   /** Answers that may wait at once; the next one goes out at once. */

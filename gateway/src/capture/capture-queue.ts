@@ -1,4 +1,4 @@
-import type { CaptureKey, CaptureStore } from '@headgate/contracts/capture/store';
+import type { CaptureKey, CaptureStore } from '@headgate/stores/capture/store';
 
 /** What became of an image: written; dropped, since others waited; or the store did not take it. */
 export type CaptureOutcome = 'kept' | 'dropped' | 'failed';

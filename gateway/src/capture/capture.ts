@@ -1,6 +1,6 @@
-import type { CaptureKey } from '@headgate/contracts/capture/store';
-import type { CaptureConfig } from '@headgate/contracts/config';
-import { keyedHash } from '@headgate/contracts/records/keyed-hash';
+import type { CaptureConfig } from '@headgate/contracts/config/schema';
+import { keyedHash } from '@headgate/runtime/keyed-hash';
+import type { CaptureKey } from '@headgate/stores/capture/store';
 import type { CaptureQueue, CaptureReport } from './capture-queue.ts';
 
 /** Keeps sampled images, as training data. */

@@ -1,5 +1,5 @@
 import { METRIC } from '@headgate/contracts/names';
-import type { Logger } from '@headgate/contracts/telemetry/logger';
+import type { Logger } from '@headgate/runtime/logger';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { CaptureQueue, CaptureReport } from './capture-queue.ts';
 import type { RetentionReport } from './retention.ts';

@@ -1,5 +1,5 @@
-import { expireCaptures } from '@headgate/contracts/capture/erase';
-import type { CaptureStore } from '@headgate/contracts/capture/store';
+import { expireCaptures } from '@headgate/stores/capture/erase';
+import type { CaptureStore } from '@headgate/stores/capture/store';
 
 export interface RetentionOptions {
   readonly store: CaptureStore;

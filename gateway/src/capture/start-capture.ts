@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openCaptureStore } from '@headgate/contracts/capture/open-store';
-import type { Config } from '@headgate/contracts/config';
+import type { Config } from '@headgate/contracts/config/schema';
+import { openCaptureStore } from '@headgate/stores/capture/open-store';
 import { readHashKey } from '../store/hash-key.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { type Capture, sampledCapture } from './capture.ts';

@@ -1,5 +1,5 @@
-import type { AuditChange, AuditSink } from '@headgate/contracts/audit/sink';
-import type { Clock } from '@headgate/contracts/clock';
+import type { AuditChange, AuditSink } from '@headgate/journal/audit/sink';
+import type { Clock } from '@headgate/runtime/clock';
 import type { AppContext, Layer } from '../context.ts';
 
 export interface AuditChangeOptions {

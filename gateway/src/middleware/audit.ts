@@ -1,6 +1,6 @@
-import type { AuditSink } from '@headgate/contracts/audit/sink';
-import type { Clock } from '@headgate/contracts/clock';
 import { toHeadgateError } from '@headgate/contracts/errors';
+import type { AuditSink } from '@headgate/journal/audit/sink';
+import type { Clock } from '@headgate/runtime/clock';
 import type { Layer } from '../context.ts';
 import { boundedMethod, routePattern } from './observe.ts';
 

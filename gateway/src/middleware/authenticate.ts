@@ -1,6 +1,6 @@
-import type { Clock } from '@headgate/contracts/clock';
 import { HeadgateError } from '@headgate/contracts/errors';
 import { HEADER } from '@headgate/contracts/names';
+import type { Clock } from '@headgate/runtime/clock';
 import { type Identity, identify } from '../auth/identity.ts';
 import type { KeyStore } from '../auth/key-store.ts';
 import { isGuess, type TokenVerifier } from '../auth/tokens.ts';

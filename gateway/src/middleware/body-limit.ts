@@ -1,5 +1,5 @@
-import type { Clock } from '@headgate/contracts/clock';
 import { HeadgateError } from '@headgate/contracts/errors';
+import type { Clock } from '@headgate/runtime/clock';
 import type { BodyBounds, ReadBody } from '../body/bounds.ts';
 import type { AppContext, Layer } from '../context.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';

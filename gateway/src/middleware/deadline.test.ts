@@ -1,4 +1,4 @@
-import { systemClock } from '@headgate/contracts/clock';
+import { systemClock } from '@headgate/runtime/clock';
 import { describe, expect, it, vi } from 'vitest';
 import { reasonOf } from '../testing/answers.ts';
 import { CONFIG, type Fixture, fixture } from '../testing/app-fixture.ts';

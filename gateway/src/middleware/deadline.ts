@@ -1,6 +1,6 @@
-import type { Clock } from '@headgate/contracts/clock';
 import { HeadgateError } from '@headgate/contracts/errors';
 import { HEADER } from '@headgate/contracts/names';
+import type { Clock } from '@headgate/runtime/clock';
 import type { Layer } from '../context.ts';
 
 /** The one time budget of a request (decision D4). */

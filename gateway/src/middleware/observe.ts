@@ -1,7 +1,7 @@
-import type { Clock } from '@headgate/contracts/clock';
 import { toHeadgateError } from '@headgate/contracts/errors';
 import { HEADER, OTHER, SPAN } from '@headgate/contracts/names';
 import { parseTraceparent } from '@headgate/contracts/trace-context';
+import type { Clock } from '@headgate/runtime/clock';
 import { matchedRoutes } from 'hono/route';
 import type { AppContext, Layer } from '../context.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';

@@ -1,6 +1,6 @@
 import { HeadgateError } from '@headgate/contracts/errors';
-import { createPolicy } from '@headgate/contracts/resilience/policy';
-import { noResilienceReport } from '@headgate/contracts/resilience/report';
+import { createPolicy } from '@headgate/runtime/resilience/policy';
+import { noResilienceReport } from '@headgate/runtime/resilience/report';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { freshQuota } from '../testing/limiter-suite.ts';

@@ -1,6 +1,6 @@
-import type { FailureMode } from '@headgate/contracts/config';
+import type { FailureMode } from '@headgate/contracts/config/schema';
 import { HeadgateError } from '@headgate/contracts/errors';
-import type { Policy } from '@headgate/contracts/resilience/policy';
+import type { Policy } from '@headgate/runtime/resilience/policy';
 import type { Charge, Limiter, QuotaState } from './limiter.ts';
 
 /** `shared`: the store counts. Otherwise what was declared for the time without it. */

@@ -1,4 +1,4 @@
-import type { RateLimitConfig } from '@headgate/contracts/config';
+import type { RateLimitConfig } from '@headgate/contracts/config/schema';
 import { HeadgateError } from '@headgate/contracts/errors';
 import { describe, expect, it } from 'vitest';
 import { CONFIG, type Fixture, fixture, KEYS } from '../testing/app-fixture.ts';

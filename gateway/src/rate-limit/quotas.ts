@@ -1,4 +1,4 @@
-import type { RateLimitConfig } from '@headgate/contracts/config';
+import type { RateLimitConfig } from '@headgate/contracts/config/schema';
 import type { RouteScope } from '@headgate/contracts/keys';
 import type { Identity } from '../auth/identity.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';

@@ -1,4 +1,4 @@
-import type { Limit, QuotaConfig, QuotaUnit, RateLimitConfig, Tier } from '@headgate/contracts/config';
+import type { Limit, QuotaConfig, QuotaUnit, RateLimitConfig, Tier } from '@headgate/contracts/config/schema';
 import { ROUTE_SCOPES, type RouteScope } from '@headgate/contracts/keys';
 import type { Charge, Quota } from './limiter.ts';
 

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
-import { ConfigError, loadConfig } from '@headgate/contracts/config/load';
-import { noResilienceReport } from '@headgate/contracts/resilience/report';
-import { createLogger } from '@headgate/contracts/telemetry/logger';
+import { ConfigError, loadConfig } from '@headgate/runtime/load-config';
+import { createLogger } from '@headgate/runtime/logger';
+import { noResilienceReport } from '@headgate/runtime/resilience/report';
 import { describe, expect, it } from 'vitest';
 import { freePort } from '../../../scripts/services/free-port.ts';
 import { tempDir } from '../../../scripts/testing/temp-dir.ts';

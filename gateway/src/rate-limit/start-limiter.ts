@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { Config } from '@headgate/contracts/config';
-import { ConfigError } from '@headgate/contracts/config/load';
-import { createPolicy } from '@headgate/contracts/resilience/policy';
+import type { Config } from '@headgate/contracts/config/schema';
+import { ConfigError } from '@headgate/runtime/load-config';
+import { createPolicy } from '@headgate/runtime/resilience/policy';
 import type { Surroundings } from '../surroundings.ts';
 import { reportLimiter } from '../telemetry/limiter-report.ts';
 import { insuredLimiter } from './insured.ts';

@@ -1,4 +1,4 @@
-import type { RateLimitConfig } from '@headgate/contracts/config';
+import type { RateLimitConfig } from '@headgate/contracts/config/schema';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CONFIG, type Fixture, fixture, KEYS, PREDICTION } from '../testing/app-fixture.ts';

@@ -1,4 +1,4 @@
-import type { QuotaUnit } from '@headgate/contracts/config';
+import type { QuotaUnit } from '@headgate/contracts/config/schema';
 import type { Limiter } from './limiter.ts';
 import { chargeOf, type QuotaScope, type Rule, type RuleCharge } from './rules.ts';
 import type { Applied, Verdict } from './verdict.ts';

@@ -1,5 +1,5 @@
 import { type Routing, routingSchema } from '@headgate/contracts/routing';
-import { type FileError, watchFile, yamlOf } from '@headgate/contracts/watch-file';
+import { type FileError, watchFile, yamlOf } from '@headgate/runtime/watch-file';
 import type { RoutingSource } from './source.ts';
 
 /** Told about every version of the routing table, so that an operator sees what is in force (decision D7). */

@@ -1,4 +1,4 @@
-import type { Clock } from '@headgate/contracts/clock';
+import type { Clock } from '@headgate/runtime/clock';
 import { type Counts, SlidingWindow } from './window.ts';
 
 export interface ThrottleOptions {

@@ -1,6 +1,6 @@
 import { METRIC } from '@headgate/contracts/names';
-import { RecordsRefusedError } from '@headgate/contracts/records/sink';
-import { reportResilience } from '@headgate/contracts/resilience/metrics';
+import { reportResilience } from '@headgate/runtime/resilience/metrics';
+import { RecordsRefusedError } from '@headgate/stores/records/sink';
 import { Registry } from 'prom-client';
 import { expect, it } from 'vitest';
 import { bytesOf, record, shipping } from '../testing/shipping.ts';

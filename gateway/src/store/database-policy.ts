@@ -1,5 +1,5 @@
-import { RecordsRefusedError } from '@headgate/contracts/records/sink';
-import { createPolicy, type Policy, type PolicyOptions } from '@headgate/contracts/resilience/policy';
+import { createPolicy, type Policy, type PolicyOptions } from '@headgate/runtime/resilience/policy';
+import { RecordsRefusedError } from '@headgate/stores/records/sink';
 
 /**
  * How this process calls the place where records end up, PostgreSQL or control. One for all who deliver: what one of

@@ -1,5 +1,5 @@
-import { RECORD_VERSION, recordSchema, type StoredRecord } from '@headgate/contracts/records/schema';
-import type { Frame } from '@headgate/contracts/spool/spool';
+import { RECORD_VERSION, recordSchema, type StoredRecord } from '@headgate/contracts/records';
+import type { Frame } from '@headgate/journal/spool/spool';
 
 const utf8 = new TextDecoder();
 

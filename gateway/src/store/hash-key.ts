@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { HASH_KEY_BYTES, parseHashKey } from '@headgate/contracts/records/keyed-hash';
+import { HASH_KEY_BYTES, parseHashKey } from '@headgate/runtime/keyed-hash';
 
 /** The key file is there, and does not hold a key. */
 export class HashKeyError extends Error {

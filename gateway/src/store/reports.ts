@@ -1,7 +1,7 @@
 import { METRIC } from '@headgate/contracts/names';
-import { DROP_CAUSES } from '@headgate/contracts/spool/gap';
-import type { Spool, SpoolReport } from '@headgate/contracts/spool/spool';
-import type { Logger } from '@headgate/contracts/telemetry/logger';
+import { DROP_CAUSES } from '@headgate/contracts/records';
+import type { Spool, SpoolReport } from '@headgate/journal/spool/spool';
+import type { Logger } from '@headgate/runtime/logger';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { ShipperReport } from './shipper.ts';
 

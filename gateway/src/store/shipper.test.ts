@@ -1,6 +1,6 @@
-import type { StoredRecord } from '@headgate/contracts/records/schema';
-import { RecordsRefusedError } from '@headgate/contracts/records/sink';
-import { bytesOfText } from '@headgate/contracts/testing/spool';
+import type { StoredRecord } from '@headgate/contracts/records';
+import { bytesOfText } from '@headgate/journal/testing/spool';
+import { RecordsRefusedError } from '@headgate/stores/records/sink';
 import { expect, it } from 'vitest';
 import { bytesOf, record, shipping } from '../testing/shipping.ts';
 

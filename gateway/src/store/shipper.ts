@@ -1,7 +1,7 @@
-import type { StoredRecord } from '@headgate/contracts/records/schema';
-import { type RecordSink, RecordsRefusedError } from '@headgate/contracts/records/sink';
-import { nextPauseMs } from '@headgate/contracts/resilience/backoff';
-import type { SpoolReader } from '@headgate/contracts/spool/spool';
+import type { StoredRecord } from '@headgate/contracts/records';
+import type { SpoolReader } from '@headgate/journal/spool/spool';
+import { nextPauseMs } from '@headgate/runtime/resilience/backoff';
+import { type RecordSink, RecordsRefusedError } from '@headgate/stores/records/sink';
 import { decodeFrame } from './decode-frame.ts';
 
 /** Hears how delivery goes. */

@@ -1,15 +1,15 @@
 import { hash } from 'node:crypto';
-import { captureDay } from '@headgate/contracts/capture/store';
-import { keyedHash } from '@headgate/contracts/records/keyed-hash';
 import {
   type OutcomeRecord,
   type PredictionRecord,
   RECORD_VERSION,
   type SketchRecord,
   timeOfPrediction,
-} from '@headgate/contracts/records/schema';
+} from '@headgate/contracts/records';
 import type { Sketch } from '@headgate/contracts/sketch';
-import type { Spool } from '@headgate/contracts/spool/spool';
+import type { Spool } from '@headgate/journal/spool/spool';
+import { keyedHash } from '@headgate/runtime/keyed-hash';
+import { captureDay } from '@headgate/stores/capture/store';
 import type { Capture } from '../capture/capture.ts';
 import type { Recorder, SeenClass, SeenOutcome, SeenPrediction } from './recorder.ts';
 

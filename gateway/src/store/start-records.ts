@@ -1,12 +1,12 @@
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DAY_MS, systemClock } from '@headgate/contracts/clock';
-import type { Config } from '@headgate/contracts/config';
+import type { Config } from '@headgate/contracts/config/schema';
 import { portOf } from '@headgate/contracts/names';
-import type { RecordSink } from '@headgate/contracts/records/sink';
-import type { Policy } from '@headgate/contracts/resilience/policy';
-import { openSpool, SPOOL_DEFAULTS } from '@headgate/contracts/spool/spool';
-import { stopAll } from '@headgate/contracts/stop-all';
+import { openSpool, SPOOL_DEFAULTS } from '@headgate/journal/spool/spool';
+import { DAY_MS, systemClock } from '@headgate/runtime/clock';
+import type { Policy } from '@headgate/runtime/resilience/policy';
+import { stopAll } from '@headgate/runtime/stop-all';
+import type { RecordSink } from '@headgate/stores/records/sink';
 import type { Capture } from '../capture/capture.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { readHashKey } from './hash-key.ts';

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { HeadgateError } from '@headgate/contracts/errors';
 import { parseRouting, type Routing } from '@headgate/contracts/routing';
-import { createLogger } from '@headgate/contracts/telemetry/logger';
-import { FileError } from '@headgate/contracts/watch-file';
+import { createLogger } from '@headgate/runtime/logger';
+import { FileError } from '@headgate/runtime/watch-file';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { createTelemetry } from './create-telemetry.ts';

@@ -1,4 +1,4 @@
-import type { Logger } from '@headgate/contracts/telemetry/logger';
+import type { Logger } from '@headgate/runtime/logger';
 import { trace } from '@opentelemetry/api';
 import type { KeyUses } from '../auth/key-use.ts';
 import type { Lockouts } from '../auth/lockouts.ts';

@@ -1,8 +1,8 @@
-import type { FailureMode } from '@headgate/contracts/config';
 import { FAILURE_MODES } from '@headgate/contracts/config/rate-limit';
+import type { FailureMode } from '@headgate/contracts/config/schema';
 import { HeadgateError } from '@headgate/contracts/errors';
 import { METRIC } from '@headgate/contracts/names';
-import type { Logger } from '@headgate/contracts/telemetry/logger';
+import type { Logger } from '@headgate/runtime/logger';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { LimiterMode, LimiterReport } from '../rate-limit/insured.ts';
 

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
-import type { Audit } from '@headgate/contracts/audit/start-audit';
-import type { Logger } from '@headgate/contracts/telemetry/logger';
-import type { FileError } from '@headgate/contracts/watch-file';
+import type { Audit } from '@headgate/journal/audit/start-audit';
+import type { Logger } from '@headgate/runtime/logger';
+import type { FileError } from '@headgate/runtime/watch-file';
 import type { KeyFileReport } from '../auth/file-keys.ts';
 import type { OidcReport } from '../auth/oidc/verifier.ts';
 import type { RoutingReport } from '../routing/file-source.ts';

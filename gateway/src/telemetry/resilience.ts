@@ -1,5 +1,5 @@
-import type { Config } from '@headgate/contracts/config';
-import type { Dependency } from '@headgate/contracts/resilience/config';
+import type { Dependency } from '@headgate/contracts/config/resilience';
+import type { Config } from '@headgate/contracts/config/schema';
 
 /** Dependencies that this configuration makes the gateway call through a policy. */
 export function breakersOf({ gateway, records }: Config): Dependency[] {

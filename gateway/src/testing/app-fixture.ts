@@ -1,9 +1,9 @@
-import type { AuditChange, AuditEntry, AuditSink } from '@headgate/contracts/audit/sink';
-import { systemClock } from '@headgate/contracts/clock';
-import type { GatewayConfig } from '@headgate/contracts/config';
+import type { GatewayConfig } from '@headgate/contracts/config/schema';
 import type { KeyRecord } from '@headgate/contracts/keys';
 import { parseRouting, type Routing } from '@headgate/contracts/routing';
 import { childOf } from '@headgate/contracts/trace-context';
+import type { AuditChange, AuditEntry, AuditSink } from '@headgate/journal/audit/sink';
+import { systemClock } from '@headgate/runtime/clock';
 import { createApp } from '../app.ts';
 import { memoryKeyStore } from '../auth/key-store.ts';
 import type { AppDeps } from '../deps.ts';

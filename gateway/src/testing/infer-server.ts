@@ -1,7 +1,7 @@
 import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
 import type { ModelInferRequest__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
 import type { ModelInferResponse } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
-import { loadInference } from '@headgate/contracts/proto';
+import { loadInference } from '@headgate/runtime/proto';
 import { startFaultProxy } from './fault-proxy.ts';
 
 export type InferDone = sendUnaryData<ModelInferResponse>;

@@ -1,4 +1,4 @@
-import { systemClock } from '@headgate/contracts/clock';
+import { systemClock } from '@headgate/runtime/clock';
 import { auditUnreadable } from '../audit/unreadable.ts';
 import { createLinger, lingerBounds } from '../body/linger.ts';
 import { type HttpServer, nodeOptions, serveHttp } from '../server.ts';

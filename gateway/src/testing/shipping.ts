@@ -1,6 +1,6 @@
-import type { RecordSink } from '@headgate/contracts/records/sink';
-import { idAt, NOW_MS, predictionOf } from '@headgate/contracts/records/testing';
-import { bytesOfText, fragileFiles, testSpool } from '@headgate/contracts/testing/spool';
+import { bytesOfText, fragileFiles, testSpool } from '@headgate/journal/testing/spool';
+import type { RecordSink } from '@headgate/stores/records/sink';
+import { idAt, NOW_MS, predictionOf } from '@headgate/stores/records/testing';
 import { onTestFinished } from 'vitest';
 import { type ShipperOptions, startShipper } from '../store/shipper.ts';
 

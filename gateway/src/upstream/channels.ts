@@ -1,6 +1,6 @@
 import { type ChannelOptions, credentials } from '@grpc/grpc-js';
 import type { GRPCInferenceServiceClient } from '@headgate/contracts/gen/grpc/inference/GRPCInferenceService';
-import { loadInference } from '@headgate/contracts/proto';
+import { loadInference } from '@headgate/runtime/proto';
 
 export interface ChannelsOptions {
   /** As grpc-js wants it: `ip:port` or `dns:///name:port`. */

@@ -1,5 +1,5 @@
-import type { Config } from '@headgate/contracts/config';
-import type { ResilienceReport } from '@headgate/contracts/resilience/report';
+import type { Config } from '@headgate/contracts/config/schema';
+import type { ResilienceReport } from '@headgate/runtime/resilience/report';
 import type { RoutingSource } from '../routing/source.ts';
 import { openChannels } from './channels.ts';
 import { openDirect } from './direct.ts';

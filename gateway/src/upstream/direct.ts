@@ -1,6 +1,6 @@
 import { credentials } from '@grpc/grpc-js';
 import type { GRPCInferenceServiceClient } from '@headgate/contracts/gen/grpc/inference/GRPCInferenceService';
-import { loadInference } from '@headgate/contracts/proto';
+import { loadInference } from '@headgate/runtime/proto';
 import { channelOptions } from './channels.ts';
 
 /** Connections to single endpoints, for calls that must not go to whichever is next. */

@@ -1,6 +1,6 @@
 import { credentials } from '@grpc/grpc-js';
 import type { HealthClient } from '@headgate/contracts/gen/grpc/grpc/health/v1/Health';
-import { loadHealth } from '@headgate/contracts/proto';
+import { loadHealth } from '@headgate/runtime/proto';
 import { channelOptions } from './channels.ts';
 
 export interface EndpointHealthOptions {

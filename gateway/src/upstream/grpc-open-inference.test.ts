@@ -1,5 +1,5 @@
 import { Metadata, Server, ServerCredentials, status } from '@grpc/grpc-js';
-import { loadInference } from '@headgate/contracts/proto';
+import { loadInference } from '@headgate/runtime/proto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Channels, openChannels } from './channels.ts';
 import { callOnce } from './first-attempt.ts';

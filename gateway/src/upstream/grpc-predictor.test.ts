@@ -9,9 +9,9 @@ import {
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { ModelInferRequest__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
 import type { ModelInferResponse } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
-import { loadInference } from '@headgate/contracts/proto';
 import { SKETCH, SKETCH_LENGTH } from '@headgate/contracts/sketch';
 import { decodeBytesTensor, encodeBytesTensor } from '@headgate/contracts/tensor';
+import { loadInference } from '@headgate/runtime/proto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Channels, openChannels } from './channels.ts';
 import { callOnce } from './first-attempt.ts';

@@ -1,8 +1,8 @@
 import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, status } from '@grpc/grpc-js';
 import type { HealthCheckRequest__Output } from '@headgate/contracts/gen/grpc/grpc/health/v1/HealthCheckRequest';
 import type { HealthCheckResponse } from '@headgate/contracts/gen/grpc/grpc/health/v1/HealthCheckResponse';
-import { loadHealth } from '@headgate/contracts/proto';
 import { parseRouting } from '@headgate/contracts/routing';
+import { loadHealth } from '@headgate/runtime/proto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type UpstreamReadiness, watchReadiness } from './readiness.ts';
 

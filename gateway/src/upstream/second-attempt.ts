@@ -1,8 +1,8 @@
 import type { ClientUnaryCall } from '@grpc/grpc-js';
-import type { GatewayConfig } from '@headgate/contracts/config';
+import type { GatewayConfig } from '@headgate/contracts/config/schema';
 import { HeadgateError } from '@headgate/contracts/errors';
-import type { ResilienceReport } from '@headgate/contracts/resilience/report';
-import { RetryBudget } from '@headgate/contracts/resilience/retry-budget';
+import type { ResilienceReport } from '@headgate/runtime/resilience/report';
+import { RetryBudget } from '@headgate/runtime/resilience/retry-budget';
 import type { Direct } from './direct.ts';
 import type { InferCaller } from './first-attempt.ts';
 import type { CallContext } from './open-inference.ts';

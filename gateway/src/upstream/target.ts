@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import { ConfigError } from '@headgate/contracts/config/load';
 import { portOf } from '@headgate/contracts/names';
+import { ConfigError } from '@headgate/runtime/load-config';
 
 /** Where the inference processes listen: several addresses, or a name behind which stand many. */
 export type Target = readonly Place[];

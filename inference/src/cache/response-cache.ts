@@ -1,4 +1,4 @@
-import type { InferenceConfig } from '@headgate/contracts/config';
+import type { InferenceConfig } from '@headgate/contracts/config/schema';
 import type { Manifest } from '@headgate/contracts/manifest';
 import type { Clock } from '../clock.ts';
 import type { Dispatcher, Work } from '../dispatch.ts';

@@ -1,4 +1,4 @@
-import type { InferenceConfig } from '@headgate/contracts/config';
+import type { InferenceConfig } from '@headgate/contracts/config/schema';
 import type { Provider } from './protocol.ts';
 
 type Shares = 'instances' | 'intra_op_threads' | 'decode_threads' | 'devices';

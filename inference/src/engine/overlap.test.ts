@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { manifestSchema } from '@headgate/contracts/manifest';
-import { createLogger } from '@headgate/contracts/telemetry/logger';
+import { createLogger } from '@headgate/runtime/logger';
 import { expect, it } from 'vitest';
 import { systemClock } from '../clock.ts';
 import { Dispatcher } from '../dispatch.ts';

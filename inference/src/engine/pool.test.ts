@@ -1,4 +1,4 @@
-import { createLogger } from '@headgate/contracts/telemetry/logger';
+import { createLogger } from '@headgate/runtime/logger';
 import { describe, expect, it } from 'vitest';
 import { LoadError, MemoryLimitError } from '../load-error.ts';
 import { ManualClock } from '../testing/manual-clock.ts';

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import type { HeadgateError } from '@headgate/contracts/errors';
-import type { Logger } from '@headgate/contracts/telemetry/logger';
+import type { Logger } from '@headgate/runtime/logger';
 import { LoadError, MemoryLimitError } from '../load-error.ts';
 import { LoadedEngine, post } from './loaded-engine.ts';
 import type { EngineSpec, FromEngine, LoadReport, Question, Row, RowFailure } from './protocol.ts';

@@ -1,4 +1,4 @@
-import type { InferenceConfig } from '@headgate/contracts/config';
+import type { InferenceConfig } from '@headgate/contracts/config/schema';
 import { LoadError } from '../load-error.ts';
 import type { ProbeResult, Provider } from './protocol.ts';
 

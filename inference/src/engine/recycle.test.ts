@@ -1,4 +1,4 @@
-import { createLogger } from '@headgate/contracts/telemetry/logger';
+import { createLogger } from '@headgate/runtime/logger';
 import { expect, it } from 'vitest';
 import { systemClock } from '../clock.ts';
 import { Dispatcher } from '../dispatch.ts';

@@ -1,4 +1,4 @@
-import type { Logger } from '@headgate/contracts/telemetry/logger';
+import type { Logger } from '@headgate/runtime/logger';
 import type { Clock } from '../clock.ts';
 import { MemoryLimitError } from '../load-error.ts';
 import { classifyFailure } from './failure.ts';

@@ -1,5 +1,5 @@
 import { HeadgateError } from '@headgate/contracts/errors';
-import type { Logger } from '@headgate/contracts/telemetry/logger';
+import type { Logger } from '@headgate/runtime/logger';
 import type { AdmissionPolicy } from '../admission/admission.ts';
 import { type CacheSettings, ResponseCache } from '../cache/response-cache.ts';
 import type { Clock } from '../clock.ts';

@@ -1,6 +1,6 @@
 import { batchingSchema } from '@headgate/contracts/manifest';
 import { parseRouting } from '@headgate/contracts/routing';
-import { createLogger } from '@headgate/contracts/telemetry/logger';
+import { createLogger } from '@headgate/runtime/logger';
 import { describe, expect, it } from 'vitest';
 import type { EngineProcess } from '../engine/process.ts';
 import { LoadError } from '../load-error.ts';

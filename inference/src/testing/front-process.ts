@@ -8,7 +8,7 @@ import { credentials } from '@grpc/grpc-js';
 import type { ModelInferRequest } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
 import type { ModelInferResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
 import { portOf } from '@headgate/contracts/names';
-import { loadInference } from '@headgate/contracts/proto';
+import { loadInference } from '@headgate/runtime/proto';
 import { freePortBase } from './free-ports.ts';
 import { childrenOf } from './proc.ts';
 

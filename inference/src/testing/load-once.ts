@@ -1,4 +1,4 @@
-import { createLogger } from '@headgate/contracts/telemetry/logger';
+import { createLogger } from '@headgate/runtime/logger';
 import { type EngineProcess, startEngine } from '../engine/process.ts';
 import type { ModelPackage } from '../models/repository.ts';
 

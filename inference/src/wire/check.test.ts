@@ -3,7 +3,7 @@ import {
   inferencePackageDefinition,
   loadInference,
   type MessageTypeDefinition,
-} from '@headgate/contracts/proto';
+} from '@headgate/runtime/proto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bytesField, INPUT, nestedGroups, REQUEST, varint, varintField } from '../testing/protobuf.ts';

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { InferenceConfig } from '@headgate/contracts/config';
+import type { InferenceConfig } from '@headgate/contracts/config/schema';
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { WireField, WireMessage } from './schema.ts';
 

@@ -1,6 +1,6 @@
 import type { handleUnaryCall, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import { type HeadgateError, toHeadgateError } from '@headgate/contracts/errors';
-import type { MessageTypeDefinition, PackageDefinition } from '@headgate/contracts/proto';
+import type { MessageTypeDefinition, PackageDefinition } from '@headgate/runtime/proto';
 import { toStatus } from '../errors.ts';
 import { checkWire, type WireLimits } from './check.ts';
 import { wireMessageOf } from './schema.ts';

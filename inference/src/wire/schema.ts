@@ -1,4 +1,4 @@
-import type { MessageTypeDefinition, PackageDefinition } from '@headgate/contracts/proto';
+import type { MessageTypeDefinition, PackageDefinition } from '@headgate/runtime/proto';
 
 /** How the values of a field lie on the wire, and what must be true of them. */
 export type WireKind = 'text' | 'bytes' | 'message' | 'varint' | 'fixed32' | 'fixed64';

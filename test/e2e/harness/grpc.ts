@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { type ChannelCredentials, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import type { ModelInferResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
-import { loadHealth, loadInference } from '@headgate/contracts/proto';
 import { decodeBytesTensor, encodeBytesTensor } from '@headgate/contracts/tensor';
+import { loadHealth, loadInference } from '@headgate/runtime/proto';
 
 /** A loopback gRPC client of the Open Inference Protocol and of grpc.health.v1. */
 export interface GrpcClient {

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { link as hardLink, mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { appendDurably } from '@headgate/contracts/audit/append-line';
-import { type AuditFact, GENESIS, type Head, type Link, link, unlink } from '@headgate/contracts/audit/chain';
-import { headLine } from '@headgate/contracts/audit/heads';
-import { lastHeadIn } from '@headgate/contracts/audit/heads-file';
-import { encodeFrames } from '@headgate/contracts/spool/frame';
+import { appendDurably } from '@headgate/journal/audit/append-line';
+import { type AuditFact, GENESIS, type Head, type Link, link, unlink } from '@headgate/journal/audit/chain';
+import { headLine } from '@headgate/journal/audit/heads';
+import { lastHeadIn } from '@headgate/journal/audit/heads-file';
+import { encodeFrames } from '@headgate/journal/spool/frame';
 import { readLog } from '../read-log.ts';
 
 export interface OwnLog {

@@ -1,7 +1,7 @@
 import { appendFileSync, renameSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type AnchoredHead, headLine } from '@headgate/contracts/audit/heads';
+import { type AnchoredHead, headLine } from '@headgate/journal/audit/heads';
 import { expect, it } from 'vitest';
 import { tempDir } from '../../../../scripts/testing/temp-dir.ts';
 import type { AuditStore } from '../store/audit-store.ts';

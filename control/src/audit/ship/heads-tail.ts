@@ -1,5 +1,5 @@
-import type { AnchoredHead } from '@headgate/contracts/audit/heads';
-import { headsFrom, openIfThere } from '@headgate/contracts/audit/heads-file';
+import type { AnchoredHead } from '@headgate/journal/audit/heads';
+import { headsFrom, openIfThere } from '@headgate/journal/audit/heads-file';
 
 /** Follows a file of heads as it grows. */
 export interface HeadsTail {

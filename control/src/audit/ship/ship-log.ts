@@ -1,4 +1,4 @@
-import { type Head, unlink } from '@headgate/contracts/audit/chain';
+import { type Head, unlink } from '@headgate/journal/audit/chain';
 import { readLog } from '../read-log.ts';
 import type { AuditStore, StoredRecord } from '../store/audit-store.ts';
 

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type AnchoredHead, lastHead } from '@headgate/contracts/audit/heads';
-import { SHIPMENT_FILE, type Shipment } from '@headgate/contracts/audit/shipment';
-import { nextPauseMs } from '@headgate/contracts/resilience/backoff';
+import { type AnchoredHead, lastHead } from '@headgate/journal/audit/heads';
+import { SHIPMENT_FILE, type Shipment } from '@headgate/journal/audit/shipment';
+import { nextPauseMs } from '@headgate/runtime/resilience/backoff';
 import { writersIn } from '../read-log.ts';
 import type { AuditStore } from '../store/audit-store.ts';
 import { followHeads } from './heads-tail.ts';

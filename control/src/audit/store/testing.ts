@@ -1,7 +1,7 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Queryable } from '@headgate/contracts/records/database';
-import { AUDIT_WRITER, CALL, testAudit } from '@headgate/contracts/testing/audit';
+import { AUDIT_WRITER, CALL, testAudit } from '@headgate/journal/testing/audit';
+import type { Queryable } from '@headgate/stores/records/database';
 import { describe, expect, it } from 'vitest';
 import { tempDir } from '../../../../scripts/testing/temp-dir.ts';
 import { LogFaultError } from '../ship/ship-log.ts';

@@ -1,10 +1,10 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type AuditFact, GENESIS, link } from '@headgate/contracts/audit/chain';
-import { headLine } from '@headgate/contracts/audit/heads';
-import { credentialKeyFile, pseudonym } from '@headgate/contracts/audit/pseudonym';
-import { encodeFrames, scanFrames } from '@headgate/contracts/spool/frame';
+import { type AuditFact, GENESIS, link } from '@headgate/journal/audit/chain';
+import { headLine } from '@headgate/journal/audit/heads';
+import { credentialKeyFile, pseudonym } from '@headgate/journal/audit/pseudonym';
+import { encodeFrames, scanFrames } from '@headgate/journal/spool/frame';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { headgate } from '../../testing/command-line.ts';
 

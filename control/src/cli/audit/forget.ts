@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { pseudonym } from '@headgate/contracts/audit/pseudonym';
+import { pseudonym } from '@headgate/journal/audit/pseudonym';
 import type { Command } from 'commander';
 import { audited } from '../audited.ts';
 import { globalsOf, print } from '../print.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { credentialKeyFile } from '@headgate/contracts/audit/pseudonym';
+import { credentialKeyFile } from '@headgate/journal/audit/pseudonym';
 import type { Command } from 'commander';
 import { CliError } from '../errors.ts';
 import { globalsOf } from '../print.ts';

@@ -1,4 +1,4 @@
-import { openPostgres } from '@headgate/contracts/postgres/database';
+import { openPostgres } from '@headgate/stores/postgres/database';
 import type { Command } from 'commander';
 import { layOut, WRITER_ROLE } from '../../audit/store/layout.ts';
 import { CliError } from '../errors.ts';

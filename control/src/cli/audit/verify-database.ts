@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { portOf } from '@headgate/contracts/names';
-import { openPostgres } from '@headgate/contracts/postgres/database';
+import { openPostgres } from '@headgate/stores/postgres/database';
 import { z } from 'zod';
 import { headsOutside } from '../../audit/heads-outside.ts';
 import { sqlAuditStore } from '../../audit/store/audit-store.ts';

@@ -1,4 +1,4 @@
-import { pseudonym } from '@headgate/contracts/audit/pseudonym';
+import { pseudonym } from '@headgate/journal/audit/pseudonym';
 import type { Command } from 'commander';
 import { print } from '../print.ts';
 import type { Surroundings } from '../surroundings.ts';

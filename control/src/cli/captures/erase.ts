@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { type Erasure, eraseCaptures } from '@headgate/contracts/capture/erase';
-import { keyedHash, parseHashKey } from '@headgate/contracts/records/keyed-hash';
+import { keyedHash, parseHashKey } from '@headgate/runtime/keyed-hash';
+import { type Erasure, eraseCaptures } from '@headgate/stores/capture/erase';
 import type { Command } from 'commander';
 import { audited } from '../audited.ts';
 import { CliError } from '../errors.ts';

@@ -1,5 +1,5 @@
-import { openCaptureStore } from '@headgate/contracts/capture/open-store';
-import type { CaptureStore } from '@headgate/contracts/capture/store';
+import { openCaptureStore } from '@headgate/stores/capture/open-store';
+import type { CaptureStore } from '@headgate/stores/capture/store';
 import { CliError } from '../errors.ts';
 import type { Installation } from '../surroundings.ts';
 

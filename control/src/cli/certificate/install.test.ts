@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DAY_MS } from '@headgate/contracts/clock';
+import { DAY_MS } from '@headgate/runtime/clock';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Authority, createAuthority, type Identity } from '../../../../scripts/setup/certificates.ts';
 import { headgate } from '../../testing/command-line.ts';

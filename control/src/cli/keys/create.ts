@@ -1,4 +1,4 @@
-import type { Config } from '@headgate/contracts/config';
+import type { Config } from '@headgate/contracts/config/schema';
 import {
   type KeyRecord,
   keyRecordSchema,

@@ -1,4 +1,4 @@
-import type { OidcIssuer } from '@headgate/contracts/config';
+import type { OidcIssuer } from '@headgate/contracts/config/schema';
 import { isSecureUrl } from '@headgate/contracts/secure-url';
 import type { JSONWebKeySet, JWK } from 'jose';
 import { fetchJson } from './fetch-json.ts';

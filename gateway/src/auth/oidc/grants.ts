@@ -1,4 +1,4 @@
-import type { OidcIssuer } from '@headgate/contracts/config';
+import type { OidcIssuer } from '@headgate/contracts/config/schema';
 import { ROLES, type Role, type RouteScope, type Scopes } from '@headgate/contracts/keys';
 import type { JWTPayload } from 'jose';
 

@@ -1,5 +1,5 @@
-import type { Clock } from '@headgate/contracts/clock';
-import type { OidcIssuer } from '@headgate/contracts/config';
+import type { OidcIssuer } from '@headgate/contracts/config/schema';
+import type { Clock } from '@headgate/runtime/clock';
 import { errors, type JWTPayload, type JWTVerifyResult, jwtVerify } from 'jose';
 import { sha256 } from '../digest.ts';
 import type { Identity } from '../identity.ts';

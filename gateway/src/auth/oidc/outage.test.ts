@@ -1,4 +1,4 @@
-import type { BreakerState } from '@headgate/contracts/resilience/report';
+import type { BreakerState } from '@headgate/runtime/resilience/report';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CONFIG } from '../../testing/app-fixture.ts';
 import { type Fault, type FaultProxy, startFaultProxy } from '../../testing/fault-proxy.ts';

@@ -1,10 +1,10 @@
-import type { Clock } from '@headgate/contracts/clock';
-import type { OidcConfig, OidcIssuer } from '@headgate/contracts/config';
+import type { DependencyConfig } from '@headgate/contracts/config/resilience';
+import type { OidcConfig, OidcIssuer } from '@headgate/contracts/config/schema';
 import { OTHER } from '@headgate/contracts/names';
-import type { DependencyConfig } from '@headgate/contracts/resilience/config';
-import { createPolicy } from '@headgate/contracts/resilience/policy';
-import type { ResilienceReport } from '@headgate/contracts/resilience/report';
-import { sharedReport } from '@headgate/contracts/resilience/shared-report';
+import type { Clock } from '@headgate/runtime/clock';
+import { createPolicy } from '@headgate/runtime/resilience/policy';
+import type { ResilienceReport } from '@headgate/runtime/resilience/report';
+import { sharedReport } from '@headgate/runtime/resilience/shared-report';
 import { decodeJwt } from 'jose';
 import type { TokenRefusal, TokenVerifier } from '../tokens.ts';
 import { loadKeys } from './discovery.ts';

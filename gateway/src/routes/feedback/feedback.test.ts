@@ -1,6 +1,6 @@
-import { DAY_MS } from '@headgate/contracts/clock';
 import { HeadgateError } from '@headgate/contracts/errors';
-import { idAt } from '@headgate/contracts/records/testing';
+import { DAY_MS } from '@headgate/runtime/clock';
+import { idAt } from '@headgate/stores/records/testing';
 import { expect, it } from 'vitest';
 import type { Recorder, SeenOutcome, SeenPrediction } from '../../store/recorder.ts';
 import { fixture, KEYS } from '../../testing/app-fixture.ts';

@@ -1,7 +1,7 @@
-import type { Clock } from '@headgate/contracts/clock';
 import { HeadgateError } from '@headgate/contracts/errors';
-import { timeOfPrediction } from '@headgate/contracts/records/schema';
+import { timeOfPrediction } from '@headgate/contracts/records';
 import { describeIssues } from '@headgate/contracts/routing';
+import type { Clock } from '@headgate/runtime/clock';
 import type { AppContext, RouteHandler } from '../../context.ts';
 import { noRecorder, type Recorder } from '../../store/recorder.ts';
 import { type FeedbackAnswer, feedbackSchema } from './schema.ts';

@@ -1,5 +1,5 @@
-import type { Clock } from '@headgate/contracts/clock';
 import { HeadgateError, mostSevere, toHeadgateError } from '@headgate/contracts/errors';
+import type { Clock } from '@headgate/runtime/clock';
 import type { AppContext, RouteHandler } from '../../context.ts';
 import { noRecorder, type Recorder } from '../../store/recorder.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';

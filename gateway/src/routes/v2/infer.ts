@@ -1,7 +1,7 @@
-import type { Clock } from '@headgate/contracts/clock';
 import { type HeadgateError, toHeadgateError } from '@headgate/contracts/errors';
 import type { ModelInferResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
 import { HEADER } from '@headgate/contracts/names';
+import type { Clock } from '@headgate/runtime/clock';
 import type { AppContext, RouteHandler } from '../../context.ts';
 import { noRecorder, type Recorder } from '../../store/recorder.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';

@@ -1,4 +1,4 @@
-import { type RecordSink, RecordsRefusedError } from '@headgate/contracts/records/sink';
+import { type RecordSink, RecordsRefusedError } from '@headgate/stores/records/sink';
 
 /** What control answers to records that are none, and to more bytes than it takes at once. */
 const REFUSALS = new Set([400, 413]);

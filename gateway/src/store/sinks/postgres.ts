@@ -1,6 +1,6 @@
-import { openPostgres, type PostgresOptions } from '@headgate/contracts/postgres/database';
-import type { RecordSink } from '@headgate/contracts/records/sink';
-import { type SqlSinkOptions, sqlSink } from '@headgate/contracts/records/sql-sink';
+import { openPostgres, type PostgresOptions } from '@headgate/stores/postgres/database';
+import type { RecordSink } from '@headgate/stores/records/sink';
+import { type SqlSinkOptions, sqlSink } from '@headgate/stores/records/sql-sink';
 
 /** Delivers straight into PostgreSQL. @throws ConfigError */
 export async function postgresSink({

@@ -1,5 +1,5 @@
-import { noAudit } from '@headgate/contracts/audit/sink';
-import { systemClock } from '@headgate/contracts/clock';
+import { noAudit } from '@headgate/journal/audit/sink';
+import { systemClock } from '@headgate/runtime/clock';
 import { createApp } from '../../app.ts';
 import { memoryKeyStore } from '../../auth/key-store.ts';
 import type { ClientIp } from '../../deps.ts';

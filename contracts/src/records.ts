@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import { REASONS, type Reason } from './errors.ts';
+import { SKETCH_FEATURES } from './sketch.ts';
+
+/**
+ * What is kept of predictions and of what became of them, as it lies in the spool and travels to the store. Never
+ * holds anything about a person: units and tenants are keyed hashes, images are digests.
+ */
+
+/**
+ * Why records could not be kept: memory (backlog) or the log (bound) was full, the disk was full or failed, or the
+ * record itself was too large or could not be encoded (invalid).
+ */
+export const DROP_CAUSES = ['backlog', 'bound', 'disk_full', 'disk_error', 'invalid'] as const;
+export type DropCause = (typeof DROP_CAUSES)[number];
+
+/** Grows when a reader of the old form could not read the new one. Readers go first in an upgrade: they know both. */
+export const RECORD_VERSION = 2;
+
+const version = z.literal([1, RECORD_VERSION]);
+const epochMs = z.int().min(0);
+/** The first 16 bytes of an HMAC-SHA-256, as hex. */
+const keyedHash = z.string().regex(/^[0-9a-f]{32}$/);
+const name = z.string().max(256);
+const reason = z.enum(Object.keys(REASONS) as [Reason, ...Reason[]]);
+
+/** What the engine saw of an image (contracts/src/sketch.ts). */
+const sketchRecordSchema = z.strictObject({
+  version: z.int().min(1),
+  width: z.int().min(1),
+  height: z.int().min(1),
+  brightness: z.number(),
+  contrast: z.number(),
+  sharpness: z.number(),
+  features: z.array(z.number()).length(SKETCH_FEATURES),
+});
+
+/** One image of a request that was answered, or failed. Identified by (id, index). */
+export const predictionRecordSchema = z.strictObject({
+  type: z.literal('prediction'),
+  v: version,
+  /** Prediction id of the request, a UUIDv7. */
+  id: z.uuidv7(),
+  index: z.int().min(0).max(1023),
+  at_ms: epochMs,
+  /** Hash of the id of the key that asked. */
+  tenant: keyedHash,
+  /** Hash of the unit of the experiment. */
+  unit: keyedHash,
+  model: name,
+  version: name,
+  /** Variant that served it, and the one that its unit belongs to; null for a version that was asked for. */
+  variant: name.nullable(),
+  assigned_variant: name.nullable(),
+  experiment: name.nullable(),
+  outcome: z.union([z.literal('ok'), reason]),
+  latency_ms: z.number().min(0),
+  /** What the model saw first; null unless the outcome is ok. */
+  label: name.nullable(),
+  class_id: z.int().nullable(),
+  score: z.number().nullable(),
+  /** The best classes with their scores, best first; null where the answer did not have both. New in version 2. */
+  top_class_ids: z.array(z.int()).max(1000).nullable().default(null),
+  top_scores: z.array(z.number()).max(1000).nullable().default(null),
+  /** SHA-256 of the encoded image, as hex; null where tensors were sent. */
+  image_sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .nullable(),
+  image_bytes: z.int().min(0).nullable(),
+  /** New in version 2. */
+  sketch: sketchRecordSchema.nullable().default(null),
+});
+
+/** What became of a prediction, by whoever asked for it. The same feedback sent again is the same record. */
+export const outcomeRecordSchema = z.strictObject({
+  type: z.literal('outcome'),
+  v: version,
+  id: z.uuidv7(),
+  index: z.int().min(0).max(1023),
+  at_ms: epochMs,
+  tenant: keyedHash,
+  /** The right answer, by name, by number, or both. */
+  label: name.nullable(),
+  class_id: z.int().nullable(),
+});
+
+/** Records that a writer lost: memory or disk were full. */
+export const gapRecordSchema = z.strictObject({
+  type: z.literal('gap'),
+  v: version,
+  writer: name,
+  sequence: z.int().min(0),
+  dropped: z.int().min(1),
+  from_ms: epochMs,
+  to_ms: epochMs,
+  cause: z.enum(DROP_CAUSES),
+});
+
+export const recordSchema = z.discriminatedUnion('type', [
+  predictionRecordSchema,
+  outcomeRecordSchema,
+  gapRecordSchema,
+]);
+
+export type SketchRecord = z.infer<typeof sketchRecordSchema>;
+export type PredictionRecord = z.infer<typeof predictionRecordSchema>;
+export type OutcomeRecord = z.infer<typeof outcomeRecordSchema>;
+export type GapRecord = z.infer<typeof gapRecordSchema>;
+export type StoredRecord = z.infer<typeof recordSchema>;
+
+/** Body of one delivery to control. */
+export const deliverySchema = z.strictObject({ records: z.array(recordSchema).max(10_000) });
+
+/** When the prediction was made, in ms: a UUIDv7 begins with it. */
+export function timeOfPrediction(id: string): number {
+  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+}

@@ -1,0 +1,61 @@
+import type { Clock } from '@headgate/runtime/clock';
+import type { DropCause, Gap, SpoolReport } from '../spool/spool.ts';
+import { type AuditFact, type Head, link } from './chain.ts';
+
+/** Links facts into a chain as the log takes them, and takes links back that did not get there. */
+export interface ChainWriter {
+  /** Bytes of the next record. The log calls it in the order in which it writes. */
+  encode(fact: AuditFact, atMs: number): Uint8Array;
+  /** Bytes of the record in place of lost ones; the first of a write. */
+  encodeGap(gap: Gap): Uint8Array;
+  /** The last record that is in the log. */
+  head(): Head;
+  /** What the log must tell, so that the chain knows which records are in it. */
+  readonly report: Pick<SpoolReport, 'written' | 'dropped'>;
+}
+
+/** @param last the record that the next one follows */
+export function createChainWriter(last: Head, writer: string, clock: Clock): ChainWriter {
+  let written = last;
+  /** Encoded since, on their way to disk. */
+  let pending: Head[] = [];
+
+  const encode = (fact: AuditFact, atMs: number): Uint8Array => {
+    const { head, bytes } = link(pending.at(-1) ?? written, writer, atMs, fact);
+    pending.push(head);
+    return bytes;
+  };
+
+  return {
+    encode,
+    encodeGap({ dropped, fromMs, toMs, cause }) {
+      // A gap opens a write. One that was left alone in the write before was not written.
+      pending = [];
+      return encode({ type: 'gap', dropped, from_ms: fromMs, to_ms: toMs, cause }, clock.epochMs());
+    },
+    head: () => written,
+    report: {
+      written() {
+        written = pending.at(-1) ?? written;
+        pending = [];
+      },
+      dropped(_, cause) {
+        const back = LOST_AFTER_ENCODING[cause];
+        if (back === 'all') pending = [];
+        else if (back === 'last') pending.pop();
+      },
+    },
+  };
+}
+
+/**
+ * Which encoded records are lost, by cause: a failed write loses all of its records, a full log the one that was just
+ * encoded. The other causes come before encoding, maybe while a write is on its way.
+ */
+const LOST_AFTER_ENCODING: Record<DropCause, 'none' | 'last' | 'all'> = {
+  backlog: 'none',
+  invalid: 'none',
+  bound: 'last',
+  disk_full: 'all',
+  disk_error: 'all',
+};

@@ -1,0 +1,134 @@
+import type { Clock } from '@headgate/runtime/clock';
+import type { SpoolFiles } from '../spool/files.ts';
+import { openSpool, type SpoolLimits, type SpoolReport } from '../spool/spool.ts';
+import { appendLine } from './append-line.ts';
+import type { AuditFact } from './chain.ts';
+import { createChainWriter } from './chain-writer.ts';
+import { headLine } from './heads.ts';
+import { findLastRecord } from './last-record.ts';
+import type { PseudonymKeys } from './pseudonym-keys.ts';
+import type { AuditChange, AuditEntry, AuditSink } from './sink.ts';
+import { createTrim } from './trim.ts';
+
+export interface FileAuditOptions {
+  /** Log of this writer alone. */
+  readonly dir: string;
+  readonly writer: string;
+  /** Shared by writers; heads are appended to it. */
+  readonly headsFile: string;
+  readonly pseudonyms: PseudonymKeys;
+  readonly clock: Clock;
+  readonly limits: SpoolLimits;
+  /** A file that is stored elsewhere is removed when its last record is so old, in ms, or the log is half full. */
+  readonly keepMs: number;
+  readonly report: SpoolReport;
+  readonly files?: SpoolFiles;
+}
+
+export interface AuditStats {
+  /** On disk. */
+  readonly bytes: number;
+  /** Places in the chain: of its last record, and of the last one that is stored elsewhere. */
+  readonly lastSeq: number;
+  readonly storedSeq: number;
+}
+
+export interface FileAudit extends AuditSink {
+  /** True when the log ended before the last anchored head when it was opened. */
+  readonly truncated: boolean;
+  /** Writes the head outside of the log, unless it is there already. Fails as a disk fails. */
+  anchor(): Promise<void>;
+  /**
+   * Removes the oldest file of the log, if it need not be kept. That it is removed is a record itself, and the head up
+   * to there is anchored: the log can be verified from there on.
+   *
+   * @returns false when nothing was removed
+   */
+  trim(): Promise<boolean>;
+  /** Settles once everything that was recorded before is written or lost. */
+  flush(): Promise<void>;
+  /** Settles once everything that was recorded before survives a power cut, or is lost. Fails as a disk fails. */
+  sync(): Promise<void>;
+  stats(): AuditStats;
+  close(): Promise<void>;
+}
+
+/**
+ * The audit log as a hash chain on disk.
+ *
+ * @throws SpoolLockedError while another process writes this log
+ */
+export async function openFileAudit(options: FileAuditOptions): Promise<FileAudit> {
+  const { dir, writer, headsFile, pseudonyms, clock, report } = options;
+  const { head, truncated } = await findLastRecord(dir, headsFile, writer);
+  const chain = createChainWriter(head, writer, clock);
+  const spool = await openSpool({
+    ...options,
+    encodeGap: chain.encodeGap,
+    report: {
+      damaged: report.damaged,
+      written(records) {
+        chain.report.written(records);
+        report.written(records);
+      },
+      dropped(records, cause) {
+        chain.report.dropped(records, cause);
+        report.dropped(records, cause);
+      },
+    },
+  });
+  let anchoredSeq = head.seq;
+  const { trim, storedSeq } = createTrim({
+    ...options,
+    spool,
+    note: async (fact) => {
+      await spool.appendDurable(() => chain.encode(fact, clock.epochMs()));
+    },
+  });
+
+  return {
+    truncated,
+    record(entry) {
+      spool.append(() => chain.encode(callOf(entry, pseudonyms), entry.atMs));
+    },
+    async change(change) {
+      await spool.appendDurable(() => chain.encode(changeOf(change, pseudonyms), change.atMs));
+    },
+    async anchor() {
+      await spool.flush();
+      if (chain.head().seq === anchoredSeq) return;
+      const atMs = clock.epochMs();
+      // Durable first: a head must never be ahead of what survives a power cut.
+      await spool.appendDurable(() => chain.encode({ type: 'anchor' }, atMs));
+      const durable = chain.head();
+      await appendLine(headsFile, headLine({ ...durable, writer, atMs }));
+      anchoredSeq = durable.seq;
+    },
+    trim,
+    flush: spool.flush,
+    sync: spool.sync,
+    stats: () => ({ bytes: spool.stats().bytes, lastSeq: chain.head().seq, storedSeq: storedSeq() }),
+    close: spool.close,
+  };
+}
+
+function callOf({ keyId, address, ...entry }: AuditEntry, keys: PseudonymKeys): AuditFact {
+  return {
+    type: 'call',
+    who: keyId === undefined ? null : keys.credential(keyId),
+    address: address === undefined ? null : keys.address(address, entry.atMs),
+    method: entry.method,
+    route: entry.route,
+    status: entry.status,
+    reason: entry.reason ?? null,
+    request_id: entry.requestId,
+  };
+}
+
+function changeOf(
+  { keyId, action, outcome, detail, requestId }: AuditChange,
+  keys: PseudonymKeys,
+): AuditFact {
+  const who = keyId === undefined ? 'system' : keys.credential(keyId);
+  return { type: 'change', who, action, outcome, detail, request_id: requestId ?? null };
+}

@@ -1,0 +1,109 @@
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import type { Config } from '@headgate/contracts/config/schema';
+import { DAY_MS, systemClock } from '@headgate/runtime/clock';
+import type { Logger } from '@headgate/runtime/logger';
+import type { Registry } from 'prom-client';
+import { SPOOL_DEFAULTS } from '../spool/spool.ts';
+import { openFileAudit } from './file-audit.ts';
+import { openPseudonymKeys } from './pseudonym-keys.ts';
+import { auditInstruments } from './reports.ts';
+import { type AuditSink, type ChangeAction, noAudit } from './sink.ts';
+
+export interface Audit {
+  readonly sink: AuditSink;
+  /** Notes what the process found by itself. It is in force already: a log that does not take it is a counted gap. */
+  found(
+    action: ChangeAction,
+    outcome: 'accepted' | 'refused',
+    detail?: Record<string, string | number>,
+  ): void;
+  /** Writes what is in memory, and the head outside of the log. */
+  stop(): Promise<void>;
+}
+
+/** Processes that have an audit log; each is a writer of its own. */
+export type AuditedProcess = 'gateway' | 'inference';
+
+export interface AuditSurroundings {
+  /** Absolute; relative paths of the configuration start here. */
+  readonly root: string;
+  readonly logger: Logger;
+  readonly metrics: { readonly registry: Registry };
+}
+
+/**
+ * The audit log as the configuration says.
+ *
+ * @throws SpoolLockedError when another process has the log of this writer
+ */
+export async function startAudit(
+  config: Config,
+  { root, logger, metrics }: AuditSurroundings,
+  process: AuditedProcess = 'gateway',
+): Promise<Audit> {
+  const { audit } = config;
+  if (audit.sink === 'none') return { sink: noAudit, found: () => undefined, stop: async () => undefined };
+  const instruments = auditInstruments(logger, metrics.registry);
+  const name = audit.writer || `${hostname()}-${config.listen.port_base}`;
+  const writer = process === 'gateway' ? name : `${process}-${name}`;
+  const pseudonyms = await openPseudonymKeys({
+    dir: resolve(root, audit.keys_dir),
+    clock: systemClock,
+    addressDays: audit.address_days,
+    credentialDays: audit.credential_days,
+    maxCredentials: audit.max_credential_keys,
+  });
+  const log = await openFileAudit({
+    dir: resolve(root, audit.dir, writer),
+    writer,
+    headsFile: resolve(root, audit.heads_file),
+    pseudonyms,
+    clock: systemClock,
+    limits: { ...SPOOL_DEFAULTS, maxBytes: audit.max_bytes },
+    keepMs: audit.keep_days * DAY_MS,
+    report: instruments.log,
+  });
+  if (log.truncated) logger.error({ writer }, 'the audit log ends before its anchored head: its end was cut');
+  instruments.expose(log, { limitBytes: audit.max_bytes, isStored: audit.store !== 'none' });
+
+  const anchor = () => log.anchor().catch(instruments.anchorFailed);
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  // All that may go: with a file for each anchor a busy log would grow faster than it is trimmed.
+  const trim = async () => {
+    while (!signal.aborted && (await log.trim()));
+  };
+  let tended = Promise.resolve();
+  const tend = () => {
+    tended = tended.then(anchor).then(() => trim().catch(instruments.trimFailed));
+  };
+  // Beside the anchors, which must not wait for a folder of many keys.
+  const tendKeys = () => pseudonyms.tend(signal).catch(instruments.tendFailed);
+  const timers = [
+    setInterval(tend, audit.anchor_interval_ms).unref(),
+    setInterval(tendKeys, audit.anchor_interval_ms).unref(),
+    setInterval(() => log.sync().catch(instruments.syncFailed), audit.sync_interval_ms).unref(),
+  ];
+  const found: Audit['found'] = (action, outcome, detail = {}) => {
+    const atMs = systemClock.epochMs();
+    const change = { atMs, keyId: undefined, action, outcome, detail, requestId: undefined };
+    // What becomes of it is counted and logged by the report of the log.
+    log.change(change).catch(() => undefined);
+  };
+  found(`${process}.start`, 'accepted');
+  return {
+    sink: log,
+    found,
+    async stop() {
+      for (const timer of timers) clearInterval(timer);
+      // A removal that has begun needs the log for its own record.
+      stopping.abort();
+      await tended;
+      await tendKeys();
+      found(`${process}.stop`, 'accepted');
+      await anchor();
+      await log.close();
+    },
+  };
+}

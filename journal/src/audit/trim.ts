@@ -1,0 +1,87 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '@headgate/runtime/clock';
+import { scanFrames } from '../spool/frame.ts';
+import type { Spool, SpoolLimits } from '../spool/spool.ts';
+import { appendLine } from './append-line.ts';
+import { type AuditFact, type AuditRecord, TRIM, unlink } from './chain.ts';
+import { headLine } from './heads.ts';
+import { parseShipment, SHIPMENT_FILE } from './shipment.ts';
+
+export interface TrimOptions {
+  /** Log of this writer, where whoever stores it elsewhere notes how far. */
+  readonly dir: string;
+  readonly writer: string;
+  readonly headsFile: string;
+  readonly clock: Clock;
+  readonly limits: Pick<SpoolLimits, 'maxBytes'>;
+  readonly keepMs: number;
+  readonly spool: Pick<Spool, 'finished' | 'reader' | 'stats'>;
+  /** Settles once the fact is a durable record of the log. */
+  readonly note: (fact: AuditFact) => Promise<void>;
+}
+
+interface End {
+  readonly record: AuditRecord;
+  readonly hash: Uint8Array;
+}
+
+export interface Trim {
+  /** Removes the oldest file of the log, if it need not be kept. @returns false when nothing was removed */
+  trim(): Promise<boolean>;
+  /** Place of the last record that is stored elsewhere, as `trim` saw it last. */
+  storedSeq(): number;
+}
+
+export function createTrim(options: TrimOptions): Trim {
+  const { dir, writer, headsFile, clock, limits, keepMs, spool, note } = options;
+
+  let storedSeq = 0;
+
+  const mayGo = ({ record }: End): boolean => {
+    const isOld = record.at_ms < clock.epochMs() - keepMs;
+    return record.seq <= storedSeq && (isOld || spool.stats().bytes > limits.maxBytes / 2);
+  };
+
+  const trim = async (): Promise<boolean> => {
+    storedSeq = await storedUpTo(dir);
+    const [oldest] = spool.finished();
+    if (!oldest || storedSeq === 0) return false;
+    const end = await endOf(oldest.path);
+    if (!end || !mayGo(end)) return false;
+
+    const { seq } = end.record;
+    const fact = trimOf(end);
+    const noted = await note(fact).then(
+      () => true,
+      () => false,
+    );
+    await appendLine(headsFile, headLine({ writer, seq, hash: end.hash, atMs: clock.epochMs() }));
+    await spool.reader.acknowledge(oldest.lastSequence);
+    // A full log has room for the record only now.
+    if (!noted) await note(fact);
+    return true;
+  };
+
+  return { trim, storedSeq: () => storedSeq };
+}
+
+function trimOf({ record, hash }: End): AuditFact {
+  const detail = { up_to: record.seq, sha256: Buffer.from(hash).toString('hex') };
+  return { type: 'change', who: 'system', action: TRIM, outcome: 'accepted', detail, request_id: null };
+}
+
+/** 0 when nothing is stored elsewhere. */
+async function storedUpTo(dir: string): Promise<number> {
+  const text = await readFile(join(dir, SHIPMENT_FILE), 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '';
+    throw error;
+  });
+  return parseShipment(text)?.seq ?? 0;
+}
+
+/** The last record in a file. */
+async function endOf(path: string): Promise<End | undefined> {
+  const { frames } = scanFrames(await readFile(path));
+  return unlink(frames.at(-1)?.payload ?? Buffer.alloc(0));
+}

@@ -1,0 +1,184 @@
+import { HeadgateError } from '@headgate/contracts/errors';
+import type { DropCause } from '@headgate/contracts/records';
+import type { Clock } from '@headgate/runtime/clock';
+import type { ActiveSegment } from './active-segment.ts';
+import { FRAME_HEADER_BYTES, type Frame, MAX_PAYLOAD_BYTES } from './frame.ts';
+import { causeOf, createGapCounter, encodeGap, type Gap } from './gap.ts';
+import { createQueue, type Payload, type Waiting } from './queue.ts';
+
+/** Hears what became of records, in the order of the log. */
+export interface SpoolReport {
+  /** So many records are in the log. */
+  written(records: number): void;
+  /** So many records are lost. Those that were encoded since the last `written` are among them. */
+  dropped(records: number, cause: DropCause): void;
+  /** So many bytes of the log belong to no record any more. */
+  damaged(bytes: number): void;
+}
+
+export interface WriterOptions {
+  readonly active: ActiveSegment;
+  readonly clock: Clock;
+  readonly report: SpoolReport;
+  readonly nextSequence: number;
+  /** Bytes that may still be written before the log has its full size. */
+  readonly roomBytes: () => number;
+  readonly limits: WriterLimits;
+  /** What is written in place of lost records. */
+  readonly encodeGap?: (gap: Gap) => Uint8Array;
+}
+
+export interface WriterLimits {
+  /** Records that may wait in memory. */
+  readonly waiting: number;
+  /** Most bytes of one write. */
+  readonly batchBytes: number;
+  /** How long a record that nobody waits for may stay in memory, in ms. */
+  readonly flushMs: number;
+  /** After a failure nothing is tried for so long, in ms. */
+  readonly retryMs: number;
+}
+
+export interface Writer {
+  append(payload: Payload): void;
+  appendDurable(payload: Payload): Promise<number>;
+  flush(): Promise<void>;
+  /** Flushes, and says in the log what was lost last. */
+  finish(): Promise<void>;
+  waiting(): number;
+}
+
+interface Batch {
+  readonly frames: Frame[];
+  readonly taken: { readonly waiting: Waiting; readonly sequence: number }[];
+  readonly gap: Gap | undefined;
+}
+
+/** Writes what waits in batches, one after the other: while one is on its way to disk the next one gathers. */
+export function createWriter(options: WriterOptions): Writer {
+  const { active, clock, report, limits, roomBytes } = options;
+  const queue = createQueue(limits.waiting);
+  const gaps = createGapCounter(clock);
+  let nextSequence = options.nextSequence;
+  let pausedUntilMs = Number.NEGATIVE_INFINITY;
+  let lastCause: DropCause = 'disk_error';
+  let running: Promise<void> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+
+  const drop = (lost: readonly Waiting[], cause: DropCause, error?: unknown) => {
+    if (lost.length === 0) return;
+    gaps.count(lost.length, cause);
+    report.dropped(lost.length, cause);
+    for (const { durable } of lost) durable?.refused(cause, error);
+  };
+
+  const push = (waiting: Waiting): boolean => {
+    if (queue.push(waiting)) return true;
+    drop([waiting], 'backlog');
+    return false;
+  };
+
+  const flush = (): Promise<void> => {
+    clearTimeout(timer);
+    timer = undefined;
+    running ??= writeAll();
+    return running;
+  };
+
+  const writeAll = async () => {
+    // Those who append in the same turn share the write.
+    await Promise.resolve();
+    while (queue.size > 0) {
+      if (clock.monotonicMs() < pausedUntilMs) dropWaiting();
+      else {
+        const batch = takeBatch();
+        // A gap alone is not written: it goes on growing until a record follows.
+        if (batch.taken.length > 0) await write(batch);
+      }
+    }
+    running = undefined;
+  };
+
+  const dropWaiting = () => {
+    for (let next = queue.shift(); next; next = queue.shift()) drop([next], lastCause);
+  };
+
+  /** As many records as fit into one write and into the log; those that fit nowhere are dropped. */
+  const takeBatch = (): Batch => {
+    const gap = gaps.open();
+    const frames: Frame[] = [];
+    const taken: Batch['taken'] = [];
+    let room = roomBytes();
+    let bytes = 0;
+    const add = (kind: Frame['kind'], payload: Uint8Array): number => {
+      bytes += FRAME_HEADER_BYTES + payload.byteLength;
+      frames.push({ sequence: nextSequence, kind, payload });
+      return nextSequence++;
+    };
+    if (gap) add('gap', (options.encodeGap ?? encodeGap)(gap));
+    room -= bytes;
+    while (bytes < limits.batchBytes) {
+      const waiting = queue.shift();
+      if (!waiting) break;
+      const payload = encoded(waiting.payload);
+      const size = FRAME_HEADER_BYTES + (payload?.byteLength ?? 0);
+      if (!payload || payload.byteLength > MAX_PAYLOAD_BYTES) drop([waiting], 'invalid');
+      else if (size > room) drop([waiting], 'bound');
+      else {
+        taken.push({ waiting, sequence: add('record', payload) });
+        room -= size;
+      }
+    }
+    return { frames, taken, gap };
+  };
+
+  const write = async ({ frames, taken, gap }: Batch) => {
+    try {
+      await active.append(frames, { sync: taken.some(({ waiting }) => waiting.durable) });
+    } catch (error) {
+      lastCause = causeOf(error);
+      pausedUntilMs = clock.monotonicMs() + limits.retryMs;
+      drop(
+        taken.map(({ waiting }) => waiting),
+        lastCause,
+        error,
+      );
+      return;
+    }
+    if (gap) gaps.written(gap);
+    report.written(taken.length);
+    for (const { waiting, sequence } of taken) waiting.durable?.kept(sequence);
+  };
+
+  return {
+    append(payload) {
+      if (push({ payload }) && !running) timer ??= setTimeout(() => void flush(), limits.flushMs).unref();
+    },
+    appendDurable(payload) {
+      return new Promise((kept, reject) => {
+        const refused = (cause: DropCause, error?: unknown) => reject(refusalOf(cause, error));
+        if (push({ payload, durable: { kept, refused } })) void flush();
+      });
+    },
+    flush,
+    async finish() {
+      await flush();
+      if (gaps.open()) await write(takeBatch());
+    },
+    waiting: () => queue.size,
+  };
+}
+
+/** Undefined when it cannot be encoded. */
+function encoded(payload: Payload): Uint8Array | undefined {
+  try {
+    return typeof payload === 'function' ? payload() : payload;
+  } catch {
+    return undefined;
+  }
+}
+
+function refusalOf(dropCause: DropCause, error: unknown): HeadgateError {
+  const detail = 'The record of this could not be kept, so nothing was done. Please try again later.';
+  return new HeadgateError('records_unavailable', detail, { cause: error ?? new Error(dropCause) });
+}

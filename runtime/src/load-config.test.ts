@@ -1,0 +1,203 @@
+import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ConfigError, loadConfig, redact } from './load-config.ts';
+
+const SHIPPED = fileURLToPath(new URL('../../config', import.meta.url));
+
+describe('loadConfig', () => {
+  let dir: string;
+
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'config-'));
+    cpSync(SHIPPED, dir, { recursive: true });
+  });
+
+  afterEach(() => rmSync(dir, { recursive: true }));
+
+  const load = (env: Record<string, string> = {}, environment = 'dev') =>
+    loadConfig({ dir, environment, env });
+  const failure = (env: Record<string, string> = {}, environment = 'dev'): string => {
+    try {
+      load(env, environment);
+    } catch (error) {
+      if (error instanceof ConfigError) return error.message;
+      throw error;
+    }
+    throw new Error('expected a ConfigError');
+  };
+
+  it.each(['dev', 'staging', 'production'])('accepts the shipped layers of %s', (environment) => {
+    expect(load({}, environment).environment).toBe(environment);
+  });
+
+  it('ships a layer for every environment, and nothing that it does not read', () => {
+    const layers = readdirSync(SHIPPED).filter((name) => !name.startsWith('routing'));
+    expect(layers.sort()).toEqual(['base.yaml', 'dev.yaml', 'production.yaml', 'staging.yaml']);
+  });
+
+  it('lets the environment layer win over base, key by key, and a variable over both', () => {
+    expect(load({}, 'production').gateway.drain).toEqual({ delay_ms: 10_000, timeout_ms: 20_000 });
+    const config = load({ HEADGATE_GATEWAY__DRAIN__DELAY_MS: '5' }, 'production');
+    expect(config.gateway.drain).toEqual({ delay_ms: 5, timeout_ms: 20_000 });
+  });
+
+  it('reads numbers, booleans, lists and null from variables, and leaves other text as it is', () => {
+    const config = load({
+      HEADGATE_GATEWAY__DOCS_PUBLIC: 'false',
+      HEADGATE_GATEWAY__TRUSTED_PROXIES: '[10.0.0.0/8]',
+      HEADGATE_GATEWAY__RATE_LIMIT__TIERS__DEFAULT__ALL: 'null',
+      HEADGATE_GATEWAY__UPSTREAM__TARGET: 'dns:///inference:8444',
+    });
+    expect(config.gateway).toMatchObject({
+      docs_public: false,
+      trusted_proxies: ['10.0.0.0/8'],
+      upstream: { target: 'dns:///inference:8444' },
+    });
+    expect(config.gateway.rate_limit.tiers.default?.all).toBeNull();
+  });
+
+  it('ignores variables of others and those of the process itself', () => {
+    expect(
+      load({
+        PATH: '/bin',
+        HEADGATE_ENV: 'dev',
+        HEADGATE_ROOT: '/x',
+        HEADGATE_CONFIG_DIR: '/y',
+        HEADGATE_CACHE_DIR: '/z',
+      }),
+    ).toEqual(load());
+  });
+
+  it('refuses a quota whose share has no room for a request that the whole has room for', () => {
+    const withShares = (replicas: number, store = 'redis') => ({
+      HEADGATE_GATEWAY__RATE_LIMIT__STORE: store,
+      HEADGATE_GATEWAY__RATE_LIMIT__ON_FAILURE__REPLICAS: String(replicas),
+      HEADGATE_GATEWAY__RATE_LIMIT__TIERS__DEFAULT__PREDICT: '{unit: images, points: 48, window_s: 60}',
+      HEADGATE_GATEWAY__LIMITS__IMAGES_PER_REQUEST: '16',
+    });
+    expect(failure(withShares(4))).toContain('gateway.rate_limit.tiers.default.predict: expected points for');
+    expect(load(withShares(3)).gateway.rate_limit.on_failure.replicas).toBe(3);
+    expect(load(withShares(4, 'memory')).gateway.rate_limit.store).toBe('memory');
+    expect(load({ ...withShares(4), HEADGATE_GATEWAY__LIMITS__IMAGES_PER_REQUEST: '64' })).toBeDefined();
+  });
+
+  it('is frozen all the way down', () => {
+    const { limits } = load().gateway;
+    expect(() => Object.assign(limits, { body_bytes: 1 })).toThrow(TypeError);
+  });
+
+  it('says path, expectation and both remedies, for every problem at once', () => {
+    const message = failure({ HEADGATE_LISTEN__PORT_BASE: '80', HEADGATE_TELEMETRY__LOG_LEVEL: 'loud' });
+    expect(message).toContain('listen.port_base: Too small: expected number to be >=1024');
+    expect(message).toContain('HEADGATE_LISTEN__PORT_BASE');
+    expect(message).toContain(join(dir, 'dev.yaml'));
+    expect(message).toContain('telemetry.log_level');
+  });
+
+  it.each([
+    ['an unknown key', { HEADGATE_GATEWAY__BODY_BITES: '1' }, 'gateway: unknown key body_bites'],
+    [
+      'an idle timeout that Envoy would overrun (D9)',
+      { HEADGATE_ENVOY__UPSTREAM_IDLE_TIMEOUT_MS: '65000' },
+      'envoy.upstream_idle_timeout_ms: expected less',
+    ],
+    [
+      'a headers timeout below the keep-alive (D9)',
+      { HEADGATE_GATEWAY__KEEP_ALIVE__HEADERS_TIMEOUT_MS: '65000' },
+      'headers_timeout_ms: expected more',
+    ],
+    [
+      'a default deadline above the ceiling',
+      { HEADGATE_GATEWAY__DEADLINE__DEFAULT_MS: '30001' },
+      'gateway.deadline.default_ms: expected at most',
+    ],
+    [
+      'an Envoy that cuts bodies first',
+      { HEADGATE_ENVOY__BODY_BYTES: '10485760' },
+      'envoy.body_bytes: expected more',
+    ],
+    [
+      'an Envoy that gives up first',
+      { HEADGATE_ENVOY__REQUEST_TIMEOUT_MS: '30000' },
+      'envoy.request_timeout_ms: expected more',
+    ],
+    ['a mapping where a value belongs', { HEADGATE_GATEWAY__DOCS_PUBLIC__X: '1' }, 'gateway.docs_public'],
+  ])('refuses %s', (_, env, message) => {
+    expect(failure(env)).toContain(message);
+  });
+
+  it('has no tier without a tier named default', () => {
+    writeFileSync(join(dir, 'dev.yaml'), 'gateway: { rate_limit: { tiers: { default: null } } }');
+    expect(failure()).toContain('gateway.rate_limit.tiers');
+  });
+
+  it.each([
+    ['a missing layer', () => rmSync(join(dir, 'dev.yaml')), 'dev.yaml cannot be read'],
+    [
+      'a layer that is no YAML',
+      () => writeFileSync(join(dir, 'dev.yaml'), 'a: ['),
+      'dev.yaml is not a YAML mapping',
+    ],
+    [
+      'a layer that is a list',
+      () => writeFileSync(join(dir, 'dev.yaml'), '- a'),
+      'dev.yaml is not a YAML mapping',
+    ],
+  ])('names the file of %s', (_, spoil, message) => {
+    spoil();
+    expect(failure()).toContain(message);
+  });
+
+  it('names the environments there are', () => {
+    expect(failure({}, 'prod')).toContain('expected one of dev, staging, production');
+  });
+
+  it('accepts an empty layer', () => {
+    writeFileSync(join(dir, 'dev.yaml'), '');
+    expect(load().gateway.docs_public).toBe(false);
+  });
+
+  it('takes no harm from names that every object has', () => {
+    const message = failure({
+      HEADGATE_CONSTRUCTOR__PROTOTYPE__POLLUTED: 'yes',
+      HEADGATE_GATEWAY__CONSTRUCTOR__PROTOTYPE__POLLUTED: 'yes',
+    });
+    expect(message).toContain('unknown key');
+    expect(({} as { polluted?: string }).polluted).toBeUndefined();
+  });
+});
+
+describe('secrets', () => {
+  const SECRET = 'Bearer s3cr3t-v4lue';
+  const env = { HEADGATE_TELEMETRY__TRACING__AUTHORIZATION: SECRET };
+  const load = (more: Record<string, string> = {}) =>
+    loadConfig({ dir: SHIPPED, environment: 'dev', env: { ...env, ...more } });
+
+  it('are redacted when the configuration is printed, and shown as empty when they are', () => {
+    expect(JSON.stringify(redact(load()))).not.toContain('s3cr3t');
+    expect(redact(load())).toMatchObject({
+      telemetry: { tracing: { authorization: '(secret)', endpoint: '' } },
+    });
+    expect(redact(load({ HEADGATE_TELEMETRY__TRACING__AUTHORIZATION: '' }))).toMatchObject({
+      telemetry: { tracing: { authorization: '' } },
+    });
+  });
+
+  it.each([
+    ['the secret itself', { HEADGATE_TELEMETRY__TRACING__AUTHORIZATION: '{ bearer: s3cr3t }' }],
+    ['the name of a neighbour', { HEADGATE_TELEMETRY__TRACING__AUTHORISATION: SECRET }],
+    ['a value of another type', { HEADGATE_LISTEN__PORT_BASE: 's3cr3t' }],
+    ['a value of a closed set', { HEADGATE_TELEMETRY__LOG_LEVEL: 's3cr3t' }],
+  ])('are not printed by an error about %s', (_, wrong) => {
+    expect(() => load(wrong)).toThrow(ConfigError);
+    try {
+      load(wrong);
+    } catch (error) {
+      expect((error as Error).message).not.toContain('s3cr3t');
+      expect((error as Error).message).toMatch(/authori[sz]ation|port_base|log_level/);
+    }
+  });
+});

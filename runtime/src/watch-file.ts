@@ -1,0 +1,184 @@
+import {
+  closeSync,
+  constants,
+  type FSWatcher,
+  fstatSync,
+  watch as fsWatch,
+  openSync,
+  readFileSync,
+  statSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { describeIssues } from '@headgate/contracts/routing';
+import { parse as parseYaml, YAMLParseError } from 'yaml';
+import { z } from 'zod';
+
+/**
+ * A small file that people and programs edit while we run (routing table, key records): read and checked as a
+ * whole, live within a second. A version that does not pass changes nothing; the last good one stays.
+ */
+export interface WatchedFile<T> {
+  /** The last good value. Never changes in place: each accepted version is a new object. */
+  current(): T;
+  /** Ends the watching; `current` goes on answering. */
+  stop(): void;
+}
+
+export interface WatchFileOptions<T> {
+  /** After each accepted version except the first, also when a bad one is followed by the same good one again. */
+  readonly onChange?: (value: T) => void;
+  /** Once for each version that was refused; `current` has not changed. */
+  readonly onError?: (error: FileError) => void;
+  /** Larger files are refused, in bytes. Default 1 MiB. */
+  readonly maxBytes?: number;
+  /** Interval of the safety net below the file system's own events, in ms. Default 250. */
+  readonly pollMs?: number;
+  /** A version counts once the file has not changed for so long, in ms: editors write in pieces. Default 100. */
+  readonly settleMs?: number;
+}
+
+/** Why a version of a file was refused: one line a problem, without values, so that a log may show them. */
+export class FileError extends Error {
+  override readonly name = 'FileError';
+  readonly issues: readonly string[];
+
+  constructor(path: string, issues: readonly string[], options?: ErrorOptions) {
+    super(
+      `${path} is not usable: ${issues.join('; ')}; correct it, or remove it and run the setup again`,
+      options,
+    );
+    this.issues = issues;
+  }
+}
+
+/** A parser for `watchFile`: YAML (or JSON) text that must fit `schema`. */
+export function yamlOf<T extends z.ZodType>(schema: T): (text: string) => z.output<T> {
+  return (text) => schema.parse(parseYaml(text));
+}
+
+/** Pause between an event and the look at the file: many events are one look. */
+const EVENT_MS = 10;
+
+/**
+ * Reads `path` now, and again after each change. The directory is watched, because editors and ConfigMap mounts
+ * replace the file; a poll of its status covers file systems that send no events.
+ *
+ * @param parse throws when the text is not acceptable: a ZodError, or a RangeError whose message may be logged
+ * @throws FileError when the first version is missing or not acceptable
+ */
+export function watchFile<T>(
+  path: string,
+  parse: (text: string) => T,
+  options: WatchFileOptions<T> = {},
+): WatchedFile<T> {
+  const { onChange, onError, maxBytes = 2 ** 20, pollMs = 250, settleMs = 100 } = options;
+  let seen = stampOf(path);
+  let text: string | undefined = readBounded(path, maxBytes);
+  let value = parseChecked(path, text, parse);
+  let settling: string | undefined;
+  let timer: NodeJS.Timeout | undefined;
+
+  const next = (delayMs: number) => {
+    clearTimeout(timer);
+    timer = setTimeout(look, delayMs).unref();
+  };
+
+  /** One step: unchanged → poll; changed since the last look → let it settle; settled → take it. */
+  const look = () => {
+    const stamp = stampOf(path);
+    if (stamp === seen) settling = undefined;
+    else if (stamp !== settling) settling = stamp;
+    else {
+      seen = stamp;
+      settling = undefined;
+      next(pollMs);
+      take();
+      return;
+    }
+    next(settling === undefined ? pollMs : settleMs);
+  };
+
+  const take = () => {
+    const before = text;
+    text = undefined;
+    try {
+      text = readBounded(path, maxBytes);
+      if (text === before) return;
+      value = parseChecked(path, text, parse);
+    } catch (error) {
+      onError?.(error as FileError);
+      return;
+    }
+    onChange?.(value);
+  };
+
+  const watcher = watchDirectory(dirname(path), () => {
+    if (settling === undefined) next(EVENT_MS);
+  });
+  next(pollMs);
+  return {
+    current: () => value,
+    stop: () => {
+      watcher?.close();
+      clearTimeout(timer);
+      timer = undefined;
+    },
+  };
+}
+
+/** Identity of a version without reading it: a replaced file has another inode, an edited one another mtime. */
+function stampOf(path: string): string {
+  const status = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return status ? `${status.ino}:${status.size}:${status.mtimeNs}` : 'missing';
+}
+
+function readBounded(path: string, maxBytes: number): string {
+  try {
+    return readRegular(path, maxBytes);
+  } catch (cause) {
+    const issues = cause instanceof RangeError ? issuesOf(cause) : ['the file cannot be read'];
+    throw new FileError(path, issues, { cause });
+  }
+}
+
+/** Devices have no size and no end, and a pipe may wait for ever: only a file is read, and opened without waiting. */
+function readRegular(path: string, maxBytes: number): string {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const status = fstatSync(file);
+    if (!status.isFile()) throw new RangeError('expected a regular file');
+    if (status.size > maxBytes) throw new RangeError(`larger than ${maxBytes} bytes`);
+    return readFileSync(file).toString('utf8');
+  } finally {
+    closeSync(file);
+  }
+}
+
+function parseChecked<T>(path: string, text: string, parse: (text: string) => T): T {
+  try {
+    return parse(text);
+  } catch (cause) {
+    throw new FileError(path, issuesOf(cause), { cause });
+  }
+}
+
+/** Says where and what, and never quotes the file: it may hold secrets. */
+function issuesOf(error: unknown): readonly string[] {
+  if (error instanceof z.ZodError) return describeIssues(error);
+  if (error instanceof YAMLParseError) {
+    const line = error.linePos?.[0].line;
+    return [`line ${line ?? '?'}: not valid YAML (${error.code.toLowerCase().replaceAll('_', ' ')})`];
+  }
+  return [error instanceof RangeError ? error.message : 'not acceptable'];
+}
+
+/** Undefined where directories cannot be watched (limits of inotify): the poll alone is enough. */
+function watchDirectory(dir: string, onEvent: () => void): FSWatcher | undefined {
+  try {
+    const watcher = fsWatch(dir, { persistent: false }, onEvent);
+    watcher.on('error', () => watcher.close());
+    return watcher;
+  } catch {
+    return undefined;
+  }
+}

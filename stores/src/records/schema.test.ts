@@ -1,0 +1,22 @@
+import { predictionRecordSchema } from '@headgate/contracts/records';
+import { expect, it } from 'vitest';
+import { predictionOf } from './testing.ts';
+
+it('reads predictions that were written before there were sketches', () => {
+  const { sketch, top_class_ids, top_scores, ...old } = predictionOf();
+  expect(predictionRecordSchema.parse({ ...old, v: 1 })).toEqual({
+    ...old,
+    v: 1,
+    sketch: null,
+    top_class_ids: null,
+    top_scores: null,
+  });
+});
+
+it('takes no record of a version that it does not know, and none with half a sketch', () => {
+  const { sketch } = predictionOf();
+  expect(predictionRecordSchema.safeParse(predictionOf()).success).toBe(true);
+  expect(predictionRecordSchema.safeParse({ ...predictionOf(), v: 3 }).success).toBe(false);
+  const short = { ...sketch, features: [1, 2] };
+  expect(predictionRecordSchema.safeParse({ ...predictionOf(), sketch: short }).success).toBe(false);
+});
