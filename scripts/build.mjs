@@ -69,7 +69,7 @@ export async function build(root) {
     { ...FOR_ANY_HOST, entryPoints: { app: 'gateway/src/app.ts' }, outdir: 'gateway/dist' },
     {
       ...FOR_NODE,
-      entryPoints: { main: 'inference/src/main.ts', 'engine-child': 'inference/src/engine/child.ts' },
+      entryPoints: { main: 'inference/src/main.ts', 'engine-child': 'inference/src/engine/child/main.ts' },
       outdir: 'inference/dist',
     },
     {

@@ -1,6 +1,6 @@
 /**
  * What a model saw of an image, in a few numbers: the base for telling that inputs drift, without the images. Made by
- * the engine from the pixels that it runs on (inference/src/engine/sketch.ts says how), only for callers who ask.
+ * the engine from the pixels that it runs on (inference/src/engine/child/image/sketch.ts says how), only for callers who ask.
  */
 
 /** Grows when the same image would give other numbers: sketches of different versions are never compared. */

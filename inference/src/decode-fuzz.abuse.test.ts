@@ -7,7 +7,7 @@ import { mutate, seededRandom } from './testing/fuzz/mutate.ts';
 import { imageRequest, type RunningInference, reasonOf, runInference } from './testing/running-inference.ts';
 import { COLOURS } from './testing/tensor-models.ts';
 
-const CORPUS = fileURLToPath(new URL('./engine/corpus/', import.meta.url));
+const CORPUS = fileURLToPath(new URL('./engine/child/image/corpus/', import.meta.url));
 const FULL = process.env.E2E_FULL !== undefined;
 /** Damaged files that are sent: always the same, or (in test:full) as many as go into a time. */
 const COUNT = FULL ? 40_000 : 300;

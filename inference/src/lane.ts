@@ -2,7 +2,7 @@ import { HeadgateError } from '@headgate/contracts/errors';
 import type { Estimate } from './admission/estimate.ts';
 import { type Batch, type BatchPolicy, Gathering, type Member } from './batch.ts';
 import type { Clock } from './clock.ts';
-import type { EngineListener } from './engine/process.ts';
+import type { EngineListener } from './engine/parent/process.ts';
 import type { Question, Row, RowFailure } from './engine/protocol.ts';
 import type { Item } from './item.ts';
 

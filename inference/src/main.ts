@@ -24,7 +24,7 @@ async function main(): Promise<void> {
     log,
     // The source runs as it is; the bundle lies beside that of the engine.
     engineEntry: new URL(
-      import.meta.url.endsWith('.ts') ? './engine/child.ts' : './engine-child.js',
+      import.meta.url.endsWith('.ts') ? './engine/child/main.ts' : './engine-child.js',
       import.meta.url,
     ),
     cores: availableParallelism(),

@@ -41,8 +41,8 @@ export type Infer = (call: InferCall) => Promise<ModelInferResponse>;
  *   admit     who serves it, can it be in time, is it well-formed      admit.ts, admission/, request.ts, tensor-request.ts
  *   (cache)   answers again what it knows; runs what many ask once     cache/response-cache.ts
  *   queue     by priority, until an engine has room                    queue.ts, dispatch.ts
- *   batch     decodes in the engine while the batch before it runs     batch.ts, lane.ts, engine/decode.ts
- *   run       one session run for the whole batch                      lane.ts, engine/session.ts
+ *   batch     decodes in the engine while the batch before it runs     batch.ts, lane.ts, engine/child/image/decode.ts
+ *   run       one session run for the whole batch                      lane.ts, engine/child/image/session.ts
  *   respond   its own rows, with labels, or its own error              respond.ts, tensor-respond.ts
  */
 export function createInfer({ clock, observer, ...options }: InferDeps): Infer {

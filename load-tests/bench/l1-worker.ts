@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Worker as Thread } from 'node:worker_threads';
 import { manifestSchema } from '@headgate/contracts/manifest';
 import { parse } from 'yaml';
-import { configureDecoding, createDecoder } from '../../inference/src/engine/decode.ts';
+import { configureDecoding, createDecoder } from '../../inference/src/engine/child/image/decode.ts';
 import { monotonicMs } from './clock.ts';
 import { answerJobs, type Measured } from './jobs.ts';
 import type { SessionJob } from './l1-session.ts';

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { batchingSchema, type Manifest } from '@headgate/contracts/manifest';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { guardExternalData } from '../engine/guard.ts';
+import { guardExternalData } from '../engine/child/guard.ts';
 import { engineOf, loadOnce } from '../testing/load-once.ts';
 import { ELEMENT, encodeModel } from '../testing/onnx-writer.ts';
 import { externalLocations } from './onnx-files.ts';

@@ -2,7 +2,7 @@ import { batchingSchema } from '@headgate/contracts/manifest';
 import { parseRouting } from '@headgate/contracts/routing';
 import { createLogger } from '@headgate/runtime/logger';
 import { describe, expect, it } from 'vitest';
-import type { EngineProcess } from '../engine/process.ts';
+import type { EngineProcess } from '../engine/parent/process.ts';
 import { LoadError } from '../load-error.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 import { CALM } from '../testing/policies.ts';

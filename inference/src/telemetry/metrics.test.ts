@@ -4,7 +4,7 @@ import { undocumentedLabels } from '@headgate/contracts/testing/documented-metri
 import { lintMetrics } from '@headgate/contracts/testing/lint-metrics';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Batch } from '../batch.ts';
-import type { SlotState } from '../engine/slot.ts';
+import type { SlotState } from '../engine/parent/slot.ts';
 import type { ItemResult } from '../item.ts';
 import type { Deployment } from '../models/deployment.ts';
 import { ManualClock } from '../testing/manual-clock.ts';

@@ -1,6 +1,6 @@
 import { METRIC } from '@headgate/contracts/names';
 import type { Registry } from 'prom-client';
-import type { SlotState } from '../engine/slot.ts';
+import type { SlotState } from '../engine/parent/slot.ts';
 import type { Deployment } from '../models/deployment.ts';
 import { collectedCounter, collectedGauge } from './collected.ts';
 

@@ -1,6 +1,6 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { EnginePort } from '../dispatch.ts';
-import type { EngineListener } from '../engine/process.ts';
+import type { EngineListener } from '../engine/parent/process.ts';
 import type { Question } from '../engine/protocol.ts';
 
 /**

@@ -1,9 +1,9 @@
 import { createLogger } from '@headgate/runtime/logger';
-import { type EngineProcess, startEngine } from '../engine/process.ts';
+import { type EngineProcess, startEngine } from '../engine/parent/process.ts';
 import type { ModelPackage } from '../models/repository.ts';
 
 const LOG = createLogger({ service: 'test', level: 'silent' });
-const ENTRY = new URL('../engine/child.ts', import.meta.url);
+const ENTRY = new URL('../engine/child/main.ts', import.meta.url);
 
 /** A real engine for an opened version. @throws LoadError */
 export function engineOf({ directory, manifest }: ModelPackage): Promise<EngineProcess> {

@@ -91,7 +91,7 @@ export async function runInference(
       ...settings,
     },
   });
-  const engineEntry = new URL('../engine/child.ts', import.meta.url);
+  const engineEntry = new URL('../engine/child/main.ts', import.meta.url);
   const options = { config, root: dir, env: process.env, log, engineEntry, cores: 2 };
   const inference: Inference = await startInference(options);
   const address = `127.0.0.1:${portOf(portBase, 'inferenceGrpc')}`;

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { EnginePort } from '../dispatch.ts';
-import type { EngineListener } from '../engine/process.ts';
+import type { EngineListener } from '../engine/parent/process.ts';
 
 export interface SimulatedTimes {
   /** Ms of a run of so many items, at a time. */

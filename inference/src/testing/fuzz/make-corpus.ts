@@ -1,5 +1,5 @@
 /**
- * Makes the images in engine/corpus: one for each way in which JPEG, PNG and WebP differ from the plain kind, and files
+ * Makes the images in engine/child/image/corpus: one for each way in which JPEG, PNG and WebP differ from the plain kind, and files
  * that promise more than they hold. Run after a change: `node inference/src/testing/fuzz/make-corpus.ts`.
  */
 import { writeFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import sharp, { type Sharp } from 'sharp';
 import { waves } from '../images.ts';
 import { jpegSidesAt, pngChunk, repairChecksums } from './containers.ts';
 
-const CORPUS = join(import.meta.dirname, '../../engine/corpus');
+const CORPUS = join(import.meta.dirname, '../../engine/child/image/corpus');
 const MEBIBYTE = 2 ** 20;
 const picture = () => waves(60, 44);
 const jpeg = (options = {}) => picture().jpeg(options).toBuffer();

@@ -1,0 +1,125 @@
+import { readdirSync } from 'node:fs';
+import { setPriority } from 'node:os';
+import { isMainThread } from 'node:worker_threads';
+import { toHeadgateError } from '@headgate/contracts/errors';
+import { loadErrorKind } from '../../load-error.ts';
+import {
+  type FromEngine,
+  type ItemFailure,
+  type Prepared,
+  type Question,
+  type Row,
+  type RowFailure,
+  STATS_INTERVAL_MS,
+  type ToEngine,
+} from '../protocol.ts';
+import { createDecodeQueue, type DecodeQueue } from './decode-queue.ts';
+import { tryProvider } from './image/session.ts';
+import { type LoadedModel, loadModel } from './load.ts';
+import { monotonicMs, serveSession } from './session-thread.ts';
+
+interface Engine {
+  readonly model: LoadedModel;
+  readonly decodes: DecodeQueue<Question, Prepared>;
+}
+
+/**
+ * Entry of an engine process. Both of its threads start here, so that the build needs one file: the main thread
+ * talks to the front and decodes, the session thread runs the model.
+ */
+if (isMainThread) serveFront(new URL(import.meta.url));
+else await serveSession();
+
+/**
+ * Main thread: follows the messages of the front.
+ *
+ * @param entry module from which the session thread starts
+ */
+function serveFront(entry: URL): void {
+  let engine: Engine | undefined;
+
+  process.on('message', async (message: ToEngine) => {
+    if (message.type === 'probe') {
+      send({ type: 'probed', result: await tryProvider(message.provider, message.deviceId) });
+    } else if (message.type === 'load') {
+      lowerPriority(message.spec.nice);
+      const model = await loadModel(entry, message.spec).catch(refuse);
+      if (model) engine = start(model, message.spec.decodeThreads);
+    } else if (!engine) {
+      throw new Error(`${message.type} before the engine was loaded`);
+    } else if (message.type === 'prepare') {
+      engine.decodes.add(message.id, message);
+    } else if (message.type === 'discard') {
+      engine.decodes.drop(message.id);
+    } else {
+      await run(engine, message.ids);
+    }
+  });
+  // Ctrl-C reaches the whole process group. The front drains first, and this process ends with it.
+  process.on('SIGINT', () => {});
+  process.on('SIGTERM', () => {});
+  // The front is gone: nobody waits for an answer any more. An orderly exit would wait for the run.
+  process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+}
+
+function start(model: LoadedModel, decodeThreads: number): Engine {
+  const decodes = createDecodeQueue({
+    decode: model.prepare,
+    // One more than there are threads: its first step is ready when a thread becomes free.
+    parallel: decodeThreads + 1,
+    onDecoded: (id, decodeMs) => send({ type: 'decoded', id, decodeMs, endedAtMs: monotonicMs() }),
+    onFailed: (id, error) => send({ type: 'failed', id, failure: failureOf(error) }),
+  });
+  send({ type: 'loaded', report: model.report, residentBytes: process.memoryUsage.rss() });
+  setInterval(async () => {
+    send({ type: 'stats', residentBytes: process.memoryUsage.rss() });
+    const path = await model.guard.changed();
+    if (path === undefined) return;
+    process.stderr.write(`engine: ${path} was written to while it served; this engine ends\n`);
+    process.exit(1);
+  }, STATS_INTERVAL_MS);
+  return { model, decodes };
+}
+
+async function run({ model, decodes }: Engine, ids: readonly number[]): Promise<void> {
+  try {
+    const items = decodes.take(ids);
+    const { rows, runMs, endedAtMs } = await model.run(items.map(({ payload }) => payload));
+    const answers = rows.map((row, i) => withSketch(row, items[i]?.sketch));
+    send({ type: 'ran', rows: answers, runMs, endedAtMs });
+  } catch (error) {
+    send({ type: 'run_failed', message: messageOf(error) });
+  }
+}
+
+function withSketch(row: Row | RowFailure, sketch: Float32Array | undefined): Row | RowFailure {
+  return sketch && 'classIds' in row ? { ...row, sketch } : row;
+}
+
+function refuse(error: unknown): undefined {
+  const answer: FromEngine = { type: 'refused', kind: loadErrorKind(error), message: messageOf(error) };
+  process.send?.(answer, () => process.exit(1));
+}
+
+function send(message: FromEngine): void {
+  // A closed channel is noticed by `disconnect`.
+  if (process.connected) process.send?.(message);
+}
+
+function failureOf(error: unknown): ItemFailure {
+  const { reason, detail, cause } = toHeadgateError(error);
+  return { reason, detail, cause: cause === undefined ? undefined : messageOf(cause) };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/**
+ * Engines yield to the front, so that health and admission answer while all cores compute. On Linux a niceness
+ * belongs to a thread: those that run already get it one by one, later ones inherit it.
+ */
+function lowerPriority(nice: number): void {
+  const threads = process.platform === 'linux' ? readdirSync('/proc/self/task').map(Number) : [process.pid];
+  for (const thread of threads) setPriority(thread, nice);
+}

@@ -1,0 +1,79 @@
+import { classifyFailure } from '../../failure.ts';
+import type { EngineSpec, Payload, RawTensor, Row, RowFailure } from '../../protocol.ts';
+import { blankItem, groupByShape, joinItems } from '../../tensor-batch.ts';
+import type { OpenModel } from '../load.ts';
+import { type BatchResult, monotonicMs, startSessionThread } from '../session-thread.ts';
+import { compareGoldenTensors } from './golden.ts';
+
+type Tensors = readonly RawTensor[];
+
+/** A model that takes tensors as they come. */
+export async function openTensors(entry: URL, spec: EngineSpec): Promise<OpenModel> {
+  const { manifest } = spec;
+  const thread = await startSessionThread(entry, { spec });
+  const runGroup = (items: Tensors[]) => thread.run({ count: items.length, inputs: joinItems(items) });
+  const run = async (items: readonly Payload[]): Promise<BatchResult> => {
+    const rows = new Array<Row | RowFailure>(items.length);
+    let runMs = 0;
+    let endedAtMs = 0;
+    // Items of different shapes cannot share a run; most batches are one group.
+    for (const group of groupByShape(items as readonly Tensors[])) {
+      const tensors = group.map((i) => items[i] as Tensors);
+      const result = await runGroup(tensors).catch((error) => runAlone(runGroup, tensors, error));
+      runMs += result.runMs;
+      endedAtMs = result.endedAtMs;
+      group.forEach((place, i) => {
+        rows[place] = result.rows[i] as Row | RowFailure;
+      });
+    }
+    return { rows, runMs, endedAtMs };
+  };
+  const blank = blankItem(manifest.inputs);
+  const isGuess = manifest.inputs.some(({ shape }) => shape.slice(1).includes(-1));
+  return {
+    prepare: async ({ payload }) => ({ payload }),
+    run,
+    runBlank: async (size) => {
+      const items = Array.from({ length: size }, () => blank);
+      // A side of variable length may need more than the 1 that is tried: such a model warms up with its callers.
+      const result = await runGroup(items).catch((error: unknown) => {
+        if (isGuess) return { runMs: 0 };
+        throw error;
+      });
+      return result.runMs;
+    },
+    compareGolden: () =>
+      compareGoldenTensors({
+        manifest,
+        directory: spec.directory,
+        run: async (inputs) => (await runGroup([inputs])).rows[0] as Tensors,
+      }),
+  };
+}
+
+/** One item whose values the model cannot take would fail its whole batch: each is tried alone then. */
+async function runAlone(
+  runGroup: (items: Tensors[]) => Promise<BatchResult>,
+  items: readonly Tensors[],
+  error: unknown,
+): Promise<BatchResult> {
+  // Such an error is not about one item, and the engine ends with it.
+  if (classifyFailure(messageOf(error)) !== 'model') throw error;
+  const rows: (Row | RowFailure)[] = [];
+  let runMs = 0;
+  for (const item of items) {
+    const result =
+      items.length === 1 ? failureOf(error) : await runGroup([item]).catch((reason) => failureOf(reason));
+    rows.push(...result.rows);
+    runMs += result.runMs;
+  }
+  return { rows, runMs, endedAtMs: monotonicMs() };
+}
+
+function failureOf(error: unknown): BatchResult {
+  return { rows: [{ failure: messageOf(error) }], runMs: 0, endedAtMs: monotonicMs() };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,143 @@
+import { join } from 'node:path';
+import type { Datatype, Manifest, TensorSpec } from '@headgate/contracts/manifest';
+import { decodeBytesTensor, encodeBytesTensor } from '@headgate/contracts/tensor';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { LoadError } from '../../../load-error.ts';
+import type { EngineSpec, RawTensor } from '../../protocol.ts';
+import { splitTensor } from '../../tensor-batch.ts';
+import { sessionOptions } from '../image/session.ts';
+
+/** A loaded model that runs one batch at a time, blocking its thread meanwhile. */
+export interface TensorSession {
+  /**
+   * @param inputs joined, one for each input of the manifest, in its order
+   * @param count items in them
+   * @returns one tensor for each output of the manifest, of each item
+   */
+  run(inputs: readonly RawTensor[], count: number): Promise<RawTensor[][]>;
+}
+
+type Elements = Exclude<Tensor.DataType, never>;
+type NumericView = new (buffer: ArrayBuffer) => Tensor.DataTypeMap[Tensor.Type] & ArrayBufferView;
+
+/** How ONNX Runtime calls a datatype, and the view with which it takes its elements. */
+const TYPES: Readonly<Record<Exclude<Datatype, 'BYTES'>, readonly [Tensor.Type, unknown]>> = {
+  BOOL: ['bool', Uint8Array],
+  UINT8: ['uint8', Uint8Array],
+  UINT16: ['uint16', Uint16Array],
+  UINT32: ['uint32', Uint32Array],
+  UINT64: ['uint64', BigUint64Array],
+  INT8: ['int8', Int8Array],
+  INT16: ['int16', Int16Array],
+  INT32: ['int32', Int32Array],
+  INT64: ['int64', BigInt64Array],
+  FP16: ['float16', Uint16Array],
+  FP32: ['float32', Float32Array],
+  FP64: ['float64', Float64Array],
+};
+
+/** The runtime would print every value that a model cannot take; the error says the same. */
+const QUIET: InferenceSession.RunOptions = { logSeverityLevel: 4 };
+
+const utf8 = { encode: new TextEncoder(), decode: new TextDecoder() };
+
+/**
+ * onnxruntime-node 1.30 wraps FP16 in a Float16Array wherever the language has one, and its native half then refuses
+ * it. Without the class it uses Uint16Array, which works. To be called before the thread's first tensor.
+ */
+function useUint16ForFp16(): void {
+  Reflect.deleteProperty(globalThis, 'Float16Array');
+}
+
+/**
+ * Loads the model file and checks inputs and outputs against the manifest.
+ *
+ * @throws LoadError when the model contradicts the manifest; whatever ONNX Runtime throws when it cannot load it
+ */
+export async function openTensorSession(spec: EngineSpec): Promise<TensorSession> {
+  const { manifest, directory } = spec;
+  useUint16ForFp16();
+  const session = await InferenceSession.create(join(directory, manifest.file.path), sessionOptions(spec));
+  checkAgainst(session, manifest);
+  const names = manifest.outputs.map(({ name }) => name);
+  const isBatched = manifest.batching.max_batch_size > 1;
+  return {
+    async run(inputs, count) {
+      const feeds = manifest.inputs.map(({ name, datatype }, i) => [
+        name,
+        toTensor(inputs[i] as RawTensor, datatype),
+      ]);
+      const answer = await session.run(Object.fromEntries(feeds), names, QUIET);
+      const outputs = manifest.outputs.map(({ name, datatype }) => {
+        const tensor = fromTensor(answer[name] as Tensor);
+        return isBatched ? splitTensor(tensor, datatype, count) : [tensor];
+      });
+      return Array.from({ length: count }, (_, i) => outputs.map((rows) => rows[i] as RawTensor));
+    },
+  };
+}
+
+function toTensor({ shape, block }: RawTensor, datatype: Datatype): Tensor {
+  if (datatype === 'BYTES') {
+    const elements = decodeBytesTensor(
+      block,
+      shape.reduce((a, b) => a * b, 1),
+    );
+    return new Tensor(
+      'string',
+      elements.map((element) => utf8.decode.decode(element)),
+      shape,
+    );
+  }
+  const [type, view] = TYPES[datatype];
+  // A copy begins at an address that is aligned for every type.
+  const { buffer } = new Uint8Array(block);
+  return new Tensor(type, new (view as NumericView)(buffer) as Elements, shape);
+}
+
+function fromTensor({ type, data, dims }: Tensor): RawTensor {
+  if (type === 'string') {
+    return {
+      shape: dims,
+      block: encodeBytesTensor((data as string[]).map((text) => utf8.encode.encode(text))),
+    };
+  }
+  const { buffer, byteOffset, byteLength } = data as ArrayBufferView;
+  return { shape: dims, block: new Uint8Array(buffer, byteOffset, byteLength) };
+}
+
+function checkAgainst(session: InferenceSession, manifest: Manifest): void {
+  const where = `${manifest.file.path} of ${manifest.name}/${manifest.version}`;
+  const check = (kind: string, declared: readonly TensorSpec[], actual: readonly Metadata[]) => {
+    const names = actual.map(({ name }) => name).sort();
+    if (
+      names.join() !==
+      declared
+        .map(({ name }) => name)
+        .sort()
+        .join()
+    ) {
+      throw new LoadError(`${where}: the manifest must name the ${kind} ${names.join(', ')}, each once`);
+    }
+    for (const tensor of declared) {
+      const problem = contradiction(tensor, actual.find(({ name }) => name === tensor.name) as Metadata);
+      if (problem) throw new LoadError(`${where}: ${kind} ${tensor.name}: ${problem}`);
+    }
+  };
+  check('inputs', manifest.inputs, session.inputMetadata);
+  check('outputs', manifest.outputs, session.outputMetadata);
+}
+
+type Metadata = InferenceSession.ValueMetadata;
+
+function contradiction({ datatype, shape }: TensorSpec, actual: Metadata): string | undefined {
+  const type = datatype === 'BYTES' ? 'string' : TYPES[datatype][0];
+  if (!actual.isTensor || actual.type !== type) {
+    return `the model has the type ${actual.isTensor ? actual.type : 'no tensor'}, not ${type}`;
+  }
+  const sides = actual.shape.map((side) => (typeof side === 'number' && side >= 0 ? side : -1));
+  // A model without shapes says nothing that could be contradicted.
+  if (sides.length === 0) return undefined;
+  const fits = sides.length === shape.length && sides.every((side, i) => side === -1 || shape[i] === side);
+  return fits ? undefined : `the model has the shape [${sides}], not [${shape}]`;
+}
