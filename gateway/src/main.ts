@@ -4,6 +4,7 @@ import { startAudit } from '@headgate/journal/audit/start-audit';
 import { countBuffersAsHeap } from '@headgate/runtime/buffers';
 import { systemClock } from '@headgate/runtime/clock';
 import { loadConfig } from '@headgate/runtime/load-config';
+import { POLICIES } from '@headgate/runtime/resilience/policies';
 import { stopAll } from '@headgate/runtime/stop-all';
 import { createApp } from './app.ts';
 import { auditUnreadable } from './audit/unreadable.ts';
@@ -40,7 +41,10 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const { keyUses, lockouts, ...identity } = startIdentity(config, surroundings, audit);
   const upstream = connectUpstream({ config, routing, readinessReport: reportReadiness(logger), resilience });
   exposeState(metrics.registry, routing, upstream.readiness);
-  const database = databasePolicy({ config: config.dependencies.database, report: resilience });
+  const database = databasePolicy({
+    config: { ...POLICIES.database, ...config.dependencies.database },
+    report: resilience,
+  });
   const captures = await startCapture(config, surroundings);
   const records = await startRecords(config, { ...surroundings, database, capture: captures?.capture });
   const quotas = await startLimiter(config, surroundings);

@@ -59,6 +59,41 @@ describe('loadConfig', () => {
     expect(config.gateway.rate_limit.tiers.default?.all).toBeNull();
   });
 
+  it.each(['a!b', '!secret', '007', '{ a: 1 }', 'null', '[1]', '# no comment', ''])(
+    'leaves the text of a text setting as it is: %s',
+    (text) => {
+      const { telemetry, records } = load({
+        HEADGATE_TELEMETRY__TRACING__AUTHORIZATION: text,
+        HEADGATE_RECORDS__POSTGRES_URL: text,
+      });
+      expect([telemetry.tracing.authorization, records.postgres_url]).toEqual([text, text]);
+    },
+  );
+
+  it('ignores what Kubernetes sets for Services whose names begin with headgate', () => {
+    const ofKubernetes = {
+      HEADGATE_SERVICE_HOST: '10.0.0.1',
+      HEADGATE_SERVICE_PORT: '443',
+      HEADGATE_SERVICE_PORT_HTTPS: '443',
+      HEADGATE_PORT: 'tcp://10.0.0.1:443',
+      HEADGATE_PORT_443_TCP: 'tcp://10.0.0.1:443',
+      HEADGATE_PORT_443_TCP_PROTO: 'tcp',
+      HEADGATE_PORT_443_TCP_PORT: '443',
+      HEADGATE_PORT_443_TCP_ADDR: '10.0.0.1',
+      HEADGATE_GATEWAY_PORT: 'tcp://10.0.0.2:8441',
+      HEADGATE_GATEWAY_SERVICE_HOST: '10.0.0.2',
+    };
+    expect(load(ofKubernetes)).toEqual(load());
+    expect(failure({ HEADGATE_PORT: '8440' })).toContain('unknown key port');
+    expect(failure({ HEADGATE_LISTEN_PORT_BASE: '8440' })).toContain('unknown key listen_port_base');
+  });
+
+  it('says of a setting of earlier versions that it is a constant now', () => {
+    const message = failure({ HEADGATE_DEPENDENCIES__REDIS__BREAKER__FAILURES: '3' });
+    expect(message).toContain('dependencies.redis: unknown key breaker; it is a constant now');
+    expect(message).toContain('HEADGATE_DEPENDENCIES__REDIS__BREAKER');
+  });
+
   it('ignores variables of others and those of the process itself', () => {
     expect(
       load({
@@ -135,6 +170,11 @@ describe('loadConfig', () => {
   });
 
   it.each([
+    [
+      'a layer with a tag that nobody resolves',
+      () => writeFileSync(join(dir, 'dev.yaml'), 'telemetry: { tracing: { authorization: !s3cr3t } }'),
+      'dev.yaml is not a YAML mapping',
+    ],
     ['a missing layer', () => rmSync(join(dir, 'dev.yaml')), 'dev.yaml cannot be read'],
     [
       'a layer that is no YAML',
@@ -187,7 +227,9 @@ describe('secrets', () => {
   });
 
   it.each([
-    ['the secret itself', { HEADGATE_TELEMETRY__TRACING__AUTHORIZATION: '{ bearer: s3cr3t }' }],
+    ['the secret itself', { HEADGATE_TELEMETRY__TRACING__AUTHORIZATION__BEARER: 's3cr3t' }],
+    ['the section of the secret', { HEADGATE_TELEMETRY__TRACING: '{ authorization: s3cr3t, s3cr3t: 1 }' }],
+    ['text that YAML warns of', { HEADGATE_ENVOY__SERVER_NAMES: '!s3cr3t', HEADGATE_LISTEN__PORT_BASE: '1' }],
     ['the name of a neighbour', { HEADGATE_TELEMETRY__TRACING__AUTHORISATION: SECRET }],
     ['a value of another type', { HEADGATE_LISTEN__PORT_BASE: 's3cr3t' }],
     ['a value of a closed set', { HEADGATE_TELEMETRY__LOG_LEVEL: 's3cr3t' }],
@@ -197,7 +239,7 @@ describe('secrets', () => {
       load(wrong);
     } catch (error) {
       expect((error as Error).message).not.toContain('s3cr3t');
-      expect((error as Error).message).toMatch(/authori[sz]ation|port_base|log_level/);
+      expect((error as Error).message).toMatch(/authori[sz]ation|telemetry.tracing|port_base|log_level/);
     }
   });
 });

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Config, configSchema } from '@headgate/contracts/config/schema';
-import { parse as parseYaml } from 'yaml';
+import { inner } from '@headgate/contracts/config/values';
 import { z } from 'zod';
-
-type Tree = { [key: string]: unknown };
+import { fromVariables, isTree, PREFIX, readYaml, type Tree } from './config-variables.ts';
+import { isRemoved } from './removed-settings.ts';
 
 export interface LoadOptions {
   /** Directory that holds base.yaml and <environment>.yaml. */
@@ -20,16 +20,6 @@ export class ConfigError extends Error {
 }
 
 const ENVIRONMENTS: readonly string[] = configSchema.shape.environment.options;
-const PREFIX = 'HEADGATE_';
-/** Read by main.ts, setup or tests themselves; not part of the schema. */
-const NOT_CONFIG = new Set([
-  'HEADGATE_ENVOY',
-  'HEADGATE_PYTHON',
-  'HEADGATE_CACHE_DIR',
-  'HEADGATE_ENV',
-  'HEADGATE_CONFIG_DIR',
-  'HEADGATE_ROOT',
-]);
 
 /**
  * Merges base, environment layer and HEADGATE_* variables, checks the result as a whole, and freezes it.
@@ -45,7 +35,7 @@ export function loadConfig({ dir, environment, env }: LoadOptions): Config {
   const layers = [
     readLayer(join(dir, 'base.yaml')),
     readLayer(join(dir, `${environment}.yaml`)),
-    fromEnvironment(env),
+    fromVariables(env, configSchema),
   ];
   const merged = layers.reduce<Tree>(merge, { environment });
   const result = configSchema.safeParse(merged);
@@ -60,12 +50,11 @@ export function redact(config: Config): unknown {
 
 function redactNode(schema: z.ZodType, value: unknown): unknown {
   if (z.globalRegistry.get(schema)?.secret === true) return value === '' ? '' : '(secret)';
-  if (schema instanceof z.ZodObject && isTree(value)) {
-    return Object.fromEntries(
-      Object.entries(value).map(([key, child]) => [key, redactNode(schema.shape[key] as z.ZodType, child)]),
-    );
-  }
-  return value;
+  const type = inner(schema);
+  if (!(type instanceof z.ZodObject) || !isTree(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, child]) => [key, redactNode(type.shape[key] as z.ZodType, child)]),
+  );
 }
 
 function readLayer(path: string): Tree {
@@ -79,38 +68,12 @@ function readLayer(path: string): Tree {
     );
   }
   try {
-    const document: unknown = parseYaml(text) ?? {};
-    if (!isTree(document)) throw new TypeError('not a mapping');
-    return document;
-  } catch (cause) {
-    throw new ConfigError(`${path} is not a YAML mapping; correct its syntax`, { cause });
-  }
-}
-
-/** HEADGATE_GATEWAY__DEADLINE__MAX_MS=5000 becomes { gateway: { deadline: { max_ms: 5000 } } }. */
-function fromEnvironment(env: LoadOptions['env']): Tree {
-  const tree: Tree = {};
-  for (const [name, raw] of Object.entries(env)) {
-    if (!name.startsWith(PREFIX) || NOT_CONFIG.has(name) || raw === undefined) continue;
-    const path = name.slice(PREFIX.length).toLowerCase().split('__');
-    const leaf = path.pop() as string;
-    const parent = path.reduce<Tree>((node, key) => {
-      const next = Object.hasOwn(node, key) && isTree(node[key]) ? node[key] : {};
-      node[key] = next;
-      return next;
-    }, tree);
-    parent[leaf] = scalar(raw);
-  }
-  return tree;
-}
-
-/** Numbers, booleans, null and flow lists as YAML reads them; anything else, an empty text too, stays what it is. */
-function scalar(raw: string): unknown {
-  try {
-    return raw === '' ? raw : parseYaml(raw);
+    const document: unknown = readYaml(text) ?? {};
+    if (isTree(document)) return document;
   } catch {
-    return raw;
+    // What YAML says about it quotes the file, which may hold a secret by mistake.
   }
+  throw new ConfigError(`${path} is not a YAML mapping; correct its syntax`);
 }
 
 /** Later layers win; mappings merge key by key, everything else is replaced whole. */
@@ -124,19 +87,23 @@ function merge(base: Tree, layer: Tree): Tree {
 }
 
 function explain(error: z.ZodError, dir: string, environment: string): string {
-  const lines = error.issues.map((issue) => {
+  const lines = error.issues.flatMap((issue) => {
     const path = issue.path.join('.');
-    const variable = `${PREFIX}${issue.path.join('__').toUpperCase()}`;
     if (issue.code === 'unrecognized_keys') {
-      return `  ${path || '(top level)'}: unknown key ${issue.keys.join(', ')}; remove it or correct its spelling`;
+      return issue.keys.map(
+        (key) => `  ${path || '(top level)'}: unknown key ${key}; ${remedy([...issue.path, key])}`,
+      );
     }
-    return `  ${path}: ${issue.message}; set it in ${join(dir, `${environment}.yaml`)} or as ${variable}`;
+    return `  ${path}: ${issue.message}; set it in ${join(dir, `${environment}.yaml`)} or as ${variableOf(issue.path)}`;
   });
   return `the configuration for "${environment}" is not valid:\n${lines.join('\n')}`;
 }
 
-function isTree(value: unknown): value is Tree {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+const variableOf = (path: readonly PropertyKey[]) => `${PREFIX}${path.join('__').toUpperCase()}`;
+
+function remedy(path: readonly PropertyKey[]): string {
+  if (!isRemoved(path.join('.'))) return 'remove it or correct its spelling';
+  return `it is a constant now: remove it from the files and from the variables (${variableOf(path)})`;
 }
 
 function deepFreeze<T>(value: T): T {

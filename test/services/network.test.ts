@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { DependencyConfig } from '@headgate/contracts/config/resilience';
+import type { DependencyConfig } from '@headgate/runtime/resilience/policies';
 import { createPolicy } from '@headgate/runtime/resilience/policy';
 import { type BreakerState, noResilienceReport } from '@headgate/runtime/resilience/report';
 import type { RecordSink } from '@headgate/stores/records/sink';

@@ -1,3 +1,4 @@
+import { POLICIES } from '@headgate/runtime/resilience/policies';
 import { openPostgres } from '@headgate/stores/postgres/database';
 import { sqlSink } from '@headgate/stores/records/sql-sink';
 import { idAt, NOW_MS, predictionOf } from '@headgate/stores/records/testing';
@@ -53,13 +54,13 @@ it('the password of PostgreSQL is changed: open connections go on, and no record
 
 it('the password of Redis is changed: quotas go on being counted together, and the old password ends', async () => {
   const redis = await startRedis();
-  const { gateway, dependencies } = testConfig();
+  const { gateway } = testConfig();
   const errors: Error[] = [];
   const connect = (url: string) =>
     connectRedis({
       url,
       config: gateway.rate_limit.redis,
-      breaker: dependencies.redis.breaker,
+      breaker: POLICIES.redis.breaker,
       onError: (error) => errors.push(error),
     });
   const withPassword = (password: string) => Object.assign(new URL(redis.url), { password }).href;

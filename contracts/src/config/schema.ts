@@ -3,8 +3,8 @@ import { auditSchema } from './audit.ts';
 import { captureSchema } from './capture.ts';
 import { oidcSchema } from './oidc.ts';
 import { rateLimitSchema } from './rate-limit.ts';
-import { dependenciesSchema, retryBudgetSchema } from './resilience.ts';
 import { checkRules } from './rules.ts';
+import { group, secret, target } from './values.ts';
 
 /**
  * Everything that an operator may change, as one schema: `config/base.yaml`, then `config/<environment>.yaml`,
@@ -15,9 +15,6 @@ import { checkRules } from './rules.ts';
 const ms = (max: number) => z.number().int().min(0).max(max);
 const bytes = z.number().int().min(1);
 const count = z.number().int().min(1);
-
-/** Marks a value that must never be printed. Secrets come from files or the environment, never from YAML in Git. */
-export const secret = <T extends z.ZodType>(schema: T): T => schema.meta({ secret: true });
 
 const gatewaySchema = z.strictObject({
   /** Directory-relative path of the hashed key records (contracts/src/keys.ts). */
@@ -102,7 +99,7 @@ const gatewaySchema = z.strictObject({
       enabled: z.boolean(),
       /** Less of the deadline than that is no time for a second attempt. */
       min_remaining_ms: ms(600_000).min(1),
-      budget: retryBudgetSchema,
+      budget: z.strictObject({ share: z.number(), min_retries: z.number(), window_ms: z.number() }),
     }),
   }),
 });
@@ -224,8 +221,6 @@ const inferenceSchema = z.strictObject({
   }),
 });
 
-const targetSchema = z.string().regex(/^$|^[^\s:/]+:\d{1,5}$/, 'expected host:port, or nothing');
-
 const envoySchema = z.strictObject({
   /** Names in the server certificate made at setup, and accepted as Host. */
   server_names: z.array(z.string().min(1)).min(1),
@@ -234,10 +229,10 @@ const envoySchema = z.strictObject({
   /** Directory with the internal CA, server and client certificates of the mTLS listener. */
   internal_tls_dir: z.string().min(1),
   /** host:port of the gateway and of inference; empty = the local process. Names are resolved again and again. */
-  gateway_target: targetSchema,
-  inference_target: targetSchema,
+  gateway_target: target,
+  inference_target: target,
   /** host:port of the ACME client while it answers HTTP-01 challenges; empty = none reach anybody (docs/tls.md). */
-  acme_challenge_target: targetSchema,
+  acme_challenge_target: target,
   /** Port that the HTTP redirect names, where a load balancer maps it; 0 = the HTTPS listener's own. */
   redirect_port: z.number().int().min(0).max(65_535),
   /** Largest request body: the gateway's limit plus room for multipart framing. */
@@ -268,8 +263,7 @@ const telemetrySchema = z.strictObject({
     endpoint: z.string(),
     /** Share of new traces that are sampled, 0 to 1; a caller's decision is honoured. */
     sample_ratio: z.number().min(0).max(1),
-    /** Value of an Authorization header for the collector. */
-    authorization: secret(z.string()),
+    authorization: secret('Value of an Authorization header for the collector.'),
   }),
 });
 
@@ -299,12 +293,15 @@ const recordsSchema = z.strictObject({
     retry_max_ms: ms(600_000).min(1),
   }),
   /** host:port of control; empty = the local process. */
-  control_target: targetSchema,
-  /** postgres://user:password@host:port/database, for the sink postgres; several servers as host:port,host:port. */
-  postgres_url: secret(z.string()),
+  control_target: target,
+  postgres_url: secret(
+    'postgres://user:password@host:port/database, for the sink postgres; several servers as host:port,host:port.',
+  ),
   /** Directory of control's embedded database. */
   embedded_dir: z.string().min(1),
 });
+
+const dependency = (timeoutMs: number) => group({ timeout_ms: ms(600_000).min(1).default(timeoutMs) });
 
 const layersSchema = z.strictObject({
   environment: z.enum(['dev', 'staging', 'production']),
@@ -316,8 +313,13 @@ const layersSchema = z.strictObject({
   }),
   /** Routing table file (decision D15). */
   routing_file: z.string().min(1),
-  /** How remote parts are called (docs/resilience.md). */
-  dependencies: dependenciesSchema,
+  dependencies: group({
+    redis: dependency(100).describe('Redis; each request waits for it.'),
+    jwks: dependency(1500).describe(
+      'An issuer of bearer tokens, for its keys; asked twice before it counts as down.',
+    ),
+    database: dependency(10_000).describe('The store of records or of audit records.'),
+  }).describe('How long one call of a remote part may take (docs/resilience.md).'),
   gateway: gatewaySchema,
   inference: inferenceSchema,
   records: recordsSchema,

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '@headgate/contracts/config/schema';
 import type { Logger } from '@headgate/runtime/logger';
+import { POLICIES } from '@headgate/runtime/resilience/policies';
 import { createPolicy } from '@headgate/runtime/resilience/policy';
 import type { ResilienceReport } from '@headgate/runtime/resilience/report';
 import { concernsServer, openPostgres } from '@headgate/stores/postgres/database';
@@ -41,7 +42,7 @@ export async function startAuditShipping(
       : undefined;
   const policy = createPolicy({
     dependency: 'database',
-    config: dependencies.database,
+    config: { ...POLICIES.database, ...dependencies.database },
     report: resilience,
     isFailure: concernsServer,
   });

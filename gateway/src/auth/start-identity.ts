@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { Config } from '@headgate/contracts/config/schema';
 import type { Audit } from '@headgate/journal/audit/start-audit';
 import { systemClock } from '@headgate/runtime/clock';
+import { POLICIES } from '@headgate/runtime/resilience/policies';
 import type { Surroundings } from '../surroundings.ts';
 import { exposeIdentity, exposeLockouts } from '../telemetry/identity-metrics.ts';
 import { reportKeys, reportTokens } from '../telemetry/reports.ts';
@@ -34,7 +35,7 @@ export function startIdentity(
   const report = reportTokens(logger, metrics);
   const tokens = oidcVerifier({
     config: oidc,
-    dependency: dependencies.jwks,
+    dependency: { ...POLICIES.jwks, ...dependencies.jwks },
     fetch,
     clock: systemClock,
     report,

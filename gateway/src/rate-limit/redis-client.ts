@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { DependencyConfig } from '@headgate/contracts/config/resilience';
 import type { RateLimitConfig } from '@headgate/contracts/config/schema';
 import { nextPauseMs } from '@headgate/runtime/resilience/backoff';
+import type { DependencyConfig } from '@headgate/runtime/resilience/policies';
 import { Redis } from 'ioredis';
 
 export interface RedisClientOptions {

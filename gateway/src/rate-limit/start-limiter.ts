@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Config } from '@headgate/contracts/config/schema';
 import { ConfigError } from '@headgate/runtime/load-config';
+import { POLICIES } from '@headgate/runtime/resilience/policies';
 import { createPolicy } from '@headgate/runtime/resilience/policy';
 import type { Surroundings } from '../surroundings.ts';
 import { reportLimiter } from '../telemetry/limiter-report.ts';
@@ -36,13 +37,21 @@ export async function startLimiter(
     import('./redis-client.ts'),
     import('./redis.ts'),
   ]);
-  const { breaker } = dependencies.redis;
-  const client = await connectRedis({ url, config: redis, breaker, onError: report.connectionFailed });
+  const client = await connectRedis({
+    url,
+    config: redis,
+    breaker: POLICIES.redis.breaker,
+    onError: report.connectionFailed,
+  });
   const limiter = insuredLimiter({
     ...on_failure,
     store: redisLimiter(client),
     local,
-    policy: createPolicy({ dependency: 'redis', config: dependencies.redis, report: resilience }),
+    policy: createPolicy({
+      dependency: 'redis',
+      config: { ...POLICIES.redis, ...dependencies.redis },
+      report: resilience,
+    }),
     report,
   });
   return { limiter, stop: () => client.disconnect() };

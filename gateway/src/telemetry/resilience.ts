@@ -1,5 +1,5 @@
-import type { Dependency } from '@headgate/contracts/config/resilience';
 import type { Config } from '@headgate/contracts/config/schema';
+import type { Dependency } from '@headgate/runtime/resilience/policies';
 
 /** Dependencies that this configuration makes the gateway call through a policy. */
 export function breakersOf({ gateway, records }: Config): Dependency[] {

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { DependencyConfig } from '@headgate/contracts/config/resilience';
 import type { OidcIssuer } from '@headgate/contracts/config/schema';
+import type { DependencyConfig } from '@headgate/runtime/resilience/policies';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
 
 interface SigningKey {

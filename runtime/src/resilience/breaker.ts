@@ -1,4 +1,3 @@
-import type { DependencyConfig } from '@headgate/contracts/config/resilience';
 import {
   type CircuitBreakerPolicy,
   CircuitState,
@@ -8,6 +7,7 @@ import {
   type IBackoff,
 } from 'cockatiel';
 import { nextPauseMs } from './backoff.ts';
+import type { DependencyConfig } from './policies.ts';
 import type { BreakerState } from './report.ts';
 
 export interface BreakerOptions {

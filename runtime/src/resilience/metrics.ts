@@ -1,7 +1,7 @@
-import type { Dependency } from '@headgate/contracts/config/resilience';
 import { METRIC } from '@headgate/contracts/names';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Logger } from '../logger.ts';
+import type { Dependency } from './policies.ts';
 import { BREAKER_STATES, type ResilienceReport } from './report.ts';
 
 export interface ResilienceReportOptions {

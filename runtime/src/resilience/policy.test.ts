@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
-import type { DependencyConfig } from '@headgate/contracts/config/resilience';
 import { HeadgateError } from '@headgate/contracts/errors';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { DependencyConfig } from './policies.ts';
 import { createPolicy, type Policy, type PolicyOptions } from './policy.ts';
 
 const config: DependencyConfig = {

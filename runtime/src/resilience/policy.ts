@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Dependency, DependencyConfig } from '@headgate/contracts/config/resilience';
 import { HeadgateError } from '@headgate/contracts/errors';
 import { bulkhead, TaskCancelledError, TimeoutStrategy, timeout } from 'cockatiel';
 import { nextPauseMs } from './backoff.ts';
 import { createBreaker } from './breaker.ts';
+import type { Dependency, DependencyConfig } from './policies.ts';
 import type { BreakerState, ResilienceReport } from './report.ts';
 import { RetryBudget } from './retry-budget.ts';
 

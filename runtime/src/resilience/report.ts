@@ -1,4 +1,4 @@
-import type { Dependency } from '@headgate/contracts/config/resilience';
+import type { Dependency } from './policies.ts';
 
 /** closed: calls pass; half_open: one probe is on its way, others are refused; open: all are refused. */
 export const BREAKER_STATES = ['closed', 'half_open', 'open'] as const;

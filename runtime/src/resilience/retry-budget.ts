@@ -1,4 +1,4 @@
-import type { RetryBudgetConfig } from '@headgate/contracts/config/resilience';
+import type { RetryBudgetConfig } from './policies.ts';
 
 /** The window moves in steps of one part. */
 const PARTS = 10;

@@ -1,4 +1,4 @@
-import type { Dependency } from '@headgate/contracts/config/resilience';
+import type { Dependency } from './policies.ts';
 import { BREAKER_STATES, type BreakerState, type ResilienceReport } from './report.ts';
 
 /**

@@ -1,7 +1,7 @@
-import type { DependencyConfig } from '@headgate/contracts/config/resilience';
 import type { OidcConfig, OidcIssuer } from '@headgate/contracts/config/schema';
 import { OTHER } from '@headgate/contracts/names';
 import type { Clock } from '@headgate/runtime/clock';
+import type { DependencyConfig } from '@headgate/runtime/resilience/policies';
 import { createPolicy } from '@headgate/runtime/resilience/policy';
 import type { ResilienceReport } from '@headgate/runtime/resilience/report';
 import { sharedReport } from '@headgate/runtime/resilience/shared-report';
