@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { documentedMetrics } from '@headgate/contracts/testing/documented-metrics';
+import { documentedMetrics } from '@headgate/testkit/documented-metrics';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';

@@ -1,6 +1,6 @@
+import { documentedMetrics } from '@headgate/testkit/documented-metrics';
 import { describe, expect, it } from 'vitest';
 import { HEADER, healthServiceName, METADATA, METRIC, PORT_OFFSET, portOf, TRITON_METRIC } from './names.ts';
-import { documentedMetrics } from './testing/documented-metrics.ts';
 
 describe('names', () => {
   it('writes headers and metadata keys as they arrive: lower case', () => {

@@ -3,12 +3,12 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
+import { eventually } from '@headgate/testkit/eventually';
+import { freePort } from '@headgate/testkit/ports';
 import { describe, expect, it } from 'vitest';
-import { freePort } from '../../scripts/services/free-port.ts';
 import { acmePrograms, certbot, startPebble } from './support/acme.ts';
 import { http } from './support/client.ts';
 import { CONFIG_DIR, TestEnvoy } from './support/envoy.ts';
-import { eventually } from './support/eventually.ts';
 import { keepAsking } from './support/traffic.ts';
 import { Upstream } from './support/upstream.ts';
 

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { eventually } from '@headgate/testkit/eventually';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { drainEnvoy } from '../src/drain.ts';
 import { adminUrl } from '../src/process.ts';
 import { https } from './support/client.ts';
 import { TestEnvoy } from './support/envoy.ts';
-import { eventually } from './support/eventually.ts';
 import { Upstream } from './support/upstream.ts';
 
 let envoy: TestEnvoy;

@@ -4,13 +4,13 @@ import type { GRPCInferenceServiceHandlers } from '@headgate/contracts/gen/grpc/
 import { METADATA, portOf } from '@headgate/contracts/names';
 import type { AuditChange, AuditEntry } from '@headgate/journal/audit/sink';
 import { loadInference } from '@headgate/runtime/proto';
+import { eventually } from '@headgate/testkit/eventually';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { toStatus } from '../../inference/src/errors.ts';
 import type { Health } from '../../inference/src/health.ts';
 import { createGrpcServer } from '../../inference/src/server.ts';
 import { type Authority, createAuthority, writeAll } from '../../scripts/setup/certificates.ts';
 import { TestEnvoy } from './support/envoy.ts';
-import { eventually } from './support/eventually.ts';
 
 type Client = InstanceType<ReturnType<typeof loadInference>['GRPCInferenceService']>;
 

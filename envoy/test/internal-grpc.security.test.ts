@@ -1,5 +1,6 @@
 import { credentials, Metadata, status } from '@grpc/grpc-js';
 import { METADATA } from '@headgate/contracts/names';
+import { eventually } from '@headgate/testkit/eventually';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   createAuthority,
@@ -8,7 +9,6 @@ import {
   writeAll,
 } from '../../scripts/setup/certificates.ts';
 import { EdgeFiles, TestEnvoy } from './support/envoy.ts';
-import { eventually } from './support/eventually.ts';
 import { check, FakeInference, mutualCredentials } from './support/inference.ts';
 
 let envoy: TestEnvoy;

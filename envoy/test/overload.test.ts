@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { eventually } from '@headgate/testkit/eventually';
 import { describe, expect, it } from 'vitest';
 import { https } from './support/client.ts';
 import { HASTY, TestEnvoy } from './support/envoy.ts';
-import { eventually } from './support/eventually.ts';
 import { expectProblem } from './support/problem.ts';
 import { Upstream } from './support/upstream.ts';
 

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { Agent, request as tlsRequest } from 'node:https';
 import { connect } from 'node:tls';
+import { eventually } from '@headgate/testkit/eventually';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Answer, echoOf, http, http2, https } from './support/client.ts';
 import { TestEnvoy } from './support/envoy.ts';
-import { eventually } from './support/eventually.ts';
 import { expectProblem } from './support/problem.ts';
 import { Upstream } from './support/upstream.ts';
 

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { connect } from 'node:tls';
+import { eventually } from '@headgate/testkit/eventually';
 import { expect, it } from 'vitest';
 import { makePublicCertificates } from '../../scripts/setup/certificates.ts';
 import { TestEnvoy } from './support/envoy.ts';
-import { eventually } from './support/eventually.ts';
 import { keepAsking } from './support/traffic.ts';
 import { Upstream } from './support/upstream.ts';
 

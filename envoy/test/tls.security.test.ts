@@ -5,11 +5,11 @@ import { connect as connectPlain } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
+import { eventually } from '@headgate/testkit/eventually';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makePublicCertificates } from '../../scripts/setup/certificates.ts';
 import { adminUrl } from '../src/process.ts';
 import { TestEnvoy } from './support/envoy.ts';
-import { eventually } from './support/eventually.ts';
 import { Upstream } from './support/upstream.ts';
 
 /** Makes the client's own library willing, so that a refusal is Envoy's. */

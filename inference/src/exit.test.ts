@@ -1,6 +1,6 @@
 import { lockDirectory } from '@headgate/journal/spool/lock';
+import { tempDir } from '@headgate/testkit/folders';
 import { expect, it } from 'vitest';
-import { tempDir } from '../../scripts/testing/temp-dir.ts';
 import { exitOf } from './exit.ts';
 import { PortTakenError } from './listen.ts';
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Metadata } from '@grpc/grpc-js';
 import { SKETCH, SKETCH_LENGTH, SKETCH_VERSION, sketchOfRow } from '@headgate/contracts/sketch';
 import { decodeBytesTensor } from '@headgate/contracts/tensor';
+import { isAlive } from '@headgate/testkit/processes';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -302,11 +303,3 @@ describe('inference that stops', () => {
     await expect(runInference(['1'], settings)).rejects.toThrow(/require is cuda/);
   }, 120_000);
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}

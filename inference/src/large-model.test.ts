@@ -1,11 +1,11 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { statusBytes } from '@headgate/testkit/processes';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { folderRepository } from './models/folder-repository.ts';
 import { type FrontProcess, startFront } from './testing/front-process.ts';
 import { expectedValue, writeLargeModel } from './testing/large-model.ts';
-import { statusBytes } from './testing/proc.ts';
 import { floatsOf, rawRequest } from './testing/tensor-messages.ts';
 
 const MIB = 2 ** 20;

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { proportionalBytes } from '@headgate/testkit/processes';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type FrontProcess, startFront } from './testing/front-process.ts';
-import { proportionalBytes } from './testing/proc.ts';
 import { imageRequest, SEVEN } from './testing/running-inference.ts';
 import { rawRequest, x } from './testing/tensor-messages.ts';
 import { PICK, UNKNOWN_OPERATOR, writeTensorModel } from './testing/tensor-models.ts';

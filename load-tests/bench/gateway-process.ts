@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { portOf } from '@headgate/contracts/names';
-import { within } from '../../test/e2e/harness/deadline.ts';
-import { ROOT } from '../../test/e2e/harness/stack.ts';
+import { within } from '@headgate/testkit/eventually';
+import { ROOT } from '@headgate/testkit/root';
 
 export interface GatewayProcessOptions {
   readonly portBase: number;

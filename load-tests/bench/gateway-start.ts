@@ -1,7 +1,7 @@
 import { HEADER } from '@headgate/contracts/names';
-import { eventually } from '../../test/e2e/harness/deadline.ts';
-import { type Answer, httpClient } from '../../test/e2e/harness/http.ts';
-import { median } from '../../test/e2e/harness/stats.ts';
+import { eventually } from '@headgate/testkit/eventually';
+import { type Answer, httpClient } from '@headgate/testkit/http';
+import { median } from '@headgate/testkit/stats';
 import { type GatewayProcessOptions, gatewayOrigin, spawnGateway } from './gateway-process.ts';
 
 /** From the spawn of the process, medians in ms. */

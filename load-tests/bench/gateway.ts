@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePortBase } from '../../test/e2e/harness/ports.ts';
-import { cpuMsOf } from '../../test/e2e/harness/processes.ts';
-import { median, percentile } from '../../test/e2e/harness/stats.ts';
+import { freePortBase } from '@headgate/testkit/ports';
+import { cpuMsOf } from '@headgate/testkit/processes';
+import { median, percentile } from '@headgate/testkit/stats';
 import type { LoadJob } from './client.ts';
 import { gatewayOrigin, spawnGateway, spawnNullUpstream } from './gateway-process.ts';
 import { type GatewayStart, timeGatewayStarts } from './gateway-start.ts';

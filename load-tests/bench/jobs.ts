@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { within } from '../../test/e2e/harness/deadline.ts';
+import { within } from '@headgate/testkit/eventually';
 
 /** What one run of one load measured. */
 export interface Measured {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { ROOT } from '../../test/e2e/harness/stack.ts';
+import { ROOT } from '@headgate/testkit/root';
 import { monotonicMs } from './clock.ts';
 import { type Measured, rateOf, startWorker, type Worker } from './jobs.ts';
 import type { LoopJob } from './l1-worker.ts';

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { cpus, loadavg, release, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { ROOT } from '../../test/e2e/harness/stack.ts';
+import { ROOT } from '@headgate/testkit/root';
 
 /** Where and with what was measured: figures mean nothing without. */
 export interface Machine {

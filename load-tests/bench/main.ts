@@ -5,7 +5,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startStack } from '../../test/e2e/harness/stack.ts';
+import { startStack } from '@headgate/testkit/stack';
 import { measureGateway } from './gateway.ts';
 import { describeMachine } from './machine.ts';
 import { type BenchOptions, parseBenchOptions, USAGE } from './options.ts';

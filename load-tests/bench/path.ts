@@ -1,7 +1,8 @@
 import { join } from 'node:path';
-import { cpuMsOf } from '../../test/e2e/harness/processes.ts';
-import { type Part, processesOf, ROOT, type Stack } from '../../test/e2e/harness/stack.ts';
-import { median, percentile } from '../../test/e2e/harness/stats.ts';
+import { cpuMsOf } from '@headgate/testkit/processes';
+import { ROOT } from '@headgate/testkit/root';
+import { type Part, processesOf, type Stack } from '@headgate/testkit/stack';
+import { median, percentile } from '@headgate/testkit/stats';
 import type { LoadJob } from './client.ts';
 import { type Measured, rateOf, startWorker, type Worker } from './jobs.ts';
 import type { BareJob } from './l0.ts';

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ROOT } from '@headgate/testkit/root';
 import sharp from 'sharp';
-import { ROOT } from '../../test/e2e/harness/stack.ts';
 
 /** Nine JPEGs of about 30 to 200 kB, made by setup: what every benchmark sends, in this order, again and again. */
 export const PHOTOS_DIR = join(ROOT, 'samples/bench');

@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseRouting } from '@headgate/contracts/routing';
+import { ROOT } from '@headgate/testkit/root';
 import { parse, stringify } from 'yaml';
-import { ROOT } from '../../test/e2e/harness/stack.ts';
 
 /**
  * Writes the shipped routing table with all weight on the control variants, so that every stage runs the same

@@ -1,9 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { grpcClient } from '../../test/e2e/harness/grpc.ts';
-import { fetchOnce } from '../../test/e2e/harness/http.ts';
-import { openLoad, type Sample } from '../../test/e2e/harness/load.ts';
-import type { Stack } from '../../test/e2e/harness/stack.ts';
-import { percentile } from '../../test/e2e/harness/stats.ts';
+import { grpcClient } from '@headgate/testkit/grpc';
+import { fetchOnce } from '@headgate/testkit/http';
+import { openLoad, type Sample } from '@headgate/testkit/load';
+import type { Stack } from '@headgate/testkit/stack';
+import { percentile } from '@headgate/testkit/stats';
 import type { LoadJob } from './client.ts';
 import { rateOf, startWorker } from './jobs.ts';
 import { PHOTOS_DIR } from './photos.ts';

@@ -1,8 +1,8 @@
 import { HEADER } from '@headgate/contracts/names';
-import { httpsClient } from '../../test/e2e/harness/http.ts';
-import { samplePhoto } from '../../test/e2e/harness/photos.ts';
-import { type StackOptions, startStack } from '../../test/e2e/harness/stack.ts';
-import { median } from '../../test/e2e/harness/stats.ts';
+import { httpsClient } from '@headgate/testkit/http';
+import { samplePhoto } from '@headgate/testkit/photos';
+import { type StackOptions, startStack } from '@headgate/testkit/stack';
+import { median } from '@headgate/testkit/stats';
 
 const STARTS = 3;
 

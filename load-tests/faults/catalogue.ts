@@ -1,8 +1,8 @@
 import { METRIC, portOf } from '@headgate/contracts/names';
-import type { Fault as NetworkFault } from '../../gateway/src/testing/fault-proxy.ts';
-import { fetchOnce } from '../../test/e2e/harness/http.ts';
-import { total } from '../../test/e2e/harness/metrics.ts';
-import { type Part, pidOf, processesOf } from '../../test/e2e/harness/stack.ts';
+import type { Fault as NetworkFault } from '@headgate/testkit/fault-proxy';
+import { fetchOnce } from '@headgate/testkit/http';
+import { total } from '@headgate/testkit/metrics';
+import { type Part, pidOf, processesOf } from '@headgate/testkit/stack';
 import type { Fault } from './fault.ts';
 import { isServing } from './pod.ts';
 import type { Site } from './site.ts';

@@ -1,5 +1,5 @@
-import type { Fault } from '../../gateway/src/testing/fault-proxy.ts';
-import { startFaultProxy } from '../../gateway/src/testing/fault-proxy.ts';
+import type { Fault } from '@headgate/testkit/fault-proxy';
+import { startFaultProxy } from '@headgate/testkit/fault-proxy';
 
 /** A stretch of network on loopback that faults can be done to. */
 export interface Link {

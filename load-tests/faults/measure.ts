@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { eventually } from '../../test/e2e/harness/deadline.ts';
-import { openLoad, type Sample } from '../../test/e2e/harness/load.ts';
+import { eventually } from '@headgate/testkit/eventually';
+import { openLoad, type Sample } from '@headgate/testkit/load';
 import type { Fault } from './fault.ts';
 import type { Outcome, Site } from './site.ts';
 

@@ -1,12 +1,12 @@
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { portOf } from '@headgate/contracts/names';
+import { eventually } from '@headgate/testkit/eventually';
+import { grpcClient } from '@headgate/testkit/grpc';
+import { ROOT } from '@headgate/testkit/root';
+import { SMALL_MODEL } from '@headgate/testkit/routing';
 import { type Child, createChild } from '../../scripts/serve/child.ts';
 import { createGuard } from '../../scripts/setup/guard.mjs';
-import { eventually } from '../../test/e2e/harness/deadline.ts';
-import { grpcClient } from '../../test/e2e/harness/grpc.ts';
-import { SMALL_MODEL } from '../../test/e2e/harness/routing.ts';
-import { ROOT } from '../../test/e2e/harness/stack.ts';
 
 const STOP_WITHIN_MS = 25_000;
 const READY_WITHIN_MS = 60_000;

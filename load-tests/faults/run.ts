@@ -1,4 +1,4 @@
-import { findBinaries, missingPackages } from '../../scripts/services/binaries.ts';
+import { findBinaries, missingPackages } from '@headgate/testkit/services/binaries';
 import { type Fault, LAYOUTS } from './fault.ts';
 import { type Measured, measureFault } from './measure.ts';
 import { type SiteOptions, startSite } from './site.ts';

@@ -1,5 +1,5 @@
+import type { TestPostgres } from '@headgate/testkit/services/postgres';
 import { openPglite } from '../../control/src/store/pglite.ts';
-import type { TestPostgres } from '../../scripts/services/postgres-cluster.ts';
 
 const ALL_IDS = 'SELECT DISTINCT id::text AS id FROM predictions';
 

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { Fault } from '../../gateway/src/testing/fault-proxy.ts';
-import { goTool } from '../../scripts/go/tool.ts';
-import { freePort } from '../../scripts/services/free-port.ts';
+import { eventually } from '@headgate/testkit/eventually';
+import type { Fault } from '@headgate/testkit/fault-proxy';
+import { freePort } from '@headgate/testkit/ports';
+import { goTool } from '@headgate/testkit/tools/go-tool';
 import { createGuard } from '../../scripts/setup/guard.mjs';
-import { eventually } from '../../test/e2e/harness/deadline.ts';
 import type { Link, Network } from './link.ts';
 
 const TOOL = { path: 'github.com/Shopify/toxiproxy/v2/cmd/server', version: 'v2.5.0' };

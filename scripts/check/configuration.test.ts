@@ -1,8 +1,8 @@
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
+import { tempDir, writeText } from '@headgate/testkit/folders';
 import { expect, it } from 'vitest';
 import { ROOT } from '../setup/bootstrap.mjs';
-import { tempDir, writeText } from '../testing/temp-dir.ts';
 import { configProblems, routingProblems } from './configuration.ts';
 
 it('finds nothing in the committed layers and the typing error in a changed one', () => {

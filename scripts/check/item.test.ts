@@ -1,6 +1,6 @@
+import { tempDir } from '@headgate/testkit/folders';
 import { expect, it } from 'vitest';
 import { testContext } from '../testing/context.ts';
-import { tempDir } from '../testing/temp-dir.ts';
 import { type CheckItem, checkCommand, formatResults, runChecks, SkippedCheck } from './item.ts';
 
 const item = (name: string, run: CheckItem['run']): CheckItem => ({ name, run });

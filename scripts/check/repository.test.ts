@@ -1,9 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { tempDir } from '@headgate/testkit/folders';
 import { expect, it } from 'vitest';
 import { testContext } from '../testing/context.ts';
-import { tempDir } from '../testing/temp-dir.ts';
 import { machinePlaces, repositoryItems, traces } from './repository.ts';
 
 const places = machinePlaces('/srv/build/checkout', '/home/alice');

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { goTool } from '../go/tool.ts';
+import { goTool } from '@headgate/testkit/tools/go-tool';
 import { CommandError } from '../setup/command.mjs';
 import { type CheckContext, type CheckItem, checkCommand, SkippedCheck } from './item.ts';
 

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { cachedVenv } from '../python/venv.ts';
+import { cachedVenv } from '@headgate/testkit/tools/venv';
 import { type CheckContext, type CheckItem, checkCommand, SkippedCheck } from './item.ts';
 import { PLANTED } from './semgrep/planted.ts';
 

@@ -1,5 +1,5 @@
+import { testConfig } from '@headgate/testkit/config';
 import { expect, it } from 'vitest';
-import { testConfig } from '../testing/config.ts';
 import { curlFor, describeCrash, samplePhoto } from './announce.ts';
 import { describeService } from './ready-file.ts';
 

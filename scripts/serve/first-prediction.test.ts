@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { testConfig } from '@headgate/testkit/config';
+import { tempDir } from '@headgate/testkit/folders';
 import { expect, it, onTestFinished } from 'vitest';
-import { testConfig } from '../testing/config.ts';
-import { tempDir } from '../testing/temp-dir.ts';
 import { predictOnce } from './first-prediction.ts';
 import { describeService } from './ready-file.ts';
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
+import { testConfig } from '@headgate/testkit/config';
 import { expect, it, onTestFinished } from 'vitest';
-import { testConfig } from '../testing/config.ts';
 import { addressesOf, findTaken, reachable } from './listeners.ts';
 
 const ports = (mode: 'full' | 'fallback') =>

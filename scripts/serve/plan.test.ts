@@ -1,10 +1,10 @@
 import { cpSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { tempDir } from '@headgate/testkit/folders';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { ROOT } from '../setup/bootstrap.mjs';
 import { makeDevKeys } from '../setup/keys.ts';
-import { tempDir } from '../testing/temp-dir.ts';
 import { makePlan, specsOf } from './plan.ts';
 
 const options = { readyFile: undefined, portBase: 9000, fallback: false };

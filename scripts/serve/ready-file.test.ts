@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { testConfig } from '@headgate/testkit/config';
+import { tempDir } from '@headgate/testkit/folders';
 import { expect, it } from 'vitest';
-import { testConfig } from '../testing/config.ts';
-import { tempDir } from '../testing/temp-dir.ts';
 import { describeService, removeReadyFile, writeReadyFile } from './ready-file.ts';
 
 const keys = { client: 'c', bench: 'b', admin: 'a' };

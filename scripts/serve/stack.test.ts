@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { eventually } from '@headgate/testkit/eventually';
+import { tempDir } from '@headgate/testkit/folders';
+import { isAlive } from '@headgate/testkit/processes';
 import { expect, it, onTestFinished } from 'vitest';
 import { createGuard } from '../setup/guard.mjs';
-import { isRunning, until } from '../testing/processes.ts';
-import { tempDir } from '../testing/temp-dir.ts';
 import type { ChildSpec, Crash } from './child.ts';
 import { createStack } from './stack.ts';
 
@@ -44,7 +45,7 @@ it('starts a process again that was killed, and leaves the others alone', async 
   stack.settled();
   const [gateway, inference] = [stack.pids().gateway, stack.pids().inference];
   process.kill(inference as number, 'SIGKILL');
-  await until('the restart', () => restarted.length === 1);
+  await eventually(() => restarted.length === 1, 'the restart');
   expect(crashes).toMatchObject([{ name: 'inference', how: 'SIGKILL', crashesInARow: 1 }]);
   expect(stack.pids().gateway).toBe(gateway);
   expect(stack.pids().inference).not.toBe(inference);
@@ -56,7 +57,7 @@ it('waits longer before each restart of a process that crashes in a row', async 
   const { stack, crashes } = stackOf({ gateway: 'process.exit(1)' });
   stack.settled();
   stack.start();
-  await until('three crashes', () => crashes.length === 3);
+  await eventually(() => crashes.length === 3, 'three crashes');
   await stack.stop(noDrain);
   expect(crashes.map(({ restartMs }) => restartMs)).toEqual([100, 200, 400]);
 });
@@ -125,16 +126,16 @@ it('kills what does not end in time, with everything that it started', async () 
   const code = `const { pid } = require('child_process').spawn('sleep', ['300']); console.log('child', pid); ${IGNORE_TERM}`;
   const { stack, logOf } = stackOf({ gateway: code }, 300);
   stack.start();
-  await until('the program', () => logOf('gateway').includes('deaf'));
+  await eventually(() => logOf('gateway').includes('deaf'), 'the program');
   await stack.stop(noDrain);
   const grandchild = Number(/child (\d+)/.exec(logOf('gateway'))?.[1]);
-  await until('the end of the grandchild', () => !isRunning(grandchild));
+  await eventually(() => !isAlive(grandchild), 'the end of the grandchild');
 });
 
 it('kills at once when nobody wants to wait', async () => {
   const { stack, logOf } = stackOf({ gateway: IGNORE_TERM }, 600_000);
   stack.start();
-  await until('the program', () => logOf('gateway').includes('deaf'));
+  await eventually(() => logOf('gateway').includes('deaf'), 'the program');
   const force = new AbortController();
   const stopped = stack.stop({ ...noDrain, force: force.signal });
   force.abort();

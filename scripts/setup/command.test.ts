@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { eventually } from '@headgate/testkit/eventually';
+import { tempDir } from '@headgate/testkit/folders';
+import { isAlive } from '@headgate/testkit/processes';
 import { expect, it } from 'vitest';
 import { testContext } from '../testing/context.ts';
-import { isRunning, until } from '../testing/processes.ts';
-import { tempDir } from '../testing/temp-dir.ts';
 import { runCommand } from './command.mjs';
 
 const shell = (script: string, over: Partial<Parameters<typeof runCommand>[2]> = {}) => {
@@ -20,7 +21,7 @@ it('hands over lines as they come, progress bars included, and logs all', async 
   });
   expect(new Set(lines)).toEqual(new Set(['one', '10%', '20%', 'two', 'end']));
   expect(tail).toEqual(lines);
-  await until('the log', () => readFileSync(logFile, 'utf8').includes('end'));
+  await eventually(() => readFileSync(logFile, 'utf8').includes('end'), 'the log');
 });
 
 it('says what failed, with the last lines', async () => {
@@ -46,7 +47,7 @@ it('ends the whole group of a command that takes too long', async () => {
     },
   });
   await expect(run).rejects.toThrow('took longer than');
-  await until('the end of the grandchild', () => !isRunning(grandchild));
+  await eventually(() => !isAlive(grandchild), 'the end of the grandchild');
 });
 
 it('ends a command when it is told to stop, and starts none afterwards', async () => {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import { tempDir, writeText } from '@headgate/testkit/folders';
 import { expect, it } from 'vitest';
-import { tempDir, writeText } from '../testing/temp-dir.ts';
 import { digestOf, sizesOf } from './digest.mjs';
 
 it('changes with names, contents and values, and not with tests or build results', () => {

@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { eventually } from '@headgate/testkit/eventually';
+import { isAlive } from '@headgate/testkit/processes';
 import { expect, it } from 'vitest';
-import { isRunning, until } from '../testing/processes.ts';
 
 /** A program that starts `sleep` under a guard, prints its pid, and then does what `rest` says. */
 function startGuarded(rest: string): ChildProcess {
@@ -28,15 +29,15 @@ async function firstLine(child: ChildProcess): Promise<string> {
 it('ends the children of a program that was killed', async () => {
   const program = startGuarded('setInterval(() => {}, 1000);');
   const pid = Number(await firstLine(program));
-  expect(isRunning(pid)).toBe(true);
+  expect(isAlive(pid)).toBe(true);
   program.kill('SIGKILL');
-  await until('the end of the child', () => !isRunning(pid));
+  await eventually(() => !isAlive(pid), 'the end of the child');
 });
 
 it('leaves a child alone that it was told to forget', async () => {
   const program = startGuarded('guard.remove(child.pid); await guard.close(); process.exit(0);');
   const pid = Number(await firstLine(program));
   await new Promise((resolve) => program.once('exit', resolve));
-  expect(isRunning(pid)).toBe(true);
+  expect(isAlive(pid)).toBe(true);
   process.kill(pid, 'SIGKILL');
 });

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { keyFileSchema, keyIdOf } from '@headgate/contracts/keys';
+import { tempDir } from '@headgate/testkit/folders';
 import { expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { tempDir } from '../testing/temp-dir.ts';
 import { makeDevKeys, readDevKeys } from './keys.ts';
 
 const recordsOf = (root: string) =>

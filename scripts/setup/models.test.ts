@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { tempDir, writeText } from '@headgate/testkit/folders';
 import { expect, it } from 'vitest';
 import { testContext } from '../testing/context.ts';
-import { tempDir, writeText } from '../testing/temp-dir.ts';
 import { modelsStep } from './models.ts';
 import { runSteps } from './runner.mjs';
 

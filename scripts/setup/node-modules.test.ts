@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import { tempDir, writeText } from '@headgate/testkit/folders';
 import { expect, it } from 'vitest';
-import { tempDir, writeText } from '../testing/temp-dir.ts';
 import { isInstalled, npmCommand, PINNED_NODE } from './node-modules.mjs';
 
 const lock = (packages: object) => JSON.stringify({ packages });

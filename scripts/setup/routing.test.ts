@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { tempDir, writeText } from '@headgate/testkit/folders';
 import { expect, it } from 'vitest';
-import { tempDir, writeText } from '../testing/temp-dir.ts';
 import { ROOT } from './bootstrap.mjs';
 import { defaultModelOf, seedRouting } from './routing.ts';
 

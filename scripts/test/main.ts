@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { prepareServices } from '../services/install.ts';
+import { prepareServices } from '@headgate/testkit/services/install';
 import type { Bootstrapped } from '../setup/bootstrap.mjs';
 import { setup } from '../setup/setup.ts';
 import { closingLine, sum } from './counts.ts';

@@ -1,11 +1,11 @@
 import type { Reason } from '@headgate/contracts/errors';
 import { HEADER } from '@headgate/contracts/names';
+import { type Answer, type Call, type Headers, httpsClient } from '@headgate/testkit/http';
+import { multipart } from '@headgate/testkit/multipart';
+import { type Photo, samplePhoto } from '@headgate/testkit/photos';
+import { expectPrediction, postPhoto, postPhotos } from '@headgate/testkit/predict';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { type Answer, type Call, type Headers, httpsClient } from './harness/http.ts';
 import { plainPhoto, pngThatClaims } from './harness/images.ts';
-import { multipart } from './harness/multipart.ts';
-import { type Photo, samplePhoto } from './harness/photos.ts';
-import { expectPrediction, postPhoto, postPhotos } from './harness/predict.ts';
 import { expectProblem } from './harness/problem.ts';
 
 const { ready } = inject('stack');

@@ -2,15 +2,15 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HEADER, METRIC } from '@headgate/contracts/names';
+import { type Answer, httpsClient } from '@headgate/testkit/http';
+import { scrape, total } from '@headgate/testkit/metrics';
+import { samplePhoto } from '@headgate/testkit/photos';
+import { type PredictBody, postPhoto } from '@headgate/testkit/predict';
+import { ROOT } from '@headgate/testkit/root';
 import { afterAll, describe, expect, inject, it } from 'vitest';
 import { type ToldQuota, toldQuotas } from '../../gateway/src/testing/rate-limit-fields.ts';
-import { type Answer, httpsClient } from './harness/http.ts';
-import { scrape, total } from './harness/metrics.ts';
 import { inferPhotos } from './harness/open-inference.ts';
-import { samplePhoto } from './harness/photos.ts';
-import { type PredictBody, postPhoto } from './harness/predict.ts';
 import { expectOpenInferenceProblem, expectProblem } from './harness/problem.ts';
-import { ROOT } from './harness/stack.ts';
 
 /**
  * All that spends the client key's quota of 10 predictions a minute is in this file, in this order, because

@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import { status as GRPC } from '@grpc/grpc-js';
 import { HEADER } from '@headgate/contracts/names';
+import { within } from '@headgate/testkit/eventually';
+import { grpcClient, tlsCredentials } from '@headgate/testkit/grpc';
+import { httpClient, httpsClient } from '@headgate/testkit/http';
+import { samplePhoto } from '@headgate/testkit/photos';
 import { afterAll, describe, expect, inject, it } from 'vitest';
 import { makeInternalCertificates } from '../../scripts/setup/certificates.ts';
-import { within } from './harness/deadline.ts';
-import { grpcClient, tlsCredentials } from './harness/grpc.ts';
-import { httpClient, httpsClient } from './harness/http.ts';
-import { samplePhoto } from './harness/photos.ts';
 import { expectProblem } from './harness/problem.ts';
 import { rawConnection, requestHead } from './harness/raw.ts';
 

@@ -1,15 +1,21 @@
 import { writeFileSync } from 'node:fs';
 import { METRIC } from '@headgate/contracts/names';
+import { eventually, secondsSince } from '@headgate/testkit/eventually';
+import { httpsClient } from '@headgate/testkit/http';
+import { closedLoad, sendAll } from '@headgate/testkit/load';
+import { scrape, total } from '@headgate/testkit/metrics';
+import type { Photo } from '@headgate/testkit/photos';
+import { expectPrediction, postPhoto } from '@headgate/testkit/predict';
+import {
+  readRouting,
+  SMALL_MODEL,
+  SMALL_VARIANTS,
+  withTreatment,
+  writeRouting,
+} from '@headgate/testkit/routing';
+import { binomialInterval } from '@headgate/testkit/stats';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
-import { eventually, secondsSince } from './harness/deadline.ts';
-import { httpsClient } from './harness/http.ts';
 import { plainPhoto } from './harness/images.ts';
-import { closedLoad, sendAll } from './harness/load.ts';
-import { scrape, total } from './harness/metrics.ts';
-import type { Photo } from './harness/photos.ts';
-import { expectPrediction, postPhoto } from './harness/predict.ts';
-import { readRouting, SMALL_MODEL, SMALL_VARIANTS, withTreatment, writeRouting } from './harness/routing.ts';
-import { binomialInterval } from './harness/stats.ts';
 
 const { ready, routingFile } = inject('stack');
 const client = httpsClient(ready);

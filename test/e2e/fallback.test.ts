@@ -1,9 +1,9 @@
 import { HEADER } from '@headgate/contracts/names';
+import { fetchOnce, httpClient } from '@headgate/testkit/http';
+import { samplePhoto } from '@headgate/testkit/photos';
+import { expectPrediction, expectTop, postPhoto } from '@headgate/testkit/predict';
+import { type OwnedStack, processesOf, startStack } from '@headgate/testkit/stack';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { fetchOnce, httpClient } from './harness/http.ts';
-import { samplePhoto } from './harness/photos.ts';
-import { expectPrediction, expectTop, postPhoto } from './harness/predict.ts';
-import { type OwnedStack, processesOf, startStack } from './harness/stack.ts';
 
 let stack: OwnedStack;
 let orphans: number[] | undefined;

@@ -1,16 +1,16 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Reason } from '@headgate/contracts/errors';
 import { METRIC, portOf } from '@headgate/contracts/names';
+import { eventually, secondsSince } from '@headgate/testkit/eventually';
+import { grpcClient } from '@headgate/testkit/grpc';
+import { type Answer, fetchOnce, httpsClient } from '@headgate/testkit/http';
+import { closedLoad, openLoad, type Sample } from '@headgate/testkit/load';
+import { scrape, total } from '@headgate/testkit/metrics';
+import { samplePhoto } from '@headgate/testkit/photos';
+import { postPhoto } from '@headgate/testkit/predict';
+import { type Part, pidOf, processesOf } from '@headgate/testkit/stack';
+import { summary } from '@headgate/testkit/stats';
 import { afterAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { eventually, secondsSince } from './harness/deadline.ts';
-import { grpcClient } from './harness/grpc.ts';
-import { type Answer, fetchOnce, httpsClient } from './harness/http.ts';
-import { closedLoad, openLoad, type Sample } from './harness/load.ts';
-import { scrape, total } from './harness/metrics.ts';
-import { samplePhoto } from './harness/photos.ts';
-import { postPhoto } from './harness/predict.ts';
-import { type Part, pidOf, processesOf } from './harness/stack.ts';
-import { summary } from './harness/stats.ts';
 
 const stack = inject('stack');
 const { ready } = stack;

@@ -1,15 +1,15 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { METRIC, PORT_OFFSET } from '@headgate/contracts/names';
+import { eventually, secondsSince } from '@headgate/testkit/eventually';
+import { httpClient } from '@headgate/testkit/http';
+import { scrape, total } from '@headgate/testkit/metrics';
+import { freePortBase } from '@headgate/testkit/ports';
+import { expectPrediction, postPhoto } from '@headgate/testkit/predict';
+import { descendantsOf, stillAliveAfter } from '@headgate/testkit/processes';
+import { spawnStart, startStack } from '@headgate/testkit/stack';
 import { describe, expect, it } from 'vitest';
-import { eventually, secondsSince } from './harness/deadline.ts';
-import { httpClient } from './harness/http.ts';
 import { plainPhoto } from './harness/images.ts';
-import { scrape, total } from './harness/metrics.ts';
-import { freePortBase } from './harness/ports.ts';
-import { expectPrediction, postPhoto } from './harness/predict.ts';
-import { descendantsOf, stillAliveAfter } from './harness/processes.ts';
-import { spawnStart, startStack } from './harness/stack.ts';
 
 describe('npm start', () => {
   it.each(['gateway', 'inferenceGrpc', 'https'] as const)(

@@ -1,12 +1,12 @@
 import { deflateSync, gzipSync } from 'node:zlib';
 import { HEADER, METRIC } from '@headgate/contracts/names';
+import { type Answer, type Client, type Headers, httpsClient } from '@headgate/testkit/http';
+import { scrape, total } from '@headgate/testkit/metrics';
+import { type Photo, samplePhoto } from '@headgate/testkit/photos';
+import { expectPrediction, postPhoto } from '@headgate/testkit/predict';
 import { afterAll, describe, expect, inject, it } from 'vitest';
-import { type Answer, type Client, type Headers, httpsClient } from './harness/http.ts';
 import { plainPhoto } from './harness/images.ts';
-import { scrape, total } from './harness/metrics.ts';
 import { expectInferred, type Form, inferPhotos } from './harness/open-inference.ts';
-import { type Photo, samplePhoto } from './harness/photos.ts';
-import { expectPrediction, postPhoto } from './harness/predict.ts';
 import { expectOpenInferenceProblem } from './harness/problem.ts';
 
 /** The Open Inference Protocol v2 over REST, through TLS, keys and limits. The quota's share is in client-key.test.ts. */

@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HEADER } from '@headgate/contracts/names';
+import { fetchOnce, httpsClient } from '@headgate/testkit/http';
+import { samplePhoto } from '@headgate/testkit/photos';
+import { postPhoto, postPhotos } from '@headgate/testkit/predict';
+import { ROOT } from '@headgate/testkit/root';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { z } from 'zod';
-import { fetchOnce, httpsClient } from './harness/http.ts';
-import { samplePhoto } from './harness/photos.ts';
-import { postPhoto, postPhotos } from './harness/predict.ts';
-import { ROOT } from './harness/stack.ts';
 
 const { ready } = inject('stack');
 const client = httpsClient(ready);

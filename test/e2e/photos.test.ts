@@ -1,14 +1,20 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { manifestSchema } from '@headgate/contracts/manifest';
+import { httpsClient } from '@headgate/testkit/http';
+import { type Photo, samplePhoto, WHAT_A_PERSON_SEES } from '@headgate/testkit/photos';
+import {
+  expectPrediction,
+  expectTop,
+  postPhoto,
+  postPhotos,
+  type ScoredLabel,
+} from '@headgate/testkit/predict';
+import { ROOT } from '@headgate/testkit/root';
 import sharp from 'sharp';
 import { afterAll, describe, expect, inject, it } from 'vitest';
 import { parse } from 'yaml';
-import { httpsClient } from './harness/http.ts';
 import { hugeJpegOf } from './harness/images.ts';
-import { type Photo, samplePhoto, WHAT_A_PERSON_SEES } from './harness/photos.ts';
-import { expectPrediction, expectTop, postPhoto, postPhotos, type ScoredLabel } from './harness/predict.ts';
-import { ROOT } from './harness/stack.ts';
 
 const { ready } = inject('stack');
 const client = httpsClient(ready);

@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { Reason } from '@headgate/contracts/errors';
 import { HEADER } from '@headgate/contracts/names';
+import { within } from '@headgate/testkit/eventually';
+import { samplePhoto } from '@headgate/testkit/photos';
+import { ROOT } from '@headgate/testkit/root';
 import { describe, expect, inject, it } from 'vitest';
-import { within } from './harness/deadline.ts';
-import { samplePhoto } from './harness/photos.ts';
-import { ROOT } from './harness/stack.ts';
 
 const { ready } = inject('stack');
 const https = ready.https as string;

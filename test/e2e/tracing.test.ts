@@ -2,12 +2,12 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HEADER } from '@headgate/contracts/names';
+import { eventually } from '@headgate/testkit/eventually';
+import { httpsClient } from '@headgate/testkit/http';
+import { samplePhoto } from '@headgate/testkit/photos';
+import { expectPrediction, postPhoto } from '@headgate/testkit/predict';
+import { ROOT } from '@headgate/testkit/root';
 import { afterAll, describe, expect, inject, it } from 'vitest';
-import { eventually } from './harness/deadline.ts';
-import { httpsClient } from './harness/http.ts';
-import { samplePhoto } from './harness/photos.ts';
-import { expectPrediction, postPhoto } from './harness/predict.ts';
-import { ROOT } from './harness/stack.ts';
 
 const { ready, portBase } = inject('stack');
 const client = httpsClient(ready);

@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { HEADER } from '@headgate/contracts/names';
+import { secondsSince } from '@headgate/testkit/eventually';
+import { type Headers, httpsClient } from '@headgate/testkit/http';
+import { samplePhoto } from '@headgate/testkit/photos';
+import { expectPrediction, postPhoto } from '@headgate/testkit/predict';
 import { describe, expect, inject, it } from 'vitest';
-import { secondsSince } from './harness/deadline.ts';
-import { type Headers, httpsClient } from './harness/http.ts';
-import { samplePhoto } from './harness/photos.ts';
-import { expectPrediction, postPhoto } from './harness/predict.ts';
 import { expectProblem } from './harness/problem.ts';
 import { chunk, type RawConnection, rawConnection, requestHead } from './harness/raw.ts';
 

@@ -2,13 +2,14 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HEADER, METRIC, portOf } from '@headgate/contracts/names';
+import { eventually } from '@headgate/testkit/eventually';
+import { type Answer, type Client, httpClient, httpsClient } from '@headgate/testkit/http';
+import { scrape, total } from '@headgate/testkit/metrics';
+import { samplePhoto } from '@headgate/testkit/photos';
+import { postPhoto } from '@headgate/testkit/predict';
+import { ROOT } from '@headgate/testkit/root';
+import { type OwnedStack, pidOf, startStack } from '@headgate/testkit/stack';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually } from './harness/deadline.ts';
-import { type Answer, type Client, httpClient, httpsClient } from './harness/http.ts';
-import { scrape, total } from './harness/metrics.ts';
-import { samplePhoto } from './harness/photos.ts';
-import { postPhoto } from './harness/predict.ts';
-import { type OwnedStack, pidOf, ROOT, startStack } from './harness/stack.ts';
 
 /** So long does an idle engine wait for company here, in ms. */
 const DELAY_MS = 1000;

@@ -7,6 +7,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { ROOT } from '@headgate/testkit/root';
+import { startStack } from '@headgate/testkit/stack';
 import { createGuard } from '../../scripts/setup/guard.mjs';
 import { stopRequests } from '../../scripts/setup/lifecycle.mjs';
 import { readJunit } from '../../scripts/test/counts.ts';
@@ -14,7 +16,6 @@ import { mergeReports } from '../clients/harness/junit.ts';
 import { runSuite } from '../clients/harness/run-suite.ts';
 import { pythonProblem } from '../clients/harness/suitable.ts';
 import type { ClientSuite } from '../clients/harness/suites.ts';
-import { ROOT, startStack } from '../e2e/harness/stack.ts';
 
 /** 200 requests for each operation take some ten minutes on a machine that does other things too. */
 const FULL_MS = 40 * 60_000;

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openPostgres, type PostgresDatabase } from '@headgate/stores/postgres/database';
+import { startPostgresCluster, type TestPostgres } from '@headgate/testkit/services/postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startAuditShipper } from '../../control/src/audit/ship/shipper.ts';
 import { sqlAuditStore } from '../../control/src/audit/store/audit-store.ts';
@@ -17,7 +18,6 @@ import {
   verifyAll,
 } from '../../control/src/audit/store/testing.ts';
 import { headgate } from '../../control/src/testing/command-line.ts';
-import { startPostgresCluster, type TestPostgres } from '../../scripts/services/postgres-cluster.ts';
 
 const PASSWORD = 'only-for-this-test';
 

@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { s3Store } from '@headgate/stores/capture/s3-store';
 import { ALICE, allOf, fill, imageOf, keyOf, testCaptureStore } from '@headgate/stores/capture/testing';
+import { s3Obstacle, startS3, type TestS3 } from '@headgate/testkit/services/s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { s3Obstacle, startS3, type TestS3 } from '../../scripts/services/s3.ts';
 
 const CACHE = fileURLToPath(new URL('../../state/cache/s3proxy', import.meta.url));
 const { signal } = new AbortController();

@@ -4,14 +4,14 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { METRIC, portOf } from '@headgate/contracts/names';
+import { eventually } from '@headgate/testkit/eventually';
+import { fetchOnce } from '@headgate/testkit/http';
+import { scrape, total } from '@headgate/testkit/metrics';
+import { freePortBase } from '@headgate/testkit/ports';
+import { ROOT } from '@headgate/testkit/root';
 import type { LimiterMode } from '../../gateway/src/rate-limit/insured.ts';
 import { keyRecords } from '../../gateway/src/testing/app-fixture.ts';
 import { createGuard } from '../../scripts/setup/guard.mjs';
-import { eventually } from '../e2e/harness/deadline.ts';
-import { fetchOnce } from '../e2e/harness/http.ts';
-import { scrape, total } from '../e2e/harness/metrics.ts';
-import { freePortBase } from '../e2e/harness/ports.ts';
-import { ROOT } from '../e2e/harness/stack.ts';
 
 /** Several real gateways that share a Redis. There is no inference behind them: they are asked what does not need one. */
 export interface Gateways {

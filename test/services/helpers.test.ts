@@ -1,9 +1,9 @@
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { isAlive } from '@headgate/testkit/processes';
+import { startPostgresCluster, type TestPostgres } from '@headgate/testkit/services/postgres';
+import { startRedis, type TestRedis } from '@headgate/testkit/services/redis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startPostgresCluster, type TestPostgres } from '../../scripts/services/postgres-cluster.ts';
-import { startRedis, type TestRedis } from '../../scripts/services/redis.ts';
-import { isRunning } from '../../scripts/testing/processes.ts';
 
 describe('a Redis for tests', () => {
   let redis: TestRedis;
@@ -15,10 +15,10 @@ describe('a Redis for tests', () => {
   it('is another process on the same port after a crash', async () => {
     const before = redis.pid() as number;
     await redis.kill();
-    expect([redis.pid(), isRunning(before)]).toEqual([undefined, false]);
+    expect([redis.pid(), isAlive(before)]).toEqual([undefined, false]);
     await redis.start();
     expect(redis.pid()).not.toBe(before);
-    expect(isRunning(redis.pid() as number)).toBe(true);
+    expect(isAlive(redis.pid() as number)).toBe(true);
   });
 
   it('ends in order', async () => {

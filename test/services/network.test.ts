@@ -4,6 +4,9 @@ import { createPolicy } from '@headgate/runtime/resilience/policy';
 import { type BreakerState, noResilienceReport } from '@headgate/runtime/resilience/report';
 import type { RecordSink } from '@headgate/stores/records/sink';
 import { idAt, predictionOf } from '@headgate/stores/records/testing';
+import { type Fault, type FaultProxy, startFaultProxy } from '@headgate/testkit/fault-proxy';
+import { startPostgresCluster, type TestPostgres } from '@headgate/testkit/services/postgres';
+import { startRedis, type TestRedis } from '@headgate/testkit/services/redis';
 import type { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { insuredLimiter } from '../../gateway/src/rate-limit/insured.ts';
@@ -13,10 +16,7 @@ import { redisLimiter } from '../../gateway/src/rate-limit/redis.ts';
 import { connectRedis } from '../../gateway/src/rate-limit/redis-client.ts';
 import { databasePolicy } from '../../gateway/src/store/database-policy.ts';
 import { postgresSink } from '../../gateway/src/store/sinks/postgres.ts';
-import { type Fault, type FaultProxy, startFaultProxy } from '../../gateway/src/testing/fault-proxy.ts';
 import { freshQuota } from '../../gateway/src/testing/limiter-suite.ts';
-import { startPostgresCluster, type TestPostgres } from '../../scripts/services/postgres-cluster.ts';
-import { startRedis, type TestRedis } from '../../scripts/services/redis.ts';
 
 /** Each is too much for a dependency that has so many ms for its answer. */
 const TIMEOUT_MS = 500;

@@ -1,11 +1,11 @@
 import { HEADER } from '@headgate/contracts/names';
+import { eventually, secondsSince } from '@headgate/testkit/eventually';
+import { type Client, httpClient } from '@headgate/testkit/http';
+import { closedLoad, type RunningLoad, type Sample, sendAll } from '@headgate/testkit/load';
+import { startRedis, type TestRedis } from '@headgate/testkit/services/redis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { LimiterMode } from '../../gateway/src/rate-limit/insured.ts';
 import { KEYS } from '../../gateway/src/testing/app-fixture.ts';
-import { startRedis, type TestRedis } from '../../scripts/services/redis.ts';
-import { eventually, secondsSince } from '../e2e/harness/deadline.ts';
-import { type Client, httpClient } from '../e2e/harness/http.ts';
-import { closedLoad, type RunningLoad, type Sample, sendAll } from '../e2e/harness/load.ts';
 import { type Gateways, startGateways } from './gateways.ts';
 
 const GATEWAYS = 3;

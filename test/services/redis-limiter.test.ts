@@ -1,9 +1,9 @@
+import { startRedis, type TestRedis } from '@headgate/testkit/services/redis';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { redisLimiter } from '../../gateway/src/rate-limit/redis.ts';
 import { connectRedis } from '../../gateway/src/rate-limit/redis-client.ts';
 import { describeLimiter, freshQuota } from '../../gateway/src/testing/limiter-suite.ts';
-import { startRedis, type TestRedis } from '../../scripts/services/redis.ts';
 
 /** How late a busy machine may answer, in ms. */
 const SLACK_MS = 20_000;

@@ -2,12 +2,12 @@ import { POLICIES } from '@headgate/runtime/resilience/policies';
 import { openPostgres } from '@headgate/stores/postgres/database';
 import { sqlSink } from '@headgate/stores/records/sql-sink';
 import { idAt, NOW_MS, predictionOf } from '@headgate/stores/records/testing';
+import { testConfig } from '@headgate/testkit/config';
+import { startPostgresCluster, type TestPostgres } from '@headgate/testkit/services/postgres';
+import { startRedis } from '@headgate/testkit/services/redis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { redisLimiter } from '../../gateway/src/rate-limit/redis.ts';
 import { connectRedis } from '../../gateway/src/rate-limit/redis-client.ts';
-import { startPostgresCluster, type TestPostgres } from '../../scripts/services/postgres-cluster.ts';
-import { startRedis } from '../../scripts/services/redis.ts';
-import { testConfig } from '../../scripts/testing/config.ts';
 
 /** The steps of docs/secrets.md, done. */
 

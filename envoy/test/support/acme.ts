@@ -4,14 +4,14 @@ import { writeFileSync } from 'node:fs';
 import { get } from 'node:https';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { goTool } from '../../../scripts/go/tool.ts';
-import { cachedVenv } from '../../../scripts/python/venv.ts';
-import { freePort } from '../../../scripts/services/free-port.ts';
+import { eventually } from '@headgate/testkit/eventually';
+import { freePort } from '@headgate/testkit/ports';
+import { goTool } from '@headgate/testkit/tools/go-tool';
+import { cachedVenv } from '@headgate/testkit/tools/venv';
 import { createAuthority, writeAll } from '../../../scripts/setup/certificates.ts';
 import { CommandError, runCommand } from '../../../scripts/setup/command.mjs';
 import { createGuard } from '../../../scripts/setup/guard.mjs';
 import { startDns } from './dns.ts';
-import { eventually } from './eventually.ts';
 
 const PEBBLE = { path: 'github.com/letsencrypt/pebble/v2/cmd/pebble', version: 'v2.10.3' };
 const REPOSITORY = join(import.meta.dirname, '../../..');

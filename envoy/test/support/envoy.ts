@@ -6,12 +6,12 @@ import { join, resolve } from 'node:path';
 import type { Config } from '@headgate/contracts/config/schema';
 import { portOf } from '@headgate/contracts/names';
 import { loadConfig } from '@headgate/runtime/load-config';
+import { eventually } from '@headgate/testkit/eventually';
+import { freePortBase } from '@headgate/testkit/ports';
 import { makeInternalCertificates, makePublicCertificates } from '../../../scripts/setup/certificates.ts';
 import { envoyArguments, isEnvoyReady } from '../../src/process.ts';
 import { renderEnvoy, renderSds } from '../../src/render.ts';
 import { writeFiles } from '../../src/write.ts';
-import { eventually } from './eventually.ts';
-import { freePortBase } from './ports.ts';
 
 const REPOSITORY = resolve(import.meta.dirname, '../../..');
 export const CONFIG_DIR = join(REPOSITORY, 'config');

@@ -1,7 +1,7 @@
 import { HeadgateError } from '@headgate/contracts/errors';
-import { undocumentedLabels } from '@headgate/contracts/testing/documented-metrics';
-import { lintMetrics } from '@headgate/contracts/testing/lint-metrics';
 import { createLogger } from '@headgate/runtime/logger';
+import { undocumentedLabels } from '@headgate/testkit/documented-metrics';
+import { lintMetrics } from '@headgate/testkit/lint-metrics';
 import { Registry } from 'prom-client';
 import { expect, it } from 'vitest';
 import { reportLimiter } from './limiter-report.ts';

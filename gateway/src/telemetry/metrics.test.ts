@@ -1,6 +1,6 @@
 import { METRIC } from '@headgate/contracts/names';
-import { undocumentedLabels } from '@headgate/contracts/testing/documented-metrics';
-import { lintMetrics } from '@headgate/contracts/testing/lint-metrics';
+import { undocumentedLabels } from '@headgate/testkit/documented-metrics';
+import { lintMetrics } from '@headgate/testkit/lint-metrics';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { KeySet } from '../auth/oidc/key-set.ts';
 import { ROUTING } from '../testing/app-fixture.ts';

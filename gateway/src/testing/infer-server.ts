@@ -2,7 +2,7 @@ import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } f
 import type { ModelInferRequest__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
 import type { ModelInferResponse } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
 import { loadInference } from '@headgate/runtime/proto';
-import { startFaultProxy } from './fault-proxy.ts';
+import { startFaultProxy } from '@headgate/testkit/fault-proxy';
 
 export type InferDone = sendUnaryData<ModelInferResponse>;
 export type InferCall = ServerUnaryCall<ModelInferRequest__Output, ModelInferResponse>;

@@ -1,6 +1,6 @@
 import type { HeadgateError, Reason } from '@headgate/contracts/errors';
+import { type Fault, type FaultProxy, startFaultProxy } from '@headgate/testkit/fault-proxy';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Fault, type FaultProxy, startFaultProxy } from '../testing/fault-proxy.ts';
 import { type InferServer, startInferServer } from '../testing/infer-server.ts';
 import { type Channels, openChannels } from './channels.ts';
 import { callOnce } from './first-attempt.ts';

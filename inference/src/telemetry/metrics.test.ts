@@ -1,7 +1,7 @@
 import { REASONS } from '@headgate/contracts/errors';
 import { METRIC, TRITON_METRIC } from '@headgate/contracts/names';
-import { undocumentedLabels } from '@headgate/contracts/testing/documented-metrics';
-import { lintMetrics } from '@headgate/contracts/testing/lint-metrics';
+import { undocumentedLabels } from '@headgate/testkit/documented-metrics';
+import { lintMetrics } from '@headgate/testkit/lint-metrics';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Batch } from '../batch.ts';
 import type { SlotState } from '../engine/parent/slot.ts';

@@ -3,16 +3,14 @@ import { once } from 'node:events';
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { credentials } from '@grpc/grpc-js';
 import type { ModelInferRequest } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
 import type { ModelInferResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
 import { portOf } from '@headgate/contracts/names';
 import { loadInference } from '@headgate/runtime/proto';
-import { freePortBase } from './free-ports.ts';
-import { childrenOf } from './proc.ts';
-
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+import { freePortBase } from '@headgate/testkit/ports';
+import { descendantsOf } from '@headgate/testkit/processes';
+import { ROOT } from '@headgate/testkit/root';
 
 /** Inference as a process of its own, for what can only be seen from outside: memory, processes, signals. */
 export interface FrontProcess {
@@ -73,7 +71,7 @@ export async function startFront(settings: Readonly<Record<string, string>> = {}
   const front: FrontProcess = {
     pid,
     models,
-    engines: () => childrenOf(pid),
+    engines: () => descendantsOf(pid).map((engine) => engine.pid),
     infer: (request) => call((done) => client.modelInfer(request, done)),
     load: async (model_name, versions) => {
       const config = versions && JSON.stringify({ version_policy: { specific: { versions } } });

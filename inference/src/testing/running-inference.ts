@@ -11,8 +11,8 @@ import { encodeBytesTensor } from '@headgate/contracts/tensor';
 import { loadConfig } from '@headgate/runtime/load-config';
 import { createLogger } from '@headgate/runtime/logger';
 import { loadHealth, loadInference } from '@headgate/runtime/proto';
+import { freePortBase } from '@headgate/testkit/ports';
 import { type Inference, startInference } from '../inference.ts';
-import { freePortBase } from './free-ports.ts';
 import { type TensorModel, writeTensorModel } from './tensor-models.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));

@@ -1,9 +1,9 @@
 import { existsSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { testConfig } from '@headgate/testkit/config';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { expect, it, vi } from 'vitest';
-import { testConfig } from '../../../scripts/testing/config.ts';
 import { tempDir } from '../testing/spool.ts';
 import { credentialKeyFile } from './pseudonym.ts';
 import { startAudit } from './start-audit.ts';

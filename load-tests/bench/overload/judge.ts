@@ -1,4 +1,4 @@
-import { percentile } from '../../../test/e2e/harness/stats.ts';
+import { percentile } from '@headgate/testkit/stats';
 import { type Curve, DEADLINE_MS, goodPerS, type Level } from './curve.ts';
 
 /** What the cores of this machine can do in a second, in CPU-ms. */

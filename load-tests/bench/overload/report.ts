@@ -1,4 +1,4 @@
-import { percentile } from '../../../test/e2e/harness/stats.ts';
+import { percentile } from '@headgate/testkit/stats';
 import type { Machine } from '../machine.ts';
 import { countsText, machineLines, type TargetRow, table, targetsTable } from '../markdown.ts';
 import { GRPC_DOOR, WHOLE_DOOR } from '../peers/headgate.ts';

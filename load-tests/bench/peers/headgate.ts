@@ -1,9 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseRouting } from '@headgate/contracts/routing';
+import { descendantsOf } from '@headgate/testkit/processes';
+import { ROOT } from '@headgate/testkit/root';
+import { type OwnedStack, processesOf, startStack } from '@headgate/testkit/stack';
 import { parse, stringify } from 'yaml';
-import { descendantsOf } from '../../../test/e2e/harness/processes.ts';
-import { type OwnedStack, processesOf, ROOT, startStack } from '../../../test/e2e/harness/stack.ts';
 import { monotonicMs } from '../clock.ts';
 import type { Contender, Door } from './contender.ts';
 

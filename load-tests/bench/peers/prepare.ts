@@ -1,6 +1,6 @@
+import { ROOT } from '@headgate/testkit/root';
 import { findPython } from '../../../scripts/setup/python.ts';
 import { createUi } from '../../../scripts/setup/ui.mjs';
-import { ROOT } from '../../../test/e2e/harness/stack.ts';
 import type { OwnRun } from '../own-run.ts';
 import type { Contender } from './contender.ts';
 import { headgate } from './headgate.ts';

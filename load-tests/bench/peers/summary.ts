@@ -1,4 +1,4 @@
-import { median, percentile } from '../../../test/e2e/harness/stats.ts';
+import { median, percentile } from '@headgate/testkit/stats';
 import { rateOf } from '../jobs.ts';
 import { addUp } from '../path.ts';
 import type { Run } from './measure.ts';

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { cpuMsOf } from '../../../test/e2e/harness/processes.ts';
+import { cpuMsOf } from '@headgate/testkit/processes';
 
 /** What a group of processes used between two moments. */
 export interface Usage {

@@ -8,7 +8,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { pidOf, processesOf, startStack } from '../../../test/e2e/harness/stack.ts';
+import { pidOf, processesOf, startStack } from '@headgate/testkit/stack';
 import type { LoadJob } from '../client.ts';
 import { type Measured, startWorker } from '../jobs.ts';
 import { describeMachine } from '../machine.ts';

@@ -1,5 +1,6 @@
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ROOT } from '@headgate/testkit/root';
 import {
   AFFINE,
   ECHO_ALL,
@@ -11,7 +12,6 @@ import {
   TRANSPOSE,
   writeTensorModel,
 } from '../../../inference/src/testing/tensor-models.ts';
-import { ROOT } from '../../e2e/harness/stack.ts';
 
 /**
  * A lone request to `patient` waits so long for company, in ms, and then runs for some hundred more: callers have time

@@ -1,11 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cachedVenv } from '../../../scripts/python/venv.ts';
+import { ROOT } from '@headgate/testkit/root';
+import type { Ready } from '@headgate/testkit/stack';
+import { cachedVenv } from '@headgate/testkit/tools/venv';
 import { CommandError, runCommand } from '../../../scripts/setup/command.mjs';
 import type { Guard } from '../../../scripts/setup/guard.mjs';
 import { readJunit } from '../../../scripts/test/counts.ts';
-import type { Ready } from '../../e2e/harness/ready.ts';
-import { ROOT } from '../../e2e/harness/stack.ts';
 import { failedReport, skippedReport } from './junit.ts';
 import { type ClientSuite, folderOf, iniOf, requirementsOf } from './suites.ts';
 

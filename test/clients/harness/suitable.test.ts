@@ -1,5 +1,5 @@
+import { tempDir, writeText } from '@headgate/testkit/folders';
 import { expect, it } from 'vitest';
-import { tempDir, writeText } from '../../../scripts/testing/temp-dir.ts';
 import { glibcProblem, pythonProblem } from './suitable.ts';
 
 it('says which Python a client needs, where it has a newer or an older one', async () => {

@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { seedRouting } from '@headgate/testkit/routing';
+import { type Stack, startStack } from '@headgate/testkit/stack';
 import type { TestProject } from 'vitest/node';
-import { seedRouting } from './routing.ts';
-import { type Stack, startStack } from './stack.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {

@@ -1,6 +1,6 @@
 import { crc32, deflateSync } from 'node:zlib';
+import type { Photo } from '@headgate/testkit/photos';
 import sharp from 'sharp';
-import type { Photo } from './photos.ts';
 
 const PNG_SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 

@@ -1,8 +1,8 @@
 import { HEADER } from '@headgate/contracts/names';
 import { encodeBytesTensor } from '@headgate/contracts/tensor';
+import type { Answer, Client, Headers } from '@headgate/testkit/http';
+import type { Photo } from '@headgate/testkit/photos';
 import { expect } from 'vitest';
-import type { Answer, Client, Headers } from './http.ts';
-import type { Photo } from './photos.ts';
 
 /** How photos travel: as base64 in JSON, or as they are behind it. */
 export type Form = 'json' | 'binary';

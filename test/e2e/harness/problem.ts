@@ -1,7 +1,7 @@
 import { type ProblemBody, REASONS, type Reason } from '@headgate/contracts/errors';
 import { HEADER } from '@headgate/contracts/names';
+import type { Answer } from '@headgate/testkit/http';
 import { expect } from 'vitest';
-import type { Answer } from './http.ts';
 
 /** What an answer must never show: stacks, paths, names of libraries, their wording. */
 const INSIDES =

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { within } from './deadline.ts';
-import type { Answer, Headers } from './http.ts';
+import { within } from '@headgate/testkit/eventually';
+import type { Answer, Headers } from '@headgate/testkit/http';
 
 /**
  * One HTTP/1.1 connection whose bytes a test writes itself: slow, lying, unfinished. Reads exactly one answer.

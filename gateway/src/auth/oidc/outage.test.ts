@@ -1,7 +1,7 @@
 import type { BreakerState } from '@headgate/runtime/resilience/report';
+import { type Fault, type FaultProxy, startFaultProxy } from '@headgate/testkit/fault-proxy';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CONFIG } from '../../testing/app-fixture.ts';
-import { type Fault, type FaultProxy, startFaultProxy } from '../../testing/fault-proxy.ts';
 import { ASKED_TWICE, type Issuer, startIssuer } from '../../testing/issuer.ts';
 import { type OidcVerifier, oidcVerifier } from './verifier.ts';
 

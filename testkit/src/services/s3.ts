@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
+import { freePort } from '../ports.ts';
 import { type Daemon, startInFolder } from './daemon.ts';
-import { freePort } from './free-port.ts';
 import { serviceDir, writeFor } from './user.ts';
 
 export interface TestS3 extends Daemon {

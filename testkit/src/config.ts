@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Config } from '@headgate/contracts/config/schema';
 import { loadConfig } from '@headgate/runtime/load-config';
-import { ROOT } from '../setup/bootstrap.mjs';
+import { ROOT } from './root.ts';
 
 /** The development configuration with these HEADGATE_* variables. */
 export function testConfig(env: Readonly<Record<string, string>> = {}): Config {

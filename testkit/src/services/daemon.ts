@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createGuard } from '../setup/guard.mjs';
+import { createGuard } from '../../../scripts/setup/guard.mjs';
+import { descendantsOf } from '../processes.ts';
 import type { User } from './user.ts';
 
 /** A server under test: it stays on its port and keeps its files from one start to the next. */
@@ -79,7 +80,7 @@ export function createDaemon(options: DaemonOptions): Daemon {
     const ending = child;
     if (ending?.pid === undefined) return;
     const ended = once(ending, 'exit', { signal: AbortSignal.timeout(END_WITHIN_MS) });
-    const members = signal === 'SIGKILL' ? childrenOf(ending.pid) : [];
+    const members = signal === 'SIGKILL' ? descendantsOf(ending.pid).map((info) => info.pid) : [];
     for (const pid of [ending.pid, ...members]) send(pid, signal);
     // One that is paused takes no other signal.
     if (signal !== 'SIGKILL') send(ending.pid, 'SIGCONT');
@@ -88,7 +89,7 @@ export function createDaemon(options: DaemonOptions): Daemon {
 
   const signalAll = (signal: NodeJS.Signals): void => {
     if (child?.pid === undefined) return;
-    for (const pid of [child.pid, ...childrenOf(child.pid)]) send(pid, signal);
+    for (const pid of [child.pid, ...descendantsOf(child.pid).map((info) => info.pid)]) send(pid, signal);
   };
 
   return {
@@ -134,19 +135,6 @@ async function untilReady(child: ChildProcess, { isReady, command, logFile }: Da
 
 function tailOf(logFile: string): string {
   return readFileSync(logFile, 'utf8').split('\n').slice(-12).join('\n');
-}
-
-/** Pids of the direct children. Linux tells them in /proc; elsewhere they notice by themselves that the parent is gone. */
-function childrenOf(pid: number): number[] {
-  try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-      .trim()
-      .split(' ')
-      .filter(Boolean)
-      .map(Number);
-  } catch {
-    return [];
-  }
 }
 
 function send(pid: number, signal: NodeJS.Signals): void {

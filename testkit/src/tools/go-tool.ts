@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { venvCacheDir } from '../python/venv.ts';
-import { runCommand } from '../setup/command.mjs';
-import type { Guard } from '../setup/guard.mjs';
+import { runCommand } from '../../../scripts/setup/command.mjs';
+import type { Guard } from '../../../scripts/setup/guard.mjs';
+import { venvCacheDir } from './venv.ts';
 
 export interface GoTool {
   /** Package of the program: `github.com/owner/tool/v2/cmd/tool`. */

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseMetrics } from './lint-metrics.ts';
+import { ROOT } from './root.ts';
 
-const PAGE = new URL('../../../docs/metrics.md', import.meta.url);
+const PAGE = join(ROOT, 'docs/metrics.md');
 const ROW = /^\| `((?:headgate|nv)_\w+)` \| ([^|]*) \|/;
 
 /** Metrics of docs/metrics.md in their order, each with its labels. */

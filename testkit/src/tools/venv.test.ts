@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { createGuard } from '../setup/guard.mjs';
-import { tempDir, writeText } from '../testing/temp-dir.ts';
+import { createGuard } from '../../../scripts/setup/guard.mjs';
+import { tempDir, writeText } from '../folders.ts';
 import { cachedVenv, type VenvOptions, venvCacheDir } from './venv.ts';
 
 /** A Python that writes down how it was called, and a cache, both of this test. */

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 
-/** A folder with these files, removed after the test. */
+/** A folder with these files, removed after the test; for tests and `beforeEach`. */
 export function tempDir(files: Readonly<Record<string, string>> = {}): string {
-  const dir = mkdtempSync(join(tmpdir(), 'headgate-scripts-'));
+  const dir = mkdtempSync(join(tmpdir(), 'headgate-test-'));
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
   for (const [name, text] of Object.entries(files)) writeText(join(dir, name), text);
   return dir;

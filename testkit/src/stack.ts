@@ -1,15 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { eventually, within } from './deadline.ts';
+import type { Ready } from '../../scripts/serve/ready-file.ts';
+import { eventually, within } from './eventually.ts';
 import { freePortBase } from './ports.ts';
 import { descendantsOf, type ProcessInfo, stillAliveAfter } from './processes.ts';
-import { type Ready, readReadyFile } from './ready.ts';
+import { ROOT } from './root.ts';
 
-export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+export type { Ready };
+
+/** Few, because each base that was used leaves a folder of logs. */
+const PORT_BASES = 8;
 
 export interface StackOptions {
   /** Added to this process's environment; HEADGATE_* overrides the configuration. */
@@ -48,6 +51,15 @@ export interface OwnedStack extends Stack {
   stop(): Promise<number[]>;
 }
 
+/** Reads the ready file of `npm start`; undefined while there is none. */
+export function readReadyFile(path: string): Ready | undefined {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as Ready;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Spawns `node scripts/start.mjs` with stdout and stderr kept. */
 export function spawnStart(args: readonly string[], env: Readonly<Record<string, string>> = {}): Supervisor {
   const child = spawn(process.execPath, ['scripts/start.mjs', ...args], {
@@ -79,7 +91,7 @@ const ATTEMPTS = 3;
 /** Starts the stack on free ports, with a routing table of its own, and waits until it is warm. */
 export async function startStack(options: StackOptions = {}): Promise<OwnedStack> {
   for (let attempt = 1; ; attempt += 1) {
-    const stack = await tryStack(options, options.portBase ?? (await freePortBase()));
+    const stack = await tryStack(options, options.portBase ?? (await freePortBase(PORT_BASES)));
     if (stack !== 'port taken') return stack;
     // Somebody else was faster: another checkout under test, say.
     if (attempt === ATTEMPTS) throw new Error(`the ports were taken ${ATTEMPTS} times`);

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { freePort } from '../ports.ts';
 import { findBinaries } from './binaries.ts';
 import { type Daemon, startInFolder } from './daemon.ts';
-import { freePort } from './free-port.ts';
 import { serviceDir, serviceUser, writeFor } from './user.ts';
 
 export interface TestRedis extends Daemon {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { programOf } from './tool.ts';
+import { programOf } from './go-tool.ts';
 
 it.each([
   ['github.com/zricethezav/gitleaks/v8', 'gitleaks'],

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
-import { ROOT } from './stack.ts';
+import { ROOT } from './root.ts';
 
 export interface Photo {
   readonly name: string;

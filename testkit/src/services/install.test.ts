@@ -1,9 +1,9 @@
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { runSteps } from '../setup/runner.mjs';
-import { testContext } from '../testing/context.ts';
-import { tempDir, writeText } from '../testing/temp-dir.ts';
+import { runSteps } from '../../../scripts/setup/runner.mjs';
+import { testContext } from '../../../scripts/testing/context.ts';
+import { tempDir, writeText } from '../folders.ts';
 import { findBinaries, missingPackages } from './binaries.ts';
 import { prepareServices, servicesStep } from './install.ts';
 import { missingS3Packages, s3Obstacle } from './s3.ts';

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { runCommand } from '../setup/command.mjs';
-import { type RunnerContext, runSteps, type Step, StepError } from '../setup/runner.mjs';
+import { runCommand } from '../../../scripts/setup/command.mjs';
+import { type RunnerContext, runSteps, type Step, StepError } from '../../../scripts/setup/runner.mjs';
 import { findBinaries, missingPackages } from './binaries.ts';
 import { missingS3Packages } from './s3.ts';
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type Dispatcher, Pool } from 'undici';
-import type { Ready } from './ready.ts';
+import type { Ready } from './stack.ts';
 
 export type Headers = Readonly<Record<string, string>>;
 

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { CommandError, runCommand } from '../setup/command.mjs';
-import type { Guard } from '../setup/guard.mjs';
-import { acquireLock } from '../setup/lock.mjs';
+import { CommandError, runCommand } from '../../../scripts/setup/command.mjs';
+import type { Guard } from '../../../scripts/setup/guard.mjs';
+import { acquireLock } from '../../../scripts/setup/lock.mjs';
 
 export interface VenvOptions {
   /** For the folder and for messages: `tritonclient`, say. */

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { appendFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../ports.ts';
 import { findBinaries } from './binaries.ts';
-import { freePort } from './free-port.ts';
 import {
   OWNER,
   type PostgresHome,

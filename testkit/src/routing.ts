@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseRouting, type Routing } from '@headgate/contracts/routing';
 import { parse, stringify } from 'yaml';
-import { ROOT } from './stack.ts';
+import { ROOT } from './root.ts';
 
 /** Model whose runs cost next to nothing: for tests that count thousands of answers. */
 export const SMALL_MODEL = 'digits';
