@@ -48,8 +48,6 @@ beforeAll(async () => {
       HEADGATE_ROUTING_FILE: routing,
       HEADGATE_AUDIT__WRITER: 'gateway',
       HEADGATE_AUDIT__ANCHOR_INTERVAL_MS: '200',
-      HEADGATE_AUDIT__SHIP__FIRST_AFTER_MS: '0',
-      HEADGATE_AUDIT__SHIP__INTERVAL_MS: '200',
     },
   });
   client = httpClient(stack.ready.gateway);

@@ -49,8 +49,6 @@ beforeAll(async () => {
       HEADGATE_AUDIT__STORE: 'postgres',
       HEADGATE_AUDIT__POSTGRES_URL: address,
       HEADGATE_AUDIT__ANCHOR_INTERVAL_MS: '200',
-      HEADGATE_AUDIT__SHIP__INTERVAL_MS: '100',
-      HEADGATE_AUDIT__SHIP__RETRY_MAX_MS: '1000',
     },
   });
   client = stack.ready.https ? httpsClient(stack.ready) : httpClient(stack.ready.gateway);

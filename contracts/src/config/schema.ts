@@ -3,6 +3,7 @@ import { auditSchema } from './audit.ts';
 import { captureSchema } from './capture.ts';
 import { oidcSchema } from './oidc.ts';
 import { rateLimitSchema } from './rate-limit.ts';
+import { recordsSchema } from './records.ts';
 import { checkRules } from './rules.ts';
 import { group, secret, target } from './values.ts';
 
@@ -265,40 +266,6 @@ const telemetrySchema = z.strictObject({
     sample_ratio: z.number().min(0).max(1),
     authorization: secret('Value of an Authorization header for the collector.'),
   }),
-});
-
-/** Predictions and what became of them (docs/records.md). */
-const recordsSchema = z.strictObject({
-  /** Where records end up: control's embedded database, PostgreSQL, or nowhere. */
-  sink: z.enum(['none', 'control', 'postgres']),
-  /** Each writer has a directory of its own in it. Must outlive the process. */
-  spool_dir: z.string().min(1),
-  /** Name of this gateway as a writer of records, unique and the same after a restart; empty = by its port. */
-  writer: z.string().regex(/^[A-Za-z0-9._-]{0,128}$/, 'expected letters, digits, dot, dash and underscore'),
-  /** Most bytes of the spool; records beyond are lost and counted. */
-  spool_bytes: bytes.min(16 * 2 ** 20),
-  /** Key of the hashes of units and keys, as hex; made when it is missing. */
-  hash_key_file: z.string().min(1),
-  /** Have the engines sketch each image, so that drift of the input can be seen (decision 0046). */
-  sketches: z.boolean(),
-  /** Records, and the right to judge predictions, end after so many days. */
-  retention_days: count.max(3650),
-  ship: z.strictObject({
-    /** Most records of one delivery. */
-    batch_records: count.max(10_000),
-    /** How often the spool is looked at while it is empty. */
-    interval_ms: ms(60_000).min(10),
-    /** Pauses after failures: random, from the least to three times the one before, up to the longest. */
-    retry_min_ms: ms(60_000).min(1),
-    retry_max_ms: ms(600_000).min(1),
-  }),
-  /** host:port of control; empty = the local process. */
-  control_target: target,
-  postgres_url: secret(
-    'postgres://user:password@host:port/database, for the sink postgres; several servers as host:port,host:port.',
-  ),
-  /** Directory of control's embedded database. */
-  embedded_dir: z.string().min(1),
 });
 
 const dependency = (timeoutMs: number) => group({ timeout_ms: ms(600_000).min(1).default(timeoutMs) });

@@ -15,6 +15,9 @@ import { layOut } from './store/layout.ts';
 import { summaryOf, type VerifiedLog } from './verified-log.ts';
 import { verifyStore } from './verify-store.ts';
 
+/** The pauses are those of a breaker that probes every 5 s. */
+const SHIPPING = { batchRecords: 500, retryMinMs: 200, retryMaxMs: 5000 };
+
 export interface AuditShipping {
   /** Verifies what is stored. */
   verify(): Promise<{ readonly logs: readonly VerifiedLog[] }>;
@@ -61,18 +64,18 @@ export async function startAuditShipping(
     dir: resolve(root, audit.dir),
     headsFile,
     openStore: store,
-    batchRecords: audit.ship.batch_records,
-    firstAfterMs: audit.ship.first_after_ms,
-    intervalMs: audit.ship.interval_ms,
-    retryMinMs: audit.ship.retry_min_ms,
-    retryMaxMs: audit.ship.retry_max_ms,
+    ...SHIPPING,
+    // The start of the service comes first.
+    firstAfterMs: Math.min(15_000, audit.anchor_interval_ms),
+    // Nothing is new between two anchors: a twelfth of their distance is soon enough.
+    intervalMs: Math.max(100, audit.anchor_interval_ms / 12),
     report: reportTo(logger),
     pause: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => undefined),
     random: Math.random,
   });
   return {
     async verify() {
-      const heads = await headsOutside(headsFile, Date.now() - audit.ship.max_lag_ms);
+      const heads = await headsOutside(headsFile, Date.now());
       return { logs: (await verifyStore({ store: await store(), heads })).map(summaryOf) };
     },
     async stop() {

@@ -1,13 +1,16 @@
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '@headgate/contracts/config/schema';
-import { openCaptureStore } from '@headgate/stores/capture/open-store';
+import { openCaptureStore, STORE_TIMEOUT_MS } from '@headgate/stores/capture/open-store';
 import { readHashKey } from '../store/hash-key.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { type Capture, sampledCapture } from './capture.ts';
 import { createCaptureQueue } from './capture-queue.ts';
 import { exposeCaptureQueue, reportCaptures } from './reports.ts';
 import { startRetention } from './retention.ts';
+
+/** Three requests of the largest size wait to be written; a store that needs 5 s for one image is down. */
+const QUEUE = { maxBytes: 32 * 2 ** 20, timeoutMs: STORE_TIMEOUT_MS };
 
 export interface Captures {
   readonly capture: Capture;
@@ -28,8 +31,7 @@ export async function startCapture(
   const store = await openCaptureStore(config, root);
   if (!store) return undefined;
   const report = reportCaptures(logger, metrics.registry);
-  const { queue_bytes: maxBytes, timeout_ms: timeoutMs } = config;
-  const queue = createCaptureQueue({ store, maxBytes, timeoutMs, report });
+  const queue = createCaptureQueue({ store, ...QUEUE, report });
   exposeCaptureQueue(metrics.registry, queue);
   const retention = startRetention({
     store,

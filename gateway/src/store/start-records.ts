@@ -16,6 +16,9 @@ import { startShipper } from './shipper.ts';
 import { controlSink } from './sinks/control.ts';
 import { spoolRecorder } from './spool-recorder.ts';
 
+/** 500 records fill a statement well; the pauses are those of a breaker that probes every 5 s. */
+export const SHIPPING = { batchRecords: 500, intervalMs: 250, retryMinMs: 100, retryMaxMs: 5000 };
+
 export interface Records {
   readonly recorder: Recorder;
   /** Writes what is in memory; the next process delivers what is not delivered. */
@@ -53,10 +56,7 @@ export async function startRecords(
     reader: spool.reader,
     sink,
     writer,
-    batchRecords: records.ship.batch_records,
-    intervalMs: records.ship.interval_ms,
-    retryMinMs: records.ship.retry_min_ms,
-    retryMaxMs: records.ship.retry_max_ms,
+    ...SHIPPING,
     guard: database.run,
     report: reportShipper(logger, metrics.registry),
     pause: (ms, signal) => sleep(ms, undefined, { signal, ref: false }).catch(() => undefined),

@@ -10,6 +10,9 @@ import { openPseudonymKeys } from './pseudonym-keys.ts';
 import { auditInstruments } from './reports.ts';
 import { type AuditSink, type ChangeAction, noAudit } from './sink.ts';
 
+/** Calls are on disk, as a group, within this time; changes at once. */
+const SYNC_INTERVAL_MS = 1000;
+
 export interface Audit {
   readonly sink: AuditSink;
   /** Notes what the process found by itself. It is in force already: a log that does not take it is a counted gap. */
@@ -83,7 +86,7 @@ export async function startAudit(
   const timers = [
     setInterval(tend, audit.anchor_interval_ms).unref(),
     setInterval(tendKeys, audit.anchor_interval_ms).unref(),
-    setInterval(() => log.sync().catch(instruments.syncFailed), audit.sync_interval_ms).unref(),
+    setInterval(() => log.sync().catch(instruments.syncFailed), SYNC_INTERVAL_MS).unref(),
   ];
   const found: Audit['found'] = (action, outcome, detail = {}) => {
     const atMs = systemClock.epochMs();

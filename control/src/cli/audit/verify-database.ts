@@ -35,7 +35,7 @@ export async function verifyDatabase(
   const db = await openPostgres({ url: audit.postgres_url, timeoutMs: WITHIN_MS });
   try {
     const path = headsFile ?? resolve(installation.root, audit.heads_file);
-    const heads = await headsOutside(path, around.nowMs() - audit.ship.max_lag_ms);
+    const heads = await headsOutside(path, around.nowMs());
     return (await verifyStore({ store: sqlAuditStore(db), heads })).map(summaryOf);
   } finally {
     await db.close();
