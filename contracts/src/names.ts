@@ -43,6 +43,22 @@ export const METADATA = {
   retryAfterMs: 'retry-after-ms',
 } as const;
 
+/** Parameters of a message of ModelStreamInfer: what is metadata and status of a unary call. */
+export const STREAM = {
+  /** int64: remaining time in ms. */
+  deadlineMs: 'headgate_deadline_ms',
+  requestId: 'headgate_request_id',
+  variant: 'headgate_variant',
+  tenant: 'headgate_tenant',
+  traceparent: 'traceparent',
+  /** bool: true cancels the call of this id. */
+  cancel: 'headgate_cancel',
+  /** Answer, string: one of `REASONS`. */
+  reason: 'headgate_reason',
+  /** Answer, int64: when to try again, in ms. */
+  retryAfterMs: 'headgate_retry_after_ms',
+} as const;
+
 /** Names of Prometheus metrics. Durations are in seconds, as Prometheus wants them. */
 export const METRIC = {
   httpRequests: 'headgate_http_requests_total',

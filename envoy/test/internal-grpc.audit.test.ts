@@ -6,9 +6,11 @@ import type { AuditChange, AuditEntry } from '@headgate/journal/audit/sink';
 import { loadInference } from '@headgate/runtime/proto';
 import { eventually } from '@headgate/testkit/eventually';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { Auditor } from '../../inference/src/auditor.ts';
 import { toStatus } from '../../inference/src/errors.ts';
 import type { Health } from '../../inference/src/health.ts';
 import { createGrpcServer } from '../../inference/src/server.ts';
+import type { InferStreams } from '../../inference/src/stream-infer.ts';
 import { type Authority, createAuthority, writeAll } from '../../scripts/setup/certificates.ts';
 import { TestEnvoy } from './support/envoy.ts';
 
@@ -76,14 +78,17 @@ function inferenceOf({ config }: TestEnvoy): Server {
     health: { handlers: () => ({}) } as unknown as Health,
     limits: config.inference.limits,
     connection: config.inference.connection,
-    audit: {
-      record: (entry) => void calls.push(entry),
-      change: async (change) => {
-        if (full) throw new HeadgateError('records_unavailable', 'The disk is full.');
-        changes.push(change);
+    streams: { handler: () => undefined } as unknown as InferStreams,
+    audit: new Auditor({
+      audit: {
+        record: (entry) => void calls.push(entry),
+        change: async (change) => {
+          if (full) throw new HeadgateError('records_unavailable', 'The disk is full.');
+          changes.push(change);
+        },
       },
-    },
-    epochMs: () => 1_700_000_000_000,
+      epochMs: () => 1_700_000_000_000,
+    }),
     onRefused: () => undefined,
   });
 }

@@ -8,6 +8,7 @@ import type { Logger } from '@headgate/runtime/logger';
 import { stopAll } from '@headgate/runtime/stop-all';
 import { startTracing } from '@headgate/runtime/tracing';
 import { type WatchedFile, watchFile, yamlOf } from '@headgate/runtime/watch-file';
+import { Auditor } from './auditor.ts';
 import { systemClock } from './clock.ts';
 import { drain } from './drain.ts';
 import { layoutOf } from './engine/parent/layout.ts';
@@ -27,8 +28,10 @@ import type { ModelPackage } from './models/repository.ts';
 import { readTrust } from './models/trust.ts';
 import { createInfer } from './pipeline.ts';
 import { admissionPolicyOf } from './policy.ts';
+import { createServeCall } from './serve-call.ts';
 import { createGrpcServer, shutDown } from './server.ts';
 import { inferenceService } from './service.ts';
+import { InferStreams } from './stream-infer.ts';
 import { Metrics, observeBatches } from './telemetry/metrics.ts';
 import { startBatchSpan } from './telemetry/spans.ts';
 import { Statistics } from './telemetry/statistics.ts';
@@ -80,31 +83,21 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     clock: systemClock,
     observer: metrics,
   });
-  const service = inferenceService({
-    ...serving,
-    infer,
-    log,
-    defaultDeadlineMs: limits.default_deadline_ms,
-    serverVersion: SERVER_VERSION,
-  });
+  const serve = createServeCall({ infer, metrics, log });
+  const defaultDeadlineMs = limits.default_deadline_ms;
+  const service = inferenceService({ ...serving, serve, defaultDeadlineMs, serverVersion: SERVER_VERSION });
   const onRefused = (method: string, error: HeadgateError) => {
     log.info(
       { method, outcome: error.reason, detail: error.detail },
       'a message was refused before it was read',
     );
-    if (method !== 'ModelInfer') return;
+    if (method !== 'ModelInfer' && method !== 'ModelStreamInfer') return;
     metrics.requestFinished({ model: '', version: '', outcome: error.reason, durationMs: 0 });
   };
-  const audit = await startAudit(config, { root, logger: log, metrics }, SERVICE);
-  const grpc = createGrpcServer({
-    service,
-    health,
-    limits,
-    connection,
-    audit: audit.sink,
-    epochMs: () => Date.now(),
-    onRefused,
-  });
+  const auditLog = await startAudit(config, { root, logger: log, metrics }, SERVICE);
+  const audit = new Auditor({ audit: auditLog.sink, epochMs: () => Date.now() });
+  const streams = new InferStreams({ serve, defaultDeadlineMs, audit, onRefused });
+  const grpc = createGrpcServer({ service, streams, health, limits, connection, audit, onRefused });
   const http = createInternalHttp({ isReady: () => health.isReady, metrics });
   const routing = followRouting(resolve(root, config.routing_file), { catalogue, metrics, log });
   await listenHttp(http, listen.internal_host, portOf(listen.port_base, 'inferenceInternal'));
@@ -125,8 +118,9 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
             () => routing.stop(),
             () => changes.stop(),
             () => health.close(),
+            () => streams.drain(),
             () => shutDown(grpc, inference.drain.timeout_ms),
-            () => audit.stop(),
+            () => auditLog.stop(),
             () => catalogue.close(),
             () => http.close(),
             () => http.closeAllConnections(),

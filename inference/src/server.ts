@@ -2,21 +2,21 @@ import { Server, type ServerOptions } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import type { InferenceConfig } from '@headgate/contracts/config/schema';
 import type { HeadgateError } from '@headgate/contracts/errors';
-import type { GRPCInferenceServiceHandlers } from '@headgate/contracts/gen/grpc/inference/GRPCInferenceService';
-import type { AuditSink } from '@headgate/journal/audit/sink';
 import { inferencePackageDefinition, loadHealth, loadInference } from '@headgate/runtime/proto';
-import { auditedHandlers } from './audited-handlers.ts';
+import type { Auditor } from './auditor.ts';
 import type { Health } from './health.ts';
-import { checkedService } from './wire/checked-service.ts';
+import { widenWindows } from './http2.ts';
+import type { UnaryHandlers } from './service.ts';
+import type { InferStreams } from './stream-infer.ts';
+import { checkedService, type UnaryHandler } from './wire/checked-service.ts';
 
 export interface GrpcServerOptions {
-  readonly service: GRPCInferenceServiceHandlers;
+  readonly service: UnaryHandlers;
+  readonly streams: InferStreams;
   readonly health: Health;
   readonly limits: InferenceConfig['limits'];
   readonly connection: InferenceConfig['connection'];
-  readonly audit: AuditSink;
-  /** Wall clock in ms. */
-  readonly epochMs: () => number;
+  readonly audit: Auditor;
   /** Told about each message that was refused before it was read. */
   readonly onRefused: (method: string, error: HeadgateError) => void;
 }
@@ -27,12 +27,14 @@ const KEEPALIVE_TIMEOUT_MS = 20_000;
 
 /** Registers the inference protocol, health and reflection. */
 export function createGrpcServer(options: GrpcServerOptions): Server {
-  const { service, health, limits, connection, onRefused } = options;
+  const { service, streams, health, limits, connection, audit, onRefused } = options;
   const server = new Server(channelOptions(limits, connection));
+  widenWindows(server);
   const contract = inferencePackageDefinition();
-  const inference = { definition: loadInference().GRPCInferenceService.service, handlers: { ...service } };
+  const unary = { ...service } as unknown as Record<string, UnaryHandler>;
+  const inference = { definition: loadInference().GRPCInferenceService.service, handlers: unary };
   const { definition, handlers } = checkedService(inference, { contract, limits, onRefused });
-  server.addService(definition, auditedHandlers(handlers, options));
+  server.addService(definition, { ...audit.audited(handlers), ModelStreamInfer: streams.handler });
   server.addService(loadHealth().Health.service, health.handlers());
   new ReflectionService(contract).addToServer(server);
   return server;

@@ -4,12 +4,16 @@ import type { GRPCInferenceServiceHandlers } from '@headgate/contracts/gen/grpc/
 import { modelConfig, modelMetadata } from './describe.ts';
 import { toStatus } from './errors.ts';
 import type { Health } from './health.ts';
-import { createInferHandler, type InferHandlerOptions } from './infer-handler.ts';
 import type { ModelControl } from './models/control.ts';
 import type { Catalogue } from './models/reconcile.ts';
+import type { ServeCall } from './serve-call.ts';
 import type { Statistics } from './telemetry/statistics.ts';
+import { createUnaryInfer } from './unary-infer.ts';
 
-export interface ServiceOptions extends InferHandlerOptions {
+export interface ServiceOptions {
+  readonly serve: ServeCall;
+  /** Deadline of a call that has none, in ms. */
+  readonly defaultDeadlineMs: number;
   readonly catalogue: Catalogue;
   readonly control: ModelControl;
   readonly statistics: Statistics;
@@ -21,8 +25,11 @@ export interface ServiceOptions extends InferHandlerOptions {
 /** Names under which Triton's extensions of the protocol are announced: those that are really here. */
 const EXTENSIONS = ['model_configuration', 'model_repository', 'statistics'];
 
+/** Calls of one message each. */
+export type UnaryHandlers = Omit<GRPCInferenceServiceHandlers, 'ModelStreamInfer'>;
+
 /** The calls of the Open Inference Protocol, and those of Triton that its clients need. */
-export function inferenceService(options: ServiceOptions): GRPCInferenceServiceHandlers {
+export function inferenceService(options: ServiceOptions): UnaryHandlers {
   const { catalogue, health, serverVersion } = options;
   return {
     ServerLive: unary(() => ({ live: true })),
@@ -33,7 +40,7 @@ export function inferenceService(options: ServiceOptions): GRPCInferenceServiceH
     }),
     ServerMetadata: unary(() => ({ name: 'headgate', version: serverVersion, extensions: EXTENSIONS })),
     ModelMetadata: unary(({ name, version }) => modelMetadata(catalogue, name, version)),
-    ModelInfer: createInferHandler(options),
+    ModelInfer: createUnaryInfer(options.serve, options.defaultDeadlineMs),
     ModelConfig: unary(({ name, version }) => ({ config: modelConfig(catalogue, name, version) })),
     ...operatorCalls(options),
   };

@@ -1,4 +1,5 @@
 import { Client, compressionAlgorithms, credentials, type ServiceError } from '@grpc/grpc-js';
+import { loadInference } from '@headgate/runtime/proto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   bytesField,
@@ -120,6 +121,30 @@ describe('inference under protobuf that no library would write', () => {
     expect(text).toMatch(
       /headgate_inference_requests_total\{model="other",version="other",outcome="invalid_request"\} [1-9]/,
     );
+  });
+
+  it('refuses one message of a stream by its id, and goes on with the stream', async () => {
+    const stream = running.client.makeBidiStreamRequest(
+      '/inference.GRPCInferenceService/ModelStreamInfer',
+      (bytes: Buffer) => bytes,
+      loadInference().GRPCInferenceService.service.ModelStreamInfer.responseDeserialize,
+    );
+    const answers: { error_message: string; infer_response: { id: string; parameters: object } }[] = [];
+    stream.on('data', (answer) => answers.push(answer));
+    const id = (text: string) => bytesField(REQUEST.id, text);
+    stream.write(Buffer.concat([name, id('a'), bytesField(REQUEST.inputs, 'abc', 200)]));
+    stream.write(Buffer.alloc(11, 0xff));
+    stream.write(Buffer.concat([...good, id('b')]));
+    await running.until(async () => answers.length === 3);
+    stream.end();
+    const [damaged, noise] = answers;
+    expect(damaged?.error_message).toContain('inputs[0]: expected at most the 3 bytes');
+    expect(damaged?.infer_response).toMatchObject({
+      id: 'a',
+      parameters: { headgate_reason: { string_param: 'invalid_request' } },
+    });
+    expect(noise?.infer_response.id).toBe('');
+    expect(answers[2]).toMatchObject({ error_message: '', infer_response: { id: 'b' } });
   });
 
   it('lets a parameter be called __proto__ without any effect', async () => {

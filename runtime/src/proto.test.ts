@@ -20,6 +20,7 @@ describe('the gRPC contract', () => {
         'ModelMetadata',
         'ModelReady',
         'ModelStatistics',
+        'ModelStreamInfer',
         'RepositoryIndex',
         'RepositoryModelLoad',
         'RepositoryModelUnload',

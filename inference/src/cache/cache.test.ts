@@ -1,5 +1,7 @@
 import { Metadata } from '@grpc/grpc-js';
-import { METADATA } from '@headgate/contracts/names';
+import type { ModelStreamInferResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelStreamInferResponse';
+import { METADATA, STREAM } from '@headgate/contracts/names';
+import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { imageRequest, type RunningInference, runInference, SEVEN } from '../testing/running-inference.ts';
 
@@ -23,6 +25,21 @@ async function ask(tenant: string | undefined, version = '1'): Promise<string | 
   return response.parameters.cache?.string_param;
 }
 
+async function askByStream(
+  tenant: string | undefined,
+  metadata = new Metadata(),
+  image: Uint8Array = SEVEN,
+): Promise<string | undefined> {
+  const stream = running.client.modelStreamInfer(metadata);
+  const answer = new Promise<ModelStreamInferResponse__Output>((resolve, reject) => {
+    stream.once('data', resolve).once('error', reject);
+  });
+  const parameters = tenant === undefined ? {} : { [STREAM.tenant]: { string_param: tenant } };
+  stream.write({ ...imageRequest([image], '1'), parameters });
+  stream.end();
+  return (await answer).infer_response?.parameters.cache?.string_param;
+}
+
 async function metric(start: string): Promise<number> {
   const { text } = await running.get('/metrics');
   const line = text.split('\n').find((one) => one.startsWith(start));
@@ -35,6 +52,21 @@ describe('inference with a response cache for the digits model', () => {
       expect(await ask(tenant)).toBe('miss');
       expect(await ask(tenant)).toBe('hit');
     }
+  });
+
+  it('knows the tenant of a message of a stream', async () => {
+    expect(await askByStream('streams')).toBe('miss');
+    expect(await askByStream('streams')).toBe('hit');
+    expect(await ask('streams')).toBe('hit');
+  });
+
+  it('ignores the tenant that an outside caller names in a stream: no cached answer of another tenant', async () => {
+    const outside = new Metadata();
+    outside.set(METADATA.clientCertificate, 'Subject="CN=billing"');
+    const other = await sharp(SEVEN).negate().png().toBuffer();
+    expect(await askByStream('secret', new Metadata(), other)).toBe('miss');
+    expect(await askByStream('secret', outside, other)).toBe('miss');
+    expect(await askByStream(undefined, new Metadata(), other)).toBe('hit');
   });
 
   it('does not take long tenants for one', async () => {

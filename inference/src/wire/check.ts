@@ -16,6 +16,17 @@ export function checkWire(bytes: Uint8Array, message: WireMessage, limits: WireL
   new Walk(bytes, limits).message({ message, end: bytes.byteLength, place: undefined });
 }
 
+/** The first text of a field, of a message that may be damaged behind it; '' when it is not found. */
+export function textField(bytes: Uint8Array, number: number): string {
+  try {
+    return new Walk(bytes, NO_LIMITS).text(number);
+  } catch {
+    return '';
+  }
+}
+
+const NO_LIMITS: WireLimits = { message_fields: Infinity, message_numbers: Infinity };
+
 /** Where a message lies in the one around it; spelled out only for an error. */
 interface Place {
   readonly parent: Place | undefined;
@@ -30,6 +41,7 @@ interface Scope {
   readonly place: Place | undefined;
 }
 
+const utf8 = new TextDecoder();
 const WIRE = { varint: 0, fixed64: 1, bytes: 2, fixed32: 5 } as const;
 const SCALARS = { varint: WIRE.varint, fixed64: WIRE.fixed64, fixed32: WIRE.fixed32 } as const;
 /** Of a 64-bit number, seven bits in each byte. */
@@ -58,6 +70,19 @@ class Walk {
       this.#count(place);
       this.#value(tag & 7, { place, end, parent });
     }
+  }
+
+  text(number: number): string {
+    const end = this.#bytes.byteLength;
+    while (this.#at < end) {
+      const tag = this.#varint(end, undefined);
+      if (tag === number * 8 + WIRE.bytes) {
+        const length = this.#length(end, undefined);
+        return utf8.decode(this.#bytes.subarray(this.#at, this.#at + length));
+      }
+      this.#value(tag & 7, { place: undefined, end, parent: undefined });
+    }
+    return '';
   }
 
   #value(

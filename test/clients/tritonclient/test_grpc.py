@@ -191,17 +191,25 @@ def test_cancels_a_call(client):
     assert client.is_server_live()
 
 
-def test_says_that_streams_are_not_served(client):
-    done, errors = threading.Event(), []
+def test_streams_calls_with_and_without_ids(client):
+    answers, done = [], threading.Event()
 
     def answered(result, error):
-        errors.append(error)
-        done.set()
+        answers.append((result, error))
+        if len(answers) == 4:
+            done.set()
 
     client.start_stream(answered)
-    # Depending on who is faster, the client knows already here that its stream has ended.
-    with contextlib.suppress(InferenceServerException):
-        client.async_stream_infer("affine", inputs_of(affine_arrays()))
+    for request_id in ("a", "b", ""):
+        client.async_stream_infer("affine", inputs_of(affine_arrays()), request_id=request_id)
+    client.async_stream_infer("nothing", inputs_of(affine_arrays()), request_id="c")
     assert done.wait(10)
     client.stop_stream()
-    assert "UNIMPLEMENTED" in str(errors[0])
+    results = [result for result, error in answers if error is None]
+    assert sorted(result.get_response().id for result in results) == ["", "a", "b"]
+    for result in results:
+        for name, array in affine_answers().items():
+            np.testing.assert_allclose(result.as_numpy(name), array, rtol=1e-6)
+    errors = [error for _, error in answers if error is not None]
+    assert len(errors) == 1
+    assert "no model of this name" in errors[0].message()

@@ -12,6 +12,7 @@ import type { ModelReadyRequest as _inference_ModelReadyRequest, ModelReadyReque
 import type { ModelReadyResponse as _inference_ModelReadyResponse, ModelReadyResponse__Output as _inference_ModelReadyResponse__Output } from '../inference/ModelReadyResponse.ts';
 import type { ModelStatisticsRequest as _inference_ModelStatisticsRequest, ModelStatisticsRequest__Output as _inference_ModelStatisticsRequest__Output } from '../inference/ModelStatisticsRequest.ts';
 import type { ModelStatisticsResponse as _inference_ModelStatisticsResponse, ModelStatisticsResponse__Output as _inference_ModelStatisticsResponse__Output } from '../inference/ModelStatisticsResponse.ts';
+import type { ModelStreamInferResponse as _inference_ModelStreamInferResponse, ModelStreamInferResponse__Output as _inference_ModelStreamInferResponse__Output } from '../inference/ModelStreamInferResponse.ts';
 import type { RepositoryIndexRequest as _inference_RepositoryIndexRequest, RepositoryIndexRequest__Output as _inference_RepositoryIndexRequest__Output } from '../inference/RepositoryIndexRequest.ts';
 import type { RepositoryIndexResponse as _inference_RepositoryIndexResponse, RepositoryIndexResponse__Output as _inference_RepositoryIndexResponse__Output } from '../inference/RepositoryIndexResponse.ts';
 import type { RepositoryModelLoadRequest as _inference_RepositoryModelLoadRequest, RepositoryModelLoadRequest__Output as _inference_RepositoryModelLoadRequest__Output } from '../inference/RepositoryModelLoadRequest.ts';
@@ -116,6 +117,29 @@ export interface GRPCInferenceServiceClient extends grpc.Client {
   modelStatistics(argument: _inference_ModelStatisticsRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_inference_ModelStatisticsResponse__Output>): grpc.ClientUnaryCall;
   modelStatistics(argument: _inference_ModelStatisticsRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_inference_ModelStatisticsResponse__Output>): grpc.ClientUnaryCall;
   modelStatistics(argument: _inference_ModelStatisticsRequest, callback: grpc.requestCallback<_inference_ModelStatisticsResponse__Output>): grpc.ClientUnaryCall;
+  
+  /**
+   * Many ModelInfer calls on one long-lived stream. `id` names a call on its stream: no two calls in progress may
+   * share it, and the answer repeats it. Answers come in any order. A call that fails never ends the stream. What
+   * gRPC carries as metadata for ModelInfer travels in the parameters of the message:
+   * headgate_deadline_ms (int64): remaining time in ms; absent: the default deadline of the server
+   * headgate_request_id, headgate_variant, headgate_tenant, traceparent (string)
+   * headgate_cancel (bool): true in a message without inputs cancels the call that has this `id`
+   * headgate_tenant counts only on streams that did not come through the listener for outside callers.
+   */
+  ModelStreamInfer(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_inference_ModelInferRequest, _inference_ModelStreamInferResponse__Output>;
+  ModelStreamInfer(options?: grpc.CallOptions): grpc.ClientDuplexStream<_inference_ModelInferRequest, _inference_ModelStreamInferResponse__Output>;
+  /**
+   * Many ModelInfer calls on one long-lived stream. `id` names a call on its stream: no two calls in progress may
+   * share it, and the answer repeats it. Answers come in any order. A call that fails never ends the stream. What
+   * gRPC carries as metadata for ModelInfer travels in the parameters of the message:
+   * headgate_deadline_ms (int64): remaining time in ms; absent: the default deadline of the server
+   * headgate_request_id, headgate_variant, headgate_tenant, traceparent (string)
+   * headgate_cancel (bool): true in a message without inputs cancels the call that has this `id`
+   * headgate_tenant counts only on streams that did not come through the listener for outside callers.
+   */
+  modelStreamInfer(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_inference_ModelInferRequest, _inference_ModelStreamInferResponse__Output>;
+  modelStreamInfer(options?: grpc.CallOptions): grpc.ClientDuplexStream<_inference_ModelInferRequest, _inference_ModelStreamInferResponse__Output>;
   
   /**
    * What the model repository holds, served or not.
@@ -242,6 +266,17 @@ export interface GRPCInferenceServiceHandlers extends grpc.UntypedServiceImpleme
   ModelStatistics: grpc.handleUnaryCall<_inference_ModelStatisticsRequest__Output, _inference_ModelStatisticsResponse>;
   
   /**
+   * Many ModelInfer calls on one long-lived stream. `id` names a call on its stream: no two calls in progress may
+   * share it, and the answer repeats it. Answers come in any order. A call that fails never ends the stream. What
+   * gRPC carries as metadata for ModelInfer travels in the parameters of the message:
+   * headgate_deadline_ms (int64): remaining time in ms; absent: the default deadline of the server
+   * headgate_request_id, headgate_variant, headgate_tenant, traceparent (string)
+   * headgate_cancel (bool): true in a message without inputs cancels the call that has this `id`
+   * headgate_tenant counts only on streams that did not come through the listener for outside callers.
+   */
+  ModelStreamInfer: grpc.handleBidiStreamingCall<_inference_ModelInferRequest__Output, _inference_ModelStreamInferResponse>;
+  
+  /**
    * What the model repository holds, served or not.
    */
   RepositoryIndex: grpc.handleUnaryCall<_inference_RepositoryIndexRequest__Output, _inference_RepositoryIndexResponse>;
@@ -278,6 +313,7 @@ export interface GRPCInferenceServiceDefinition extends grpc.ServiceDefinition {
   ModelMetadata: MethodDefinition<_inference_ModelMetadataRequest, _inference_ModelMetadataResponse, _inference_ModelMetadataRequest__Output, _inference_ModelMetadataResponse__Output>
   ModelReady: MethodDefinition<_inference_ModelReadyRequest, _inference_ModelReadyResponse, _inference_ModelReadyRequest__Output, _inference_ModelReadyResponse__Output>
   ModelStatistics: MethodDefinition<_inference_ModelStatisticsRequest, _inference_ModelStatisticsResponse, _inference_ModelStatisticsRequest__Output, _inference_ModelStatisticsResponse__Output>
+  ModelStreamInfer: MethodDefinition<_inference_ModelInferRequest, _inference_ModelStreamInferResponse, _inference_ModelInferRequest__Output, _inference_ModelStreamInferResponse__Output>
   RepositoryIndex: MethodDefinition<_inference_RepositoryIndexRequest, _inference_RepositoryIndexResponse, _inference_RepositoryIndexRequest__Output, _inference_RepositoryIndexResponse__Output>
   RepositoryModelLoad: MethodDefinition<_inference_RepositoryModelLoadRequest, _inference_RepositoryModelLoadResponse, _inference_RepositoryModelLoadRequest__Output, _inference_RepositoryModelLoadResponse__Output>
   RepositoryModelUnload: MethodDefinition<_inference_RepositoryModelUnloadRequest, _inference_RepositoryModelUnloadResponse, _inference_RepositoryModelUnloadRequest__Output, _inference_RepositoryModelUnloadResponse__Output>

@@ -1,7 +1,7 @@
 import { Metadata, type sendUnaryData, status } from '@grpc/grpc-js';
 import { METADATA } from '@headgate/contracts/names';
 import { expect, it } from 'vitest';
-import { auditedHandlers } from './audited-handlers.ts';
+import { Auditor } from './auditor.ts';
 
 type Callback = sendUnaryData<unknown>;
 
@@ -15,13 +15,16 @@ async function answersOf(handle: (call: unknown, callback: Callback) => void) {
     record: ({ status }: { status: number }) => void records.push(status),
     change: async () => undefined,
   };
-  const { ModelReady } = auditedHandlers({ ModelReady: handle }, { audit, epochMs: () => 0 });
+  const { ModelReady } = new Auditor({ audit, epochMs: () => 0 }).audited({ ModelReady: handle });
   await new Promise<void>((resolve) => {
     const callback: Callback = (error) => {
       answers.push(error ? error.code : status.OK);
       resolve();
     };
-    (ModelReady as (call: unknown, callback: Callback) => void)({ metadata, request: {} }, callback);
+    (ModelReady as unknown as (call: unknown, callback: Callback) => void)(
+      { metadata, request: {} },
+      callback,
+    );
   });
   // What a handler does after its answer comes before the next turn of the event loop.
   await new Promise(setImmediate);
