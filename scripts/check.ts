@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { configurationItems } from './check/configuration.ts';
 import { generatedItem } from './check/generated.ts';
 import { formatResults, runChecks } from './check/item.ts';
+import { layersItem } from './check/layers.ts';
 import { licenceItem } from './check/licences.ts';
 import { lockFileItems } from './check/lock-file.ts';
 import { repositoryItems } from './check/repository.ts';
@@ -29,6 +30,7 @@ const items = [
   ...configurationItems,
   ...repositoryItems,
   ...lockFileItems,
+  layersItem,
   licenceItem,
   sourceRulesItem,
   secretScanItem,

@@ -35,7 +35,7 @@ export const repositoryItems: readonly CheckItem[] = [
 ];
 
 /** Files that Git tracks and that are still there. */
-async function trackedFiles(root: string): Promise<string[]> {
+export async function trackedFiles(root: string): Promise<string[]> {
   const { stdout } = await promisify(execFile)('git', ['ls-files', '-z'], {
     cwd: root,
     maxBuffer: 16 * 1024 * 1024,
