@@ -5,7 +5,7 @@ import { firstClassIn } from './send.ts';
 const photo = { name: 'cat.jpg', bytes: Buffer.from([0xff, 0xd8, 0xff, 0x00, 0x0d, 0x0a]) };
 
 it('sends the photo itself as a raw body', () => {
-  expect(encodePhoto(photo, 'jpeg')).toEqual({ body: photo.bytes, contentType: 'image/jpeg' });
+  expect(encodePhoto(photo, 'raw')).toEqual({ body: photo.bytes, contentType: 'image/jpeg' });
 });
 
 it('wraps the photo in a form that any parser reads', async () => {

@@ -1,7 +1,7 @@
 import type { BenchPhoto } from './photos.ts';
 
-/** How a server wants a photo: the JPEG itself, a form with one file, or base64 in the JSON of protocol V2. */
-export type Encoding = 'jpeg' | 'form' | 'v2-json';
+/** How a server wants a photo: the file itself, a form with one file, or base64 in the JSON of protocol V2. */
+export type Encoding = 'raw' | 'form' | 'v2-json';
 
 export interface EncodedPhoto {
   readonly body: Buffer;
@@ -12,21 +12,22 @@ const BOUNDARY = 'headgate-bench-7d1f0c';
 
 /** The body of one prediction request; the file or tensor is called `image`. */
 export function encodePhoto({ name, bytes }: BenchPhoto, encoding: Encoding): EncodedPhoto {
+  const type = name.endsWith('.png') ? 'image/png' : 'image/jpeg';
   switch (encoding) {
-    case 'jpeg':
-      return { body: bytes, contentType: 'image/jpeg' };
+    case 'raw':
+      return { body: bytes, contentType: type };
     case 'form':
-      return { body: form(name, bytes), contentType: `multipart/form-data; boundary=${BOUNDARY}` };
+      return { body: form({ name, bytes }, type), contentType: `multipart/form-data; boundary=${BOUNDARY}` };
     case 'v2-json':
       return { body: Buffer.from(JSON.stringify(v2(bytes))), contentType: 'application/json' };
   }
 }
 
-function form(name: string, bytes: Buffer): Buffer {
+function form({ name, bytes }: BenchPhoto, type: string): Buffer {
   const head = [
     `--${BOUNDARY}`,
     `Content-Disposition: form-data; name="image"; filename="${name}"`,
-    'Content-Type: image/jpeg',
+    `Content-Type: ${type}`,
     '\r\n',
   ].join('\r\n');
   return Buffer.concat([Buffer.from(head), bytes, Buffer.from(`\r\n--${BOUNDARY}--\r\n`)]);

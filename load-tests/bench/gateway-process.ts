@@ -1,15 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { portOf } from '@headgate/contracts/names';
 import { within } from '@headgate/testkit/eventually';
 import { ROOT } from '@headgate/testkit/root';
+import { DEFAULT_MODEL, oneVersionFile } from './peers/headgate.ts';
 
 export interface GatewayProcessOptions {
   readonly portBase: number;
-  readonly routingFile: string;
-  readonly logFile: string;
+  /** For its log and its spool. */
+  readonly dir: string;
   readonly upstreamPort: number;
 }
 
@@ -22,16 +24,16 @@ export interface OwnedProcess {
 
 /** Spawns the gateway as `npm run build` made it, with the development configuration and its log in a file. */
 export function spawnGateway(options: GatewayProcessOptions): OwnedProcess {
-  const log = openSync(options.logFile, 'a');
+  const log = openSync(join(options.dir, 'gateway.log'), 'a');
   const child = spawn(process.execPath, ['gateway/dist/main.js'], {
     cwd: ROOT,
     stdio: ['ignore', log, 'inherit'],
     env: {
       ...process.env,
       HEADGATE_ROOT: ROOT,
-      HEADGATE_ROUTING_FILE: options.routingFile,
+      HEADGATE_ROUTING_FILE: oneVersionFile(options.dir, DEFAULT_MODEL),
       HEADGATE_LISTEN__PORT_BASE: String(options.portBase),
-      HEADGATE_RECORDS__SPOOL_DIR: `${options.logFile}.spool`,
+      HEADGATE_RECORDS__SPOOL_DIR: join(options.dir, 'spool'),
       HEADGATE_GATEWAY__UPSTREAM__TARGET: `127.0.0.1:${options.upstreamPort}`,
     },
   });

@@ -22,6 +22,15 @@ export function rateOf({ latencies, windowMs }: Measured): number {
   return (latencies.length * 1000) / windowMs;
 }
 
+/** Sums counts by name. */
+export function addUp(counts: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const sum: Record<string, number> = {};
+  for (const count of counts) {
+    for (const [name, value] of Object.entries(count)) sum[name] = (sum[name] ?? 0) + value;
+  }
+  return sum;
+}
+
 /** Longest time for one job, in ms: every job names a duration far below. */
 const JOB_WITHIN_MS = 180_000;
 

@@ -20,6 +20,8 @@ export interface LoopJob {
   readonly threads: number;
   /** Photos per run. */
   readonly batch: number;
+  /** Decodes only after the run before has ended, as for a lone caller. */
+  readonly alone: boolean;
   /** Begins at this time of the machine's monotonic clock, in ms, so that all processes measure the same window. */
   readonly beginAtMs: number;
   readonly warmMs: number;
@@ -54,11 +56,12 @@ async function bareLoop(job: LoopJob): Promise<Measured> {
     const beganMs = performance.now();
     if (beganMs >= endMs) break;
     const pixels = await decoding;
-    decoding = decodeBatch();
+    if (!job.alone) decoding = decodeBatch();
     await session.run(pixels);
     answered += pixels.length;
     const endedMs = performance.now();
     if (endedMs >= startMs && endedMs <= endMs) latencies.push(...pixels.map(() => endedMs - beganMs));
+    if (job.alone) decoding = decodeBatch();
   }
   const { user, system } = process.cpuUsage(cpu);
   await decoding;

@@ -15,7 +15,13 @@ export interface LoopVariant {
   /** Of the session in each process. */
   readonly threads: number;
   readonly batch: number;
+  /** Nothing overlaps: what a lone caller would wait for. */
+  readonly alone?: boolean;
 }
+
+/** What was fastest on two cores so far. */
+export const TWO_LOOPS: LoopVariant = { ...variant(2, 1, 4), name: 'L1, 2 loops × 1 thread, batch 4' };
+export const LONE_LOOP: LoopVariant = { ...variant(1, 1, 1), name: 'bare decode and session', alone: true };
 
 const TWO_THREADS = [1, 2, 4, 8].map((batch) => variant(1, 2, batch));
 const TWO_PROCESSES = [1, 4, 8].map((batch) => variant(2, 1, batch));
@@ -37,7 +43,7 @@ const LOAD_MS = 1500;
 
 /** Runs one variant in processes of its own, all at the same time, and adds up what they did. */
 export async function runLoop(
-  { processes, threads, batch }: LoopVariant,
+  { processes, threads, batch, alone = false }: LoopVariant,
   durationMs: number,
 ): Promise<Measured> {
   const env = { UV_THREADPOOL_SIZE: String(Math.max(1, 2 / processes)) };
@@ -51,6 +57,7 @@ export async function runLoop(
     photosDir: PHOTOS_DIR,
     threads,
     batch,
+    alone,
     beginAtMs: monotonicMs() + LOAD_MS,
     warmMs: WARM_MS,
     durationMs,

@@ -1,65 +1,45 @@
 /**
- * `npm run bench`: what each stage of the path costs on this machine, against a bare loop. Measures, prints a
- * table, asserts nothing; `--out FILE` keeps the table.
+ * `npm run bench`: what a request costs and how that compares, each figure with what is wanted and with its floor.
+ * Measures, prints tables, asserts nothing; `--out FILE` keeps them, `--only digits` measures one part.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { startStack } from '@headgate/testkit/stack';
-import { measureGateway } from './gateway.ts';
+import { writeFileSync } from 'node:fs';
+import type { LoadJob } from './client.ts';
+import { digitsFigures } from './figures/digits.ts';
+import { gatewayFigures } from './figures/gateway.ts';
+import { idleFigures } from './figures/idle.ts';
+import { overloadFigures } from './figures/overload.ts';
+import { photosFigures } from './figures/photos.ts';
+import { type FigureRun, figuresTable, loadsTable, type Section } from './figures/section.ts';
+import { startWorker } from './jobs.ts';
 import { describeMachine } from './machine.ts';
-import { type BenchOptions, parseBenchOptions, USAGE } from './options.ts';
-import { measurePath } from './path.ts';
-import { type BenchResult, renderReport } from './report.ts';
-import { onlyControl } from './routing.ts';
-import { measureSaturated } from './saturated.ts';
-import { timeStarts } from './startup.ts';
+import { machineLines } from './markdown.ts';
+import { type BenchOptions, type BenchPart, parseBenchOptions, USAGE } from './options.ts';
+import { type OwnRun, ownRun } from './own-run.ts';
 
-const startMs = performance.now();
+const MEASURE: Readonly<Record<BenchPart, (run: FigureRun) => Promise<Section>>> = {
+  digits: digitsFigures,
+  photos: photosFigures,
+  idle: idleFigures,
+  gateway: gatewayFigures,
+  overload: overloadFigures,
+};
 
-/** One line with the time since the start. */
-function progress(line: string): void {
-  console.error(`${((performance.now() - startMs) / 1000).toFixed(0).padStart(4)} s  ${line}`);
-}
-
-async function bench(options: BenchOptions): Promise<BenchResult> {
+async function bench({ rounds, stageMs, parts }: BenchOptions, run: OwnRun): Promise<string> {
   const machine = describeMachine();
   if (machine.loadBefore > 0.2)
-    progress(`the machine is busy: load average ${machine.loadBefore.toFixed(2)}`);
-  const dir = mkdtempSync(join(tmpdir(), 'headgate-bench-'));
-  const routingFile = onlyControl(join(dir, 'routing.yaml'));
-  const { rounds, stageMs } = options;
-  const stackOptions = { env: { HEADGATE_ROUTING_FILE: routingFile } };
-  const wants = (part: BenchOptions['parts'][number]) => options.parts.includes(part);
+    run.progress(`the machine is busy: load average ${machine.loadBefore.toFixed(2)}`);
+  const client = startWorker<LoadJob>('./client.ts');
+  const sections: Section[] = [];
   try {
-    progress('starting the whole stack');
-    const stack = await startStack({ ...stackOptions, readyWithinMs: 1_800_000 });
-    const { model, keys } = stack.ready;
-    let path: BenchResult['path'];
-    let saturated: BenchResult['saturated'];
-    try {
-      if (wants('path')) path = await measurePath({ stack, rounds, stageMs, progress });
-      if (wants('saturated')) saturated = await measureSaturated(stack, stageMs);
-    } finally {
-      await stack.stop();
-    }
-    const key = keys.bench;
-    const gateway = wants('gateway')
-      ? await measureGateway({ rounds, stageMs, model, routingFile, key, progress })
-      : undefined;
-    const toFirstMs = wants('startup') ? await timeStarts(stackOptions, progress) : undefined;
-    return {
-      machine,
-      rounds,
-      stageMs,
-      ...(path && { path }),
-      ...(saturated && { saturated }),
-      ...(gateway && { gateway }),
-      ...(toFirstMs !== undefined && { startMs: toFirstMs }),
-    };
+    for (const part of parts) sections.push(await MEASURE[part]({ ...run, rounds, stageMs, client }));
   } finally {
-    rmSync(dir, { recursive: true });
+    client.stop();
   }
+  return [
+    `${machineLines(machine)}\n${rounds} interleaved rounds of ${stageMs / 1000} s per load, medians; the client shares the cores.`,
+    figuresTable(sections.flatMap(({ figures }) => figures)),
+    loadsTable(sections.flatMap(({ loads }) => loads)),
+  ].join('\n\n');
 }
 
 function readOptions(): BenchOptions {
@@ -72,6 +52,8 @@ function readOptions(): BenchOptions {
 }
 
 const options = readOptions();
-const report = renderReport(await bench(options));
-console.log(`\n${report}`);
-if (options.out) writeFileSync(options.out, `# Benchmark\n\n${report}\n`);
+await ownRun(async (run) => {
+  const report = await bench(options, run);
+  console.log(`\n${report}`);
+  if (options.out) writeFileSync(options.out, `# Benchmark\n\n${report}\n`);
+});

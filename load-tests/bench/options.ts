@@ -5,15 +5,15 @@ export interface BenchOptions {
   readonly out: string | undefined;
   /** Interleaved rounds; their median counts. */
   readonly rounds: number;
-  /** Measured time of each stage in each round, in ms. */
+  /** Measured time of each load in each round, in ms. */
   readonly stageMs: number;
   readonly parts: readonly BenchPart[];
 }
 
-export const BENCH_PARTS = ['path', 'saturated', 'gateway', 'startup'] as const;
+export const BENCH_PARTS = ['digits', 'photos', 'idle', 'gateway', 'overload'] as const;
 export type BenchPart = (typeof BENCH_PARTS)[number];
 
-export const USAGE = `npm run bench -- [--out FILE] [--rounds 3] [--seconds 6] [--only ${BENCH_PARTS.join(',')}]`;
+export const USAGE = `npm run bench -- [--out FILE] [--rounds 3] [--seconds 3] [--only ${BENCH_PARTS.join(',')}]`;
 
 /** @throws TypeError when an option is unknown or not a number */
 export function parseBenchOptions(args: readonly string[]): BenchOptions {
@@ -22,7 +22,7 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions {
     options: {
       out: { type: 'string' },
       rounds: { type: 'string', default: '3' },
-      seconds: { type: 'string', default: '6' },
+      seconds: { type: 'string', default: '3' },
       only: { type: 'string', default: BENCH_PARTS.join(',') },
     },
   });

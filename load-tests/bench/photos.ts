@@ -11,9 +11,9 @@ export interface BenchPhoto {
   readonly bytes: Buffer;
 }
 
-/** The JPEGs of a folder, in the order of their names. */
+/** The JPEGs and PNGs of a folder, in the order of their names. */
 export function loadPhotos(dir: string): BenchPhoto[] {
-  const names = readdirSync(dir).filter((name) => name.endsWith('.jpg'));
+  const names = readdirSync(dir).filter((name) => /\.(jpg|png)$/.test(name));
   return names.sort().map((name) => ({ name, bytes: readFileSync(join(dir, name)) }));
 }
 

@@ -18,7 +18,7 @@ export type Target =
       readonly caFile: string | null;
       /** API key; other servers need none. */
       readonly key?: string;
-      /** How a photo becomes a body; the plain JPEG by default. */
+      /** How a photo becomes a body; the plain file by default. */
       readonly encoding?: Encoding;
     };
 
@@ -105,7 +105,7 @@ function httpSender(
   photos: readonly BenchPhoto[],
   connections: number | null,
 ): Sender {
-  const { origin, path, caFile, key, encoding = 'jpeg' } = target;
+  const { origin, path, caFile, key, encoding = 'raw' } = target;
   const pool = new Pool(origin, {
     connections,
     allowH2: false,

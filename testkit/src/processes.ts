@@ -13,9 +13,6 @@ export interface ProcessInfo {
 
 export const canInspectProcesses = existsSync('/proc/self/stat');
 
-/** Clock ticks per second of /proc/PID/stat: fixed at 100 in Linux's interface to user programs. */
-const TICKS_PER_S = 100;
-
 /** True while the process exists and is not a zombie; without /proc a zombie counts as alive. */
 export function isAlive(pid: number): boolean {
   if (canInspectProcesses) return !['Z', 'X', undefined].includes(statOf(pid)[0]);
@@ -47,15 +44,6 @@ export async function stillAliveAfter(pids: readonly number[], withinMs: number)
   const gone = () => pids.every((pid) => !isAlive(pid));
   await eventually(gone, { what: 'the end of all processes', withinMs }).catch(() => {});
   return pids.filter(isAlive);
-}
-
-/** CPU time that `pid` has used so far, its ended and waited-for children included, in ms; 0 once it is gone. */
-export function cpuMsOf(pid: number): number {
-  // Fields 14 to 17 of proc(5): utime, stime, cutime, cstime; `statOf` begins with field 3.
-  const ticks = statOf(pid)
-    .slice(11, 15)
-    .reduce((sum, field) => sum + Number(field), 0);
-  return (ticks * 1000) / TICKS_PER_S;
 }
 
 /**

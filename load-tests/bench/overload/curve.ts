@@ -47,6 +47,8 @@ export interface CurveOptions {
   readonly durationMs: number;
   /** Of the arrivals: the same for every door. */
   readonly seed: number;
+  /** In units of the capacity; all by default. */
+  readonly levels?: readonly number[];
   readonly signal: AbortSignal;
   readonly progress: (line: string) => void;
 }
@@ -58,7 +60,7 @@ export async function measureCurve(
   knowsDeadlines: boolean,
   options: CurveOptions,
 ): Promise<Curve> {
-  const { durationMs, progress, signal } = options;
+  const { durationMs, progress, signal, levels: factors = LEVELS } = options;
   const wrapper = trial.server.clientWrapper;
   const closed = startWorker<LoadJob>('./client.ts', { wrapper });
   const open = startWorker<OpenJob, OpenMeasured>('./overload/open-client.ts', { wrapper });
@@ -68,9 +70,9 @@ export async function measureCurve(
     progress(`${door.name}: capacity ${capacityPerS.toFixed(1)} images/s`);
     const refusal = knowsDeadlines ? await measureRefusal(door, closed) : undefined;
     const levels: Level[] = [];
-    for (const level of LEVELS) {
+    for (const level of factors) {
       signal.throwIfAborted();
-      const end = watchUsage(door.pids);
+      const end = watchUsage(door.processes);
       const job = jobOf(door, level * capacityPerS, options);
       const answer = await open.run(job);
       levels.push({ level, measured: answer, serverCpuMs: end().cpuMs });
@@ -103,7 +105,7 @@ async function measureRefusal(
   door: Door,
   client: ReturnType<typeof startWorker<LoadJob>>,
 ): Promise<RefusalCost> {
-  const end = watchUsage(door.pids);
+  const end = watchUsage(door.processes);
   const measured = await client.run({
     target: door.target,
     photosDir: PHOTOS_DIR,

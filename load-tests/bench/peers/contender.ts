@@ -1,4 +1,5 @@
 import type { Target } from '../send.ts';
+import type { PartProcess } from './usage.ts';
 
 /** One documented way to spread a server over two compute threads. */
 export interface Layout {
@@ -12,8 +13,8 @@ export interface Layout {
 export interface Door {
   readonly name: string;
   readonly target: Target;
-  /** Processes that work for this door; looked up anew each time, since servers fork. */
-  pids(): number[];
+  /** Processes that work for this door; servers fork, so each call looks them up. */
+  processes(): PartProcess[];
 }
 
 export interface RunningServer {

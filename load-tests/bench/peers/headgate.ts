@@ -1,26 +1,26 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseRouting } from '@headgate/contracts/routing';
 import { descendantsOf } from '@headgate/testkit/processes';
-import { ROOT } from '@headgate/testkit/root';
-import { type OwnedStack, processesOf, startStack } from '@headgate/testkit/stack';
-import { parse, stringify } from 'yaml';
+import { type OwnedStack, startStack } from '@headgate/testkit/stack';
+import { stringify } from 'yaml';
 import { monotonicMs } from '../clock.ts';
 import type { Contender, Door } from './contender.ts';
+import type { PartProcess } from './usage.ts';
 
 export const GRPC_DOOR = 'Headgate, gRPC';
 export const WHOLE_DOOR = 'Headgate, whole path';
 
+export const DEFAULT_MODEL = 'efficientnet-lite0';
 const VERSION = '1';
 
 /**
- * Headgate as `npm start` runs it, with one model version like the peers: gRPC straight to inference, and the
+ * Headgate as `npm start` runs it, with one version of one model like the peers: gRPC straight to inference, and the
  * whole path with TLS, API key, limits and telemetry. The layouts are values of its configuration.
  *
  * @param dir folder of this run
  */
-export function headgate(dir: string): Contender {
-  const routingFile = oneVersion(join(dir, 'routing.yaml'));
+export function headgate(dir: string, model = DEFAULT_MODEL): Contender {
+  const routingFile = oneVersionFile(dir, model);
   return {
     id: 'headgate',
     layouts: [layout(1, 2), layout(2, 1)],
@@ -47,38 +47,47 @@ function layout(instances: number, threads: number) {
   };
 }
 
-function doorsOf(stack: OwnedStack): Door[] {
-  const { ready, supervisorPid } = stack;
-  const { https, caFile, model, keys } = ready;
-  const inference = () => [...processesOf(stack, 'inference'), ...processesOf(stack, 'engine')];
-  const doors: Door[] = [
-    {
-      name: GRPC_DOOR,
-      target: { kind: 'grpc', address: ready.inferenceGrpc, model, version: VERSION },
-      pids: () => inference().map(({ pid }) => pid),
-    },
-  ];
-  if (https) {
-    doors.push({
-      name: WHOLE_DOOR,
-      target: { kind: 'http', origin: https, path: '/predict', key: keys.bench, caFile },
-      pids: () => [supervisorPid, ...descendantsOf(supervisorPid).map(({ pid }) => pid)],
-    });
-  }
-  return doors;
+/** Writes a routing table with all weight on one version of one model; returns its path. */
+export function oneVersionFile(dir: string, model: string): string {
+  const variants = [{ name: 'control', version: VERSION, weight: 100 }];
+  const experiment = { name: model, salt: model, variants };
+  const models = { [model]: { versions: [VERSION], experiment } };
+  const path = join(dir, `${model}.yaml`);
+  writeFileSync(path, stringify({ schema: 1, default_model: model, models }));
+  return path;
 }
 
-/** The shipped routing table with the control version of the default model alone; returns `path`. */
-function oneVersion(path: string): string {
-  const routing = parseRouting(parse(readFileSync(join(ROOT, 'config/routing.yaml'), 'utf8')));
-  const model = routing.models[routing.default_model];
-  const [control] = model?.experiment.variants ?? [];
-  if (!model || !control) throw new Error('the routing table has no default model');
-  const versions = [control.version];
-  const experiment = { ...model.experiment, variants: [{ ...control, weight: 100 }] };
-  writeFileSync(
-    path,
-    stringify({ ...routing, models: { [routing.default_model]: { ...model, versions, experiment } } }),
-  );
-  return path;
+function doorsOf(stack: OwnedStack): Door[] {
+  const { https, caFile, model, keys, inferenceGrpc } = stack.ready;
+  if (!https) throw new Error('the whole path needs Envoy');
+  const all = () => partsOf(stack);
+  return [
+    {
+      name: GRPC_DOOR,
+      target: { kind: 'grpc', address: inferenceGrpc, model, version: VERSION },
+      processes: () => all().filter(({ part }) => part === 'front' || part === 'engine'),
+    },
+    {
+      name: WHOLE_DOOR,
+      target: { kind: 'http', origin: https, path: '/predict', key: keys.bench, caFile },
+      processes: all,
+    },
+  ];
+}
+
+const PARTS: readonly [RegExp, string][] = [
+  [/engine-child|engine\/child/, 'engine'],
+  [/inference\/(dist|src)\/main\./, 'front'],
+  [/gateway\/(dist|src)\/main\./, 'gateway'],
+  [/(^|\/)envoy /, 'Envoy'],
+  [/control\/(dist|src)\/main\./, 'control'],
+];
+
+/** Every process of a stack, by what it does; what is none of the five parts belongs to the supervisor. */
+export function partsOf({ supervisorPid }: OwnedStack): PartProcess[] {
+  const children = descendantsOf(supervisorPid).map(({ pid, command }) => ({
+    pid,
+    part: PARTS.find(([pattern]) => pattern.test(command))?.[1] ?? 'supervisor',
+  }));
+  return [{ pid: supervisorPid, part: 'supervisor' }, ...children];
 }

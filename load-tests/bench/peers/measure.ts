@@ -20,9 +20,9 @@ export interface Run {
 export async function loadDoor(
   door: Door,
   client: Worker<LoadJob>,
-  load: { readonly concurrency: number; readonly durationMs: number },
+  load: { readonly concurrency: number; readonly durationMs: number; readonly photosDir?: string },
 ): Promise<Run> {
-  const end = watchUsage(door.pids);
+  const end = watchUsage(door.processes);
   try {
     const measured = await client.run({
       target: door.target,

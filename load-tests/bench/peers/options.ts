@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { positive } from '../options.ts';
+import { GUARDED } from './prepare.ts';
 import { PEERS } from './servers.ts';
 
 export interface PeersOptions {
@@ -14,8 +15,8 @@ export interface PeersOptions {
   readonly only: readonly string[];
 }
 
-/** `l1`, `headgate` and the peers. */
-export const CONTENDERS = ['l1', 'headgate', ...PEERS.map(({ id }) => id)];
+/** `l1`, `headgate`, the peers, and FastAPI as a public service. */
+export const CONTENDERS = ['l1', 'headgate', ...PEERS.map(({ id }) => id), GUARDED.id];
 
 export const USAGE = `npm run bench:peers -- [--out FILE] [--rounds 3] [--seconds 3] [--select-seconds 3] [--only ${CONTENDERS.join(',')}]`;
 

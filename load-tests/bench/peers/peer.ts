@@ -82,18 +82,18 @@ async function startPeer(
   child.once('error', ({ message }) => {
     failure = message;
   });
-  child.once('exit', () => {
-    failure ??= `it ended: ${lastLine(logFile)}`;
-  });
+  const hasExited = () => child.exitCode !== null || child.signalCode !== null;
+  const ended = () => failure ?? (hasExited() ? `it ended: ${lastLine(logFile)}` : undefined);
   const pid = child.pid ?? 0;
   if (pid > 0) context.guard.add(pid);
   const stop = () => stopTree(pid, context.guard);
-  const pids = () => [pid, ...descendantsOf(pid).map((info) => info.pid)];
+  const processes = () =>
+    [pid, ...descendantsOf(pid).map((info) => info.pid)].map((one) => ({ pid: one, part: spec.name }));
   const { path, encoding, name } = spec;
   const target = { kind: 'http', origin: `http://127.0.0.1:${port}`, path, encoding, caFile: null } as const;
-  const doors = [{ name, target, pids }];
+  const doors = [{ name, target, processes }];
   const clientWrapper = spec.namespace ? await enterNamespace(pid).catch(stopFirst(stop)) : [];
-  return { spawnedMs, doors, clientWrapper, ended: () => failure, stop };
+  return { spawnedMs, doors, clientWrapper, ended, stop };
 }
 
 function environment(port: number, { threads, env }: Layout, dir: string, bin: string) {

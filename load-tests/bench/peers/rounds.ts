@@ -84,7 +84,7 @@ async function runBare(
 ): Promise<void> {
   const measured = await runLoop(loop, stageMs);
   const key = { contender: undefined, name: 'L1 bare loop', layout: loop.name, concurrency: loop.processes };
-  ledger.add(round, key, { measured, usage: { cpuMs: measured.cpuMs, peakBytes: 0 } });
+  ledger.add(round, key, { measured, usage: { cpuMs: measured.cpuMs, cpuMsOfPart: {}, peakBytes: 0 } });
   progress(`L1 bare loop: ${rateOf(measured).toFixed(1)} images/s`);
 }
 

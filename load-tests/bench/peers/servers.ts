@@ -100,7 +100,7 @@ export const PEERS: readonly PeerSpec[] = [
     name: 'Ray Serve',
     command: () => ['python', 'app.py'],
     path: '/predict',
-    encoding: 'jpeg',
+    encoding: 'raw',
     layouts: varied(twoLayouts('replica'), 'batch 8', {}),
     namespace: true,
     tries: 2,

@@ -1,7 +1,7 @@
 import { median, percentile } from '@headgate/testkit/stats';
-import { rateOf } from '../jobs.ts';
-import { addUp } from '../path.ts';
+import { addUp, rateOf } from '../jobs.ts';
 import type { Run } from './measure.ts';
+import { GUARDED } from './prepare.ts';
 import type { Rounds, Series } from './rounds.ts';
 
 /** One line of the result: a door at one concurrency, over all rounds. */
@@ -27,10 +27,11 @@ export interface PeerRow {
   readonly failures: Readonly<Record<string, number>>;
 }
 
-const HEADGATE = 'headgate';
+/** Neither the bare loop nor Headgate, and a bare server as its documentation has it. */
+const NO_PEERS: readonly (string | undefined)[] = [undefined, 'headgate', GUARDED.id];
 
 export function isPeer({ contender }: Pick<Series, 'contender'>): boolean {
-  return contender !== undefined && contender !== HEADGATE;
+  return !NO_PEERS.includes(contender);
 }
 
 export function summarise({ series, startMs }: Rounds): PeerRow[] {

@@ -13,6 +13,8 @@ export interface Trial {
 
 /** What all contenders must answer: the first one that was asked sets it. */
 export interface Expectation {
+  /** Folder of the photos; the benchmark's own by default. */
+  readonly photosDir?: string;
   classes: readonly number[] | undefined;
 }
 
@@ -33,7 +35,12 @@ export async function startTrial(
   try {
     const startMs: number[] = [];
     for (const door of server.doors) {
-      const asked = await askAll(server, door.target, contender.startWithinMs);
+      const { photosDir = PHOTOS_DIR } = expected;
+      const asked = await askAll(server, {
+        target: door.target,
+        photosDir,
+        withinMs: contender.startWithinMs,
+      });
       const difference = firstDifference(expected, asked.classes);
       if (difference) throw new Error(`${door.name}: ${difference}`);
       startMs.push(asked.firstAtMs - server.spawnedMs);
@@ -45,12 +52,11 @@ export async function startTrial(
   }
 }
 
-async function askAll(server: RunningServer, target: AskJob['target'], withinMs: number): Promise<Asked> {
+async function askAll(server: RunningServer, job: AskJob): Promise<Asked> {
   const worker = startWorker<AskJob, Asked>('./ask.ts', { wrapper: server.clientWrapper });
   const over = new AbortController();
   try {
-    const asked = worker.run({ target, photosDir: PHOTOS_DIR, withinMs });
-    return await Promise.race([asked, endOf(server, over.signal)]);
+    return await Promise.race([worker.run(job), endOf(server, over.signal)]);
   } finally {
     over.abort();
     worker.stop();
@@ -71,6 +77,6 @@ function firstDifference(expected: Expectation, classes: readonly number[]): str
   expected.classes ??= classes;
   const at = expected.classes.findIndex((one, index) => one !== classes[index]);
   if (at < 0) return undefined;
-  const { name } = loadPhotos(PHOTOS_DIR)[at] as { name: string };
+  const { name } = loadPhotos(expected.photosDir ?? PHOTOS_DIR)[at] as { name: string };
   return `class ${classes[at]} for ${name} where the others say ${expected.classes[at]}`;
 }

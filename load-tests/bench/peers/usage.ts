@@ -1,9 +1,15 @@
-import { readFileSync } from 'node:fs';
-import { cpuMsOf } from '@headgate/testkit/processes';
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** A process of a server, and the part that it plays there. */
+export interface PartProcess {
+  readonly pid: number;
+  readonly part: string;
+}
 
 /** What a group of processes used between two moments. */
 export interface Usage {
   readonly cpuMs: number;
+  readonly cpuMsOfPart: Readonly<Record<string, number>>;
   /** Largest sum of their proportional set sizes: shared pages count once. */
   readonly peakBytes: number;
 }
@@ -14,22 +20,48 @@ const MEMORY_EVERY_MS = 1000;
 /**
  * Begins to watch processes; the returned function ends it.
  *
- * @param pids looked up each time, since servers fork
+ * @param processes looked up each time, since servers fork
  */
-export function watchUsage(pids: () => readonly number[]): () => Usage {
-  const before = new Map(pids().map((pid) => [pid, cpuMsOf(pid)]));
+export function watchUsage(processes: () => readonly PartProcess[]): () => Usage {
+  const before = new Map(processes().map(({ pid }) => [pid, cpuMsOf(pid)]));
   let peakBytes = 0;
   const measure = () => {
-    const bytes = pids().reduce((sum, pid) => sum + proportionalBytes(pid), 0);
-    peakBytes = Math.max(peakBytes, bytes);
+    peakBytes = Math.max(peakBytes, bytesOf(processes()));
   };
   const timer = setInterval(measure, MEMORY_EVERY_MS).unref();
   return () => {
     clearInterval(timer);
-    const cpuMs = pids().reduce((sum, pid) => sum + cpuMsOf(pid) - (before.get(pid) ?? 0), 0);
+    const cpuMsOfPart: Record<string, number> = {};
+    for (const { pid, part } of processes()) {
+      cpuMsOfPart[part] = (cpuMsOfPart[part] ?? 0) + cpuMsOf(pid) - (before.get(pid) ?? 0);
+    }
     measure();
-    return { cpuMs, peakBytes };
+    const cpuMs = Object.values(cpuMsOfPart).reduce((sum, ms) => sum + ms, 0);
+    return { cpuMs, cpuMsOfPart, peakBytes };
   };
+}
+
+/** CPU time of the living threads of a process by the scheduler's clock, in ms; 0 once it is gone. */
+function cpuMsOf(pid: number): number {
+  try {
+    const threads = readdirSync(`/proc/${pid}/task`);
+    return threads.reduce((sum, thread) => sum + ranNs(`/proc/${pid}/task/${thread}/schedstat`), 0) / 1e6;
+  } catch {
+    return 0;
+  }
+}
+
+function ranNs(file: string): number {
+  try {
+    return Number(readFileSync(file, 'utf8').split(' ')[0]);
+  } catch {
+    return 0;
+  }
+}
+
+/** Sum of the proportional set sizes. */
+function bytesOf(processes: readonly PartProcess[]): number {
+  return processes.reduce((sum, { pid }) => sum + proportionalBytes(pid), 0);
 }
 
 function proportionalBytes(pid: number): number {

@@ -1,7 +1,8 @@
 """What every peer does with a photo: decode with Pillow, the preprocessing of the manifest, top 5 of the softmax.
 
 The ONNX file is Headgate's own: uint8 NHWC in, normalisation inside the graph. The environment says the rest:
-PEER_MODEL, PEER_LABELS (JSON list), PEER_THREADS (of one session).
+PEER_MODEL, PEER_LABELS (JSON list), PEER_THREADS (of one session); PEER_SIDE, PEER_CROP and PEER_MODE (of Pillow) for
+another model than EfficientNet-Lite0.
 """
 
 import io
@@ -12,8 +13,9 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 
-SIDE = 224
-CROP = 0.875
+SIDE = int(os.environ.get("PEER_SIDE", "224"))
+CROP = float(os.environ.get("PEER_CROP", "0.875"))
+MODE = os.environ.get("PEER_MODE", "RGB")
 TOP_K = 5
 
 with open(os.environ["PEER_LABELS"], encoding="utf-8") as labels_file:
@@ -29,24 +31,25 @@ def open_session() -> onnxruntime.InferenceSession:
         os.environ["PEER_MODEL"], options, providers=["CPUExecutionProvider"]
     )
     for size in (1, 8):
-        run(session, np.zeros((size, SIDE, SIDE, 3), np.uint8))
+        run(session, np.zeros((size, SIDE, SIDE, len(MODE)), np.uint8))
     return session
 
 
 def preprocess(photo: bytes) -> np.ndarray:
-    """Centre crop of 87.5 % of the short side, bicubic, uint8 [224, 224, 3]. `draft` lets libjpeg scale down."""
+    """Centre crop of a share of the short side, bicubic, uint8 [SIDE, SIDE, channels]. `draft` lets libjpeg scale down."""
     with Image.open(io.BytesIO(photo)) as image:
-        image.draft("RGB", (round(SIDE / CROP), round(SIDE / CROP)))
-        rgb = image.convert("RGB")
-    width, height = rgb.size
+        image.draft(MODE, (round(SIDE / CROP), round(SIDE / CROP)))
+        converted = image.convert(MODE)
+    width, height = converted.size
     side = int(min(width, height) * CROP)
     left, top = (width - side) // 2, (height - side) // 2
     box = (left, top, left + side, top + side)
-    return np.asarray(rgb.resize((SIDE, SIDE), Image.Resampling.BICUBIC, box=box))
+    pixels = np.asarray(converted.resize((SIDE, SIDE), Image.Resampling.BICUBIC, box=box))
+    return pixels.reshape(SIDE, SIDE, len(MODE))
 
 
 def run(session: onnxruntime.InferenceSession, pixels: np.ndarray) -> np.ndarray:
-    """Logits [N, 1000] of uint8 [N, 224, 224, 3]."""
+    """Logits [N, classes] of uint8 [N, SIDE, SIDE, channels]."""
     return session.run(None, {session.get_inputs()[0].name: pixels})[0]
 
 
