@@ -41,7 +41,7 @@ describe('npm run model:sign', () => {
     for (const { publicKey } of [others, keys]) expect((await open([publicKey])).manifest.version).toBe('1');
   });
 
-  it('changes the key of a served version as docs/secrets.md says: it is served after every step', async () => {
+  it('changes the key of a served version as docs/security.md says: it is served after every step', async () => {
     const next = generateKeyPairSync('ed25519');
     const served = async (...trusted: (typeof keys)[]) =>
       (await open(trusted.map(({ publicKey }) => publicKey))).manifest.version;

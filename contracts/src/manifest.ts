@@ -64,7 +64,7 @@ const goldenSchema = z.strictObject({
     .optional(),
 });
 
-/** How requests wait and are joined; docs/batching.md explains each. Names and meanings are Triton's where it has them. */
+/** How requests wait and are joined; docs/inference.md explains each. Names and meanings are Triton's where it has them. */
 export const batchingSchema = z
   .strictObject({
     /** 1 on a `tensor` model: requests are never joined, and dim 0 is like any other. */

@@ -113,7 +113,7 @@ export function openApiDocument(): OpenApiDocument {
     type: 'http',
     scheme: 'bearer',
     bearerFormat: 'JWT',
-    description: 'Where issuers are configured; see docs/identity.md.',
+    description: 'Where issuers are configured; see docs/access.md.',
   });
   for (const [name, header] of Object.entries(SHARED_HEADERS)) {
     generator.openAPIRegistry.registerComponent('headers', name, header);

@@ -3,7 +3,7 @@ import type { Manifest } from '@headgate/contracts/manifest';
 import type { AdmissionPolicy } from './admission/admission.ts';
 import type { BatchPolicy } from './batch.ts';
 
-/** How items of one model version wait; docs/batching.md has the words for operators. */
+/** How items of one model version wait; docs/inference.md has the words for operators. */
 export interface QueuePolicy {
   /** Items that may wait, apart from the batches that engines gather. */
   readonly maxQueueSize: number;

@@ -1,6 +1,6 @@
 /**
  * `npm run postgres:failover -- --address-file FILE`: makes the standby the primary once the primary is lost
- * (docs/postgres.md). FILE holds the address of all servers, with a login that may call pg_promote:
+ * (docs/records.md). FILE holds the address of all servers, with a login that may call pg_promote:
  * postgres://admin:password@one:5432,two:5432/headgate.
  */
 import { readFileSync } from 'node:fs';
@@ -40,7 +40,7 @@ async function failOver(servers: readonly string[], say: (line: string) => void)
   const best = others.reduce((a, b) => (b.receivedBytes > a.receivedBytes ? b : a), first);
   await promote(best.url);
   say(`${nameOf(best.url)}: promoted, takes writes`);
-  say('Do not start the lost primary as it is: make it a standby of the new one first (docs/postgres.md).');
+  say('Do not start the lost primary as it is: make it a standby of the new one first (docs/records.md).');
 }
 
 async function stateOf(url: string): Promise<'primary' | 'does not answer' | Standby> {

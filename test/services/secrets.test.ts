@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { redisLimiter } from '../../gateway/src/rate-limit/redis.ts';
 import { connectRedis } from '../../gateway/src/rate-limit/redis-client.ts';
 
-/** The steps of docs/secrets.md, done. */
+/** The steps of docs/security.md, done. */
 
 const TIMEOUT_MS = 10_000;
 const { signal } = new AbortController();

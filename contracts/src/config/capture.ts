@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { isSecureUrl } from '../secure-url.ts';
 import { bytes, days, group, path, secret } from './values.ts';
 
-/** Sampled images that are kept as training data (docs/capture.md). Off unless a store and a model are named. */
+/** Sampled images that are kept as training data (docs/records.md). Off unless a store and a model are named. */
 export const captureSchema = group({
   store: z
     .enum(['none', 'folder', 's3'])

@@ -19,7 +19,7 @@ const ALGORITHMS = [
 const addressSchema = z.string().refine(isSecureUrl, 'expected an https address (http on loopback only)');
 const textSchema = z.string().min(1).max(256);
 
-/** An issuer of bearer tokens (docs/identity.md). */
+/** An issuer of bearer tokens (docs/access.md). */
 const issuerSchema = z.strictObject({
   /** Short name for metrics and logs. */
   name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'expected lower-case letters, digits and hyphens'),

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 const count = z.number().int().min(1);
 
-/** What a point stands for; docs/quotas.md says when each is charged. */
+/** What a point stands for; docs/access.md says when each is charged. */
 export const QUOTA_UNITS = ['requests', 'images', 'engine_ms'] as const;
 export type QuotaUnit = (typeof QUOTA_UNITS)[number];
 
@@ -50,7 +50,7 @@ export type Tier = z.infer<typeof tierSchema>;
 
 const tierName = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'expected letters, digits, dash and underscore');
 
-/** What becomes of quotas while the store does not answer (docs/quotas.md). */
+/** What becomes of quotas while the store does not answer (docs/access.md). */
 export const FAILURE_MODES = ['local_share', 'closed', 'open'] as const;
 export type FailureMode = (typeof FAILURE_MODES)[number];
 

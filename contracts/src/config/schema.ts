@@ -50,7 +50,7 @@ const gatewaySchema = z.strictObject({
     /** Requests in progress at once; more are refused as overloaded. */
     in_flight: count,
   }),
-  /** Refusing in place of an overloaded model version, before the body is read; docs/batching.md explains it. */
+  /** Refusing in place of an overloaded model version, before the body is read; docs/inference.md explains it. */
   shedding: z.strictObject({
     /** Answers of inference that are looked back on; in an eighth to a quarter of it the end of an overload is noticed. */
     window_ms: ms(60_000).min(100),
@@ -59,7 +59,7 @@ const gatewaySchema = z.strictObject({
     /** Largest share of requests that the gateway refuses by itself; 0: none. */
     max_share: z.number().min(0).max(0.99),
   }),
-  /** Letting the body of a refused request pass by before the answer goes out; docs/envoy.md explains it. */
+  /** Letting the body of a refused request pass by before the answer goes out; docs/edge.md explains it. */
   lingering: z.strictObject({
     /** Answers that may wait at once; more go out at once. 0: all do. */
     requests: z.number().int().min(0),
@@ -105,7 +105,7 @@ const gatewaySchema = z.strictObject({
   }),
 });
 
-/** Response cache of a model (docs/cache.md). */
+/** Response cache of a model (docs/inference.md). */
 const cacheSchema = z.strictObject({
   /** What each served version of the model may hold: rows, keys and overhead. The longest unused ones leave first. */
   max_bytes: bytes,
@@ -193,7 +193,7 @@ const inferenceSchema = z.strictObject({
     /** Deadline of a call that has none. */
     default_deadline_ms: ms(600_000).min(1),
   }),
-  /** Refusing early what cannot be answered in time; docs/batching.md explains it. */
+  /** Refusing early what cannot be answered in time; docs/inference.md explains it. */
   admission: z.strictObject({
     /** Share of itself by which an estimated run time may be too long before anything is refused for it. */
     estimate_margin: z.number().min(0).max(0.9),
@@ -232,7 +232,7 @@ const envoySchema = z.strictObject({
   /** host:port of the gateway and of inference; empty = the local process. Names are resolved again and again. */
   gateway_target: target,
   inference_target: target,
-  /** host:port of the ACME client while it answers HTTP-01 challenges; empty = none reach anybody (docs/tls.md). */
+  /** host:port of the ACME client while it answers HTTP-01 challenges; empty = none reach anybody (docs/edge.md). */
   acme_challenge_target: target,
   /** Port that the HTTP redirect names, where a load balancer maps it; 0 = the HTTPS listener's own. */
   redirect_port: z.number().int().min(0).max(65_535),
@@ -286,7 +286,7 @@ const layersSchema = z.strictObject({
       'An issuer of bearer tokens, for its keys; asked twice before it counts as down.',
     ),
     database: dependency(10_000).describe('The store of records or of audit records.'),
-  }).describe('How long one call of a remote part may take (docs/resilience.md).'),
+  }).describe('How long one call of a remote part may take (docs/operations.md).'),
   gateway: gatewaySchema,
   inference: inferenceSchema,
   records: recordsSchema,

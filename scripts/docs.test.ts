@@ -1,0 +1,63 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+
+const ROOT = join(import.meta.dirname, '..');
+const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
+const markdownIn = (dir: string) =>
+  readdirSync(join(ROOT, dir))
+    .filter((file) => file.endsWith('.md'))
+    .map((file) => join(dir, file));
+
+/** As renderers of Markdown make it. */
+const anchorOf = (title: string) =>
+  title
+    .toLowerCase()
+    .replace(/[^\w\- ]/g, '')
+    .replaceAll(' ', '-');
+
+function leadsSomewhere(target: string, from = '.'): boolean {
+  const [path = '', anchor] = target.split('#');
+  const file = path === '' ? from : join(dirname(from), path);
+  if (!existsSync(join(ROOT, file))) return false;
+  const titles = anchor === undefined ? [] : [...read(file).matchAll(/^#+ (.*)$/gm)];
+  return anchor === undefined || titles.some(([, title = '']) => anchorOf(title) === anchor);
+}
+
+const pages = ['.', 'docs', 'docs/decisions', 'load-tests', 'samples', 'scripts/model'].flatMap(markdownIn);
+const alerts = readdirSync(join(ROOT, 'observability/prometheus'))
+  .filter((file) => file.endsWith('.rules.yaml'))
+  .flatMap((file) => parse(read(`observability/prometheus/${file}`)).groups)
+  .flatMap(({ rules }) => rules as { alert: string; annotations: { runbook: string } }[]);
+
+describe.each(pages)('%s', (page) => {
+  const text = read(page);
+  const all = (pattern: RegExp) => [...text.matchAll(pattern)].map(([, match]) => match as string);
+
+  it('links to files and headings that exist', () => {
+    const links = all(/\]\(([^)\s]+)\)/g).filter((link) => !/^\w+:/.test(link));
+    expect(links.filter((link) => !leadsSomewhere(link, page))).toEqual([]);
+  });
+
+  it('names tests and alerts that exist', () => {
+    const tests = all(/`([\w./-]+\/[\w.-]+(?:\.test\.ts|test_\w+\.py))`/g);
+    expect(tests.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
+    const names = alerts.map(({ alert }) => alert);
+    expect(all(/`(Headgate[A-Z]\w+)`/g).filter((name) => !names.includes(name))).toEqual([]);
+  });
+});
+
+it.each(Array.from({ length: 10 }, (_, i) => `API${i + 1}`))(
+  'docs/security.md shows a test for %s',
+  (risk) => {
+    const row = read('docs/security.md')
+      .split('\n')
+      .find((line) => line.startsWith(`| ${risk} `));
+    expect(row).toMatch(/`[\w./-]+\.test\.ts`/);
+  },
+);
+
+it.each(alerts)('The alert $alert links a page to read on', ({ annotations }) => {
+  expect(leadsSomewhere(annotations.runbook)).toBe(true);
+});
