@@ -45,8 +45,8 @@ export interface GRPCInferenceServiceClient extends grpc.Client {
   /**
    * Runs one request. Image models take `image` (BYTES, shape [n], one encoded JPEG, PNG or WebP file per
    * element, n at most the model's max_batch_size) and answer `label` BYTES [n,k], `score` FP32 [n,k] and
-   * `class_id` INT32 [n,k], best class first. An image that fails takes its call with it, and the message
-   * names its index: send images that shall fail alone in calls of their own; they are batched all the same.
+   * `class_id` INT32 [n,k], best class first. One failed image fails the call; the message names
+   * its index. Send images in separate calls to let them fail alone: they are batched together anyway.
    * Errors: INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED (queue full: try again later),
    * UNAVAILABLE (not ready, draining, or the engine ended: safe to retry), DEADLINE_EXCEEDED,
    * CANCELLED, INTERNAL.
@@ -60,8 +60,8 @@ export interface GRPCInferenceServiceClient extends grpc.Client {
   /**
    * Runs one request. Image models take `image` (BYTES, shape [n], one encoded JPEG, PNG or WebP file per
    * element, n at most the model's max_batch_size) and answer `label` BYTES [n,k], `score` FP32 [n,k] and
-   * `class_id` INT32 [n,k], best class first. An image that fails takes its call with it, and the message
-   * names its index: send images that shall fail alone in calls of their own; they are batched all the same.
+   * `class_id` INT32 [n,k], best class first. One failed image fails the call; the message names
+   * its index. Send images in separate calls to let them fail alone: they are batched together anyway.
    * Errors: INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED (queue full: try again later),
    * UNAVAILABLE (not ready, draining, or the engine ended: safe to retry), DEADLINE_EXCEEDED,
    * CANCELLED, INTERNAL.
@@ -142,14 +142,14 @@ export interface GRPCInferenceServiceClient extends grpc.Client {
   modelStreamInfer(options?: grpc.CallOptions): grpc.ClientDuplexStream<_inference_ModelInferRequest, _inference_ModelStreamInferResponse__Output>;
   
   /**
-   * What the model repository holds, served or not.
+   * The contents of the model repository, served or not.
    */
   RepositoryIndex(argument: _inference_RepositoryIndexRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_inference_RepositoryIndexResponse__Output>): grpc.ClientUnaryCall;
   RepositoryIndex(argument: _inference_RepositoryIndexRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_inference_RepositoryIndexResponse__Output>): grpc.ClientUnaryCall;
   RepositoryIndex(argument: _inference_RepositoryIndexRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_inference_RepositoryIndexResponse__Output>): grpc.ClientUnaryCall;
   RepositoryIndex(argument: _inference_RepositoryIndexRequest, callback: grpc.requestCallback<_inference_RepositoryIndexResponse__Output>): grpc.ClientUnaryCall;
   /**
-   * What the model repository holds, served or not.
+   * The contents of the model repository, served or not.
    */
   repositoryIndex(argument: _inference_RepositoryIndexRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_inference_RepositoryIndexResponse__Output>): grpc.ClientUnaryCall;
   repositoryIndex(argument: _inference_RepositoryIndexRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_inference_RepositoryIndexResponse__Output>): grpc.ClientUnaryCall;
@@ -174,14 +174,14 @@ export interface GRPCInferenceServiceClient extends grpc.Client {
   repositoryModelLoad(argument: _inference_RepositoryModelLoadRequest, callback: grpc.requestCallback<_inference_RepositoryModelLoadResponse__Output>): grpc.ClientUnaryCall;
   
   /**
-   * Stops serving all versions of a model, after what was accepted is answered. Same condition.
+   * Stops serving all versions of a model once accepted requests are answered. Same condition as RepositoryModelLoad.
    */
   RepositoryModelUnload(argument: _inference_RepositoryModelUnloadRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_inference_RepositoryModelUnloadResponse__Output>): grpc.ClientUnaryCall;
   RepositoryModelUnload(argument: _inference_RepositoryModelUnloadRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_inference_RepositoryModelUnloadResponse__Output>): grpc.ClientUnaryCall;
   RepositoryModelUnload(argument: _inference_RepositoryModelUnloadRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_inference_RepositoryModelUnloadResponse__Output>): grpc.ClientUnaryCall;
   RepositoryModelUnload(argument: _inference_RepositoryModelUnloadRequest, callback: grpc.requestCallback<_inference_RepositoryModelUnloadResponse__Output>): grpc.ClientUnaryCall;
   /**
-   * Stops serving all versions of a model, after what was accepted is answered. Same condition.
+   * Stops serving all versions of a model once accepted requests are answered. Same condition as RepositoryModelLoad.
    */
   repositoryModelUnload(argument: _inference_RepositoryModelUnloadRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_inference_RepositoryModelUnloadResponse__Output>): grpc.ClientUnaryCall;
   repositoryModelUnload(argument: _inference_RepositoryModelUnloadRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_inference_RepositoryModelUnloadResponse__Output>): grpc.ClientUnaryCall;
@@ -189,14 +189,14 @@ export interface GRPCInferenceServiceClient extends grpc.Client {
   repositoryModelUnload(argument: _inference_RepositoryModelUnloadRequest, callback: grpc.requestCallback<_inference_RepositoryModelUnloadResponse__Output>): grpc.ClientUnaryCall;
   
   /**
-   * True as soon as the process answers at all.
+   * True once the process answers.
    */
   ServerLive(argument: _inference_ServerLiveRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_inference_ServerLiveResponse__Output>): grpc.ClientUnaryCall;
   ServerLive(argument: _inference_ServerLiveRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_inference_ServerLiveResponse__Output>): grpc.ClientUnaryCall;
   ServerLive(argument: _inference_ServerLiveRequest, options: grpc.CallOptions, callback: grpc.requestCallback<_inference_ServerLiveResponse__Output>): grpc.ClientUnaryCall;
   ServerLive(argument: _inference_ServerLiveRequest, callback: grpc.requestCallback<_inference_ServerLiveResponse__Output>): grpc.ClientUnaryCall;
   /**
-   * True as soon as the process answers at all.
+   * True once the process answers.
    */
   serverLive(argument: _inference_ServerLiveRequest, metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_inference_ServerLiveResponse__Output>): grpc.ClientUnaryCall;
   serverLive(argument: _inference_ServerLiveRequest, metadata: grpc.Metadata, callback: grpc.requestCallback<_inference_ServerLiveResponse__Output>): grpc.ClientUnaryCall;
@@ -240,8 +240,8 @@ export interface GRPCInferenceServiceHandlers extends grpc.UntypedServiceImpleme
   /**
    * Runs one request. Image models take `image` (BYTES, shape [n], one encoded JPEG, PNG or WebP file per
    * element, n at most the model's max_batch_size) and answer `label` BYTES [n,k], `score` FP32 [n,k] and
-   * `class_id` INT32 [n,k], best class first. An image that fails takes its call with it, and the message
-   * names its index: send images that shall fail alone in calls of their own; they are batched all the same.
+   * `class_id` INT32 [n,k], best class first. One failed image fails the call; the message names
+   * its index. Send images in separate calls to let them fail alone: they are batched together anyway.
    * Errors: INVALID_ARGUMENT, NOT_FOUND, RESOURCE_EXHAUSTED (queue full: try again later),
    * UNAVAILABLE (not ready, draining, or the engine ended: safe to retry), DEADLINE_EXCEEDED,
    * CANCELLED, INTERNAL.
@@ -277,7 +277,7 @@ export interface GRPCInferenceServiceHandlers extends grpc.UntypedServiceImpleme
   ModelStreamInfer: grpc.handleBidiStreamingCall<_inference_ModelInferRequest__Output, _inference_ModelStreamInferResponse>;
   
   /**
-   * What the model repository holds, served or not.
+   * The contents of the model repository, served or not.
    */
   RepositoryIndex: grpc.handleUnaryCall<_inference_RepositoryIndexRequest__Output, _inference_RepositoryIndexResponse>;
   
@@ -288,12 +288,12 @@ export interface GRPCInferenceServiceHandlers extends grpc.UntypedServiceImpleme
   RepositoryModelLoad: grpc.handleUnaryCall<_inference_RepositoryModelLoadRequest__Output, _inference_RepositoryModelLoadResponse>;
   
   /**
-   * Stops serving all versions of a model, after what was accepted is answered. Same condition.
+   * Stops serving all versions of a model once accepted requests are answered. Same condition as RepositoryModelLoad.
    */
   RepositoryModelUnload: grpc.handleUnaryCall<_inference_RepositoryModelUnloadRequest__Output, _inference_RepositoryModelUnloadResponse>;
   
   /**
-   * True as soon as the process answers at all.
+   * True once the process answers.
    */
   ServerLive: grpc.handleUnaryCall<_inference_ServerLiveRequest__Output, _inference_ServerLiveResponse>;
   

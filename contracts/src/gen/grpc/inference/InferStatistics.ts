@@ -9,11 +9,11 @@ import type { StatisticDuration as _inference_StatisticDuration, StatisticDurati
 export interface InferStatistics {
   'success'?: (_inference_StatisticDuration | null);
   /**
-   * Refused calls are failed ones.
+   * Refused calls count as failed.
    */
   'fail'?: (_inference_StatisticDuration | null);
   /**
-   * Of successful calls, as are those below: waiting for an engine.
+   * This and the fields below count successful calls. Time spent waiting for an engine.
    */
   'queue'?: (_inference_StatisticDuration | null);
   /**
@@ -25,15 +25,15 @@ export interface InferStatistics {
    */
   'compute_infer'?: (_inference_StatisticDuration | null);
   /**
-   * Wording the response.
+   * Building the response.
    */
   'compute_output'?: (_inference_StatisticDuration | null);
   /**
-   * Items that a response cache answered, or a run that another call asked for at the same time; 0 without a cache.
+   * Items answered by the response cache, or by a run of another call at the same time; 0 without a cache.
    */
   'cache_hit'?: (_inference_StatisticDuration | null);
   /**
-   * Items that were run where a response cache is on. The time is that of looking them up.
+   * Items that ran although a response cache is on. The time is that of the look-up.
    */
   'cache_miss'?: (_inference_StatisticDuration | null);
 }
@@ -45,11 +45,11 @@ export interface InferStatistics {
 export interface InferStatistics__Output {
   'success': (_inference_StatisticDuration__Output | null);
   /**
-   * Refused calls are failed ones.
+   * Refused calls count as failed.
    */
   'fail': (_inference_StatisticDuration__Output | null);
   /**
-   * Of successful calls, as are those below: waiting for an engine.
+   * This and the fields below count successful calls. Time spent waiting for an engine.
    */
   'queue': (_inference_StatisticDuration__Output | null);
   /**
@@ -61,15 +61,15 @@ export interface InferStatistics__Output {
    */
   'compute_infer': (_inference_StatisticDuration__Output | null);
   /**
-   * Wording the response.
+   * Building the response.
    */
   'compute_output': (_inference_StatisticDuration__Output | null);
   /**
-   * Items that a response cache answered, or a run that another call asked for at the same time; 0 without a cache.
+   * Items answered by the response cache, or by a run of another call at the same time; 0 without a cache.
    */
   'cache_hit': (_inference_StatisticDuration__Output | null);
   /**
-   * Items that were run where a response cache is on. The time is that of looking them up.
+   * Items that ran although a response cache is on. The time is that of the look-up.
    */
   'cache_miss': (_inference_StatisticDuration__Output | null);
 }

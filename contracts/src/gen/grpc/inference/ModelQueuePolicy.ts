@@ -20,7 +20,7 @@ export type _inference_ModelQueuePolicy_TimeoutAction__Output = typeof _inferenc
 export interface ModelQueuePolicy {
   'timeout_action'?: (_inference_ModelQueuePolicy_TimeoutAction);
   /**
-   * 0: the caller's deadline alone counts.
+   * 0: only the caller's deadline counts.
    */
   'default_timeout_microseconds'?: (number | string | Long);
   'allow_timeout_override'?: (boolean);
@@ -33,7 +33,7 @@ export interface ModelQueuePolicy {
 export interface ModelQueuePolicy__Output {
   'timeout_action': (_inference_ModelQueuePolicy_TimeoutAction__Output);
   /**
-   * 0: the caller's deadline alone counts.
+   * 0: only the caller's deadline counts.
    */
   'default_timeout_microseconds': (number);
   'allow_timeout_override': (boolean);

@@ -2,14 +2,14 @@
 
 
 /**
- * Set by Triton's clients to tell models that answer more than once; Headgate's never do.
+ * Triton's clients read it to detect models that answer more than once; Headgate's never do.
  */
 export interface ModelTransactionPolicy {
   'decoupled'?: (boolean);
 }
 
 /**
- * Set by Triton's clients to tell models that answer more than once; Headgate's never do.
+ * Triton's clients read it to detect models that answer more than once; Headgate's never do.
  */
 export interface ModelTransactionPolicy__Output {
   'decoupled': (boolean);

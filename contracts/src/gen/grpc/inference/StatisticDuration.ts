@@ -3,7 +3,7 @@
 import type { Long } from '@grpc/proto-loader';
 
 /**
- * How often something happened, and how long it took altogether.
+ * Number of events and their total duration.
  */
 export interface StatisticDuration {
   'count'?: (number | string | Long);
@@ -11,7 +11,7 @@ export interface StatisticDuration {
 }
 
 /**
- * How often something happened, and how long it took altogether.
+ * Number of events and their total duration.
  */
 export interface StatisticDuration__Output {
   'count': (number);
