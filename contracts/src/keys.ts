@@ -25,8 +25,11 @@ export const scopesSchema = z.strictObject({
 });
 export type Scopes = z.infer<typeof scopesSchema>;
 
+const KEY_ID = /^[a-z0-9]{4,32}$/;
+
 export const keyRecordSchema = z.strictObject({
-  id: z.string().regex(/^[a-z0-9]{4,32}$/, 'expected 4 to 32 lower-case letters or digits'),
+  /** Stands in logs as it is: a name of a person does not belong in it. */
+  id: z.string().regex(KEY_ID, 'expected 4 to 32 lower-case letters or digits'),
   sha256: sha256Schema,
   name: z.string().min(1).max(64),
   role: z.enum(ROLES),
@@ -45,6 +48,9 @@ export const keyFileSchema = z.strictObject({ keys: z.array(keyRecordSchema).max
 export type KeyRecord = z.infer<typeof keyRecordSchema>;
 
 const KEY_FORMAT = /^hg_([a-z0-9]{4,32})_[A-Za-z0-9_-]{32,128}$/;
+
+/** True for the id of an API key, false for those of other credentials. */
+export const isKeyId = (id: string): boolean => KEY_ID.test(id);
 
 /** The record id inside a presented key, or undefined when it does not look like a key at all. */
 export function keyIdOf(presented: string): string | undefined {

@@ -41,20 +41,11 @@ export const auditSchema = group({
     .describe('How often the head is written there: records after the last head can be cut off unseen.'),
   keys_dir: path
     .default('state/audit-keys')
-    .describe('Keys of the pseudonyms in the log. Destroying one erases the person behind it.'),
-  address_days: days
-    .default(30)
-    .describe("The key of a day's client addresses is destroyed after so many days."),
+    .describe(
+      'Keys of the names in the log, one for each day and kind. Without a key nobody can look up its names.',
+    ),
+  address_days: days.default(30).describe('The keys of client addresses are destroyed after so many days.'),
   credential_days: days
     .default(400)
-    .describe('The key of a credential that was not used for so many days is destroyed.'),
-  max_credential_keys: z
-    .number()
-    .int()
-    .min(1)
-    .max(10_000_000)
-    .default(100_000)
-    .describe(
-      'Credentials that have a key of their own; more of them share one a day, which goes as those of addresses.',
-    ),
+    .describe('The keys of token subjects, services and operators are destroyed after so many days.'),
 });

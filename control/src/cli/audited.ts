@@ -1,8 +1,7 @@
 import { hostname, userInfo } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { AuditFact } from '@headgate/journal/audit/chain';
-import { credentialKeyFile, pseudonym } from '@headgate/journal/audit/pseudonym';
-import { readOrMakeKey } from '@headgate/journal/audit/pseudonym-file';
+import { openPseudonyms } from '@headgate/journal/audit/pseudonyms';
 import { appendFact } from '../audit/own-log/append.ts';
 import { CliError } from './errors.ts';
 import type { Installation, Surroundings } from './surroundings.ts';
@@ -38,7 +37,7 @@ export async function audited<T>(
     headsFile: resolve(root, audit.heads_file),
     writer: `headgate-${hostname()}`.replaceAll(/[^A-Za-z0-9._-]/g, '-').slice(0, 128),
   };
-  const fact = { who: pseudonymOf(installation, operator()), ...change };
+  const fact = { who: await operatorName(installation, around), ...change };
   const note = (outcome: 'attempted' | 'accepted' | 'refused') =>
     appendFact(
       log,
@@ -65,10 +64,13 @@ export async function audited<T>(
   return made;
 }
 
-/** What stands in the logs for the id of a key. */
-export function pseudonymOf({ root, config }: Installation, id: string): string {
-  const key = readOrMakeKey(join(resolve(root, config.audit.keys_dir), credentialKeyFile(id)));
-  return pseudonym(key, 'credential', id);
+/** The name of who runs the command. Where no key of names can be kept, one that nobody can look up. */
+async function operatorName({ root, config }: Installation, { nowMs }: Surroundings): Promise<string> {
+  const { keys_dir, address_days: addressDays, credential_days: credentialDays } = config.audit;
+  const clock = { epochMs: nowMs, monotonicMs: nowMs };
+  const options = { dir: resolve(root, keys_dir), clock, addressDays, credentialDays };
+  const names = await openPseudonyms(options, () => undefined);
+  return names.credential(operator(), nowMs());
 }
 
 /** Who runs the command, as an id whose pseudonym `headgate audit whois` tells. */

@@ -21,7 +21,7 @@ export interface Head {
   readonly hash: Uint8Array;
 }
 
-/** What happened, without its place in the chain. Names of people and addresses are pseudonyms (pseudonym.ts). */
+/** What happened, without its place in the chain. Names of people and addresses are pseudonyms (pseudonyms.ts). */
 export type AuditFact =
   | {
       readonly type: 'call';

@@ -23,16 +23,17 @@ describe('the audit log', () => {
     const { audit } = await testAudit(dir);
     audit.record({ ...CALL, status: 403, reason: 'scope_missing' });
     audit.record({ ...CALL, keyId: undefined, address: undefined });
+    audit.record({ ...CALL, keyId: 'oidc_0123456789abcdef' });
     await audit.change(CHANGE);
     await audit.close();
-    const [call, nobody, change] = auditRecords(dir);
+    const [call, nobody, subject, change] = auditRecords(dir);
     expect(call).toEqual({
       v: 1,
       writer: 'gateway-test',
       seq: 1,
       at_ms: CALL.atMs,
       type: 'call',
-      who: expect.stringMatching(/^[0-9a-f]{32}$/),
+      who: 'key:client01',
       address: expect.stringMatching(/^[0-9a-f]{32}$/),
       method: 'POST',
       route: '/predict',
@@ -40,9 +41,15 @@ describe('the audit log', () => {
       reason: 'scope_missing',
       request_id: 'request-1',
     });
+    expect(subject).toMatchObject({ seq: 3, who: expect.stringMatching(/^[0-9a-f]{32}$/) });
     expect(nobody).toMatchObject({ seq: 2, who: null, address: null, reason: null });
-    expect(change).toMatchObject({ seq: 3, action: 'model.load', detail: { model: 'net' } });
-    expect(JSON.stringify(auditRecords(dir))).not.toMatch(/client01|admin001|192\.0\.2\.1/);
+    expect(change).toMatchObject({
+      seq: 4,
+      who: 'key:admin001',
+      action: 'model.load',
+      detail: { model: 'net' },
+    });
+    expect(JSON.stringify(auditRecords(dir))).not.toMatch(/oidc_|192\.0\.2\.1/);
   });
 
   it('is one chain over restarts, and its anchored head shows a cut end', async () => {

@@ -6,7 +6,7 @@ import type { AuditFact } from './chain.ts';
 import { createChainWriter } from './chain-writer.ts';
 import { headLine } from './heads.ts';
 import { findLastRecord } from './last-record.ts';
-import type { PseudonymKeys } from './pseudonym-keys.ts';
+import type { Pseudonyms } from './pseudonyms.ts';
 import type { AuditChange, AuditEntry, AuditSink } from './sink.ts';
 import { createTrim } from './trim.ts';
 
@@ -16,7 +16,7 @@ export interface FileAuditOptions {
   readonly writer: string;
   /** Shared by writers; heads are appended to it. */
   readonly headsFile: string;
-  readonly pseudonyms: PseudonymKeys;
+  readonly pseudonyms: Pick<Pseudonyms, 'credential' | 'address'>;
   readonly clock: Clock;
   readonly limits: SpoolLimits;
   /** A file that is stored elsewhere is removed when its last record is so old, in ms, or the log is half full. */
@@ -112,11 +112,11 @@ export async function openFileAudit(options: FileAuditOptions): Promise<FileAudi
   };
 }
 
-function callOf({ keyId, address, ...entry }: AuditEntry, keys: PseudonymKeys): AuditFact {
+function callOf({ keyId, address, ...entry }: AuditEntry, names: FileAuditOptions['pseudonyms']): AuditFact {
   return {
     type: 'call',
-    who: keyId === undefined ? null : keys.credential(keyId),
-    address: address === undefined ? null : keys.address(address, entry.atMs),
+    who: keyId === undefined ? null : names.credential(keyId, entry.atMs),
+    address: address === undefined ? null : names.address(address, entry.atMs),
     method: entry.method,
     route: entry.route,
     status: entry.status,
@@ -126,9 +126,9 @@ function callOf({ keyId, address, ...entry }: AuditEntry, keys: PseudonymKeys): 
 }
 
 function changeOf(
-  { keyId, action, outcome, detail, requestId }: AuditChange,
-  keys: PseudonymKeys,
+  { keyId, atMs, action, outcome, detail, requestId }: AuditChange,
+  names: FileAuditOptions['pseudonyms'],
 ): AuditFact {
-  const who = keyId === undefined ? 'system' : keys.credential(keyId);
+  const who = keyId === undefined ? 'system' : names.credential(keyId, atMs);
   return { type: 'change', who, action, outcome, detail, request_id: requestId ?? null };
 }

@@ -12,7 +12,7 @@ export interface AuditInstruments {
   syncFailed(error: unknown): void;
   /** It is tried again at the next anchor. */
   trimFailed(error: unknown): void;
-  /** It is tried again the next day. */
+  /** It is tried again at the next anchor. */
   tendFailed(error: unknown): void;
   expose(log: Pick<FileAudit, 'stats'>, options: ExposedLog): void;
 }
@@ -62,7 +62,8 @@ export function auditInstruments(logger: Logger, registry: Registry): AuditInstr
     syncFailed: (err) =>
       logger.error({ err }, 'the audit log cannot be synced: a power cut would cost records'),
     trimFailed: (err) => logger.warn({ err }, 'an old file of the audit log could not be removed'),
-    tendFailed: (err) => logger.error({ err }, 'keys of pseudonyms that are over could not be destroyed'),
+    tendFailed: (err) =>
+      logger.error({ err }, 'the keys of names in the audit log cannot be kept or removed'),
     expose(log, options) {
       exposeLog(registry, log, options);
     },

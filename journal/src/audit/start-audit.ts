@@ -6,7 +6,7 @@ import type { Logger } from '@headgate/runtime/logger';
 import type { Registry } from 'prom-client';
 import { SPOOL_DEFAULTS } from '../spool/spool.ts';
 import { openFileAudit } from './file-audit.ts';
-import { openPseudonymKeys } from './pseudonym-keys.ts';
+import { openPseudonyms } from './pseudonyms.ts';
 import { auditInstruments } from './reports.ts';
 import { type AuditSink, type ChangeAction, noAudit } from './sink.ts';
 
@@ -50,13 +50,9 @@ export async function startAudit(
   const instruments = auditInstruments(logger, metrics.registry);
   const name = audit.writer || `${hostname()}-${config.listen.port_base}`;
   const writer = process === 'gateway' ? name : `${process}-${name}`;
-  const pseudonyms = await openPseudonymKeys({
-    dir: resolve(root, audit.keys_dir),
-    clock: systemClock,
-    addressDays: audit.address_days,
-    credentialDays: audit.credential_days,
-    maxCredentials: audit.max_credential_keys,
-  });
+  const { address_days: addressDays, credential_days: credentialDays } = audit;
+  const keys = { dir: resolve(root, audit.keys_dir), clock: systemClock, addressDays, credentialDays };
+  const pseudonyms = await openPseudonyms(keys, instruments.tendFailed);
   const log = await openFileAudit({
     dir: resolve(root, audit.dir, writer),
     writer,
@@ -79,13 +75,13 @@ export async function startAudit(
   };
   let tended = Promise.resolve();
   const tend = () => {
-    tended = tended.then(anchor).then(() => trim().catch(instruments.trimFailed));
+    tended = tended
+      .then(anchor)
+      .then(() => trim().catch(instruments.trimFailed))
+      .then(() => pseudonyms.tend().catch(instruments.tendFailed));
   };
-  // Beside the anchors, which must not wait for a folder of many keys.
-  const tendKeys = () => pseudonyms.tend(signal).catch(instruments.tendFailed);
   const timers = [
     setInterval(tend, audit.anchor_interval_ms).unref(),
-    setInterval(tendKeys, audit.anchor_interval_ms).unref(),
     setInterval(() => log.sync().catch(instruments.syncFailed), SYNC_INTERVAL_MS).unref(),
   ];
   const found: Audit['found'] = (action, outcome, detail = {}) => {
@@ -103,7 +99,6 @@ export async function startAudit(
       // A removal that has begun needs the log for its own record.
       stopping.abort();
       await tended;
-      await tendKeys();
       found(`${process}.stop`, 'accepted');
       await anchor();
       await log.close();

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type AuditRecord, unlink } from '../audit/chain.ts';
 import { type FileAuditOptions, openFileAudit } from '../audit/file-audit.ts';
 import { parseHeads } from '../audit/heads.ts';
-import { openPseudonymKeys } from '../audit/pseudonym-keys.ts';
+import { openPseudonyms } from '../audit/pseudonyms.ts';
 import type { AuditEntry } from '../audit/sink.ts';
 import { createVerifier } from '../audit/verify.ts';
 import { scanFrames } from '../spool/frame.ts';
@@ -26,17 +26,15 @@ export const CALL: AuditEntry = {
 export async function testAudit(dir: string, options: Partial<FileAuditOptions> = {}) {
   const clock = manualClock();
   const dropped: string[] = [];
+  const keys = { dir: join(dir, 'keys'), clock, addressDays: 30, credentialDays: 400 };
+  const raise = (error: unknown) => {
+    throw error;
+  };
   const audit = await openFileAudit({
     dir: join(dir, 'log', AUDIT_WRITER),
     writer: AUDIT_WRITER,
     headsFile: join(dir, 'heads.jsonl'),
-    pseudonyms: await openPseudonymKeys({
-      dir: join(dir, 'keys'),
-      clock,
-      addressDays: 30,
-      credentialDays: 400,
-      maxCredentials: 100,
-    }),
+    pseudonyms: await openPseudonyms(keys, raise),
     clock,
     limits: TEST_LIMITS,
     keepMs: 1000,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type AuditFact, GENESIS, link } from '@headgate/journal/audit/chain';
 import { headLine } from '@headgate/journal/audit/heads';
-import { credentialKeyFile, pseudonym } from '@headgate/journal/audit/pseudonym';
+import { openPseudonyms } from '@headgate/journal/audit/pseudonyms';
 import { encodeFrames, scanFrames } from '@headgate/journal/spool/frame';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { headgate } from '../../testing/command-line.ts';
@@ -14,11 +14,10 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true }));
 
-const KEY = Buffer.alloc(32, 7);
-const who = pseudonym(KEY, 'credential', 'alice');
+const AT_MS = 1_700_000_000_000;
 const CALL: AuditFact = {
   type: 'call',
-  who,
+  who: null,
   address: null,
   method: 'GET',
   route: '/v1/models',
@@ -28,13 +27,13 @@ const CALL: AuditFact = {
 };
 
 /** The log of one writer in files of three records, with its last head anchored. */
-function writeLog(writer: string, records: number): void {
+function writeLog(writer: string, records: number, who: string | null = null): void {
   const log = join(dir, 'log', writer);
   mkdirSync(log, { recursive: true });
   let head = GENESIS;
   for (let first = 1; first <= records; first += 3) {
     const frames = [first, first + 1, first + 2].map((sequence) => {
-      const next = link(head, writer, 1_700_000_000_000, CALL);
+      const next = link(head, writer, AT_MS, { ...CALL, who } as AuditFact);
       head = next.head;
       return { sequence, kind: 'record' as const, payload: next.bytes };
     });
@@ -90,16 +89,32 @@ describe('headgate audit verify', () => {
 });
 
 describe('headgate audit forget', () => {
-  const run = (verb: string) => headgate(['audit', verb, 'alice', '--keys-dir', dir]);
+  const run = (verb: string, id = 'oidc_alice') => headgate(['audit', verb, id, '--keys-dir', dir]);
+  const names = () => {
+    const clock = { epochMs: () => AT_MS, monotonicMs: () => 0 };
+    return openPseudonyms({ dir, clock, addressDays: 30, credentialDays: 400 }, () => undefined);
+  };
 
-  it('unties the records of a key from it for good, and leaves the log intact', async () => {
-    writeFileSync(join(dir, credentialKeyFile('alice')), KEY);
-    writeLog('a', 3);
-    expect((await run('whois')).out).toBe(`${who}\n`);
-    expect((await run('forget')).code).toBe(0);
+  it('unties the records of a token subject from it for good, and leaves the log intact', async () => {
+    const who = (await names()).credential('oidc_alice', AT_MS);
+    writeLog('a', 3, who);
+    expect((await run('whois')).out).toContain(`2023-11-14 ${who}\n`);
+    const forgotten = await run('forget');
+    expect([forgotten.code, forgotten.out]).toEqual([0, expect.stringContaining('every token of 2 days')]);
     expect((await run('whois')).code).toBe(4);
     expect((await run('forget')).code).toBe(4);
     expect((await verify()).code).toBe(0);
+    expect((await names()).credential('oidc_alice', AT_MS)).not.toBe(who);
+    expect((await run('whois')).out).not.toContain(who);
+  });
+
+  it('leaves names of other kinds, and says how a key is erased', async () => {
+    await names();
+    expect((await run('forget')).code).toBe(0);
+    expect((await run('whois', 'cert:billing')).code).toBe(0);
+    expect((await run('whois', 'client01')).out).toBe('key:client01\n');
+    const { code, err } = await run('forget', 'client01');
+    expect([code, err]).toEqual([2, expect.stringContaining('headgate keys revoke')]);
   });
 });
 

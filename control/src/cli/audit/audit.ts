@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
 import type { Surroundings } from '../surroundings.ts';
-import { addForget } from './forget.ts';
+import { addForget, addWhois } from './names.ts';
 import { addPrepare } from './prepare.ts';
 import { addVerify } from './verify.ts';
-import { addWhois } from './whois.ts';
 
 /** `headgate audit`: the audit logs of the gateways. */
 export function addAudit(program: Command, around: Surroundings): void {

@@ -7,8 +7,9 @@ import {
   type RouteScope,
 } from '@headgate/contracts/keys';
 import { describeIssues } from '@headgate/contracts/routing';
+import { keyName } from '@headgate/journal/audit/pseudonyms';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { audited, pseudonymOf } from '../audited.ts';
+import { audited } from '../audited.ts';
 import { CliError } from '../errors.ts';
 import { print } from '../print.ts';
 import type { Surroundings } from '../surroundings.ts';
@@ -54,7 +55,7 @@ export function addCreate(keys: Command, around: Surroundings): void {
       const { key, sha256 } = newSecret(id);
       const record = recordFrom(options, { id, sha256, nowMs: around.nowMs() });
       const { role, tier } = record;
-      const detail = { key: pseudonymOf(installation, id), role, tier };
+      const detail = { key: keyName(id), role, tier };
       await audited({ action: 'keys.create', detail }, installation, around, () =>
         updateKeyFile(path, (records) => [...records, record]),
       );

@@ -1,6 +1,7 @@
 import type { KeyRecord } from '@headgate/contracts/keys';
+import { keyName } from '@headgate/journal/audit/pseudonyms';
 import type { Command } from 'commander';
-import { audited, pseudonymOf } from '../audited.ts';
+import { audited } from '../audited.ts';
 import { CliError } from '../errors.ts';
 import { print } from '../print.ts';
 import type { Surroundings } from '../surroundings.ts';
@@ -20,7 +21,7 @@ export function addRevoke(keys: Command, around: Surroundings): void {
     .action(async (id: string, { previous = false }: { previous?: boolean }, command: Command) => {
       const { path, ...installation } = keyFileOf(command, around);
       const result: RevokedKey = { id, revoked: previous ? 'previous' : 'key' };
-      const detail = { key: pseudonymOf(installation, id), secret: result.revoked };
+      const detail = { key: keyName(id), secret: result.revoked };
       await audited({ action: 'keys.revoke', detail }, installation, around, () =>
         updateKeyFile(path, (records) => {
           const record = recordOf(records, id);

@@ -1,6 +1,7 @@
 import type { KeyRecord } from '@headgate/contracts/keys';
+import { keyName } from '@headgate/journal/audit/pseudonyms';
 import { type Command, Option } from 'commander';
-import { audited, pseudonymOf } from '../audited.ts';
+import { audited } from '../audited.ts';
 import { CliError } from '../errors.ts';
 import { print } from '../print.ts';
 import type { Surroundings } from '../surroundings.ts';
@@ -40,7 +41,7 @@ export function addRotate(keys: Command, around: Surroundings): void {
       const { path, ...installation } = keyFileOf(command, around);
       const secret = newSecret(id);
       let rotated: KeyRecord | undefined;
-      const detail = { key: pseudonymOf(installation, id) };
+      const detail = { key: keyName(id) };
       await audited({ action: 'keys.rotate', detail }, installation, around, () =>
         updateKeyFile(path, (records) => {
           const record = recordOf(records, id);
