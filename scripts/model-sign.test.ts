@@ -1,9 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { tempDir } from '@headgate/testkit/folders';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { folderRepository } from '../inference/src/models/folder-repository.ts';
 import { signVersion } from './model-sign.ts';
 
@@ -13,11 +13,10 @@ const keys = generateKeyPairSync('ed25519');
 let root: string;
 let folder: string;
 beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'headgate-sign-'));
+  root = tempDir();
   folder = join(root, 'digits/1');
   cpSync(DIGITS, folder, { recursive: true });
 });
-afterEach(() => rmSync(root, { recursive: true }));
 
 const open = (publicKeys = [keys.publicKey]) =>
   folderRepository(root, { requireSignature: true, publicKeys }).open(

@@ -1,8 +1,8 @@
-import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { tempDir } from '@headgate/testkit/folders';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { ConfigError, loadConfig, redact } from './load-config.ts';
 
 const SHIPPED = fileURLToPath(new URL('../../config', import.meta.url));
@@ -11,11 +11,9 @@ describe('loadConfig', () => {
   let dir: string;
 
   beforeEach(() => {
-    dir = mkdtempSync(join(tmpdir(), 'config-'));
+    dir = tempDir();
     cpSync(SHIPPED, dir, { recursive: true });
   });
-
-  afterEach(() => rmSync(dir, { recursive: true }));
 
   const load = (env: Record<string, string> = {}, environment = 'dev') =>
     loadConfig({ dir, environment, env });

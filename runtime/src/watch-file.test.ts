@@ -1,6 +1,6 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { tempDir } from '@headgate/testkit/folders';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { FileError, type WatchedFile, type WatchFileOptions, watchFile, yamlOf } from './watch-file.ts';
@@ -14,7 +14,7 @@ describe('watchFile', () => {
   let watched: WatchedFile<{ n: number }> | undefined;
 
   beforeEach(() => {
-    dir = mkdtempSync(join(tmpdir(), 'watch-file-'));
+    dir = tempDir();
     path = join(dir, 'table.yaml');
     events = [];
     writeFileSync(path, 'n: 1');
@@ -22,7 +22,6 @@ describe('watchFile', () => {
 
   afterEach(() => {
     watched?.stop();
-    rmSync(dir, { recursive: true });
   });
 
   const start = (options: WatchFileOptions<{ n: number }> = {}) => {

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
 import { tempDir, writeText } from '@headgate/testkit/folders';
+import { expect, it } from 'vitest';
 import { acquireLock } from './lock.mjs';
 
 const { signal } = new AbortController();

@@ -1,17 +1,17 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { hostname, tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type AuditRecord, unlink } from '@headgate/journal/audit/chain';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { tempDir } from '@headgate/testkit/folders';
+import { beforeEach, expect, it } from 'vitest';
 import { readLog } from '../audit/read-log.ts';
 import { headgate } from '../testing/command-line.ts';
 import { operator } from './audited.ts';
 
 let dir: string;
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'audited-'));
+  dir = tempDir();
 });
-afterEach(() => rmSync(dir, { recursive: true }));
 
 const WRITER = `headgate-${hostname()}`;
 const run = (...argv: string[]) =>

@@ -1,9 +1,9 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { printable, printableIn } from '@headgate/runtime/printable';
+import { tempDir } from '@headgate/testkit/folders';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { headgate } from '../testing/command-line.ts';
 
 const ESC = '\u001b';
@@ -25,9 +25,8 @@ const HOSTILE: readonly (readonly [string, string])[] = [
 
 let dir: string;
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'printable-'));
+  dir = tempDir();
 });
-afterEach(() => rmSync(dir, { recursive: true }));
 
 describe('a name that would do something to a screen is shown, not obeyed', () => {
   it.each(HOSTILE)('%s', async (_, name) => {

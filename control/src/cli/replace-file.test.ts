@@ -1,27 +1,17 @@
 import { execFile } from 'node:child_process';
-import {
-  linkSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { linkSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { tempDir } from '@headgate/testkit/folders';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { replaceFile } from './replace-file.ts';
 
 let dir: string;
 let path: string;
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'replace-'));
+  dir = tempDir();
   path = join(dir, 'file');
 });
-afterEach(() => rmSync(dir, { recursive: true }));
 
 const append = (word: string) => replaceFile(path, (text = '') => `${text}${word}\n`);
 const read = () => readFileSync(path, 'utf8');

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { tempDir } from '@headgate/testkit/folders';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type FileKeyStore, fileKeyStore } from './file-keys.ts';
 import { identify } from './identity.ts';
@@ -22,7 +22,7 @@ describe('fileKeyStore', () => {
   let store: FileKeyStore | undefined;
 
   beforeEach(() => {
-    dir = mkdtempSync(join(tmpdir(), 'keys-'));
+    dir = tempDir();
     path = join(dir, 'keys.yaml');
     events = [];
     write(record('alice', KEY));
@@ -30,7 +30,6 @@ describe('fileKeyStore', () => {
 
   afterEach(() => {
     store?.stop();
-    rmSync(dir, { recursive: true });
   });
 
   // JSON is YAML.

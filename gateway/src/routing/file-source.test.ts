@@ -1,6 +1,6 @@
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { tempDir } from '@headgate/testkit/folders';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type FileRoutingSource, fileRoutingSource } from './file-source.ts';
 
@@ -13,7 +13,7 @@ describe('fileRoutingSource', () => {
   let source: FileRoutingSource | undefined;
 
   beforeEach(() => {
-    dir = mkdtempSync(join(tmpdir(), 'routing-'));
+    dir = tempDir();
     path = join(dir, 'routing.yaml');
     events = [];
     copyFileSync(SEED, path);
@@ -21,7 +21,6 @@ describe('fileRoutingSource', () => {
 
   afterEach(() => {
     source?.stop();
-    rmSync(dir, { recursive: true });
   });
 
   const start = () => {

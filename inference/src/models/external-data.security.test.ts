@@ -3,17 +3,16 @@ import {
   appendFileSync,
   cpSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { batchingSchema, type Manifest } from '@headgate/contracts/manifest';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { tempDir } from '@headgate/testkit/folders';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { guardExternalData } from '../engine/child/guard.ts';
 import { engineOf, loadOnce } from '../testing/load-once.ts';
 import { ELEMENT, encodeModel } from '../testing/onnx-writer.ts';
@@ -25,13 +24,12 @@ const WEIGHTS = Buffer.from(Float32Array.of(1, 2, 3, 4).buffer);
 let root: string;
 let directory: string;
 beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'headgate-external-'));
+  root = tempDir();
   directory = join(root, 'm/1');
   mkdirSync(directory, { recursive: true });
   writeFileSync(join(root, 'secret'), WEIGHTS);
   writeFileSync(join(directory, 'weights.bin'), WEIGHTS);
 });
-afterEach(() => rmSync(root, { recursive: true }));
 
 const shape = [4];
 const x = { name: 'x', element: ELEMENT.FP32, shape };

@@ -1,17 +1,16 @@
-import { mkdtempSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { tempDir } from '@headgate/testkit/folders';
+import { describe, expect, it } from 'vitest';
 import { describeRepository } from '../testing/describe-repository.ts';
 import { manifestOf, PICK, writeTensorModel } from '../testing/tensor-models.ts';
 import { folderRepository } from './folder-repository.ts';
 
-const roots: string[] = [];
 const never = new AbortController().signal;
 
 async function create() {
-  const root = mkdtempSync(join(tmpdir(), 'headgate-repository-'));
-  roots.push(root);
+  const root = tempDir();
   const put = (model: string, version: string, description: string) => {
     writeTensorModel(root, model, PICK, version);
     const manifest = { ...manifestOf(model, PICK), version, description };
@@ -28,10 +27,6 @@ async function create() {
     remove: async (model: string, version: string) => rmSync(join(root, model, version), { recursive: true }),
   };
 }
-
-afterEach(() => {
-  for (const root of roots.splice(0)) rmSync(root, { recursive: true, force: true });
-});
 
 describeRepository('a folder', create);
 

@@ -1,9 +1,9 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
-import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { tempDir } from '@headgate/testkit/folders';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { loadOnce } from '../testing/load-once.ts';
 import { PICK, writeTensorModel } from '../testing/tensor-models.ts';
 import { folderRepository } from './folder-repository.ts';
@@ -16,10 +16,9 @@ const never = new AbortController().signal;
 
 let root: string;
 beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'headgate-trust-'));
+  root = tempDir();
   for (const version of ['1', '2']) writeTensorModel(root, 'pick', PICK, version);
 });
-afterEach(() => rmSync(root, { recursive: true }));
 
 const fileOf = (version: string, name: string) => join(root, 'pick', version, name);
 

@@ -1,8 +1,8 @@
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
+import { tempDir } from '@headgate/testkit/folders';
+import { expect, it } from 'vitest';
 import { headLine } from './heads.ts';
 import { headsFrom, headsIn, lastHeadIn } from './heads-file.ts';
 
@@ -13,8 +13,7 @@ const lineOf = (writer: string, seq: number) =>
 const PART_BYTES = 400;
 
 function fileOf(...lines: string[]): string {
-  const dir = mkdtempSync(join(tmpdir(), 'headgate-'));
-  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  const dir = tempDir();
   const path = join(dir, 'heads.jsonl');
   writeFileSync(path, lines.join(''));
   return path;

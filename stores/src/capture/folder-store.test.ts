@@ -1,26 +1,16 @@
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { tempDir } from '@headgate/testkit/folders';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { folderStore } from './folder-store.ts';
 import { pathOf } from './store.ts';
 import { ALICE, allOf, imageOf, keyOf, testCaptureStore } from './testing.ts';
 
 let dir: string;
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'headgate-captures-'));
+  dir = tempDir();
 });
-afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 const { signal } = new AbortController();
 const KEY = keyOf('2030-01-01', ALICE, imageOf(1));

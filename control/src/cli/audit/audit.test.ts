@@ -1,18 +1,17 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type AuditFact, GENESIS, link } from '@headgate/journal/audit/chain';
 import { headLine } from '@headgate/journal/audit/heads';
 import { openPseudonyms } from '@headgate/journal/audit/pseudonyms';
 import { encodeFrames, scanFrames } from '@headgate/journal/spool/frame';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { tempDir } from '@headgate/testkit/folders';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { headgate } from '../../testing/command-line.ts';
 
 let dir: string;
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'audit-'));
+  dir = tempDir();
 });
-afterEach(() => rmSync(dir, { recursive: true }));
 
 const AT_MS = 1_700_000_000_000;
 const CALL: AuditFact = {

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PORT_OFFSET } from '@headgate/contracts/names';
 import type { OutcomeRecord } from '@headgate/contracts/records';
@@ -12,8 +11,9 @@ import { allOf, imageOf, keyOf } from '@headgate/stores/capture/testing';
 import { judgedImages } from '@headgate/stores/records/judged';
 import { sqlSink } from '@headgate/stores/records/sql-sink';
 import { idAt, NOW_MS, outcomeOf, predictionOf } from '@headgate/stores/records/testing';
+import { tempDir } from '@headgate/testkit/folders';
 import { Registry } from 'prom-client';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readLog } from '../../audit/read-log.ts';
 import { createInternalServer } from '../../internal-server.ts';
 import { type EmbeddedDatabase, openPglite } from '../../store/pglite.ts';
@@ -50,11 +50,10 @@ afterAll(async () => {
 });
 
 beforeEach(async () => {
-  dir = mkdtempSync(join(tmpdir(), 'headgate-captures-'));
+  dir = tempDir();
   writeFileSync(join(dir, 'records.key'), `${HASH_KEY}\n`);
   await emptyStore(db);
 });
-afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 const run = (argv: readonly string[], env = {}) =>
   headgate(['captures', ...argv], {

@@ -1,9 +1,9 @@
 import { X509Certificate } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DAY_MS } from '@headgate/runtime/clock';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { tempDir } from '@headgate/testkit/folders';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Authority, createAuthority, type Identity } from '../../../../scripts/setup/certificates.ts';
 import { headgate } from '../../testing/command-line.ts';
 
@@ -16,9 +16,8 @@ beforeAll(async () => {
 
 let dir: string;
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'certificate-'));
+  dir = tempDir();
 });
-afterEach(() => rmSync(dir, { recursive: true }));
 
 const served = () => join(dir, 'served');
 const write = (name: string, text: string) => {

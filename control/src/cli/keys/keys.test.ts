@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { keyFileSchema, keyIdOf } from '@headgate/contracts/keys';
 import { METRIC } from '@headgate/contracts/names';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { tempDir } from '@headgate/testkit/folders';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { headgate, NOW } from '../../testing/command-line.ts';
 import type { Surroundings } from '../surroundings.ts';
@@ -12,10 +12,9 @@ import type { Surroundings } from '../surroundings.ts';
 let dir: string;
 let file: string;
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'keys-'));
+  dir = tempDir();
   file = join(dir, 'keys.yaml');
 });
-afterEach(() => rmSync(dir, { recursive: true }));
 
 const text = () => readFileSync(file, 'utf8');
 const records = () => keyFileSchema.parse(parse(text())).keys;
