@@ -5,7 +5,7 @@ import { CONFIG, type Fixture, fixture, KEYS } from './testing/app-fixture.ts';
 import { pngHeader } from './testing/images.ts';
 import { rawSocket } from './testing/raw-socket.ts';
 import { serveApp } from './testing/serve-app.ts';
-import type { PredictCall } from './upstream/predictor.ts';
+import type { PredictCall } from './upstream/inference.ts';
 
 let server: HttpServer | undefined;
 afterEach(() => server?.drain(0));

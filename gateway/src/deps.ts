@@ -8,8 +8,7 @@ import type { Limiter } from './rate-limit/limiter.ts';
 import type { RoutingSource } from './routing/source.ts';
 import type { Recorder } from './store/recorder.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
-import type { OpenInference } from './upstream/open-inference.ts';
-import type { Predictor, Readiness } from './upstream/predictor.ts';
+import type { OpenInference, Predictor, Readiness } from './upstream/inference.ts';
 
 /**
  * Address of the client, as text. The host knows the socket and which proxies it trusts; the app does not.

@@ -5,7 +5,7 @@ import type { Registry } from 'prom-client';
 import type { AppEnv } from './context.ts';
 import { DOCS_ROUTES } from './routes/docs/docs.ts';
 import type { RoutingSource } from './routing/source.ts';
-import type { Readiness } from './upstream/predictor.ts';
+import type { Readiness } from './upstream/inference.ts';
 
 export interface InternalOptions {
   /** Why no traffic should come here now, one sentence each; empty = ready. */

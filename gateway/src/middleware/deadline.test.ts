@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { reasonOf } from '../testing/answers.ts';
 import { CONFIG, type Fixture, fixture } from '../testing/app-fixture.ts';
 import { pngHeader } from '../testing/images.ts';
-import type { PredictCall, Predictor } from '../upstream/predictor.ts';
+import type { PredictCall, Predictor } from '../upstream/inference.ts';
 import { openDeadline } from './deadline.ts';
 
 function post({ send }: Fixture, timeoutMs?: string, signal?: AbortSignal) {

@@ -9,6 +9,8 @@ export interface Deadline {
   readonly signal: AbortSignal;
   /** What is left of the budget in ms; never negative. */
   remainingMs(): number;
+  /** Less time than the request had, where a caller grants less; more has no effect. */
+  shorten(ms: number): void;
   /** Throws the signal's reason when the request is over: also when its timer is late, on a busy event loop. */
   throwIfOver(): void;
 }
@@ -43,21 +45,28 @@ export function deadline({ default_ms, max_ms, clock }: DeadlineOptions): Layer 
 }
 
 /**
- * A deadline that ends at `endsAtMs` of the monotonic clock or when `disconnect` is aborted, whichever comes first.
+ * A deadline that ends at `untilMs` of the monotonic clock or when `disconnect` is aborted, whichever comes first.
  * Disposing it releases its timer and its listener and leaves the signal as it is.
  */
-export function openDeadline(endsAtMs: number, clock: Clock, disconnect: AbortSignal): Deadline & Disposable {
+export function openDeadline(untilMs: number, clock: Clock, disconnect: AbortSignal): Deadline & Disposable {
+  let endsAtMs = untilMs;
   const controller = new AbortController();
   const remainingMs = () => Math.max(0, endsAtMs - clock.monotonicMs());
   const expire = () =>
     controller.abort(new HeadgateError('deadline_exceeded', 'The deadline of the request passed.'));
   const leave = () => controller.abort(new HeadgateError('cancelled', 'The client closed the connection.'));
-  const timer = setTimeout(expire, remainingMs());
+  let timer = setTimeout(expire, remainingMs());
   if (disconnect.aborted) leave();
   else disconnect.addEventListener('abort', leave, { once: true });
   return {
     signal: controller.signal,
     remainingMs,
+    shorten(ms) {
+      if (ms >= remainingMs()) return;
+      endsAtMs = clock.monotonicMs() + ms;
+      clearTimeout(timer);
+      timer = setTimeout(expire, ms);
+    },
     throwIfOver() {
       if (remainingMs() === 0) expire();
       controller.signal.throwIfAborted();

@@ -6,7 +6,7 @@ import { countedBody, streamed } from '../testing/bodies.ts';
 import { echoInference } from '../testing/echo-inference.ts';
 import { pngHeader } from '../testing/images.ts';
 import { toldQuotas } from '../testing/rate-limit-fields.ts';
-import type { OpenInference } from '../upstream/open-inference.ts';
+import type { OpenInference } from '../upstream/inference.ts';
 import { memoryLimiter } from './memory.ts';
 import { openTab, wholePoints } from './tab.ts';
 

@@ -1,6 +1,5 @@
 import { HeadgateError } from '@headgate/contracts/errors';
-import type { OpenInference } from '../upstream/open-inference.ts';
-import type { Predictor } from '../upstream/predictor.ts';
+import type { OpenInference, Predictor } from '../upstream/inference.ts';
 import type { Served, Throttle } from './throttle.ts';
 
 /** A predictor whose calls the throttle sees. */

@@ -1,7 +1,7 @@
 import { METRIC } from '@headgate/contracts/names';
 import { Counter, collectDefaultMetrics, exponentialBuckets, Gauge, Histogram, Registry } from 'prom-client';
 import type { RoutingSource } from '../routing/source.ts';
-import type { Readiness } from '../upstream/predictor.ts';
+import type { Readiness } from '../upstream/inference.ts';
 
 /** 1 ms to 16 s, each bound twice the one before: the same relative error at every scale. */
 const SECONDS = exponentialBuckets(0.001, 2, 15);

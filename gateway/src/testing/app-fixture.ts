@@ -9,7 +9,7 @@ import { memoryKeyStore } from '../auth/key-store.ts';
 import type { AppDeps } from '../deps.ts';
 import { memoryLimiter } from '../rate-limit/memory.ts';
 import type { PredictionRecord, RequestRecord, Telemetry } from '../telemetry/telemetry.ts';
-import type { PredictCall, Prediction } from '../upstream/predictor.ts';
+import type { PredictCall, Prediction } from '../upstream/inference.ts';
 import { echoInference } from './echo-inference.ts';
 
 /** Keys as a caller sends them. */

@@ -2,7 +2,7 @@ import { HeadgateError } from '@headgate/contracts/errors';
 import type { ModelConfig__Output } from '@headgate/contracts/gen/grpc/inference/ModelConfig';
 import type { ModelInferRequest } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
 import type { ModelInferResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
-import type { CallContext, LoadParameters, OpenInference } from '../upstream/open-inference.ts';
+import type { CallContext, LoadParameters, OpenInference } from '../upstream/inference.ts';
 
 /** What the app asked for, in order. */
 export interface AskedInference {

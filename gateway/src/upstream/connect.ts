@@ -1,16 +1,14 @@
 import type { Config } from '@headgate/contracts/config/schema';
+import { HeadgateError } from '@headgate/contracts/errors';
+import { healthServiceName } from '@headgate/contracts/names';
 import type { ResilienceReport } from '@headgate/runtime/resilience/report';
 import type { RoutingSource } from '../routing/source.ts';
-import { openChannels } from './channels.ts';
-import { openDirect } from './direct.ts';
-import { firstAttempt } from './first-attempt.ts';
-import { grpcOpenInference } from './grpc-open-inference.ts';
-import { grpcPredictor } from './grpc-predictor.ts';
-import type { OpenInference } from './open-inference.ts';
-import type { Predictor } from './predictor.ts';
-import { type ReadinessReport, type UpstreamReadiness, watchReadiness } from './readiness.ts';
-import { secondAttempt } from './second-attempt.ts';
-import { grpcTarget, parseTarget, resolveTarget } from './target.ts';
+import { Attempts } from './attempts.ts';
+import { Endpoints } from './endpoints.ts';
+import type { ModelName, OpenInference, Predictor, Readiness } from './inference.ts';
+import { fromInferResponse, toInferRequest } from './messages.ts';
+import { announcer, type ReadinessReport, readinessOf, versionsOf } from './readiness.ts';
+import { parseTarget, resolveTarget } from './target.ts';
 
 export interface UpstreamOptions {
   readonly config: Config;
@@ -22,46 +20,83 @@ export interface UpstreamOptions {
 export interface Upstream {
   readonly predictor: Predictor;
   readonly inference: OpenInference;
-  readonly readiness: UpstreamReadiness;
-  close(): void;
+  readonly readiness: Readiness;
 }
 
+/** Before the server's own limit, which varies by a tenth. */
+const RENEW_SHARE = 0.8;
+
 /**
- * Connects to the inference processes of the configuration: connections for calls, others for health.
+ * Connects to the inference processes of the configuration.
  *
  * @throws ConfigError when the target cannot be read; whether it can be reached shows in readiness
  */
 export function connectUpstream({ config, routing, readinessReport, resilience }: UpstreamOptions): Upstream {
   const { upstream } = config.gateway;
   const target = parseTarget(upstream.target, config.listen.port_base);
-  const messageBytes = config.inference.limits.message_bytes;
-  const channels = openChannels({ target: grpcTarget(target), count: upstream.channels, messageBytes });
-  const readiness = watchReadiness({
+  const readiness = readinessOf(() => endpoints.all(), routing);
+  const endpoints: Endpoints = new Endpoints({
     resolve: () => resolveTarget(target),
-    routing,
+    resolveIntervalMs: upstream.resolve_interval_ms,
+    services: () => versionsOf(routing).map(({ model, version }) => healthServiceName(model, version)),
     intervalMs: upstream.readiness_interval_ms,
     timeoutMs: upstream.readiness_timeout_ms,
-    resolveIntervalMs: upstream.resolve_interval_ms,
-    report: readinessReport,
+    connection: {
+      messageBytes: config.inference.limits.message_bytes,
+      renewMs: config.inference.connection.max_age_ms * RENEW_SHARE,
+    },
+    onRound: announcer(readiness, routing, readinessReport),
+    onUnresolved: readinessReport.unresolved,
   });
-  const direct = openDirect(messageBytes);
-  const { endpoints, addressesOf } = readiness;
-  const infer = secondAttempt({
-    first: firstAttempt({ channels, direct, endpoints, addressesOf }),
-    direct,
-    endpoints,
-    addressesOf,
-    config: upstream.retry,
+  const attempts = new Attempts({
+    endpoints: () => endpoints.all(),
+    retry: upstream.retry,
     report: resilience,
   });
+  return { predictor: grpcPredictor(attempts), inference: grpcInference(attempts), readiness };
+}
+
+/** Forwards each image as one call; the batcher on the other side joins them again. */
+export function grpcPredictor(attempts: Pick<Attempts, 'infer'>): Predictor {
   return {
-    predictor: grpcPredictor(infer),
-    inference: grpcOpenInference(channels, infer),
-    readiness,
-    close: () => {
-      readiness.stop();
-      channels.close();
-      direct.close();
+    predict: async (call) => {
+      const response = await attempts.infer(toInferRequest(call), call);
+      try {
+        return fromInferResponse(response);
+      } catch (cause) {
+        const detail =
+          'The model gave an answer that cannot be read. Please send the request id to the operator.';
+        throw new HeadgateError('internal', detail, { cause });
+      }
     },
   };
 }
+
+/** The calls of the Open Inference Protocol over gRPC. */
+export function grpcInference(attempts: Attempts): OpenInference {
+  return {
+    infer: (request, context) => attempts.infer(request, context),
+    serverMetadata: (context) =>
+      attempts.unary(context, (client, ...rest) => client.ServerMetadata({}, ...rest)),
+    modelMetadata: (name, context) =>
+      attempts.unary(context, (client, ...rest) => client.ModelMetadata(named(name), ...rest)),
+    modelConfig: (name, context) =>
+      attempts.unary(context, (client, ...rest) => client.ModelConfig(named(name), ...rest)),
+    statistics: (name, context) =>
+      attempts.unary(context, (client, ...rest) => client.ModelStatistics(named(name), ...rest)),
+    repositoryIndex: (ready, context) =>
+      attempts.unary(context, (client, ...rest) => client.RepositoryIndex({ ready }, ...rest)),
+    load: async (model_name, parameters, context) => {
+      await attempts.unary(context, (client, ...rest) =>
+        client.RepositoryModelLoad({ model_name, parameters }, ...rest),
+      );
+    },
+    unload: async (model_name, context) => {
+      await attempts.unary(context, (client, ...rest) =>
+        client.RepositoryModelUnload({ model_name }, ...rest),
+      );
+    },
+  };
+}
+
+const named = ({ model, version }: ModelName) => ({ name: model, version });

@@ -1,60 +1,127 @@
-import type { EndpointHealth } from './endpoint-health.ts';
+import { credentials } from '@grpc/grpc-js';
+import { loadHealth } from '@headgate/runtime/proto';
+import { type ConnectionOptions, channelOptions, Pool } from './connection.ts';
 
 export interface EndpointsOptions {
   /** The addresses that exist now, as `ip:port`. */
   readonly resolve: () => Promise<readonly string[]>;
   /** How often to resolve, in ms. */
+  readonly resolveIntervalMs: number;
+  /** Names under grpc.health.v1 to ask each endpoint for; read in each round. */
+  readonly services: () => readonly string[];
+  /** How often each endpoint is asked, in ms. */
   readonly intervalMs: number;
-  /** Begins to watch one address. */
-  readonly open: (address: string) => EndpointHealth;
+  /** An endpoint that has not answered by then is not serving. */
+  readonly timeoutMs: number;
+  readonly connection: ConnectionOptions;
+  /** After each round of one endpoint. */
+  readonly onRound: () => void;
   /** The name cannot be resolved: told once, until it can; the last addresses stay in use. */
   readonly onUnresolved: (error: unknown) => void;
 }
 
-/** The endpoints behind a name, kept up to date. */
-export interface Endpoints {
-  all(): readonly EndpointHealth[];
-  stop(): void;
+/** Health messages are a few bytes. */
+const HEALTH_MESSAGE_BYTES = 4096;
+
+/** One inference process: its connections for calls, another one for health, and what it serves. */
+export class Endpoint {
+  readonly pool: Pool;
+  /** Names that are SERVING; empty when it did not answer. */
+  serving: ReadonlySet<string> = new Set();
+  readonly #options: EndpointsOptions;
+  readonly #health;
+  #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
+
+  /** @param address `ip:port` */
+  constructor(address: string, options: EndpointsOptions) {
+    this.#options = options;
+    this.pool = new Pool(address, options.connection);
+    const { Health } = loadHealth();
+    this.#health = new Health(address, credentials.createInsecure(), {
+      ...channelOptions(HEALTH_MESSAGE_BYTES),
+      'grpc.max_reconnect_backoff_ms': options.intervalMs,
+    });
+    void this.#round();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    this.#health.close();
+    this.pool.close();
+  }
+
+  /** Checks instead of a Watch stream: the stream of a process that hangs stays silent like that of a healthy one. */
+  async #round(): Promise<void> {
+    const { services, intervalMs, onRound } = this.#options;
+    const startedMs = performance.now();
+    const names = services();
+    const answers = await Promise.all(names.map((name) => this.#isServing(name)));
+    if (this.#isStopped) return;
+    this.serving = new Set(names.filter((_, i) => answers[i]));
+    const waitMs = Math.max(0, intervalMs - (performance.now() - startedMs));
+    this.#timer = setTimeout(() => void this.#round(), waitMs);
+    onRound();
+  }
+
+  #isServing(service: string): Promise<boolean> {
+    const deadline = Date.now() + this.#options.timeoutMs;
+    return new Promise((resolve) => {
+      this.#health.Check({ service }, { deadline }, (_error, answer) =>
+        resolve(answer?.status === 'SERVING'),
+      );
+    });
+  }
 }
 
-/** Opens what appears, stops what disappears, and leaves the others alone. */
-export function followEndpoints({ resolve, intervalMs, open, onUnresolved }: EndpointsOptions): Endpoints {
-  const watched = new Map<string, EndpointHealth>();
-  let timer: NodeJS.Timeout | undefined;
-  let resolved = true;
-  let stopped = false;
+/** The endpoints behind a name: opens what appears, stops what disappears, and leaves the others alone. */
+export class Endpoints {
+  readonly #options: EndpointsOptions;
+  readonly #byAddress = new Map<string, Endpoint>();
+  #all: readonly Endpoint[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #isResolved = true;
+  #isStopped = false;
 
-  const follow = (addresses: readonly string[]) => {
-    for (const [address, endpoint] of watched) {
-      if (addresses.includes(address)) continue;
-      endpoint.stop();
-      watched.delete(address);
-    }
-    for (const address of addresses) {
-      if (!watched.has(address)) watched.set(address, open(address));
-    }
-  };
+  constructor(options: EndpointsOptions) {
+    this.#options = options;
+    void this.#refresh();
+  }
 
-  const refresh = async () => {
+  all(): readonly Endpoint[] {
+    return this.#all;
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    this.#follow([]);
+  }
+
+  async #refresh(): Promise<void> {
+    const { resolve, resolveIntervalMs, onUnresolved } = this.#options;
     try {
       const addresses = await resolve();
-      if (stopped) return;
-      follow(addresses);
-      resolved = true;
+      if (this.#isStopped) return;
+      this.#follow(addresses);
+      this.#isResolved = true;
     } catch (error) {
-      if (resolved) onUnresolved(error);
-      resolved = false;
+      if (this.#isResolved) onUnresolved(error);
+      this.#isResolved = false;
     }
-    if (!stopped) timer = setTimeout(refresh, intervalMs);
-  };
+    if (!this.#isStopped) this.#timer = setTimeout(() => void this.#refresh(), resolveIntervalMs);
+  }
 
-  void refresh();
-  return {
-    all: () => [...watched.values()],
-    stop: () => {
-      stopped = true;
-      clearTimeout(timer);
-      follow([]);
-    },
-  };
+  #follow(addresses: readonly string[]): void {
+    for (const [address, endpoint] of this.#byAddress) {
+      if (addresses.includes(address)) continue;
+      endpoint.stop();
+      this.#byAddress.delete(address);
+    }
+    for (const address of addresses) {
+      if (!this.#byAddress.has(address)) this.#byAddress.set(address, new Endpoint(address, this.#options));
+    }
+    this.#all = [...this.#byAddress.values()];
+  }
 }

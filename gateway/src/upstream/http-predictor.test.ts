@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { HeadgateError } from '@headgate/contracts/errors';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { httpPredictor } from './http-predictor.ts';
-import type { PredictCall } from './predictor.ts';
+import type { PredictCall } from './inference.ts';
 
 const GOOD = {
   outputs: [

@@ -3,8 +3,8 @@ import { HEADER } from '@headgate/contracts/names';
 import { encodeBytesTensor } from '@headgate/contracts/tensor';
 import { formatTraceparent } from '@headgate/contracts/trace-context';
 import { z } from 'zod';
-import { fromAbort } from './abort.ts';
-import type { PredictCall, Prediction, Predictor } from './predictor.ts';
+import { fromAbort } from './failure.ts';
+import type { PredictCall, Prediction, Predictor } from './inference.ts';
 
 /**
  * Open Inference Protocol v2 over REST, with fetch alone: for hosts that cannot speak gRPC. The image travels as it

@@ -4,7 +4,9 @@ import type { HealthCheckResponse } from '@headgate/contracts/gen/grpc/grpc/heal
 import { parseRouting } from '@headgate/contracts/routing';
 import { loadHealth } from '@headgate/runtime/proto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type UpstreamReadiness, watchReadiness } from './readiness.ts';
+import { Endpoints, type EndpointsOptions } from './endpoints.ts';
+import type { Readiness } from './inference.ts';
+import { announcer, readinessOf, versionsOf } from './readiness.ts';
 
 type Call = ServerUnaryCall<HealthCheckRequest__Output, HealthCheckResponse>;
 
@@ -55,10 +57,11 @@ const table = (versions: string[]) =>
     },
   });
 
-describe('watchReadiness', () => {
+describe('readiness', () => {
   let endpoints: Endpoint[];
   let routing: ReturnType<typeof table>;
-  let readiness: UpstreamReadiness | undefined;
+  let followed: Endpoints | undefined;
+  let readiness: Readiness | undefined;
   let log: string[];
   let addresses: string[];
 
@@ -68,24 +71,31 @@ describe('watchReadiness', () => {
   });
 
   afterEach(() => {
-    readiness?.stop();
+    followed?.stop();
     for (const endpoint of endpoints) endpoint.stop();
   });
 
+  const follow = (resolve: EndpointsOptions['resolve'], resolveIntervalMs: number) => {
+    const source = { current: () => routing };
+    const asked = readinessOf(() => followed?.all() ?? [], source);
+    readiness = asked;
+    followed = new Endpoints({
+      resolve,
+      resolveIntervalMs,
+      services: () => versionsOf(source).map(({ model, version }) => `${model}/${version}`),
+      intervalMs: 20,
+      timeoutMs: 1000,
+      connection: { messageBytes: 2 ** 20, renewMs: 60_000 },
+      onRound: announcer(asked, source, {
+        readinessChanged: (model, version, ready) => log.push(`${model}/${version} ${ready}`),
+      }),
+      onUnresolved: () => log.push('unresolved'),
+    });
+  };
   const watch = async (...list: Endpoint[]) => {
     endpoints = list;
     addresses = await Promise.all(list.map(async (endpoint) => `127.0.0.1:${await endpoint.start(0)}`));
-    readiness = watchReadiness({
-      resolve: async () => addresses,
-      routing: { current: () => routing },
-      intervalMs: 20,
-      timeoutMs: 1000,
-      resolveIntervalMs: 20,
-      report: {
-        readinessChanged: (model, version, ready) => log.push(`${model}/${version} ${ready}`),
-        unresolved: () => log.push('unresolved'),
-      },
-    });
+    follow(async () => addresses, 20);
   };
   const ready = () => ['1', '2', '3'].filter((version) => readiness?.isReady('m', version));
   const becomes = (...versions: string[]) =>
@@ -163,14 +173,7 @@ describe('watchReadiness', () => {
 
   it('says once that the name cannot be resolved', async () => {
     endpoints = [];
-    readiness = watchReadiness({
-      resolve: () => Promise.reject(new Error('ENOTFOUND')),
-      routing: { current: () => routing },
-      intervalMs: 20,
-      timeoutMs: 1000,
-      resolveIntervalMs: 5,
-      report: { readinessChanged: () => undefined, unresolved: () => log.push('unresolved') },
-    });
+    follow(() => Promise.reject(new Error('ENOTFOUND')), 5);
     await expect.poll(() => log).toEqual(['unresolved']);
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(log).toEqual(['unresolved']);

@@ -38,14 +38,6 @@ const refused = () =>
     'gateway.upstream.target: expected host:port, dns:///name:port, or addresses of one family with commas between',
   );
 
-/** The target as grpc-js wants it. */
-export function grpcTarget(target: Target): string {
-  const [first, ...others] = target as [Place, ...Place[]];
-  if (isIP(first.host) === 0) return `dns:///${first.host}:${first.port}`;
-  if (others.length === 0) return formatAddress(first);
-  return `ipv${isIP(first.host)}:${target.map(formatAddress).join(',')}`;
-}
-
 /** Every address behind the target as `ip:port`, sorted. @throws Error of node:dns when the name has none */
 export async function resolveTarget(target: Target): Promise<string[]> {
   const found = await Promise.all(target.map(addressesOf));

@@ -2,7 +2,7 @@ import type { ModelRouting } from '@headgate/contracts/routing';
 import { allowsModel } from '../../auth/scopes.ts';
 import type { RouteHandler } from '../../context.ts';
 import type { RoutingSource } from '../../routing/source.ts';
-import type { Readiness } from '../../upstream/predictor.ts';
+import type { Readiness } from '../../upstream/inference.ts';
 import type { ModelsAnswer } from './schema.ts';
 
 export interface ListModelsOptions {

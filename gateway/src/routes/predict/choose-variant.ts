@@ -6,7 +6,7 @@ import { mayUseModel } from '../../auth/scopes.ts';
 import type { AppContext, Layer } from '../../context.ts';
 import { assign } from '../../routing/assign.ts';
 import type { RoutingSource } from '../../routing/source.ts';
-import type { Readiness } from '../../upstream/predictor.ts';
+import type { Readiness } from '../../upstream/inference.ts';
 
 /** What serves a request. */
 export interface Choice {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { answerOf, reasonOf } from '../../testing/answers.ts';
 import { type Fixture, fixture, KEYS, PREDICTION } from '../../testing/app-fixture.ts';
 import { jpegHeader, pngHeader, webpHeader } from '../../testing/images.ts';
-import type { PredictCall, Predictor } from '../../upstream/predictor.ts';
+import type { PredictCall, Predictor } from '../../upstream/inference.ts';
 
 const UUID_V7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 type Bytes = Uint8Array<ArrayBuffer>;

@@ -3,7 +3,7 @@ import type { Clock } from '@headgate/runtime/clock';
 import type { AppContext, RouteHandler } from '../../context.ts';
 import { noRecorder, type Recorder } from '../../store/recorder.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
-import type { Prediction, Predictor } from '../../upstream/predictor.ts';
+import type { Prediction, Predictor } from '../../upstream/inference.ts';
 import type { FailedItem, PredictAnswer, PredictedItem } from './schema.ts';
 import { untilAborted } from './until-aborted.ts';
 import { uuidV7 } from './uuid-v7.ts';

@@ -2,7 +2,7 @@ import { HeadgateError } from '@headgate/contracts/errors';
 import { controlOf } from '@headgate/contracts/routing';
 import type { RouteHandler } from '../../context.ts';
 import type { RoutingSource } from '../../routing/source.ts';
-import type { Readiness } from '../../upstream/predictor.ts';
+import type { Readiness } from '../../upstream/inference.ts';
 import { knownModel, knownVersion } from '../predict/choose-variant.ts';
 
 export interface HealthOptions {

@@ -5,8 +5,8 @@ import type { Clock } from '@headgate/runtime/clock';
 import type { AppContext, RouteHandler } from '../../context.ts';
 import { noRecorder, type Recorder } from '../../store/recorder.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
-import { ASK_FOR_SKETCHES, engineMsOf } from '../../upstream/infer-messages.ts';
-import type { OpenInference } from '../../upstream/open-inference.ts';
+import type { OpenInference } from '../../upstream/inference.ts';
+import { ASK_FOR_SKETCHES, engineMsOf } from '../../upstream/messages.ts';
 import { untilAborted } from '../predict/until-aborted.ts';
 import { uuidV7 } from '../predict/uuid-v7.ts';
 import { callContext } from './call-context.ts';
@@ -42,7 +42,8 @@ export function infer(options: InferOptions): RouteHandler {
     const { model, version, variant } = c.get('choice');
     const { message, id = '', timeoutMs } = c.get('tensors');
     try {
-      const context = callContext(c, { variant, timeoutMs });
+      c.get('deadline').shorten(timeoutMs);
+      const context = callContext(c, variant);
       const sketches = hasImages && recorder.wantsSketches ? ASK_FOR_SKETCHES : {};
       const parameters = { ...message.parameters, ...sketches };
       const request = { ...message, parameters, id, model_name: model, model_version: version };

@@ -2,7 +2,7 @@ import type { ModelInferResponse__Output } from '@headgate/contracts/gen/grpc/in
 import { SKETCH, type Sketch } from '@headgate/contracts/sketch';
 import { decodeBytesTensor, elementCount } from '@headgate/contracts/tensor';
 import type { SeenClass } from '../../store/recorder.ts';
-import { sketchesOf } from '../../upstream/infer-messages.ts';
+import { sketchesOf } from '../../upstream/messages.ts';
 import { imageTypeOf } from '../../validate/image.ts';
 import type { InferRequest } from './infer-request.ts';
 

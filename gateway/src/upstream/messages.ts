@@ -2,7 +2,7 @@ import type { ModelInferRequest } from '@headgate/contracts/gen/grpc/inference/M
 import type { ModelInferResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
 import { SKETCH, SKETCH_LENGTH, type Sketch, sketchOfRow } from '@headgate/contracts/sketch';
 import { decodeBytesTensor, encodeBytesTensor } from '@headgate/contracts/tensor';
-import type { PredictCall, Prediction } from './predictor.ts';
+import type { PredictCall, Prediction } from './inference.ts';
 
 const utf8 = new TextDecoder();
 

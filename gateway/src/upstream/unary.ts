@@ -2,28 +2,18 @@ import { type CallOptions, type ClientUnaryCall, Metadata, type requestCallback 
 import type { GRPCInferenceServiceClient } from '@headgate/contracts/gen/grpc/inference/GRPCInferenceService';
 import { METADATA } from '@headgate/contracts/names';
 import { formatTraceparent } from '@headgate/contracts/trace-context';
-import { fromAbort } from './abort.ts';
-import { fromServiceError } from './grpc-errors.ts';
-import type { CallContext } from './open-inference.ts';
+import { fromAbort, fromServiceError } from './failure.ts';
+import type { CallContext } from './inference.ts';
 
-/** What a method of the client takes besides its request. */
-export interface CallArguments<Response> {
-  readonly metadata: Metadata;
-  readonly options: CallOptions;
-  readonly done: requestCallback<Response>;
-}
-
+/** Starts one call of the client; what it takes besides its request is passed in. */
 export type Method<Response> = (
   client: GRPCInferenceServiceClient,
-  call: CallArguments<Response>,
+  metadata: Metadata,
+  options: CallOptions,
+  done: requestCallback<Response>,
 ) => ClientUnaryCall;
 
-/**
- * One attempt on one connection. The remaining budget is the gRPC deadline, and the caller's signal cancels the
- * call down to its place in the queue (decision D4).
- *
- * @throws HeadgateError
- */
+/** One unary call. The remaining budget is the gRPC deadline, and the caller's signal cancels. @throws HeadgateError */
 export function unaryCall<Response>(
   client: GRPCInferenceServiceClient,
   context: CallContext,
@@ -37,8 +27,7 @@ export function unaryCall<Response>(
       if (response) resolve(response);
       else reject(error ? fromServiceError(error, signal) : new TypeError('neither error nor response'));
     };
-    const options = { deadline: Date.now() + remainingMs };
-    const rpc = method(client, { metadata: metadataOf(context), options, done });
+    const rpc = method(client, metadataOf(context), { deadline: Date.now() + remainingMs }, done);
     const cancel = () => rpc.cancel();
     signal.addEventListener('abort', cancel, { once: true });
   });

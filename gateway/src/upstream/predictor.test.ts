@@ -1,25 +1,20 @@
-import {
-  Metadata,
-  Server,
-  ServerCredentials,
-  type ServerUnaryCall,
-  type sendUnaryData,
-  status,
-} from '@grpc/grpc-js';
 import { HeadgateError } from '@headgate/contracts/errors';
-import type { ModelInferRequest__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
 import type { ModelInferResponse } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
+import { STREAM } from '@headgate/contracts/names';
 import { SKETCH, SKETCH_LENGTH } from '@headgate/contracts/sketch';
 import { decodeBytesTensor, encodeBytesTensor } from '@headgate/contracts/tensor';
-import { loadInference } from '@headgate/runtime/proto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Channels, openChannels } from './channels.ts';
-import { callOnce } from './first-attempt.ts';
-import { grpcPredictor } from './grpc-predictor.ts';
-import type { PredictCall } from './predictor.ts';
-
-type Call = ServerUnaryCall<ModelInferRequest__Output, ModelInferResponse>;
-type Done = sendUnaryData<ModelInferResponse>;
+import { callContext, poolOf } from '../testing/calls.ts';
+import {
+  type Answer,
+  type Failure,
+  type InferCall,
+  type InferServer,
+  startInferServer,
+} from '../testing/infer-server.ts';
+import { grpcPredictor } from './connect.ts';
+import type { Pool } from './connection.ts';
+import type { PredictCall } from './inference.ts';
 
 const k = 2;
 const good = (): ModelInferResponse => ({
@@ -42,74 +37,58 @@ const good = (): ModelInferResponse => ({
 });
 
 describe('grpcPredictor', () => {
-  let server: Server;
-  let channels: Channels;
-  let port: number;
-  let answer: (call: Call, done: Done) => void;
+  let server: InferServer;
+  let pool: Pool;
+  let answer: Answer;
 
   beforeEach(async () => {
-    answer = (_, done) => done(null, good());
-    server = new Server({ 'grpc.max_receive_message_length': 12 * 2 ** 20 });
-    server.addService(loadInference().GRPCInferenceService.service, {
-      ModelInfer: (call: Call, done: Done) => answer(call, done),
-    });
-    port = await new Promise<number>((resolve, reject) => {
-      server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (e, p) =>
-        e ? reject(e) : resolve(p),
-      );
-    });
-    channels = openChannels({ target: `127.0.0.1:${port}`, count: 2, messageBytes: 12 * 2 ** 20 });
+    answer = (_, done) => done(good());
+    server = await startInferServer((call, done) => answer(call, done));
+    pool = poolOf(server.port);
   });
 
   afterEach(() => {
-    channels.close();
-    server.forceShutdown();
+    pool.close();
+    server.kill();
   });
 
-  const callOf = (changes: Partial<PredictCall> = {}): PredictCall => ({
-    model: 'cats',
-    version: '2',
-    variant: 'int8',
-    image: Uint8Array.of(1, 2, 3),
-    sketch: false,
-    tenant: 'client01',
-    requestId: 'r-1',
-    trace: { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), sampled: true },
-    remainingMs: 5000,
-    signal: new AbortController().signal,
-    ...changes,
-  });
-  const predict = (changes?: Partial<PredictCall>) =>
-    grpcPredictor(callOnce(channels)).predict(callOf(changes));
+  const predict = (changes: Partial<PredictCall> = {}) =>
+    grpcPredictor(pool).predict({
+      ...callContext({ variant: 'int8', tenant: 'client01' }),
+      model: 'cats',
+      version: '2',
+      image: Uint8Array.of(1, 2, 3),
+      sketch: false,
+      ...changes,
+    });
   const failure = async (changes?: Partial<PredictCall>): Promise<HeadgateError> => {
     const error: unknown = await predict(changes).catch((e: unknown) => e);
     if (error instanceof HeadgateError) return error;
     throw new TypeError('expected a HeadgateError', { cause: error });
   };
-  const refuse = (code: status, details: string, trailers: Record<string, string> = {}) => {
-    const metadata = new Metadata();
-    for (const [key, value] of Object.entries(trailers)) metadata.set(key, value);
-    answer = (_, done) => done({ code, details, metadata });
+  const refuse = (outcome: Omit<Failure, 'reason'> & { readonly reason: string }) => {
+    answer = (_, done) => done(outcome as Failure);
   };
 
   it('sends the image as one BYTES element, with ids, variant, trace and the remaining budget', async () => {
-    let seen: unknown;
+    let seen: InferCall | undefined;
     answer = (call, done) => {
       seen = call;
-      done(null, good());
+      done(good());
     };
     await predict();
-    const { model_name, model_version, inputs, raw_input_contents } = (seen as Call).request;
+    const { model_name, model_version, inputs, raw_input_contents } = (seen as unknown as InferCall).request;
     expect([model_name, model_version]).toEqual(['cats', '2']);
     expect(inputs).toMatchObject([{ name: 'image', datatype: 'BYTES', shape: [1] }]);
     expect(decodeBytesTensor(raw_input_contents[0] as Buffer, 1)[0]).toEqual(Buffer.from([1, 2, 3]));
-    expect((seen as Call).metadata.getMap()).toMatchObject({
-      'x-request-id': 'r-1',
-      'x-headgate-tenant': 'client01',
-      'x-headgate-variant': 'int8',
-      traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
+    const said = seen?.said ?? {};
+    expect(said).toMatchObject({
+      [STREAM.requestId]: 'r-1',
+      [STREAM.tenant]: 'client01',
+      [STREAM.variant]: 'int8',
+      [STREAM.traceparent]: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
     });
-    const budgetMs = Number((seen as Call).getDeadline()) - Date.now();
+    const budgetMs = Number(said[STREAM.deadlineMs]);
     expect(budgetMs).toBeGreaterThan(3000);
     expect(budgetMs).toBeLessThanOrEqual(5000);
   });
@@ -128,7 +107,7 @@ describe('grpcPredictor', () => {
         outputs: [...outputs, sketch],
         raw_output_contents: [...raw_output_contents, block],
       };
-      done(null, wanted ? { ...rest, ...answered } : good());
+      done(wanted ? { ...rest, ...answered } : good());
     };
     expect((await predict()).sketch).toBeUndefined();
     expect((await predict({ sketch: true })).sketch).toMatchObject({
@@ -150,7 +129,7 @@ describe('grpcPredictor', () => {
         outputs: [...outputs, sketch],
         raw_output_contents: [...raw_output_contents, block],
       };
-      done(null, { ...rest, ...answered });
+      done({ ...rest, ...answered });
     };
     expect((await predict({ sketch: true })).sketch).toBeUndefined();
   });
@@ -158,12 +137,12 @@ describe('grpcPredictor', () => {
   it('names no variant for an explicit version', async () => {
     let names: string[] = [];
     answer = (call, done) => {
-      names = Object.keys(call.metadata.getMap());
-      done(null, good());
+      names = Object.keys(call.said);
+      done(good());
     };
     await predict({ variant: null });
-    expect(names).toContain('x-request-id');
-    expect(names).not.toContain('x-headgate-variant');
+    expect(names).toContain(STREAM.requestId);
+    expect(names).not.toContain(STREAM.variant);
   });
 
   it('reads labels, scores and class ids in whatever order the outputs come', async () => {
@@ -181,60 +160,36 @@ describe('grpcPredictor', () => {
     const image = new Uint8Array(10 * 2 ** 20).fill(7);
     answer = (call, done) => {
       const sent = decodeBytesTensor(call.request.raw_input_contents[0] as Buffer, 1)[0];
-      done(null, sent?.length === image.length && sent.at(-1) === 7 ? good() : {});
+      done(sent?.length === image.length && sent.at(-1) === 7 ? good() : {});
     };
     expect((await predict({ image })).top).toHaveLength(2);
   });
 
   it('believes the reason and the sentence of inference, and passes on when to come back', async () => {
-    refuse(status.RESOURCE_EXHAUSTED, 'The queue is full.', {
-      'headgate-reason': 'overloaded',
-      'retry-after-ms': '250',
-    });
+    refuse({ reason: 'overloaded', detail: 'The queue is full.', retryAfterMs: 250 });
     expect(await failure()).toMatchObject({
       reason: 'overloaded',
       detail: 'The queue is full.',
       retryAfterMs: 250,
     });
-    refuse(status.INVALID_ARGUMENT, 'The image cannot be decoded.', {
-      'headgate-reason': 'undecodable_image',
-    });
+    refuse({ reason: 'undecodable_image', detail: 'The image cannot be decoded.' });
     expect(await failure()).toMatchObject({ reason: 'undecodable_image' });
   });
 
-  it.each([
-    [
-      'a reason that contradicts the status',
-      status.INTERNAL,
-      { 'headgate-reason': 'rate_limited' },
-      'internal',
-    ],
-    ['an unknown reason', status.UNAVAILABLE, { 'headgate-reason': 'toString' }, 'unavailable'],
-    ['no reason', status.UNAVAILABLE, {}, 'unavailable'],
-    ['no reason', status.RESOURCE_EXHAUSTED, {}, 'overloaded'],
-    ['no reason', status.NOT_FOUND, {}, 'unknown_model'],
-    ['no reason', status.UNKNOWN, {}, 'internal'],
-    ['no reason', status.PERMISSION_DENIED, {}, 'internal'],
-  ])('shows nothing of the details when it comes with %s (%s)', async (_, code, trailers, reason) => {
-    refuse(code, 'connect ECONNREFUSED 10.1.2.3:9', trailers);
+  it.each(['toString', ''])('shows nothing of the details when the reason is %j', async (reason) => {
+    refuse({ reason, detail: 'connect ECONNREFUSED 10.1.2.3:9' });
     const error = await failure();
-    expect(error.reason).toBe(reason);
+    expect(error.reason).toBe('internal');
     expect(error.detail).not.toMatch(/ECONN|10\.1/);
     expect(String((error.cause as Error).message)).toContain('ECONNREFUSED');
   });
 
   it.each([
-    ['-5', undefined],
-    ['soon', undefined],
-    ['99999999', 60_000],
-  ])('bounds a retry-after of %j', async (text, retryAfterMs) => {
-    refuse(status.UNAVAILABLE, 'x', { 'retry-after-ms': text });
+    [-5, undefined],
+    [99_999_999, 60_000],
+  ])('bounds a retry-after of %j', async (wait, retryAfterMs) => {
+    refuse({ reason: 'unavailable', detail: 'x', retryAfterMs: wait });
     expect((await failure()).retryAfterMs).toBe(retryAfterMs);
-  });
-
-  it('gives up when the budget is used up', async () => {
-    answer = () => undefined;
-    expect(await failure({ remainingMs: 30 })).toMatchObject({ reason: 'deadline_exceeded' });
   });
 
   it('cancels the call on the other side when the client goes away, for the reason that the app names', async () => {
@@ -242,17 +197,17 @@ describe('grpcPredictor', () => {
     const gone = new HeadgateError('cancelled', 'The client closed the connection.');
     let cancelled: Promise<void> = Promise.resolve();
     answer = (call) => {
-      cancelled = new Promise((resolve) => call.once('cancelled', () => resolve()));
+      cancelled = new Promise((resolve) => call.onCancel(resolve));
       abort.abort(gone);
     };
     expect(await failure({ signal: abort.signal })).toBe(gone);
     await cancelled;
     expect(await failure({ signal: AbortSignal.abort() })).toMatchObject({ reason: 'cancelled' });
-    expect(channels.outstanding()).toBe(0);
+    expect(pool.outstanding).toBe(0);
   });
 
   it('reports a server that is not there as unavailable', async () => {
-    server.forceShutdown();
+    server.kill();
     expect(await failure()).toMatchObject({ reason: 'unavailable' });
   });
 
@@ -268,7 +223,7 @@ describe('grpcPredictor', () => {
     ['with another datatype', { outputs: shaped([1, k], 'FP64') }],
     ['with a shape of its own', { outputs: shaped([1, 3]) }],
   ])('answers internal to a message %s', async (_, changes) => {
-    answer = (_call, done) => done(null, { ...good(), ...changes });
+    answer = (_call, done) => done({ ...good(), ...changes });
     expect(await failure()).toMatchObject({ reason: 'internal', cause: expect.any(RangeError) });
   });
 });

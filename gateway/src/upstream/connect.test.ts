@@ -1,10 +1,11 @@
 import { Metadata, Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { loadInference } from '@headgate/runtime/proto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Channels, openChannels } from './channels.ts';
-import { callOnce } from './first-attempt.ts';
-import { grpcOpenInference } from './grpc-open-inference.ts';
-import type { CallContext, OpenInference } from './open-inference.ts';
+import { callContext, poolOf } from '../testing/calls.ts';
+import { Attempts } from './attempts.ts';
+import { grpcInference } from './connect.ts';
+import type { Pool } from './connection.ts';
+import type { CallContext, OpenInference } from './inference.ts';
 
 interface Seen {
   readonly method: string;
@@ -23,19 +24,12 @@ const ANSWERS: Record<string, object> = {
   RepositoryModelLoad: {},
 };
 
-const context = (changes: Partial<CallContext> = {}): CallContext => ({
-  requestId: 'r-1',
-  tenant: 'tenant-1',
-  variant: 'int8',
-  trace: { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), sampled: true },
-  remainingMs: 5000,
-  signal: new AbortController().signal,
-  ...changes,
-});
+const context = (changes: Partial<CallContext> = {}) =>
+  callContext({ tenant: 'tenant-1', variant: 'int8', ...changes });
 
-describe('grpcOpenInference', () => {
+describe('grpcInference', () => {
   let server: Server;
-  let channels: Channels;
+  let pool: Pool;
   let inference: OpenInference;
   let seen: Seen[];
 
@@ -55,21 +49,28 @@ describe('grpcOpenInference', () => {
         else done({ code: status.FAILED_PRECONDITION, details: 'Not here.', metadata: reason });
       };
     const { service } = loadInference().GRPCInferenceService;
+    // A server without streams: ModelInfer is unary, too.
+    const METHODS = Object.keys(service).filter((name) => name !== 'ModelStreamInfer');
     server = new Server();
-    server.addService(
-      service,
-      Object.fromEntries(Object.keys(service).map((name) => [name, handlerOf(name)])),
-    );
+    server.addService(service, Object.fromEntries(METHODS.map((name) => [name, handlerOf(name)])));
     const port = await new Promise<number>((resolve, reject) => {
       server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
         error ? reject(error) : resolve(bound),
       );
     });
-    channels = openChannels({ target: `127.0.0.1:${port}`, count: 1, messageBytes: 2 ** 20 });
-    inference = grpcOpenInference(channels, callOnce(channels));
+    pool = poolOf(port);
+    const retry = {
+      enabled: false,
+      min_remaining_ms: 0,
+      budget: { share: 0, min_retries: 0, window_ms: 1000 },
+    };
+    const report = { breakerChanged() {}, retry() {} };
+    inference = grpcInference(
+      new Attempts({ endpoints: () => [{ pool, serving: new Set() }], retry, report }),
+    );
   });
   afterEach(() => {
-    channels.close();
+    pool.close();
     server.forceShutdown();
   });
 
@@ -117,7 +118,6 @@ describe('grpcOpenInference', () => {
         },
       },
     ]);
-    expect(channels.outstanding()).toBe(0);
   });
 
   it('loads with the parameters of the caller', async () => {

@@ -6,6 +6,7 @@ import type { ModelRepositoryParameter } from '@headgate/contracts/gen/grpc/infe
 import type { ModelStatisticsResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelStatisticsResponse';
 import type { RepositoryIndexResponse__Output } from '@headgate/contracts/gen/grpc/inference/RepositoryIndexResponse';
 import type { ServerMetadataResponse__Output } from '@headgate/contracts/gen/grpc/inference/ServerMetadataResponse';
+import type { Sketch } from '@headgate/contracts/sketch';
 import type { TraceContext } from '@headgate/contracts/trace-context';
 
 /** What travels with every call, whatever it asks. */
@@ -26,6 +27,43 @@ export interface CallContext {
 export interface ModelName {
   readonly model: string;
   readonly version: string;
+}
+
+/** One image for one model version. */
+export interface PredictCall extends CallContext, ModelName {
+  /** Encoded JPEG, PNG or WebP. Not copied: must not change until the call is settled. */
+  readonly image: Uint8Array;
+  /** Ask for a sketch of the image too. */
+  readonly sketch: boolean;
+}
+
+export interface ScoredLabel {
+  readonly label: string;
+  readonly class_id: number;
+  /** In [0, 1]. */
+  readonly score: number;
+}
+
+export interface Prediction {
+  /** Best first. */
+  readonly top: readonly ScoredLabel[];
+  readonly sketch?: Sketch | undefined;
+  /** Stages inside inference, in ms. */
+  readonly timing: { readonly queueMs: number; readonly decodeMs: number; readonly runMs: number };
+  /** Its share of what the engine ran, in ms; 0 when the answer was known. */
+  readonly engineMs: number;
+}
+
+/** What the predict route needs from the inference side: gRPC in production, HTTP on other fetch hosts, in memory in tests. */
+export interface Predictor {
+  /** @throws HeadgateError */
+  predict(call: PredictCall): Promise<Prediction>;
+}
+
+/** Which model versions may get traffic (decision D7). */
+export interface Readiness {
+  /** True while the version is ready on every ready endpoint, and there is at least one. */
+  isReady(model: string, version: string): boolean;
 }
 
 /** Parameters of a load request, as its caller named them. */

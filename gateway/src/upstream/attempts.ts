@@ -1,0 +1,99 @@
+import type { GatewayConfig } from '@headgate/contracts/config/schema';
+import { HeadgateError } from '@headgate/contracts/errors';
+import type { ModelInferRequest } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
+import type { ModelInferResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
+import { healthServiceName } from '@headgate/contracts/names';
+import type { ResilienceReport } from '@headgate/runtime/resilience/report';
+import { RetryBudget } from '@headgate/runtime/resilience/retry-budget';
+import type { Endpoint } from './endpoints.ts';
+import { failureOf } from './failure.ts';
+import type { CallContext } from './inference.ts';
+import type { Method } from './unary.ts';
+
+export interface AttemptsOptions {
+  /** Endpoints that exist now. */
+  readonly endpoints: () => readonly Pick<Endpoint, 'pool' | 'serving'>[];
+  readonly retry: GatewayConfig['upstream']['retry'];
+  readonly report: ResilienceReport;
+  /** Monotonic, in ms. */
+  readonly nowMs?: () => number;
+}
+
+type Candidate = Pick<Endpoint, 'pool' | 'serving'>;
+
+/**
+ * Sends calls to endpoints in turn: to those that serve the version, and among them to those that are connected. A
+ * connection alone does not tell: one whose engine is down, or that hangs behind a dead network, stays connected.
+ *
+ * A call that met `unavailable` is sent once more, to another endpoint where there is one: an endpoint that died or
+ * drains costs its callers some milliseconds instead of an error. Overload is never sent on (the other endpoints have
+ * the same load), nor what has no time left, nor more than the budget allows.
+ */
+export class Attempts {
+  readonly #options: AttemptsOptions;
+  readonly #budget: RetryBudget;
+  readonly #nowMs: () => number;
+  #turn = 0;
+
+  constructor(options: AttemptsOptions) {
+    this.#options = options;
+    this.#nowMs = options.nowMs ?? (() => performance.now());
+    this.#budget = new RetryBudget(options.retry.budget, this.#nowMs);
+  }
+
+  /** Raw blocks are not copied: they must not change until the call is settled. @throws HeadgateError */
+  async infer(request: ModelInferRequest, context: CallContext): Promise<ModelInferResponse__Output> {
+    const { endpoints } = this.#options;
+    this.#budget.countCall();
+    const startMs = this.#nowMs();
+    // While none is known to serve the version, any is as good as another.
+    const first = this.#next(this.#serving(request)) ?? this.#next(endpoints());
+    try {
+      if (!first) throw failureOf('unavailable', new Error('no endpoint is known'));
+      return await first.pool.infer(request, context);
+    } catch (error) {
+      const remainingMs = context.remainingMs - (this.#nowMs() - startMs);
+      const serving = this.#serving(request);
+      const second = this.#next(serving.filter((one) => one !== first)) ?? this.#next(serving);
+      if (!second || !this.#mayRepeat(error, { ...context, remainingMs })) throw error;
+      return second.pool.infer(request, { ...context, remainingMs });
+    }
+  }
+
+  /** A call that any endpoint answers, and that is made once. @throws HeadgateError */
+  async unary<Response>(context: CallContext, method: Method<Response>): Promise<Response> {
+    const endpoint = this.#next(this.#options.endpoints());
+    if (!endpoint) throw failureOf('unavailable', new Error('no endpoint is known'));
+    return endpoint.pool.unary(context, method);
+  }
+
+  /** Endpoints that serve the version; an empty version: any version of the model. */
+  #serving({ model_name: model = '', model_version: version = '' }: ModelInferRequest): readonly Candidate[] {
+    const name = healthServiceName(model, version);
+    return this.#options
+      .endpoints()
+      .filter(({ serving }) =>
+        version === '' ? [...serving].some((service) => service.startsWith(name)) : serving.has(name),
+      );
+  }
+
+  /** The next in turn, one that is connected where there is one. */
+  #next(candidates: readonly Candidate[]): Candidate | undefined {
+    this.#turn += 1;
+    const count = candidates.length;
+    for (let i = 0; i < count; i += 1) {
+      const one = candidates[(this.#turn + i) % count];
+      if (one?.pool.isUp) return one;
+    }
+    return candidates[this.#turn % count];
+  }
+
+  #mayRepeat(error: unknown, { signal, remainingMs }: CallContext): boolean {
+    const { retry, report } = this.#options;
+    if (!retry.enabled || !(error instanceof HeadgateError && error.reason === 'unavailable')) return false;
+    if (signal.aborted || remainingMs < retry.min_remaining_ms) return false;
+    const sent = this.#budget.tryRetry();
+    report.retry('inference', sent ? 'sent' : 'over_budget');
+    return sent;
+  }
+}

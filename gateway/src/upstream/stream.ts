@@ -1,0 +1,136 @@
+import { type ClientDuplexStream, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { HeadgateError } from '@headgate/contracts/errors';
+import type { GRPCInferenceServiceClient } from '@headgate/contracts/gen/grpc/inference/GRPCInferenceService';
+import type { ModelInferRequest } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
+import type { ModelInferResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
+import type { ModelStreamInferResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelStreamInferResponse';
+import { STREAM } from '@headgate/contracts/names';
+import { formatTraceparent } from '@headgate/contracts/trace-context';
+import { loadInference } from '@headgate/runtime/proto';
+import { failureOf, fromAbort, fromStreamAnswer } from './failure.ts';
+import type { CallContext } from './inference.ts';
+
+/** The server does not know ModelStreamInfer. */
+export class NoStreams extends Error {}
+
+/** Calls in progress on one stream, at most: what waits behind them has no chance to be in time. */
+const MAX_CALLS = 2048;
+
+const method = loadInference().GRPCInferenceService.service.ModelStreamInfer;
+
+interface Call {
+  readonly signal: AbortSignal;
+  readonly onAbort: () => void;
+  readonly resolve: (response: ModelInferResponse__Output) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Many calls on one long-lived ModelStreamInfer, told apart by a number of our own in `id`. */
+export class InferStream {
+  readonly #rpc: ClientDuplexStream<Buffer, ModelStreamInferResponse__Output>;
+  readonly #calls = new Map<string, Call>();
+  readonly #messageBytes: number;
+  #lastId = 0;
+  #isEnding = false;
+
+  /** @param onEnd the stream is over, also when the server ended it */
+  constructor(client: GRPCInferenceServiceClient, messageBytes: number, onEnd: () => void) {
+    this.#messageBytes = messageBytes;
+    this.#rpc = client.makeBidiStreamRequest(method.path, asIs, method.responseDeserialize, new Metadata());
+    this.#rpc.on('data', (answer: ModelStreamInferResponse__Output) => this.#settle(answer));
+    // The status follows, and says the same.
+    this.#rpc.on('error', () => undefined);
+    this.#rpc.on('status', (end: ServiceError) => {
+      onEnd();
+      this.#fail(end);
+    });
+  }
+
+  get outstanding(): number {
+    return this.#calls.size;
+  }
+
+  /** @throws HeadgateError, or NoStreams */
+  infer(request: ModelInferRequest, context: CallContext): Promise<ModelInferResponse__Output> {
+    const { signal } = context;
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(fromAbort(signal));
+      if (this.#calls.size >= MAX_CALLS) return reject(failureOf('overloaded', new Error('stream is full')));
+      const id = String(++this.#lastId);
+      const parameters = parametersOf(request, context);
+      const message = method.requestSerialize({ ...request, id, parameters });
+      // gRPC would end the whole stream.
+      if (message.byteLength > this.#messageBytes) return reject(tooLarge(this.#messageBytes));
+      const onAbort = () => {
+        this.#take(id)?.reject(fromAbort(signal));
+        this.#send(method.requestSerialize({ id, parameters: { [STREAM.cancel]: { bool_param: true } } }));
+      };
+      this.#calls.set(id, { signal, onAbort, resolve, reject });
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.#send(message);
+    });
+  }
+
+  /** Takes no more calls, and ends after those in progress. */
+  end(): void {
+    this.#isEnding = true;
+    if (this.#calls.size === 0) this.#rpc.end();
+  }
+
+  /** Ends at once. */
+  cancel(): void {
+    this.#rpc.cancel();
+  }
+
+  #send(message: Buffer): void {
+    if (this.#rpc.writable) this.#rpc.write(message);
+  }
+
+  #take(id: string): Call | undefined {
+    const call = this.#calls.get(id);
+    if (!call) return undefined;
+    this.#calls.delete(id);
+    call.signal.removeEventListener('abort', call.onAbort);
+    if (this.#isEnding && this.#calls.size === 0) this.#rpc.end();
+    return call;
+  }
+
+  /** An answer to a call that was cancelled meanwhile has no taker. */
+  #settle(answer: ModelStreamInferResponse__Output): void {
+    const { error_message, infer_response } = answer;
+    const call = this.#take(infer_response?.id ?? '');
+    if (error_message !== '') call?.reject(fromStreamAnswer(answer));
+    else if (infer_response) call?.resolve(infer_response);
+  }
+
+  #fail(end: ServiceError): void {
+    const cause = Object.assign(new Error(end.details), { code: end.code });
+    const error =
+      end.code === status.UNIMPLEMENTED ? new NoStreams(end.details) : failureOf('unavailable', cause);
+    for (const id of [...this.#calls.keys()]) this.#take(id)?.reject(error);
+  }
+}
+
+const asIs = (message: Buffer) => message;
+
+/** A caller of /v2 chooses parameters too; it must not speak in our name. */
+const OUR_NAMES: ReadonlySet<string> = new Set(Object.values(STREAM));
+
+function parametersOf({ parameters = {} }: ModelInferRequest, context: CallContext) {
+  const { requestId, tenant, variant, trace, remainingMs } = context;
+  return {
+    ...Object.fromEntries(Object.entries(parameters).filter(([name]) => !OUR_NAMES.has(name))),
+    [STREAM.deadlineMs]: { int64_param: Math.max(1, Math.ceil(remainingMs)) },
+    [STREAM.requestId]: { string_param: requestId },
+    [STREAM.traceparent]: { string_param: formatTraceparent(trace) },
+    ...(tenant !== null && { [STREAM.tenant]: { string_param: tenant } }),
+    ...(variant !== null && { [STREAM.variant]: { string_param: variant } }),
+  };
+}
+
+function tooLarge(messageBytes: number): HeadgateError {
+  return new HeadgateError(
+    'body_too_large',
+    `The tensors of a request may have at most ${messageBytes} bytes.`,
+  );
+}
