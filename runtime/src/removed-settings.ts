@@ -2,7 +2,7 @@
 const REMOVED = new Set(
   `
   dependencies.{redis,jwks,database}.{concurrency,retry,breaker}
-  records.ship capture.{queue_bytes,timeout_ms} audit.{ship,sync_interval_ms}
+  gateway.upstream.channels records.ship capture.{queue_bytes,timeout_ms} audit.{ship,sync_interval_ms}
 `
     .trim()
     .split(/\s+/)

@@ -85,7 +85,6 @@ const gatewaySchema = z.strictObject({
     /** host:port, dns:///name:port or ip:port,ip:port of the inference pods; empty = the local inference process. */
     target: z.string(),
     /** HTTP/2 connections per gateway. */
-    channels: count.max(64),
     /** How often the readiness of the served versions is asked of every endpoint. */
     readiness_interval_ms: ms(60_000).min(50),
     /**

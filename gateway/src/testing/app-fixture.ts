@@ -71,7 +71,6 @@ export const CONFIG: GatewayConfig = {
   },
   upstream: {
     target: '',
-    channels: 1,
     readiness_interval_ms: 250,
     readiness_timeout_ms: 1000,
     resolve_interval_ms: 5000,

@@ -1,8 +1,8 @@
 import { HeadgateError, type Reason } from '@headgate/contracts/errors';
 import { STREAM } from '@headgate/contracts/names';
+import { type Fault, type FaultProxy, startFaultProxy } from '@headgate/testkit/fault-proxy';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { callContext, poolOf } from '../testing/calls.ts';
-import { type Fault, type FaultProxy, startFaultProxy } from '@headgate/testkit/fault-proxy';
 import { type Answer, type InferServer, startInferServer } from '../testing/infer-server.ts';
 import { Attempts, type AttemptsOptions } from './attempts.ts';
 import type { CallContext } from './inference.ts';

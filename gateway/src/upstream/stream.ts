@@ -13,8 +13,8 @@ import type { CallContext } from './inference.ts';
 /** The server does not know ModelStreamInfer. */
 export class NoStreams extends Error {}
 
-/** Calls in progress on one stream, at most: what waits behind them has no chance to be in time. */
-const MAX_CALLS = 2048;
+/** Calls in progress on one stream, at most: as many as inference accepts. */
+const MAX_CALLS = 1024;
 
 const method = loadInference().GRPCInferenceService.service.ModelStreamInfer;
 
