@@ -1,9 +1,9 @@
-/** `npm run build`: the bundles that the images and `npm start` run. Type checks are not its business. */
+/** `npm run build`: the bundles that the images and `npm start` run. It does not check types. */
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build as esbuild } from 'esbuild';
 
-/** Native code, packages that read files beside themselves, and what is loaded only when it is configured. */
+/** Not bundled: native code, packages that read files beside themselves, and packages that load only when configured. */
 const EXTERNAL = [
   'onnxruntime-node',
   'sharp',
@@ -23,7 +23,7 @@ const EXTERNAL = [
 const BANNER =
   "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);";
 
-/** zod carries its messages in fifty languages, and a bundler cannot tell that none but English is asked for. */
+/** zod carries its messages in fifty languages, of which only English is used. */
 const ENGLISH_ONLY = {
   name: 'english-only',
   /** @param {import('esbuild').PluginBuild} build */

@@ -1,4 +1,4 @@
-/** `npm run check`: everything that can be said about the code without running the service. */
+/** `npm run check`: every check of the code that does not run the service. */
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -18,7 +18,7 @@ import { ROOT } from './setup/bootstrap.mjs';
 import { createGuard } from './setup/guard.mjs';
 import { stopRequests } from './setup/lifecycle.mjs';
 
-/** Most items wait for one process of their own. */
+/** Most items wait for one child process. */
 const CONCURRENCY = 3;
 
 const { values } = parseArgs({ options: { json: { type: 'string' } } });

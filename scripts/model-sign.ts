@@ -18,7 +18,7 @@ const SIGNATURE_FILE = 'manifest.yaml.sig';
  * Signs `manifest.yaml` in the folder of a version.
  *
  * @returns the name and version that were signed
- * @throws Error with what stands in the way
+ * @throws Error with the obstacle
  */
 export function signVersion(folder: string, key: KeyObject): string {
   if (key.asymmetricKeyType !== 'ed25519')

@@ -17,7 +17,7 @@ export interface ServeOptions extends StartOptions {
 }
 
 /**
- * Sets up, starts everything, tells when it is warm, and stays until somebody asks it to stop.
+ * Sets up, starts everything, reports when it is warm, and runs until asked to stop.
  *
  * @returns exit code: 0 stopped as asked, 1 failure, 2 configuration error, 3 a port is taken
  */
@@ -73,7 +73,7 @@ async function run(context: Bootstrapped, plan: Plan, { env, readyFile }: ServeO
 }
 
 /**
- * Returns when somebody asks to stop.
+ * Returns when asked to stop.
  *
  * @throws StackError when the service does not get ready
  */
@@ -95,7 +95,7 @@ async function stayUp(context: Bootstrapped, plan: Plan, stack: Stack, onReady: 
   });
 }
 
-/** Envoy takes nothing new and finishes what it has; then the gateway ends, then inference. */
+/** Envoy refuses new requests and finishes the accepted ones; then the gateway ends, then inference. */
 async function stopInOrder({ signal, force, ui }: Bootstrapped, config: Config, stack: Stack): Promise<void> {
   if (signal.aborted) ui.say(`stopping (${signal.reason})`);
   await stack.stop({

@@ -1,4 +1,4 @@
-/** `npm run setup`: makes whatever is missing, and does nothing else. */
+/** `npm run setup`: creates what is missing, and does nothing else. */
 import { fileURLToPath } from 'node:url';
 import { bootstrap } from './setup/bootstrap.mjs';
 

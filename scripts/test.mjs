@@ -8,6 +8,6 @@ await bootstrap(
     const { test } = await import('./test/main.ts');
     return test(context, process.argv.slice(2), process.env);
   },
-  // Nothing was tested, and that is a failure.
+  // A run without tests is a failure.
   { closingLine: '0 passed, 1 failed' },
 );

@@ -23,7 +23,7 @@ export const configurationItems: readonly CheckItem[] = [
   },
 ];
 
-/** Looks at the files alone: variables of whoever runs the check must not matter. */
+/** Reads the files only: variables of the caller's environment must not matter. */
 export function configProblems(dir: string, environment: string): string[] {
   try {
     loadConfig({ dir, environment, env: {} });

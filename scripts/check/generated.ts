@@ -16,7 +16,7 @@ export const generatedItem: CheckItem = {
       const different = GENERATED.flatMap((folder) => differences(join(fresh, folder), join(root, folder)));
       return [
         ...different.map((file) => `${file} differs; run npm run generate and commit what it writes`),
-        // Compiling it takes a compiler of 100 MB: that its source has not changed since says the same.
+        // The compiler has 100 MB, so this compares the source with the one that was compiled.
         ...(digestOfSource(root) === KERNEL_SOURCE_SHA256
           ? []
           : [`${KERNEL_MODULE} is older than its source; run npm run generate -- --resize and commit it`]),
@@ -27,7 +27,7 @@ export const generatedItem: CheckItem = {
   },
 };
 
-/** Names of the files that are not the same in both folders, or only in one of them. */
+/** Names of files that differ between the folders or exist in one only. */
 export function differences(left: string, right: string): string[] {
   const files = new Set([...filesIn(left), ...filesIn(right)]);
   return [...files].sort().filter((file) => contentOf(join(left, file)) !== contentOf(join(right, file)));

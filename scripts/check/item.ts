@@ -5,13 +5,13 @@ export interface CheckContext {
   readonly root: string;
   readonly guard: Guard;
   readonly signal: AbortSignal;
-  /** Nobody reads the output: a tool that is missing is a failure. */
+  /** A missing tool is a failure. */
   readonly ci?: boolean;
 }
 
 export interface CheckItem {
   readonly name: string;
-  /** Returns what is wrong, one problem a line; nothing when all is well. */
+  /** Returns one problem per line; an empty list means success. */
   run(context: CheckContext): Promise<readonly string[]>;
 }
 
@@ -19,18 +19,18 @@ export interface CheckResult {
   readonly name: string;
   readonly problems: readonly string[];
   readonly durationMs: number;
-  /** Why it says nothing about this checkout: neither well nor wrong. */
+  /** Why the item has no result. */
   readonly skipped?: string;
 }
 
-/** Thrown by an item that cannot say anything here. */
+/** Thrown by an item that cannot run on this machine. */
 export class SkippedCheck extends Error {
   override readonly name = 'SkippedCheck';
   readonly everywhere: boolean;
 
   /**
    * @param reason a short sentence
-   * @param options.everywhere the machine cannot be blamed: no failure under CI either, where every tool must be there
+   * @param options.everywhere true: not a failure under CI either
    */
   constructor(reason: string, { everywhere = false } = {}) {
     super(reason);
@@ -69,7 +69,7 @@ export async function checkCommand(
 /**
  * Runs all items, at most `concurrency` at once. An item that throws has failed; the order stays.
  *
- * @param context.ci an item that is skipped for want of a tool has failed
+ * @param context.ci an item without its tool fails
  */
 export async function runChecks(
   items: readonly CheckItem[],
@@ -104,7 +104,7 @@ async function verdictOf(
   }
 }
 
-/** One line an item: name, ok or FAILED, seconds; or why it was skipped. */
+/** One line per item: name, ok or FAILED, seconds; or why it was skipped. */
 export function formatResults(results: readonly CheckResult[]): string {
   const width = Math.max(...results.map((result) => result.name.length));
   return results

@@ -39,7 +39,7 @@ export async function readSources(root: string): Promise<Sources> {
   return Object.fromEntries(files.map((file) => [file, readFileSync(join(root, file), 'utf8')]));
 }
 
-/** One line an import that is not allowed, or that package.json does not name. */
+/** One line per import that is not allowed, or that package.json does not name. */
 export function layerProblems(sources: Sources): string[] {
   return Object.keys(MAY_IMPORT).flatMap((folder) =>
     Object.keys(sources)

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CheckItem } from './item.ts';
 
-/** SPDX ids whose terms a service that is run and handed on can keep by naming them. */
+/** SPDX ids whose terms a distributed service meets by naming them. */
 const ALLOWED = new Set([
   '0BSD',
   'Apache-2.0',
@@ -17,7 +17,7 @@ const ALLOWED = new Set([
   'Zlib',
 ]);
 
-/** Packages beyond the list, each with the reason why it may be here. */
+/** Packages beyond the list, each with the reason why it is allowed. */
 const EXCEPTIONS: Readonly<Record<string, string>> = {
   // libvips as prebuilt library files, linked at run time and not changed: the LGPL asks for no more.
   '@img/sharp-': 'LGPL-3.0-or-later',
@@ -29,7 +29,7 @@ interface LockedPackage {
   readonly link?: boolean;
 }
 
-/** What reaches users and operators: packages that are needed without devDependencies. */
+/** Packages that ship: all but devDependencies. */
 export const licenceItem: CheckItem = {
   name: 'licences of production dependencies',
   run: async ({ root }) => {
@@ -62,7 +62,7 @@ function nameOf(path: string): string {
   return path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length);
 }
 
-/** What the package itself says; undefined when it is not installed, as builds for other platforms are not. */
+/** The package's own statement; undefined when it is not installed, such as a build for another platform. */
 function licenceIn(root: string, path: string): string | undefined {
   const file = join(root, path, 'package.json');
   if (!existsSync(file)) return undefined;

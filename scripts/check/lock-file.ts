@@ -8,7 +8,7 @@ interface LockFile {
   >;
 }
 
-/** `npm ci` works on every platform and at every registry. */
+/** Checks that `npm ci` works on every platform and with every registry. */
 export const lockFileItems: readonly CheckItem[] = [
   {
     name: 'lock file names no host',

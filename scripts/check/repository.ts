@@ -5,17 +5,17 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { CheckItem } from './item.ts';
 
-/** Larger files do not belong into Git: setup makes or fetches them. */
+/** Larger files do not belong in Git: setup creates or fetches them. */
 const MAX_BYTES = 1_000_000;
-/** No text, or full of examples of what is looked for here. */
+/** Binary files, or files with examples of the forbidden text. */
 const NOT_SEARCHED =
   /\.(png|jpe?g|webp|onnx|binpb|ico)$|^package-lock\.json$|^scripts\/check\/repository\.test\.ts$/;
 const HOME_PATH = /(?<![\w.~-])\/(?:home|Users)\/[\w.-]+\//;
-/** Well-known public registries may be named; a mirror of somebody's network may not. */
+/** Public registries may be named; private mirrors may not. */
 const REGISTRY_HOST =
   /\bhttps?:\/\/(?!registry\.npmjs\.org|pypi\.org)[\w.-]*(?:registry|npm|pypi|mirror|proxy)[\w-]*\.[\w.-]+/;
 
-/** What must not get into the repository. */
+/** Checks that files keep private names out of the repository. */
 export const repositoryItems: readonly CheckItem[] = [
   {
     name: 'no large files',
@@ -34,7 +34,7 @@ export const repositoryItems: readonly CheckItem[] = [
   },
 ];
 
-/** Files that Git tracks and that are still there. */
+/** Tracked files that exist. */
 export async function trackedFiles(root: string): Promise<string[]> {
   const { stdout } = await promisify(execFile)('git', ['ls-files', '-z'], {
     cwd: root,
@@ -43,7 +43,7 @@ export async function trackedFiles(root: string): Promise<string[]> {
   return stdout.split('\0').filter((file) => file !== '' && sizeOf(join(root, file)) >= 0);
 }
 
-/** Folders that every machine has: naming them gives nothing away, wherever a checkout lies. */
+/** Folders that every machine has: their names reveal nothing. */
 const CONVENTIONAL = new Set([
   '/',
   '/app/',
@@ -56,13 +56,13 @@ const CONVENTIONAL = new Set([
   '/var/tmp/',
 ]);
 
-/** Absolute paths that mean something on this machine only: the checkout, the folder it lies in, the home folder. */
+/** Absolute paths of this machine: the checkout, its parent folder, the home folder. */
 export function machinePlaces(root: string, home: string): string[] {
   const places = [root, dirname(root), home].map((path) => `${path.replace(/\/$/, '')}/`);
   return places.filter((path) => !CONVENTIONAL.has(path));
 }
 
-/** Lines of a file that name a place of this machine, somebody's home folder, or a private registry. */
+/** Lines of a file that name a path of this machine, a home folder, or a private registry. */
 export function traces(file: string, text: string, places: readonly string[]): string[] {
   return text.split('\n').flatMap((line, index) => {
     const found =
@@ -71,7 +71,7 @@ export function traces(file: string, text: string, places: readonly string[]): s
   });
 }
 
-/** Only as the beginning of a path: `/srv/` is not meant by `lib/srv/`. */
+/** Only as the beginning of a path: `lib/srv/` does not match `/srv/`. */
 function namesPlace(line: string, place: string): boolean {
   const at = line.indexOf(place);
   return at >= 0 && !/[\w.~-]/.test(line[at - 1] ?? '');

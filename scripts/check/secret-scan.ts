@@ -6,10 +6,10 @@ import { CommandError } from '../setup/command.mjs';
 import { type CheckContext, type CheckItem, checkCommand, SkippedCheck } from './item.ts';
 
 const GITLEAKS = { path: 'github.com/zricethezav/gitleaks/v8', version: 'v8.30.1' };
-/** Our own rules, on top of those that come with it. */
+/** Our rules, besides the built-in ones. */
 const CONFIG = '.gitleaks.toml';
 
-/** Nothing secret in any commit. What is planted in a folder of its own must be found first, or the scan says nothing. */
+/** No secret in any commit. The scan must first find planted secrets in a separate folder; otherwise its result is void. */
 export const secretScanItem: CheckItem = {
   name: 'secret scan',
   run: async (context) => {
@@ -33,7 +33,7 @@ async function installed(context: CheckContext): Promise<string> {
   }
 }
 
-/** Made up at run time, so that none of them is in the repository: one of ours, and one that everybody knows. */
+/** Generated at run time, so that the repository holds none: one of our keys, and a well-known kind. */
 function plants(): Readonly<Record<string, string>> {
   const random = (length: number) =>
     Array.from(crypto.getRandomValues(new Uint8Array(length)), (byte) => (byte % 36).toString(36)).join('');

@@ -10,7 +10,7 @@ const REQUIREMENTS = 'scripts/check/semgrep/requirements.txt';
 /** Generated. */
 const EXCLUDED = ['gen', 'dist', 'node_modules'];
 
-/** semgrep with rules of our own. Every rule must find what was planted for it, or its silence says nothing. */
+/** semgrep with our rules. Every rule must find its planted line; otherwise its silence means nothing. */
 export const sourceRulesItem: CheckItem = {
   name: 'source rules',
   run: async (context) => {
@@ -36,8 +36,8 @@ async function installed({ root, guard, signal }: CheckContext): Promise<string>
 }
 
 /**
- * One line a finding. Nothing is sent or fetched: rules and code are local, and metrics are off. The whole folder is
- * scanned, because the rules name paths from its root; Git says what in it is not ours.
+ * One line per finding. Nothing is sent or fetched: rules and code are local, and metrics are off. The whole folder is
+ * scanned, because the rules name paths from its root; files that Git does not track are left out.
  */
 function scan(context: CheckContext, semgrep: string, root: string): Promise<readonly string[]> {
   const rules = join(context.root, RULES);
@@ -60,7 +60,7 @@ async function missedPlants(context: CheckContext, semgrep: string): Promise<str
   }
 }
 
-/** Rules that did not find their plant at its place. */
+/** Rules that did not find their planted line. */
 export function missedIn(report: string): string[] {
   const lines = report.split('\n');
   return Object.entries(PLANTED)

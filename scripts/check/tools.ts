@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { openApiDocument } from '../../gateway/src/openapi.ts';
 import { type CheckContext, type CheckItem, checkCommand } from './item.ts';
 
-/** Python's own parser, without leaving compiled files behind. */
+/** Python's parser, without writing compiled files. */
 const PARSE = 'import ast, sys; [ast.parse(open(name).read(), name) for name in sys.argv[1:]]';
 
 const OPENAPI_FILE = 'state/check/openapi.json';
 
-/** Checks that a tool of its own does. */
+/** Checks that an external tool does. */
 export const toolItems: readonly CheckItem[] = [
   { name: 'types', run: (context) => checkCommand(context, bin(context, 'tsc'), ['-p', '.']) },
   { name: 'lint and format', run: (context) => checkCommand(context, bin(context, 'biome'), ['check']) },
@@ -35,7 +35,7 @@ async function lintOpenApi(context: CheckContext): Promise<readonly string[]> {
 /** Hand-written Python. */
 const PYTHON_FOLDERS = ['scripts/model', 'test/clients'];
 
-/** ruff where it is installed, else at least: every file can be parsed. Without Python there is nothing to ask. */
+/** ruff where it is installed, else Python's parser. Skipped without Python. */
 async function lintPython(context: CheckContext): Promise<readonly string[]> {
   const ruff = join(context.root, '.venv/bin/ruff');
   if (existsSync(ruff)) {

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { type CheckContext, type CheckItem, SkippedCheck } from './item.ts';
 
 const WITHIN_MS = 60_000;
-/** Bytes of a report; a long list of advisories fits. */
+/** Maximum size of a report, in bytes. */
 const MAX_REPORT_BYTES = 16 * 1024 * 1024;
 
-/** A package with advisories since 2018: who says that it has none knows of none at all. */
+/** A package with advisories since 2018: a registry that reports none has no advisory data. */
 const KNOWN_BAD = {
   name: 'probe',
   version: '1.0.0',
@@ -24,9 +24,8 @@ interface AuditReport {
 }
 
 /**
- * `npm audit` of what runs in production. A registry that has no advisories answers it with "found 0
- * vulnerabilities": so it is asked about a package that is known to be bad first, and only a registry that knows
- * that one is believed.
+ * `npm audit` of the production packages. A registry without advisories answers "found 0 vulnerabilities", so the
+ * check first asks about a known bad package, and trusts only a registry that reports it.
  */
 export const vulnerabilityItem: CheckItem = {
   name: 'npm audit',
@@ -40,7 +39,7 @@ export const vulnerabilityItem: CheckItem = {
   },
 };
 
-/** One line a package of severity high or critical. */
+/** One line per package of severity high or critical. */
 export function problemsIn({ vulnerabilities = {} }: AuditReport): string[] {
   return Object.entries(vulnerabilities)
     .filter(([, { severity }]) => severity === 'high' || severity === 'critical')
@@ -58,7 +57,7 @@ async function knowsAdvisories(context: CheckContext): Promise<boolean> {
   }
 }
 
-/** npm ends with 1 when it found something: the report counts, not the exit code. */
+/** npm ends with 1 when it finds something, so the report counts and not the exit code. */
 function audit({ signal }: CheckContext, cwd: string): Promise<AuditReport> {
   return new Promise((resolve) => {
     const options = { cwd, signal, timeout: WITHIN_MS, maxBuffer: MAX_REPORT_BYTES };

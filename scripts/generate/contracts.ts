@@ -7,7 +7,7 @@ import { manifestSchema } from '@headgate/contracts/manifest';
 import { routingSchema } from '@headgate/contracts/routing';
 import { z } from 'zod';
 
-/** Folders that `generateContracts` owns, relative to the checkout: nothing in them is written by hand. */
+/** Folders that `generateContracts` owns, relative to the checkout. They hold no hand-written file. */
 export const GENERATED = ['contracts/src/gen/grpc', 'contracts/schema'] as const;
 
 const PROTOS = ['inference/grpc_service.proto', 'grpc/health/v1/health.proto'];
@@ -47,7 +47,7 @@ export async function generateContracts(root: string, out: string): Promise<void
   }
 }
 
-/** Replacer for JSON.stringify: no property is obligatory. */
+/** Replacer for JSON.stringify: makes every property optional. */
 function withoutRequired(key: string, value: unknown): unknown {
   return key === 'required' && Array.isArray(value) ? undefined : value;
 }

@@ -4,11 +4,11 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
-/** Source of the resize kernel, and what it is compiled to. */
+/** The resize kernel's source and compiled module. */
 export const KERNEL_SOURCE = 'inference/assembly/resize-kernel.ts';
 export const KERNEL_MODULE = 'inference/src/gen/resize-kernel.ts';
 
-/** Fetched only for this: with its back end it would be 100 MB in everybody's checkout, for 747 bytes. */
+/** Fetched only here: with its back end it has 100 MB, for 747 bytes of output. */
 const COMPILER = 'assemblyscript@0.28.20';
 const OPTIONS = ['-O3', '--runtime', 'stub', '--noAssert', '--enable', 'simd', '--importMemory'];
 

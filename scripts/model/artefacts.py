@@ -1,4 +1,4 @@
-"""Folders that setup writes: whole or not at all, and not again while what they are made from is the same."""
+"""Folders that setup writes: complete or not at all, and only when their inputs change."""
 
 import hashlib
 import importlib.metadata

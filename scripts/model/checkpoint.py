@@ -1,4 +1,4 @@
-"""Read a checkpoint that torch wrote before version 1.6, with numpy alone.
+"""Read a checkpoint of torch before version 1.6, with numpy alone.
 
 Such a file is five pickles (magic, protocol, system info, the state dict, the storage keys), then the raw
 storages: for each key an int64 count of elements and the elements, little endian. A pickle can run code, so

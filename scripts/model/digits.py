@@ -62,7 +62,7 @@ def resize(digit: np.ndarray, side: int, up: Image.Resampling, down: Image.Resam
 
 
 def distort(digit: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """uint8 [8,8] -> another hand's: turned, sheared, scaled, moved, fainter, and resized at random."""
+    """uint8 [8,8] -> a variation: turned, sheared, scaled, moved, fainter, and resized at random."""
     side = int(random.integers(16, 193))
     angle, shear = np.deg2rad(random.uniform(-12, 12)), random.uniform(-0.12, 0.12)
     matrix = np.array([[np.cos(angle), np.sin(angle) + shear], [-np.sin(angle), np.cos(angle)]])
@@ -117,7 +117,7 @@ def to_onnx(network: MLPClassifier) -> bytes:
 
 
 def accuracy(model: bytes, digits: Digits) -> float:
-    """Share of right answers of the exported model, in [0, 1]."""
+    """Share of correct answers of the exported model, in [0, 1]."""
     answers = scores(open_session(model), digits.images[..., None]).argmax(axis=1)
     return float(np.mean(answers == digits.labels))
 

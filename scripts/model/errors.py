@@ -2,7 +2,7 @@
 
 
 class SetupError(Exception):
-    """A step of setup cannot go on.
+    """A step of setup cannot continue.
 
     message: what is wrong, one sentence. remedy: what the reader does next, one sentence.
     """

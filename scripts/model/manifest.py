@@ -23,7 +23,7 @@ GOLDEN_TOLERANCE = 0.08
 
 @dataclass(frozen=True)
 class ImageClassifier:
-    """What to say about a graph that maps `image` uint8 [N,H,W,C] to `logits` float32 [N,classes]."""
+    """Description of a graph that maps `image` uint8 [N,H,W,C] to `logits` float32 [N,classes]."""
 
     name: str
     version: str

@@ -46,7 +46,7 @@ def random_crop(image: Image.Image, random: np.random.Generator) -> np.ndarray:
 
 
 def crops(names: tuple[str, ...], per_photo: int, seed: int) -> Iterator[np.ndarray]:
-    """Of each photo the standard crop and `per_photo` random ones, uint8 [1,224,224,3], ever the same."""
+    """Of each photo the standard crop and `per_photo` random ones, uint8 [1,224,224,3]; the same in every run."""
     random = np.random.default_rng(seed)
     for name in names:
         with Image.open(wheel_photo(name)) as image:

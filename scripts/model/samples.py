@@ -9,7 +9,7 @@ from photos import BENCH, SAMPLES, wheel_photo
 
 
 def copy_samples(root: Path, _inputs: str) -> bool:
-    """Copies the photos byte by byte into samples/; False when all of them were there."""
+    """Copies the photos byte by byte into samples/; False when all existed."""
     written = [
         write_file(root / "samples" / photo.file, wheel_photo(photo.wheel_file).read_bytes())
         for photo in SAMPLES

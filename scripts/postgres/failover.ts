@@ -11,12 +11,12 @@ import { Client, DatabaseError } from 'pg';
 const CONNECT_WITHIN_MS = 5000;
 const PROMOTE_WITHIN_S = 60;
 
-/** Nothing was done; the message says why, and what to do instead. */
+/** Nothing was changed; the message says why, and what to do instead. */
 class FailoverError extends Error {}
 
 interface Standby {
   readonly url: string;
-  /** End of what it received from the primary, in bytes of the log. */
+  /** Last position received from the primary, in bytes of the log. */
   readonly receivedBytes: bigint;
 }
 
@@ -52,7 +52,7 @@ async function stateOf(url: string): Promise<'primary' | 'does not answer' | Sta
     );
     return row.standby === true ? { url, receivedBytes: BigInt(String(row.bytes)) } : 'primary';
   } catch (error) {
-    // A server that refuses is there: a wrong password must not make it look lost. 57P: it starts or ends.
+    // A server that refuses a login is alive: a wrong password must not make it look lost. 57P: it starts or ends.
     if (error instanceof DatabaseError && !error.code?.startsWith('57P')) throw error;
     return 'does not answer';
   }
@@ -68,7 +68,7 @@ async function promote(url: string): Promise<void> {
   }
 }
 
-/** The first row of a statement, on a connection of its own. */
+/** The first row of a statement, on its own connection. */
 async function ask(url: string, sql: string): Promise<Readonly<Record<string, unknown>>> {
   const client = new Client({ connectionString: url, connectionTimeoutMillis: CONNECT_WITHIN_MS });
   try {
@@ -80,7 +80,7 @@ async function ask(url: string, sql: string): Promise<Readonly<Record<string, un
   }
 }
 
-/** Without the login. */
+/** The address without the login. */
 function nameOf(url: string): string {
   return new URL(url).host;
 }

@@ -3,7 +3,7 @@ import { HEADER } from '@headgate/contracts/names';
 import type { Crash } from './child.ts';
 import type { Service } from './ready-file.ts';
 
-/** A photo of each mode that is surely there. */
+/** A photo that exists in each mode. */
 export function samplePhoto(root: string, service: Service): string {
   return join(root, 'samples', service.mode === 'full' ? 'chelsea.png' : 'digit-7.png');
 }
@@ -27,7 +27,7 @@ export function describeCrash({ name, how, restartMs }: Crash): string {
   return `${name} ended ${by}; starting it again in ${(restartMs / 1000).toFixed(1)} s`;
 }
 
-/** Only what a shell could misread needs quotes. */
+/** Quotes only what a shell could misread. */
 function quote(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

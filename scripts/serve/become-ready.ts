@@ -8,11 +8,11 @@ import { addressOf, reachable } from './listeners.ts';
 import type { Plan } from './plan.ts';
 import { httpProbe, type Probe, waitUntilWarm } from './warm.ts';
 
-/** Beyond the time that one engine may take, for everything around it. */
+/** Added to the time that one engine may take. */
 const MARGIN_MS = 30_000;
 
 /**
- * Waits until everything is warm, lets one photo through, and says what a person needs to know.
+ * Waits until everything is warm, sends one photo, and prints addresses and an example call.
  *
  * @throws Error when something does not get warm, or the photo gets no label
  */
@@ -26,7 +26,7 @@ export async function becomeReady(
   const photo = samplePhoto(root, service);
   const { label, score, model, version } = await predictOnce(service, photo);
   const seconds = ((Date.now() - startedAtMs) / 1000).toFixed(1);
-  // What a model calls its labels is not for the terminal to obey.
+  // Labels of a model must not control the terminal.
   const answer = printable(`${label}, ${score.toFixed(2)}, ${model} version ${version}`);
   say(`ready: first prediction ${seconds} s after the start (${answer})`);
   say(`  serves   ${service.https ?? service.gateway}`);

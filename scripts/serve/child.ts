@@ -20,13 +20,13 @@ export interface ChildSpec {
   readonly stopWithinMs: number;
 }
 
-/** An end that nobody asked for. */
+/** An unexpected end. */
 export interface Crash {
   readonly name: ChildSpec['name'];
   /** Exit code, or the name of the signal. */
   readonly how: number | NodeJS.Signals;
   readonly crashesInARow: number;
-  /** Until it is started again, in ms. */
+  /** Pause before the restart, in ms. */
   readonly restartMs: number;
 }
 
@@ -35,7 +35,7 @@ export interface ChildEvents {
   restarted(name: ChildSpec['name']): void;
 }
 
-/** A process that is started again whenever it ends unasked, in a process group of its own. */
+/** A process in its own process group, restarted after each unexpected end. */
 export interface Child {
   readonly name: ChildSpec['name'];
   /** Undefined while it is down. */
@@ -73,7 +73,7 @@ export function createChild(spec: ChildSpec, guard: Guard, events: ChildEvents):
       events.crashed({ name: spec.name, how, crashesInARow: crashes, restartMs });
     };
     child.once('exit', (code, signal) => onEnd(code ?? signal ?? 1));
-    // It could not be started at all: there is no exit event then.
+    // The start failed: there is no exit event then.
     child.once('error', () => onEnd(127));
   };
 
@@ -113,7 +113,7 @@ async function endWithin(child: ChildProcess, withinMs: number, force: AbortSign
   }
 }
 
-/** Whatever the leader left behind, its engines for example, ends with it. */
+/** Ends what the leader left behind, for example its engines. */
 function endGroup(pid: number, guard: Guard): void {
   signalGroup(pid, 'SIGKILL');
   guard.remove(pid);

@@ -17,7 +17,7 @@ export interface ComponentOptions {
 
 /** Time for control to close its database, in ms. */
 const CONTROL_STOP_MS = 5000;
-/** Time on top of a component's own drain before it is killed, in ms. */
+/** Time beyond a component's own drain before it is killed, in ms. */
 const STOP_MARGIN_MS = 2000;
 
 /** The processes of this mode. The order is that of the path from a photo's end: each needs those before it. */

@@ -7,7 +7,7 @@ import { renderEnvoy, renderSds } from '@headgate/envoy/render';
 
 /** Envoy ends at once after SIGTERM. */
 export const ENVOY_STOP_MS = 5000;
-/** An admin page that hangs must not hold up the end. */
+/** A hanging admin page must not delay the end. */
 const MARGIN_MS = 1000;
 
 /** Writes Envoy's configuration and the secret files it refers to; returns the path of the former. */
@@ -22,7 +22,7 @@ export function writeEnvoyConfig(config: Config, root: string): string {
   return path;
 }
 
-/** Lets Envoy finish what it has accepted, within its configured time; an Envoy that is gone has finished. */
+/** Lets Envoy finish accepted requests within its configured time. No effect once Envoy has ended. */
 export async function letEnvoyFinish(config: Config, force: AbortSignal): Promise<void> {
   const { delay_ms, timeout_ms } = config.gateway.drain;
   const bound = sleep(delay_ms + timeout_ms + MARGIN_MS, undefined, { signal: force, ref: false });

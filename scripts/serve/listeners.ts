@@ -20,7 +20,7 @@ const ALWAYS: readonly Listener[] = [
   'control',
 ];
 
-/** Everything that this mode is going to listen on. */
+/** All listeners of this mode. */
 export function addressesOf(config: Config, mode: Mode): Address[] {
   const listeners = mode === 'full' ? [...ENVOY, ...ALWAYS] : ALWAYS;
   return listeners.map((listener) => addressOf(config, listener));

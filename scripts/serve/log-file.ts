@@ -14,7 +14,7 @@ import { dirname } from 'node:path';
 /** A log that grew beyond this is moved to `<path>.1`, so a long run keeps at most twice as much per process. */
 const MAX_BYTES = 64 * 1024 * 1024;
 const CHECK_INTERVAL_MS = 10_000;
-/** Enough for the last lines of a log. */
+/** Bytes read for the last lines of a log. */
 const TAIL_BYTES = 16 * 1024;
 
 /**

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
-/** The ports from the base to the base + 8 must be valid. */
+/** All ports from the base to the base + 8 must be valid. */
 const MIN_PORT_BASE = 1024;
 const MAX_PORT_BASE = 65_000;
 

@@ -12,7 +12,7 @@ import { describeService, type Service } from './ready-file.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
-/** Everything that is fixed before the first process starts. */
+/** What is decided before the first process starts. */
 export interface Plan {
   readonly root: string;
   readonly mode: Mode;

@@ -48,7 +48,7 @@ export interface ServiceOptions {
   readonly model: string;
 }
 
-/** Where everything is to be found once it runs. */
+/** Addresses of the running service. */
 export function describeService(config: Config, { root, mode, keys, model }: ServiceOptions): Service {
   const at = (listener: Listener) => reachable(addressOf(config, listener));
   // The certificate names localhost, and so do clients that verify it.
@@ -84,7 +84,7 @@ export function writeReadyFile(path: string, ready: Ready): void {
   renameSync(`${path}.tmp`, path);
 }
 
-/** Nobody must take the file of an earlier run for this one's. */
+/** Removes the file of an earlier run, so that no reader mistakes it. */
 export function removeReadyFile(path: string): void {
   rmSync(path, { force: true });
 }

@@ -4,12 +4,12 @@ import { startLog, tailOf } from './log-file.ts';
 
 /** Exit codes that another start would only repeat: 2 = configuration, 3 = a port is taken. */
 const HOPELESS: readonly Crash['how'][] = [2, 3, 127];
-/** A component that never came up is given up after as many crashes; later it is restarted for ever. */
+/** A component that never became ready fails the start after this many crashes; later it is always restarted. */
 const MAX_EARLY_CRASHES = 3;
 /** Predictions go on without these. */
 const OPTIONAL: ReadonlySet<ChildSpec['name']> = new Set(['control']);
 const TAIL_LINES = 6;
-/** Characters of a line; a stack trace inside a JSON line is longer than anybody wants here. */
+/** Characters of a line; a stack trace inside a JSON line is longer. */
 const MAX_LINE = 400;
 
 /** A component could not be started. */
@@ -35,9 +35,9 @@ export interface Stack {
   settled(): void;
   /** Rejects with StackError when a component cannot be started; else pending for ever. */
   readonly failed: Promise<never>;
-  /** Null for what is down, or not part of this stack. */
+  /** Null while a part is down, or when this stack has none. */
   pids(): Record<ChildSpec['name'], number | null>;
-  /** The last lines of every log, for a person who has to find out why it does not get ready. */
+  /** The last lines of every log, to explain why the stack is not ready. */
   lastWords(): string;
   /** Stops the last component first: it is the one that accepts from outside. */
   stop(options: {
@@ -49,7 +49,7 @@ export interface Stack {
 export function createStack(specs: readonly ChildSpec[], { guard, onCrash, onRestart }: StackOptions): Stack {
   let early = true;
   const failure = Promise.withResolvers<never>();
-  // It may fail before anybody waits for it.
+  // It may fail before a caller awaits it.
   failure.promise.catch(() => {});
   const events: ChildEvents = {
     crashed: (crash) => {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const POLL_MS = 25;
-/** One question; a listener that accepts but does not answer must not hold up the others. */
+/** Timeout of one probe: a listener that accepts but does not answer must not delay the others. */
 const PROBE_TIMEOUT_MS = 2000;
 
 export interface Probe {
@@ -15,7 +15,7 @@ export function httpProbe(name: string, url: string): Probe {
   return { name, check: async (signal) => (await fetch(url, { signal })).status === 200 };
 }
 
-/** Something did not get warm in time. */
+/** A part was not warm in time. */
 export class ColdError extends Error {
   override readonly name = 'ColdError';
 }

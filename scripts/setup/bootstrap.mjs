@@ -21,7 +21,7 @@ import { createUi } from './ui.mjs';
 /** The checkout that this file belongs to. */
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
-/** Hands that moment on to the same script under the pinned Node. */
+/** Passes that moment to the same script under the pinned Node. */
 const STARTED_AT_MS = 'HEADGATE_STARTED_AT_MS';
 
 /**
@@ -40,7 +40,7 @@ export async function bootstrap(script, main, options = {}) {
   const ui = createUi(process.stdout);
   try {
     const ran = await runSteps([nodeModulesStep], { root: ROOT, signal: stop, guard, ui });
-    // Packages that came a moment ago may have brought another Node.
+    // A fresh installation may have brought another Node.
     process.exitCode =
       ran.length === 0 && isPinnedNode()
         ? await main({ root: ROOT, startedAtMs, signal: stop, force, guard, ui })
@@ -51,7 +51,7 @@ export async function bootstrap(script, main, options = {}) {
     if (options.closingLine !== undefined) ui.say(options.closingLine);
   }
   await guard.close();
-  // Handles that a library left open must not keep a program alive whose work is done.
+  // Open handles of a library must not keep a finished program alive.
   process.exit();
 }
 
@@ -63,7 +63,7 @@ function explain(error) {
 }
 
 /**
- * What was handed on is taken out: it is no setting, and nothing for the processes that are started.
+ * Reads the value and removes it from the environment: it is not a setting, and child processes must not see it.
  *
  * @param {NodeJS.ProcessEnv} env
  * @returns {number} ms since the Unix epoch

@@ -6,7 +6,7 @@ import type { Step } from './runner.mjs';
 const PUBLIC_DIR = 'state/tls/public';
 const INTERNAL_DIR = 'state/tls/internal';
 const LEAVES = [`${PUBLIC_DIR}/tls.crt`, `${INTERNAL_DIR}/tls.crt`, `${INTERNAL_DIR}/client.crt`];
-/** Renewed when less than that is left. */
+/** Renewed when less than this is left. */
 const RENEW_BEFORE_MS = 30 * 86_400_000;
 
 /** Local certificates: one CA for the public listener, another for the internal one. */
@@ -24,7 +24,7 @@ export const certificatesStep: Step = {
   ],
   isStale: (root) => LEAVES.some((path) => expiresSoon(join(root, path), Date.now())),
   run: async ({ root }) => {
-    // The library takes a tenth of a second to load: only when there is something to make.
+    // The library takes a tenth of a second to load, so it is loaded only when needed.
     const { makeInternalCertificates, makePublicCertificates } = await import('./certificates.ts');
     await makePublicCertificates(join(root, PUBLIC_DIR));
     await makeInternalCertificates(join(root, INTERNAL_DIR));

@@ -7,7 +7,7 @@ import * as x509 from '@peculiar/x509';
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 /** Mozilla's intermediate profile allows 366 for a leaf; browsers no more than 398. */
 const VALID_DAYS = 365;
-/** Clocks of clients may run behind. */
+/** Clients' clocks may be slow. */
 const BACKDATE_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
@@ -29,7 +29,7 @@ interface Validity {
   readonly notAfter: Date;
 }
 
-/** Signs leaves; its own key exists in memory only, so nothing can be signed once the setup is over. */
+/** Signs leaves. Its key exists in memory only, so nothing can be signed after setup. */
 export interface Authority {
   readonly certificate: string;
   /** @param validity a year from now by default */

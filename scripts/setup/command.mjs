@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 
-/** Lines of output that an error keeps. */
+/** Lines of output in an error. */
 const TAIL_LINES = 12;
-/** Between asking a process group to end and ending it. */
+/** Between SIGTERM and SIGKILL of a process group. */
 const GRACE_MS = 5000;
 
 /** A command that did not succeed; `tail` holds its last lines. */
@@ -107,7 +107,7 @@ function ended(child, { signal, timeoutMs }) {
 }
 
 /**
- * Sends a signal to every process of a group; one that is gone already is fine.
+ * Sends a signal to every process of a group. No effect on a group that has ended.
  *
  * @param {number | undefined} pid leader of the group
  * @param {NodeJS.Signals} signal
@@ -117,7 +117,7 @@ export function signalGroup(pid, signal) {
   try {
     process.kill(-pid, signal);
   } catch (error) {
-    // macOS says EPERM of a group that has ended but is not collected yet.
+    // macOS answers EPERM for a group that has ended but is not reaped yet.
     const { code } = /** @type {NodeJS.ErrnoException} */ (error);
     if (code !== 'ESRCH' && code !== 'EPERM') throw error;
   }

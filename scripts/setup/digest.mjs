@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Never an input: made by tools, or only read by tests. */
+/** Not inputs: files that tools generate, or that only tests read. */
 const IGNORED = /^(node_modules|dist|coverage|__pycache__|\..*|.*\.test\.ts|test_.*\.py|.*\.pyc)$/;
 
 /**

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 
 /**
- * A shell that outlives its starter by design: it reads lists of process groups, each list replacing the last,
- * and when the pipe closes - whatever ended the starter, SIGKILL included - it ends the groups of the last list:
+ * A shell that outlives its parent by design: it reads lists of process groups, each list replacing the last,
+ * and when the pipe closes - by any end of the parent, SIGKILL included - it ends the groups of the last list:
  * TERM, ten seconds of grace, KILL. It is a shell because every platform has one, at one megabyte.
  */
 const SCRIPT = `
@@ -20,7 +20,7 @@ for g in $groups; do kill -KILL -$g; done
 /**
  * @typedef {object} Guard
  * @property {(pid: number) => void} add    the leader of a process group that must not outlive this process
- * @property {(pid: number) => void} remove call it once the group has ended: its number may be used anew
+ * @property {(pid: number) => void} remove call it once the group has ended: its number may be reused
  * @property {() => Promise<void>} close    ends the guard; groups still listed are ended with it
  */
 
@@ -38,7 +38,7 @@ export function createGuard() {
   const start = () => {
     shell = spawn('/bin/sh', ['-c', SCRIPT], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
     shell.unref();
-    // A guard that was killed is replaced at the next change; its broken pipe is no reason to stop.
+    // A killed guard is replaced at the next change, so its broken pipe is ignored.
     shell.once('exit', () => {
       shell = undefined;
     });

@@ -21,7 +21,7 @@ const RECORDS: Record<keyof DevKeys, Pick<KeyRecord, 'role' | 'tier'>> = {
   admin: { role: 'admin', tier: 'bench' },
 };
 
-/** Makes the three development keys, and keeps every other record of the key file. */
+/** Creates the three development keys, and keeps all other records of the key file. */
 export const keysStep: Step = {
   name: 'keys',
   title: 'development keys',
@@ -39,7 +39,7 @@ export function readDevKeys(root: string): DevKeys {
   return JSON.parse(readFileSync(join(root, DEV_KEYS_FILE), 'utf8'));
 }
 
-/** Returns the new keys, or undefined when those in place are known to the key file. */
+/** Returns new keys, or undefined when the key file knows the present ones. */
 export function makeDevKeys(root: string): DevKeys | undefined {
   mkdirSync(join(root, 'state'), { recursive: true });
   const records = readRecords(join(root, KEYS_FILE));
@@ -69,7 +69,7 @@ function areKnown(root: string, records: readonly KeyRecord[]): boolean {
   }
 }
 
-/** @throws ZodError when somebody's key file is not valid: it must not be overwritten */
+/** @throws ZodError when an existing key file is not valid: it must not be overwritten */
 function readRecords(path: string): KeyRecord[] {
   let text: string;
   try {

@@ -2,18 +2,18 @@
 
 /** Repeats within this time come from one Ctrl-C: the terminal and npm both deliver it. */
 const ONE_KEYPRESS_MS = 2000;
-/** A parent that was killed cannot tell anyone; its absence is looked for at this interval. */
+/** A killed parent sends no message, so its absence is polled at this interval. */
 const PARENT_POLL_MS = 500;
 
 /**
- * What is asked of a process; the real one but for tests.
+ * The used part of `process`; tests replace it.
  *
  * @typedef {Pick<NodeJS.Process, 'on' | 'once' | 'ppid' | 'channel' | 'env'>} Host
  */
 
 /**
  * Listens for every way in which this process is asked to end: Ctrl-C, SIGTERM, a closed terminal, and a parent
- * that is gone. `stop` fires at the first request, `force` when somebody asks again after two seconds.
+ * that is gone. `stop` fires at the first request, `force` at a second request after two seconds.
  * The cause is the `reason` of both signals. Call once per process.
  *
  * @param {Host} [host]

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const POLL_MS = 250;
-/** A cold setup takes minutes; nobody waits for ever. */
+/** A cold setup takes minutes. */
 const PATIENCE_MS = 30 * 60_000;
 
 /**

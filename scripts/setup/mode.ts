@@ -1,7 +1,7 @@
 /** full: everything. fallback: no Python here, so no Envoy and no big model; plain HTTP and the digits model. */
 export type Mode = 'full' | 'fallback';
 
-/** Thrown by a step that this machine cannot do, but that the fallback does without. */
+/** Thrown by a step that this machine cannot do and the fallback does not need. */
 export class FallbackNeeded extends Error {
   override readonly name = 'FallbackNeeded';
   /** How to get what is missing. */

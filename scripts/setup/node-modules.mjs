@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runCommand } from './command.mjs';
 
-/** The Node binary that the npm package `node` brings (decision D11). */
+/** The Node binary that the npm package `node` brings (decision 0011). */
 export const PINNED_NODE = 'node_modules/node/bin/node';
 
 /**
@@ -43,7 +43,7 @@ export function npmCommand(execPath) {
 }
 
 /**
- * True when node_modules holds what the lock file names, whoever installed it: npm keeps a list of its own.
+ * True when node_modules holds what the lock file names: npm keeps its own list there.
  *
  * @param {string} root
  */

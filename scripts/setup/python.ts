@@ -52,7 +52,7 @@ function candidates(): string[] {
   return ['python3', ...[14, 13, 12, 11, 10].map((minor) => `python3.${minor}`), 'python'];
 }
 
-/** What keeps this interpreter from being used, or undefined. */
+/** Why this interpreter cannot be used, or undefined. */
 async function problemOf(context: StepContext, path: string): Promise<string | undefined> {
   const version = await output(context, path, PROBE_VERSION);
   if (version === undefined) return `${path} does not run`;

@@ -6,12 +6,12 @@ import type { Mode } from './mode.ts';
 
 const SEED: Record<Mode, string> = { full: 'config/routing.yaml', fallback: 'config/routing.fallback.yaml' };
 
-/** The fallback has a table of its own, so that a change of mode overwrites nothing. */
+/** The fallback has its own table, so a change of mode overwrites nothing. */
 export const FALLBACK_ROUTING_FILE = 'state/routing.fallback.yaml';
 
 /**
- * Copies the seed of this mode to `file` if there is nothing yet. From then on the copy belongs to whoever
- * operates it (decision D15).
+ * Copies the seed of this mode to `file` if it does not exist. From then on the copy belongs to the operator
+ * (decision 0015).
  *
  * @param file relative to `root`, or absolute
  */

@@ -20,7 +20,7 @@ import { acquireLock } from './lock.mjs';
  * @property {readonly string[]} outputs             files that must be there, with the size they were made with
  * @property {(root: string) => boolean} [isStale]   true: run although nothing has changed
  * @property {(root: string) => boolean} [isDone]    true: nothing to do although there is no stamp
- * @property {(context: StepContext) => Promise<void>} run  safe to repeat, also after it was cut short
+ * @property {(context: StepContext) => Promise<void>} run  safe to repeat, also after an interruption
  * @property {string} remedy                         what a person does when it fails
  *
  * @typedef {Omit<StepContext, 'logFile' | 'progress'>} RunnerContext
@@ -42,7 +42,7 @@ export class StepError extends Error {
 }
 
 /**
- * Runs the steps in order, each only if its inputs or outputs are not as its last run left them.
+ * Runs the steps in order, each only if its inputs or outputs have changed since its last run.
  *
  * @param {readonly Step[]} steps
  * @param {RunnerContext} context
@@ -60,7 +60,7 @@ export async function runSteps(steps, context) {
     const ran = [];
     for (const step of steps) {
       signal.throwIfAborted();
-      // Looked at again: an earlier step, or the setup that held the lock, may have changed it.
+      // Checked again: an earlier step, or the setup that held the lock, may have changed it.
       if (isCurrent(step, root)) continue;
       if (step.isDone?.(root) !== true) {
         await runStep(step, context);

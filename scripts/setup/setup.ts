@@ -8,12 +8,12 @@ import { type RunnerContext, runSteps, type Step, StepError } from './runner.mjs
 
 export interface SetupResult {
   readonly mode: Mode;
-  /** Names of the steps that had something to do. */
+  /** Names of the steps that ran. */
   readonly ran: readonly string[];
 }
 
 export interface SetupOptions {
-  /** Take the fallback although Python may be there. */
+  /** Use the fallback even if Python is available. */
   readonly fallback: boolean;
   /** HEADGATE_PYTHON. */
   readonly python?: string | undefined;
@@ -23,7 +23,7 @@ export interface SetupOptions {
 const COMMON: readonly Step[] = [buildStep, keysStep];
 
 /**
- * Makes whatever the service needs and is not there yet, npm packages apart.
+ * Creates what the service needs and does not exist yet, except npm packages.
  *
  * @throws StepError
  */

@@ -1,13 +1,13 @@
-/** How often a step that takes long says so when the output is not a terminal. */
+/** Interval of progress lines of a long step when the output is not a terminal. */
 const PLAIN_INTERVAL_MS = 20_000;
-/** Characters of a tool's line that a plain line repeats. */
+/** Maximum characters of a tool's line in a progress line. */
 const MAX_TEXT = 80;
 const LIVE_INTERVAL_MS = 100;
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 
 /**
  * @typedef {object} Task
- * @property {(text: string) => void} progress what is going on right now
+ * @property {(text: string) => void} progress shows the current activity
  * @property {() => void} done
  * @property {() => void} failed
  *

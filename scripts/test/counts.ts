@@ -1,6 +1,6 @@
 import type { CheckResult } from '../check/item.ts';
 
-/** What a suite reports. */
+/** Result of a suite. */
 export interface Counts {
   readonly passed: number;
   readonly failed: number;
@@ -12,7 +12,7 @@ export interface Counts {
 /** Reads the text of a report. @throws Error when it is not one */
 export type ReportReader = (text: string) => Counts;
 
-/** Enough to find the place; the whole is further up in the output. */
+/** Enough to find the place; the full text is further up in the output. */
 const MESSAGE_LINES = 6;
 
 interface VitestReport {
@@ -28,7 +28,7 @@ interface VitestReport {
   }[];
 }
 
-/** vitest --reporter=json. A file that could not even be loaded counts as one failed test. */
+/** vitest --reporter=json. A file that does not load counts as one failed test. */
 export const readVitest: ReportReader = (text) => {
   const { testResults } = JSON.parse(text) as VitestReport;
   const failures: string[] = [];

@@ -11,7 +11,7 @@ import { suitesOf } from './suites.ts';
 /** CI has 90 minutes for everything, setup included. */
 const TOTAL_MS = 75 * 60_000;
 
-/** The closing line once more, for programs that call npm and get its own last words. */
+/** Copy of the closing line, for programs that call npm and get npm's messages last. */
 const SUMMARY_FILE = 'state/test/summary.txt';
 
 /**

@@ -17,12 +17,12 @@ export interface RunOptions {
   readonly root: string;
   readonly guard: Guard;
   readonly signal: AbortSignal;
-  /** All suites together; the one that runs then is ended, the rest is skipped. */
+  /** Limit for all suites together: the running suite is ended, the rest is skipped. */
   readonly totalMs: number;
   readonly say: (text: string) => void;
 }
 
-/** Runs the suites one after the other, their output passing through, each under its own watchdog. */
+/** Runs the suites one after the other, each under its own watchdog; output passes through. */
 export async function runSuites(suites: readonly Suite[], options: RunOptions): Promise<SuiteResult[]> {
   const deadline = performance.now() + options.totalMs;
   const results: SuiteResult[] = [];
@@ -70,8 +70,8 @@ async function runSuite(suite: Suite, timeoutMs: number, options: RunOptions): P
 }
 
 /**
- * The counts of the report. A suite that failed although none of its tests did (its coverage is too low, it was
- * ended, it left no report) counts as one failure more.
+ * The counts of the report. A suite that failed without a failed test (low coverage, ended, no report) counts as one
+ * more failure.
  */
 function judge(suite: Suite, failure: string | undefined): Counts {
   const reported = readReport(suite, failure);
@@ -95,7 +95,7 @@ function withFailure(counts: Counts, failure: string): Counts {
   return { ...counts, failed: counts.failed + 1, failures: [...counts.failures, failure] };
 }
 
-/** One line a suite: name, counts, seconds. */
+/** One line per suite: name, counts, seconds. */
 export function formatSuites(results: readonly SuiteResult[]): string {
   return results
     .map(({ name, counts, durationMs, skipped }) => {

@@ -14,28 +14,28 @@ export interface Suite {
   readonly env?: Readonly<Record<string, string>>;
   /** Why it cannot run on this machine. */
   readonly skip?: string | undefined;
-  /** That it cannot run is a failure. */
+  /** A suite that cannot run is a failure. */
   readonly required?: boolean;
 }
 
 export interface SuitesOptions {
-  /** Long runs too. */
+  /** Includes long runs. */
   readonly full: boolean;
-  /** Why Redis and PostgreSQL are not there; undefined when they are. */
+  /** Why Redis and PostgreSQL are missing; undefined when they are installed. */
   readonly withoutServices?: string | undefined;
-  /** On a machine that tests for everybody, nothing that the project can install may be missing. */
+  /** In CI, everything that the project can install must be present. */
   readonly ci?: boolean;
 }
 
 const MINUTE_MS = 60_000;
 const NO_PYTHON = 'needs Python and Envoy, which setup could not install';
 
-/** All suites in the order in which a failure is cheapest to find. */
+/** All suites, the cheapest first. */
 export function suitesOf(root: string, mode: Mode, options: SuitesOptions): Suite[] {
   const { full, withoutServices, ci = false } = options;
   const report = (name: string) => join(root, 'state/test', name);
   const skip = mode === 'full' ? undefined : NO_PYTHON;
-  // Tests that count answers count as many as the specification asks for, and fuzzers go on for minutes.
+  // Tests that count answers use the specified numbers, and fuzzers run for minutes.
   const more: Suite['env'] = full ? { E2E_FULL: '1' } : {};
   const check: Suite = {
     name: 'check',

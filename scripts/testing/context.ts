@@ -4,12 +4,12 @@ import { createGuard } from '../setup/guard.mjs';
 import type { StepContext } from '../setup/runner.mjs';
 
 export interface TestContext extends StepContext {
-  /** What a person would have seen. */
+  /** The printed output. */
   readonly said: string[];
   readonly stop: AbortController;
 }
 
-/** What a step gets, in a folder of the test. */
+/** Context of a step, in a folder of the test. */
 export function testContext(root: string): TestContext {
   const guard = createGuard();
   onTestFinished(() => guard.close());

@@ -1,6 +1,6 @@
 /**
- * For each rule, by its id: where in a repository it applies, and a line that breaks it. As text, because nobody may
- * write it as code.
+ * For each rule, by its id: a path where it applies, and a line that breaks it, as text because the rule forbids the
+ * code.
  */
 export const PLANTED: Readonly<Record<string, { readonly file: string; readonly line: string }>> = {
   'no-code-from-text': { file: 'gateway/src/a.ts', line: 'export const a = (text: string) => eval(text);' },

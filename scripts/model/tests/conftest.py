@@ -1,4 +1,4 @@
-"""What the tests share: one real run of setup in a temporary folder."""
+"""Shared by the tests: one real run of setup in a temporary folder."""
 
 from pathlib import Path
 

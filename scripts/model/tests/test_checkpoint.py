@@ -1,4 +1,4 @@
-"""The reader of torch's old checkpoints: right on real and permuted tensors, deaf to everything else."""
+"""The reader of torch's old checkpoints: correct on real and permuted tensors, refuses everything else."""
 
 import os
 import pickle
@@ -15,7 +15,7 @@ STORAGE = {"0": np.arange(12)}
 
 
 class Shell:
-    """A pickle that runs a command where pickles may do that."""
+    """A pickle that runs a command if the unpickler permits it."""
 
     def __init__(self, command: str) -> None:
         self.command = command

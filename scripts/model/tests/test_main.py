@@ -21,7 +21,7 @@ def outcomes(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
 
 @pytest.fixture
 def copy(built: Path, tmp_path: Path) -> Path:
-    """A root of its own in which setup has run."""
+    """A separate root in which setup has run."""
     return Path(shutil.copytree(built, tmp_path / "copy"))
 
 

@@ -1,4 +1,4 @@
-"""The int8 build: right where a person can tell, close to fp32 elsewhere, smaller, reproducible."""
+"""The int8 build: correct labels on the photos, close to fp32 elsewhere, smaller, reproducible."""
 
 import os
 import subprocess
@@ -31,7 +31,7 @@ def test_sees_what_a_person_and_the_fp32_model_see(
 def test_agrees_with_fp32_on_crops_that_calibration_did_not_use(
     fp32: ort.InferenceSession, int8: ort.InferenceSession
 ) -> None:
-    """Measured: 0.95 of all crops, 0.99 of those on which fp32 is surer than 0.3."""
+    """Measured: 0.95 of all crops, 0.99 of those with an fp32 score above 0.3."""
     batch = np.concatenate(list(quantise.crops(CALIBRATION[:7], 9, seed=99)))
     exact, quantised = scores(fp32, batch), scores(int8, batch)
     same = exact.argmax(axis=1) == quantised.argmax(axis=1)

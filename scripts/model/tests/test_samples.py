@@ -40,7 +40,7 @@ def test_bench_photos_are_nine_jpegs_of_mixed_size(built: Path) -> None:
 
 
 def test_nothing_is_downloaded(tmp_path: Path) -> None:
-    """With an empty home and scikit-image never imported, there is nobody who could fetch a photo."""
+    """An empty home and no import of scikit-image: nothing can fetch a photo."""
     code = (
         "import sys, main, pathlib; main.STEPS = main.STEPS[:2]; main.run(pathlib.Path(sys.argv[1]));"
         "assert not {'skimage', 'pooch'} & set(sys.modules)"
