@@ -1,10 +1,10 @@
 import { HeadgateError } from '@headgate/contracts/errors';
+import { rawConnection } from '@headgate/testkit/raw';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { AppDeps } from './deps.ts';
 import type { HttpServer } from './server.ts';
 import { CONFIG, fixture, KEYS } from './testing/app-fixture.ts';
 import { pngHeader } from './testing/images.ts';
-import { rawSocket } from './testing/raw-socket.ts';
 import { serveApp } from './testing/serve-app.ts';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'];
@@ -118,10 +118,10 @@ describe('what is no request at all', () => {
   ])('is on record too: %s', async (_, text, status, reason) => {
     const gateway = await fixture();
     server = await serveApp(gateway);
-    await using socket = await rawSocket(server.port);
+    await using socket = await rawConnection(server.port);
     socket.write(text);
     const answer = await socket.answer();
-    const requestId = /^x-request-id: (\S+)/m.exec(answer?.text ?? '')?.[1];
+    const requestId = answer?.headers['x-request-id'];
     expect(requestId).toBeDefined();
     expect(gateway.seen.audit).toMatchObject([
       { status, reason, requestId, keyId: undefined, route: 'other' },

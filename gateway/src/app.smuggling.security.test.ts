@@ -1,8 +1,8 @@
+import { rawConnection } from '@headgate/testkit/raw';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { HttpServer } from './server.ts';
 import { type Fixture, fixture, KEYS } from './testing/app-fixture.ts';
 import { pngHeader } from './testing/images.ts';
-import { rawSocket } from './testing/raw-socket.ts';
 import { serveApp } from './testing/serve-app.ts';
 
 /**
@@ -22,7 +22,7 @@ const HIDDEN = `GET /v1/models?hidden HTTP/1.1\r\nhost: localhost\r\nx-api-key: 
 
 /** Sends a request with these header lines and a body in which another request hides; answers every status. */
 async function statusesOf(lines: readonly string[], body: string): Promise<number[]> {
-  await using socket = await rawSocket(server.port);
+  await using socket = await rawConnection(server.port);
   const head = ['POST /predict HTTP/1.1', 'host: localhost', `x-api-key: ${KEYS.bench}`, ...lines];
   socket.write(`${head.join('\r\n')}\r\n\r\n${body}`);
   const statuses: number[] = [];
@@ -56,7 +56,7 @@ describe('a request whose end is in doubt', () => {
   });
 
   it('is none where the length is true: what follows is a request of its own, with an identity of its own', async () => {
-    await using socket = await rawSocket(server.port);
+    await using socket = await rawConnection(server.port);
     const image = pngHeader(8, 8);
     const head = `POST /predict HTTP/1.1\r\nhost: localhost\r\nx-api-key: ${KEYS.bench}\r\ncontent-type: image/png\r\n`;
     socket.write(`${head}content-length: ${image.length}\r\n\r\n`);

@@ -1,9 +1,9 @@
 import { HeadgateError } from '@headgate/contracts/errors';
+import { rawConnection } from '@headgate/testkit/raw';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { HttpServer } from './server.ts';
 import { CONFIG, type Fixture, fixture, KEYS } from './testing/app-fixture.ts';
 import { pngHeader } from './testing/images.ts';
-import { rawSocket } from './testing/raw-socket.ts';
 import { serveApp } from './testing/serve-app.ts';
 import type { PredictCall } from './upstream/inference.ts';
 
@@ -26,7 +26,7 @@ const image = pngHeader(8, 8);
 describe('over a real connection', () => {
   it('an upload that stops gets its 408', async () => {
     const config = { ...CONFIG, deadline: { ...CONFIG.deadline, upload_ms: 50 } };
-    await using socket = await rawSocket(await serve(await fixture({ config })));
+    await using socket = await rawConnection(await serve(await fixture({ config })));
     socket.write(head({ 'content-length': 1000 }));
     socket.write(image);
     expect(await socket.answer()).toMatchObject({
@@ -36,7 +36,7 @@ describe('over a real connection', () => {
   });
 
   it('a chunked body that grows too large gets its 413 before it ends', async () => {
-    await using socket = await rawSocket(await serve(await fixture()));
+    await using socket = await rawConnection(await serve(await fixture()));
     socket.write(head({ 'transfer-encoding': 'chunked' }));
     const piece = new Uint8Array(65_536);
     for (let sent = 0; sent <= CONFIG.limits.body_bytes; sent += piece.length) {
@@ -51,13 +51,13 @@ describe('over a real connection', () => {
   });
 
   it('a caller without a key is answered while none of its body has come', async () => {
-    await using socket = await rawSocket(await serve(await fixture()));
+    await using socket = await rawConnection(await serve(await fixture()));
     socket.write(head({ 'x-api-key': 'wrong', 'content-length': CONFIG.limits.body_bytes }));
     expect(await socket.answer()).toMatchObject({ status: 403 });
   });
 
   it('a refused request whose body comes anyway does not spoil the next one', async () => {
-    await using socket = await rawSocket(await serve(await fixture()));
+    await using socket = await rawConnection(await serve(await fixture()));
     socket.write(head({ 'x-api-key': 'wrong', 'content-length': image.length }));
     socket.write(image);
     expect(await socket.answer()).toMatchObject({ status: 403 });
@@ -71,7 +71,7 @@ describe('over a real connection', () => {
       throw new HeadgateError('overloaded', 'full');
     };
     const gateway = await fixture({ predictor: { predict }, random: () => 0 });
-    await using socket = await rawSocket(await serve(gateway));
+    await using socket = await rawConnection(await serve(gateway));
     const photo = new Uint8Array(100_000);
     photo.set(image);
     for (let i = 0; i < 3; i++) {
@@ -85,17 +85,17 @@ describe('over a real connection', () => {
   });
 
   it('a header cannot smuggle another one into the answer', async () => {
-    await using socket = await rawSocket(await serve(await fixture()));
+    await using socket = await rawConnection(await serve(await fixture()));
     socket.write(head({ 'x-request-id': 'a\rx-evil: 1', 'content-length': image.length }));
     socket.write(image);
     const answer = await socket.answer();
-    expect(answer?.text).not.toContain('x-evil');
+    expect(answer?.headers).not.toHaveProperty('x-evil');
   });
 
   it('a client that hangs up cancels the work that is done for it', async () => {
     const cancelled = Promise.withResolvers<unknown>();
     const predict = ({ signal }: PredictCall) => {
-      socket.destroy();
+      socket.close();
       return new Promise<never>((_, reject) => {
         signal.addEventListener('abort', () => {
           cancelled.resolve(signal.reason);
@@ -104,7 +104,7 @@ describe('over a real connection', () => {
       });
     };
     const gateway = await fixture({ predictor: { predict } });
-    const socket = await rawSocket(await serve(gateway));
+    const socket = await rawConnection(await serve(gateway));
     socket.write(head({ 'content-length': image.length }));
     socket.write(image);
     expect(await cancelled.promise).toMatchObject({ reason: 'cancelled' });
@@ -113,10 +113,10 @@ describe('over a real connection', () => {
 
   it('an upload that is abandoned is a client that went away', async () => {
     const gateway = await fixture();
-    const socket = await rawSocket(await serve(gateway));
+    const socket = await rawConnection(await serve(gateway));
     socket.write(head({ 'content-length': 1000 }));
     socket.write(image);
-    setTimeout(socket.destroy, 30);
+    setTimeout(socket.close, 30);
     await expect.poll(() => gateway.seen.requests).toMatchObject([{ reason: 'cancelled' }]);
   });
 

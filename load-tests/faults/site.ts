@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { HEADER, METRIC, portOf } from '@headgate/contracts/names';
 import { eventually } from '@headgate/testkit/eventually';
 import { type Answer, type Client, httpsClient } from '@headgate/testkit/http';
-import { type Series, scrape, total } from '@headgate/testkit/metrics';
+import { type Sample, scrape, total } from '@headgate/testkit/metrics';
 import { samplePhoto } from '@headgate/testkit/photos';
 import { freePortBase } from '@headgate/testkit/ports';
 import { SMALL_MODEL, seedRouting } from '@headgate/testkit/routing';
@@ -44,7 +44,7 @@ export interface Site {
   readonly disk: SmallDisk | undefined;
   /** One prediction, by an API key or a bearer token in turns; never rejects. */
   ask(index: number): Promise<Outcome>;
-  metrics(): Promise<Series[]>;
+  metrics(): Promise<Sample[]>;
   /** Records that the gateway said it lost. */
   dropped(): Promise<number>;
   /** Waits until all records are delivered, ends everything, and says which of them the store does not have. */

@@ -9,10 +9,10 @@ import { within } from '@headgate/testkit/eventually';
 import { grpcClient, tlsCredentials } from '@headgate/testkit/grpc';
 import { httpClient, httpsClient } from '@headgate/testkit/http';
 import { samplePhoto } from '@headgate/testkit/photos';
+import { rawConnection, requestHead } from '@headgate/testkit/raw';
 import { afterAll, describe, expect, inject, it } from 'vitest';
 import { makeInternalCertificates } from '../../scripts/setup/certificates.ts';
 import { expectProblem } from './harness/problem.ts';
-import { rawConnection, requestHead } from './harness/raw.ts';
 
 const { ready, portBase } = inject('stack');
 const https = new URL(ready.https as string);

@@ -4,9 +4,9 @@ import { secondsSince } from '@headgate/testkit/eventually';
 import { type Headers, httpsClient } from '@headgate/testkit/http';
 import { samplePhoto } from '@headgate/testkit/photos';
 import { expectPrediction, postPhoto } from '@headgate/testkit/predict';
+import { chunk, type RawConnection, rawConnection, requestHead } from '@headgate/testkit/raw';
 import { describe, expect, inject, it } from 'vitest';
 import { expectProblem } from './harness/problem.ts';
-import { chunk, type RawConnection, rawConnection, requestHead } from './harness/raw.ts';
 
 const { ready } = inject('stack');
 const cat = samplePhoto('chelsea.png');

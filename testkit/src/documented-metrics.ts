@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseMetrics } from './lint-metrics.ts';
+import { parseMetrics } from './metrics.ts';
 import { ROOT } from './root.ts';
 
 const PAGE = join(ROOT, 'docs/metrics.md');

@@ -1,18 +1,5 @@
-/** One metric family of a page in Prometheus's text format. */
-interface Family {
-  readonly help: string;
-  readonly type: string;
-  readonly samples: Sample[];
-}
+import { type Family, parseMetrics, type Sample } from './metrics.ts';
 
-interface Sample {
-  readonly name: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly value: number;
-}
-
-const SAMPLE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)$/;
-const LABEL = /([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)",?/g;
 /** Units that Prometheus does not want: it wants seconds and bytes. */
 const ODD_UNITS =
   /_(ms|us|ns|milliseconds|microseconds|minutes|hours|kib|mib|kilobytes|megabytes|percent)(_|$)/;
@@ -31,39 +18,6 @@ export function lintMetrics(page: string, own: string): string[] {
     if (family.type === 'histogram') problems.push(...buckets(name, family));
   }
   return problems;
-}
-
-/** The metrics of a page by name, and the lines that are not understood. */
-export function parseMetrics(page: string): { families: Map<string, Family>; problems: string[] } {
-  const families = new Map<string, Family>();
-  const problems: string[] = [];
-  let help = '';
-  for (const line of page.split('\n').filter((one) => one !== '')) {
-    const [, kind, name = '', rest = ''] = /^# (HELP|TYPE) (\S+) (.*)$/.exec(line) ?? [];
-    if (kind === 'HELP') help = rest;
-    else if (kind === 'TYPE') {
-      if (families.has(name)) problems.push(`${name} is declared twice`);
-      families.set(name, { help, type: rest, samples: [] });
-    } else {
-      const sample = sampleOf(line);
-      const family = sample && (families.get(sample.name) ?? families.get(baseOf(sample.name)));
-      if (sample && family) family.samples.push(sample);
-      else problems.push(`${line}: neither a comment nor a sample of a declared metric`);
-    }
-  }
-  return { families, problems };
-}
-
-function sampleOf(line: string): Sample | undefined {
-  const [, name, labelText = '', value = ''] = SAMPLE.exec(line) ?? [];
-  // Prometheus takes NaN in any case.
-  if (name === undefined || (Number.isNaN(Number(value)) && !/^nan$/i.test(value))) return undefined;
-  const labels = Object.fromEntries([...labelText.matchAll(LABEL)].map(([, key, text]) => [key, text]));
-  return { name, labels, value: Number(value) };
-}
-
-function baseOf(name: string): string {
-  return name.replace(/_(bucket|sum|count)$/, '');
 }
 
 function conventions(name: string, { help, type, samples }: Family): string[] {

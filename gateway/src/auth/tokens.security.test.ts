@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { type Clock, systemClock } from '@headgate/runtime/clock';
 import { noResilienceReport } from '@headgate/runtime/resilience/report';
+import { rawConnection } from '@headgate/testkit/raw';
 import { exportSPKI, importJWK, SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { nodeOptions, serveHttp } from '../server.ts';
@@ -8,7 +9,6 @@ import { reasonOf } from '../testing/answers.ts';
 import { CONFIG, type Fixture, fixture, KEYS } from '../testing/app-fixture.ts';
 import { pngHeader } from '../testing/images.ts';
 import { ASKED_TWICE, AUDIENCE, type Issuer, startIssuer } from '../testing/issuer.ts';
-import { rawSocket } from '../testing/raw-socket.ts';
 import { oidcVerifier } from './oidc/verifier.ts';
 
 const START_MS = Date.parse('2030-01-01T00:00:00Z');
@@ -281,7 +281,7 @@ describe('what is no token at all', () => {
     const line = `Authorization: Bearer ${token}\r\n`;
     const head = (lines: string) => `GET /v1/models HTTP/1.1\r\nHost: x\r\n${lines}Connection: close\r\n\r\n`;
     const statusOf = async (lines: string) => {
-      await using socket = await rawSocket(server.port);
+      await using socket = await rawConnection(server.port);
       socket.write(head(lines));
       return (await socket.answer())?.status;
     };
