@@ -25,6 +25,18 @@ function leadsSomewhere(target: string, from = '.'): boolean {
   return anchor === undefined || titles.some(([, title = '']) => anchorOf(title) === anchor);
 }
 
+interface Schema {
+  readonly properties?: Readonly<Record<string, Schema>>;
+}
+
+function settingsIn({ properties = {} }: Schema, path: string[] = []): string[] {
+  const below = Object.entries(properties).flatMap(([name, child]) => settingsIn(child, [...path, name]));
+  return [path.join('.'), ...below];
+}
+
+const settings = settingsIn(JSON.parse(read('contracts/schema/config.schema.json')));
+const SECTIONS =
+  /`((?:listen|gateway|inference|records|capture|audit|envoy|telemetry|dependencies)(?:\.[a-z]\w*)+)/g;
 const pages = ['.', 'docs', 'docs/decisions', 'load-tests', 'samples', 'scripts/model'].flatMap(markdownIn);
 const alerts = readdirSync(join(ROOT, 'observability/prometheus'))
   .filter((file) => file.endsWith('.rules.yaml'))
@@ -40,10 +52,11 @@ describe.each(pages)('%s', (page) => {
     expect(links.filter((link) => !leadsSomewhere(link, page))).toEqual([]);
   });
 
-  it('names tests and alerts that exist', () => {
+  it('names tests, settings and alerts that exist', () => {
     const tests = all(/`([\w./-]+\/[\w.-]+(?:\.test\.ts|test_\w+\.py))`/g);
     expect(tests.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
     const names = alerts.map(({ alert }) => alert);
+    expect(all(SECTIONS).filter((name) => page !== 'CHANGELOG.md' && !settings.includes(name))).toEqual([]);
     expect(all(/`(Headgate[A-Z]\w+)`/g).filter((name) => !names.includes(name))).toEqual([]);
   });
 });
