@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import type { Config } from '@headgate/contracts/config/schema';
+import { IDLE_MS } from '@headgate/contracts/limits';
 import { type Listener, portOf } from '@headgate/contracts/names';
 import { pack } from './any.ts';
 import type { CircuitBreakers } from './gen/envoy/config/cluster/v3/circuit_breaker.ts';
@@ -13,6 +14,7 @@ import {
   INFERENCE_IDLE_MS,
   MAX_RETRIES,
   UPSTREAM_CONNECT_MS,
+  UPSTREAM_MAX_CONNECTIONS,
 } from './limits.ts';
 import { CLUSTER } from './names.ts';
 
@@ -23,7 +25,7 @@ export function gatewayCluster(config: Config): Cluster {
     target: config.envoy.gateway_target || localTarget(config, 'gateway'),
     protocol: {
       // Envoy closes an idle connection before Node does, or it would send requests into a closing one (D9).
-      common_http_protocol_options: { idle_timeout: duration(config.envoy.upstream_idle_timeout_ms) },
+      common_http_protocol_options: { idle_timeout: duration(IDLE_MS.envoyUpstream) },
       explicit_http_config: { http_protocol_options: {} },
     },
   });
@@ -113,8 +115,8 @@ function circuitBreakers({ envoy }: Config): CircuitBreakers {
   return {
     thresholds: [
       {
-        max_connections: envoy.upstream_max_connections,
-        max_pending_requests: envoy.upstream_max_connections,
+        max_connections: UPSTREAM_MAX_CONNECTIONS,
+        max_pending_requests: UPSTREAM_MAX_CONNECTIONS,
         max_requests: envoy.upstream_max_requests,
         max_retries: MAX_RETRIES,
         track_remaining: true,

@@ -1,4 +1,5 @@
 import type { Config } from '@headgate/contracts/config/schema';
+import { HEADER_KIB } from '@headgate/contracts/limits';
 import { HEADER, METADATA } from '@headgate/contracts/names';
 import { pack } from './any.ts';
 import type { HeaderValueOption } from './gen/envoy/config/core/v3/base.ts';
@@ -9,7 +10,7 @@ import type {
   HttpConnectionManager,
   HttpFilter,
 } from './gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts';
-import { duration, HTTP2_DOWNSTREAM, MAX_HEADERS, REQUEST_HEADERS_MS } from './limits.ts';
+import { duration, HTTP2_DOWNSTREAM, MAX_HEADERS, REQUEST_HEADERS_MS, requestTimeoutMs } from './limits.ts';
 import { header } from './local-replies.ts';
 
 /** What differs between listeners; everything else is the same strict edge. */
@@ -49,7 +50,7 @@ export function httpManager(config: Config, options: ManagerOptions): Filter {
     typed_config: pack('envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager', {
       ...rest,
       ...timeouts(config, idleMs),
-      ...strictRequests(config),
+      ...strictRequests(),
       ...identity(),
       route_config: { ...routes, ignore_port_in_host_matching: true },
       http_filters: [...filters, router()],
@@ -57,26 +58,27 @@ export function httpManager(config: Config, options: ManagerOptions): Filter {
   };
 }
 
-function timeouts({ envoy }: Config, idleMs: number): Partial<HttpConnectionManager> {
+function timeouts(config: Config, idleMs: number): Partial<HttpConnectionManager> {
+  const requestMs = requestTimeoutMs(config);
   return {
     common_http_protocol_options: {
       idle_timeout: duration(idleMs),
       // Last fence against a client that reads its answer byte by byte.
-      max_stream_duration: duration(2 * envoy.request_timeout_ms),
+      max_stream_duration: duration(2 * requestMs),
       max_headers_count: MAX_HEADERS,
       // Some servers read `_` as `-`: x_headgate_variant must not become x-headgate-variant.
       headers_with_underscores_action: 'REJECT_REQUEST',
     },
-    request_timeout: duration(envoy.request_timeout_ms),
+    request_timeout: duration(requestMs),
     request_headers_timeout: duration(REQUEST_HEADERS_MS),
     // A prediction is silent while the model runs: not shorter than the longest answer.
-    stream_idle_timeout: duration(envoy.request_timeout_ms),
+    stream_idle_timeout: duration(requestMs),
   };
 }
 
-function strictRequests({ envoy }: Config): Partial<HttpConnectionManager> {
+function strictRequests(): Partial<HttpConnectionManager> {
   return {
-    max_request_headers_kb: envoy.header_kib,
+    max_request_headers_kb: HEADER_KIB.envoy,
     http2_protocol_options: { ...HTTP2_DOWNSTREAM },
     normalize_path: true,
     merge_slashes: true,

@@ -1,3 +1,5 @@
+import type { Config } from '@headgate/contracts/config/schema';
+
 /** Numbers that protect Envoy and are not an operator's business, each with its reason, and the unit helper. */
 
 const KIB = 1024;
@@ -44,6 +46,22 @@ export const REDIRECT_IDLE_MS = 10_000;
 export const CHALLENGE_MS = 5000;
 
 export const UPSTREAM_CONNECT_MS = 1000;
+
+/** Connections to the gateways, and again to inference; Envoy's silent default of 1024 would be a surprise. */
+export const UPSTREAM_MAX_CONNECTIONS = 1024;
+
+/** Idle connections of clients. */
+export const DOWNSTREAM_IDLE_MS = 300_000;
+
+/** Envoy gives up a sixth later than the gateway's longest deadline, so that the gateway answers first. */
+export function requestTimeoutMs({ gateway }: Config): number {
+  return Math.ceil((gateway.deadline.max_ms * 7) / 6);
+}
+
+/** Room for multipart framing on top of the gateway's limit, so that the gateway answers first. */
+export function maxBodyBytes({ gateway }: Config): number {
+  return gateway.limits.body_bytes + KIB * KIB;
+}
 export const INFERENCE_IDLE_MS = 300_000;
 
 /** A health Watch stays open and quiet; it is cut after an hour and opened again by its client. */

@@ -1,3 +1,4 @@
+import { IDLE_MS } from '@headgate/contracts/limits';
 import { loadConfig } from '@headgate/runtime/load-config';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -33,10 +34,9 @@ describe.each(['dev', 'staging', 'production'])('the rendered configuration of %
   it('closes idle connections to the gateway before Node does (decision D9)', () => {
     const idle = protocolOf(clusterOf(document, 'gateway')).common_http_protocol_options?.idle_timeout;
     const idleMs = Number.parseFloat(idle ?? '') * 1000;
-    const { timeout_ms, headers_timeout_ms } = config.gateway.keep_alive;
     expect(idleMs).toBeGreaterThan(0);
-    expect(idleMs).toBeLessThan(timeout_ms);
-    expect(timeout_ms).toBeLessThan(headers_timeout_ms);
+    expect(idleMs).toBeLessThan(IDLE_MS.gatewayKeepAlive);
+    expect(IDLE_MS.gatewayKeepAlive).toBeLessThan(IDLE_MS.gatewayHeaders);
   });
 
   it('keeps the admin page on loopback, wherever the listeners are', () => {

@@ -39,7 +39,7 @@ describe('node envoy/src/main.ts', () => {
   it.each([
     ['an unknown option', ['--nope'], {}, 'usage:'],
     ['an unknown environment', ['--env', 'moon'], {}, 'unknown environment'],
-    ['a wrong value', [], { HEADGATE_ENVOY__HEADER_KIB: '0' }, 'envoy.header_kib'],
+    ['a wrong value', [], { HEADGATE_ENVOY__CONCURRENCY: '0' }, 'envoy.concurrency'],
   ])('ends with code 2 and a remedy for %s', async (_, args, env, text) => {
     await expect(main(args, env)).rejects.toMatchObject({ code: 2, stderr: expect.stringContaining(text) });
   });

@@ -24,7 +24,7 @@ import { validate } from './routes/predict/validate.ts';
 import type { Route } from './routes/route.ts';
 import { openInferenceRoutes } from './routes/v2/routes.ts';
 import { countedPredictor } from './shedding/counted.ts';
-import { createThrottle } from './shedding/throttle.ts';
+import { createThrottle, SHEDDING } from './shedding/throttle.ts';
 
 /**
  * The public HTTP surface on Web-standard Request and Response, for any fetch host. Holds no state outside of `deps`
@@ -53,7 +53,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
     }),
   ];
 
-  const throttle = createThrottle({ ...config.shedding, clock, random: deps.random ?? Math.random });
+  const throttle = createThrottle({ ...SHEDDING, clock, random: deps.random ?? Math.random });
   const unlessOverloaded = shed({ throttle, telemetry });
   const images = validate(config.limits);
   const answer = predict({ ...deps, predictor: countedPredictor(deps.predictor, throttle) });

@@ -2,6 +2,7 @@ import type { IncomingMessage, Server, ServerOptions } from 'node:http';
 import { type Socket, Server as TcpServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GatewayConfig } from '@headgate/contracts/config/schema';
+import { HEADER_KIB, IDLE_MS } from '@headgate/contracts/limits';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Linger } from './body/linger.ts';
 import { answerClientError, type OnUnreadable } from './client-error.ts';
@@ -42,13 +43,13 @@ const IDLE_GRACE_MS = 500;
 const POLL_MS = 10;
 
 /** Options of Node's server: how long it keeps idle connections, and what it refuses before the app sees it. */
-export function nodeOptions({ keep_alive, deadline, limits }: GatewayConfig): ServerOptions {
+export function nodeOptions({ deadline }: GatewayConfig): ServerOptions {
   return {
-    keepAliveTimeout: keep_alive.timeout_ms,
-    headersTimeout: keep_alive.headers_timeout_ms,
+    keepAliveTimeout: IDLE_MS.gatewayKeepAlive,
+    headersTimeout: IDLE_MS.gatewayHeaders,
     // The app times uploads itself, and answers 408; this is the net below it.
-    requestTimeout: keep_alive.headers_timeout_ms + deadline.upload_ms,
-    maxHeaderSize: limits.header_bytes,
+    requestTimeout: IDLE_MS.gatewayHeaders + deadline.upload_ms,
+    maxHeaderSize: HEADER_KIB.gateway * 1024,
   };
 }
 

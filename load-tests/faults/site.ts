@@ -171,7 +171,6 @@ async function build(layout: Layout, network: Network, defer: (end: () => unknow
 
 /** Keys of the issuer are asked for every second, so that an outage of seconds is one. */
 const QUICK_KEYS = {
-  HEADGATE_GATEWAY__OIDC__KEYS__COOLDOWN_MS: '250',
   HEADGATE_GATEWAY__OIDC__KEYS__REFRESH_MS: '1000',
   HEADGATE_DEPENDENCIES__JWKS__TIMEOUT_MS: '300',
 };

@@ -2,7 +2,13 @@
 const REMOVED = new Set(
   `
   dependencies.{redis,jwks,database}.{concurrency,retry,breaker}
-  gateway.upstream.channels records.ship capture.{queue_bytes,timeout_ms} audit.{ship,sync_interval_ms}
+  records.ship capture.{queue_bytes,timeout_ms} audit.{ship,sync_interval_ms}
+  audit.max_credential_keys gateway.upstream.channels
+  gateway.oidc.{max_token_bytes,keys.cooldown_ms} gateway.{shedding,lingering,keep_alive}
+  gateway.limits.{json_bytes,image_side,image_metadata_bytes,header_bytes}
+  gateway.rate_limit.{max_subjects,redis.connect_timeout_ms,redis.silence_timeout_ms}
+  envoy.{body_bytes,header_kib,request_timeout_ms,downstream_idle_timeout_ms}
+  envoy.{upstream_max_connections,upstream_idle_timeout_ms}
 `
     .trim()
     .split(/\s+/)

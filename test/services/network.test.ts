@@ -62,7 +62,8 @@ describe('Behind a network that fails, Redis', () => {
     proxy = await startFaultProxy(server.port);
     client = await connectRedis({
       url: throughProxy(server.url, server.port),
-      config: { url_file: '', connect_timeout_ms: 5000, silence_timeout_ms: TIMEOUT_MS },
+      connectTimeoutMs: 5000,
+      silenceTimeoutMs: TIMEOUT_MS,
       breaker: CONFIG.breaker,
       onError: () => undefined,
     });

@@ -35,7 +35,8 @@ describe('a Redis that does not accept the password', () => {
     const wrong = server.url.replace(/:[^:@]+@/, ':not-the-password@');
     const lost = await connectRedis({
       url: wrong,
-      config: { url_file: '', connect_timeout_ms: 200, silence_timeout_ms: 1000 },
+      connectTimeoutMs: 200,
+      silenceTimeoutMs: 1000,
       breaker: { failures: 1, open_min_ms: 10, open_max_ms: 20 },
       onError: (error) => lines.push(String(error.stack)),
     });

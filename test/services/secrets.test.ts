@@ -2,7 +2,6 @@ import { POLICIES } from '@headgate/runtime/resilience/policies';
 import { openPostgres } from '@headgate/stores/postgres/database';
 import { sqlSink } from '@headgate/stores/records/sql-sink';
 import { idAt, NOW_MS, predictionOf } from '@headgate/stores/records/testing';
-import { testConfig } from '@headgate/testkit/config';
 import { startPostgresCluster, type TestPostgres } from '@headgate/testkit/services/postgres';
 import { startRedis } from '@headgate/testkit/services/redis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -54,12 +53,10 @@ it('the password of PostgreSQL is changed: open connections go on, and no record
 
 it('the password of Redis is changed: quotas go on being counted together, and the old password ends', async () => {
   const redis = await startRedis();
-  const { gateway } = testConfig();
   const errors: Error[] = [];
   const connect = (url: string) =>
     connectRedis({
       url,
-      config: gateway.rate_limit.redis,
       breaker: POLICIES.redis.breaker,
       onError: (error) => errors.push(error),
     });

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-
-const count = z.number().int().min(1);
+import { count, group, path } from './values.ts';
 
 /** What a point stands for; docs/access.md says when each is charged. */
 export const QUOTA_UNITS = ['requests', 'images', 'engine_ms'] as const;
@@ -55,35 +54,37 @@ export const FAILURE_MODES = ['local_share', 'closed', 'open'] as const;
 export type FailureMode = (typeof FAILURE_MODES)[number];
 
 export const rateLimitSchema = z.strictObject({
-  /** memory: each gateway counts for itself. redis: all gateways count together. */
-  store: z.enum(['memory', 'redis']),
-  redis: z.strictObject({
-    /** File whose first line is redis://[user:password@]host:port[/db], or rediss:// for TLS. A secret. */
-    url_file: z.string().min(1),
-    /** One attempt to connect takes no longer; the start waits so long for the first one. */
-    connect_timeout_ms: count.max(60_000),
-    /** A connection with unanswered commands on which nothing arrives for so long is given up. */
-    silence_timeout_ms: count.max(600_000),
+  store: z
+    .enum(['memory', 'redis'])
+    .default('memory')
+    .describe('memory: each gateway counts for itself. redis: all gateways count together.'),
+  redis: group({
+    url_file: path
+      .default('state/redis.url')
+      .describe(
+        'File whose first line is redis://[user:password@]host:port[/db], or rediss:// for TLS. A secret.',
+      ),
   }),
-  on_failure: z.strictObject({
-    /**
-     * local_share: each gateway admits the limit divided by `replicas`. closed: nothing is admitted (503). open:
-     * everything is admitted, but for the guard against guessed credentials, which keeps its local share.
-     */
-    mode: z.enum(FAILURE_MODES),
-    /** Gateways that share the store. */
-    replicas: count.max(10_000),
+  on_failure: group({
+    mode: z
+      .enum(FAILURE_MODES)
+      .default('local_share')
+      .describe(
+        'local_share: each gateway admits the limit divided by `replicas`. closed: nothing is admitted (503). open: everything is admitted, except that guessed credentials keep their local share.',
+      ),
+    replicas: count.max(10_000).default(1).describe('Gateways that share the store.'),
   }),
-  /** Subjects that one quota remembers in memory; beyond, the one whose window ends first is forgotten. */
-  max_subjects: count.max(10_000_000),
-  /** What all identified callers have together, whatever their tiers. */
-  global: tierSchema,
-  /** Wrong credentials per address; whoever uses one of the windows up is out until it ends. Shorter windows first. */
+  global: tierSchema
+    .default({ all: null, predict: null })
+    .describe('What all identified callers have together, whatever their tiers.'),
   failed_credentials: z
     .array(windowSchema)
     .min(1)
     .max(8)
-    .refine(isGrowing, 'expected each window longer, with more points'),
+    .refine(isGrowing, 'expected each window longer, with more points')
+    .describe(
+      'Wrong credentials per address; an address that uses one of the windows up is out until it ends. Shorter windows first.',
+    ),
   tiers: z
     .record(tierName, tierSchema)
     .refine((tiers) => Object.hasOwn(tiers, 'default'), 'expected a tier named default'),

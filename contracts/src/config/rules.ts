@@ -7,7 +7,7 @@ export function checkRules(config: Unchecked, ctx: z.RefinementCtx): void {
   const rule = (ok: boolean, path: string[], message: string) => {
     if (!ok) ctx.addIssue({ code: 'custom', path, message });
   };
-  const { deadline, keep_alive } = config.gateway;
+  const { deadline } = config.gateway;
   rule(
     deadline.default_ms <= deadline.max_ms,
     ['gateway', 'deadline', 'default_ms'],
@@ -27,31 +27,6 @@ export function checkRules(config: Unchecked, ctx: z.RefinementCtx): void {
       'expected points for gateway.limits.images_per_request images in each share of on_failure.replicas: larger requests were refused while the store is down',
     );
   }
-  rule(
-    config.envoy.upstream_idle_timeout_ms < keep_alive.timeout_ms,
-    ['envoy', 'upstream_idle_timeout_ms'],
-    'expected less than gateway.keep_alive.timeout_ms: Envoy must close idle connections first (decision D9)',
-  );
-  rule(
-    keep_alive.timeout_ms < keep_alive.headers_timeout_ms,
-    ['gateway', 'keep_alive', 'headers_timeout_ms'],
-    'expected more than gateway.keep_alive.timeout_ms (decision D9)',
-  );
-  rule(
-    config.envoy.body_bytes > config.gateway.limits.body_bytes,
-    ['envoy', 'body_bytes'],
-    'expected more than gateway.limits.body_bytes, so that the gateway answers first',
-  );
-  rule(
-    config.gateway.limits.header_bytes >= (config.envoy.header_kib + 2) * 1024,
-    ['gateway', 'limits', 'header_bytes'],
-    'expected at least 2 KiB more than envoy.header_kib, so that Envoy answers first',
-  );
-  rule(
-    config.envoy.request_timeout_ms > deadline.max_ms,
-    ['envoy', 'request_timeout_ms'],
-    'expected more than gateway.deadline.max_ms, so that the gateway answers first',
-  );
   rule(
     !config.inference.models_trust.require_signature ||
       config.inference.models_trust.public_key_files.length > 0,

@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { auditSchema } from './audit.ts';
 import { captureSchema } from './capture.ts';
-import { oidcSchema } from './oidc.ts';
-import { rateLimitSchema } from './rate-limit.ts';
+import { envoySchema } from './envoy.ts';
+import { gatewaySchema } from './gateway.ts';
 import { recordsSchema } from './records.ts';
 import { checkRules } from './rules.ts';
-import { group, secret, target } from './values.ts';
+import { telemetrySchema } from './telemetry.ts';
+import { group, path } from './values.ts';
 
 /**
  * Everything that an operator may change, as one schema: `config/base.yaml`, then `config/<environment>.yaml`,
@@ -16,93 +17,6 @@ import { group, secret, target } from './values.ts';
 const ms = (max: number) => z.number().int().min(0).max(max);
 const bytes = z.number().int().min(1);
 const count = z.number().int().min(1);
-
-const gatewaySchema = z.strictObject({
-  /** Directory-relative path of the hashed key records (contracts/src/keys.ts). */
-  keys_file: z.string().min(1),
-  /** Issuers of bearer tokens that are accepted besides keys. */
-  oidc: oidcSchema,
-  /** Proxies whose X-Forwarded-For is believed, as CIDR. */
-  trusted_proxies: z.array(z.string().min(1)),
-  /** Serve /openapi.json and /docs on the public port too. */
-  docs_public: z.boolean(),
-  deadline: z.strictObject({
-    /** Budget of a request whose caller names none. */
-    default_ms: ms(600_000).min(1),
-    /** Ceiling of X-Headgate-Timeout-Ms. */
-    max_ms: ms(600_000).min(1),
-    /** The body must have arrived by then; earlier than the request's own deadline. */
-    upload_ms: ms(600_000).min(1),
-  }),
-  limits: z.strictObject({
-    body_bytes: bytes,
-    /** Most JSON in a tensor request under /v2; the raw blocks behind it count as body alone. */
-    json_bytes: bytes,
-    image_pixels: count,
-    /** Along the longer side: decoders work by rows, and 40 million rows of one pixel take seconds. */
-    image_side: count,
-    /** Most bytes of an image that are neither pixels nor needed to read them: EXIF, XMP, colour profiles, comments. */
-    image_metadata_bytes: bytes,
-    /** Frames of an animated PNG or WebP, of which the first one counts; 1 refuses animations. */
-    image_frames: count,
-    images_per_request: count,
-    header_bytes: bytes,
-    /** Requests in progress at once; more are refused as overloaded. */
-    in_flight: count,
-  }),
-  /** Refusing in place of an overloaded model version, before the body is read; docs/inference.md explains it. */
-  shedding: z.strictObject({
-    /** Answers of inference that are looked back on; in an eighth to a quarter of it the end of an overload is noticed. */
-    window_ms: ms(60_000).min(100),
-    /** Requests sent on per request that inference takes; what comes beyond is refused by the gateway. */
-    sent_per_accepted: z.number().min(1.01).max(10),
-    /** Largest share of requests that the gateway refuses by itself; 0: none. */
-    max_share: z.number().min(0).max(0.99),
-  }),
-  /** Letting the body of a refused request pass by before the answer goes out; docs/edge.md explains it. */
-  lingering: z.strictObject({
-    /** Answers that may wait at once; more go out at once. 0: all do. */
-    requests: z.number().int().min(0),
-    /** Longest wait of one answer. */
-    time_ms: ms(600_000).min(1),
-    /** An answer waits no longer when nothing of the body has arrived for so long. */
-    pause_ms: ms(600_000).min(1),
-  }),
-  keep_alive: z.strictObject({
-    /** Must be longer than Envoy's upstream idle timeout (decision D9). */
-    timeout_ms: ms(600_000).min(1),
-    /** Must be longer than timeout_ms. */
-    headers_timeout_ms: ms(600_000).min(1),
-  }),
-  drain: z.strictObject({
-    /** Time between "not ready" and closing the listener, for load balancers to notice. */
-    delay_ms: ms(120_000),
-    /** Requests still running after that are cut. */
-    timeout_ms: ms(600_000),
-  }),
-  rate_limit: rateLimitSchema,
-  upstream: z.strictObject({
-    /** host:port, dns:///name:port or ip:port,ip:port of the inference pods; empty = the local inference process. */
-    target: z.string(),
-    /** HTTP/2 connections per gateway. */
-    /** How often the readiness of the served versions is asked of every endpoint. */
-    readiness_interval_ms: ms(60_000).min(50),
-    /**
-     * A process that is busy may answer late, one that hangs never does. Longer than an interval, so that a loaded
-     * machine is not taken for a dead one; a process that ended refuses the connection at once anyway.
-     */
-    readiness_timeout_ms: ms(60_000).min(50),
-    /** How often the name is resolved again. */
-    resolve_interval_ms: ms(600_000).min(100),
-    retry: z.strictObject({
-      /** Send a prediction that met UNAVAILABLE once more, to another endpoint where there is one. */
-      enabled: z.boolean(),
-      /** Less of the deadline than that is no time for a second attempt. */
-      min_remaining_ms: ms(600_000).min(1),
-      budget: z.strictObject({ share: z.number(), min_retries: z.number(), window_ms: z.number() }),
-    }),
-  }),
-});
 
 /** Response cache of a model (docs/inference.md). */
 const cacheSchema = z.strictObject({
@@ -221,64 +135,22 @@ const inferenceSchema = z.strictObject({
   }),
 });
 
-const envoySchema = z.strictObject({
-  /** Names in the server certificate made at setup, and accepted as Host. */
-  server_names: z.array(z.string().min(1)).min(1),
-  /** Directory with the certificates of the public listener (tls.crt, tls.key). */
-  tls_dir: z.string().min(1),
-  /** Directory with the internal CA, server and client certificates of the mTLS listener. */
-  internal_tls_dir: z.string().min(1),
-  /** host:port of the gateway and of inference; empty = the local process. Names are resolved again and again. */
-  gateway_target: target,
-  inference_target: target,
-  /** host:port of the ACME client while it answers HTTP-01 challenges; empty = none reach anybody (docs/edge.md). */
-  acme_challenge_target: target,
-  /** Port that the HTTP redirect names, where a load balancer maps it; 0 = the HTTPS listener's own. */
-  redirect_port: z.number().int().min(0).max(65_535),
-  /** Largest request body: the gateway's limit plus room for multipart framing. */
-  body_bytes: bytes,
-  header_kib: count.max(96),
-  /** Connections per listener. */
-  max_connections: count,
-  /** Ceilings of the circuit breakers; Envoy's silent default of 1024 would be a surprise. */
-  upstream_max_requests: count,
-  upstream_max_connections: count,
-  /** Must be shorter than gateway.keep_alive.timeout_ms (decision D9). */
-  upstream_idle_timeout_ms: ms(600_000).min(1),
-  request_timeout_ms: ms(600_000).min(1),
-  downstream_idle_timeout_ms: ms(3_600_000).min(1),
-  /** Requests per second that one Envoy lets through, whoever sends them. */
-  local_rate_per_s: count,
-  /** Fixed heap for the overload manager. */
-  heap_bytes: bytes,
-  concurrency: count.max(256),
-});
-
-const telemetrySchema = z.strictObject({
-  log_level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']),
-  tracing: z.strictObject({
-    /** none: no SDK is loaded; trace ids still travel. */
-    exporter: z.enum(['none', 'otlp', 'zipkin']),
-    /** URL of the collector. */
-    endpoint: z.string(),
-    /** Share of new traces that are sampled, 0 to 1; a caller's decision is honoured. */
-    sample_ratio: z.number().min(0).max(1),
-    authorization: secret('Value of an Authorization header for the collector.'),
-  }),
-});
-
 const dependency = (timeoutMs: number) => group({ timeout_ms: ms(600_000).min(1).default(timeoutMs) });
 
 const layersSchema = z.strictObject({
   environment: z.enum(['dev', 'staging', 'production']),
-  listen: z.strictObject({
-    /** Address of the public listeners. Internal ones (admin, metrics) follow internal_host. */
-    host: z.string().min(1),
-    internal_host: z.string().min(1),
-    port_base: z.number().int().min(1024).max(65_000),
+  listen: group({
+    host: path.default('127.0.0.1').describe('Address of the public listeners.'),
+    internal_host: path.default('127.0.0.1').describe('Address of the internal ones (admin, metrics, gRPC).'),
+    port_base: z
+      .number()
+      .int()
+      .min(1024)
+      .max(65_000)
+      .default(8440)
+      .describe('Each listener has a port at a fixed distance from it: HTTPS +3.'),
   }),
-  /** Routing table file (decision D15). */
-  routing_file: z.string().min(1),
+  routing_file: path.default('state/routing.yaml').describe('Routing table (decision D15).'),
   dependencies: group({
     redis: dependency(100).describe('Redis; each request waits for it.'),
     jwks: dependency(1500).describe(

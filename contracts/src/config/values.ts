@@ -26,6 +26,19 @@ export const writer = z
 /** A value that must never be printed. It comes from a file or the environment, never from YAML in Git. */
 export const secret = (description: string) => z.string().default('').meta({ secret: true, description });
 
+/** How a process ends. */
+export const drain = (description: string) =>
+  group({
+    delay_ms: z
+      .number()
+      .int()
+      .min(0)
+      .max(120_000)
+      .default(0)
+      .describe('Time between "not ready" and the end of listening, for load balancers to notice.'),
+    timeout_ms: z.number().int().min(0).max(600_000).default(20_000).describe(description),
+  });
+
 /** The schema behind its default. */
 export function inner(schema: z.ZodType): z.ZodType {
   const isWrapped =

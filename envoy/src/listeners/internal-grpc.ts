@@ -5,7 +5,14 @@ import { safeRetries } from '../clusters.ts';
 import type { Listener } from '../gen/envoy/config/listener/v3/listener.ts';
 import type { RouteConfiguration } from '../gen/envoy/config/route/v3/route.ts';
 import { bodyLimit, forwardedFor, httpManager, rateCeiling } from '../http-manager.ts';
-import { duration, GRPC_SLACK_BYTES, HEALTH_WATCH_MS, minorListenerConnections } from '../limits.ts';
+import {
+  DOWNSTREAM_IDLE_MS,
+  duration,
+  GRPC_SLACK_BYTES,
+  HEALTH_WATCH_MS,
+  minorListenerConnections,
+  requestTimeoutMs,
+} from '../limits.ts';
 import { grpcReplies } from '../local-replies.ts';
 import { CLUSTER, LISTENER } from '../names.ts';
 import { mutualTls } from '../tls.ts';
@@ -26,7 +33,7 @@ export function internalGrpcListener(config: Config, root: string): Listener {
     manager: httpManager(config, {
       stat_prefix: name,
       codec_type: 'HTTP2',
-      idleMs: config.envoy.downstream_idle_timeout_ms,
+      idleMs: DOWNSTREAM_IDLE_MS,
       access_log: grpcAccessLog(),
       local_reply_config: grpcReplies(),
       forward_client_cert_details: 'SANITIZE_SET',
@@ -41,7 +48,7 @@ export function internalGrpcListener(config: Config, root: string): Listener {
 }
 
 function routes(config: Config): RouteConfiguration {
-  const limit = duration(config.envoy.request_timeout_ms);
+  const limit = duration(requestTimeoutMs(config));
   return {
     name: LISTENER.internalGrpc,
     request_headers_to_add: [forwardedFor()],

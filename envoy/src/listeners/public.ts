@@ -5,7 +5,7 @@ import { safeRetries } from '../clusters.ts';
 import type { Listener } from '../gen/envoy/config/listener/v3/listener.ts';
 import type { RouteConfiguration } from '../gen/envoy/config/route/v3/route.ts';
 import { bodyLimit, forwardedFor, hsts, httpManager, rateCeiling } from '../http-manager.ts';
-import { duration } from '../limits.ts';
+import { DOWNSTREAM_IDLE_MS, duration, maxBodyBytes, requestTimeoutMs } from '../limits.ts';
 import { problemReplies } from '../local-replies.ts';
 import { CLUSTER, LISTENER } from '../names.ts';
 import { publicTls } from '../tls.ts';
@@ -23,11 +23,11 @@ export function publicListener(config: Config, root: string): Listener {
     manager: httpManager(config, {
       stat_prefix: name,
       codec_type: 'AUTO',
-      idleMs: config.envoy.downstream_idle_timeout_ms,
+      idleMs: DOWNSTREAM_IDLE_MS,
       access_log: httpAccessLog(),
       local_reply_config: problemReplies([hsts(config)]),
       routes: routes(config),
-      filters: [rateCeiling(name, config.envoy.local_rate_per_s), bodyLimit(config.envoy.body_bytes)],
+      filters: [rateCeiling(name, config.envoy.local_rate_per_s), bodyLimit(maxBodyBytes(config))],
     }),
   });
 }
@@ -47,7 +47,7 @@ function routes(config: Config): RouteConfiguration {
             match: { prefix: '/' },
             route: {
               cluster: CLUSTER.gateway,
-              timeout: duration(config.envoy.request_timeout_ms),
+              timeout: duration(requestTimeoutMs(config)),
               retry_policy: safeRetries(),
             },
           },

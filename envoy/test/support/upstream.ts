@@ -6,7 +6,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import type { Config } from '@headgate/contracts/config/schema';
+import { HEADER_KIB, IDLE_MS } from '@headgate/contracts/limits';
 import type { TestEnvoy } from './envoy.ts';
 
 /** What the upstream saw of a request; the body of its answers. */
@@ -29,15 +29,14 @@ export class Upstream implements AsyncDisposable {
   readonly #held: (() => void)[] = [];
   readonly #server: Server;
 
-  private constructor(config: Config) {
-    const { keep_alive, limits } = config.gateway;
-    const options = { keepAliveTimeout: keep_alive.timeout_ms, maxHeaderSize: limits.header_bytes };
+  private constructor() {
+    const options = { keepAliveTimeout: IDLE_MS.gatewayKeepAlive, maxHeaderSize: HEADER_KIB.gateway * 1024 };
     this.#server = createServer(options, (request, response) => void this.#answer(request, response));
   }
 
   /** Listens where Envoy looks for the gateway. */
-  static async listen({ config, gatewayPort }: TestEnvoy): Promise<Upstream> {
-    const upstream = new Upstream(config);
+  static async listen({ gatewayPort }: TestEnvoy): Promise<Upstream> {
+    const upstream = new Upstream();
     upstream.#server.listen(gatewayPort, '127.0.0.1');
     await once(upstream.#server, 'listening');
     return upstream;

@@ -9,10 +9,10 @@ import { reasonOf } from '../testing/answers.ts';
 import { CONFIG, type Fixture, fixture, KEYS } from '../testing/app-fixture.ts';
 import { pngHeader } from '../testing/images.ts';
 import { ASKED_TWICE, AUDIENCE, type Issuer, startIssuer } from '../testing/issuer.ts';
-import { oidcVerifier } from './oidc/verifier.ts';
+import { cooldownMs, oidcVerifier } from './oidc/verifier.ts';
 
 const START_MS = Date.parse('2030-01-01T00:00:00Z');
-const TIMES = CONFIG.oidc.keys;
+const TIMES = { ...CONFIG.oidc.keys, cooldown_ms: cooldownMs(CONFIG.oidc.keys) };
 
 let aheadMs: number;
 let issuer: Issuer;

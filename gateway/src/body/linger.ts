@@ -18,9 +18,12 @@ export interface LingerBounds {
  */
 export type Linger = (incoming: IncomingMessage) => Promise<void>;
 
-/** What the configuration allows: a refusal waits for any body that could have been accepted. */
-export function lingerBounds({ lingering, limits }: GatewayConfig): LingerBounds {
-  return { ...lingering, bytes: limits.body_bytes };
+/** A client that still sends goes on within a second; ten seconds are the time of an upload. */
+const LINGERING = { requests: 64, time_ms: 10_000, pause_ms: 1000 };
+
+/** A refusal waits for any body that could have been accepted. */
+export function lingerBounds({ limits }: GatewayConfig): LingerBounds {
+  return { ...LINGERING, bytes: limits.body_bytes };
 }
 
 /**

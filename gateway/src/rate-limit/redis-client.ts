@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RateLimitConfig } from '@headgate/contracts/config/schema';
 import { nextPauseMs } from '@headgate/runtime/resilience/backoff';
 import type { DependencyConfig } from '@headgate/runtime/resilience/policies';
 import { Redis } from 'ioredis';
@@ -7,7 +6,10 @@ import { Redis } from 'ioredis';
 export interface RedisClientOptions {
   /** Holds the password: never log it. */
   readonly url: string;
-  readonly config: RateLimitConfig['redis'];
+  /** Limit of one attempt to connect, and of the wait at the start. Within a data centre it takes milliseconds. */
+  readonly connectTimeoutMs?: number;
+  /** A connection with unanswered commands on which nothing arrives is given up after this time. */
+  readonly silenceTimeoutMs?: number;
   /** Pauses between attempts to connect are those of the breaker. */
   readonly breaker: DependencyConfig['breaker'];
   /** The connection was lost, or could not be made. Called for each attempt. */
@@ -18,14 +20,15 @@ export interface RedisClientOptions {
  * A connection to Redis that comes back by itself. A command is sent once, on a connection that is ready, or fails at
  * once: nothing waits in a queue, and nothing is counted twice.
  *
- * @returns when it is connected, or after `connect_timeout_ms`, whichever is first
+ * @returns when it is connected, or after `connectTimeoutMs`, whichever is first
  */
-export async function connectRedis({ url, config, breaker, onError }: RedisClientOptions): Promise<Redis> {
+export async function connectRedis(options: RedisClientOptions): Promise<Redis> {
+  const { url, breaker, onError, connectTimeoutMs = 1000, silenceTimeoutMs = 2000 } = options;
   let lastMs: number | undefined;
   const client = new Redis(url, {
     connectionName: 'headgate-gateway',
-    connectTimeout: config.connect_timeout_ms,
-    socketTimeout: config.silence_timeout_ms,
+    connectTimeout: connectTimeoutMs,
+    socketTimeout: silenceTimeoutMs,
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
@@ -38,6 +41,6 @@ export async function connectRedis({ url, config, breaker, onError }: RedisClien
   client.on('error', onError);
   const connected = new AbortController();
   client.once('ready', () => connected.abort());
-  await sleep(config.connect_timeout_ms, undefined, { signal: connected.signal }).catch(() => undefined);
+  await sleep(connectTimeoutMs, undefined, { signal: connected.signal }).catch(() => undefined);
   return client;
 }

@@ -20,7 +20,6 @@ async function started(address: string | undefined, env: Record<string, string> 
     env: {
       HEADGATE_GATEWAY__RATE_LIMIT__STORE: 'redis',
       HEADGATE_GATEWAY__RATE_LIMIT__REDIS__URL_FILE: 'redis.url',
-      HEADGATE_GATEWAY__RATE_LIMIT__REDIS__CONNECT_TIMEOUT_MS: '50',
       ...env,
     },
   });

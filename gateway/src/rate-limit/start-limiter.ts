@@ -10,6 +10,9 @@ import { insuredLimiter } from './insured.ts';
 import type { Limiter } from './limiter.ts';
 import { memoryLimiter } from './memory.ts';
 
+/** Subjects that one quota remembers, some 20 MB; beyond, the one whose window ends first is forgotten. */
+const MAX_SUBJECTS = 100_000;
+
 export interface StartedLimiter {
   readonly limiter: Limiter;
   /** Closes the connection to the store. */
@@ -26,8 +29,8 @@ export async function startLimiter(
   { gateway, dependencies }: Config,
   { root, logger, metrics, resilience }: Surroundings,
 ): Promise<StartedLimiter> {
-  const { store, redis, on_failure, max_subjects: maxSubjects } = gateway.rate_limit;
-  const local = memoryLimiter({ maxSubjects });
+  const { store, redis, on_failure } = gateway.rate_limit;
+  const local = memoryLimiter({ maxSubjects: MAX_SUBJECTS });
   if (store === 'memory') return { limiter: local, stop: () => undefined };
 
   const url = await readUrl(resolve(root, redis.url_file));
@@ -39,7 +42,6 @@ export async function startLimiter(
   ]);
   const client = await connectRedis({
     url,
-    config: redis,
     breaker: POLICIES.redis.breaker,
     onError: report.connectionFailed,
   });

@@ -1,6 +1,9 @@
 import type { Clock } from '@headgate/runtime/clock';
 import { type Counts, SlidingWindow } from './window.ts';
 
+/** The end of an overload is noticed in an eighth to a quarter of the window; the excess over 1 is what notices room. */
+export const SHEDDING = { window_ms: 2000, sent_per_accepted: 1.1, max_share: 0.95 };
+
 export interface ThrottleOptions {
   /** Time that is looked back on, in ms. */
   readonly window_ms: number;

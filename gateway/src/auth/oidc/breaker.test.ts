@@ -40,7 +40,7 @@ beforeEach(async () => {
   verifier = oidcVerifier({
     config: {
       ...CONFIG.oidc,
-      keys: { ...CONFIG.oidc.keys, cooldown_ms },
+      keys: { ...CONFIG.oidc.keys, refresh_ms: 4 * cooldown_ms },
       issuers: [issuerOf('north'), issuerOf('south')],
     },
     dependency: ASKED_TWICE,

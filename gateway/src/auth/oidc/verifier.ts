@@ -33,6 +33,12 @@ export interface OidcVerifier extends TokenVerifier {
   readonly keySets: ReadonlyMap<string, KeySet>;
 }
 
+/** Longer tokens are refused unread; those of an issuer with many groups have about 4 KiB. */
+const MAX_TOKEN_BYTES = 8192;
+
+/** Pause between two questions to an issuer, however many unknown keys callers name. */
+export const cooldownMs = ({ refresh_ms }: OidcConfig['keys']) => Math.min(30_000, refresh_ms / 4);
+
 interface Known {
   readonly issuer: OidcIssuer;
   readonly keys: KeySet;
@@ -53,6 +59,7 @@ export function oidcVerifier(options: OidcOptions): OidcVerifier {
       });
       const keys = createKeySet({
         ...config.keys,
+        cooldown_ms: cooldownMs(config.keys),
         load: () => policy.run((signal) => loadKeys(issuer, fetch, signal)),
         clock,
         report: {
@@ -73,7 +80,7 @@ export function oidcVerifier(options: OidcOptions): OidcVerifier {
   return {
     keySets: new Map([...known.values()].map(({ issuer, keys }) => [issuer.name, keys])),
     async verify(token) {
-      if (token.length > config.max_token_bytes) return refuse('too_large');
+      if (token.length > MAX_TOKEN_BYTES) return refuse('too_large');
       const claimed = claimedIssuer(token);
       if (claimed === undefined) return refuse('malformed');
       const entry = known.get(claimed);

@@ -1,4 +1,5 @@
 import { HeadgateError, toHeadgateError } from '@headgate/contracts/errors';
+import { MAX_IMAGE_SIDE } from '@headgate/contracts/limits';
 import type { AppContext, Layer } from '../../context.ts';
 import { checkImage, mayBeImage } from '../../validate/image.ts';
 import { parseMediaType } from '../../validate/media-type.ts';
@@ -12,15 +13,14 @@ export interface ImageItem {
   readonly refusal: HeadgateError | undefined;
 }
 
+/** EXIF, profiles, comments: depth maps of phones and profiles of printers fit. */
+const MAX_METADATA_BYTES = 4 * 2 ** 20;
+
 export interface ValidateOptions {
   /** Most images in one request. */
   readonly images_per_request: number;
   /** Most pixels of one image, by its header. */
   readonly image_pixels: number;
-  /** Most pixels along a side of one image, by its header. */
-  readonly image_side: number;
-  /** Most bytes of one image besides its pixels. */
-  readonly image_metadata_bytes: number;
   /** Most frames of one image. */
   readonly image_frames: number;
 }
@@ -32,8 +32,8 @@ export interface ValidateOptions {
 export function validate({ images_per_request, ...options }: ValidateOptions): Layer {
   const limits = {
     maxPixels: options.image_pixels,
-    maxSide: options.image_side,
-    maxMetadataBytes: options.image_metadata_bytes,
+    maxSide: MAX_IMAGE_SIDE,
+    maxMetadataBytes: MAX_METADATA_BYTES,
     maxFrames: options.image_frames,
   };
   const refusalOf = ({ bytes, declared }: UploadedImage): HeadgateError | undefined => {

@@ -6,15 +6,17 @@ import { frameOf } from './frame.ts';
 import { type InferRequest, readInferRequest } from './infer-request.ts';
 import { inflate } from './inflate.ts';
 
+/** Parsing holds up every other request; larger tensors travel in binary. */
+const MAX_JSON_BYTES = 4 * 2 ** 20;
+
 export interface ReadTensorsOptions {
   /** Most bytes of a body, also after it was inflated; and of the tensors in it. */
   readonly body_bytes: number;
-  /** Most bytes of JSON in it. */
-  readonly json_bytes: number;
 }
 
 /** Reads the tensors of the request, from JSON and from raw blocks. */
-export function readTensors({ body_bytes, json_bytes }: ReadTensorsOptions): Layer {
+export function readTensors({ body_bytes }: ReadTensorsOptions): Layer {
+  const jsonBytes = Math.min(MAX_JSON_BYTES, body_bytes / 2);
   const bodyOf = async (c: AppContext): Promise<Uint8Array> => {
     const body = await c.get('readBody')();
     const encoding = c.req.header('content-encoding');
@@ -23,7 +25,7 @@ export function readTensors({ body_bytes, json_bytes }: ReadTensorsOptions): Lay
 
   return async function readTensors(c, next) {
     refuseForms(c.req.header('content-type'));
-    const frame = frameOf(await bodyOf(c), c.req.header(HEADER.inferenceHeaderLength), json_bytes);
+    const frame = frameOf(await bodyOf(c), c.req.header(HEADER.inferenceHeaderLength), jsonBytes);
     const tensors = readInferRequest(frame);
     checkSize(tensors, body_bytes);
     c.set('tensors', tensors);

@@ -22,7 +22,7 @@ export async function appOnHost(
     predictor: httpPredictor(predictorUrl),
     inference: echoInference(),
     readiness: { isReady: () => true },
-    limiter: memoryLimiter({ maxSubjects: CONFIG.rate_limit.max_subjects }),
+    limiter: memoryLimiter({ maxSubjects: 10_000 }),
     keys: memoryKeyStore(await keyRecords()),
     telemetry: silentTelemetry(),
     audit: noAudit,

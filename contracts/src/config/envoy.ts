@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import { bytes, count, group, path, target } from './values.ts';
+
+/** The edge (docs/edge.md). Timeouts and the largest body follow from the gateway's settings. */
+export const envoySchema = group({
+  server_names: z
+    .array(z.string().min(1))
+    .min(1)
+    .default(['localhost', '127.0.0.1'])
+    .describe('Names in the server certificate made at setup, and accepted as Host.'),
+  tls_dir: path
+    .default('state/tls/public')
+    .describe('Directory with the certificates of the public listener (tls.crt, tls.key).'),
+  internal_tls_dir: path
+    .default('state/tls/internal')
+    .describe('Directory with the internal CA, server and client certificates of the mTLS listener.'),
+  gateway_target: target.describe('host:port of the gateway; empty: the local process.'),
+  inference_target: target.describe('host:port of inference; empty: the local process.'),
+  acme_challenge_target: target.describe(
+    'host:port of the ACME client while it answers HTTP-01 challenges; empty: challenges are not forwarded.',
+  ),
+  redirect_port: z
+    .number()
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(0)
+    .describe(
+      "Port that the HTTP redirect names, where a load balancer maps it; 0: the HTTPS listener's own.",
+    ),
+  max_connections: count.default(10_000).describe('Connections of the public listener.'),
+  upstream_max_requests: count
+    .default(4096)
+    .describe('Requests in progress to the gateways, and again to inference; more are refused.'),
+  local_rate_per_s: count
+    .default(5000)
+    .describe('Requests per second that one Envoy lets through, over all callers.'),
+  heap_bytes: bytes
+    .default(2 ** 30)
+    .describe('Heap at which Envoy refuses work instead of being ended by the system.'),
+  concurrency: count.max(256).default(2).describe('Worker threads.'),
+});

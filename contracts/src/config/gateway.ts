@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import { oidcSchema } from './oidc.ts';
+import { rateLimitSchema } from './rate-limit.ts';
+import { bytes, count, drain, group, ms, path } from './values.ts';
+
+export const gatewaySchema = group({
+  keys_file: path.default('state/keys.yaml').describe('Hashed API keys (contracts/src/keys.ts).'),
+  oidc: oidcSchema,
+  trusted_proxies: z
+    .array(z.string().min(1))
+    .default(['127.0.0.0/8', '::1/128'])
+    .describe('Proxies whose X-Forwarded-For is believed, as CIDR.'),
+  docs_public: z.boolean().default(false).describe('Serves /openapi.json and /docs on the public port too.'),
+  deadline: group({
+    default_ms: ms().default(10_000).describe('Budget of a request whose caller names none.'),
+    max_ms: ms().default(30_000).describe('Ceiling of X-Headgate-Timeout-Ms.'),
+    upload_ms: ms()
+      .default(10_000)
+      .describe("Limit for the arrival of the body; the request's own deadline may be earlier."),
+  }),
+  limits: group({
+    body_bytes: bytes.default(10 * 2 ** 20).describe('Largest body of a request.'),
+    image_pixels: count
+      .default(40_000_000)
+      .describe('Most pixels of an image, by its header, before any decode.'),
+    image_frames: count
+      .default(64)
+      .describe('Frames of an animated PNG or WebP, of which the first one counts; 1 refuses animations.'),
+    images_per_request: count.default(16),
+    in_flight: count.default(512).describe('Requests in progress; more are refused as overloaded.'),
+  }),
+  drain: drain('Requests still running after that are cut.'),
+  rate_limit: rateLimitSchema,
+  upstream: group({
+    target: z
+      .string()
+      .default('')
+      .describe(
+        'host:port, dns:///name:port or ip:port,ip:port of the inference pods; empty: the local inference process.',
+      ),
+    readiness_interval_ms: ms().default(250),
+    readiness_timeout_ms: ms().default(1000),
+    resolve_interval_ms: ms().default(5000),
+    retry: group({
+      enabled: z.boolean().default(true),
+      min_remaining_ms: ms().default(50),
+      budget: group({
+        share: z.number().default(0.2),
+        min_retries: z.number().default(3),
+        window_ms: ms().default(10_000),
+      }),
+    }),
+  }),
+});

@@ -1,0 +1,20 @@
+import { z } from 'zod';
+import { group, secret } from './values.ts';
+
+export const telemetrySchema = group({
+  log_level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  tracing: group({
+    exporter: z
+      .enum(['none', 'otlp', 'zipkin'])
+      .default('none')
+      .describe('none: no SDK is loaded; trace ids still travel.'),
+    endpoint: z.string().default('').describe('URL of the collector.'),
+    sample_ratio: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.01)
+      .describe("Share of new traces that are sampled; a caller's decision is honoured."),
+    authorization: secret('Value of an Authorization header for the collector.'),
+  }),
+});

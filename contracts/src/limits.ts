@@ -1,0 +1,10 @@
+/** Constants that several parts must agree on. */
+
+/** Idle connections are closed by the client's side first, Envoy before the gateway (decision D9): otherwise random 503s. */
+export const IDLE_MS = { envoyUpstream: 55_000, gatewayKeepAlive: 65_000, gatewayHeaders: 66_000 } as const;
+
+/** Headers of a request. Envoy refuses more than that, so that the gateway has room for what Envoy adds. */
+export const HEADER_KIB = { envoy: 16, gateway: 20 } as const;
+
+/** Pixels along a side of an image: decoders work by rows, and 40 million rows of one pixel take seconds. */
+export const MAX_IMAGE_SIDE = 32_768;
