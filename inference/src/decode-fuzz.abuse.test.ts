@@ -2,8 +2,9 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { seededBelow } from '@headgate/testkit/random';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { mutate, seededRandom } from './testing/fuzz/mutate.ts';
+import { mutate } from './testing/fuzz/mutate.ts';
 import { imageRequest, type RunningInference, reasonOf, runInference } from './testing/running-inference.ts';
 import { COLOURS } from './testing/tensor-models.ts';
 
@@ -95,7 +96,7 @@ describe('images that are damaged', () => {
         while (index < COUNT && performance.now() - startedMs < WITHIN_MS) {
           const number = SEED + index;
           index += 1;
-          const random = seededRandom(number);
+          const random = seededBelow(number);
           const { name, bytes } = files[random(files.length)] as (typeof files)[number];
           const damaged = mutate(bytes, random);
           for (const model of MODELS) {

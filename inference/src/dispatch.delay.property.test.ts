@@ -1,8 +1,8 @@
+import { ManualClock } from '@headgate/testkit/manual-clock';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Batch } from './batch.ts';
 import { Dispatcher } from './dispatch.ts';
-import { ManualClock } from './testing/manual-clock.ts';
 import { policiesFor } from './testing/policies.ts';
 import { SimulatedEngine } from './testing/simulated-engine.ts';
 

@@ -1,10 +1,10 @@
 import type { HeadgateError, Reason } from '@headgate/contracts/errors';
+import { ManualClock } from '@headgate/testkit/manual-clock';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Dispatcher } from './dispatch.ts';
 import type { Classes } from './engine/protocol.ts';
 import { FakeEngine } from './testing/fake-engine.ts';
-import { ManualClock } from './testing/manual-clock.ts';
 import { policiesFor } from './testing/policies.ts';
 
 const LIMIT = { targetShare: 0.5, windowMs: 20 };

@@ -1,5 +1,5 @@
+import { seededBelow } from '@headgate/testkit/random';
 import { describe, expect, it } from 'vitest';
-import { seededRandom } from './testing/fuzz/mutate.ts';
 import { simulate } from './testing/simulate.ts';
 
 const ARRIVALS = 2000;
@@ -11,7 +11,7 @@ const CAPACITY = (ENGINES * MAX_BATCH) / expectedMs(MAX_BATCH);
 
 /** Two engines whose runs take 0.6 to 1.4 times as long as they expect, so that it is often the wrong one that ends first. */
 function underLoad(share: number) {
-  const random = seededRandom(1);
+  const random = seededBelow(1);
   const runMs = (size: number) => expectedMs(size) * (0.6 + random(800) / 1000);
   return simulate({
     maxBatchSize: MAX_BATCH,

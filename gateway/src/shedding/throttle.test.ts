@@ -1,6 +1,7 @@
+import { seeded } from '@headgate/testkit/random';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Load, seeded, simulate } from '../testing/overloaded-backend.ts';
+import { type Load, simulate } from '../testing/overloaded-backend.ts';
 import { createThrottle, shareToShed } from './throttle.ts';
 
 const POLICY = { window_ms: 2000, sent_per_accepted: 1.1, max_share: 0.95 };

@@ -63,14 +63,3 @@ export function simulate({ policy, backend, loads, random }: SimulationOptions):
 function gapMs(perS: number, random: () => number): number {
   return (-Math.log(1 - random()) * 1000) / perS;
 }
-
-/** Numbers in [0, 1) that are the same for the same seed (mulberry32). */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

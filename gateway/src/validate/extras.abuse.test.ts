@@ -1,4 +1,5 @@
 import { HeadgateError } from '@headgate/contracts/errors';
+import { pngChunk } from '@headgate/testkit/png';
 import fc from 'fast-check';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
@@ -34,14 +35,6 @@ function withSegment(jpeg: Uint8Array, code: number, content: Uint8Array): Uint8
 }
 
 /** A PNG chunk; nobody here looks at its checksum. */
-function pngChunk(type: string, content: Uint8Array): Buffer {
-  const chunk = Buffer.alloc(12 + content.length);
-  chunk.writeUInt32BE(content.length);
-  chunk.set(ascii(type), 4);
-  chunk.set(content, 8);
-  return chunk;
-}
-
 function webpChunk(type: string, content: Uint8Array): Buffer {
   const chunk = Buffer.alloc(8 + content.length + (content.length % 2));
   chunk.set(ascii(type));

@@ -1,10 +1,10 @@
 import type { HeadgateError } from '@headgate/contracts/errors';
+import { ManualClock } from '@headgate/testkit/manual-clock';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Dispatcher } from '../dispatch.ts';
 import type { Classes } from '../engine/protocol.ts';
 import type { ItemResult } from '../item.ts';
 import { FakeEngine } from '../testing/fake-engine.ts';
-import { ManualClock } from '../testing/manual-clock.ts';
 import { policiesFor } from '../testing/policies.ts';
 import { AFFINE, manifestOf } from '../testing/tensor-models.ts';
 import type { Tenant } from './key.ts';

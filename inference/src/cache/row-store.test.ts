@@ -1,7 +1,7 @@
+import { ManualClock } from '@headgate/testkit/manual-clock';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Classes, RawTensor, Row } from '../engine/protocol.ts';
-import { ManualClock } from '../testing/manual-clock.ts';
 import { RowStore } from './row-store.ts';
 
 const classes = (id: number, count = 1): Classes => ({

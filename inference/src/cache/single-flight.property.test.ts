@@ -1,10 +1,10 @@
 import { HeadgateError, REASONS, type Reason } from '@headgate/contracts/errors';
+import { ManualClock } from '@headgate/testkit/manual-clock';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Work } from '../dispatch.ts';
 import type { Classes } from '../engine/protocol.ts';
 import type { ItemResult } from '../item.ts';
-import { ManualClock } from '../testing/manual-clock.ts';
 import { type Landing, SingleFlight } from './single-flight.ts';
 
 const MAX_WAITING = 4;

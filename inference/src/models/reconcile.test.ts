@@ -1,10 +1,10 @@
 import { batchingSchema } from '@headgate/contracts/manifest';
 import { parseRouting } from '@headgate/contracts/routing';
 import { createLogger } from '@headgate/runtime/logger';
+import { ManualClock } from '@headgate/testkit/manual-clock';
 import { describe, expect, it } from 'vitest';
 import type { EngineProcess } from '../engine/parent/process.ts';
 import { LoadError } from '../load-error.ts';
-import { ManualClock } from '../testing/manual-clock.ts';
 import { CALM } from '../testing/policies.ts';
 import { ChangeWatch } from './change-watch.ts';
 import { LoadGate } from './load-gate.ts';

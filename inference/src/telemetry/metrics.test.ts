@@ -2,12 +2,12 @@ import { REASONS } from '@headgate/contracts/errors';
 import { METRIC, TRITON_METRIC } from '@headgate/contracts/names';
 import { undocumentedLabels } from '@headgate/testkit/documented-metrics';
 import { lintMetrics } from '@headgate/testkit/lint-metrics';
+import { ManualClock } from '@headgate/testkit/manual-clock';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Batch } from '../batch.ts';
 import type { SlotState } from '../engine/parent/slot.ts';
 import type { ItemResult } from '../item.ts';
 import type { Deployment } from '../models/deployment.ts';
-import { ManualClock } from '../testing/manual-clock.ts';
 import { Metrics, observeBatches } from './metrics.ts';
 import { Statistics } from './statistics.ts';
 

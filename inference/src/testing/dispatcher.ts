@@ -1,10 +1,10 @@
 import type { HeadgateError } from '@headgate/contracts/errors';
 import type { batchingSchema } from '@headgate/contracts/manifest';
+import { ManualClock } from '@headgate/testkit/manual-clock';
 import type { z } from 'zod';
 import type { Batch } from '../batch.ts';
 import { Dispatcher, type DispatchOptions, type Work } from '../dispatch.ts';
 import { FakeEngine } from './fake-engine.ts';
-import { ManualClock } from './manual-clock.ts';
 import { policiesFor } from './policies.ts';
 
 export interface DispatcherSetup {

@@ -8,6 +8,7 @@ import type { ModelInferRequest } from '@headgate/contracts/gen/grpc/inference/M
 import type { ModelInferResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
 import { portOf } from '@headgate/contracts/names';
 import { loadInference } from '@headgate/runtime/proto';
+import { eventually } from '@headgate/testkit/eventually';
 import { freePortBase } from '@headgate/testkit/ports';
 import { descendantsOf } from '@headgate/testkit/processes';
 import { ROOT } from '@headgate/testkit/root';
@@ -82,7 +83,8 @@ export async function startFront(settings: Readonly<Record<string, string>> = {}
       await call((done) => client.repositoryModelUnload({ model_name }, done));
     },
     metrics: async () => (await page('/metrics')).text,
-    until,
+    until: (probe) =>
+      eventually(probe, { what: 'what the test waits for', withinMs: 300_000 }).then(() => {}),
     async stop() {
       client.close();
       const ended = once(child, 'exit');
@@ -90,13 +92,10 @@ export async function startFront(settings: Readonly<Record<string, string>> = {}
       rmSync(dir, { recursive: true });
     },
   };
-  await until(async () => {
-    if (child.exitCode !== null) throw new Error(`inference ended with ${child.exitCode}`);
-    return page('/readyz').then(({ isOk }) => isOk, () => false); // biome-ignore format: one line reads best
-  });
+  const isReady = await eventually(
+    async () => (child.exitCode !== null ? 'ended' : (await page('/readyz')).isOk),
+    { what: 'the readiness of inference', withinMs: 120_000 },
+  );
+  if (isReady === 'ended') throw new Error(`inference ended with ${child.exitCode}`);
   return front;
-}
-
-async function until(probe: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await probe())) await new Promise((resolve) => setTimeout(resolve, 20));
 }

@@ -1,8 +1,6 @@
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type CallOptions, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import type { ModelInferRequest } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
 import type { ModelInferResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
@@ -11,13 +9,18 @@ import { encodeBytesTensor } from '@headgate/contracts/tensor';
 import { loadConfig } from '@headgate/runtime/load-config';
 import { createLogger } from '@headgate/runtime/logger';
 import { loadHealth, loadInference } from '@headgate/runtime/proto';
+import { eventually } from '@headgate/testkit/eventually';
+import { startFaultProxy } from '@headgate/testkit/fault-proxy';
 import { freePortBase } from '@headgate/testkit/ports';
+import { ROOT } from '@headgate/testkit/root';
 import { type Inference, startInference } from '../inference.ts';
 import { type TensorModel, writeTensorModel } from './tensor-models.ts';
 
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 /** The committed picture of a 7. */
 export const SEVEN = readFileSync(join(ROOT, 'samples/digit-7.png'));
+
+const until: RunningInference['until'] = (probe) =>
+  eventually(probe, { what: 'what the test waits for', withinMs: 120_000, everyMs: 10 }).then(() => {});
 
 export interface RunningInference {
   /** Folder that holds `models/` and `routing.yaml`. */
@@ -100,10 +103,10 @@ export async function runInference(
   const client = connect(address);
   const health = new (loadHealth().Health)(address, credentials.createInsecure());
   const connectCuttable = async () => {
-    const proxy = await startProxy(portOf(portBase, 'inferenceGrpc'));
+    const proxy = await startFaultProxy(portOf(portBase, 'inferenceGrpc'));
     const behind = connect(`127.0.0.1:${proxy.port}`);
     const cut = () => {
-      proxy.cut();
+      proxy.close();
       behind.close();
     };
     return { client: behind, cut };
@@ -164,10 +167,6 @@ export function reasonOf(call: Promise<unknown>): Promise<string> {
   );
 }
 
-async function until(probe: () => Promise<boolean>): Promise<void> {
-  while (!(await probe())) await new Promise((resolve) => setTimeout(resolve, 10));
-}
-
 /** The digits model in the given versions, the first of which is the control, and version 1 of other models. */
 function routingOf(versions: readonly string[], others: readonly string[]): string {
   const entry = (name: string, served: readonly string[]) => {
@@ -176,21 +175,4 @@ function routingOf(versions: readonly string[], others: readonly string[]): stri
   };
   const models = [entry('digits', versions), ...others.map((name) => entry(name, ['1']))];
   return JSON.stringify({ schema: 1, default_model: 'digits', models: Object.fromEntries(models) });
-}
-
-/** Passes connections on to a port of this machine until they are cut. */
-async function startProxy(to: number): Promise<{ readonly port: number; cut(): void }> {
-  const sockets: Socket[] = [];
-  const server = createServer((inbound) => {
-    const outbound = connectTcp(to, '127.0.0.1');
-    for (const socket of [inbound, outbound]) socket.on('error', () => {});
-    inbound.pipe(outbound).pipe(inbound);
-    sockets.push(inbound, outbound);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const cut = () => {
-    server.close();
-    for (const socket of sockets) socket.destroy();
-  };
-  return { port: (server.address() as AddressInfo).port, cut };
 }

@@ -1,6 +1,6 @@
 import type { HeadgateError } from '@headgate/contracts/errors';
+import { ManualClock } from '@headgate/testkit/manual-clock';
 import { Dispatcher, type DispatchOptions } from '../dispatch.ts';
-import { ManualClock } from './manual-clock.ts';
 import { policiesFor } from './policies.ts';
 import { SimulatedEngine, type SimulatedTimes } from './simulated-engine.ts';
 

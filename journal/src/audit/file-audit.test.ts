@@ -1,9 +1,10 @@
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { tempDir } from '@headgate/testkit/folders';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { auditRecords, CALL, testAudit, verifyAudit } from '../testing/audit.ts';
-import { fragileFiles, promisedBeforeKill, TEST_LIMITS, tempDir } from '../testing/spool.ts';
+import { fragileFiles, promisedBeforeKill, TEST_LIMITS } from '../testing/spool.ts';
 import type { FileAudit } from './file-audit.ts';
 import { SHIPMENT_FILE } from './shipment.ts';
 import type { AuditChange } from './sink.ts';

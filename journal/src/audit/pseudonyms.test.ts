@@ -1,13 +1,14 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DAY_MS } from '@headgate/runtime/clock';
+import { tempDir } from '@headgate/testkit/folders';
+import { ManualClock } from '@headgate/testkit/manual-clock';
 import { expect, it } from 'vitest';
-import { manualClock, tempDir } from '../testing/spool.ts';
 import { destroyKeys, openPseudonyms, pseudonymsOf } from './pseudonyms.ts';
 
 const ALICE = 'oidc_alice';
 
-async function testNames(dir = tempDir(), clock = manualClock()) {
+async function testNames(dir = tempDir(), clock = new ManualClock()) {
   const failures: unknown[] = [];
   const options = { dir, clock, addressDays: 2, credentialDays: 5 };
   const names = await openPseudonyms(options, (error) => failures.push(error));

@@ -1,10 +1,10 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { testConfig } from '@headgate/testkit/config';
+import { tempDir } from '@headgate/testkit/folders';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { expect, it, vi } from 'vitest';
-import { tempDir } from '../testing/spool.ts';
 import { startAudit } from './start-audit.ts';
 
 it('tends the keys of names while the process runs, at the intervals of the anchors', async () => {

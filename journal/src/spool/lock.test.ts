@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { readdirSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { tempDir } from '@headgate/testkit/folders';
 import { expect, it } from 'vitest';
-import { tempDir } from '../testing/spool.ts';
 import { lockDirectory, SpoolLockedError, takenAside } from './lock.ts';
 
 const lockOf = (

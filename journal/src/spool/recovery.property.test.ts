@@ -1,8 +1,9 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
+import { tempDir } from '@headgate/testkit/folders';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { promisedBeforeKill, tempDir, testSpool, textOf } from '../testing/spool.ts';
+import { promisedBeforeKill, testSpool, textOf } from '../testing/spool.ts';
 import { encodeFrames, FRAME_HEADER_BYTES, scanFrames } from './frame.ts';
 
 const payloads = fc.array(fc.uint8Array({ maxLength: 60 }), { minLength: 1, maxLength: 20 });

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ManualClock } from '@headgate/testkit/manual-clock';
 import { type AuditRecord, unlink } from '../audit/chain.ts';
 import { type FileAuditOptions, openFileAudit } from '../audit/file-audit.ts';
 import { parseHeads } from '../audit/heads.ts';
@@ -7,7 +8,7 @@ import { openPseudonyms } from '../audit/pseudonyms.ts';
 import type { AuditEntry } from '../audit/sink.ts';
 import { createVerifier } from '../audit/verify.ts';
 import { scanFrames } from '../spool/frame.ts';
-import { manualClock, TEST_LIMITS } from './spool.ts';
+import { TEST_LIMITS } from './spool.ts';
 
 export const AUDIT_WRITER = 'gateway-test';
 
@@ -24,7 +25,7 @@ export const CALL: AuditEntry = {
 
 /** An audit log below `dir`, as a gateway has it; it writes only when it is flushed. */
 export async function testAudit(dir: string, options: Partial<FileAuditOptions> = {}) {
-  const clock = manualClock();
+  const clock = new ManualClock();
   const dropped: string[] = [];
   const keys = { dir: join(dir, 'keys'), clock, addressDays: 30, credentialDays: 400 };
   const raise = (error: unknown) => {

@@ -1,19 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Clock } from '@headgate/runtime/clock';
-import { onTestFinished } from 'vitest';
+import { tempDir } from '@headgate/testkit/folders';
+import { ManualClock } from '@headgate/testkit/manual-clock';
 import { nodeFiles, type SegmentFile, type SpoolFiles } from '../spool/files.ts';
 import { openSpool, SPOOL_DEFAULTS, type SpoolLimits, type SpoolOptions } from '../spool/spool.ts';
-
-/** A directory that is removed after the test. */
-export function tempDir(): string {
-  const dir = mkdtempSync(join(tmpdir(), 'headgate-'));
-  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
-  return dir;
-}
 
 /**
  * Runs a program for Node that prints a line for each thing it has promised, and kills it once it has printed so many
@@ -32,28 +24,12 @@ export async function promisedBeforeKill(dir: string, source: string, characters
   return printed.split('\n').slice(0, -1);
 }
 
-/** A clock that stands still until it is told the time. */
-export interface ManualClock extends Clock {
-  advance(ms: number): void;
-}
-
-export function manualClock(startMs = 1_700_000_000_000): ManualClock {
-  let nowMs = 0;
-  return {
-    monotonicMs: () => nowMs,
-    epochMs: () => startMs + nowMs,
-    advance: (ms) => {
-      nowMs += ms;
-    },
-  };
-}
-
 export const TEST_LIMITS: SpoolLimits = { ...SPOOL_DEFAULTS, maxBytes: 2 ** 24, flushMs: 60_000 };
 
 /** Opens a spool that writes only when it is flushed, and counts what it reports. */
 export async function testSpool(options: Partial<SpoolOptions> & { limits?: SpoolLimits } = {}) {
   const seen = { written: 0, dropped: [] as string[], damagedBytes: 0 };
-  const clock = manualClock();
+  const clock = new ManualClock();
   const dir = options.dir ?? tempDir();
   const spool = await openSpool({
     dir,

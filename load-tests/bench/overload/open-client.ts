@@ -1,9 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { seeded } from '@headgate/testkit/random';
 import { answerJobs } from '../jobs.ts';
 import { loadPhotos } from '../photos.ts';
 import { openSender, type Sender, type Target } from '../send.ts';
 import { kindOf, type OutcomeKind } from './outcome.ts';
-import { poissonArrivals, seeded } from './schedule.ts';
+import { poissonArrivals } from './schedule.ts';
 
 /** The load of one measurement: arrivals that wait for nobody. */
 export interface OpenJob {

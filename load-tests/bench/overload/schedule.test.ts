@@ -1,6 +1,7 @@
+import { seeded } from '@headgate/testkit/random';
 import { describe, expect, it } from 'vitest';
 import { kindOf } from './outcome.ts';
-import { poissonArrivals, seeded } from './schedule.ts';
+import { poissonArrivals } from './schedule.ts';
 
 describe('Arrivals of the open model', () => {
   const arrivals = poissonArrivals(200, 60_000, seeded(1));

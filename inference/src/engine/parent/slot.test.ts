@@ -1,7 +1,7 @@
 import { createLogger } from '@headgate/runtime/logger';
+import { ManualClock } from '@headgate/testkit/manual-clock';
 import { describe, expect, it } from 'vitest';
 import { LoadError, MemoryLimitError } from '../../load-error.ts';
-import { ManualClock } from '../../testing/manual-clock.ts';
 import type { EndKind, EngineProcess } from './process.ts';
 import { createPool, type Place } from './slot.ts';
 

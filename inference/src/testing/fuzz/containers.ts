@@ -47,16 +47,6 @@ export function repairChecksums(file: Buffer): void {
   }
 }
 
-/** A chunk of a PNG. */
-export function pngChunk(name: string, data: Uint8Array): Buffer {
-  const named = Buffer.concat([Buffer.from(name, 'latin1'), data]);
-  const whole = Buffer.alloc(named.length + 8);
-  whole.writeUInt32BE(data.length, 0);
-  named.copy(whole, 4);
-  whole.writeUInt32BE(crc32(named), named.length + 4);
-  return whole;
-}
-
 /** Offsets of the two sides of a JPEG in its frame header; undefined when there is none. */
 export function jpegSidesAt(file: Buffer): { readonly height: number; readonly width: number } | undefined {
   for (const { lengthAt } of segments(file)) {

@@ -5,9 +5,10 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
+import { pngChunk } from '@headgate/testkit/png';
 import sharp, { type Sharp } from 'sharp';
 import { waves } from '../images.ts';
-import { jpegSidesAt, pngChunk, repairChecksums } from './containers.ts';
+import { jpegSidesAt, repairChecksums } from './containers.ts';
 
 const CORPUS = join(import.meta.dirname, '../../engine/child/image/corpus');
 const MEBIBYTE = 2 ** 20;

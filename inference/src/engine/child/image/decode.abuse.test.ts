@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import type { HeadgateError } from '@headgate/contracts/errors';
+import { seededBelow } from '@headgate/testkit/random';
 import fc from 'fast-check';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { mutate, seededRandom } from '../../../testing/fuzz/mutate.ts';
+import { mutate } from '../../../testing/fuzz/mutate.ts';
 import { target, waves } from '../../../testing/images.ts';
 import { configureDecoding, createDecoder } from './decode.ts';
 
@@ -106,7 +107,7 @@ describe('createDecoder under abuse', () => {
     };
     let shown = 0;
     for (let number = 0; number < 300; number += 1) {
-      const damaged = mutate(seed, seededRandom(number));
+      const damaged = mutate(seed, seededBelow(number));
       const pixels = await after(white, damaged);
       expect(await after(black, damaged)).toEqual(pixels);
       if (pixels instanceof Uint8Array) shown += 1;

@@ -1,13 +1,14 @@
-import type { Clock } from '../clock.ts';
+import type { Clock } from '@headgate/runtime/clock';
 
-/** A clock that stands still until a test moves it. */
+/** A clock that stands still until a test moves it; it starts in November 2023. */
 export class ManualClock implements Clock {
   #nowMs = 0;
-  #timers = new Set<{ readonly atMs: number; readonly fn: () => void }>();
+  readonly #timers = new Set<{ readonly atMs: number; readonly fn: () => void }>();
 
-  now(): number {
-    return this.#nowMs;
-  }
+  /** For parts that take their clock as one function. */
+  readonly now = () => this.#nowMs;
+  readonly monotonicMs = this.now;
+  readonly epochMs = () => 1_700_000_000_000 + this.#nowMs;
 
   after(delayMs: number, fn: () => void): () => void {
     const timer = { atMs: this.#nowMs + delayMs, fn };
