@@ -1,5 +1,5 @@
 /**
- * AssemblyScript: the two passes of a separable resize of RGB pixels, with SIMD. `npm run generate` compiles it to
+ * AssemblyScript: the two passes of a separable resize of RGB or grey pixels, with SIMD. `npm run generate` compiles it to
  * `gen/resize-kernel.ts`. Everything lies in linear memory, at the addresses that `resize.ts` chooses:
  *
  *   weights  of an output line: `taps` numbers of 16 bits, 14 of them behind the point; `taps` is even
@@ -128,6 +128,33 @@ export function resizeRows(
       const words = i16x8.narrow_i32x4_s(i32x4.shr_s(sum, SHIFT), i32x4.splat(0));
       store<u32>(out, u32(i32x4.extract_lane(i8x16.narrow_i16x8_u(words, words), 0)));
       out += 3;
+    }
+  }
+}
+
+/** Rows of grey pixels: as above, with one byte for each. */
+export function resizeGreyRows(
+  source: usize,
+  stride: usize,
+  target: usize,
+  columns: i32,
+  rows: i32,
+  starts: usize,
+  weights: usize,
+  taps: i32,
+): void {
+  let out = target;
+  for (let row = 0; row < rows; row++) {
+    const line = source + usize(row) * stride;
+    for (let column = 0; column < columns; column++) {
+      const pixels = line + usize(load<i32>(starts + (usize(column) << 2)));
+      const columnWeights = weights + usize(column * taps) * 2;
+      let sum = HALF;
+      for (let tap = 0; tap < taps; tap++) {
+        sum += i32(load<u8>(pixels + usize(tap))) * i32(load<i16>(columnWeights + (usize(tap) << 1)));
+      }
+      store<u8>(out, u8(max(0, min(255, sum >> SHIFT))));
+      out++;
     }
   }
 }

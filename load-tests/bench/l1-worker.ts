@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Worker as Thread } from 'node:worker_threads';
 import { manifestSchema } from '@headgate/contracts/manifest';
 import { parse } from 'yaml';
-import { configureDecoding, createDecoder } from '../../inference/src/engine/child/image/decode.ts';
+import { createDecoder } from '../../inference/src/engine/child/image/decode.ts';
 import { monotonicMs } from './clock.ts';
 import { answerJobs, type Measured } from './jobs.ts';
 import type { SessionJob } from './l1-session.ts';
@@ -32,7 +32,6 @@ async function bareLoop(job: LoopJob): Promise<Measured> {
   const directory = `${job.modelsDir}/${job.model}/${job.version}`;
   const { image } = manifestSchema.parse(parse(readFileSync(`${directory}/manifest.yaml`, 'utf8')));
   if (!image) throw new Error(`${job.model} takes no images`);
-  configureDecoding();
   const decode = createDecoder({ preprocessing: image.preprocessing, maxPixels: 1e8, maxSide: 1e5 });
   const photos = loadPhotos(job.photosDir).map(({ bytes }) => bytes);
   const session = await openSessionThread(`${directory}/model.onnx`, job.threads);

@@ -4,10 +4,10 @@ import type { HeadgateError } from '@headgate/contracts/errors';
 import { seededBelow } from '@headgate/testkit/random';
 import fc from 'fast-check';
 import sharp from 'sharp';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { mutate } from '../../../testing/fuzz/mutate.ts';
 import { target, waves } from '../../../testing/images.ts';
-import { configureDecoding, createDecoder } from './decode.ts';
+import { createDecoder } from './decode.ts';
 
 const MAX_PIXELS = 40_000_000;
 const decode = createDecoder({
@@ -30,8 +30,6 @@ async function bomb(width: number, height: number): Promise<Buffer> {
   file.writeUInt32BE(crc32(file.subarray(12, 29)), 29);
   return file;
 }
-
-beforeAll(configureDecoding);
 
 describe('createDecoder under abuse', () => {
   it.each(FORMATS)('refuses a %s that is cut off', async (format) => {

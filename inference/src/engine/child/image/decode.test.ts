@@ -1,8 +1,8 @@
 import type { Preprocessing } from '@headgate/contracts/manifest';
 import sharp from 'sharp';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { distance, target, waves } from '../../../testing/images.ts';
-import { configureDecoding, createDecoder } from './decode.ts';
+import { createDecoder } from './decode.ts';
 
 const RGB: Preprocessing = {
   version: 1,
@@ -20,8 +20,6 @@ const decoder = (preprocessing = RGB) => {
   return async (bytes: Uint8Array) => (await decode(bytes)).pixels;
 };
 const pixel = (pixels: Uint8Array, i = 16 * 32 + 16) => [...pixels.subarray(i * 3, i * 3 + 3)];
-
-beforeAll(configureDecoding);
 
 describe('createDecoder', () => {
   it.each(['jpeg', 'png', 'webp'] as const)(

@@ -1,6 +1,5 @@
 import { createRequire } from 'node:module';
 import { HeadgateError } from '@headgate/contracts/errors';
-import { Canvas } from './resize/canvas.ts';
 
 /** Size and channels of a picture as it is decoded. */
 export interface RawShape {
@@ -9,23 +8,14 @@ export interface RawShape {
   readonly channels: 1 | 3;
 }
 
-/** Decoded pixels as sharp takes raw input. Valid until the function that gets them has settled. */
-export interface RawImage extends RawShape {
-  readonly data: Buffer;
-  /** Where they lie, and can be resized without a copy if there are three channels. */
-  readonly canvas: Canvas;
-}
-
-export type UseRaw<T> = (raw: RawImage) => Promise<T>;
-
 /**
- * Decodes a whole JPEG on the thread pool with libjpeg-turbo, at a third of sharp's cost, and passes it to `use`.
+ * Decodes a whole JPEG on the thread pool with libjpeg-turbo, at a third of sharp's cost.
  *
  * @param shape what the header says
- * @returns what `use` returns; undefined when libjpeg-turbo objects: damaged data, but also CMYK and other rarities
- * that sharp may read
+ * @param out width × height × channels bytes
+ * @returns false when libjpeg-turbo objects: damaged data, but also CMYK and other rarities that sharp may read
  */
-export type DecodeJpeg = <T>(bytes: Uint8Array, shape: RawShape, use: UseRaw<T>) => Promise<T | undefined>;
+export type DecodeJpeg = (bytes: Uint8Array, shape: RawShape, out: Buffer) => Promise<boolean>;
 
 /** The part of @julusian/jpeg-turbo that is used. */
 interface TurboBinding {
@@ -36,66 +26,23 @@ interface TurboBinding {
     image: Buffer,
     out: Buffer,
     options: { readonly format: number },
-  ): Promise<{ readonly data: Buffer; readonly width: number; readonly height: number }>;
+  ): Promise<{ readonly width: number; readonly height: number }>;
 }
-
-/** Canvases of up to this size are kept for the next picture: 2.5 megapixels in colour. */
-const KEPT_BYTES = 8 * 2 ** 20;
-/** Canvases that are kept at most; as many as decode at once, on machines with few cores. */
-const KEPT_CANVASES = 4;
 
 /** The native decoder, or undefined on a platform without a prebuilt binary: sharp decodes everything there. */
 export function loadJpegDecoder(): DecodeJpeg | undefined {
   const turbo = loadBinding();
   if (!turbo) return undefined;
-  const canvases = createCanvasPool();
-  return async (bytes, shape, use) => {
-    const format = shape.channels === 1 ? turbo.FORMAT_GRAY : turbo.FORMAT_RGB;
+  return async (bytes, { width, height, channels }, out) => {
+    const format = channels === 1 ? turbo.FORMAT_GRAY : turbo.FORMAT_RGB;
     const source = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const bytesOfPicture = shape.width * shape.height * shape.channels;
-    const canvas = canvases.take(bytesOfPicture);
     try {
-      const out = canvas.picture(bytesOfPicture);
-      const raw = await decompress(turbo, source, { out, format });
+      const raw = await turbo.decompress(source, out, { format });
       // Two readers of one header that disagree: neither is to be trusted.
-      if (raw?.width !== shape.width || raw.height !== shape.height) return undefined;
-      return await use({ ...shape, data: raw.data, canvas });
-    } finally {
-      canvases.give(canvas);
+      return raw.width === width && raw.height === height;
+    } catch {
+      return false;
     }
-  };
-}
-
-async function decompress(
-  turbo: TurboBinding,
-  source: Buffer,
-  { out, format }: { out: Buffer; format: number },
-) {
-  try {
-    return await turbo.decompress(source, out, { format });
-  } catch {
-    return undefined;
-  }
-}
-
-/**
- * Canvases that are used again: a fresh megabyte for each picture would come from the system page by page, which
- * costs a quarter of the decode.
- */
-function createCanvasPool() {
-  const free: Canvas[] = [];
-  return {
-    take(bytes: number): Canvas {
-      const fits = free.findIndex(({ byteLength }) => byteLength >= bytes);
-      return free.splice(Math.max(0, fits), 1)[0] ?? new Canvas();
-    },
-    give(canvas: Canvas): void {
-      if (canvas.byteLength > KEPT_BYTES) return;
-      free.push(canvas);
-      if (free.length <= KEPT_CANVASES) return;
-      // The largest fit every picture.
-      free.sort((a, b) => b.byteLength - a.byteLength).pop();
-    },
   };
 }
 

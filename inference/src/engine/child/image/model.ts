@@ -2,7 +2,7 @@ import { LoadError } from '../../../load-error.ts';
 import type { Classes, EngineSpec, Payload } from '../../protocol.ts';
 import type { OpenModel } from '../load.ts';
 import { startSessionThread } from '../session-thread.ts';
-import { configureDecoding, createDecoder } from './decode.ts';
+import { createDecoder } from './decode.ts';
 import { compareGolden } from './golden.ts';
 import { itemBytes } from './session.ts';
 import { createSketcher } from './sketch.ts';
@@ -12,7 +12,6 @@ export async function openImages(entry: URL, spec: EngineSpec): Promise<OpenMode
   const { manifest, maxPixels, maxSide } = spec;
   if (!manifest.image) throw new LoadError(`${manifest.name} has no section image`);
   const { preprocessing } = manifest.image;
-  configureDecoding();
   const decode = createDecoder({ preprocessing, maxPixels, maxSide });
   const sketchOf = createSketcher(preprocessing);
   const size = itemBytes(preprocessing);

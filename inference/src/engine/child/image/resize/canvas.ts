@@ -11,6 +11,8 @@ export interface Crop {
 export interface ResizeOptions {
   /** Pixels in a row of the picture. */
   readonly width: number;
+  /** Bytes of a pixel: grey, or RGB. */
+  readonly channels: 1 | 3;
   readonly crop: Crop;
   readonly to: { readonly width: number; readonly height: number };
   /** Weights with which so many lines become so many. */
@@ -20,8 +22,10 @@ export interface ResizeOptions {
 /** What the compiled kernel exports; inference/assembly/resize-kernel.ts says what the numbers mean. */
 interface KernelExports {
   resizeColumns(...numbers: [number, number, number, number, number, number, number, number, number]): void;
-  resizeRows(...numbers: [number, number, number, number, number, number, number, number]): void;
+  resizeRows: ResizeRows;
+  resizeGreyRows: ResizeRows;
 }
+type ResizeRows = (...numbers: [number, number, number, number, number, number, number, number]) => void;
 
 /** The part of the WebAssembly interface that is used; the types of Node name it without its values. */
 interface WebAssemblyValues {
@@ -41,12 +45,11 @@ const wasm = (globalThis as unknown as { readonly WebAssembly: WebAssemblyValues
 const PAGE_BYTES = 65_536;
 /** Vectors are 16 bytes long: so many more may be read or written behind what is meant. */
 const SLACK_BYTES = 32;
-const CHANNELS = 3;
 
 const compiled = new wasm.Module(Buffer.from(KERNEL_WASM, 'base64'));
 
 /**
- * Memory in which an RGB picture is decoded and resized, without a copy between the two: half of the CPU time that the
+ * Memory in which a picture is decoded and resized, without a copy between the two: half of the CPU time that the
  * same resize takes by way of sharp, whose pipeline costs more to set up than to run at these sizes (decision 0024).
  */
 export class Canvas {
@@ -69,14 +72,14 @@ export class Canvas {
     return Buffer.from(this.#memory.buffer, 0, byteLength);
   }
 
-  /** Cuts the picture out and resizes it. @returns uint8 RGB, row by row, in memory of its own */
-  resize({ width, crop, to, axis }: ResizeOptions): Uint8Array {
-    const stride = width * CHANNELS;
-    const lineBytes = crop.side * CHANNELS;
+  /** Cuts the picture out and resizes it. @returns uint8, row by row, channels last, in memory of its own */
+  resize({ width, channels, crop, to, axis }: ResizeOptions): Uint8Array {
+    const stride = width * channels;
+    const lineBytes = crop.side * channels;
     const rows = axis(crop.side, to.height);
     const columns = axis(crop.side, to.width);
-    const lineStride = aligned(lineBytes + columns.taps * CHANNELS + SLACK_BYTES);
-    const size = to.width * to.height * CHANNELS;
+    const lineStride = aligned(lineBytes + columns.taps * channels + SLACK_BYTES);
+    const size = to.width * to.height * channels;
     // An even number of taps may reach beyond the crop, with weights of 0.
     let end = aligned((crop.top + crop.side + rows.taps) * stride + SLACK_BYTES);
     const place = (byteLength: number) => {
@@ -91,10 +94,11 @@ export class Canvas {
     this.#reserve(end);
     this.#write(rows, rowTables);
     this.#write(columns, columnTables);
-    const source = crop.top * stride + crop.left * CHANNELS;
-    const { resizeColumns, resizeRows } = this.#kernel;
+    const source = crop.top * stride + crop.left * channels;
+    const { resizeColumns, resizeRows, resizeGreyRows } = this.#kernel;
+    const resize = channels === 1 ? resizeGreyRows : resizeRows;
     resizeColumns(source, stride, lines, lineStride, lineBytes, to.height, ...rowTables, rows.taps);
-    resizeRows(lines, lineStride, target, to.width, to.height, ...columnTables, columns.taps);
+    resize(lines, lineStride, target, to.width, to.height, ...columnTables, columns.taps);
     return new Uint8Array(this.#memory.buffer.slice(target, target + size));
   }
 
@@ -106,6 +110,32 @@ export class Canvas {
   #reserve(byteLength: number): void {
     const missing = byteLength - this.#memory.buffer.byteLength;
     if (missing > 0) this.#memory.grow(Math.ceil(missing / PAGE_BYTES));
+  }
+}
+
+/** Canvases of up to this size are kept for the next picture: 2.5 megapixels in colour. */
+const KEPT_BYTES = 8 * 2 ** 20;
+/** Canvases that are kept at most; as many as decode at once, on machines with few cores. */
+const KEPT_CANVASES = 4;
+
+/**
+ * Canvases that are used again: a fresh megabyte for each picture would come from the system page by page, which
+ * costs a quarter of the decode.
+ */
+export class CanvasPool {
+  readonly #free: Canvas[] = [];
+
+  take(bytes: number): Canvas {
+    const fits = this.#free.findIndex(({ byteLength }) => byteLength >= bytes);
+    return this.#free.splice(Math.max(0, fits), 1)[0] ?? new Canvas();
+  }
+
+  give(canvas: Canvas): void {
+    if (canvas.byteLength > KEPT_BYTES) return;
+    this.#free.push(canvas);
+    if (this.#free.length <= KEPT_CANVASES) return;
+    // The largest fit every picture.
+    this.#free.sort((a, b) => b.byteLength - a.byteLength).pop();
   }
 }
 
