@@ -94,7 +94,7 @@ describe('over a real connection', () => {
 
   it('a client that hangs up cancels the work that is done for it', async () => {
     const cancelled = Promise.withResolvers<unknown>();
-    const predict = ({ signal }: PredictCall) => {
+    const predict = ({ deadline: { signal } }: PredictCall) => {
       socket.close();
       return new Promise<never>((_, reject) => {
         signal.addEventListener('abort', () => {
@@ -124,7 +124,7 @@ describe('over a real connection', () => {
     const warnings: Error[] = [];
     const onWarning = (warning: Error) => warnings.push(warning);
     process.on('warning', onWarning);
-    const predict = ({ signal }: PredictCall) =>
+    const predict = ({ deadline: { signal } }: PredictCall) =>
       new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
     const port = await serve(await fixture({ predictor: { predict } }));
     const form = new FormData();

@@ -22,8 +22,8 @@ import { predict } from './routes/predict/predict.ts';
 import { shed } from './routes/predict/shed.ts';
 import { validate } from './routes/predict/validate.ts';
 import type { Route } from './routes/route.ts';
+import { createSettle } from './routes/settle.ts';
 import { openInferenceRoutes } from './routes/v2/routes.ts';
-import { countedPredictor } from './shedding/counted.ts';
 import { createThrottle, SHEDDING } from './shedding/throttle.ts';
 
 /**
@@ -56,7 +56,12 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   const throttle = createThrottle({ ...SHEDDING, clock, random: deps.random ?? Math.random });
   const unlessOverloaded = shed({ throttle, telemetry });
   const images = validate(config.limits);
-  const answer = predict({ ...deps, predictor: countedPredictor(deps.predictor, throttle) });
+  const sending = {
+    settle: createSettle({ ...deps, throttle }),
+    sketch: deps.recorder?.wantsSketches ?? false,
+    clock,
+  };
+  const answer = predict({ ...sending, predictor: deps.predictor });
   const charged = [unlessOverloaded, images, chargeImages(), answer];
   const byUnit = [chooseVariant(deps), ...charged];
   const byVersion = [mayNameVersion(), chooseVersion(deps), ...charged];
@@ -67,7 +72,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
     ['POST', '/v1/models/:model/versions/:version/predict', 'predict', byVersion],
     ['POST', '/v1/feedback', 'feedback', [feedback(deps)]],
     ['GET', '/v1/models', 'read', [listModels(deps)]],
-    ...openInferenceRoutes(deps, throttle),
+    ...openInferenceRoutes(deps, { ...sending, unlessOverloaded }),
     ...(config.docs_public ? DOCS_ROUTES : []),
   ];
 

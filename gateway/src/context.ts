@@ -1,7 +1,7 @@
 import type { TraceContext } from '@headgate/contracts/trace-context';
 import type { Context, Handler, MiddlewareHandler } from 'hono';
 import type { Identity } from './auth/identity.ts';
-import type { Deadline } from './middleware/deadline.ts';
+import type { Deadline } from './deadline.ts';
 import type { Tab } from './rate-limit/tab.ts';
 import type { Choice } from './routes/predict/choose-variant.ts';
 import type { ImageItem } from './routes/predict/validate.ts';

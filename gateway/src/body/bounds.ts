@@ -1,4 +1,5 @@
 import { HeadgateError } from '@headgate/contracts/errors';
+import type { Deadline } from '../deadline.ts';
 
 /** What a body may be, and when nobody waits for it any more. */
 export interface BodyBounds {
@@ -8,8 +9,8 @@ export interface BodyBounds {
   readonly declaredBytes: number;
   /** Time that is left for the body to arrive, in ms. */
   readonly uploadMs: number;
-  /** Aborted, with a HeadgateError as its reason, when nobody waits for the answer any more. */
-  readonly signal: AbortSignal;
+  /** When it is over, nobody waits for the answer any more. */
+  readonly deadline: Deadline;
 }
 
 /**
@@ -17,26 +18,25 @@ export interface BodyBounds {
  * absent, and may lie.
  *
  * @param env what the host passed as second argument of `app.fetch`
- * @throws HeadgateError empty_body, body_too_large, upload_timeout, or the reason of the signal
+ * @throws HeadgateError empty_body, body_too_large, upload_timeout, or why the deadline is over
  */
 export type ReadBody = (request: Request, env: unknown, bounds: BodyBounds) => Promise<Uint8Array>;
 
 /**
- * Calls `stop` once, when the time for the upload is up or the signal is aborted, if that happens before disposal.
+ * Calls `stop` once, when the time for the upload is up or the request is over, if that happens before disposal.
  * A deadline that passes during the upload is the upload's fault.
  */
 export function watchUpload(
-  { uploadMs, signal }: BodyBounds,
+  { uploadMs, deadline }: BodyBounds,
   stop: (why: HeadgateError) => void,
 ): Disposable {
-  const onAbort = () => stop(signal.reason.reason === 'cancelled' ? signal.reason : uploadTimeout());
-  const timer = setTimeout(() => stop(uploadTimeout()), uploadMs);
-  if (signal.aborted) onAbort();
-  else signal.addEventListener('abort', onAbort, { once: true });
+  const release = deadline.onOver((why) => stop(why.reason === 'cancelled' ? why : uploadTimeout()));
+  const isSooner = uploadMs < deadline.remainingMs();
+  const timer = isSooner ? setTimeout(() => stop(uploadTimeout()), uploadMs) : undefined;
   return {
     [Symbol.dispose]() {
       clearTimeout(timer);
-      signal.removeEventListener('abort', onAbort);
+      release();
     },
   };
 }

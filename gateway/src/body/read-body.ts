@@ -23,7 +23,7 @@ interface StoppableBody extends Disposable {
   next(): Promise<Uint8Array<ArrayBuffer> | undefined>;
 }
 
-/** A body whose reading ends when its time is up or the signal says so; what is left of it is let go of at disposal. */
+/** A body whose reading ends when its time is up or the request is over; what is left of it is let go of at disposal. */
 function stoppable(stream: ReadableStream<Uint8Array<ArrayBuffer>>, bounds: BodyBounds): StoppableBody {
   const reader = stream.getReader();
   let stopped: HeadgateError | undefined;

@@ -2,6 +2,8 @@ import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { HeadgateError } from '@headgate/contracts/errors';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { RequestDeadline } from '../deadline.ts';
+import { deadlineIn } from '../testing/calls.ts';
 import { readIncoming } from './read-incoming.ts';
 
 const LIMIT = 300_000;
@@ -9,17 +11,17 @@ const LIMIT = 300_000;
 describe('readIncoming', () => {
   let server: Server;
   let socket: Socket;
-  let abort: AbortController;
+  let deadline: RequestDeadline;
   let uploadMs: number;
   let outcomes: (Uint8Array | HeadgateError)[];
 
   beforeEach(async () => {
-    abort = new AbortController();
+    deadline = deadlineIn(60_000);
     uploadMs = 10_000;
     outcomes = [];
     server = createServer(async (incoming, outgoing) => {
       const declaredBytes = Number(incoming.headers['content-length'] ?? 0);
-      const bounds = { maxBytes: LIMIT, declaredBytes, uploadMs, signal: abort.signal };
+      const bounds = { maxBytes: LIMIT, declaredBytes, uploadMs, deadline };
       const outcome = await readIncoming(new Request('http://x/'), { incoming }, bounds).catch((e) => e);
       outcomes.push(outcome);
       outgoing.end();
@@ -85,13 +87,13 @@ describe('readIncoming', () => {
   it('takes a deadline that passes meanwhile for a slow upload, and a client that left for one that left', async () => {
     post('Content-Length: 10');
     await new Promise((resolve) => setTimeout(resolve, 50));
-    abort.abort(new HeadgateError('deadline_exceeded', 'The deadline passed.'));
+    deadline.end(new HeadgateError('deadline_exceeded', 'The deadline passed.'));
     expect(await first()).toMatchObject({ reason: 'upload_timeout' });
   });
 
   it('refuses at once when nobody waits any more', async () => {
     const gone = new HeadgateError('cancelled', 'The client closed the connection.');
-    abort.abort(gone);
+    deadline.end(gone);
     post('Content-Length: 10');
     expect(await first()).toBe(gone);
   });

@@ -8,18 +8,27 @@ import { ByteSink } from './byte-sink.ts';
  * a fifth less. What is not read is left to the server adaptor, which drains or cuts it after the answer.
  */
 export const readIncoming: ReadBody = async (_request, env, bounds) => {
-  const sink = new ByteSink(bounds.declaredBytes);
-  await takeIncoming(env, bounds, (chunk) => sink.append(chunk));
+  const { incoming } = env as { incoming: IncomingMessage };
+  const { maxBytes, declaredBytes } = bounds;
+  // A small body is there as soon as its head: no listeners, no timer.
+  const whole = incoming.complete ? (incoming.read() as Buffer<ArrayBuffer> | null) : null;
+  if (whole && incoming.readableLength === 0) {
+    incoming.resume();
+    if (whole.byteLength > maxBytes) throw tooLarge(maxBytes);
+    return whole;
+  }
+  const sink = new ByteSink(declaredBytes);
+  if (whole) sink.append(whole);
+  await takeIncoming(incoming, bounds, (chunk) => sink.append(chunk));
   if (sink.length === 0) throw emptyBody();
   return sink.bytes();
 };
 
 function takeIncoming(
-  env: unknown,
+  incoming: IncomingMessage,
   bounds: BodyBounds,
   take: (chunk: Buffer<ArrayBuffer>) => void,
 ): Promise<void> {
-  const { incoming } = env as { incoming: IncomingMessage };
   const { maxBytes } = bounds;
   let takenBytes = 0;
   return new Promise((resolve, reject) => {

@@ -32,7 +32,7 @@ export function bodyLimit(options: BodyLimitOptions): Layer {
     maxBytes: body_bytes,
     declaredBytes: declaredBytes(c),
     uploadMs: Math.max(0, c.get('startedAtMs') + upload_ms - clock.monotonicMs()),
-    signal: c.get('deadline').signal,
+    deadline: c.get('deadline'),
   });
 
   const readBodyOf = async (c: AppContext) => {

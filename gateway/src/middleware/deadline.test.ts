@@ -1,10 +1,10 @@
 import { systemClock } from '@headgate/runtime/clock';
 import { describe, expect, it, vi } from 'vitest';
+import { RequestDeadline } from '../deadline.ts';
 import { reasonOf } from '../testing/answers.ts';
 import { CONFIG, type Fixture, fixture } from '../testing/app-fixture.ts';
 import { pngHeader } from '../testing/images.ts';
 import type { PredictCall, Predictor } from '../upstream/inference.ts';
-import { openDeadline } from './deadline.ts';
 
 function post({ send }: Fixture, timeoutMs?: string, signal?: AbortSignal) {
   const headers = {
@@ -27,7 +27,7 @@ describe('the budget of a request', () => {
   ])('with the header %s is %i ms', async (header, budgetMs) => {
     const gateway = await fixture({ clock: { monotonicMs: () => 1000, epochMs: () => 0 } });
     await post(gateway, header);
-    expect(gateway.seen.calls[0]?.remainingMs).toBe(budgetMs);
+    expect(gateway.seen.calls[0]?.deadline.remainingMs()).toBe(budgetMs);
   });
 
   it.each(['0', '-1', '1.5', 'soon', '', '1e3', '0x10', '1000000000', '10, 20'])(
@@ -43,7 +43,7 @@ describe('the budget of a request', () => {
     const clock = { monotonicMs: () => (now += 1), epochMs: () => 0 };
     const gateway = await fixture({ clock });
     await post(gateway, '700');
-    expect(gateway.seen.calls[0]?.remainingMs).toBeLessThan(700);
+    expect(gateway.seen.calls[0]?.deadline.remainingMs()).toBeLessThan(700);
   });
 });
 
@@ -76,7 +76,7 @@ describe('a deadline that passes', () => {
       },
     };
     await post(await fixture({ predictor }), '300');
-    expect(call?.signal.reason).toMatchObject({ reason: 'deadline_exceeded' });
+    expect(call?.deadline.signal.reason).toMatchObject({ reason: 'deadline_exceeded' });
   });
 
   it('leaves the images that were back in time', async () => {
@@ -149,7 +149,7 @@ describe('an ended request', () => {
     const client = new AbortController();
     const added = vi.spyOn(client.signal, 'addEventListener');
     const removed = vi.spyOn(client.signal, 'removeEventListener');
-    openDeadline(systemClock.monotonicMs() + 1000, systemClock, client.signal)[Symbol.dispose]();
+    new RequestDeadline(systemClock.monotonicMs() + 1000, systemClock, client.signal)[Symbol.dispose]();
     expect(removed.mock.calls.map(([type, listener]) => [type, listener])).toEqual(
       added.mock.calls.map(([type, listener]) => [type, listener]),
     );

@@ -1,3 +1,5 @@
+import { systemClock } from '@headgate/runtime/clock';
+import { RequestDeadline } from '../deadline.ts';
 import { Pool } from '../upstream/connection.ts';
 import type { CallContext } from '../upstream/inference.ts';
 
@@ -8,10 +10,14 @@ export function callContext(changes: Partial<CallContext> = {}): CallContext {
     tenant: null,
     variant: null,
     trace: { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), sampled: true },
-    remainingMs: 5000,
-    signal: new AbortController().signal,
+    deadline: deadlineIn(5000),
     ...changes,
   };
+}
+
+/** The deadline of a request that has so much time. */
+export function deadlineIn(ms: number): RequestDeadline {
+  return new RequestDeadline(systemClock.monotonicMs() + ms, systemClock);
 }
 
 /** Connections to an endpoint of a test. */

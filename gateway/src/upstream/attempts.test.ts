@@ -2,7 +2,8 @@ import { HeadgateError, type Reason } from '@headgate/contracts/errors';
 import { STREAM } from '@headgate/contracts/names';
 import { type Fault, type FaultProxy, startFaultProxy } from '@headgate/testkit/fault-proxy';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { callContext, poolOf } from '../testing/calls.ts';
+import { RequestDeadline } from '../deadline.ts';
+import { callContext, deadlineIn, poolOf } from '../testing/calls.ts';
 import { type Answer, type InferServer, startInferServer } from '../testing/infer-server.ts';
 import { Attempts, type AttemptsOptions } from './attempts.ts';
 import type { CallContext } from './inference.ts';
@@ -148,8 +149,8 @@ describe('A second attempt', () => {
       nowMs += 4960;
       fails('unavailable')(call, done);
     };
-    const caller = await callerOf([late, late], { nowMs: () => nowMs });
-    expect(await send(caller)).toBe('unavailable');
+    const deadline = new RequestDeadline(5000, { monotonicMs: () => nowMs });
+    expect(await send(await callerOf([late, late]), { deadline })).toBe('unavailable');
     expect(heard).toEqual([]);
   });
 
@@ -161,8 +162,8 @@ describe('A second attempt', () => {
       nowMs += 4000;
       return fails('unavailable')(call, done);
     };
-    const caller = await callerOf([late, late], { nowMs: () => nowMs });
-    expect(await send(caller)).toBe('ok');
+    const deadline = new RequestDeadline(5000, { monotonicMs: () => nowMs });
+    expect(await send(await callerOf([late, late]), { deadline })).toBe('ok');
   });
 
   it('is not made when the budget is used up, or no endpoint serves the version, or it is switched off', async () => {
@@ -182,14 +183,14 @@ describe('A second attempt', () => {
   });
 
   it('is not made for a caller who went away', async () => {
-    const abort = new AbortController();
+    const deadline = deadlineIn(5000);
     const caller = await callerOf([
       (call, done) => {
-        abort.abort();
+        deadline.end(new HeadgateError('cancelled', 'Gone.'));
         fails('unavailable')(call, done);
       },
     ]);
-    expect(await send(caller, { signal: abort.signal })).toBe('cancelled');
+    expect(await send(caller, { deadline })).toBe('cancelled');
     expect(heard).toEqual([]);
   });
 });
@@ -208,12 +209,7 @@ describe('A connection to inference', () => {
     proxy = await startFaultProxy(servers[0]?.port ?? 0);
     endpoints[0]?.pool.close();
     endpoints = [{ pool: poolOf(proxy.port), serving: SERVING }];
-    const within = (ms: number) => {
-      const late = new HeadgateError('deadline_exceeded', 'Late.');
-      const abort = new AbortController();
-      setTimeout(() => abort.abort(late), ms);
-      return send(caller, { remainingMs: ms, signal: abort.signal });
-    };
+    const within = (ms: number) => send(caller, { deadline: deadlineIn(ms) });
     expect(await within(5000)).toBe('ok');
     proxy.set(fault);
     expect(await within(1000)).toBe(reason);

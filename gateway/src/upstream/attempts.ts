@@ -15,8 +15,6 @@ export interface AttemptsOptions {
   readonly endpoints: () => readonly Pick<Endpoint, 'pool' | 'serving'>[];
   readonly retry: GatewayConfig['upstream']['retry'];
   readonly report: ResilienceReport;
-  /** Monotonic, in ms. */
-  readonly nowMs?: () => number;
 }
 
 type Candidate = Pick<Endpoint, 'pool' | 'serving'>;
@@ -32,31 +30,27 @@ type Candidate = Pick<Endpoint, 'pool' | 'serving'>;
 export class Attempts {
   readonly #options: AttemptsOptions;
   readonly #budget: RetryBudget;
-  readonly #nowMs: () => number;
   #turn = 0;
 
   constructor(options: AttemptsOptions) {
     this.#options = options;
-    this.#nowMs = options.nowMs ?? (() => performance.now());
-    this.#budget = new RetryBudget(options.retry.budget, this.#nowMs);
+    this.#budget = new RetryBudget(options.retry.budget, () => performance.now());
   }
 
   /** Raw blocks are not copied: they must not change until the call is settled. @throws HeadgateError */
   async infer(request: ModelInferRequest, context: CallContext): Promise<ModelInferResponse__Output> {
     const { endpoints } = this.#options;
     this.#budget.countCall();
-    const startMs = this.#nowMs();
     // While none is known to serve the version, any is as good as another.
     const first = this.#next(this.#serving(request)) ?? this.#next(endpoints());
     try {
       if (!first) throw failureOf('unavailable', new Error('no endpoint is known'));
       return await first.pool.infer(request, context);
     } catch (error) {
-      const remainingMs = context.remainingMs - (this.#nowMs() - startMs);
       const serving = this.#serving(request);
       const second = this.#next(serving.filter((one) => one !== first)) ?? this.#next(serving);
-      if (!second || !this.#mayRepeat(error, { ...context, remainingMs })) throw error;
-      return second.pool.infer(request, { ...context, remainingMs });
+      if (!second || !this.#mayRepeat(error, context)) throw error;
+      return second.pool.infer(request, context);
     }
   }
 
@@ -88,10 +82,10 @@ export class Attempts {
     return candidates[this.#turn % count];
   }
 
-  #mayRepeat(error: unknown, { signal, remainingMs }: CallContext): boolean {
+  #mayRepeat(error: unknown, { deadline }: CallContext): boolean {
     const { retry, report } = this.#options;
     if (!retry.enabled || !(error instanceof HeadgateError && error.reason === 'unavailable')) return false;
-    if (signal.aborted || remainingMs < retry.min_remaining_ms) return false;
+    if (deadline.over || deadline.remainingMs() < retry.min_remaining_ms) return false;
     const sent = this.#budget.tryRetry();
     report.retry('inference', sent ? 'sent' : 'over_budget');
     return sent;

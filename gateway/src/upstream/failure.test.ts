@@ -6,7 +6,7 @@ const failed = (code: status, details: string, trailers: Record<string, string> 
   const metadata = new Metadata();
   for (const [key, value] of Object.entries(trailers)) metadata.set(key, value);
   const error = Object.assign(new Error(`${code} ${details}`), { code, details, metadata });
-  return fromServiceError(error, new AbortController().signal);
+  return fromServiceError(error, { over: undefined });
 };
 
 describe('A failed unary call', () => {

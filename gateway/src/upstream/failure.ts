@@ -9,6 +9,7 @@ import {
 } from '@headgate/contracts/errors';
 import type { ModelStreamInferResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelStreamInferResponse';
 import { METADATA, STREAM } from '@headgate/contracts/names';
+import type { Deadline } from '../deadline.ts';
 
 /** What a caller reads when the failure did not come from Headgate's own inference (a dead pod, a proxy). */
 const DETAIL: Partial<Record<Reason, string>> = {
@@ -26,17 +27,12 @@ export function failureOf(reason: Reason, cause: unknown): HeadgateError {
   return new HeadgateError(reason, DETAIL[reason] ?? FALLBACK, { cause });
 }
 
-/** The app gave up on a call; the reason of the signal may say why. */
-export function fromAbort(signal: AbortSignal, cause?: unknown): HeadgateError {
-  return signal.reason instanceof HeadgateError ? signal.reason : failureOf('cancelled', cause);
-}
-
 /**
  * A failed gRPC call as one of our reasons. The `headgate-reason` trailer decides, and vouches for the details
  * being a sentence for callers; without it only the status code is believed and the details go to the log.
  */
-export function fromServiceError(error: ServiceError, signal: AbortSignal): HeadgateError {
-  if (error.code === GRPC_CODE.CANCELLED && signal.aborted) return fromAbort(signal, error);
+export function fromServiceError(error: ServiceError, { over }: Pick<Deadline, 'over'>): HeadgateError {
+  if (error.code === GRPC_CODE.CANCELLED && over) return over;
   const named = first(error.metadata, METADATA.reason);
   const options = { cause: error, ...retryAfter(first(error.metadata, METADATA.retryAfterMs)) };
   if (isReason(named) && REASONS[named].grpc === error.code) {

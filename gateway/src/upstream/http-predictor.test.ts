@@ -2,6 +2,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { HeadgateError } from '@headgate/contracts/errors';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { RequestDeadline } from '../deadline.ts';
+import { callContext } from '../testing/calls.ts';
 import { httpPredictor } from './http-predictor.ts';
 import type { PredictCall } from './inference.ts';
 
@@ -35,21 +37,17 @@ describe('httpPredictor', () => {
     server.closeAllConnections();
   });
 
-  const callOf = (signal = new AbortController().signal): PredictCall => ({
+  const deadlineOf = (ms: number) => new RequestDeadline(ms, { monotonicMs: () => 0 });
+  const callOf = (deadline = deadlineOf(99.5)): PredictCall => ({
+    ...callContext({ tenant: 'client01', deadline }),
     model: 'cats',
     version: '2',
-    variant: null,
     image: Uint8Array.of(1, 2, 3),
-    tenant: 'client01',
     sketch: false,
-    requestId: 'r-1',
-    trace: { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), sampled: false },
-    remainingMs: 99.5,
-    signal,
   });
-  const predict = (signal?: AbortSignal) => {
+  const predict = (deadline?: RequestDeadline) => {
     const { port } = server.address() as AddressInfo;
-    return httpPredictor(`http://127.0.0.1:${port}`).predict(callOf(signal));
+    return httpPredictor(`http://127.0.0.1:${port}`).predict(callOf(deadline));
   };
 
   it('sends a JSON head and the raw image, and reads the answer', async () => {
@@ -95,17 +93,17 @@ describe('httpPredictor', () => {
     await expect(predict()).rejects.toMatchObject({ reason: 'internal' });
   });
 
-  it('gives up with the reason of the signal, before and after the answer has begun', async () => {
+  it('gives up with the reason of the deadline, before and after the answer has begun', async () => {
     const gone = new HeadgateError('deadline_exceeded', 'The deadline passed.');
-    const abort = new AbortController();
-    answer = () => abort.abort(gone);
-    await expect(predict(abort.signal)).rejects.toBe(gone);
-    const later = new AbortController();
+    const deadline = deadlineOf(5000);
+    answer = () => deadline.end(gone);
+    await expect(predict(deadline)).rejects.toBe(gone);
+    const later = deadlineOf(5000);
     answer = (response) => {
       response.write('{');
-      setTimeout(() => later.abort(gone), 20);
+      setTimeout(() => later.end(gone), 20);
     };
-    await expect(predict(later.signal)).rejects.toBe(gone);
+    await expect(predict(later)).rejects.toBe(gone);
   });
 
   it('reports a server that is not there as unavailable', async () => {

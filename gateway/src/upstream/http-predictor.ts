@@ -3,7 +3,7 @@ import { HEADER } from '@headgate/contracts/names';
 import { encodeBytesTensor } from '@headgate/contracts/tensor';
 import { formatTraceparent } from '@headgate/contracts/trace-context';
 import { z } from 'zod';
-import { fromAbort } from './failure.ts';
+import type { Deadline } from '../deadline.ts';
 import type { PredictCall, Prediction, Predictor } from './inference.ts';
 
 /**
@@ -20,13 +20,13 @@ export function httpPredictor(baseUrl: string): Predictor {
         await response.body?.cancel();
         throw refusal(response.status);
       }
-      return read(response, call.signal);
+      return read(response, call.deadline);
     },
   };
 }
 
 async function send(baseUrl: string, call: PredictCall): Promise<Response> {
-  const { model, version, image, requestId, trace, remainingMs, signal } = call;
+  const { model, version, image, requestId, trace, deadline } = call;
   const block = encodeBytesTensor([image]);
   const input = {
     name: 'image',
@@ -41,12 +41,17 @@ async function send(baseUrl: string, call: PredictCall): Promise<Response> {
     'inference-header-content-length': String(head.byteLength),
     [HEADER.requestId]: requestId,
     [HEADER.traceparent]: formatTraceparent(trace),
-    [HEADER.timeoutMs]: String(Math.ceil(remainingMs)),
+    [HEADER.timeoutMs]: String(Math.ceil(deadline.remainingMs())),
   };
   try {
-    return await fetch(baseUrl + path, { method: 'POST', headers, body: new Blob([head, block]), signal });
+    return await fetch(baseUrl + path, {
+      method: 'POST',
+      headers,
+      body: new Blob([head, block]),
+      signal: deadline.signal,
+    });
   } catch (cause) {
-    if (signal.aborted) throw fromAbort(signal, cause);
+    deadline.throwIfOver();
     throw new HeadgateError('unavailable', SENTENCE.unavailable, { cause });
   }
 }
@@ -61,7 +66,7 @@ const answerSchema = z.object({
   parameters: z.record(z.string(), z.unknown()).default({}),
 });
 
-async function read(response: Response, signal: AbortSignal): Promise<Prediction> {
+async function read(response: Response, deadline: Deadline): Promise<Prediction> {
   try {
     const { outputs, parameters } = answerSchema.parse(await response.json());
     const column = (name: string) => outputs.find((found) => found.name === name)?.data ?? [];
@@ -78,7 +83,7 @@ async function read(response: Response, signal: AbortSignal): Promise<Prediction
       engineMs: ms('engine_ms' in parameters ? 'engine_ms' : 'run_ms'),
     };
   } catch (cause) {
-    if (signal.aborted) throw fromAbort(signal, cause);
+    deadline.throwIfOver();
     throw new HeadgateError('internal', SENTENCE.internal, { cause });
   }
 }

@@ -8,6 +8,7 @@ import type { RepositoryIndexResponse__Output } from '@headgate/contracts/gen/gr
 import type { ServerMetadataResponse__Output } from '@headgate/contracts/gen/grpc/inference/ServerMetadataResponse';
 import type { Sketch } from '@headgate/contracts/sketch';
 import type { TraceContext } from '@headgate/contracts/trace-context';
+import type { Deadline } from '../deadline.ts';
 
 /** What travels with every call, whatever it asks. */
 export interface CallContext {
@@ -17,10 +18,8 @@ export interface CallContext {
   readonly trace: TraceContext;
   /** Variant name for metadata and metrics; null where there is none. */
   readonly variant: string | null;
-  /** Remaining budget in ms; > 0. */
-  readonly remainingMs: number;
-  /** Aborted when the client went away or the deadline passed. */
-  readonly signal: AbortSignal;
+  /** Is over when its time has passed or the client went away. */
+  readonly deadline: Deadline;
 }
 
 /** A model; version '' is the control version. */

@@ -7,7 +7,7 @@ import type { ModelStreamInferResponse__Output } from '@headgate/contracts/gen/g
 import { STREAM } from '@headgate/contracts/names';
 import { formatTraceparent } from '@headgate/contracts/trace-context';
 import { loadInference } from '@headgate/runtime/proto';
-import { failureOf, fromAbort, fromStreamAnswer } from './failure.ts';
+import { failureOf, fromStreamAnswer } from './failure.ts';
 import type { CallContext } from './inference.ts';
 
 /** The server does not know ModelStreamInfer. */
@@ -19,8 +19,8 @@ const MAX_CALLS = 1024;
 const method = loadInference().GRPCInferenceService.service.ModelStreamInfer;
 
 interface Call {
-  readonly signal: AbortSignal;
-  readonly onAbort: () => void;
+  /** Takes the call's listener back from its deadline. */
+  readonly release: () => void;
   readonly resolve: (response: ModelInferResponse__Output) => void;
   readonly reject: (error: Error) => void;
 }
@@ -52,21 +52,20 @@ export class InferStream {
 
   /** @throws HeadgateError, or NoStreams */
   infer(request: ModelInferRequest, context: CallContext): Promise<ModelInferResponse__Output> {
-    const { signal } = context;
+    const { deadline } = context;
     return new Promise((resolve, reject) => {
-      if (signal.aborted) return reject(fromAbort(signal));
+      if (deadline.over) return reject(deadline.over);
       if (this.#calls.size >= MAX_CALLS) return reject(failureOf('overloaded', new Error('stream is full')));
       const id = String(++this.#lastId);
       const parameters = parametersOf(request, context);
       const message = method.requestSerialize({ ...request, id, parameters });
       // gRPC would end the whole stream.
       if (message.byteLength > this.#messageBytes) return reject(tooLarge(this.#messageBytes));
-      const onAbort = () => {
-        this.#take(id)?.reject(fromAbort(signal));
+      const release = deadline.onOver((why) => {
+        this.#take(id)?.reject(why);
         this.#send(method.requestSerialize({ id, parameters: { [STREAM.cancel]: { bool_param: true } } }));
-      };
-      this.#calls.set(id, { signal, onAbort, resolve, reject });
-      signal.addEventListener('abort', onAbort, { once: true });
+      });
+      this.#calls.set(id, { release, resolve, reject });
       this.#send(message);
     });
   }
@@ -90,7 +89,7 @@ export class InferStream {
     const call = this.#calls.get(id);
     if (!call) return undefined;
     this.#calls.delete(id);
-    call.signal.removeEventListener('abort', call.onAbort);
+    call.release();
     if (this.#isEnding && this.#calls.size === 0) this.#rpc.end();
     return call;
   }
@@ -117,10 +116,10 @@ const asIs = (message: Buffer) => message;
 const OUR_NAMES: ReadonlySet<string> = new Set(Object.values(STREAM));
 
 function parametersOf({ parameters = {} }: ModelInferRequest, context: CallContext) {
-  const { requestId, tenant, variant, trace, remainingMs } = context;
+  const { requestId, tenant, variant, trace, deadline } = context;
   return {
     ...Object.fromEntries(Object.entries(parameters).filter(([name]) => !OUR_NAMES.has(name))),
-    [STREAM.deadlineMs]: { int64_param: Math.max(1, Math.ceil(remainingMs)) },
+    [STREAM.deadlineMs]: { int64_param: Math.max(1, Math.ceil(deadline.remainingMs())) },
     [STREAM.requestId]: { string_param: requestId },
     [STREAM.traceparent]: { string_param: formatTraceparent(trace) },
     ...(tenant !== null && { [STREAM.tenant]: { string_param: tenant } }),

@@ -2,7 +2,7 @@ import { type CallOptions, type ClientUnaryCall, Metadata, type requestCallback 
 import type { GRPCInferenceServiceClient } from '@headgate/contracts/gen/grpc/inference/GRPCInferenceService';
 import { METADATA } from '@headgate/contracts/names';
 import { formatTraceparent } from '@headgate/contracts/trace-context';
-import { fromAbort, fromServiceError } from './failure.ts';
+import { fromServiceError } from './failure.ts';
 import type { CallContext } from './inference.ts';
 
 /** Starts one call of the client; what it takes besides its request is passed in. */
@@ -13,23 +13,23 @@ export type Method<Response> = (
   done: requestCallback<Response>,
 ) => ClientUnaryCall;
 
-/** One unary call. The remaining budget is the gRPC deadline, and the caller's signal cancels. @throws HeadgateError */
+/** One unary call. The remaining budget is the gRPC deadline, and its end cancels. @throws HeadgateError */
 export function unaryCall<Response>(
   client: GRPCInferenceServiceClient,
   context: CallContext,
   method: Method<Response>,
 ): Promise<Response> {
-  const { signal, remainingMs } = context;
-  if (signal.aborted) return Promise.reject(fromAbort(signal));
+  const { deadline } = context;
+  if (deadline.over) return Promise.reject(deadline.over);
   return new Promise((resolve, reject) => {
     const done: requestCallback<Response> = (error, response) => {
-      signal.removeEventListener('abort', cancel);
+      release();
       if (response) resolve(response);
-      else reject(error ? fromServiceError(error, signal) : new TypeError('neither error nor response'));
+      else reject(error ? fromServiceError(error, deadline) : new TypeError('neither error nor response'));
     };
-    const rpc = method(client, metadataOf(context), { deadline: Date.now() + remainingMs }, done);
-    const cancel = () => rpc.cancel();
-    signal.addEventListener('abort', cancel, { once: true });
+    const options = { deadline: Date.now() + deadline.remainingMs() };
+    const rpc = method(client, metadataOf(context), options, done);
+    const release = deadline.onOver(() => rpc.cancel());
   });
 }
 

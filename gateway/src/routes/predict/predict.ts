@@ -1,92 +1,48 @@
-import { HeadgateError, mostSevere, toHeadgateError } from '@headgate/contracts/errors';
+import { HeadgateError, mostSevere } from '@headgate/contracts/errors';
 import type { Clock } from '@headgate/runtime/clock';
-import type { AppContext, RouteHandler } from '../../context.ts';
-import { noRecorder, type Recorder } from '../../store/recorder.ts';
-import type { Telemetry } from '../../telemetry/telemetry.ts';
+import type { RouteHandler } from '../../context.ts';
 import type { Prediction, Predictor } from '../../upstream/inference.ts';
+import type { Settle } from '../settle.ts';
+import { uuidV7 } from '../uuid-v7.ts';
 import type { FailedItem, PredictAnswer, PredictedItem } from './schema.ts';
-import { untilAborted } from './until-aborted.ts';
-import { uuidV7 } from './uuid-v7.ts';
-import type { ImageItem } from './validate.ts';
 
 export interface PredictOptions {
   readonly predictor: Predictor;
-  readonly telemetry: Telemetry;
-  readonly recorder?: Recorder;
+  readonly settle: Settle;
+  /** Whether records have use for a sketch of each image. */
+  readonly sketch: boolean;
   readonly clock: Clock;
 }
 
 type Outcome = Prediction | HeadgateError;
 
-interface Settled {
-  readonly id: string;
-  readonly item: ImageItem;
-  readonly outcome: Outcome;
-  readonly durationMs: number;
-}
-
 /**
  * Sends every image on at once and answers when all are settled: 200 when at least one succeeded, otherwise with
  * the most severe of their errors.
  */
-export function predict({
-  predictor,
-  telemetry,
-  recorder = noRecorder,
-  clock,
-}: PredictOptions): RouteHandler {
-  const outcomeOf = async (c: AppContext, { bytes, refusal }: ImageItem): Promise<Outcome> => {
-    if (refusal) return refusal;
-    const { model, version, variant } = c.get('choice');
-    const { signal, remainingMs, throwIfOver } = c.get('deadline');
-    const tenant = c.get('identity')?.keyId ?? null;
-    const origin = { requestId: c.get('requestId'), tenant, trace: c.get('trace') };
-    try {
-      throwIfOver();
-      const ask = { model, version, variant, image: bytes, sketch: recorder.wantsSketches };
-      const call = { ...origin, ...ask, remainingMs: remainingMs(), signal };
-      return await untilAborted(predictor.predict(call), signal);
-    } catch (thrown) {
-      return toHeadgateError(thrown);
-    }
-  };
-
-  const report = (c: AppContext, { id, item, outcome, durationMs }: Settled) => {
-    const choice = c.get('choice');
-    const { model, version, variant, assignedVariant } = choice;
-    const ended = isPrediction(outcome) ? 'ok' : outcome.reason;
-    telemetry.predictionFinished({ model, version, variant, assignedVariant, outcome: ended, durationMs });
-    recorder.prediction({
-      id,
-      index: c.get('images').indexOf(item),
-      atMs: clock.epochMs(),
-      keyId: c.get('identity')?.keyId ?? '',
-      requestId: c.get('requestId'),
-      choice,
-      outcome: ended,
-      latencyMs: durationMs,
-      top: isPrediction(outcome) ? outcome.top : [],
-      sketch: isPrediction(outcome) ? outcome.sketch : undefined,
-      image: item.bytes,
-    });
-  };
-
+export function predict({ predictor, settle, sketch, clock }: PredictOptions): RouteHandler {
   return async function predict(c) {
     const sentAtMs = clock.monotonicMs();
     const id = uuidV7(clock.epochMs());
-    const settle = async (item: ImageItem): Promise<Outcome> => {
-      const outcome = await outcomeOf(c, item);
-      report(c, { id, item, outcome, durationMs: clock.monotonicMs() - sentAtMs });
-      return outcome;
-    };
+    const { model, version, variant } = c.get('choice');
     const images = c.get('images');
-    const outcomes = await Promise.all(images.map(settle));
+    const outcomes = await Promise.all(
+      images.map(({ bytes: image, refusal }, index) =>
+        settle<Prediction>(c, {
+          id,
+          index,
+          images: [image],
+          refusal,
+          send: (context) => predictor.predict({ ...context, model, version, image, sketch }),
+          seen: (prediction) => [prediction],
+        }),
+      ),
+    );
     const succeeded = outcomes.filter(isPrediction);
     c.get('tab')?.debitEngine(succeeded.reduce((sum, { engineMs }) => sum + engineMs, 0));
     if (succeeded.length === 0) throw worstOf(outcomes as HeadgateError[]);
 
     const now = clock.monotonicMs();
-    const { model, version, variant } = c.get('choice');
     const answer: PredictAnswer = {
       id,
       model,

@@ -1,6 +1,6 @@
 import type { AppContext, RouteHandler } from '../../context.ts';
 import type { ModelName, OpenInference } from '../../upstream/inference.ts';
-import { callContext } from './call-context.ts';
+import { callContext } from '../call-context.ts';
 import { plain } from './plain.ts';
 
 export interface DescribeOptions {

@@ -213,7 +213,7 @@ describe('the budget', () => {
   ])('%s goes on', async (_what, headers, parameters, ms) => {
     const { infer, asked } = await rest();
     await infer({ inputs: [X], parameters }, headers as Record<string, string>);
-    const { remainingMs = 0 } = asked.infers[0]?.context ?? {};
+    const remainingMs = asked.infers[0]?.context.deadline.remainingMs() ?? 0;
     expect(remainingMs).toBeLessThanOrEqual(ms);
     expect(remainingMs).toBeGreaterThan(ms - 400);
   });
@@ -225,7 +225,7 @@ describe('the budget', () => {
     const { send, seen } = await fixture({
       inference: {
         ...inference,
-        infer: (_request, { signal }) => {
+        infer: (_request, { deadline: { signal } }) => {
           onCall(signal);
           return new Promise(() => {});
         },

@@ -1,11 +1,11 @@
+import type { Clock } from '@headgate/runtime/clock';
+import type { Layer } from '../../context.ts';
 import type { AppDeps } from '../../deps.ts';
 import { auditChange } from '../../middleware/audit-change.ts';
-import { countedInference } from '../../shedding/counted.ts';
-import type { Throttle } from '../../shedding/throttle.ts';
 import { chargeTensors } from '../predict/charge-images.ts';
 import { chooseVariant, chooseVersion, mayNameVersion } from '../predict/choose-variant.ts';
-import { shed } from '../predict/shed.ts';
 import type { Route } from '../route.ts';
+import type { Settle } from '../settle.ts';
 import { modelConfig, modelMetadata, modelStatistics, serverMetadata } from './describe.ts';
 import { modelReady, serverLive, serverReady } from './health.ts';
 import { infer } from './infer.ts';
@@ -13,14 +13,24 @@ import { readTensors } from './read-tensors.ts';
 import { loadModel, repositoryIndex, unloadModel } from './repository.ts';
 import { mayControlModels, mayReadOperations } from './roles.ts';
 
+/** What routes that send predictions share. */
+export interface SendingOptions {
+  readonly unlessOverloaded: Layer;
+  readonly settle: Settle;
+  readonly sketch: boolean;
+  readonly clock: Clock;
+}
+
 /** The Open Inference Protocol v2 over REST, and the calls of Triton that its clients make besides. */
-export function openInferenceRoutes({ inference, config, ...deps }: AppDeps, throttle: Throttle): Route[] {
+export function openInferenceRoutes(
+  { inference, config, ...deps }: AppDeps,
+  { unlessOverloaded, ...sending }: SendingOptions,
+): Route[] {
   if (!inference) return [];
   const upstream = { inference };
 
   const tensors = readTensors(config.limits);
-  const unlessOverloaded = shed({ ...deps, throttle });
-  const answer = infer({ ...deps, ...config.limits, inference: countedInference(inference, throttle) });
+  const answer = infer({ ...config.limits, ...sending, inference });
   const charged = [unlessOverloaded, tensors, chargeTensors(), answer];
   const byUnit = [chooseVariant(deps), ...charged];
   const byVersion = [mayNameVersion(), chooseVersion(deps), ...charged];

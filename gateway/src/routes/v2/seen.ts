@@ -1,18 +1,12 @@
 import type { ModelInferResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
-import { SKETCH, type Sketch } from '@headgate/contracts/sketch';
+import { SKETCH } from '@headgate/contracts/sketch';
 import { decodeBytesTensor, elementCount } from '@headgate/contracts/tensor';
-import type { SeenClass } from '../../store/recorder.ts';
 import { sketchesOf } from '../../upstream/messages.ts';
 import { imageTypeOf } from '../../validate/image.ts';
+import type { SeenItem } from '../settle.ts';
 import type { InferRequest } from './infer-request.ts';
 
-/** What records hold of one item of an answer. */
-export interface SeenItem {
-  readonly top: readonly SeenClass[];
-  readonly sketch: Sketch | undefined;
-}
-
-const NOTHING: SeenItem = { top: [], sketch: undefined };
+const NOTHING: SeenItem = { top: [] };
 const utf8 = new TextDecoder();
 
 /**

@@ -1,16 +1,15 @@
-import type { AppContext } from '../../context.ts';
-import type { CallContext } from '../../upstream/inference.ts';
+import type { AppContext } from '../context.ts';
+import type { CallContext } from '../upstream/inference.ts';
 
 /** What travels with a call that this request makes. @throws HeadgateError when the request is over */
 export function callContext(c: AppContext, variant: string | null = null): CallContext {
-  const { signal, remainingMs, throwIfOver } = c.get('deadline');
-  throwIfOver();
+  const deadline = c.get('deadline');
+  deadline.throwIfOver();
   return {
     requestId: c.get('requestId'),
     tenant: c.get('identity')?.keyId ?? null,
     trace: c.get('trace'),
     variant,
-    remainingMs: remainingMs(),
-    signal,
+    deadline,
   };
 }
