@@ -1,7 +1,7 @@
 import { tempDir } from '@headgate/testkit/folders';
+import { testContext } from '@headgate/testkit/step-context';
 import { expect, it } from 'vitest';
 import { ROOT } from '../setup/bootstrap.mjs';
-import { testContext } from '../testing/context.ts';
 import { differences, generatedItem } from './generated.ts';
 
 it('names changed, new and missing files, in folders too', () => {

@@ -1,6 +1,6 @@
 import { tempDir } from '@headgate/testkit/folders';
+import { testContext } from '@headgate/testkit/step-context';
 import { expect, it } from 'vitest';
-import { testContext } from '../testing/context.ts';
 import { type CheckItem, checkCommand, formatResults, runChecks, SkippedCheck } from './item.ts';
 
 const item = (name: string, run: CheckItem['run']): CheckItem => ({ name, run });

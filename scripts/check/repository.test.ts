@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { tempDir } from '@headgate/testkit/folders';
+import { testContext } from '@headgate/testkit/step-context';
 import { expect, it } from 'vitest';
-import { testContext } from '../testing/context.ts';
 import { machinePlaces, repositoryItems, traces } from './repository.ts';
 
 const places = machinePlaces('/srv/build/checkout', '/home/alice');

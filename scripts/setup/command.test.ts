@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { eventually } from '@headgate/testkit/eventually';
 import { tempDir } from '@headgate/testkit/folders';
 import { isAlive } from '@headgate/testkit/processes';
+import { testContext } from '@headgate/testkit/step-context';
 import { expect, it } from 'vitest';
-import { testContext } from '../testing/context.ts';
 import { runCommand } from './command.mjs';
 
 const shell = (script: string, over: Partial<Parameters<typeof runCommand>[2]> = {}) => {

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tempDir, writeText } from '@headgate/testkit/folders';
+import { testContext } from '@headgate/testkit/step-context';
 import { expect, it } from 'vitest';
-import { testContext } from '../testing/context.ts';
 import { modelsStep } from './models.ts';
 import { runSteps } from './runner.mjs';
 

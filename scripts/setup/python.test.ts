@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { tempDir, writeText } from '@headgate/testkit/folders';
+import { testContext } from '@headgate/testkit/step-context';
 import { afterEach, expect, it, vi } from 'vitest';
-import { testContext } from '../testing/context.ts';
 import { FallbackNeeded } from './mode.ts';
 import { findPython, pythonStep, which } from './python.ts';
 

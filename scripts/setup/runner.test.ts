@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tempDir, writeText } from '@headgate/testkit/folders';
+import { testContext } from '@headgate/testkit/step-context';
 import { expect, it } from 'vitest';
-import { testContext } from '../testing/context.ts';
 import { CommandError } from './command.mjs';
 import { runSteps, type Step } from './runner.mjs';
 

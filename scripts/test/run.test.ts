@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { tempDir } from '@headgate/testkit/folders';
+import { testContext } from '@headgate/testkit/step-context';
 import { expect, it } from 'vitest';
-import { testContext } from '../testing/context.ts';
 import type { ReportReader } from './counts.ts';
 import { formatSuites, type RunOptions, runSuites, type SuiteResult } from './run.ts';
 import { type Suite, suitesOf } from './suites.ts';

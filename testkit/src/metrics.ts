@@ -21,7 +21,11 @@ const LABEL = /([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)",?/g;
 export async function scrape(url: string): Promise<Sample[]> {
   const { status, text } = await fetchOnce(url);
   if (status !== 200) throw new Error(`${url} answered ${status}`);
-  return [...parseMetrics(text).families.values()].flatMap(({ samples }) => samples);
+  return samplesIn(text);
+}
+
+export function samplesIn(page: string): Sample[] {
+  return [...parseMetrics(page).families.values()].flatMap(({ samples }) => samples);
 }
 
 /** Sum of all samples of `name` that carry `labels`; 0 when there is none. */

@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +7,7 @@ import type { ModelInferResponse__Output } from '@headgate/contracts/gen/grpc/in
 import { portOf } from '@headgate/contracts/names';
 import { loadInference } from '@headgate/runtime/proto';
 import { eventually } from '@headgate/testkit/eventually';
-import { freePortBase } from '@headgate/testkit/ports';
+import { startPart } from '@headgate/testkit/part';
 import { descendantsOf } from '@headgate/testkit/processes';
 import { ROOT } from '@headgate/testkit/root';
 
@@ -40,39 +38,31 @@ export async function startFront(settings: Readonly<Record<string, string>> = {}
   const digits = { versions: ['1'], experiment: { name: 'digits', salt: 'digits', variants } };
   const routing = { schema: 1, default_model: 'digits', models: { digits } };
   writeFileSync(join(dir, 'routing.yaml'), JSON.stringify(routing));
-  const portBase = await freePortBase();
-  const child = spawn(process.execPath, [join(ROOT, 'inference/src/main.ts')], {
+  const part = await startPart('inference', {
+    readyPage: '/readyz',
     env: {
-      ...process.env,
       HEADGATE_ROOT: dir,
       HEADGATE_CONFIG_DIR: join(ROOT, 'config'),
-      HEADGATE_LISTEN__PORT_BASE: String(portBase),
       HEADGATE_ROUTING_FILE: 'routing.yaml',
       HEADGATE_INFERENCE__MODEL_CONTROL: 'explicit',
       HEADGATE_INFERENCE__EXECUTION__INSTANCES: '1',
       HEADGATE_TELEMETRY__LOG_LEVEL: 'error',
       ...settings,
     },
-    stdio: ['ignore', 'inherit', 'inherit'],
   });
-  const pid = child.pid as number;
   const { GRPCInferenceService } = loadInference();
-  const address = `127.0.0.1:${portOf(portBase, 'inferenceGrpc')}`;
+  const address = `127.0.0.1:${portOf(part.portBase, 'inferenceGrpc')}`;
   const client = new GRPCInferenceService(address, credentials.createInsecure(), {
     'grpc.max_reconnect_backoff_ms': 200,
   });
-  const page = async (path: string) => {
-    const response = await fetch(`http://127.0.0.1:${portOf(portBase, 'inferenceInternal')}${path}`);
-    return { isOk: response.ok, text: await response.text() };
-  };
   const call = <T>(start: (done: (error: Error | null, answer?: T) => void) => unknown) =>
     new Promise<T>((resolve, reject) => {
       start((error, answer) => (answer ? resolve(answer) : reject(error)));
     });
-  const front: FrontProcess = {
-    pid,
+  return {
+    pid: part.pid,
     models,
-    engines: () => descendantsOf(pid).map((engine) => engine.pid),
+    engines: () => descendantsOf(part.pid).map((engine) => engine.pid),
     infer: (request) => call((done) => client.modelInfer(request, done)),
     load: async (model_name, versions) => {
       const config = versions && JSON.stringify({ version_policy: { specific: { versions } } });
@@ -82,20 +72,13 @@ export async function startFront(settings: Readonly<Record<string, string>> = {}
     unload: async (model_name) => {
       await call((done) => client.repositoryModelUnload({ model_name }, done));
     },
-    metrics: async () => (await page('/metrics')).text,
+    metrics: async () => (await part.page('/metrics')).text,
     until: (probe) =>
       eventually(probe, { what: 'what the test waits for', withinMs: 300_000 }).then(() => {}),
     async stop() {
       client.close();
-      const ended = once(child, 'exit');
-      if (child.exitCode === null && child.kill('SIGTERM')) await ended;
+      await part.stop();
       rmSync(dir, { recursive: true });
     },
   };
-  const isReady = await eventually(
-    async () => (child.exitCode !== null ? 'ended' : (await page('/readyz')).isOk),
-    { what: 'the readiness of inference', withinMs: 120_000 },
-  );
-  if (isReady === 'ended') throw new Error(`inference ended with ${child.exitCode}`);
-  return front;
 }

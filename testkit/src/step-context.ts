@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { createGuard } from '../setup/guard.mjs';
-import type { StepContext } from '../setup/runner.mjs';
+import { createGuard } from '../../scripts/setup/guard.mjs';
+import type { StepContext } from '../../scripts/setup/runner.mjs';
 
 export interface TestContext extends StepContext {
   /** The printed output. */
