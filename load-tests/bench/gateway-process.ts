@@ -48,7 +48,7 @@ export function gatewayOrigin(portBase: number): string {
 /** Spawns the null upstream; it tells its port once it listens. */
 export async function spawnNullUpstream(delayMs: number): Promise<OwnedProcess & { readonly port: number }> {
   const file = fileURLToPath(new URL('./null-upstream.ts', import.meta.url));
-  const child = spawn(process.execPath, [file, '--port', '0', '--delay-ms', String(delayMs)], {
+  const child = spawn(process.execPath, [file, '--delay-ms', String(delayMs)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const said = once(child.stdout, 'data') as Promise<[Buffer]>;

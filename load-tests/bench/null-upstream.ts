@@ -1,66 +1,29 @@
+/**
+ * An inference server without inference: it answers every call with the same five classes after a fixed time, and
+ * every health check with SERVING. What a gateway adds on top of it is the gateway's own. Prints its port.
+ */
 import { parseArgs } from 'node:util';
-import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
+import {
+  Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type sendUnaryData,
+} from '@grpc/grpc-js';
 import type { HealthCheckResponse } from '@headgate/contracts/gen/grpc/grpc/health/v1/HealthCheckResponse';
 import type { ModelInferRequest__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
 import type { ModelInferResponse } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
+import type { ModelStreamInferResponse } from '@headgate/contracts/gen/grpc/inference/ModelStreamInferResponse';
 import { encodeBytesTensor } from '@headgate/contracts/tensor';
 import { loadHealth, loadInference } from '@headgate/runtime/proto';
 
-/**
- * An inference server without inference: it answers every ModelInfer with the same five classes after a fixed
- * time, and every health check with SERVING. What a gateway adds on top of it is the gateway's own.
- */
-export interface NullUpstream {
-  readonly port: number;
-  /** Calls answered so far. */
-  answered(): number;
-  stop(): void;
-}
-
-export interface NullUpstreamOptions {
-  /** 0 = any free port. */
-  readonly port: number;
-  /** Answers wait so long, by timer, in ms. 0 answers at once. */
-  readonly delayMs: number;
-}
-
+const { values } = parseArgs({ options: { 'delay-ms': { type: 'string', default: '40' } } });
+const delayMs = Number(values['delay-ms']);
 const LABELS = ['tabby', 'tiger cat', 'Egyptian cat', 'lynx', 'remote control'];
-
-export async function startNullUpstream({ port, delayMs }: NullUpstreamOptions): Promise<NullUpstream> {
-  const server = new Server({
-    'grpc.max_receive_message_length': 16 * 2 ** 20,
-    // A photo fits into the stream's first window instead of waiting for updates after each 64 KiB.
-    'grpc-node.flow_control_window': 2 ** 20,
-  });
-  const outputs = answer();
-  let answered = 0;
-
-  const ModelInfer = (
-    call: ServerUnaryCall<ModelInferRequest__Output, ModelInferResponse>,
-    done: sendUnaryData<ModelInferResponse>,
-  ) => {
-    const { model_name, model_version, id } = call.request;
-    const reply = () => {
-      answered += 1;
-      done(null, { ...outputs, model_name, model_version, id });
-    };
-    if (delayMs === 0) reply();
-    else setTimeout(reply, delayMs);
-  };
-  const Check = (_: unknown, done: sendUnaryData<HealthCheckResponse>) => done(null, { status: 'SERVING' });
-
-  server.addService(loadInference().GRPCInferenceService.service, { ModelInfer });
-  server.addService(loadHealth().Health.service, { Check });
-  const bound = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(`127.0.0.1:${port}`, ServerCredentials.createInsecure(), (error, actual) =>
-      error ? reject(error) : resolve(actual),
-    );
-  });
-  return { port: bound, answered: () => answered, stop: () => server.forceShutdown() };
-}
+const OUTPUTS = outputs();
 
 /** Five classes as inference answers them. */
-function answer(): ModelInferResponse {
+function outputs(): ModelInferResponse {
   const k = LABELS.length;
   const scores = Buffer.alloc(4 * k);
   const classes = Buffer.alloc(4 * k);
@@ -84,14 +47,36 @@ function answer(): ModelInferResponse {
   };
 }
 
-if (import.meta.main) {
-  const { values } = parseArgs({
-    options: { port: { type: 'string', default: '8444' }, 'delay-ms': { type: 'string', default: '40' } },
-  });
-  const upstream = await startNullUpstream({
-    port: Number(values.port),
-    delayMs: Number(values['delay-ms']),
-  });
-  console.log(JSON.stringify({ port: upstream.port }));
-  process.once('SIGTERM', upstream.stop);
+function answerTo(
+  { model_name, model_version, id }: ModelInferRequest__Output,
+  reply: (answer: ModelInferResponse) => void,
+): void {
+  setTimeout(() => reply({ ...OUTPUTS, model_name, model_version, id }), delayMs);
 }
+
+type Unary = ServerUnaryCall<ModelInferRequest__Output, ModelInferResponse>;
+type Stream = ServerDuplexStream<ModelInferRequest__Output, ModelStreamInferResponse>;
+
+const server = new Server({
+  'grpc.max_receive_message_length': 16 * 2 ** 20,
+  // A photo fits into the stream's first window instead of waiting for updates after each 64 KiB.
+  'grpc-node.flow_control_window': 2 ** 20,
+});
+server.addService(loadInference().GRPCInferenceService.service, {
+  ModelInfer: (call: Unary, done: sendUnaryData<ModelInferResponse>) =>
+    answerTo(call.request, (answer) => done(null, answer)),
+  ModelStreamInfer: (stream: Stream) => {
+    stream.on('data', (request: ModelInferRequest__Output) =>
+      answerTo(request, (infer_response) => void stream.write({ error_message: '', infer_response })),
+    );
+    stream.once('end', () => setTimeout(() => stream.end(), delayMs));
+  },
+});
+server.addService(loadHealth().Health.service, {
+  Check: (_: unknown, done: sendUnaryData<HealthCheckResponse>) => done(null, { status: 'SERVING' }),
+});
+server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, port) => {
+  if (error) throw error;
+  console.log(JSON.stringify({ port }));
+});
+process.once('SIGTERM', () => server.forceShutdown());
