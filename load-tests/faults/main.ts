@@ -4,8 +4,8 @@
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { ownRun } from '../bench/benchmark.ts';
 import { describeMachine } from '../bench/machine.ts';
-import { ownRun } from '../bench/own-run.ts';
 import { FAULTS } from './catalogue.ts';
 import { ownNetwork } from './link.ts';
 import { runFaults } from './run.ts';

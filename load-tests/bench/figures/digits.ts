@@ -3,17 +3,10 @@ import { join } from 'node:path';
 import { ROOT } from '@headgate/testkit/root';
 import { TWO_LOOPS } from '../l1.ts';
 import { headgate, WHOLE_DOOR } from '../peers/headgate.ts';
-import { preparedPeer } from '../peers/prepare.ts';
-import {
-  cpuPerAnswer,
-  doorLoad,
-  type FigureRun,
-  interleave,
-  loopLoad,
-  ratio,
-  type Section,
-} from './section.ts';
-import { withServers } from './servers.ts';
+import { prepare } from '../peers/prepare.ts';
+import { withServers } from '../peers/trial.ts';
+import { type BenchRun, cpuPerAnswer, doorLoad, interleave, loopLoad, ratio } from '../series.ts';
+import type { Section } from '../tables.ts';
 
 const CALLERS = 64;
 const MODEL = join(ROOT, 'models/digits/1');
@@ -27,15 +20,15 @@ const PEER_ENV = {
 };
 
 /** The cost of the platform itself: a model whose run takes next to nothing. */
-export async function digitsFigures(run: FigureRun): Promise<Section> {
+export async function digitsFigures(run: BenchRun): Promise<Section> {
   const photosDir = join(run.dir, 'digits');
   mkdirSync(photosDir);
   copyFileSync(join(ROOT, 'samples/digit-7.png'), join(photosDir, 'digit-7.png'));
   const servers = [
     { contender: headgate(run.dir, 'digits') },
-    { contender: await preparedPeer('fastapi', run), env: PEER_ENV },
+    { contender: await prepare('fastapi', run), env: PEER_ENV },
   ];
-  return await withServers(servers, { photosDir }, async (doors) => {
+  return await withServers(servers, { photosDir, classes: undefined }, async (doors) => {
     const [whole, reference, bare] = await interleave(
       [
         doorLoad(doors(WHOLE_DOOR), CALLERS, run, photosDir),

@@ -9,10 +9,10 @@ import { readDevKeys } from '../../../scripts/setup/keys.ts';
 import { gatewayOrigin, spawnGateway, spawnNullUpstream } from '../gateway-process.ts';
 import type { Door } from '../peers/contender.ts';
 import { DEFAULT_MODEL } from '../peers/headgate.ts';
-import type { Run } from '../peers/measure.ts';
 import { jpegOfAbout, loadPhotos } from '../photos.ts';
 import { openSender } from '../send.ts';
-import { doorLoad, type Figure, type FigureRun, interleave, type Section, type Series } from './section.ts';
+import { type BenchRun, doorLoad, interleave, type Run, type Series } from '../series.ts';
+import type { Figure, Section } from '../tables.ts';
 
 const READY_WITHIN_MS = 20_000;
 const UPSTREAM_DELAY_MS = 40;
@@ -20,7 +20,7 @@ const CALLERS = 16;
 const BODY_BYTES = 30_000;
 
 /** What the built gateway, all layers on, adds to an upstream that answers after 40 ms by timer. */
-export async function gatewayFigures(run: FigureRun): Promise<Section> {
+export async function gatewayFigures(run: BenchRun): Promise<Section> {
   await build(ROOT);
   const photosDir = join(run.dir, 'noise');
   mkdirSync(photosDir);

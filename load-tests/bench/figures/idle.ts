@@ -2,14 +2,15 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { startStack } from '@headgate/testkit/stack';
 import { partsOf } from '../peers/headgate.ts';
 import { watchUsage } from '../peers/usage.ts';
-import type { FigureRun, Section } from './section.ts';
+import type { BenchRun } from '../series.ts';
+import type { Section } from '../tables.ts';
 
 /** Starting up is over by then. */
 const SETTLED_MS = 60_000;
 const WATCHED_MS = 15_000;
 
 /** What `npm start` with its two model versions takes while nobody asks. */
-export async function idleFigures({ signal, progress }: FigureRun): Promise<Section> {
+export async function idleFigures({ signal, progress }: BenchRun): Promise<Section> {
   const stack = await startStack();
   try {
     progress('idle: one minute of settling');

@@ -1,46 +1,30 @@
-import { median, percentile } from '@headgate/testkit/stats';
-import { type Curve, goodPerS, measureCurve } from '../overload/curve.ts';
+import { median } from '@headgate/testkit/stats';
+import { type Curve, goodput, measureCurve, refusalsP99 } from '../overload/curve.ts';
+import { GOODPUT, REFUSALS } from '../overload/report.ts';
 import { headgate, WHOLE_DOOR } from '../peers/headgate.ts';
-import type { FigureRun, Section } from './section.ts';
-import { withServers } from './servers.ts';
+import { withServers } from '../peers/trial.ts';
+import type { BenchRun } from '../series.ts';
+import type { Section } from '../tables.ts';
 
 const LEVEL = 3;
 
-/** Whole path with three times as many photos as it can answer. */
-export async function overloadFigures(run: FigureRun): Promise<Section> {
-  const { rounds, stageMs, signal, progress } = run;
-  return await withServers([{ contender: headgate(run.dir) }], {}, async (door, [trial]) => {
-    if (!trial) throw new Error('expected a running server');
+/** The whole path with three times as many photos as it can answer. */
+export async function overloadFigures(run: BenchRun): Promise<Section> {
+  const servers = [{ contender: headgate(run.dir) }];
+  return await withServers(servers, { classes: undefined }, async (door) => {
     const curves: Curve[] = [];
-    for (let round = 0; round <= rounds; round += 1) {
-      const options = { durationMs: stageMs, seed: round + 1, levels: [LEVEL], signal, progress };
-      const curve = await measureCurve(trial, door(WHOLE_DOOR), false, options);
-      // The first round compiles code.
+    for (let round = 0; round <= run.rounds; round += 1) {
+      const curve = await measureCurve(door(WHOLE_DOOR), { round: round + 1, levels: [LEVEL] }, run);
+      // Code is compiled in the first one, which does not count.
       if (round > 0) curves.push(curve);
     }
+    const name = `whole path at ${LEVEL} × capacity`;
     return {
       figures: [
-        {
-          name: `whole path at ${LEVEL} × capacity: goodput ÷ capacity`,
-          value: median(curves.map(goodputOf)),
-          ...{ wanted: 0.8, floor: 0.7, better: 'higher' },
-        },
-        {
-          name: `whole path at ${LEVEL} × capacity: refusals p99`,
-          value: median(curves.map(refusalsP99)),
-          ...{ wanted: 100, floor: 200, better: 'lower', unit: ' ms', digits: 0 },
-        },
+        { name: `${name}: goodput ÷ capacity`, value: median(curves.map(goodput)), ...GOODPUT },
+        { name: `${name}: refusals p99`, value: median(curves.map(refusalsP99)), ...REFUSALS },
       ],
       loads: [],
     };
   });
-}
-
-function goodputOf({ levels, capacityPerS }: Curve): number {
-  const [level] = levels;
-  return level ? goodPerS(level.measured) / capacityPerS : Number.NaN;
-}
-
-function refusalsP99({ levels }: Curve): number {
-  return percentile(levels[0]?.measured.latencies.refused ?? [], 99);
 }

@@ -1,26 +1,25 @@
 import { LONE_LOOP, TWO_LOOPS } from '../l1.ts';
-import { behindEnvoy } from '../peers/behind-envoy.ts';
 import { GRPC_DOOR, headgate, WHOLE_DOOR } from '../peers/headgate.ts';
-import { CONCURRENCIES, FULL } from '../peers/measure.ts';
-import { GUARDED, preparedPeer } from '../peers/prepare.ts';
+import { GUARDED, prepare } from '../peers/prepare.ts';
+import { withServers } from '../peers/trial.ts';
 import {
+  type BenchRun,
+  CONCURRENCIES,
   doorLoad,
-  type Figure,
-  type FigureRun,
+  FULL,
   interleave,
   loopLoad,
   p50,
   ratio,
-  type Section,
   type Series,
-} from './section.ts';
-import { withServers } from './servers.ts';
+} from '../series.ts';
+import type { Figure, Section } from '../tables.ts';
 
 /** Photos: against the bare loop, against FastAPI as a public service, and alone in the machine. */
-export async function photosFigures(run: FigureRun): Promise<Section> {
-  const fastapi = await preparedPeer('fastapi', run);
-  const servers = [{ contender: headgate(run.dir) }, { contender: behindEnvoy(fastapi, GUARDED.name, run) }];
-  return await withServers(servers, {}, async (door) => {
+export async function photosFigures(run: BenchRun): Promise<Section> {
+  const contenders = [headgate(run.dir), await prepare(GUARDED.id, run)];
+  const servers = contenders.map((contender) => ({ contender }));
+  return await withServers(servers, { classes: undefined }, async (door) => {
     const atEach = (name: string) => CONCURRENCIES.map((callers) => doorLoad(door(name), callers, run));
     const loads = await interleave(
       [

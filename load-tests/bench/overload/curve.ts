@@ -1,28 +1,15 @@
-import type { LoadJob } from '../client.ts';
-import { rateOf, startWorker } from '../jobs.ts';
+import { percentile } from '@headgate/testkit/stats';
+import { startWorker } from '../jobs.ts';
 import type { Door } from '../peers/contender.ts';
-import { FULL, loadDoor } from '../peers/measure.ts';
-import type { Trial } from '../peers/trial.ts';
 import { watchUsage } from '../peers/usage.ts';
 import { PHOTOS_DIR } from '../photos.ts';
+import { type BenchRun, doorLoad, FULL, perSecond } from '../series.ts';
 import type { OpenJob, OpenMeasured } from './open-client.ts';
 
 /** Offered load in units of the capacity. */
 export const LEVELS = [0.5, 1, 1.5, 2, 3] as const;
 export const DEADLINE_MS = 1000;
-
-/** So short that no photo can be in time: every request is refused, and its cost is the cost of a refusal. */
-const HOPELESS_MS = 4;
-const HOPELESS_CALLERS = 8;
 const WARM_MS = 1000;
-
-/** What one refused request costs both sides, in CPU-ms. */
-export interface RefusalCost {
-  readonly serverMs: number;
-  readonly clientMs: number;
-  /** Requests that were not refused although they should have been. */
-  readonly answered: number;
-}
 
 export interface Level {
   /** Offered load in units of the capacity. */
@@ -37,94 +24,64 @@ export interface Curve {
   readonly door: string;
   /** Images per second of a closed loop with 32 callers: capacity. */
   readonly capacityPerS: number;
-  readonly serverCpuMsPerImage: number;
-  /** Undefined for servers that know no deadline. */
-  readonly refusal: RefusalCost | undefined;
   readonly levels: readonly Level[];
 }
 
-export interface CurveOptions {
-  readonly durationMs: number;
-  /** Of the arrivals: the same for every door. */
-  readonly seed: number;
-  /** In units of the capacity; all by default. */
-  readonly levels?: readonly number[];
-  readonly signal: AbortSignal;
-  readonly progress: (line: string) => void;
-}
-
-/** Capacity first, then every level of load on one door of a running server. */
+/** Capacity first, then every level of load on one door of a running server. The arrivals of a round are the same everywhere. */
 export async function measureCurve(
-  trial: Trial,
   door: Door,
-  knowsDeadlines: boolean,
-  options: CurveOptions,
+  { round, levels: factors = LEVELS }: { readonly round: number; readonly levels?: readonly number[] },
+  run: BenchRun,
 ): Promise<Curve> {
-  const { durationMs, progress, signal, levels: factors = LEVELS } = options;
-  const wrapper = trial.server.clientWrapper;
-  const closed = startWorker<LoadJob>('./client.ts', { wrapper });
-  const open = startWorker<OpenJob, OpenMeasured>('./overload/open-client.ts', { wrapper });
+  const { stageMs, progress, signal } = run;
+  const capacityPerS = perSecond(await doorLoad(door, FULL, run).run());
+  progress(`${door.name}: capacity ${capacityPerS.toFixed(1)} images/s`);
+  const open = startWorker<OpenJob, OpenMeasured>('./overload/open-client.ts');
+  const job = { target: door.target, photosDir: PHOTOS_DIR, deadlineMs: DEADLINE_MS, warmMs: WARM_MS };
+  const levels: Level[] = [];
   try {
-    const { measured, usage } = await loadDoor(door, closed, { concurrency: FULL, durationMs });
-    const capacityPerS = rateOf(measured);
-    progress(`${door.name}: capacity ${capacityPerS.toFixed(1)} images/s`);
-    const refusal = knowsDeadlines ? await measureRefusal(door, closed) : undefined;
-    const levels: Level[] = [];
     for (const level of factors) {
       signal.throwIfAborted();
       const end = watchUsage(door.processes);
-      const job = jobOf(door, level * capacityPerS, options);
-      const answer = await open.run(job);
-      levels.push({ level, measured: answer, serverCpuMs: end().cpuMs });
-      const good = goodPerS(answer);
+      const ratePerS = level * capacityPerS;
+      const measured = await open.run({ ...job, ratePerS, seed: round, durationMs: stageMs });
+      const found = { level, measured, serverCpuMs: end().cpuMs };
+      levels.push(found);
       progress(
-        `${door.name}, ${level} × capacity: ${offeredPerS(answer).toFixed(0)}/s offered, ${good.toFixed(0)}/s good`,
+        `${door.name}, ${level} × capacity: ${offeredPerS(found).toFixed(0)}/s offered, ${goodPerS(found).toFixed(0)}/s good`,
       );
     }
-    const serverCpuMsPerImage = usage.cpuMs / measured.answered;
-    return { door: door.name, capacityPerS, serverCpuMsPerImage, refusal, levels };
   } finally {
-    closed.stop();
     open.stop();
   }
-}
-
-function jobOf({ target }: Door, ratePerS: number, { durationMs, seed }: CurveOptions): OpenJob {
-  return {
-    target,
-    photosDir: PHOTOS_DIR,
-    ratePerS,
-    seed,
-    deadlineMs: DEADLINE_MS,
-    warmMs: WARM_MS,
-    durationMs,
-  };
-}
-
-async function measureRefusal(
-  door: Door,
-  client: ReturnType<typeof startWorker<LoadJob>>,
-): Promise<RefusalCost> {
-  const end = watchUsage(door.processes);
-  const measured = await client.run({
-    target: door.target,
-    photosDir: PHOTOS_DIR,
-    concurrency: HOPELESS_CALLERS,
-    warmMs: 0,
-    durationMs: 2000,
-    deadlineMs: HOPELESS_MS,
-  });
-  const { cpuMs } = end();
-  const refused = Object.values(measured.failures).reduce((sum, count) => sum + count, 0);
-  const all = Math.max(1, refused + measured.answered);
-  return { serverMs: cpuMs / all, clientMs: measured.cpuMs / all, answered: measured.answered };
+  return { door: door.name, capacityPerS, levels };
 }
 
 /** Answers within the deadline, per second. */
-export function goodPerS({ latencies, windowMs }: OpenMeasured): number {
+export function goodPerS({ measured: { latencies, windowMs } }: Level): number {
   return (latencies.ok.filter((ms) => ms <= DEADLINE_MS).length * 1000) / windowMs;
 }
 
-export function offeredPerS({ offered, windowMs }: OpenMeasured): number {
+export function offeredPerS({ measured: { offered, windowMs } }: Level): number {
   return (offered * 1000) / windowMs;
+}
+
+/** Times of every accepted request: answered, in time or not, or left to expire. */
+export function accepted({ measured }: Level): number[] {
+  const { ok, expired } = measured.latencies;
+  return [...ok, ...expired];
+}
+
+/** Goodput at the highest load ÷ capacity. */
+export function goodput({ levels, capacityPerS }: Curve): number {
+  const highest = levels.at(-1);
+  return highest ? goodPerS(highest) / capacityPerS : Number.NaN;
+}
+
+/** Time until the slowest of a hundred refusals was answered, at every level, in ms. */
+export function refusalsP99({ levels }: Curve): number {
+  return percentile(
+    levels.flatMap(({ measured }) => measured.latencies.refused),
+    99,
+  );
 }

@@ -30,8 +30,6 @@ export interface OpenMeasured {
   /** CPU time of the load generator from the first arrival to the last answer, and that time. */
   readonly cpuMs: number;
   readonly elapsedMs: number;
-  /** How late the generator itself sent, at most. */
-  readonly maxLagMs: number;
 }
 
 /** More than these at a time are not sent and count as failed. */
@@ -65,7 +63,6 @@ async function sendAll(job: OpenJob, sender: Sender): Promise<OpenMeasured> {
   const latencies: Record<OutcomeKind, number[]> = { ok: [], refused: [], expired: [], failed: [] };
   const outcomes: Record<string, number> = {};
   const inFlight = new Set<Promise<void>>();
-  let maxLagMs = 0;
   const cpu = process.cpuUsage();
   const startMs = performance.now();
 
@@ -77,7 +74,6 @@ async function sendAll(job: OpenJob, sender: Sender): Promise<OpenMeasured> {
   for (const [index, arrivalMs] of arrivals.entries()) {
     const waitMs = arrivalMs - (performance.now() - startMs);
     if (waitMs > 0) await pause(waitMs);
-    maxLagMs = Math.max(maxLagMs, -waitMs);
     if (inFlight.size >= MAX_IN_FLIGHT) {
       note(arrivalMs, NOT_SENT);
       continue;
@@ -96,7 +92,6 @@ async function sendAll(job: OpenJob, sender: Sender): Promise<OpenMeasured> {
     outcomes,
     cpuMs: (user + system) / 1000,
     elapsedMs: performance.now() - startMs,
-    maxLagMs,
   };
 }
 

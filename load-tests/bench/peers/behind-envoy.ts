@@ -11,9 +11,10 @@ import { freePortBase } from '@headgate/testkit/ports';
 import { stillAliveAfter } from '@headgate/testkit/processes';
 import { ROOT } from '@headgate/testkit/root';
 import { writeEnvoyConfig } from '../../../scripts/serve/envoy.ts';
-import type { OwnRun } from '../own-run.ts';
+import type { OwnRun } from '../benchmark.ts';
 import type { Contender, RunningServer } from './contender.ts';
 
+const PEER_WITHIN_MS = 60_000;
 const READY_WITHIN_MS = 10_000;
 const STOP_WITHIN_MS = 5000;
 
@@ -27,10 +28,9 @@ export function behindEnvoy(peer: Contender, name: string, run: OwnRun): Contend
   return {
     ...peer,
     id: `${peer.id}-guarded`,
-    layouts: peer.layouts.slice(-1),
-    start: async (layout) => {
+    start: async (env) => {
       const key = randomBytes(16).toString('hex');
-      const server = await peer.start({ ...layout, env: { ...layout.env, PEER_KEY: key } });
+      const server = await peer.start({ ...env, PEER_KEY: key });
       try {
         return await guarded(server, { name, key }, run);
       } catch (error) {
@@ -49,6 +49,9 @@ async function guarded(
   const [door] = server.doors;
   if (door?.target.kind !== 'http') throw new Error('expected a peer with one HTTP door');
   const { target, processes } = door;
+  // Envoy's ports are looked for once the peer has taken its own.
+  const listening = () => fetch(target.origin).then(() => true);
+  await eventually(listening, { what: `${name} without Envoy`, withinMs: PEER_WITHIN_MS });
   const envoy = await startEnvoy(new URL(target.origin).host, run);
   const https = {
     ...target,

@@ -1,14 +1,6 @@
 import type { Target } from '../send.ts';
 import type { PartProcess } from './usage.ts';
 
-/** One documented way to spread a server over two compute threads. */
-export interface Layout {
-  readonly name: string;
-  /** Threads of one ONNX session. */
-  readonly threads: number;
-  readonly env?: Readonly<Record<string, string>>;
-}
-
 /** A way into a running server, with the processes that answer there. */
 export interface Door {
   readonly name: string;
@@ -29,13 +21,13 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-/** A server that is measured. */
+/** A server that is measured, spread over two compute threads. */
 export interface Contender {
   readonly id: string;
-  readonly layouts: readonly Layout[];
   /** Longest wait for its first answer, in ms. */
   readonly startWithinMs: number;
   /** How often it may fail to come up before that is its result. */
   readonly tries: number;
-  start(layout: Layout): Promise<RunningServer>;
+  /** @param env added to its environment */
+  start(env?: Readonly<Record<string, string>>): Promise<RunningServer>;
 }

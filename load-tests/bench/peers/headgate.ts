@@ -15,7 +15,7 @@ const VERSION = '1';
 
 /**
  * Headgate as `npm start` runs it, with one version of one model like the peers: gRPC straight to inference, and the
- * whole path with TLS, API key, limits and telemetry. The layouts are values of its configuration.
+ * whole path with TLS, API key, limits and telemetry. On two cores it has two engines of one thread.
  *
  * @param dir folder of this run
  */
@@ -23,26 +23,14 @@ export function headgate(dir: string, model = DEFAULT_MODEL): Contender {
   const routingFile = oneVersionFile(dir, model);
   return {
     id: 'headgate',
-    layouts: [layout(1, 2), layout(2, 1)],
     startWithinMs: 120_000,
     tries: 1,
-    start: async ({ env }) => {
+    start: async (env) => {
       const spawnedMs = monotonicMs();
       const stack = await startStack({ env: { ...env, HEADGATE_ROUTING_FILE: routingFile } });
       const stop = () => stack.stop().then(() => {});
       const ended = () => (stack.supervisor.child.exitCode === null ? undefined : 'it ended');
       return { spawnedMs, doors: doorsOf(stack), clientWrapper: [], ended, stop };
-    },
-  };
-}
-
-function layout(instances: number, threads: number) {
-  return {
-    name: `${instances} engine${instances > 1 ? 's' : ''} × ${threads} thread${threads > 1 ? 's' : ''}`,
-    threads,
-    env: {
-      HEADGATE_INFERENCE__EXECUTION__INSTANCES: String(instances),
-      HEADGATE_INFERENCE__EXECUTION__INTRA_OP_THREADS: String(threads),
     },
   };
 }

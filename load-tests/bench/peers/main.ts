@@ -2,54 +2,96 @@
  * `npm run bench:peers`: Headgate and five other servers side by side, interleaved, on the same photos, the same
  * ONNX file and two compute threads each. Measures, prints tables, asserts nothing; `--out FILE` keeps them.
  */
-import { writeFileSync } from 'node:fs';
+import { median } from '@headgate/testkit/stats';
+import { runBenchmark } from '../benchmark.ts';
+import type { LoadJob } from '../client.ts';
+import { startWorker } from '../jobs.ts';
 import { chooseLoop } from '../l1.ts';
-import { describeMachine, type Machine } from '../machine.ts';
-import { type OwnRun, ownRun } from '../own-run.ts';
-import { type PeersOptions, parsePeersOptions, USAGE } from './options.ts';
+import { type BenchRun, CONCURRENCIES, doorLoad, type Load, loopLoad, perSecond } from '../series.ts';
+import type { Contender } from './contender.ts';
 import { pinnedVersions } from './peer.ts';
-import { prepareContenders } from './prepare.ts';
-import { type PeersResult, renderPeers } from './report.ts';
-import { runRounds } from './rounds.ts';
-import { type Choice, chooseLayout } from './select.ts';
+import { prepare, SERVERS } from './prepare.ts';
+import { Ledger, peersReport } from './report.ts';
 import { PEERS } from './servers.ts';
+import { type Expectation, startTrial, type Trial } from './trial.ts';
 
-async function bench(options: PeersOptions, run: OwnRun): Promise<PeersResult> {
-  const { signal, progress } = run;
-  const { contenders, unprepared } = await prepareContenders(options.only, run);
-  const machine = withVersions(describeMachine(), options.only);
-  if (machine.loadBefore > 0.2)
-    progress(`the machine is busy: load average ${machine.loadBefore.toFixed(2)}`);
-  const expected = { classes: undefined };
-  const select = { expected, durationMs: options.selectMs, signal, progress };
-  const loop = options.only.includes('l1') ? await chooseLoop(options.selectMs / 2, run) : undefined;
-  const choices: Choice[] = [];
-  for (const contender of contenders) choices.push(await chooseLayout(contender, select));
-  const { rounds, stageMs } = options;
-  const measured = await runRounds(choices, { rounds, stageMs, loop, expected, signal, progress });
-  return { machine, rounds, stageMs, choices, loop: loop?.name, measured, unprepared };
-}
-
-function withVersions(machine: Machine, only: readonly string[]): Machine {
-  const peers = PEERS.filter(({ id }) => only.includes(id));
-  return {
-    ...machine,
-    versions: { ...machine.versions, ...Object.assign({}, ...peers.map(pinnedVersions)) },
-  };
-}
-
-function readOptions(): PeersOptions {
+/** One round of one server, alone and freshly started, at every concurrency. */
+async function measureServer(
+  contender: Contender,
+  { expected, ledger }: { readonly expected: Expectation; readonly ledger: Ledger },
+  run: BenchRun,
+): Promise<void> {
+  const trial = await startWithTries(contender, expected);
+  const client = startWorker<LoadJob>('./client.ts', { wrapper: trial.server.clientWrapper });
   try {
-    return parsePeersOptions(process.argv.slice(2));
-  } catch (error) {
-    console.error(`${error instanceof Error ? error.message : error}\n${USAGE}`);
-    process.exit(2);
+    for (const [index, door] of trial.server.doors.entries()) {
+      ledger.started(door.name, trial.startMs[index] ?? Number.NaN);
+      for (const callers of CONCURRENCIES) {
+        run.signal.throwIfAborted();
+        await measureLoad(doorLoad(door, callers, { ...run, client }), { ledger, id: contender.id }, run);
+      }
+    }
+  } finally {
+    client.stop();
+    await trial.server.stop();
   }
 }
 
-const options = readOptions();
-await ownRun(async (run) => {
-  const report = renderPeers(await bench(options, run));
-  console.log(`\n${report}`);
-  if (options.out) writeFileSync(options.out, `# Benchmark: peers\n\n${report}\n`);
+async function startWithTries(contender: Contender, expected: Expectation): Promise<Trial> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await startTrial(contender, expected);
+    } catch (error) {
+      if (attempt === contender.tries) throw error;
+    }
+  }
+}
+
+async function measureLoad(
+  load: Load,
+  { ledger, id }: { readonly ledger: Ledger; readonly id: string },
+  { progress }: BenchRun,
+): Promise<void> {
+  const measured = await load.run();
+  ledger.add(id, load.name, measured);
+  progress(`${load.name}: ${perSecond(measured).toFixed(1)} images/s`);
+}
+
+const rules = { script: 'bench:peers', names: ['l1', ...SERVERS], rounds: 3, seconds: 3 };
+await runBenchmark(rules, async (run, only) => {
+  const ledger = new Ledger();
+  const expected: Expectation = { classes: undefined };
+  /** A server that does not install, start or finish is named in the report, and left out from then on. */
+  const tolerate = async <T>(id: string, work: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await work();
+    } catch (error) {
+      run.signal.throwIfAborted();
+      ledger.failed(id, error);
+      run.progress(ledger.problems.at(-1) ?? '');
+      return undefined;
+    }
+  };
+  const loop = only.includes('l1') ? await chooseLoop(run.stageMs / 2, run) : undefined;
+  const servers = only.filter((id) => id !== 'l1');
+  const prepared = await Promise.all(servers.map((id) => tolerate(id, () => prepare(id, run))));
+  for (let round = 1; round <= run.rounds; round += 1) {
+    run.progress(`round ${round}/${run.rounds}`);
+    if (loop) await measureLoad(loopLoad({ ...loop, name: 'L1' }, run), { ledger, id: 'l1' }, run);
+    for (const contender of prepared) {
+      if (!contender || ledger.hasFailed(contender.id)) continue;
+      await tolerate(contender.id, () => measureServer(contender, { expected, ledger }, run));
+    }
+  }
+  const specs = PEERS.filter(({ id }) => only.includes(id));
+  const versions: Record<string, string> = Object.assign({}, ...specs.map(pinnedVersions));
+  const layouts = specs.map(({ name, layout }) => `${name}: ${layout}`);
+  return [
+    `${Object.entries(versions)
+      .map(([name, version]) => `${name} ${version}`)
+      .join(', ')}.`,
+    ...peersReport(ledger),
+    `Each server alone and freshly started. ${loop ? `L1: ${loop.name}; ` : ''}${layouts.join('; ')}.`,
+    `Start to the first right answer: ${[...ledger.starts].map(([name, ms]) => `${name} ${(median(ms) / 1000).toFixed(2)} s`).join(', ')}.`,
+  ];
 });

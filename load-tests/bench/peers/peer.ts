@@ -9,41 +9,36 @@ import { ROOT } from '@headgate/testkit/root';
 import { cachedVenv } from '@headgate/testkit/tools/venv';
 import { signalGroup } from '../../../scripts/setup/command.mjs';
 import type { Guard } from '../../../scripts/setup/guard.mjs';
+import { findPython } from '../../../scripts/setup/python.ts';
+import { createUi } from '../../../scripts/setup/ui.mjs';
+import type { OwnRun } from '../benchmark.ts';
 import { monotonicMs } from '../clock.ts';
-import type { Contender, Layout, RunningServer } from './contender.ts';
+import type { Contender, RunningServer } from './contender.ts';
 import type { PeerSpec } from './servers.ts';
-
-export interface PeerContext {
-  /** Folder of this run, for logs and for what servers write. */
-  readonly dir: string;
-  /** The interpreter of which environments are made. */
-  readonly python: string;
-  readonly guard: Guard;
-  readonly signal: AbortSignal;
-  readonly progress: (line: string) => void;
-}
 
 const SERVERS = fileURLToPath(new URL('./servers/', import.meta.url));
 const MODEL = join(ROOT, 'models/efficientnet-lite0/1');
-const START_WITHIN_MS = 60_000;
-const NAMESPACE_START_WITHIN_MS = 120_000;
+const START_WITHIN_MS = 120_000;
 const STOP_WITHIN_MS = 8_000;
 /** Its own interfaces, of which only loopback is up, and its own processes, which end with the first of them. */
 const NAMESPACE = ['unshare', '--net', '--pid', '--fork', '--mount-proc', '--kill-child'];
 
 /** A peer with its packages in place. @throws Error when they cannot be installed */
-export async function preparePeer(spec: PeerSpec, context: PeerContext): Promise<Contender> {
+export async function preparePeer(spec: PeerSpec, run: OwnRun): Promise<Contender> {
+  const { signal, guard, dir } = run;
+  const quiet = { ui: createUi(process.stderr), progress: () => {}, logFile: `${dir}/python.log` };
+  const interpreter = await findPython({ root: ROOT, signal, guard, ...quiet }, process.env.HEADGATE_PYTHON);
   const python = await cachedVenv({
-    ...context,
+    ...run,
+    python: interpreter,
     name: `peer-${spec.id}`,
     requirements: join(SERVERS, spec.id, 'requirements.txt'),
   });
   return {
     id: spec.id,
-    layouts: spec.layouts,
-    startWithinMs: spec.namespace ? NAMESPACE_START_WITHIN_MS : START_WITHIN_MS,
-    tries: spec.tries,
-    start: (layout) => startPeer(spec, layout, context, dirname(python)),
+    startWithinMs: START_WITHIN_MS,
+    tries: spec.tries ?? 1,
+    start: (env = {}) => startPeer(spec, { env, bin: dirname(python) }, run),
   };
 }
 
@@ -61,19 +56,18 @@ export function pinnedVersions({ id, name }: PeerSpec): Record<string, string> {
 
 async function startPeer(
   spec: PeerSpec,
-  layout: Layout,
-  context: PeerContext,
-  bin: string,
+  { env, bin }: { readonly env: Readonly<Record<string, string>>; readonly bin: string },
+  { dir, guard }: OwnRun,
 ): Promise<RunningServer> {
   const port = await freePortBase();
-  const [program = '', ...args] = spec.command(port, layout);
+  const [program = '', ...args] = spec.command(port);
   const command = spec.namespace ? inNamespace([program, ...args]) : [program, ...args];
-  const logFile = join(context.dir, `${spec.id}.log`);
+  const logFile = join(dir, `${spec.id}.log`);
   const log = openSync(logFile, 'w');
   const spawnedMs = monotonicMs();
   const child = spawn(command[0] as string, command.slice(1), {
     cwd: join(SERVERS, spec.id),
-    env: { ...process.env, ...environment(port, layout, context.dir, bin) },
+    env: { ...process.env, ...environment({ port, dir, bin }), ...env },
     stdio: ['ignore', log, log],
     detached: true,
   });
@@ -85,10 +79,10 @@ async function startPeer(
   const hasExited = () => child.exitCode !== null || child.signalCode !== null;
   const ended = () => failure ?? (hasExited() ? `it ended: ${lastLine(logFile)}` : undefined);
   const pid = child.pid ?? 0;
-  if (pid > 0) context.guard.add(pid);
-  const stop = () => stopTree(pid, context.guard);
+  if (pid > 0) guard.add(pid);
+  const stop = () => stopTree(pid, guard);
   const processes = () =>
-    [pid, ...descendantsOf(pid).map((info) => info.pid)].map((one) => ({ pid: one, part: spec.name }));
+    [pid, ...descendantsOf(pid).map((info) => info.pid)].map((one) => ({ pid: one, part: 'server' }));
   const { path, encoding, name } = spec;
   const target = { kind: 'http', origin: `http://127.0.0.1:${port}`, path, encoding, caFile: null } as const;
   const doors = [{ name, target, processes }];
@@ -96,7 +90,15 @@ async function startPeer(
   return { spawnedMs, doors, clientWrapper, ended, stop };
 }
 
-function environment(port: number, { threads, env }: Layout, dir: string, bin: string) {
+function environment({
+  port,
+  dir,
+  bin,
+}: {
+  readonly port: number;
+  readonly dir: string;
+  readonly bin: string;
+}) {
   const scratch = join(dir, 'scratch');
   mkdirSync(scratch, { recursive: true });
   return {
@@ -106,9 +108,9 @@ function environment(port: number, { threads, env }: Layout, dir: string, bin: s
     PEER_MODEL: join(MODEL, 'model.onnx'),
     PEER_LABELS: join(MODEL, 'labels.json'),
     PEER_PORT: String(port),
-    PEER_THREADS: String(threads),
     BENTOML_HOME: scratch,
     BENTOML_DO_NOT_TRACK: '1',
+    MLSERVER_PARALLEL_WORKERS: '2',
     MLSERVER_HOST: '127.0.0.1',
     MLSERVER_HTTP_PORT: String(port),
     MLSERVER_GRPC_PORT: String(port + 1),
@@ -117,7 +119,6 @@ function environment(port: number, { threads, env }: Layout, dir: string, bin: s
     RAY_TMPDIR: scratch,
     RAY_AUTH_MODE: 'disabled',
     RAY_USAGE_STATS_ENABLED: '0',
-    ...env,
   };
 }
 

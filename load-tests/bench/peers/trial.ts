@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Asked, AskJob } from '../ask.ts';
 import { startWorker } from '../jobs.ts';
 import { loadPhotos, PHOTOS_DIR } from '../photos.ts';
-import type { Contender, Layout, RunningServer } from './contender.ts';
+import type { Contender, Door, RunningServer } from './contender.ts';
 
 /** A running server that has given the right answer for every photo on every door. */
 export interface Trial {
@@ -28,10 +28,10 @@ const LOOK_EVERY_MS = 100;
  */
 export async function startTrial(
   contender: Contender,
-  layout: Layout,
   expected: Expectation,
+  env?: Readonly<Record<string, string>>,
 ): Promise<Trial> {
-  const server = await contender.start(layout);
+  const server = await contender.start(env);
   try {
     const startMs: number[] = [];
     for (const door of server.doors) {
@@ -79,4 +79,33 @@ function firstDifference(expected: Expectation, classes: readonly number[]): str
   if (at < 0) return undefined;
   const { name } = loadPhotos(expected.photosDir ?? PHOTOS_DIR)[at] as { name: string };
   return `class ${classes[at]} for ${name} where the others say ${expected.classes[at]}`;
+}
+
+export interface ServerSpec {
+  readonly contender: Contender;
+  /** Added to its environment. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Starts servers that stay up together while their loads take turns, checks that all answer the same classes, and
+ * ends them, whatever happens.
+ */
+export async function withServers<T>(
+  servers: readonly ServerSpec[],
+  expected: Expectation,
+  work: (door: (name: string) => Door, trials: readonly Trial[]) => Promise<T>,
+): Promise<T> {
+  const trials: Trial[] = [];
+  const find = (name: string) => {
+    const door = trials.flatMap(({ server }) => server.doors).find((one) => one.name === name);
+    if (!door) throw new Error(`no door is called ${name}`);
+    return door;
+  };
+  try {
+    for (const { contender, env } of servers) trials.push(await startTrial(contender, expected, env));
+    return await work(find, trials);
+  } finally {
+    await Promise.all(trials.map(({ server }) => server.stop()));
+  }
 }

@@ -1,7 +1,7 @@
 """What every peer does with a photo: decode with Pillow, the preprocessing of the manifest, top 5 of the softmax.
 
 The ONNX file is Headgate's own: uint8 NHWC in, normalisation inside the graph. The environment says the rest:
-PEER_MODEL, PEER_LABELS (JSON list), PEER_THREADS (of one session); PEER_SIDE, PEER_CROP and PEER_MODE (of Pillow) for
+PEER_MODEL, PEER_LABELS (JSON list); PEER_SIDE, PEER_CROP and PEER_MODE (of Pillow) for
 another model than EfficientNet-Lite0.
 """
 
@@ -23,9 +23,9 @@ with open(os.environ["PEER_LABELS"], encoding="utf-8") as labels_file:
 
 
 def open_session() -> onnxruntime.InferenceSession:
-    """The model, on the CPU, with the threads of this layout, warm for every batch size."""
+    """The model, on one CPU thread, warm for every batch size."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = int(os.environ["PEER_THREADS"])
+    options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(
         os.environ["PEER_MODEL"], options, providers=["CPUExecutionProvider"]

@@ -1,18 +1,16 @@
 """BentoML: docs.bentoml.com/en/latest/get-started/adaptive-batching.html.
 
 `Batched` takes one photo per request and hands its pixels to a service of its own, which BentoML batches: the
-documented way to accept single inputs. `Single` has no batching. Numbers come from the layout.
+documented way to accept single inputs.
 """
 
-import os
 from pathlib import Path
 
 import bentoml
 import numpy as np
 from classifier import open_session, preprocess, run, top_classes
 
-FRONTS = int(os.environ.get("PEER_FRONTS", "1"))
-WORKERS = int(os.environ["PEER_WORKERS"])
+WORKERS = 2
 TRAFFIC = {"timeout": 30}
 QUIET = {"access": {"enabled": False}}
 
@@ -27,7 +25,7 @@ class Model:
         return run(self.session, np.ascontiguousarray(pixels, np.uint8))
 
 
-@bentoml.service(workers=FRONTS, traffic=TRAFFIC, logging=QUIET)
+@bentoml.service(workers=WORKERS, traffic=TRAFFIC, logging=QUIET)
 class Batched:
     model = bentoml.depends(Model)
 
@@ -35,14 +33,3 @@ class Batched:
     async def predict(self, image: Path) -> dict:
         logits = await self.model.to_async.infer(preprocess(image.read_bytes())[None])
         return {"predictions": top_classes(np.asarray(logits)[0])}
-
-
-@bentoml.service(workers=WORKERS, traffic=TRAFFIC, logging=QUIET)
-class Single:
-    def __init__(self) -> None:
-        self.session = open_session()
-
-    @bentoml.api
-    def predict(self, image: Path) -> dict:
-        logits = run(self.session, preprocess(image.read_bytes())[None])
-        return {"predictions": top_classes(logits[0])}

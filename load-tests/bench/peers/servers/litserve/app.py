@@ -1,7 +1,4 @@
-"""LitServe with dynamic batching: lightning.ai/docs/litserve/features/batching.
-
-PEER_WORKERS, PEER_BATCH (1: none) and PEER_PORT come from the layout.
-"""
+"""LitServe with dynamic batching: lightning.ai/docs/litserve/features/batching."""
 
 import os
 
@@ -31,11 +28,8 @@ class Classifier(litserve.LitAPI):
 
 
 if __name__ == "__main__":
-    batch = int(os.environ["PEER_BATCH"])
-    api = Classifier(max_batch_size=batch, batch_timeout=0.005 if batch > 1 else 0)
-    server = litserve.LitServer(
-        api, accelerator="cpu", workers_per_device=int(os.environ["PEER_WORKERS"]), fast_queue=True
-    )
+    api = Classifier(max_batch_size=8, batch_timeout=0.005)
+    server = litserve.LitServer(api, accelerator="cpu", workers_per_device=2, fast_queue=True)
     server.run(
         host="127.0.0.1",
         port=int(os.environ["PEER_PORT"]),

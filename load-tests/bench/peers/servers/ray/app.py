@@ -1,7 +1,4 @@
-"""Ray Serve with dynamic request batching: docs.ray.io/en/latest/serve/advanced-guides/dyn-req-batch.html.
-
-PEER_WORKERS (replicas) and PEER_PORT come from the layout.
-"""
+"""Ray Serve with dynamic request batching: docs.ray.io/en/latest/serve/advanced-guides/dyn-req-batch.html."""
 
 import os
 import signal
@@ -15,7 +12,7 @@ from starlette.requests import Request
 
 
 @serve.deployment(
-    num_replicas=int(os.environ["PEER_WORKERS"]),
+    num_replicas=2,
     max_ongoing_requests=32,
     ray_actor_options={"num_cpus": 0.5},
 )

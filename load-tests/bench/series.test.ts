@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Run } from '../peers/measure.ts';
-import { cpuPerAnswer, figuresTable, loadsTable, p50, ratio, type Series } from './section.ts';
+import { cpuPerAnswer, p50, type Run, ratio, type Series } from './series.ts';
+import { figuresTable, loadsTable } from './tables.ts';
 
 /** A run of one second. */
 function run(perSecond: number, cpuMs: number, latencyMs = 10): Run {
@@ -23,6 +23,7 @@ it('takes the median of the ratios within a round', () => {
   expect(ratio(ours, theirs)).toBeCloseTo(0.5);
   expect(ratio(ours, theirs, cpuPerAnswer)).toBeCloseTo(0.5);
   expect(ratio(ours, theirs, p50)).toBeCloseTo(1);
+  expect(ratio(ours, undefined)).toBeNaN();
 });
 
 describe('The table of figures', () => {
@@ -45,7 +46,6 @@ describe('The table of figures', () => {
 });
 
 it('shows what failed, and which process the CPU time went to', () => {
-  const cells =
-    '| ours | 50.0 | 10.0 | 15.0 | 4.00 | 0.25 | 0.00 | 0.00 | 3.75 | 0.00 | 0.00 | 1.00 | 3 × 503 |';
+  const cells = '| ours | 50.0 | 10.0 | 15.0 | 15.0 | 4.00 | 0.25 | 3.75 | 1.00 | – | 3 × 503 |';
   expect(loadsTable([ours])).toContain(cells);
 });
