@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 
 /** A process of a server, and the part that it plays there. */
 export interface PartProcess {
@@ -41,19 +41,19 @@ export function watchUsage(processes: () => readonly PartProcess[]): () => Usage
   };
 }
 
-/** CPU time of the living threads of a process by the scheduler's clock, in ms; 0 once it is gone. */
+/** Clock ticks per second of /proc/PID/stat: fixed at 100 in Linux's interface to user programs. */
+const TICKS_PER_S = 100;
+
+/**
+ * CPU time of a process, in ms; 0 once it is gone. The scheduler's exact sum over its threads, those that have ended
+ * included (which /proc/PID/task/TID/schedstat lacks), rounded to ticks.
+ */
 function cpuMsOf(pid: number): number {
   try {
-    const threads = readdirSync(`/proc/${pid}/task`);
-    return threads.reduce((sum, thread) => sum + ranNs(`/proc/${pid}/task/${thread}/schedstat`), 0) / 1e6;
-  } catch {
-    return 0;
-  }
-}
-
-function ranNs(file: string): number {
-  try {
-    return Number(readFileSync(file, 'utf8').split(' ')[0]);
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // Fields 14 and 15 of proc(5), utime and stime; the fields after the command begin with the third.
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_S;
   } catch {
     return 0;
   }
