@@ -4,7 +4,7 @@ import { encodeBytesTensor } from '@headgate/contracts/tensor';
 import { describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import { modelConfig, modelMetadata } from './describe.ts';
-import type { Catalogue } from './models/reconcile.ts';
+import type { Catalogue } from './models/catalogue.ts';
 import { readImageRequest } from './request.ts';
 import { AFFINE, COLOURS, manifestOf, type TensorModel } from './testing/tensor-models.ts';
 

@@ -5,8 +5,8 @@ import type { ModelInstanceGroup } from '@headgate/contracts/gen/grpc/inference/
 import type { ModelMetadataResponse } from '@headgate/contracts/gen/grpc/inference/ModelMetadataResponse';
 import type { Datatype, Manifest, TensorSpec } from '@headgate/contracts/manifest';
 import { unavailable } from './errors.ts';
+import type { Catalogue } from './models/catalogue.ts';
 import type { Deployment } from './models/deployment.ts';
-import type { Catalogue } from './models/reconcile.ts';
 
 const PLATFORM = 'onnxruntime_onnx';
 

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { Config } from '@headgate/contracts/config/schema';
 import type { HeadgateError } from '@headgate/contracts/errors';
-import { portOf } from '@headgate/contracts/names';
+import { OTHER, portOf } from '@headgate/contracts/names';
 import { type Routing, routingSchema } from '@headgate/contracts/routing';
 import { startAudit } from '@headgate/journal/audit/start-audit';
 import type { Logger } from '@headgate/runtime/logger';
@@ -19,21 +19,19 @@ import type { Provider } from './engine/protocol.ts';
 import { Health } from './health.ts';
 import { createInternalHttp } from './internal-http.ts';
 import { listenGrpc, listenHttp } from './listen.ts';
+import { Catalogue } from './models/catalogue.ts';
 import { ChangeWatch } from './models/change-watch.ts';
 import { ModelControl } from './models/control.ts';
 import { folderRepository } from './models/folder-repository.ts';
 import { LoadGate } from './models/load-gate.ts';
-import { Catalogue } from './models/reconcile.ts';
 import type { ModelPackage } from './models/repository.ts';
 import { readTrust } from './models/trust.ts';
 import { createInfer } from './pipeline.ts';
 import { admissionPolicyOf } from './policy.ts';
-import { createServeCall } from './serve-call.ts';
 import { createGrpcServer, shutDown } from './server.ts';
 import { inferenceService } from './service.ts';
 import { InferStreams } from './stream-infer.ts';
-import { Metrics, observeBatches } from './telemetry/metrics.ts';
-import { startBatchSpan } from './telemetry/spans.ts';
+import { Metrics } from './telemetry/metrics.ts';
 import { Statistics } from './telemetry/statistics.ts';
 
 export interface InferenceOptions {
@@ -74,29 +72,35 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     version: SERVER_VERSION,
     config: config.telemetry.tracing,
   });
-  const serving = createServing(options, await provide(options));
-  const { catalogue, control, changes, metrics, health } = serving;
   const { limits, connection } = inference;
-  const infer = createInfer({
-    find: (model, version) => catalogue.serving(model, version),
-    maxStrings: limits.message_strings,
-    clock: systemClock,
-    observer: metrics,
+  const statistics = new Statistics(systemClock);
+  const { catalogue, repository } = createCatalogue(options, {
+    provider: await provide(options),
+    statistics,
   });
-  const serve = createServeCall({ infer, metrics, log });
+  const metrics = new Metrics({ statistics, served: catalogue });
+  const health = new Health(catalogue);
+  catalogue.onChange(() => health.refresh());
+  catalogue.onChange(() => statistics.sweep(catalogue));
+  const mode = inference.model_control;
+  const control = new ModelControl({ catalogue, repository, root: modelsDirOf(options), mode });
+  const pollMs = inference.models_poll_ms;
+  const deployments = () => catalogue.all();
+  const changes = new ChangeWatch({ deployments, repository, pollMs, clock: systemClock });
+  const maxStrings = limits.message_strings;
+  const infer = createInfer({ catalogue, statistics, maxStrings, clock: systemClock, log });
   const defaultDeadlineMs = limits.default_deadline_ms;
-  const service = inferenceService({ ...serving, serve, defaultDeadlineMs, serverVersion: SERVER_VERSION });
+  const serverVersion = SERVER_VERSION;
+  const serving = { catalogue, control, statistics, health, infer, defaultDeadlineMs, serverVersion };
+  const service = inferenceService(serving);
   const onRefused = (method: string, error: HeadgateError) => {
-    log.info(
-      { method, outcome: error.reason, detail: error.detail },
-      'a message was refused before it was read',
-    );
-    if (method !== 'ModelInfer' && method !== 'ModelStreamInfer') return;
-    metrics.requestFinished({ model: '', version: '', outcome: error.reason, durationMs: 0 });
+    const { reason: outcome, detail } = error;
+    log.info({ method, outcome, detail }, 'a message was refused before it was read');
+    if (method.endsWith('Infer')) statistics.callEnded(statistics.of(OTHER, OTHER), outcome, 0);
   };
   const auditLog = await startAudit(config, { root, logger: log, metrics }, SERVICE);
   const audit = new Auditor({ audit: auditLog.sink, epochMs: () => Date.now() });
-  const streams = new InferStreams({ serve, defaultDeadlineMs, audit, onRefused });
+  const streams = new InferStreams({ infer, defaultDeadlineMs, audit, onRefused });
   const grpc = createGrpcServer({ service, streams, health, limits, connection, audit, onRefused });
   const http = createInternalHttp({ isReady: () => health.isReady, metrics });
   const routing = followRouting(resolve(root, config.routing_file), { catalogue, metrics, log });
@@ -161,22 +165,29 @@ function provide({ config, engineEntry, log }: InferenceOptions): Promise<Provid
   });
 }
 
-/** The model versions, and what watches them. */
-function createServing(options: InferenceOptions, provider: Provider) {
-  const { config, root, log } = options;
-  const { inference } = config;
+function modelsDirOf({ config, root }: InferenceOptions): string {
+  return resolve(root, config.inference.models_dir);
+}
+
+interface CatalogueParts {
+  readonly provider: Provider;
+  readonly statistics: Statistics;
+}
+
+/** The model versions, and where they come from. */
+function createCatalogue(options: InferenceOptions, { provider, statistics }: CatalogueParts) {
+  const { root, log } = options;
+  const { inference } = options.config;
   const { engine } = inference;
   const machine = { cores: options.cores, provider };
-  const modelsDir = resolve(root, inference.models_dir);
   const trust = readTrust(inference.models_trust, (file) => resolve(root, file));
-  const repository = folderRepository(modelsDir, trust);
-  const gate = new LoadGate(engine.parallel_loads);
+  const repository = folderRepository(modelsDirOf(options), trust);
   const catalogue = new Catalogue({
     repository,
     startEngine: (model, place, signal) =>
       startEngine(engineOptions(options, { provider, model, place }), signal),
     devicesOf: (model) => layoutOf(inference, model, machine).devices,
-    gate,
+    gate: new LoadGate(engine.parallel_loads),
     admission: admissionPolicyOf(inference),
     restartMinMs: engine.restart_min_ms,
     restartMaxMs: engine.restart_max_ms,
@@ -184,28 +195,11 @@ function createServing(options: InferenceOptions, provider: Provider) {
     drainTimeoutMs: inference.drain.timeout_ms,
     cacheOf: (name) =>
       Object.hasOwn(inference.cache.models, name) ? inference.cache.models[name] : undefined,
+    countersOf: (model, version) => statistics.of(model, version),
     clock: systemClock,
     log,
-    observe: (model, version) =>
-      statistics.countingRuns(model, version, observeBatches(metrics, startBatchSpan)(model, version)),
-    onLoadFailed: (...args) => statistics.loadFailed(...args),
-    onChange: () => {
-      health.refresh();
-      metrics.sweep();
-    },
   });
-  const statistics = new Statistics(catalogue, systemClock);
-  const metrics = new Metrics(catalogue, statistics);
-  const health = new Health(catalogue);
-  const mode = inference.model_control;
-  const control = new ModelControl({ catalogue, repository, root: modelsDir, mode });
-  const changes = new ChangeWatch({
-    deployments: () => catalogue.all(),
-    repository,
-    pollMs: inference.models_poll_ms,
-    clock: systemClock,
-  });
-  return { catalogue, control, changes, metrics, statistics, health };
+  return { catalogue, repository };
 }
 
 interface EngineStart {

@@ -1,7 +1,8 @@
-import { HeadgateError } from '@headgate/contracts/errors';
+import { HeadgateError, toHeadgateError } from '@headgate/contracts/errors';
 import type { ModelInferRequest__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
 import type { ModelInferResponse } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
-import type { SpanContext } from '@opentelemetry/api';
+import { parseTraceparent, type TraceContext } from '@headgate/contracts/trace-context';
+import type { Logger } from '@headgate/runtime/logger';
 import { type AdmitOptions, admit } from './admit.ts';
 import type { Tenant } from './cache/key.ts';
 import type { Answerer } from './cache/response-cache.ts';
@@ -9,31 +10,38 @@ import type { Clock } from './clock.ts';
 import type { Work } from './dispatch.ts';
 import type { Payload } from './engine/protocol.ts';
 import type { ItemResult } from './item.ts';
+import type { Catalogue } from './models/catalogue.ts';
 import { respond } from './respond.ts';
+import { type InferSpan, startInferSpan } from './telemetry/spans.ts';
+import type { Statistics } from './telemetry/statistics.ts';
 
-export interface InferCall {
+/** One ModelInfer call as it arrived: a unary call, or a message of a stream. */
+export interface Call {
   readonly request: ModelInferRequest__Output;
   /** Remaining budget, in ms. */
   readonly remainingMs: number;
-  /** Whose answers of a cache may be used. */
+  /** Whose answers of a cache may be used. Never cut, since two tenants must not become one. */
   readonly tenant: Tenant;
+  readonly requestId: string | undefined;
+  readonly variant: string | undefined;
+  readonly traceparent: string | undefined;
+  /** Name in the client certificate. */
+  readonly peer: string | undefined;
   /** Aborted when the caller went away. */
   readonly signal: AbortSignal;
-  readonly span: SpanContext | undefined;
+  /** Answers the call: it is counted and logged, and not run. */
+  readonly refusal?: HeadgateError | undefined;
 }
 
-export interface InferDeps extends AdmitOptions {
+/** Answers one call. @throws HeadgateError */
+export type Infer = (call: Call) => Promise<ModelInferResponse>;
+
+export interface InferDeps extends Omit<AdmitOptions, 'find'> {
+  readonly catalogue: Pick<Catalogue, 'serving' | 'counters'>;
+  readonly statistics: Statistics;
   readonly clock: Clock;
-  readonly observer: InferObserver;
+  readonly log: Logger;
 }
-
-export interface InferObserver {
-  /** A call succeeded. @param respondMs time to word the response */
-  answered(model: string, version: string, results: readonly ItemResult[], respondMs: number): void;
-}
-
-/** Answers one ModelInfer call. @throws HeadgateError */
-export type Infer = (call: InferCall) => Promise<ModelInferResponse>;
 
 /**
  * The path of an image, or of a row of tensors, through this process:
@@ -41,39 +49,66 @@ export type Infer = (call: InferCall) => Promise<ModelInferResponse>;
  *   admit     who serves it, can it be in time, is it well-formed      admit.ts, admission/, request.ts, tensor-request.ts
  *   (cache)   answers again what it knows; runs what many ask once     cache/response-cache.ts
  *   queue     by priority, until an engine has room                    queue.ts, dispatch.ts
- *   batch     decodes in the engine while the batch before it runs     batch.ts, lane.ts, engine/child/image/decode.ts
- *   run       one session run for the whole batch                      lane.ts, engine/child/image/session.ts
- *   respond   its own rows, with labels, or its own error              respond.ts, tensor-respond.ts
+ *   batch     decodes in the engine while the batch before it runs     batch.ts, lane.ts, engine/child/
+ *   run       one session run for the whole batch                      lane.ts, engine/child/
+ *   respond   its own rows, with labels, or its own error              respond.ts
+ *
+ * Each call is counted, logged and traced once, whatever its outcome.
  */
-export function createInfer({ clock, observer, ...options }: InferDeps): Infer {
+export function createInfer(deps: InferDeps): Infer {
   return async (call) => {
-    const deadlineAtMs = clock.now() + call.remainingMs;
-    const { serving, answerer, terms, items, outputs, sketch } = admit(options, call);
-    const { signal, span } = call;
-    const results = await runAll(answerer, items, { ...terms, sketch, deadlineAtMs, signal, span });
-    const answeredAtMs = clock.now();
-    const response = respond(serving.model, { id: call.request.id, outputs, results });
-    const { name, version } = serving.model.manifest;
-    observer.answered(name, version, results, clock.now() - answeredAtMs);
-    return response;
+    const startedMs = deps.clock.now();
+    const trace = parseTraceparent(call.traceparent);
+    const span = startInferSpan(trace, call.request);
+    try {
+      const response = await answer(deps, call, span);
+      finish(deps, call, { span, trace, startedMs });
+      return response;
+    } catch (thrown) {
+      const error = toHeadgateError(thrown);
+      finish(deps, call, { span, trace, startedMs, error });
+      throw error;
+    }
   };
 }
 
-type Terms = Omit<Work, 'payload'>;
+async function answer(
+  { catalogue, maxStrings, clock }: InferDeps,
+  call: Call,
+  { context }: InferSpan,
+): Promise<ModelInferResponse> {
+  if (call.refusal) throw call.refusal;
+  const { request, signal } = call;
+  const deadlineAtMs = clock.now() + call.remainingMs;
+  const find = (model: string, version: string) => catalogue.serving(model, version);
+  const { serving, answerer, terms, items, outputs, sketch } = admit({ find, maxStrings }, call);
+  const work = { ...terms, sketch, deadlineAtMs, signal, span: context };
+  const results = await (items.length === 1
+    ? [await answerer.submit({ ...work, payload: items[0] as Payload })]
+    : runAll(answerer, items, work));
+  const answeredAtMs = clock.now();
+  const response = respond(serving.model, { id: request.id, outputs, results });
+  serving.counters.answered(results, clock.now() - answeredAtMs);
+  return response;
+}
 
 /**
  * Queues the items of one call, so that they share batches with those of other calls. The response has no room
  * for errors per item: the first one that fails takes its siblings with it, and its index is named.
  */
-async function runAll(answerer: Answerer, items: readonly Payload[], terms: Terms): Promise<ItemResult[]> {
+async function runAll(
+  answerer: Answerer,
+  items: readonly Payload[],
+  terms: Omit<Work, 'payload'>,
+): Promise<ItemResult[]> {
   const siblings = new AbortController();
-  const signal = items.length > 1 ? AbortSignal.any([terms.signal, siblings.signal]) : terms.signal;
+  const signal = AbortSignal.any([terms.signal, siblings.signal]);
   const submit = async (payload: Payload, index: number) => {
     try {
       return await answerer.submit({ ...terms, payload, signal });
     } catch (error) {
       siblings.abort();
-      throw items.length > 1 ? named(error, index) : error;
+      throw named(error, index);
     }
   };
   return Promise.all(items.map(submit));
@@ -84,4 +119,34 @@ function named(error: unknown, index: number): unknown {
   const { reason, detail, cause, retryAfterMs } = error;
   const options = retryAfterMs === undefined ? { cause } : { cause, retryAfterMs };
   return new HeadgateError(reason, `inputs[0] element ${index}: ${detail}`, options);
+}
+
+interface End {
+  readonly span: InferSpan;
+  readonly trace: TraceContext | undefined;
+  /** Monotonic, in ms. */
+  readonly startedMs: number;
+  readonly error?: HeadgateError;
+}
+
+function finish({ catalogue, statistics, clock, log }: InferDeps, call: Call, end: End): void {
+  const { request, requestId, variant, peer } = call;
+  const { model_name: model, model_version: version } = request;
+  const { span, trace, startedMs, error } = end;
+  span.end(error);
+  const durationMs = clock.now() - startedMs;
+  const outcome = error?.reason ?? 'ok';
+  statistics.callEnded(catalogue.counters(model, version), outcome, durationMs);
+  const line = {
+    request_id: requestId,
+    trace_id: trace?.traceId,
+    model,
+    version,
+    variant,
+    peer,
+    outcome,
+    duration_ms: Math.round(durationMs),
+  };
+  if (outcome === 'internal') log.error({ ...line, err: error }, 'inference failed');
+  else log.info(error?.cause === undefined ? line : { ...line, cause: String(error.cause) }, 'inference');
 }

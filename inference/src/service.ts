@@ -4,14 +4,14 @@ import type { GRPCInferenceServiceHandlers } from '@headgate/contracts/gen/grpc/
 import { modelConfig, modelMetadata } from './describe.ts';
 import { toStatus } from './errors.ts';
 import type { Health } from './health.ts';
+import type { Catalogue } from './models/catalogue.ts';
 import type { ModelControl } from './models/control.ts';
-import type { Catalogue } from './models/reconcile.ts';
-import type { ServeCall } from './serve-call.ts';
+import type { Infer } from './pipeline.ts';
 import type { Statistics } from './telemetry/statistics.ts';
 import { createUnaryInfer } from './unary-infer.ts';
 
 export interface ServiceOptions {
-  readonly serve: ServeCall;
+  readonly infer: Infer;
   /** Deadline of a call that has none, in ms. */
   readonly defaultDeadlineMs: number;
   readonly catalogue: Catalogue;
@@ -40,7 +40,7 @@ export function inferenceService(options: ServiceOptions): UnaryHandlers {
     }),
     ServerMetadata: unary(() => ({ name: 'headgate', version: serverVersion, extensions: EXTENSIONS })),
     ModelMetadata: unary(({ name, version }) => modelMetadata(catalogue, name, version)),
-    ModelInfer: createUnaryInfer(options.serve, options.defaultDeadlineMs),
+    ModelInfer: createUnaryInfer(options.infer, options.defaultDeadlineMs),
     ModelConfig: unary(({ name, version }) => ({ config: modelConfig(catalogue, name, version) })),
     ...operatorCalls(options),
   };
@@ -50,7 +50,7 @@ function operatorCalls({ catalogue, control, statistics }: ServiceOptions) {
   return {
     ModelStatistics: unary(({ name, version }) => {
       if (name !== '') catalogue.find(name, version);
-      return { model_stats: statistics.read(name, version) };
+      return { model_stats: statistics.read(catalogue, name, version) };
     }),
     RepositoryIndex: unary(async ({ repository_name, ready }) => {
       onlyRepository(repository_name);

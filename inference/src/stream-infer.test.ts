@@ -16,7 +16,7 @@ import { loadInference } from '@headgate/runtime/proto';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Auditor } from './auditor.ts';
 import { widenWindows } from './http2.ts';
-import type { Call } from './serve-call.ts';
+import type { Call } from './pipeline.ts';
 import { InferStreams } from './stream-infer.ts';
 
 type Stream = ClientDuplexStream<ModelInferRequest, ModelStreamInferResponse__Output>;
@@ -37,7 +37,7 @@ async function serveStreams(options: ServerOptions = {}) {
   const pending: Pending[] = [];
   const records: AuditEntry[] = [];
   const sink = { record: (entry: AuditEntry) => void records.push(entry), change: async () => undefined };
-  const serve = (call: Call) => {
+  const infer = (call: Call) => {
     if (call.refusal) return Promise.reject(call.refusal);
     const { promise, resolve, reject } = Promise.withResolvers<object>();
     const { id } = call.request;
@@ -46,7 +46,7 @@ async function serveStreams(options: ServerOptions = {}) {
     return promise;
   };
   const streams = new InferStreams({
-    serve,
+    infer,
     defaultDeadlineMs: 30_000,
     audit: new Auditor({ audit: sink, epochMs: () => 0 }),
     onRefused: () => undefined,

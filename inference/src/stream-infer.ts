@@ -7,12 +7,12 @@ import type { Auditor, CallEnd } from './auditor.ts';
 import { callerOf } from './caller.ts';
 import { unavailable } from './errors.ts';
 import { isLeaving } from './http2.ts';
-import type { Call, ServeCall } from './serve-call.ts';
+import type { Call, Infer } from './pipeline.ts';
 import { MAX_TEXT, textOf } from './unary-infer.ts';
 import { Unreadable } from './wire/checked-service.ts';
 
 export interface InferStreamsOptions {
-  readonly serve: ServeCall;
+  readonly infer: Infer;
   /** Deadline of a call that has none, in ms. */
   readonly defaultDeadlineMs: number;
   readonly audit: Auditor;
@@ -112,7 +112,7 @@ class InferStream {
       if (id !== '') this.#byId.set(id, controller);
     }
     try {
-      const infer_response = await this.#options.serve({ ...call, refusal });
+      const infer_response = await this.#options.infer({ ...call, refusal });
       this.#forget(id, controller);
       this.#send({ infer_response });
       record?.();

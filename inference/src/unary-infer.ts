@@ -4,19 +4,19 @@ import type { ModelInferResponse } from '@headgate/contracts/gen/grpc/inference/
 import { METADATA } from '@headgate/contracts/names';
 import { callerOf } from './caller.ts';
 import { toStatus } from './errors.ts';
-import type { ServeCall } from './serve-call.ts';
+import type { Infer } from './pipeline.ts';
 
 type UnaryCall = ServerUnaryCall<ModelInferRequest__Output, ModelInferResponse>;
 
 /** ModelInfer: deadline, cancellation and metadata of gRPC in; response or status out. */
 export function createUnaryInfer(
-  serve: ServeCall,
+  infer: Infer,
   defaultDeadlineMs: number,
 ): handleUnaryCall<ModelInferRequest__Output, ModelInferResponse> {
   return async (call, callback) => {
     const { request, metadata } = call;
     try {
-      const response = await serve({
+      const response = await infer({
         request,
         remainingMs: remainingOf(call, defaultDeadlineMs),
         tenant: textOf(metadata, METADATA.tenant),

@@ -3,8 +3,8 @@ import type { ModelRepositoryParameter__Output } from '@headgate/contracts/gen/g
 import type { _inference_RepositoryIndexResponse_ModelIndex as ModelIndex } from '@headgate/contracts/gen/grpc/inference/RepositoryIndexResponse';
 import { describeIssues } from '@headgate/contracts/routing';
 import { z } from 'zod';
+import type { Catalogue } from './catalogue.ts';
 import type { Deployment } from './deployment.ts';
-import type { Catalogue } from './reconcile.ts';
 import type { ModelRepository } from './repository.ts';
 import { wordingOf } from './wording.ts';
 

@@ -7,8 +7,10 @@ import { Dispatcher, type DispatchObserver } from '../dispatch.ts';
 import type { EngineProcess } from '../engine/parent/process.ts';
 import { createPool, type EnginePool, type Place, type SlotState } from '../engine/parent/slot.ts';
 import { unavailable } from '../errors.ts';
-import { LoadError, type LoadErrorKind, loadErrorKind } from '../load-error.ts';
+import { LoadError, loadErrorKind } from '../load-error.ts';
 import { policiesOf, type QueuePolicy } from '../policy.ts';
+import { startBatchSpan } from '../telemetry/spans.ts';
+import type { VersionCounters } from '../telemetry/version-counters.ts';
 import type { LoadGate } from './load-gate.ts';
 import type { ModelPackage, ModelRepository } from './repository.ts';
 
@@ -31,9 +33,7 @@ export interface DeploymentDeps {
   readonly cacheOf: (model: string) => CacheSettings | undefined;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly observe: (model: string, version: string) => DispatchObserver;
-  /** After each attempt to load a version that failed. */
-  readonly onLoadFailed: (model: string, version: string, kind: LoadErrorKind) => void;
+  readonly counters: VersionCounters;
   /** After each change of `status`. */
   readonly onChange: () => void;
 }
@@ -51,6 +51,7 @@ export interface Serving {
   readonly dispatcher: Dispatcher;
   /** Only where the configuration turns one on. */
   readonly cache: ResponseCache | undefined;
+  readonly counters: VersionCounters;
 }
 
 /** One served model version, from its folder to its running engines. */
@@ -113,6 +114,10 @@ export class Deployment {
 
   get cache(): ResponseCache | undefined {
     return this.#serving?.cache;
+  }
+
+  get counters(): VersionCounters {
+    return this.#deps.counters;
   }
 
   get queued(): number {
@@ -197,11 +202,11 @@ export class Deployment {
     const { admission, clock, gate, restartMinMs, restartMaxMs, recycle, drainTimeoutMs } = this.#deps;
     const { manifest } = model;
     const { batch, queue } = policiesOf(manifest);
-    const observer = this.#deps.observe(this.model, this.version);
-    const dispatcher = new Dispatcher({ batch, queue, admission, clock, observer });
+    const { counters } = this.#deps;
+    const dispatcher = new Dispatcher({ batch, queue, admission, clock, observer: this.#observer() });
     const settings = this.#deps.cacheOf(this.model);
     const cache = settings && new ResponseCache({ settings, manifest, dispatcher, clock });
-    this.#serving = { model, queue, dispatcher, cache };
+    this.#serving = { model, queue, dispatcher, cache, counters };
     this.#pool = createPool({
       devices: this.#deps.devicesOf(this.model),
       maxBatchSize: batch.maxBatchSize,
@@ -220,6 +225,22 @@ export class Deployment {
         startFailed: (error) => this.#fail(error),
       },
     });
+  }
+
+  /** Counts the batches and traces them. */
+  #observer(): DispatchObserver {
+    const { counters, clock } = this.#deps;
+    return {
+      batchStarted: (batch) => {
+        const startedMs = clock.now();
+        const endSpan = startBatchSpan(this.model, this.version, batch);
+        counters.batchStarted(batch);
+        return (error) => {
+          if (!error) counters.batchRan(batch, clock.now() - startedMs);
+          endSpan(error);
+        };
+      },
+    };
   }
 
   #up(dispatcher: Dispatcher, engine: EngineProcess): void {
@@ -255,7 +276,7 @@ export class Deployment {
   #fail(error: unknown): void {
     this.#problem = error;
     this.#firstStart.reject(error);
-    this.#deps.onLoadFailed(this.model, this.version, loadErrorKind(error));
+    this.#deps.counters.loadFailed(loadErrorKind(error));
     this.#log.error({ err: error }, 'the model version cannot be loaded; what is served already goes on');
     if (this.engines.length === 0) this.#setStatus('failed');
   }

@@ -8,8 +8,9 @@ import type { Batch } from '../batch.ts';
 import type { SlotState } from '../engine/parent/slot.ts';
 import type { ItemResult } from '../item.ts';
 import type { Deployment } from '../models/deployment.ts';
-import { Metrics, observeBatches } from './metrics.ts';
+import { Metrics } from './metrics.ts';
 import { Statistics } from './statistics.ts';
+import type { Outcome } from './version-counters.ts';
 
 const ROW = { classIds: Int32Array.of(1), scores: Float32Array.of(1) };
 const RESULT: ItemResult = { row: ROW, queueMs: 1, decodeMs: 2, runMs: 3, batchSize: 2 };
@@ -75,22 +76,25 @@ let metrics: Metrics;
 beforeEach(() => {
   clock = new ManualClock();
   served = new Served('m/1', 'm/2');
-  statistics = new Statistics(served, clock);
-  metrics = new Metrics(served, statistics);
+  statistics = new Statistics(clock);
+  metrics = new Metrics({ statistics, served });
 });
+
+/** A call that ended; of an unserved name, it counts under `other` as in the catalogue. */
+function callEnded(call: { model: string; version: string; outcome: Outcome; durationMs: number }): void {
+  const deployment = served.get(call.model, call.version);
+  const known = served.versions.some(({ model }) => model === call.model);
+  const { model, version } = deployment ?? { model: known ? call.model : 'other', version: 'other' };
+  statistics.callEnded(statistics.of(model, version), call.outcome, call.durationMs);
+}
 
 /** One call with `items` items that ran in one batch. */
 function succeed(model: string, version: string, items = 1): void {
-  const observer = statistics.countingRuns(
-    model,
-    version,
-    observeBatches(metrics, () => () => {})(model, version),
-  );
-  const ended = observer.batchStarted(BATCH);
-  clock.advance(3);
-  ended();
-  metrics.answered(model, version, Array<ItemResult>(items).fill(RESULT), 0.5);
-  metrics.requestFinished({ model, version, outcome: 'ok', durationMs: 8 });
+  const counters = statistics.of(model, version);
+  counters.batchStarted(BATCH);
+  counters.batchRan(BATCH, 3);
+  counters.answered(Array<ItemResult>(items).fill(RESULT), 0.5);
+  callEnded({ model, version, outcome: 'ok', durationMs: 8 });
 }
 
 /** Series of the page without those of Node and the process. */
@@ -106,21 +110,21 @@ async function value(start: string): Promise<number> {
 
 describe('Metrics', () => {
   it('counts an unversioned call for the version that answered it', async () => {
-    metrics.requestFinished({ model: 'm', version: '', outcome: 'ok', durationMs: 1 });
+    callEnded({ model: 'm', version: '', outcome: 'ok', durationMs: 1 });
     expect(await value('headgate_inference_requests_total{model="m",version="1",outcome="ok"}')).toBe(1);
   });
 
   it('mints no series for 10,000 junk names, whatever becomes of the calls', async () => {
     succeed('m', '1');
     for (const outcome of ['unknown_model', 'unknown_version'] as const) {
-      metrics.requestFinished({ model: 'none', version: '', outcome, durationMs: 1 });
-      metrics.requestFinished({ model: 'm', version: 'none', outcome, durationMs: 1 });
+      callEnded({ model: 'none', version: '', outcome, durationMs: 1 });
+      callEnded({ model: 'm', version: 'none', outcome, durationMs: 1 });
     }
     const before = (await series()).length;
     for (let i = 0; i < 10_000; i += 1) {
       const outcome = i % 2 === 0 ? 'unknown_model' : 'unknown_version';
-      metrics.requestFinished({ model: `junk-${i}`, version: '', outcome, durationMs: 1 });
-      metrics.requestFinished({ model: 'm', version: `junk-${i}`, outcome, durationMs: 1 });
+      callEnded({ model: `junk-${i}`, version: '', outcome, durationMs: 1 });
+      callEnded({ model: 'm', version: `junk-${i}`, outcome, durationMs: 1 });
     }
     expect((await series()).length).toBe(before);
     const other = 'headgate_inference_requests_total{model="other",version="other",outcome="unknown_model"}';
@@ -175,8 +179,8 @@ describe('Metrics', () => {
   });
 
   it('watches how long a caller waits for a refusal, and keeps it out of the time of answers', async () => {
-    metrics.requestFinished({ model: 'm', version: '1', outcome: 'overloaded', durationMs: 0.3 });
-    metrics.requestFinished({ model: 'm', version: '1', outcome: 'invalid_tensor', durationMs: 0.3 });
+    callEnded({ model: 'm', version: '1', outcome: 'overloaded', durationMs: 0.3 });
+    callEnded({ model: 'm', version: '1', outcome: 'invalid_tensor', durationMs: 0.3 });
     const name = 'headgate_inference_refusal_duration_seconds';
     expect(await value(`${name}_bucket{le="0.0002",reason="overloaded"}`)).toBe(0);
     expect(await value(`${name}_bucket{le="0.0004",reason="overloaded"}`)).toBe(1);
@@ -206,7 +210,7 @@ describe('the names of Triton', () => {
   });
 
   it('sort every reason of a failure into one of four, which are there from the start', async () => {
-    metrics.requestFinished({ model: 'm', version: '1', outcome: 'ok', durationMs: 1 });
+    callEnded({ model: 'm', version: '1', outcome: 'ok', durationMs: 1 });
     const failures = (reason: string) =>
       value(`nv_inference_request_failure{model="m",version="1",reason="${reason}"}`);
     expect(await Promise.all(['REJECTED', 'CANCELED', 'BACKEND', 'OTHER'].map(failures))).toEqual([
@@ -214,7 +218,7 @@ describe('the names of Triton', () => {
     ]);
     const reasons = Object.keys(REASONS) as (keyof typeof REASONS)[];
     for (const outcome of reasons) {
-      metrics.requestFinished({ model: 'm', version: '1', outcome, durationMs: 1 });
+      callEnded({ model: 'm', version: '1', outcome, durationMs: 1 });
     }
     expect(await failures('REJECTED')).toBe(2);
     expect(await failures('CANCELED')).toBe(1);
@@ -224,7 +228,7 @@ describe('the names of Triton', () => {
 
   it('have no series for what callers made up, nor for what is not served any more', async () => {
     succeed('m', '2');
-    metrics.requestFinished({ model: 'junk', version: '', outcome: 'unknown_model', durationMs: 1 });
+    callEnded({ model: 'junk', version: '', outcome: 'unknown_model', durationMs: 1 });
     served.serve('m/1');
     const lines = (await series()).filter((line) => line.startsWith('nv_'));
     expect(lines.filter((line) => !line.includes('version="1"'))).toEqual([]);
@@ -251,11 +255,11 @@ describe('the page', () => {
   it('keeps the conventions of Prometheus and its documentation, with every kind of series there', async () => {
     const cached = { ...RESULT, cache: { outcome: 'hit', lookupMs: 0.1 } } as const;
     succeed('m', '1', 2);
-    metrics.answered('m', '1', [cached], 0.1);
+    statistics.of('m', '1').answered([cached], 0.1);
     metrics.routingReloaded('accepted');
-    statistics.loadFailed('m', '1', 'digest');
-    metrics.requestFinished({ model: 'junk', version: '', outcome: 'unknown_model', durationMs: 1 });
-    metrics.requestFinished({ model: 'm', version: '1', outcome: 'overloaded', durationMs: 1 });
+    statistics.of('m', '1').loadFailed('digest');
+    callEnded({ model: 'junk', version: '', outcome: 'unknown_model', durationMs: 1 });
+    callEnded({ model: 'm', version: '1', outcome: 'overloaded', durationMs: 1 });
     const page = await metrics.page();
     expect(lintMetrics(page, 'headgate_')).toEqual([]);
     expect(undocumentedLabels(page)).toEqual([]);

@@ -1,32 +1,20 @@
 import type { ModelStatistics } from '@headgate/contracts/gen/grpc/inference/ModelStatistics';
 import { OTHER } from '@headgate/contracts/names';
+import { exponentialBuckets } from 'prom-client';
 import type { Clock } from '../clock.ts';
-import type { DispatchObserver } from '../dispatch.ts';
-import type { ItemResult } from '../item.ts';
-import type { LoadErrorKind } from '../load-error.ts';
 import type { Deployment } from '../models/deployment.ts';
-import { type Outcome, sum, VersionCounters } from './version-counters.ts';
-
-/** One ModelInfer call that ended. */
-export interface EndedCall {
-  readonly model: string;
-  /** '' when the caller named none. */
-  readonly version: string;
-  readonly outcome: Outcome;
-  readonly durationMs: number;
-}
-
-/** Where versions are looked up: only names that are served get counters, so that no caller can mint any. */
-export interface StatisticsSource {
-  get(model: string, version: string): VersionName | undefined;
-  all(): readonly (VersionName & Pick<Deployment, 'engines'>)[];
-  retiring(): readonly VersionName[];
-}
+import { type Outcome, Spread, sum, VersionCounters } from './version-counters.ts';
 
 /** Bounded: a served model and version, or `other` for what callers made up. */
 export interface VersionName {
   readonly model: string;
   readonly version: string;
+}
+
+/** What is served: versions that are not any more are forgotten after a while. */
+export interface Served {
+  all(): readonly (VersionName & Pick<Deployment, 'engines'>)[];
+  retiring(): readonly VersionName[];
 }
 
 /** The counters of one version, and since when it is out of service. */
@@ -41,57 +29,46 @@ interface Entry extends VersionName {
  */
 const KEEP_MS = 300_000;
 
+/** 0.1 ms to 1.6 s, doubling: a refusal should take no time at all. */
+const REFUSAL_SECONDS = exponentialBuckets(0.0001, 2, 15);
+/** Failures that cost the caller time and give nothing, whose time is watched. */
+const REFUSALS: readonly Outcome[] = ['overloaded', 'unavailable', 'deadline_exceeded'];
+
 /** Cumulative counters of each served version since this process started. */
 export class Statistics {
-  readonly #source: StatisticsSource;
   readonly #clock: Clock;
   readonly #entries = new Map<string, Entry>();
+  /** Time until a call was refused or given up, by reason; in seconds. */
+  readonly refusals: ReadonlyMap<Outcome, Spread> = new Map(
+    REFUSALS.map((reason) => [reason, new Spread(REFUSAL_SECONDS)]),
+  );
 
-  constructor(source: StatisticsSource, clock: Clock) {
-    this.#source = source;
+  constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** @returns the names under which the call was counted */
-  callEnded({ model, version, outcome, durationMs }: EndedCall): VersionName {
-    const entry = this.#entry(this.#bounded(model, version));
-    entry.counters.callEnded(outcome, durationMs);
-    return entry;
+  /** The counters of a version, made when it is first named: only served names may come here. */
+  of(model: string, version: string): VersionCounters {
+    const key = keyOf(model, version);
+    let entry = this.#entries.get(key);
+    if (!entry) {
+      entry = { model, version, counters: new VersionCounters(), goneSinceMs: undefined };
+      this.#entries.set(key, entry);
+    }
+    return entry.counters;
   }
 
-  /** A call succeeded. @param respondMs time to word the response */
-  answered(model: string, version: string, results: readonly ItemResult[], respondMs: number): void {
-    this.#entry({ model, version }).counters.answered(results, respondMs);
-  }
-
-  /** A version of the routing table or of the repository could not be loaded. */
-  loadFailed(model: string, version: string, kind: LoadErrorKind): void {
-    this.#entry({ model, version }).counters.loadFailed(kind);
-  }
-
-  /** The observer that it gets, and counts the runs besides. */
-  countingRuns(model: string, version: string, inner: DispatchObserver): DispatchObserver {
-    return {
-      ...inner,
-      batchStarted: (batch) => {
-        const ended = inner.batchStarted(batch);
-        const startedMs = this.#clock.now();
-        this.#entry({ model, version }).counters.released(batch.reason);
-        return (error) => {
-          const ms = this.#clock.now() - startedMs;
-          if (!error) this.#entry({ model, version }).counters.ran(batch.members.length, ms);
-          ended(error);
-        };
-      },
-    };
+  callEnded(counters: VersionCounters, outcome: Outcome, durationMs: number): void {
+    counters.callEnded(outcome, durationMs);
+    this.refusals.get(outcome)?.add(durationMs / 1000);
   }
 
   /** @param model '' for all; @param version '' for all of the model */
-  read(model: string, version: string): ModelStatistics[] {
-    return this.#source
+  read(served: Served, model: string, version: string): ModelStatistics[] {
+    return served
       .all()
       .filter((one) => (model === '' || one.model === model) && (version === '' || one.version === version))
-      .map((one) => toMessage(one, this.#entry(one).counters));
+      .map((one) => toMessage(one, this.of(one.model, one.version)));
   }
 
   /** Every version that is counted, what callers made up under `other`; those that are long gone are forgotten. */
@@ -99,46 +76,22 @@ export class Statistics {
     return [...this.#entries.values()];
   }
 
-  /**
-   * Forgets versions that have been out of service for five minutes, so that a year of new versions holds no more
-   * than those of today.
-   *
-   * @returns what was forgotten
-   */
-  sweep(): VersionName[] {
-    const served = [...this.#source.all(), ...this.#source.retiring()];
+  /** Forgets versions that have been out of service for five minutes: a year of new versions must not add up. */
+  sweep(served: Served): void {
     const keys = new Set(
-      served.flatMap(({ model, version }) => [keyOf(model, version), keyOf(model, OTHER)]),
+      [...served.all(), ...served.retiring()].flatMap(({ model, version }) => [
+        keyOf(model, version),
+        keyOf(model, OTHER),
+      ]),
     );
-    const forgotten: VersionName[] = [];
     for (const [key, entry] of this.#entries) {
       if (entry.model === OTHER || keys.has(key)) {
         entry.goneSinceMs = undefined;
         continue;
       }
       entry.goneSinceMs ??= this.#clock.now();
-      if (this.#clock.now() - entry.goneSinceMs < KEEP_MS) continue;
-      this.#entries.delete(key);
-      forgotten.push(entry);
+      if (this.#clock.now() - entry.goneSinceMs >= KEEP_MS) this.#entries.delete(key);
     }
-    return forgotten;
-  }
-
-  #bounded(model: string, version: string): VersionName {
-    const served = this.#source.get(model, version);
-    if (served) return served;
-    const known = this.#source.all().some((one) => one.model === model);
-    return { model: known ? model : OTHER, version: OTHER };
-  }
-
-  #entry({ model, version }: VersionName): Entry {
-    const key = keyOf(model, version);
-    let entry = this.#entries.get(key);
-    if (!entry) {
-      entry = { model, version, counters: new VersionCounters(), goneSinceMs: undefined };
-      this.#entries.set(key, entry);
-    }
-    return entry;
   }
 }
 

@@ -5,10 +5,11 @@ import { ManualClock } from '@headgate/testkit/manual-clock';
 import { describe, expect, it } from 'vitest';
 import type { EngineProcess } from '../engine/parent/process.ts';
 import { LoadError } from '../load-error.ts';
+import { VersionCounters } from '../telemetry/version-counters.ts';
 import { CALM } from '../testing/policies.ts';
+import { Catalogue } from './catalogue.ts';
 import { ChangeWatch } from './change-watch.ts';
 import { LoadGate } from './load-gate.ts';
-import { Catalogue } from './reconcile.ts';
 import type { ModelPackage } from './repository.ts';
 
 const LOG = createLogger({ service: 'test', level: 'silent' });
@@ -30,6 +31,8 @@ function setUp() {
   const crashing = new Set<string>();
   const refused = new Set<string>();
   const failures: string[] = [];
+  /** Names for which counters were asked. */
+  const counted = new Set<string>();
   const stamps = { now: 'a' };
   let starts = 0;
   const startEngine = async ({ directory }: ModelPackage) => {
@@ -72,9 +75,11 @@ function setUp() {
     drainTimeoutMs: 1000,
     clock,
     log: LOG,
-    observe: () => ({ batchStarted: () => () => {} }),
-    onLoadFailed: (_, version, kind) => failures.push(`${version} ${kind}`),
-    onChange: () => {},
+    countersOf: (model, version) => {
+      counted.add(`${model}/${version}`);
+      const loadFailed = (kind: string) => failures.push(`${version} ${kind}`);
+      return Object.assign(new VersionCounters(), { loadFailed });
+    },
   });
   const apply = async (...versions: string[]) => {
     catalogue.apply(table(...versions));
@@ -90,6 +95,7 @@ function setUp() {
     broken,
     refused,
     failures,
+    counted,
     stamps,
     clock,
     crashing,
@@ -114,6 +120,18 @@ describe('Catalogue', () => {
     expect(catalogue.find('m', '').version).toBe('2');
     await apply('9', '2');
     expect(catalogue.find('m', '').version).toBe('9');
+  });
+
+  it('counts calls for names that callers made up under other, whatever the names', async () => {
+    const { catalogue, apply, counted } = setUp();
+    await apply('1', '2');
+    const before = counted.size;
+    catalogue.counters('m', '');
+    for (let i = 0; i < 100; i += 1) {
+      catalogue.counters(`junk-${i}`, '');
+      catalogue.counters('m', `junk-${i}`);
+    }
+    expect([...counted].slice(before)).toEqual(['other/other', 'm/other']);
   });
 
   it('tries a version that cannot be loaded again, with growing pauses, and leaves the others alone', async () => {

@@ -1,8 +1,13 @@
 import { HeadgateError } from '@headgate/contracts/errors';
+import { OTHER } from '@headgate/contracts/names';
 import { controlOf, modelRouting, type Routing } from '@headgate/contracts/routing';
+import type { VersionCounters } from '../telemetry/version-counters.ts';
 import { Deployment, type DeploymentDeps, type Serving } from './deployment.ts';
 
-export type CatalogueOptions = DeploymentDeps;
+export interface CatalogueOptions extends Omit<DeploymentDeps, 'counters' | 'onChange'> {
+  /** Counters of a version; the same ones when it is loaded again. */
+  readonly countersOf: (model: string, version: string) => VersionCounters;
+}
 
 /**
  * The served model versions: those that the routing table names (decision D15), and where requests may load and
@@ -18,10 +23,16 @@ export class Catalogue {
   /** Started for a load that has not ended yet. */
   readonly #fresh = new Set<Deployment>();
   readonly #failures = new Map<string, unknown>();
+  readonly #listeners: (() => void)[] = [];
 
   /** Empty until the first routing table is applied. */
   constructor(options: CatalogueOptions) {
     this.#options = options;
+  }
+
+  /** Calls `listener` after each change of what is served, or of the status of a version. */
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
   }
 
   /** Loads newly named versions, and drains and drops those that are no longer named. Returns at once. */
@@ -62,6 +73,16 @@ export class Catalogue {
   /** Why the last load of a version failed that a request asked for; undefined when it did not. */
   failure(model: string, version: string): unknown {
     return this.#failures.get(keyOf(model, version));
+  }
+
+  /**
+   * Where a call is counted: for the version that it is for, ready or not, else under `other`, so that callers
+   * cannot mint series.
+   */
+  counters(model: string, version: string): VersionCounters {
+    const deployment = this.get(model, version);
+    if (deployment) return deployment.counters;
+    return this.#options.countersOf(this.versions(model).length > 0 ? model : OTHER, OTHER);
   }
 
   /** Versions that finish what they accepted, and take nothing more. */
@@ -157,13 +178,19 @@ export class Catalogue {
     // Of the fresh ones, what the routing table gave up while they loaded is not wanted any more.
     const dropped = [...previous.values(), ...fresh.values()].filter((one) => !kept.has(one));
     for (const deployment of dropped) this.#retire(deployment);
-    this.#options.onChange();
+    this.#changed();
   }
 
   #deploy(model: string, version: string): Deployment {
-    const deployment = new Deployment(model, version, this.#options);
+    const counters = this.#options.countersOf(model, version);
+    const onChange = () => this.#changed();
+    const deployment = new Deployment(model, version, { ...this.#options, counters, onChange });
     void deployment.start();
     return deployment;
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) listener();
   }
 
   #retire(deployment: Deployment): void {
