@@ -21,7 +21,7 @@ import { chooseVariant, chooseVersion, mayNameVersion } from './routes/predict/c
 import { predict } from './routes/predict/predict.ts';
 import { shed } from './routes/predict/shed.ts';
 import { validate } from './routes/predict/validate.ts';
-import type { Route } from './routes/route.ts';
+import { type Route, scopesOf } from './routes/route.ts';
 import { createSettle } from './routes/settle.ts';
 import { openInferenceRoutes } from './routes/v2/routes.ts';
 import { createThrottle, SHEDDING } from './shedding/throttle.ts';
@@ -34,24 +34,6 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   const { config, keys, telemetry, clock } = deps;
   const quotas = createQuotas({ limiter: deps.limiter, telemetry, limits: config.rate_limit });
   const publicPaths = new Set(config.docs_public ? DOCS_PATHS : []);
-
-  // The onion, outermost first. Identity and quota are settled before a byte of the body is read.
-  const onion: Layer[] = [
-    requestId(),
-    observe({ telemetry, clock, draining: deps.draining }),
-    audit({ sink: deps.audit, clock }),
-    deadline({ ...config.deadline, clock }),
-    ipLimit({ quotas, clientIp: deps.clientIp, telemetry, publicPaths }),
-    authenticate({ keys, tokens: deps.tokens, quotas, telemetry, clock, publicPaths }),
-    rateLimit({ quotas }),
-    bodyLimit({
-      ...config.limits,
-      ...config.deadline,
-      readBody: deps.readBody ?? readBody,
-      telemetry,
-      clock,
-    }),
-  ];
 
   const throttle = createThrottle({ ...SHEDDING, clock, random: deps.random ?? Math.random });
   const unlessOverloaded = shed({ throttle, telemetry });
@@ -74,6 +56,24 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
     ['GET', '/v1/models', 'read', [listModels(deps)]],
     ...openInferenceRoutes(deps, { ...sending, unlessOverloaded }),
     ...(config.docs_public ? DOCS_ROUTES : []),
+  ];
+
+  // The onion, outermost first. Identity and quota are settled before a byte of the body is read.
+  const onion: Layer[] = [
+    requestId(),
+    observe({ telemetry, clock, draining: deps.draining }),
+    audit({ sink: deps.audit, clock }),
+    deadline({ ...config.deadline, clock }),
+    ipLimit({ quotas, clientIp: deps.clientIp, telemetry, publicPaths }),
+    authenticate({ keys, tokens: deps.tokens, quotas, telemetry, clock, publicPaths }),
+    rateLimit({ quotas, scopeOf: scopesOf(routes) }),
+    bodyLimit({
+      ...config.limits,
+      ...config.deadline,
+      readBody: deps.readBody ?? readBody,
+      telemetry,
+      clock,
+    }),
   ];
 
   const app = new Hono<AppEnv>();

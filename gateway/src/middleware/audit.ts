@@ -2,7 +2,7 @@ import { toHeadgateError } from '@headgate/contracts/errors';
 import type { AuditSink } from '@headgate/journal/audit/sink';
 import type { Clock } from '@headgate/runtime/clock';
 import type { Layer } from '../context.ts';
-import { boundedMethod, routePattern } from './observe.ts';
+import { boundedMethod } from './observe.ts';
 
 export interface AuditOptions {
   readonly sink: AuditSink;
@@ -20,7 +20,7 @@ export function audit({ sink, clock }: AuditOptions): Layer {
       keyId: c.get('identity')?.keyId,
       address: c.get('ipSubject'),
       method: boundedMethod(c),
-      route: routePattern(c),
+      route: c.get('route'),
       status: c.res.status,
       reason: c.error && toHeadgateError(c.error).reason,
     });

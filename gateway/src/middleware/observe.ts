@@ -21,6 +21,7 @@ export function observe({ telemetry, clock, draining }: ObserveOptions): Layer {
     const startedAtMs = clock.monotonicMs();
     const span = telemetry.startSpan(SPAN.request, parseTraceparent(c.req.header(HEADER.traceparent)));
     c.set('startedAtMs', startedAtMs);
+    c.set('route', routePattern(c));
     c.set('trace', span.context);
     if (draining()) c.header('connection', 'close');
     telemetry.requestStarted();
@@ -34,7 +35,7 @@ export function observe({ telemetry, clock, draining }: ObserveOptions): Layer {
       requestId: c.get('requestId'),
       trace: span.context,
       method: boundedMethod(c),
-      route: routePattern(c),
+      route: c.get('route'),
       status,
       reason: error?.reason,
       durationMs: clock.monotonicMs() - startedAtMs,
@@ -48,7 +49,7 @@ export function observe({ telemetry, clock, draining }: ObserveOptions): Layer {
  * The pattern of the route that the path belongs to, whoever refused the request; never the path itself (D10). Where
  * several fit, the first one answers.
  */
-export function routePattern(c: AppContext): string {
+function routePattern(c: AppContext): string {
   return matchedRoutes(c).find(({ path }) => path !== '/*')?.path ?? OTHER;
 }
 
