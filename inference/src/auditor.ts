@@ -2,7 +2,6 @@ import { type handleUnaryCall, type Metadata, status } from '@grpc/grpc-js';
 import { isReason, type Reason } from '@headgate/contracts/errors';
 import { HEADER, INFERENCE_SERVICE, METADATA } from '@headgate/contracts/names';
 import type { AuditSink, ChangeAction } from '@headgate/journal/audit/sink';
-import { callerOf } from './caller.ts';
 import { toStatus } from './errors.ts';
 
 export interface AuditorOptions {
@@ -110,4 +109,34 @@ function keyIdOf(metadata: Metadata): string | undefined {
 function textOf(metadata: Metadata, key: string): string | undefined {
   const [value] = metadata.get(key);
   return value === undefined ? undefined : String(value).slice(0, MAX_NAME);
+}
+
+/** Longer names are cut: they go into logs. */
+const MAX_CALLER = 256;
+
+/**
+ * Name in the client certificate of the caller, as Envoy's internal listener verified it: its URI, else its first DNS
+ * name, else its subject, else its digest. Undefined for calls that did not come through it, such as those of the gateway.
+ *
+ * The internal listener replaces whatever a client sends under this name (`SANITIZE_SET`). Whoever reaches inference's
+ * own port can claim to be anybody, which is why that port is on loopback, or behind a network policy.
+ */
+export function callerOf(metadata: Metadata): string | undefined {
+  const [value] = metadata.get(METADATA.clientCertificate);
+  if (typeof value !== 'string') return undefined;
+  const fields = fieldsOf(value);
+  const name = fields.get('URI') || fields.get('DNS') || fields.get('Subject') || fields.get('Hash');
+  return name?.slice(0, MAX_CALLER);
+}
+
+/** `Key=value` or `Key="quoted \" value"`, between semicolons; the first of each key counts. */
+const FIELD = /(?:^|;)([A-Za-z]+)=(?:"((?:[^"\\]|\\.)*)"|([^;,"]*))/g;
+
+function fieldsOf(header: string): Map<string, string> {
+  const fields = new Map<string, string>();
+  for (const [, key, quoted, plain] of header.matchAll(FIELD)) {
+    if (key === undefined || fields.has(key)) continue;
+    fields.set(key, quoted?.replaceAll(/\\(.)/g, '$1') ?? plain ?? '');
+  }
+  return fields;
 }

@@ -1,7 +1,7 @@
 import { Metadata } from '@grpc/grpc-js';
 import { METADATA } from '@headgate/contracts/names';
 import { expect, it } from 'vitest';
-import { callerOf } from './caller.ts';
+import { callerOf } from './auditor.ts';
 
 const HASH = `Hash=${'a'.repeat(64)}`;
 

@@ -8,9 +8,7 @@ import { unavailable } from './errors.ts';
 import type { Item, ItemOutcome, ItemResult } from './item.ts';
 import { type DispatchObserver, type EnginePort, Lane, tooLate } from './lane.ts';
 import { Lanes } from './lanes.ts';
-import { watchPatience } from './patience.ts';
-import type { QueuePolicy } from './policy.ts';
-import { ItemQueue } from './queue.ts';
+import { ItemQueue, type QueuePolicy } from './queue.ts';
 
 export type { DispatchObserver, EnginePort } from './lane.ts';
 
@@ -178,17 +176,37 @@ export class Dispatcher {
       if (this.#unsettled.size === 0) this.#whenEmpty?.();
     };
     const item: Item = { id, payload, sketch, level, queuedAtMs, deadlineAtMs, span, settle };
-    const stopWatching = watchPatience({
-      clock,
-      deadlineAtMs,
-      queueTimeoutAtMs: queuedAtMs + work.queueTimeoutMs,
-      signal: work.signal,
-      onQueueTimeout: () => this.#waitedTooLong(item),
-      onDeadline: () => this.#leave(item, tooLate()),
-      onGone: () => this.#leave(item, cancelled()),
-    });
+    const stopWatching = this.#watch(item, work);
     this.#unsettled.add(id);
     return item;
+  }
+
+  /**
+   * Ends the waiting of an item when its queue timeout or its deadline passes, or its caller goes away, on one timer
+   * at a time.
+   *
+   * @returns stops watching
+   */
+  #watch(item: Item, { queueTimeoutMs, signal }: Work): () => void {
+    const { clock } = this.#options;
+    const { queuedAtMs, deadlineAtMs } = item;
+    const atDeadline = (nowMs: number) =>
+      clock.after(Math.max(0, deadlineAtMs - nowMs), () => this.#leave(item, tooLate()));
+    const onGone = () => this.#leave(item, cancelled());
+    let stopped = false;
+    let cancelTimer: () => void;
+    if (queuedAtMs + queueTimeoutMs < deadlineAtMs) {
+      cancelTimer = clock.after(queueTimeoutMs, () => {
+        this.#waitedTooLong(item);
+        if (!stopped) cancelTimer = atDeadline(clock.now());
+      });
+    } else cancelTimer = atDeadline(queuedAtMs);
+    signal.addEventListener('abort', onGone);
+    return () => {
+      stopped = true;
+      cancelTimer();
+      signal.removeEventListener('abort', onGone);
+    };
   }
 
   #next(): Item | undefined {

@@ -1,6 +1,6 @@
 import { ManualClock } from '@headgate/testkit/manual-clock';
 import { expect, it } from 'vitest';
-import { drain } from './drain.ts';
+import { drain } from './server.ts';
 
 it.each([1500, 7000])(
   'server#6230, sglang#38744: says that it is not ready, serves for %i ms more, and only then closes',

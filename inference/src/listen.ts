@@ -1,7 +1,8 @@
 import { once } from 'node:events';
-import type { Server as HttpServer } from 'node:http';
+import { createServer, type Server as HttpServer, type ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
 import { type Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
+import type { Metrics } from './telemetry/metrics.ts';
 
 /** A listener's port is in use; the message names it and the remedy. */
 export class PortTakenError extends Error {
@@ -32,4 +33,34 @@ export async function listenHttp(server: HttpServer, host: string, port: number)
   await once(server, 'listening').catch((error: NodeJS.ErrnoException) => {
     throw error.code === 'EADDRINUSE' ? new PortTakenError(host, port) : error;
   });
+}
+
+export interface InternalHttpOptions {
+  readonly isReady: () => boolean;
+  readonly metrics: Pick<Metrics, 'page' | 'registry'>;
+}
+
+/** /livez, /readyz and /metrics for probes and Prometheus. Listens nowhere yet. */
+export function createInternalHttp({ isReady, metrics }: InternalHttpOptions): HttpServer {
+  return createServer(async (request, response) => {
+    switch (request.url?.split('?', 1)[0]) {
+      case '/livez':
+        return text(response, 200, 'live\n');
+      case '/readyz':
+        return isReady() ? text(response, 200, 'ready\n') : text(response, 503, 'not ready\n');
+      case '/metrics':
+        return text(response, 200, await metrics.page(), metrics.registry.contentType);
+      default:
+        return text(response, 404, 'not found\n');
+    }
+  });
+}
+
+function text(
+  response: ServerResponse,
+  status: number,
+  body: string,
+  type = 'text/plain; charset=utf-8',
+): void {
+  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(body);
 }

@@ -1,7 +1,7 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { ModelInferRequest__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
 import { SKETCH } from '@headgate/contracts/sketch';
-import type { QueuePolicy } from './policy.ts';
+import type { QueuePolicy } from './queue.ts';
 
 /** Parameters that would change what an answer means. Others may be sent, and are without effect. */
 const REFUSED: Readonly<Record<string, string>> = {

@@ -1,5 +1,22 @@
 import type { Item } from './item.ts';
 
+/** How items of one model version wait; docs/inference.md has the words for operators. */
+export interface QueuePolicy {
+  /** Items that may wait, apart from the batches that engines gather. */
+  readonly maxQueueSize: number;
+  /** At least 1; level 1 goes first. */
+  readonly levels: number;
+  /** Of items whose caller names none. */
+  readonly defaultLevel: number;
+  /** An item that has waited longer goes before those of higher priority, in ms. */
+  readonly starvationMs: number;
+  /** What happens to an item that has waited too long: it is refused, or goes behind the others. */
+  readonly timeoutAction: 'reject' | 'delay';
+  /** How long an item may wait for its run unless its caller asks for less, in ms; Infinity: as long as it has time. */
+  readonly defaultTimeoutMs: number;
+  readonly allowTimeoutOverride: boolean;
+}
+
 export interface QueueBounds {
   /** Items that may wait, in all levels together; at least 1. */
   readonly capacity: number;

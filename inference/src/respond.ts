@@ -1,12 +1,12 @@
+import { HeadgateError } from '@headgate/contracts/errors';
 import type { InferParameter } from '@headgate/contracts/gen/grpc/inference/InferParameter';
 import type { ModelInferResponse } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
 import { SKETCH, SKETCH_LENGTH, SKETCH_VERSION } from '@headgate/contracts/sketch';
 import { encodeBytesTensor } from '@headgate/contracts/tensor';
-import type { Classes } from './engine/protocol.ts';
+import type { Classes, RawTensor } from './engine/protocol.ts';
 import { didRun, type ItemResult } from './item.ts';
 import type { ModelPackage } from './models/repository.ts';
 import type { OutputName } from './request.ts';
-import { tensorOutputs } from './tensor-respond.ts';
 
 export interface Answer {
   readonly id: string;
@@ -17,7 +17,7 @@ export interface Answer {
 }
 
 /** An output as it is answered. */
-export interface AnsweredTensor {
+interface AnsweredTensor {
   readonly name: string;
   readonly datatype: string;
   readonly shape: number[];
@@ -107,4 +107,34 @@ export function engineMs(results: readonly ItemResult[]): number {
 
 function slowest(times: readonly number[]): InferParameter {
   return { double_param: Math.max(...times) };
+}
+
+/**
+ * The rows of the items of one call, joined again.
+ *
+ * @throws HeadgateError internal when the rows of an output have different shapes and cannot be one tensor
+ */
+function tensorOutputs({ manifest }: ModelPackage, { outputs, results }: Answer): AnsweredTensor[] {
+  const rows = results.map(({ row }) => row as readonly RawTensor[]);
+  return outputs.map((name) => {
+    const index = manifest.outputs.findIndex((output) => output.name === name);
+    const tensors = rows.map((row) => row[index] as RawTensor);
+    const { datatype } = manifest.outputs[index] as { datatype: string };
+    return { name, datatype, shape: joinedShape(name, tensors), block: joinedBlock(tensors) };
+  });
+}
+
+function joinedShape(name: string, tensors: readonly RawTensor[]): number[] {
+  const [first = []] = tensors.map(({ shape }) => shape);
+  if (tensors.length === 1) return [...first];
+  if (tensors.some(({ shape }) => shape.join() !== first.join())) {
+    const detail = `The rows of the output ${name} came out in different shapes; send them in calls of their own.`;
+    throw new HeadgateError('internal', detail);
+  }
+  return [tensors.length, ...first.slice(1)];
+}
+
+function joinedBlock(tensors: readonly RawTensor[]): Uint8Array {
+  const [first] = tensors;
+  return tensors.length === 1 && first ? first.block : Buffer.concat(tensors.map(({ block }) => block));
 }

@@ -4,6 +4,7 @@ import type { InferenceConfig } from '@headgate/contracts/config/schema';
 import type { HeadgateError } from '@headgate/contracts/errors';
 import { inferencePackageDefinition, loadHealth, loadInference } from '@headgate/runtime/proto';
 import type { Auditor } from './auditor.ts';
+import type { Clock } from './clock.ts';
 import type { Health } from './health.ts';
 import { widenWindows } from './http2.ts';
 import type { UnaryHandlers } from './service.ts';
@@ -62,4 +63,21 @@ export async function shutDown(server: Server, timeoutMs: number): Promise<void>
   const cut = setTimeout(() => server.forceShutdown(), timeoutMs);
   await finished;
   clearTimeout(cut);
+}
+
+export interface DrainOptions {
+  /** Makes health say that it is not ready. */
+  readonly announce: () => void;
+  /** Time for load balancers to notice, in ms, in which everything is answered as before. */
+  readonly delayMs: number;
+  /** Takes nothing more, and finishes what was accepted. */
+  readonly close: () => Promise<void>;
+  readonly clock: Clock;
+}
+
+/** The order in which a server stops: not ready first, then a delay in which it goes on serving, then it closes. */
+export async function drain({ announce, delayMs, close, clock }: DrainOptions): Promise<void> {
+  announce();
+  await new Promise<void>((resolve) => clock.after(delayMs, resolve));
+  await close();
 }

@@ -2,7 +2,7 @@ import type { handleUnaryCall, Metadata, ServerUnaryCall } from '@grpc/grpc-js';
 import type { ModelInferRequest__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
 import type { ModelInferResponse } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
 import { METADATA } from '@headgate/contracts/names';
-import { callerOf } from './caller.ts';
+import { callerOf } from './auditor.ts';
 import { toStatus } from './errors.ts';
 import type { Infer } from './pipeline.ts';
 

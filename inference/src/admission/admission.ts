@@ -1,3 +1,4 @@
+import type { InferenceConfig } from '@headgate/contracts/config/schema';
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { Clock } from '../clock.ts';
 import type { Item, ItemOutcome } from '../item.ts';
@@ -14,6 +15,16 @@ export interface AdmissionPolicy {
   readonly estimateMaxAgeMs: number;
   /** Undefined: the bounds of queue and engines alone limit what is in flight. */
   readonly adaptiveLimit: AdaptiveLimitOptions | undefined;
+}
+
+export function admissionPolicyOf({ admission }: Pick<InferenceConfig, 'admission'>): AdmissionPolicy {
+  const { enabled, target_share: targetShare, window_ms: windowMs } = admission.adaptive_limit;
+  return {
+    estimateMargin: admission.estimate_margin,
+    answerReserveMs: admission.answer_reserve_ms,
+    estimateMaxAgeMs: admission.estimate_max_age_ms,
+    adaptiveLimit: enabled ? { targetShare, windowMs } : undefined,
+  };
 }
 
 export interface AdmissionOptions {
