@@ -1,4 +1,5 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { writeSoon } from './write-soon.ts';
 
 export type { Logger } from 'pino';
 
@@ -25,9 +26,8 @@ const CENSORED = '(secret)';
 /** Deeper objects are not printed. */
 const DEPTH = 5;
 
-/** Lines are written in blocks of so many bytes, or after so many ms: a write for each would cost more than the line. */
-const BLOCK_BYTES = 4096;
-const FLUSH_MS = 50;
+/** Lines wait for the writes of their process, or for a block of so many bytes: a write for each costs more than the line. */
+const BLOCK_BYTES = 8192;
 
 /**
  * JSON lines with an ISO timestamp and the level as a word. Lines about a request carry `request_id` and
@@ -48,9 +48,16 @@ export function createLogger({ service, level, destination = standardOutput() }:
 }
 
 function standardOutput(): DestinationStream {
-  const stream = pino.destination({ fd: 1, sync: true, minLength: BLOCK_BYTES, periodicFlush: FLUSH_MS });
+  const stream = pino.destination({ fd: 1, sync: true, minLength: BLOCK_BYTES });
+  // Not flushSync, which syncs the disk too.
+  const flush = () => stream.flush();
   process.once('exit', () => stream.flushSync());
-  return stream;
+  return {
+    write(line) {
+      stream.write(line);
+      writeSoon(flush);
+    },
+  };
 }
 
 /**

@@ -22,7 +22,7 @@ export interface ShipperOptions {
   readonly writer: string;
   /** Most records of one delivery. */
   readonly batchRecords: number;
-  /** How long it waits for new records, in ms. */
+  /** How long records gather for one delivery, in ms, unless there are enough of them. */
   readonly intervalMs: number;
   /** Least and longest pause after a failure, in ms. */
   readonly retryMinMs: number;
@@ -63,7 +63,7 @@ export function startShipper(options: ShipperOptions): Shipper {
     }
   };
 
-  /** @returns false when there was nothing to deliver */
+  /** @returns true when more records wait than one delivery takes */
   const step = async (): Promise<boolean> => {
     const frames = await reader.read(options.batchRecords);
     const last = frames.at(-1);
@@ -73,7 +73,7 @@ export function startShipper(options: ShipperOptions): Shipper {
     if (readable.length < records.length) report.refused(records.length - readable.length, undefined);
     await deliver(readable);
     await reader.acknowledge(last.sequence);
-    return true;
+    return frames.length === options.batchRecords;
   };
 
   const run = async () => {
@@ -81,9 +81,9 @@ export function startShipper(options: ShipperOptions): Shipper {
     let lastRetryMs: number | undefined;
     while (!signal.aborted) {
       try {
-        const busy = await step();
+        const more = await step();
         lastRetryMs = undefined;
-        if (!busy) await pause(options.intervalMs, signal);
+        if (!more) await pause(options.intervalMs, signal);
       } catch (error) {
         if (signal.aborted) return;
         lastRetryMs = nextPauseMs(lastRetryMs, backoff);

@@ -16,8 +16,8 @@ import { startShipper } from './shipper.ts';
 import { controlSink } from './sinks/control.ts';
 import { spoolRecorder } from './spool-recorder.ts';
 
-/** 500 records fill a statement well; the pauses are those of a breaker that probes every 5 s. */
-export const SHIPPING = { batchRecords: 500, intervalMs: 250, retryMinMs: 100, retryMaxMs: 5000 };
+/** To read 250 records holds the event loop for 4 ms; the pauses are those of a breaker that probes every 5 s. */
+const SHIPPING = { batchRecords: 250, intervalMs: 1000, retryMinMs: 100, retryMaxMs: 5000 };
 
 export interface Records {
   readonly recorder: Recorder;

@@ -275,7 +275,7 @@ const audit = await openFileAudit({
   headsFile: ${JSON.stringify(join(dir, 'heads.jsonl'))},
   pseudonyms: { credential: (id) => id, address: (address) => address },
   clock,
-  limits: ${JSON.stringify({ ...TEST_LIMITS, flushMs: 1, segmentBytes: 20_000 })},
+  limits: ${JSON.stringify({ ...TEST_LIMITS, segmentBytes: 20_000 })},
   keepMs: 1000,
   report: { written() {}, dropped() {}, damaged() {} },
 });

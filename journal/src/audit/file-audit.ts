@@ -1,4 +1,5 @@
 import type { Clock } from '@headgate/runtime/clock';
+import type { WriteSoon } from '@headgate/runtime/write-soon';
 import type { SpoolFiles } from '../spool/files.ts';
 import { openSpool, type SpoolLimits, type SpoolReport } from '../spool/spool.ts';
 import { appendLine } from './append-line.ts';
@@ -23,6 +24,7 @@ export interface FileAuditOptions {
   readonly keepMs: number;
   readonly report: SpoolReport;
   readonly files?: SpoolFiles;
+  readonly soon?: WriteSoon;
 }
 
 export interface AuditStats {

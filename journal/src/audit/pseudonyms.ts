@@ -1,8 +1,9 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isKeyId } from '@headgate/contracts/keys';
 import { type Clock, DAY_MS } from '@headgate/runtime/clock';
+import { hmacSha256 } from '@headgate/runtime/keyed-hash';
 
 /** Kinds of names that are hashed: client addresses, subjects of bearer tokens, services and operators. */
 export type Purpose = 'address' | 'token' | 'service';
@@ -99,8 +100,7 @@ export async function destroyKeys(purpose: Purpose, dir: string): Promise<number
   return files.length;
 }
 
-const pseudonym = (key: Uint8Array, value: string): string =>
-  createHmac('sha256', key).update(value).digest('hex').slice(0, LENGTH);
+const pseudonym = (key: Uint8Array, value: string): string => hmacSha256(key, value).slice(0, LENGTH);
 
 const fileName = (purpose: Purpose, atMs: number): string =>
   `${purpose}-${new Date(atMs).toISOString().slice(0, 10)}.key`;

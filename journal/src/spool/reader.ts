@@ -1,4 +1,4 @@
-import { readFile, rm } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import type { Cursor } from './cursor.ts';
 import { type Frame, scanFrames } from './frame.ts';
 import type { Segment } from './segments.ts';
@@ -62,10 +62,15 @@ export function createReader({ cursor, segments, isActive, onDamage }: ReaderOpt
 
 /** A file that is gone counts as damaged from begin to end: waiting for it would deliver nothing for ever. */
 async function bytesOf({ path }: Segment, offset: number, end: number): Promise<Buffer> {
-  try {
-    return (await readFile(path)).subarray(offset, end);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return Buffer.alloc(0);
+  const file = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
     throw error;
+  });
+  if (!file) return Buffer.alloc(0);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(end - offset), 0, end - offset, offset);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await file.close();
   }
 }

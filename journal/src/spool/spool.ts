@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import type { Clock } from '@headgate/runtime/clock';
+import { type WriteSoon, writeSoon } from '@headgate/runtime/write-soon';
 import { createActiveSegment } from './active-segment.ts';
 import { openCursor } from './cursor.ts';
 import { nodeFiles, type SpoolFiles } from './files.ts';
@@ -23,7 +24,7 @@ export type { SpoolReport } from './writer.ts';
  */
 export interface Spool {
   /**
-   * Takes a record; returns at once and never fails. It is on its way to disk within `flushMs`, without fsync. When
+   * Takes a record; returns at once and never fails. It is written within 100 ms, without fsync. When
    * it cannot be kept, it is counted, and a gap record says so as soon as the log takes records again.
    */
   append(payload: Payload): void;
@@ -60,6 +61,8 @@ export interface SpoolOptions {
   readonly report: SpoolReport;
   readonly limits: SpoolLimits;
   readonly files?: SpoolFiles;
+  /** By default the timer that all writers of the process share. */
+  readonly soon?: WriteSoon;
   /** What is written in place of lost records; JSON of the gap by default. */
   readonly encodeGap?: (gap: Gap) => Uint8Array;
 }
@@ -71,12 +74,11 @@ export interface SpoolLimits extends WriterLimits {
   readonly segmentBytes: number;
 }
 
-/** 4 MiB files, 1 MiB a write, 10 ms in memory, 1 s of pause after a failed write. */
+/** 4 MiB files, 1 MiB a write, 1 s of pause after a failed write. */
 export const SPOOL_DEFAULTS = {
   segmentBytes: 4 * 2 ** 20,
   batchBytes: 2 ** 20,
   waiting: 10_000,
-  flushMs: 10,
   retryMs: 1000,
 } as const;
 
@@ -95,6 +97,7 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
     if (cutBytes > 0) report.damaged(cutBytes);
     const active = createActiveSegment({ dir, files, segments, segmentBytes: limits.segmentBytes });
     const writer = createWriter({
+      soon: writeSoon,
       ...options,
       active,
       nextSequence: Math.max(lastSequence, cursor.acknowledged()) + 1,

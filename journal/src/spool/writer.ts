@@ -1,6 +1,7 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { DropCause } from '@headgate/contracts/records';
 import type { Clock } from '@headgate/runtime/clock';
+import type { WriteSoon } from '@headgate/runtime/write-soon';
 import type { ActiveSegment } from './active-segment.ts';
 import { FRAME_HEADER_BYTES, type Frame, MAX_PAYLOAD_BYTES } from './frame.ts';
 import { causeOf, createGapCounter, encodeGap, type Gap } from './gap.ts';
@@ -24,6 +25,8 @@ export interface WriterOptions {
   /** Bytes that may still be written before the log has its full size. */
   readonly roomBytes: () => number;
   readonly limits: WriterLimits;
+  /** Asks for the next write of records that nobody waits for. */
+  readonly soon: WriteSoon;
   /** What is written in place of lost records. */
   readonly encodeGap?: (gap: Gap) => Uint8Array;
 }
@@ -33,8 +36,6 @@ export interface WriterLimits {
   readonly waiting: number;
   /** Most bytes of one write. */
   readonly batchBytes: number;
-  /** How long a record that nobody waits for may stay in memory, in ms. */
-  readonly flushMs: number;
   /** After a failure nothing is tried for so long, in ms. */
   readonly retryMs: number;
 }
@@ -56,14 +57,13 @@ interface Batch {
 
 /** Writes what waits in batches, one after the other: while one is on its way to disk the next one gathers. */
 export function createWriter(options: WriterOptions): Writer {
-  const { active, clock, report, limits, roomBytes } = options;
+  const { active, clock, report, limits, roomBytes, soon } = options;
   const queue = createQueue(limits.waiting);
   const gaps = createGapCounter(clock);
   let nextSequence = options.nextSequence;
   let pausedUntilMs = Number.NEGATIVE_INFINITY;
   let lastCause: DropCause = 'disk_error';
   let running: Promise<void> | undefined;
-  let timer: NodeJS.Timeout | undefined;
 
   const drop = (lost: readonly Waiting[], cause: DropCause, error?: unknown) => {
     if (lost.length === 0) return;
@@ -79,11 +79,10 @@ export function createWriter(options: WriterOptions): Writer {
   };
 
   const flush = (): Promise<void> => {
-    clearTimeout(timer);
-    timer = undefined;
     running ??= writeAll();
     return running;
   };
+  const flushSoon = () => void flush();
 
   const writeAll = async () => {
     // Those who append in the same turn share the write.
@@ -152,7 +151,7 @@ export function createWriter(options: WriterOptions): Writer {
 
   return {
     append(payload) {
-      if (push({ payload }) && !running) timer ??= setTimeout(() => void flush(), limits.flushMs).unref();
+      if (push({ payload }) && !running) soon(flushSoon);
     },
     appendDurable(payload) {
       return new Promise((kept, reject) => {

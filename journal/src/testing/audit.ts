@@ -38,6 +38,7 @@ export async function testAudit(dir: string, options: Partial<FileAuditOptions> 
     pseudonyms: await openPseudonyms(keys, raise),
     clock,
     limits: TEST_LIMITS,
+    soon: () => undefined,
     keepMs: 1000,
     report: {
       written: () => undefined,

@@ -24,7 +24,7 @@ export async function promisedBeforeKill(dir: string, source: string, characters
   return printed.split('\n').slice(0, -1);
 }
 
-export const TEST_LIMITS: SpoolLimits = { ...SPOOL_DEFAULTS, maxBytes: 2 ** 24, flushMs: 60_000 };
+export const TEST_LIMITS: SpoolLimits = { ...SPOOL_DEFAULTS, maxBytes: 2 ** 24 };
 
 /** Opens a spool that writes only when it is flushed, and counts what it reports. */
 export async function testSpool(options: Partial<SpoolOptions> & { limits?: SpoolLimits } = {}) {
@@ -35,6 +35,7 @@ export async function testSpool(options: Partial<SpoolOptions> & { limits?: Spoo
     dir,
     clock,
     limits: TEST_LIMITS,
+    soon: () => undefined,
     report: {
       written: (records) => {
         seen.written += records;
