@@ -15,7 +15,7 @@ import {
 const ALL = Object.keys(REASONS) as Reason[];
 
 describe('REASONS', () => {
-  it('keeps the meaning of 429, 503 and 504 apart (decision D5)', () => {
+  it('keeps the meaning of 429, 503 and 504 apart (decision 0005)', () => {
     const withStatus = (http: number) => ALL.filter((reason) => REASONS[reason].http === http);
     expect(withStatus(429)).toEqual(['rate_limited']);
     expect(withStatus(503)).toEqual(['overloaded', 'unavailable', 'records_unavailable']);

@@ -2,7 +2,7 @@
  * The closed set of reasons for which Headgate refuses or fails a request, and the one place where a reason
  * is mapped to an HTTP status and to a gRPC status code. Web-standard only: this module runs on any fetch host.
  *
- * Who is at fault decides the number (decision D5): 429 is the caller's quota, 503 is our overload, 504 is a
+ * Who is at fault decides the number (decision 0005): 429 is the caller's quota, 503 is our overload, 504 is a
  * deadline that passed. 429 never comes from inference.
  */
 

@@ -1,6 +1,6 @@
 /** Constants that several parts must agree on. */
 
-/** Idle connections are closed by the client's side first, Envoy before the gateway (decision D9): otherwise random 503s. */
+/** Idle connections are closed by the client's side first, Envoy before the gateway (decision 0009): otherwise random 503s. */
 export const IDLE_MS = { envoyUpstream: 55_000, gatewayKeepAlive: 65_000, gatewayHeaders: 66_000 } as const;
 
 /** Headers of a request. Envoy refuses more than that, so that the gateway has room for what Envoy adds. */

@@ -69,7 +69,7 @@ export const batchingSchema = z
   .strictObject({
     /** 1 on a `tensor` model: requests are never joined, and dim 0 is like any other. */
     max_batch_size: z.number().int().min(1).max(1024).default(8),
-    /** How long an idle engine may wait for company, in ms. 0: never (decision D3). */
+    /** How long an idle engine may wait for company, in ms. 0: never (decision 0003). */
     max_queue_delay_ms: z.number().min(0).max(1000).default(0),
     /** Items that may wait; further ones are refused as overloaded. */
     max_queue_size: z.number().int().min(1).max(100_000).default(64),

@@ -193,5 +193,5 @@ export function portOf(portBase: number, listener: Listener): number {
   return portBase + PORT_OFFSET[listener];
 }
 
-/** Label value for every name that is not configured, so that junk names cannot mint metric series (D10). */
+/** Label value for every name that is not configured, so that junk names cannot mint metric series (decision 0010). */
 export const OTHER = 'other';

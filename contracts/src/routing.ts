@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /**
- * The routing table (decision D15): which versions are served and how the units of an experiment are split.
+ * The routing table (decision 0015): which versions are served and how the units of an experiment are split.
  * One owner writes it; gateway and inference both read it, live. A file that does not pass as a whole changes nothing.
  */
 

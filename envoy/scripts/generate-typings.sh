@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Writes envoy/src/gen: TypeScript typings of Envoy's configuration (decision D12). Development time only:
+# Writes envoy/src/gen: TypeScript typings of Envoy's configuration (decision 0012). Development time only:
 # run it after an update of @grpc/grpc-js-xds or ts-proto and commit what it writes. Needs Go for one module.
 set -euo pipefail
 

@@ -24,7 +24,7 @@ export function gatewayCluster(config: Config): Cluster {
     name: CLUSTER.gateway,
     target: config.envoy.gateway_target || localTarget(config, 'gateway'),
     protocol: {
-      // Envoy closes an idle connection before Node does, or it would send requests into a closing one (D9).
+      // Envoy closes an idle connection before Node does, or it would send requests into a closing one (decision 0009).
       common_http_protocol_options: { idle_timeout: duration(IDLE_MS.envoyUpstream) },
       explicit_http_config: { http_protocol_options: {} },
     },

@@ -38,7 +38,7 @@ const ROWS: readonly Row[] = [
     retryAfterMs: 1000,
   },
   {
-    // Rate ceiling (429), circuit breaker, overload manager: our overload, never the caller's quota (decision D5).
+    // Rate ceiling (429), circuit breaker, overload manager: our overload, never the caller's quota (decision 0005).
     when: anyOf(status(429), status(503)),
     reason: 'overloaded',
     detail: 'Too many requests are in progress. Please try again.',

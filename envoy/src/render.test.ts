@@ -31,7 +31,7 @@ function protocolOf(cluster: Cluster): HttpProtocolOptions {
 describe.each(['dev', 'staging', 'production'])('the rendered configuration of %s', (environment) => {
   const { config, yaml, document } = load(environment);
 
-  it('closes idle connections to the gateway before Node does (decision D9)', () => {
+  it('closes idle connections to the gateway before Node does (decision 0009)', () => {
     const idle = protocolOf(clusterOf(document, 'gateway')).common_http_protocol_options?.idle_timeout;
     const idleMs = Number.parseFloat(idle ?? '') * 1000;
     expect(idleMs).toBeGreaterThan(0);

@@ -13,7 +13,7 @@ export interface AppVariables {
   requestId: string;
   /** observe: monotonic time at which the request entered, in ms. */
   startedAtMs: number;
-  /** observe: pattern of the route that the path belongs to, or `other`; never the path itself (D10). */
+  /** observe: pattern of the route that the path belongs to, or `other`; never the path itself (decision 0010). */
   route: string;
   /** observe: trace to pass on. */
   trace: TraceContext;

@@ -1,7 +1,7 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { Clock } from '@headgate/runtime/clock';
 
-/** The one time budget of a request (decision D4). */
+/** The one time budget of a request (decision 0004). */
 export interface Deadline {
   /** Why the request is over; undefined while it is not. */
   readonly over: HeadgateError | undefined;

@@ -102,7 +102,7 @@ export class Gathering {
   }
 
   /**
-   * What an idle engine should do now (decision D3): run what is decoded, without waiting for what still decodes;
+   * What an idle engine should do now (decision 0003): run what is decoded, without waiting for what still decodes;
    * or wait, when the policy grants a delay that has not passed and no member's deadline forbids it.
    *
    * @param answerMs how long before a deadline a batch of so many items must start, so that its answers are in time

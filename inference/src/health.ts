@@ -18,7 +18,7 @@ export interface HealthSource {
  *
  * The server as a whole is ready once every version that it started with is warm (or has failed), as long as the
  * control version of at least one model is ready. A version that is added or that crashes later does not take the
- * server down with it: it has a health of its own, and the gateway goes by that (decision D7).
+ * server down with it: it has a health of its own, and the gateway goes by that (decision 0007).
  */
 export class Health {
   readonly #source: HealthSource;

@@ -48,7 +48,7 @@ const inferenceSchema = z.strictObject({
   /** Root of the model repository. */
   models_dir: z.string().min(1),
   /**
-   * routing: the routing table alone decides what is served (decision D15), and requests to load or unload models
+   * routing: the routing table alone decides what is served (decision 0015), and requests to load or unload models
    * are refused. explicit: such requests are obeyed, by this process alone, until it ends.
    */
   model_control: z.enum(['routing', 'explicit']),
@@ -129,7 +129,7 @@ const inferenceSchema = z.strictObject({
   }),
   drain: z.strictObject({ delay_ms: ms(120_000), timeout_ms: ms(600_000) }),
   connection: z.strictObject({
-    /** Clients are asked to reconnect after this age, so that new pods get their share (decision D8). */
+    /** Clients are asked to reconnect after this age, so that new pods get their share (decision 0008). */
     max_age_ms: ms(86_400_000).min(1000),
     max_age_grace_ms: ms(600_000).min(1),
   }),
@@ -150,7 +150,7 @@ const layersSchema = z.strictObject({
       .default(8440)
       .describe('Each listener has a port at a fixed distance from it: HTTPS +3.'),
   }),
-  routing_file: path.default('state/routing.yaml').describe('Routing table (decision D15).'),
+  routing_file: path.default('state/routing.yaml').describe('Routing table (decision 0015).'),
   dependencies: group({
     redis: dependency(100).describe('Redis; each request waits for it.'),
     jwks: dependency(1500).describe(

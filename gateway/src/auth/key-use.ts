@@ -9,7 +9,7 @@ export interface KeyUse {
   readonly lastUsedMs: number;
 }
 
-/** When each configured key was last accepted. Keys that are configured no more are forgotten (D10). */
+/** When each configured key was last accepted. Keys that are configured no more are forgotten (decision 0010). */
 export interface KeyUses {
   touch(keyId: string, secret: KeyCredential['secret']): void;
   all(): readonly KeyUse[];

@@ -46,7 +46,7 @@ export function observe({ telemetry, clock, draining }: ObserveOptions): Layer {
 }
 
 /**
- * The pattern of the route that the path belongs to, whoever refused the request; never the path itself (D10). Where
+ * The pattern of the route that the path belongs to, whoever refused the request; never the path itself (decision 0010). Where
  * several fit, the first one answers.
  */
 function routePattern(c: AppContext): string {

@@ -12,7 +12,7 @@ export function bucketOf(salt: string, unit: string): number {
 }
 
 /**
- * The variant of a unit (decision D6). The first treatment owns the buckets from the bottom up, the second from
+ * The variant of a unit (decision 0006). The first treatment owns the buckets from the bottom up, the second from
  * the top down, the control what lies between: while a treatment grows, units only move from control to it.
  *
  * ```

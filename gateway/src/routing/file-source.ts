@@ -2,7 +2,7 @@ import { type Routing, routingSchema } from '@headgate/contracts/routing';
 import { type FileError, watchFile, yamlOf } from '@headgate/runtime/watch-file';
 import type { RoutingSource } from './source.ts';
 
-/** Told about every version of the routing table, so that an operator sees what is in force (decision D7). */
+/** Told about every version of the routing table, so that an operator sees what is in force (decision 0007). */
 export interface RoutingReport {
   /** A table is in force now, the first one included. */
   accepted(routing: Routing): void;

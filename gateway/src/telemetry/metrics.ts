@@ -151,7 +151,7 @@ export function exposeState(registry: Registry, routing: RoutingSource, readines
   });
   new Gauge({
     name: METRIC.versionReady,
-    help: '1 while a model version may get traffic (decision D7).',
+    help: '1 while a model version may get traffic (decision 0007).',
     labelNames: ['model', 'version'] as const,
     registers: [registry],
     collect() {

@@ -10,7 +10,7 @@ export interface PredictionLabels {
 }
 
 /**
- * Only names of the routing table become label values; anything else is `other` (decision D10). An explicit
+ * Only names of the routing table become label values; anything else is `other` (decision 0010). An explicit
  * version is no part of an experiment: its variant is `none`.
  */
 export function boundedLabels(

@@ -3,7 +3,7 @@ import type { TraceContext } from '@headgate/contracts/trace-context';
 import type { KeyCredential } from '../auth/identity.ts';
 import type { QuotaScope, RouteGroup } from '../rate-limit/rules.ts';
 
-/** What one finished HTTP request tells the outside. Labels are already bounded (decision D10). */
+/** What one finished HTTP request tells the outside. Labels are already bounded (decision 0010). */
 export interface RequestRecord {
   readonly requestId: string;
   readonly trace: TraceContext;

@@ -59,7 +59,7 @@ export interface Predictor {
   predict(call: PredictCall): Promise<Prediction>;
 }
 
-/** Which model versions may get traffic (decision D7). */
+/** Which model versions may get traffic (decision 0007). */
 export interface Readiness {
   /** True while the version is ready on every ready endpoint, and there is at least one. */
   isReady(model: string, version: string): boolean;

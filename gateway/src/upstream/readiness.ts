@@ -12,7 +12,7 @@ export interface ReadinessReport {
 }
 
 /**
- * Which versions may get traffic (decision D7). An endpoint is ready when it answers and serves at least one version:
+ * Which versions may get traffic (decision 0007). An endpoint is ready when it answers and serves at least one version:
  * one that is starting or draining serves none, one that loads a further version goes on serving the others, so its
  * server-wide status is not needed.
  *

@@ -10,7 +10,7 @@ export interface CatalogueOptions extends Omit<DeploymentDeps, 'counters' | 'onC
 }
 
 /**
- * The served model versions: those that the routing table names (decision D15), and where requests may load and
+ * The served model versions: those that the routing table names (decision 0015), and where requests may load and
  * unload models, what those said last about a model. A version that cannot be loaded leaves all others alone.
  */
 export class Catalogue {
@@ -90,7 +90,7 @@ export class Catalogue {
     return [...this.#retiring.keys()];
   }
 
-  /** The version that answers when a caller names none (decision D16). */
+  /** The version that answers when a caller names none (decision 0016). */
   controlVersion(model: string): string | undefined {
     const routing = this.#routing && modelRouting(this.#routing, model);
     return routing ? controlOf(routing.experiment).version : this.#explicit.get(model)?.at(-1);

@@ -24,7 +24,7 @@ export interface MetricsSource {
 
 /**
  * Prometheus metrics of this process. Label values come only from the routing table and from closed sets
- * (decision D10), so that no caller can mint series. What happens per request is counted in the statistics; it is
+ * (decision 0010), so that no caller can mint series. What happens per request is counted in the statistics; it is
  * read when somebody asks.
  */
 export class Metrics {

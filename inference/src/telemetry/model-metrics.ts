@@ -11,7 +11,7 @@ export interface ModelMetricsSource {
 
 const VERSION = ['model', 'version'] as const;
 
-/** Metrics of loading. Versions are those of the routing table or of the repository (decision D10). */
+/** Metrics of loading. Versions are those of the routing table or of the repository (decision 0010). */
 export function exposeLoading(registry: Registry, source: ModelMetricsSource, statistics: Statistics): void {
   collectedCounter(registry, {
     name: METRIC.modelLoadFailures,

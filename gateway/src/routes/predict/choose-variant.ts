@@ -14,7 +14,7 @@ export interface Choice {
   readonly version: string;
   /** Variant that serves it; null when the caller named a version. */
   readonly variant: string | null;
-  /** Variant that its unit hashes to. Differs from `variant` while that one's version is not ready (D7). */
+  /** Variant that its unit hashes to. Differs from `variant` while that one's version is not ready (decision 0007). */
   readonly assignedVariant: string | null;
   /** Name of the experiment; null when the caller named a version. */
   readonly experiment: string | null;
@@ -31,7 +31,7 @@ export interface ChooseVariantOptions {
 /** Visible ASCII. */
 const UNIT = /^[\x21-\x7e]{1,128}$/;
 
-/** Roles that may name a version: what they ask for is no part of an experiment (D16). */
+/** Roles that may name a version: what they ask for is no part of an experiment (decision 0016). */
 const MAY_NAME_VERSION: ReadonlySet<Role> = new Set(['tester', 'admin']);
 
 /** Chooses the variant of the request's unit, or control while that variant's version is not ready. */

@@ -28,7 +28,7 @@ export interface OpenModel extends Omit<LoadedModel, 'report' | 'guard'> {
 }
 
 /**
- * Steps from a folder to an engine that may serve (decision D2): digests, session, every batch size once, golden
+ * Steps from a folder to an engine that may serve (decision 0002): digests, session, every batch size once, golden
  * samples.
  *
  * @param entry module from which the session thread starts
