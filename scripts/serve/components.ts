@@ -29,47 +29,27 @@ export function componentsOf(config: Config, options: ComponentOptions): ChildSp
     HEADGATE_ROUTING_FILE: options.routingFile,
     HEADGATE_LISTEN__PORT_BASE: String(config.listen.port_base),
   };
-  const common = { cwd: root, env };
   const drainMs = (drain: { delay_ms: number; timeout_ms: number }) =>
     drain.delay_ms + drain.timeout_ms + STOP_MARGIN_MS;
-  const control: ChildSpec = {
-    ...common,
-    name: 'control',
+  const spec = (name: ChildSpec['name'], stopWithinMs: number): ChildSpec => ({
+    name,
     command: process.execPath,
-    args: ['control/dist/main.js'],
-    logFile: logFileOf(root, config, 'control'),
-    stopWithinMs: CONTROL_STOP_MS,
-  };
-  const inference: ChildSpec = {
-    ...common,
-    name: 'inference',
-    command: process.execPath,
-    args: ['inference/dist/main.js'],
-    logFile: logFileOf(root, config, 'inference'),
-    stopWithinMs: drainMs(config.inference.drain),
-  };
-  const gateway: ChildSpec = {
-    ...common,
-    name: 'gateway',
-    command: process.execPath,
-    args: ['gateway/dist/main.js'],
-    logFile: logFileOf(root, config, 'gateway'),
-    stopWithinMs: drainMs(config.gateway.drain),
-  };
+    args: [`${name}/dist/main.js`],
+    cwd: root,
+    env,
+    // Several stacks of one checkout differ in their port base, and so do their logs.
+    logFile: join(root, 'state/logs', String(config.listen.port_base), `${name}.log`),
+    stopWithinMs,
+  });
+  const control = spec('control', CONTROL_STOP_MS);
+  const inference = spec('inference', drainMs(config.inference.drain));
+  const gateway = spec('gateway', drainMs(config.gateway.drain));
   const envoy: ChildSpec = {
-    ...common,
-    name: 'envoy',
+    ...spec('envoy', ENVOY_STOP_MS),
     command: join(root, '.venv/bin/envoy'),
     args: envoyArguments(config, options.envoyConfig),
-    logFile: logFileOf(root, config, 'envoy'),
-    stopWithinMs: ENVOY_STOP_MS,
   };
   const needsControl = config.records.sink === 'control' || config.audit.store !== 'none';
   const always = [...(needsControl ? [control] : []), inference, gateway];
   return mode === 'full' ? [...always, envoy] : always;
-}
-
-/** Several stacks of one checkout differ in their port base, and so do their logs. */
-function logFileOf(root: string, config: Config, name: ChildSpec['name']): string {
-  return join(root, 'state/logs', String(config.listen.port_base), `${name}.log`);
 }

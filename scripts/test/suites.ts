@@ -33,86 +33,47 @@ const NO_PYTHON = 'needs Python and Envoy, which setup could not install';
 /** All suites, the cheapest first. */
 export function suitesOf(root: string, mode: Mode, options: SuitesOptions): Suite[] {
   const { full, withoutServices, ci = false } = options;
-  const report = (name: string) => join(root, 'state/test', name);
   const skip = mode === 'full' ? undefined : NO_PYTHON;
-  // Tests that count answers use the specified numbers, and fuzzers run for minutes.
-  const more: Suite['env'] = full ? { E2E_FULL: '1' } : {};
-  const check: Suite = {
-    name: 'check',
-    command: process.execPath,
-    args: ['scripts/check.ts', '--json', report('check.json')],
-    timeoutMs: 5 * MINUTE_MS,
-    report: { path: report('check.json'), read: readChecks },
+  // Tests that count answers count as many as the specification asks for, and fuzzers go on for minutes.
+  const env: Suite['env'] = full ? { E2E_FULL: '1' } : {};
+  const suite = (name: string, minutes: number, args: readonly string[], more: Partial<Suite>): Suite => ({
+    ...{ name, command: process.execPath, args, timeoutMs: minutes * MINUTE_MS, env },
+    ...more,
+  });
+  const reported = (name: string, read: ReportReader) => {
+    const path = join(root, 'state/test', name);
+    return { path, report: { path, read } };
   };
-  const unit = {
-    ...vitest(root, report('unit.json'), { project: 'unit', minutes: 20, args: ['--coverage'] }),
-    env: more,
+  const vitest = (name: string, minutes: number, more: Partial<Suite> = {}, args: readonly string[] = []) => {
+    const { path, report } = reported(`${name}.json`, readVitest);
+    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${path}`];
+    const all = [
+      join(root, 'node_modules/vitest/vitest.mjs'),
+      'run',
+      '--project',
+      name,
+      ...reporters,
+      ...args,
+    ];
+    return suite(name, minutes, all, { report, ...more });
   };
-  const envoy = {
-    ...vitest(root, report('envoy.json'), { project: 'envoy', minutes: 10, args: [] }),
-    env: more,
-    skip,
+  const others = (name: string, minutes: number) => {
+    const { path, report } = reported(`${name}.xml`, readJunit);
+    return suite(name, minutes, [`test/${name}/main.ts`, '--report', path], { report, skip });
   };
-  const model: Suite = {
-    name: 'model',
-    command: join(root, '.venv/bin/python'),
-    args: ['-m', 'pytest', 'scripts/model', '-q', `--junitxml=${report('model.xml')}`],
-    timeoutMs: 10 * MINUTE_MS,
-    report: { path: report('model.xml'), read: readJunit },
-    skip,
-  };
-  const services = {
-    ...vitest(root, report('services.json'), { project: 'services', minutes: 15, args: [] }),
-    env: more,
-    skip: withoutServices,
-    required: ci,
-  };
-  const e2e = {
-    ...vitest(root, report('e2e.json'), { project: 'e2e', minutes: 40, args: [] }),
-    env: more,
-    skip,
-  };
-  const clients: Suite = {
-    name: 'clients',
-    command: process.execPath,
-    args: ['test/clients/main.ts', '--report', report('clients.xml')],
-    // The first run on a machine installs three Python environments.
-    timeoutMs: 25 * MINUTE_MS,
-    report: { path: report('clients.xml'), read: readJunit },
-    skip,
-  };
-  const security: Suite = {
-    name: 'security',
-    command: process.execPath,
-    args: ['test/security/main.ts', '--report', report('security.xml')],
-    // The first run on a machine installs two Python environments.
-    timeoutMs: (full ? 60 : 20) * MINUTE_MS,
-    report: { path: report('security.xml'), read: readJunit },
-    env: more,
-    skip,
-  };
-  const bench: Suite = {
-    name: 'bench',
-    command: process.execPath,
-    args: ['load-tests/bench/main.ts'],
-    timeoutMs: 30 * MINUTE_MS,
-    skip,
-  };
-  const always = [check, unit, envoy, model, services, e2e, clients, security];
-  return full ? [...always, bench] : always;
-}
-
-function vitest(
-  root: string,
-  path: string,
-  { project, minutes, args }: { project: string; minutes: number; args: readonly string[] },
-): Suite {
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${path}`];
-  return {
-    name: project,
-    command: process.execPath,
-    args: [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--project', project, ...reporters, ...args],
-    timeoutMs: minutes * MINUTE_MS,
-    report: { path, read: readVitest },
-  };
+  const check = reported('check.json', readChecks);
+  const model = reported('model.xml', readJunit);
+  const pytest = ['-m', 'pytest', 'scripts/model', '-q', `--junitxml=${model.path}`];
+  return [
+    suite('check', 5, ['scripts/check.ts', '--json', check.path], { report: check.report }),
+    vitest('unit', 20, {}, ['--coverage']),
+    vitest('envoy', 10, { skip }),
+    suite('model', 10, pytest, { command: join(root, '.venv/bin/python'), report: model.report, skip }),
+    vitest('services', 15, { skip: withoutServices, required: ci }),
+    vitest('e2e', 40, { skip }),
+    // The first run of these two on a machine installs their Python environments.
+    others('clients', 25),
+    others('security', full ? 60 : 20),
+    ...(full ? [suite('bench', 30, ['load-tests/bench/main.ts'], { skip })] : []),
+  ];
 }
