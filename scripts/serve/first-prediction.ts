@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { request as httpRequest } from 'node:http';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { text as textOf } from 'node:stream/consumers';
 import { HEADER } from '@headgate/contracts/names';
 import type { Service } from './ready-file.ts';
 
@@ -42,25 +44,16 @@ interface PostOptions {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-function post(url: string, body: Buffer, options: PostOptions): Promise<{ status: number; text: string }> {
+async function post(url: string, body: Buffer, { ca, headers }: PostOptions) {
   const request = url.startsWith('https:') ? httpsRequest : httpRequest;
-  return new Promise((resolve, reject) => {
-    const outgoing = request(url, {
-      method: 'POST',
-      headers: { ...options.headers, 'content-length': body.length },
-      agent: false,
-      signal: AbortSignal.timeout(TIMEOUT_MS),
-      ...(options.ca === undefined ? {} : { ca: options.ca }),
-    });
-    outgoing.once('error', reject);
-    outgoing.once('response', async (response) => {
-      try {
-        const chunks = await response.toArray();
-        resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') });
-      } catch (error) {
-        reject(error);
-      }
-    });
-    outgoing.end(body);
+  const outgoing = request(url, {
+    method: 'POST',
+    headers: { ...headers, 'content-length': body.length },
+    agent: false,
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+    ...(ca && { ca }),
   });
+  outgoing.end(body);
+  const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
+  return { status: response.statusCode, text: await textOf(response) };
 }

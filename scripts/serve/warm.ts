@@ -15,15 +15,10 @@ export function httpProbe(name: string, url: string): Probe {
   return { name, check: async (signal) => (await fetch(url, { signal })).status === 200 };
 }
 
-/** A part was not warm in time. */
-export class ColdError extends Error {
-  override readonly name = 'ColdError';
-}
-
 /**
  * Waits until every probe has been warm once.
  *
- * @throws ColdError naming what is not warm after `withinMs`, or the signal's reason
+ * @throws Error naming what is not warm after `withinMs`, or the signal's reason
  */
 export async function waitUntilWarm(
   probes: readonly Probe[],
@@ -43,7 +38,7 @@ export async function waitUntilWarm(
   await Promise.all(probes.map(watch));
   if (cold.size === 0) return;
   const names = [...cold].map((probe) => probe.name).join(', ');
-  throw new ColdError(`not ready after ${Math.round(withinMs / 1000)} s: ${names}`);
+  throw new Error(`not ready after ${Math.round(withinMs / 1000)} s: ${names}`);
 }
 
 async function isWarm(probe: Probe): Promise<boolean> {

@@ -88,21 +88,21 @@ async function makeVenv(context: StepContext, python: string): Promise<void> {
   );
 }
 
+/** Arguments of Python, for machines. */
+export const PIP_INSTALL = '-m pip install --disable-pip-version-check --no-input --progress-bar off'.split(
+  ' ',
+);
+
+/** The line of a failed command's output that says most. */
+export function complaintOf({ tail, message }: CommandError): string {
+  return tail.findLast((text) => /error/i.test(text)) ?? tail.at(-1) ?? message;
+}
+
 async function installPackages(context: StepContext): Promise<void> {
-  const pip = [
-    '-m',
-    'pip',
-    'install',
-    '--disable-pip-version-check',
-    '--no-input',
-    '--progress-bar',
-    'off',
-    '--no-compile',
-  ];
   await needed(context, 'the Python packages do not install here', () =>
     runCommand(
       join(context.root, '.venv/bin/python'),
-      [...pip, '-r', 'scripts/model/requirements.txt'],
+      [...PIP_INSTALL, '--no-compile', '-r', 'scripts/model/requirements.txt'],
       options(context, 20 * 60_000),
     ),
   );
@@ -114,8 +114,10 @@ async function needed(context: StepContext, what: string, run: () => Promise<unk
     await run();
   } catch (error) {
     if (context.signal.aborted || !(error instanceof CommandError)) throw error;
-    const line = error.tail.findLast((text) => /error/i.test(text)) ?? error.tail.at(-1) ?? error.message;
-    throw new FallbackNeeded(`${what}: ${line}`, `${HOW_TO}; the whole output is in ${context.logFile}`);
+    throw new FallbackNeeded(
+      `${what}: ${complaintOf(error)}`,
+      `${HOW_TO}; the whole output is in ${context.logFile}`,
+    );
   }
 }
 

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { which } from '../../../scripts/setup/python.ts';
 
 /** Where Debian puts the programs of a PostgreSQL server, in a folder per major version; not on PATH. */
 const DEBIAN_POSTGRES = '/usr/lib/postgresql';
@@ -16,7 +17,7 @@ export function findBinaries(path = process.env.PATH ?? '', debianPostgres = DEB
   const onPath = path.split(delimiter).filter((dir) => dir !== '');
   const postgres = [...newestFirst(debianPostgres), ...onPath];
   return {
-    redisServer: onPath.map((dir) => join(dir, 'redis-server')).find((file) => existsSync(file)),
+    redisServer: which('redis-server', path),
     postgresDir: postgres.find((dir) => POSTGRES_PROGRAMS.every((name) => existsSync(join(dir, name)))),
   };
 }

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { which } from '../../../scripts/setup/python.ts';
 import { freePort } from '../ports.ts';
 import { type Daemon, startInFolder } from './daemon.ts';
 import { serviceDir, writeFor } from './user.ts';
@@ -26,7 +27,7 @@ const PACKAGES = { java: 'default-jre-headless', mvn: 'maven' };
 /** Debian packages that are needed and not there. */
 export function missingS3Packages(path = process.env.PATH ?? ''): string[] {
   return Object.entries(PACKAGES)
-    .filter(([program]) => programOf(program, path) === undefined)
+    .filter(([program]) => which(program, path) === undefined)
     .map(([, name]) => name);
 }
 
@@ -62,7 +63,7 @@ export async function startS3(cacheDir: string): Promise<TestS3> {
   writeFor({}, join(dir, 's3proxy.conf'), lines.join(''));
   mkdirSync(join(dir, 'data', BUCKET), { recursive: true });
   const daemon = await startInFolder({
-    command: programOf('java') as string,
+    command: which('java', process.env.PATH ?? '') as string,
     args: ['-Xmx256m', '-jar', jar, '--properties', join(dir, 's3proxy.conf')],
     cwd: dir,
     user: {},
@@ -83,13 +84,8 @@ async function fetchJar(cacheDir: string): Promise<string> {
   const jar = join(cacheDir, JAR);
   if (existsSync(jar)) return jar;
   const args = ['-q', '-B', 'dependency:copy', `-Dartifact=${ARTIFACT}`, `-DoutputDirectory=${cacheDir}`];
-  await promisify(execFile)(programOf('mvn') as string, args, { timeout: FETCH_WITHIN_MS });
+  await promisify(execFile)(which('mvn', process.env.PATH ?? '') as string, args, {
+    timeout: FETCH_WITHIN_MS,
+  });
   return jar;
-}
-
-function programOf(name: string, path = process.env.PATH ?? ''): string | undefined {
-  return path
-    .split(delimiter)
-    .map((dir) => join(dir, name))
-    .find((file) => existsSync(file));
 }

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { CommandError, runCommand } from '../../../scripts/setup/command.mjs';
 import type { Guard } from '../../../scripts/setup/guard.mjs';
 import { acquireLock } from '../../../scripts/setup/lock.mjs';
+import { complaintOf, PIP_INSTALL } from '../../../scripts/setup/python.ts';
 
 export interface VenvOptions {
   /** For the folder and for messages: `tritonclient`, say. */
@@ -69,16 +70,6 @@ export async function cachedVenv(options: VenvOptions): Promise<string> {
   }
 }
 
-const PIP_INSTALL = [
-  '-m',
-  'pip',
-  'install',
-  '--disable-pip-version-check',
-  '--no-input',
-  '--progress-bar',
-  'off',
-];
-
 function keyOf(parts: readonly string[]): string {
   const hash = createHash('sha256');
   for (const part of parts) hash.update(JSON.stringify(part));
@@ -99,7 +90,6 @@ async function run(
     return await runCommand(command, args, { cwd: '/', signal, guard, timeoutMs });
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
-    const line = error.tail.findLast((text) => /error/i.test(text)) ?? error.tail.at(-1) ?? error.message;
-    throw new Error(`the Python environment ${name}: ${line}`, { cause: error });
+    throw new Error(`the Python environment ${name}: ${complaintOf(error)}`, { cause: error });
   }
 }
