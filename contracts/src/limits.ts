@@ -6,5 +6,8 @@ export const IDLE_MS = { envoyUpstream: 55_000, gatewayKeepAlive: 65_000, gatewa
 /** Headers of a request. Envoy refuses more than that, so that the gateway has room for what Envoy adds. */
 export const HEADER_KIB = { envoy: 16, gateway: 20 } as const;
 
+/** Age at which clients of inference must reconnect, so that new pods get their share (decision 0008), and the time for calls in progress. */
+export const CONNECTION_AGE_MS = { max: 300_000, grace: 30_000 } as const;
+
 /** Pixels along a side of an image: decoders work by rows, and 40 million rows of one pixel take seconds. */
 export const MAX_IMAGE_SIDE = 32_768;

@@ -77,7 +77,6 @@ function inferenceOf({ config }: TestEnvoy): Server {
     service: service as GRPCInferenceServiceHandlers,
     health: { handlers: () => ({}) } as unknown as Health,
     limits: config.inference.limits,
-    connection: config.inference.connection,
     streams: { handler: () => undefined } as unknown as InferStreams,
     audit: new Auditor({
       audit: {

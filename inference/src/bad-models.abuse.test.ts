@@ -213,17 +213,19 @@ describe('inference with a repository full of broken models', () => {
   let reasons: ReadonlyMap<string, string>;
 
   beforeAll(async () => {
-    const settings = {
-      HEADGATE_INFERENCE__ENGINE__RESTART_MIN_MS: '30000',
-      HEADGATE_INFERENCE__ENGINE__RESTART_MAX_MS: '30000',
-    };
-    running = await runInference(['1'], settings, ({ dir, addTensorModel }) => {
-      for (const { name, model, spoil } of BREAKAGES) {
-        addTensorModel(name, model);
-        spoil(join(dir, 'models', name, '1'));
-      }
-      addTensorModel('fine', AFFINE);
-    });
+    const times = { restartMinMs: 30_000, restartMaxMs: 30_000 };
+    running = await runInference(
+      ['1'],
+      {},
+      ({ dir, addTensorModel }) => {
+        for (const { name, model, spoil } of BREAKAGES) {
+          addTensorModel(name, model);
+          spoil(join(dir, 'models', name, '1'));
+        }
+        addTensorModel('fine', AFFINE);
+      },
+      times,
+    );
     await running.started();
     reasons = await indexOf(running);
   }, 120_000);

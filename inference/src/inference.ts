@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { Config } from '@headgate/contracts/config/schema';
 import type { HeadgateError } from '@headgate/contracts/errors';
+import { MAX_IMAGE_SIDE } from '@headgate/contracts/limits';
 import { OTHER, portOf } from '@headgate/contracts/names';
 import { type Routing, routingSchema } from '@headgate/contracts/routing';
 import { startAudit } from '@headgate/journal/audit/start-audit';
@@ -43,6 +44,8 @@ export interface InferenceOptions {
   readonly engineEntry: URL;
   /** Cores that this process and its engines may use. */
   readonly cores: number;
+  /** Tests shorten and stretch them. */
+  readonly times?: Partial<typeof TIMES>;
 }
 
 /** A running inference process. */
@@ -55,6 +58,18 @@ export interface Inference {
 
 const SERVICE = 'inference';
 const SERVER_VERSION = '0.1.0';
+
+/** A crashed engine is started again after a pause that doubles; the files of served versions are compared every 5 s. */
+const TIMES = { restartMinMs: 100, restartMaxMs: 30_000, pollMs: 5000 };
+
+/** Engines that load at the same time: each takes about a core from those that serve. */
+const PARALLEL_LOADS = 2;
+
+/** Scheduling niceness of engines: health and admission answer while all cores compute. */
+const NICE = 5;
+
+/** Elements of datatype BYTES in one message: each becomes an object. 8 ms to read; 4 million took 1.3 s and 0.6 GB. */
+const MAX_STRINGS = 65_536;
 
 /**
  * Starts everything: listeners first, so that health answers while models load.
@@ -70,7 +85,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     version: SERVER_VERSION,
     config: config.telemetry.tracing,
   });
-  const { limits, connection } = inference;
+  const { limits } = inference;
   const statistics = new Statistics(systemClock);
   const { catalogue, repository } = createCatalogue(options, {
     provider: await provide(options),
@@ -82,11 +97,10 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
   catalogue.onChange(() => statistics.sweep(catalogue));
   const mode = inference.model_control;
   const control = new ModelControl({ catalogue, repository, root: modelsDirOf(options), mode });
-  const pollMs = inference.models_poll_ms;
+  const { pollMs } = { ...TIMES, ...options.times };
   const deployments = () => catalogue.all();
   const changes = new ChangeWatch({ deployments, repository, pollMs, clock: systemClock });
-  const maxStrings = limits.message_strings;
-  const infer = createInfer({ catalogue, statistics, maxStrings, clock: systemClock, log });
+  const infer = createInfer({ catalogue, statistics, maxStrings: MAX_STRINGS, clock: systemClock, log });
   const defaultDeadlineMs = limits.default_deadline_ms;
   const serverVersion = SERVER_VERSION;
   const serving = { catalogue, control, statistics, health, infer, defaultDeadlineMs, serverVersion };
@@ -99,7 +113,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
   const auditLog = await startAudit(config, { root, logger: log, metrics }, SERVICE);
   const audit = new Auditor({ audit: auditLog.sink, epochMs: () => Date.now() });
   const streams = new InferStreams({ infer, defaultDeadlineMs, audit, onRefused });
-  const grpc = createGrpcServer({ service, streams, health, limits, connection, audit, onRefused });
+  const grpc = createGrpcServer({ service, streams, health, limits, audit, onRefused });
   const http = createInternalHttp({ isReady: () => health.isReady, metrics });
   const routing = followRouting(resolve(root, config.routing_file), { catalogue, metrics, log });
   await listenHttp(http, listen.internal_host, portOf(listen.port_base, 'inferenceInternal'));
@@ -177,6 +191,7 @@ function createCatalogue(options: InferenceOptions, { provider, statistics }: Ca
   const { root, log } = options;
   const { inference } = options.config;
   const { engine } = inference;
+  const times = { ...TIMES, ...options.times };
   const machine = { cores: options.cores, provider };
   const trust = readTrust(inference.models_trust, (file) => resolve(root, file));
   const repository = folderRepository(modelsDirOf(options), trust);
@@ -185,10 +200,10 @@ function createCatalogue(options: InferenceOptions, { provider, statistics }: Ca
     startEngine: (model, place, signal) =>
       startEngine(engineOptions(options, { provider, model, place }), signal),
     devicesOf: (model) => layoutOf(inference, model, machine).devices,
-    gate: new LoadGate(engine.parallel_loads),
+    gate: new LoadGate(PARALLEL_LOADS),
     admission: admissionPolicyOf(inference),
-    restartMinMs: engine.restart_min_ms,
-    restartMaxMs: engine.restart_max_ms,
+    restartMinMs: times.restartMinMs,
+    restartMaxMs: times.restartMaxMs,
     recycle: engine.recycle,
     drainTimeoutMs: inference.drain.timeout_ms,
     cacheOf: (name) =>
@@ -227,8 +242,8 @@ function engineOptions(options: InferenceOptions, { provider, model, place }: En
       tf32: execution.tf32,
       ...threads,
       maxPixels: limits.image_pixels,
-      maxSide: limits.image_side,
-      nice: engine.nice,
+      maxSide: MAX_IMAGE_SIDE,
+      nice: NICE,
     },
   };
 }

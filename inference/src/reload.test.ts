@@ -12,8 +12,6 @@ import {
 } from './testing/running-inference.ts';
 import { blockOf } from './testing/tensor-messages.ts';
 
-const POLL = { HEADGATE_INFERENCE__MODELS_POLL_MS: '100' };
-
 /** Gives the digit 7 another name, in a version that is valid again afterwards. */
 function renameSeven(folder: string, label: string): void {
   const labels = join(folder, 'labels.json');
@@ -32,7 +30,9 @@ describe('a version that is changed on disk while it is served', () => {
   let running: RunningInference;
   let folder: string;
   beforeAll(async () => {
-    running = await runInference(['1'], { ...POLL, HEADGATE_INFERENCE__MODEL_CONTROL: 'explicit' });
+    running = await runInference(['1'], { HEADGATE_INFERENCE__MODEL_CONTROL: 'explicit' }, undefined, {
+      pollMs: 100,
+    });
     folder = join(running.dir, 'models/digits/1');
     await running.started();
   }, 60_000);

@@ -2,6 +2,7 @@ import { Server, type ServerOptions } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import type { InferenceConfig } from '@headgate/contracts/config/schema';
 import type { HeadgateError } from '@headgate/contracts/errors';
+import { CONNECTION_AGE_MS } from '@headgate/contracts/limits';
 import { inferencePackageDefinition, loadHealth, loadInference } from '@headgate/runtime/proto';
 import type { Auditor } from './auditor.ts';
 import type { Clock } from './clock.ts';
@@ -9,6 +10,7 @@ import type { Health } from './health.ts';
 import { widenWindows } from './http2.ts';
 import type { UnaryHandlers } from './service.ts';
 import type { InferStreams } from './stream-infer.ts';
+import { WIRE_LIMITS } from './wire/check.ts';
 import { checkedService, type UnaryHandler } from './wire/checked-service.ts';
 
 export interface GrpcServerOptions {
@@ -16,7 +18,6 @@ export interface GrpcServerOptions {
   readonly streams: InferStreams;
   readonly health: Health;
   readonly limits: InferenceConfig['limits'];
-  readonly connection: InferenceConfig['connection'];
   readonly audit: Auditor;
   /** Told about each message that was refused before it was read. */
   readonly onRefused: (method: string, error: HeadgateError) => void;
@@ -28,28 +29,25 @@ const KEEPALIVE_TIMEOUT_MS = 20_000;
 
 /** Registers the inference protocol, health and reflection. */
 export function createGrpcServer(options: GrpcServerOptions): Server {
-  const { service, streams, health, limits, connection, audit, onRefused } = options;
-  const server = new Server(channelOptions(limits, connection));
+  const { service, streams, health, limits, audit, onRefused } = options;
+  const server = new Server(channelOptions(limits));
   widenWindows(server);
   const contract = inferencePackageDefinition();
   const unary = { ...service } as unknown as Record<string, UnaryHandler>;
   const inference = { definition: loadInference().GRPCInferenceService.service, handlers: unary };
-  const { definition, handlers } = checkedService(inference, { contract, limits, onRefused });
+  const { definition, handlers } = checkedService(inference, { contract, limits: WIRE_LIMITS, onRefused });
   server.addService(definition, { ...audit.audited(handlers), ModelStreamInfer: streams.handler });
   server.addService(loadHealth().Health.service, health.handlers());
   new ReflectionService(contract).addToServer(server);
   return server;
 }
 
-function channelOptions(
-  limits: GrpcServerOptions['limits'],
-  connection: GrpcServerOptions['connection'],
-): ServerOptions {
+function channelOptions(limits: GrpcServerOptions['limits']): ServerOptions {
   return {
     'grpc.max_receive_message_length': limits.message_bytes,
     'grpc.max_send_message_length': limits.message_bytes,
-    'grpc.max_connection_age_ms': connection.max_age_ms,
-    'grpc.max_connection_age_grace_ms': connection.max_age_grace_ms,
+    'grpc.max_connection_age_ms': CONNECTION_AGE_MS.max,
+    'grpc.max_connection_age_grace_ms': CONNECTION_AGE_MS.grace,
     'grpc.keepalive_time_ms': KEEPALIVE_TIME_MS,
     'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
     // Channelz would keep a record of every connection and call for a debugging service that is not offered.

@@ -38,17 +38,5 @@ export const gatewaySchema = group({
       .describe(
         'host:port, dns:///name:port or ip:port,ip:port of the inference pods; empty: the local inference process.',
       ),
-    readiness_interval_ms: ms().default(250),
-    readiness_timeout_ms: ms().default(1000),
-    resolve_interval_ms: ms().default(5000),
-    retry: group({
-      enabled: z.boolean().default(true),
-      min_remaining_ms: ms().default(50),
-      budget: group({
-        share: z.number().default(0.2),
-        min_retries: z.number().default(3),
-        window_ms: ms().default(10_000),
-      }),
-    }),
   }),
 });

@@ -59,11 +59,6 @@ export function checkRules(config: Unchecked, ctx: z.RefinementCtx): void {
     ['records', 'sink'],
     'expected control or postgres while images are captured: without records nobody could judge them',
   );
-  rule(
-    config.inference.engine.restart_min_ms <= config.inference.engine.restart_max_ms,
-    ['inference', 'engine', 'restart_min_ms'],
-    'expected at most inference.engine.restart_max_ms',
-  );
 }
 
 /** Quotas of images that have room for the largest request as a whole, but not in one gateway's share of them. */

@@ -60,17 +60,7 @@ export const CONFIG: GatewayConfig = {
       bench: { all: null, predict: null },
     },
   },
-  upstream: {
-    target: '',
-    readiness_interval_ms: 250,
-    readiness_timeout_ms: 1000,
-    resolve_interval_ms: 5000,
-    retry: {
-      enabled: true,
-      min_remaining_ms: 50,
-      budget: { share: 0.2, min_retries: 3, window_ms: 10_000 },
-    },
-  },
+  upstream: { target: '' },
 };
 
 /** Version 1 is the control; version 2 has a tenth of the units. */

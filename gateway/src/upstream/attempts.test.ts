@@ -9,10 +9,10 @@ import { Attempts, type AttemptsOptions } from './attempts.ts';
 import type { CallContext } from './inference.ts';
 
 const retry = {
-  enabled: true,
   min_remaining_ms: 50,
   budget: { share: 0.2, min_retries: 1000, window_ms: 10_000 },
 };
+const once = { ...retry, min_remaining_ms: Number.POSITIVE_INFINITY };
 const works: Answer = (_, done) => done({ model_name: 'm' });
 const fails =
   (reason: Reason): Answer =>
@@ -84,7 +84,7 @@ describe('A first attempt', () => {
   });
 
   it('keeps away from an endpoint whose connection is lost, while another one serves', async () => {
-    const caller = await callerOf([works, works], { retry: { ...retry, enabled: false } });
+    const caller = await callerOf([works, works], { retry: once });
     for (let i = 0; i < 4; i += 1) await send(caller);
     servers[0]?.kill();
     await expect.poll(() => endpoints[0]?.pool.isUp).toBe(false);
@@ -178,7 +178,7 @@ describe('A second attempt', () => {
     endpoints = endpoints.map(({ pool }) => ({ pool, serving: new Set<string>() }));
     expect(await send(nobody)).toBe('unavailable');
     expect(total()).toBe(1);
-    expect(await send(await callerOf(down, { retry: { ...retry, enabled: false } }))).toBe('unavailable');
+    expect(await send(await callerOf(down, { retry: once }))).toBe('unavailable');
     expect(total()).toBe(1);
   });
 
@@ -205,7 +205,7 @@ describe('A connection to inference', () => {
     [{ kind: 'black_hole' }, 'deadline_exceeded'],
     [{ kind: 'slow_close', ms: 50 }, 'unavailable'],
   ])('under %j ends each call with the right reason, and heals by itself', async (fault, reason) => {
-    const caller = await callerOf([works], { retry: { ...retry, enabled: false } });
+    const caller = await callerOf([works], { retry: once });
     proxy = await startFaultProxy(servers[0]?.port ?? 0);
     endpoints[0]?.pool.close();
     endpoints = [{ pool: poolOf(proxy.port), serving: SERVING }];

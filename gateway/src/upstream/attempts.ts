@@ -1,8 +1,8 @@
-import type { GatewayConfig } from '@headgate/contracts/config/schema';
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { ModelInferRequest } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
 import type { ModelInferResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
 import { healthServiceName } from '@headgate/contracts/names';
+import type { RetryBudgetConfig } from '@headgate/runtime/resilience/policies';
 import type { ResilienceReport } from '@headgate/runtime/resilience/report';
 import { RetryBudget } from '@headgate/runtime/resilience/retry-budget';
 import type { Endpoint } from './endpoints.ts';
@@ -10,10 +10,22 @@ import { failureOf } from './failure.ts';
 import type { CallContext } from './inference.ts';
 import type { Method } from './unary.ts';
 
+export interface RetryOptions {
+  /** Less of the deadline than this is no time for a second attempt. */
+  readonly min_remaining_ms: number;
+  readonly budget: RetryBudgetConfig;
+}
+
+/** A fifth more calls is what the endpoints that are left can take; three in 10 s serve a gateway without load. */
+const RETRY: RetryOptions = {
+  min_remaining_ms: 50,
+  budget: { share: 0.2, min_retries: 3, window_ms: 10_000 },
+};
+
 export interface AttemptsOptions {
   /** Endpoints that exist now. */
   readonly endpoints: () => readonly Pick<Endpoint, 'pool' | 'serving'>[];
-  readonly retry: GatewayConfig['upstream']['retry'];
+  readonly retry?: RetryOptions;
   readonly report: ResilienceReport;
 }
 
@@ -29,12 +41,14 @@ type Candidate = Pick<Endpoint, 'pool' | 'serving'>;
  */
 export class Attempts {
   readonly #options: AttemptsOptions;
+  readonly #retry: RetryOptions;
   readonly #budget: RetryBudget;
   #turn = 0;
 
   constructor(options: AttemptsOptions) {
     this.#options = options;
-    this.#budget = new RetryBudget(options.retry.budget, () => performance.now());
+    this.#retry = options.retry ?? RETRY;
+    this.#budget = new RetryBudget(this.#retry.budget, () => performance.now());
   }
 
   /** Raw blocks are not copied: they must not change until the call is settled. @throws HeadgateError */
@@ -83,9 +97,9 @@ export class Attempts {
   }
 
   #mayRepeat(error: unknown, { deadline }: CallContext): boolean {
-    const { retry, report } = this.#options;
-    if (!retry.enabled || !(error instanceof HeadgateError && error.reason === 'unavailable')) return false;
-    if (deadline.over || deadline.remainingMs() < retry.min_remaining_ms) return false;
+    const { report } = this.#options;
+    if (!(error instanceof HeadgateError && error.reason === 'unavailable')) return false;
+    if (deadline.over || deadline.remainingMs() < this.#retry.min_remaining_ms) return false;
     const sent = this.#budget.tryRetry();
     report.retry('inference', sent ? 'sent' : 'over_budget');
     return sent;

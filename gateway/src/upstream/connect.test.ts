@@ -61,7 +61,6 @@ describe('grpcInference', () => {
     });
     pool = poolOf(port);
     const retry = {
-      enabled: false,
       min_remaining_ms: 0,
       budget: { share: 0, min_retries: 0, window_ms: 1000 },
     };

@@ -1,5 +1,6 @@
 import type { Config } from '@headgate/contracts/config/schema';
 import { HeadgateError } from '@headgate/contracts/errors';
+import { CONNECTION_AGE_MS } from '@headgate/contracts/limits';
 import { healthServiceName } from '@headgate/contracts/names';
 import type { ResilienceReport } from '@headgate/runtime/resilience/report';
 import type { RoutingSource } from '../routing/source.ts';
@@ -23,6 +24,18 @@ export interface Upstream {
   readonly readiness: Readiness;
 }
 
+/** How often the name of the target is resolved again: a new pod waits no longer for its first call. */
+const RESOLVE_INTERVAL_MS = 5000;
+
+/** How often each endpoint is asked which versions it serves. */
+const READINESS_INTERVAL_MS = 250;
+
+/**
+ * A busy process answers late, one that hangs never does. Longer than an interval, so that a loaded machine does not
+ * count as a dead one; a process that ended refuses the connection at once anyway.
+ */
+const READINESS_TIMEOUT_MS = 1000;
+
 /** Before the server's own limit, which varies by a tenth. */
 const RENEW_SHARE = 0.8;
 
@@ -37,20 +50,19 @@ export function connectUpstream({ config, routing, readinessReport, resilience }
   const readiness = readinessOf(() => endpoints.all(), routing);
   const endpoints: Endpoints = new Endpoints({
     resolve: () => resolveTarget(target),
-    resolveIntervalMs: upstream.resolve_interval_ms,
+    resolveIntervalMs: RESOLVE_INTERVAL_MS,
     services: () => versionsOf(routing).map(({ model, version }) => healthServiceName(model, version)),
-    intervalMs: upstream.readiness_interval_ms,
-    timeoutMs: upstream.readiness_timeout_ms,
+    intervalMs: READINESS_INTERVAL_MS,
+    timeoutMs: READINESS_TIMEOUT_MS,
     connection: {
       messageBytes: config.inference.limits.message_bytes,
-      renewMs: config.inference.connection.max_age_ms * RENEW_SHARE,
+      renewMs: CONNECTION_AGE_MS.max * RENEW_SHARE,
     },
     onRound: announcer(readiness, routing, readinessReport),
     onUnresolved: readinessReport.unresolved,
   });
   const attempts = new Attempts({
     endpoints: () => endpoints.all(),
-    retry: upstream.retry,
     report: resilience,
   });
   return { predictor: grpcPredictor(attempts), inference: grpcInference(attempts), readiness };

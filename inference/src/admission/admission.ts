@@ -17,13 +17,18 @@ export interface AdmissionPolicy {
   readonly adaptiveLimit: AdaptiveLimitOptions | undefined;
 }
 
+/** An estimate may be a fifth too long before a call is refused for it; one that no run confirmed is tested by a call. */
+const ESTIMATE = { margin: 0.2, maxAgeMs: 5000 };
+
+/** Answers take half of their callers' time budgets on average at most; the limit changes ten times a second at most. */
+const ADAPTIVE_LIMIT = { targetShare: 0.5, windowMs: 100 };
+
 export function admissionPolicyOf({ admission }: Pick<InferenceConfig, 'admission'>): AdmissionPolicy {
-  const { enabled, target_share: targetShare, window_ms: windowMs } = admission.adaptive_limit;
   return {
-    estimateMargin: admission.estimate_margin,
+    estimateMargin: ESTIMATE.margin,
     answerReserveMs: admission.answer_reserve_ms,
-    estimateMaxAgeMs: admission.estimate_max_age_ms,
-    adaptiveLimit: enabled ? { targetShare, windowMs } : undefined,
+    estimateMaxAgeMs: ESTIMATE.maxAgeMs,
+    adaptiveLimit: admission.adaptive_limit.enabled ? ADAPTIVE_LIMIT : undefined,
   };
 }
 

@@ -13,7 +13,7 @@ import { eventually } from '@headgate/testkit/eventually';
 import { startFaultProxy } from '@headgate/testkit/fault-proxy';
 import { freePortBase } from '@headgate/testkit/ports';
 import { ROOT } from '@headgate/testkit/root';
-import { type Inference, startInference } from '../inference.ts';
+import { type Inference, type InferenceOptions, startInference } from '../inference.ts';
 import { type TensorModel, writeTensorModel } from './tensor-models.ts';
 
 /** The committed picture of a 7. */
@@ -56,6 +56,7 @@ export async function runInference(
   versions: readonly string[],
   settings: Readonly<Record<string, string>> = {},
   prepare?: (running: Pick<RunningInference, 'dir' | 'addVersion' | 'addTensorModel'>) => void,
+  times: InferenceOptions['times'] = {},
 ): Promise<RunningInference> {
   const dir = mkdtempSync(join(tmpdir(), 'headgate-inference-'));
   const portBase = await freePortBase();
@@ -95,7 +96,7 @@ export async function runInference(
     },
   });
   const engineEntry = new URL('../engine/child/main.ts', import.meta.url);
-  const options = { config, root: dir, env: process.env, log, engineEntry, cores: 2 };
+  const options = { config, root: dir, env: process.env, log, engineEntry, cores: 2, times };
   const inference: Inference = await startInference(options);
   const address = `127.0.0.1:${portOf(portBase, 'inferenceGrpc')}`;
   const connect = (to: string) =>

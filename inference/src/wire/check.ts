@@ -1,10 +1,17 @@
 import { isUtf8 } from 'node:buffer';
-import type { InferenceConfig } from '@headgate/contracts/config/schema';
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { WireField, WireMessage } from './schema.ts';
 
 /** What one message may hold: reading more would keep this process busy before anything can be refused. */
-export type WireLimits = Pick<InferenceConfig['limits'], 'message_fields' | 'message_numbers'>;
+export interface WireLimits {
+  /** Fields, those of inner messages included: each becomes an object, however few bytes it has. */
+  readonly message_fields: number;
+  /** Typed values; raw blocks have no such limit. */
+  readonly message_numbers: number;
+}
+
+/** A million numbers take 0.25 s to read. */
+export const WIRE_LIMITS: WireLimits = { message_fields: 65_536, message_numbers: 1_048_576 };
 
 /**
  * Walks over a message before it is read. A library that reads protobuf makes an object of each field, however many
