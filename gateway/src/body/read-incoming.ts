@@ -9,16 +9,7 @@ import { ByteSink } from './byte-sink.ts';
  */
 export const readIncoming: ReadBody = async (_request, env, bounds) => {
   const { incoming } = env as { incoming: IncomingMessage };
-  const { maxBytes, declaredBytes } = bounds;
-  // A small body is there as soon as its head: no listeners, no timer.
-  const whole = incoming.complete ? (incoming.read() as Buffer<ArrayBuffer> | null) : null;
-  if (whole && incoming.readableLength === 0) {
-    incoming.resume();
-    if (whole.byteLength > maxBytes) throw tooLarge(maxBytes);
-    return whole;
-  }
-  const sink = new ByteSink(declaredBytes);
-  if (whole) sink.append(whole);
+  const sink = new ByteSink(bounds.declaredBytes);
   await takeIncoming(incoming, bounds, (chunk) => sink.append(chunk));
   if (sink.length === 0) throw emptyBody();
   return sink.bytes();
