@@ -18,7 +18,7 @@ const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits'
 const instantSchema = z.iso.datetime('expected a time in UTC, such as 2030-01-31T12:00:00Z');
 
 /** Narrows what the role allows; a list that is absent narrows nothing. */
-export const scopesSchema = z.strictObject({
+const scopesSchema = z.strictObject({
   /** Names of models. */
   models: z.array(z.string().min(1).max(128)).min(1).max(256).optional(),
   routes: z.array(z.enum(ROUTE_SCOPES)).min(1).optional(),

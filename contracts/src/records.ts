@@ -86,7 +86,7 @@ export const outcomeRecordSchema = z.strictObject({
 });
 
 /** Records that a writer lost: memory or disk were full. */
-export const gapRecordSchema = z.strictObject({
+const gapRecordSchema = z.strictObject({
   type: z.literal('gap'),
   v: version,
   writer: name,

@@ -48,6 +48,6 @@ export function pack<Name extends MessageName>(name: Name, message: Messages[Nam
 }
 
 /** The `@type` of a message. */
-export function typeUrl(name: MessageName): string {
+function typeUrl(name: MessageName): string {
   return `type.googleapis.com/${name}`;
 }

@@ -3,7 +3,7 @@ import { stringify } from 'yaml';
 import { bootstrap } from './bootstrap.ts';
 import { assertAbsolute } from './tls.ts';
 
-export { type RenderedFile, renderSds, TLS_FILE } from './tls.ts';
+export { renderSds } from './tls.ts';
 
 /**
  * Envoy's configuration as YAML. It refers to the files of `renderSds`, which must be written first.

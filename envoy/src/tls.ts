@@ -14,7 +14,7 @@ import { SECRET } from './names.ts';
  */
 
 /** PEM files inside `tls_dir` and `internal_tls_dir`: the names that Kubernetes and cert-manager use. */
-export const TLS_FILE = { certificate: 'tls.crt', key: 'tls.key', authority: 'ca.crt' } as const;
+const TLS_FILE = { certificate: 'tls.crt', key: 'tls.key', authority: 'ca.crt' } as const;
 
 /** Modern clients only: forward secrecy and authenticated encryption. TLS 1.3 brings its own list. */
 const CIPHER_SUITES = [

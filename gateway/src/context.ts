@@ -8,7 +8,7 @@ import type { ImageItem } from './routes/predict/validate.ts';
 import type { InferRequest } from './routes/v2/infer-request.ts';
 
 /** What the layers hand inwards. Each variable is set once, by the layer that is named beside it. */
-export interface AppVariables {
+interface AppVariables {
   /** requestId: value of the X-Request-Id header of the answer. */
   requestId: string;
   /** observe: monotonic time at which the request entered, in ms. */

@@ -57,6 +57,6 @@ export function methodNotAllowed(allowed: readonly string[]): RouteHandler {
 }
 
 /** Seconds for a header: rounded up, so that whoever waits that long does not come too early; at least 1. */
-export function wholeSeconds(ms: number): number {
+function wholeSeconds(ms: number): number {
   return Math.max(1, Math.ceil(ms / 1000));
 }

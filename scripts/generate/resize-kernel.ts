@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
 /** The resize kernel's source and compiled module. */
-export const KERNEL_SOURCE = 'inference/assembly/resize-kernel.ts';
+const KERNEL_SOURCE = 'inference/assembly/resize-kernel.ts';
 export const KERNEL_MODULE = 'inference/src/gen/resize-kernel.ts';
 
 /** Fetched only here: with its back end it has 100 MB, for 747 bytes of output. */

@@ -12,7 +12,7 @@ export interface GrpcClient {
   close(): void;
 }
 
-export interface InferCall {
+interface InferCall {
   readonly model: string;
   /** Empty: the control version. */
   readonly version?: string;
@@ -22,7 +22,7 @@ export interface InferCall {
   readonly deadlineMs?: number;
 }
 
-export interface Inference {
+interface Inference {
   readonly version: string;
   readonly labels: readonly string[];
   readonly scores: readonly number[];

@@ -11,7 +11,7 @@ export interface ScoredLabel {
   readonly score: number;
 }
 
-export interface Item {
+interface Item {
   readonly index: number;
   readonly filename: string | null;
   readonly top?: readonly ScoredLabel[];

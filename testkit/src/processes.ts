@@ -11,7 +11,7 @@ export interface ProcessInfo {
   readonly command: string;
 }
 
-export const canInspectProcesses = existsSync('/proc/self/stat');
+const canInspectProcesses = existsSync('/proc/self/stat');
 
 /** True while the process exists and is not a zombie; without /proc a zombie counts as alive. */
 export function isAlive(pid: number): boolean {

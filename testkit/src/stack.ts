@@ -52,7 +52,7 @@ export interface OwnedStack extends Stack {
 }
 
 /** Reads the ready file of `npm start`; undefined while there is none. */
-export function readReadyFile(path: string): Ready | undefined {
+function readReadyFile(path: string): Ready | undefined {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as Ready;
   } catch {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { count, group, path } from './values.ts';
 
 /** What a point stands for; docs/access.md says when each is charged. */
-export const QUOTA_UNITS = ['requests', 'images', 'engine_ms'] as const;
+const QUOTA_UNITS = ['requests', 'images', 'engine_ms'] as const;
 export type QuotaUnit = (typeof QUOTA_UNITS)[number];
 
 /** `points` per `window_s` seconds, a day at most. */

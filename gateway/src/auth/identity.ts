@@ -14,7 +14,7 @@ export interface Identity {
 }
 
 /** How the caller proved it: by a key's present secret or the one before, or by a token of a configured issuer. */
-export type Credential = KeyCredential | { readonly kind: 'token'; readonly issuer: string };
+type Credential = KeyCredential | { readonly kind: 'token'; readonly issuer: string };
 
 export interface KeyCredential {
   readonly kind: 'key';

@@ -2,7 +2,7 @@ import type { Clock } from '@headgate/runtime/clock';
 import type { KeyCredential } from './identity.ts';
 import type { KeyStore } from './key-store.ts';
 
-export interface KeyUse {
+interface KeyUse {
   readonly keyId: string;
   readonly secret: KeyCredential['secret'];
   /** ms since the Unix epoch */

@@ -17,19 +17,19 @@ export interface ThrottleOptions {
 }
 
 /** A model version, as the routing table has it. */
-export interface Served {
+interface Served {
   readonly model: string;
   readonly version: string;
 }
 
 /** A request that is refused here, in place of inference. */
-export interface Shed {
+interface Shed {
   /** What inference said last; undefined when it said nothing. */
   readonly retryAfterMs: number | undefined;
 }
 
 /** A call that was sent to inference. It counts as accepted unless one of these is called, once. */
-export interface SentCall {
+interface SentCall {
   /** Inference had no room for it. */
   refused(retryAfterMs: number | undefined): void;
   /** How it ended says nothing of whether there was room. */

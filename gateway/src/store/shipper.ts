@@ -14,7 +14,7 @@ export interface ShipperReport {
 }
 
 /** Runs a call, or refuses it at once while its dependency is known to be down: `run` of a policy. */
-export type CallGuard = <T>(call: (signal: AbortSignal) => Promise<T>, signal: AbortSignal) => Promise<T>;
+type CallGuard = <T>(call: (signal: AbortSignal) => Promise<T>, signal: AbortSignal) => Promise<T>;
 
 export interface ShipperOptions {
   readonly reader: SpoolReader;

@@ -89,7 +89,7 @@ export const PREDICTION: Prediction = {
 };
 
 /** What the app told its surroundings. */
-export interface Seen {
+interface Seen {
   readonly calls: PredictCall[];
   readonly requests: RequestRecord[];
   readonly predictions: PredictionRecord[];

@@ -92,7 +92,7 @@ export const sampleTensors: fc.Arbitrary<SampleTensor[]> = fc
   .map((tensors) => tensors.map((tensor, i) => ({ ...tensor, name: `t${i}` })));
 
 /** Lists in lists, as the shape says. */
-export function nested(values: readonly unknown[], shape: readonly number[]): unknown {
+function nested(values: readonly unknown[], shape: readonly number[]): unknown {
   const [side = 1, ...inner] = shape;
   if (inner.length === 0) return [...values];
   const size = values.length / side;

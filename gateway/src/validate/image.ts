@@ -17,7 +17,7 @@ const ALIASES: ReadonlyMap<string, ImageType> = new Map([['image/jpg', 'image/jp
 /** Declarations that say nothing about the content, so that the bytes alone decide. */
 const UNDECLARED = new Set(['', 'application/octet-stream']);
 
-export interface ImageLimits {
+interface ImageLimits {
   /** Pixels, by the header. */
   readonly maxPixels: number;
   /** Pixels along the longer side: decoders work by rows, and a row of one pixel costs as much as one of hundreds. */

@@ -5,7 +5,7 @@ import { batchingSchema, type Manifest, type ModelFile } from '@headgate/contrac
 import { ELEMENT, encodeModel } from './onnx-writer.ts';
 
 /** Values of one row of a table. */
-export const WIDTH = 256;
+const WIDTH = 256;
 /** Tables, each in a file of its own. */
 const TABLES = 2;
 const ROW_BYTES = WIDTH * Float32Array.BYTES_PER_ELEMENT;

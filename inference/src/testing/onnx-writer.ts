@@ -10,20 +10,20 @@ export const ELEMENT = { FP32: 1, INT64: 7 } as const;
 type Element = (typeof ELEMENT)[keyof typeof ELEMENT];
 
 /** -1 is the batch. */
-export interface ValueInfo {
+interface ValueInfo {
   readonly name: string;
   readonly element: Element;
   readonly shape: readonly number[];
 }
 
-export interface Node {
+interface Node {
   readonly operator: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
 }
 
 /** A constant whose values lie in another file. */
-export interface ExternalTensor {
+interface ExternalTensor {
   readonly name: string;
   readonly element: Element;
   readonly shape: readonly number[];

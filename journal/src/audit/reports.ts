@@ -17,7 +17,7 @@ export interface AuditInstruments {
   expose(log: Pick<FileAudit, 'stats'>, options: ExposedLog): void;
 }
 
-export interface ExposedLog {
+interface ExposedLog {
   /** What the log may grow to. */
   readonly limitBytes: number;
   /** Control brings its records into a store. */

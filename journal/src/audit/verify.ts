@@ -13,7 +13,7 @@ export const FAULT_KINDS = [
 ] as const;
 
 /** What is wrong with a chain, and where it begins to be. */
-export interface ChainFault {
+interface ChainFault {
   readonly kind: (typeof FAULT_KINDS)[number];
   /** Place of the first record that is wrong or missing. */
   readonly seq: number;

@@ -12,7 +12,7 @@ export interface Frame {
   readonly payload: Uint8Array;
 }
 
-export type FrameKind = 'record' | 'gap';
+type FrameKind = 'record' | 'gap';
 
 export const FRAME_HEADER_BYTES = 21;
 

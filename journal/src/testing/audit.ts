@@ -51,7 +51,7 @@ export async function testAudit(dir: string, options: Partial<FileAuditOptions> 
 }
 
 /** Payloads of the log below `dir`, in the order of its files. */
-export function auditPayloads(dir: string): Uint8Array[] {
+function auditPayloads(dir: string): Uint8Array[] {
   const log = join(dir, 'log', AUDIT_WRITER);
   const files = readdirSync(log).filter((name) => name.endsWith('.log'));
   return files

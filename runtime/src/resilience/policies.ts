@@ -1,5 +1,5 @@
 /** Remote parts that a policy protects; also the only values of the label `dependency`. */
-export const DEPENDENCIES = ['inference', 'redis', 'jwks', 'database'] as const;
+const DEPENDENCIES = ['inference', 'redis', 'jwks', 'database'] as const;
 export type Dependency = (typeof DEPENDENCIES)[number];
 
 /** How many calls may be sent again, so that retries cannot double the load of a dependency in trouble. */

@@ -17,7 +17,7 @@ export interface CaptureStore {
   removeDay(day: string, signal: AbortSignal): Promise<void>;
 }
 
-export interface ListOptions {
+interface ListOptions {
   readonly unit?: string | undefined;
   readonly signal: AbortSignal;
 }

@@ -7,7 +7,7 @@ const { signal } = new AbortController();
 const sha256 = (image: Uint8Array) => createHash('sha256').update(image).digest('hex');
 
 export const ALICE = 'a'.repeat(32);
-export const BOB = 'b'.repeat(32);
+const BOB = 'b'.repeat(32);
 
 /** An image of its own for each number. */
 export const imageOf = (number: number): Uint8Array => Buffer.from(`image ${number}`);

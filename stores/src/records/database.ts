@@ -17,7 +17,7 @@ export interface Queryable {
 /** Set by us, read as a Date. */
 type Time = ColumnType<Date, Date, never>;
 
-export interface PredictionRow {
+interface PredictionRow {
   at: Time;
   id: string;
   index: number;
@@ -46,7 +46,7 @@ export interface PredictionRow {
   features: number[] | null;
 }
 
-export interface OutcomeRow {
+interface OutcomeRow {
   /** Time of the prediction, so that both leave the store together. */
   predicted_at: Time;
   prediction_id: string;
@@ -57,7 +57,7 @@ export interface OutcomeRow {
   class_id: number | null;
 }
 
-export interface GapRow {
+interface GapRow {
   writer: string;
   sequence: number;
   dropped: number;

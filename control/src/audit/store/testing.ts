@@ -9,7 +9,7 @@ import { type ShipperReport, shippingPass } from '../ship/shipper.ts';
 import { verifyStore } from '../verify-store.ts';
 import { sqlAuditStore } from './audit-store.ts';
 
-export const WRITER = AUDIT_WRITER;
+const WRITER = AUDIT_WRITER;
 
 /** An audit log as a gateway writes it, in a folder of its own, or in the one of a gateway that ended. */
 export async function testLog(dir = tempDir()) {

@@ -11,7 +11,7 @@ interface InstallOptions {
   readonly dir?: string;
 }
 
-export interface InstalledCertificate {
+interface InstalledCertificate {
   readonly dir: string;
   /** Hexadecimal, as Envoy's statistics and browsers show it. */
   readonly serial: string;

@@ -28,7 +28,7 @@ interface CreateOptions {
 }
 
 /** What is shown, once. */
-export interface CreatedKey {
+interface CreatedKey {
   readonly id: string;
   readonly key: string;
   readonly not_after: string | null;

@@ -7,7 +7,7 @@ import { print } from '../print.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { keyFileOf, recordOf, updateKeyFile } from './key-file.ts';
 
-export interface RevokedKey {
+interface RevokedKey {
   readonly id: string;
   readonly revoked: 'key' | 'previous';
 }

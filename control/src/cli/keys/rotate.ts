@@ -17,7 +17,7 @@ interface RotateOptions {
   readonly dropPrevious?: boolean;
 }
 
-export interface RotatedKey {
+interface RotatedKey {
   readonly id: string;
   readonly key: string;
   /** The secret before is accepted until then; null: it is not accepted any more. */

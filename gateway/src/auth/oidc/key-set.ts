@@ -8,7 +8,7 @@ import {
 } from 'jose';
 
 /** Told about every attempt to load the keys of an issuer. */
-export interface KeySetReport {
+interface KeySetReport {
   loaded(keys: number): void;
   failed(error: unknown): void;
 }
