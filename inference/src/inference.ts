@@ -31,6 +31,7 @@ import { createGrpcServer, drain, shutDown } from './server.ts';
 import { inferenceService } from './service.ts';
 import { InferStreams } from './stream-infer.ts';
 import { Metrics } from './telemetry/metrics.ts';
+import { startInferSpan, startNoSpan } from './telemetry/spans.ts';
 import { Statistics } from './telemetry/statistics.ts';
 
 export interface InferenceOptions {
@@ -100,7 +101,15 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
   const { pollMs } = { ...TIMES, ...options.times };
   const deployments = () => catalogue.all();
   const changes = new ChangeWatch({ deployments, repository, pollMs, clock: systemClock });
-  const infer = createInfer({ catalogue, statistics, maxStrings: MAX_STRINGS, clock: systemClock, log });
+  const startSpan = config.telemetry.tracing.exporter === 'none' ? startNoSpan : startInferSpan;
+  const infer = createInfer({
+    catalogue,
+    statistics,
+    startSpan,
+    maxStrings: MAX_STRINGS,
+    clock: systemClock,
+    log,
+  });
   const defaultDeadlineMs = limits.default_deadline_ms;
   const serverVersion = SERVER_VERSION;
   const serving = { catalogue, control, statistics, health, infer, defaultDeadlineMs, serverVersion };

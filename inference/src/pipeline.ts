@@ -12,7 +12,7 @@ import type { Payload } from './engine/protocol.ts';
 import type { ItemResult } from './item.ts';
 import type { Catalogue } from './models/catalogue.ts';
 import { respond } from './respond.ts';
-import { type InferSpan, startInferSpan } from './telemetry/spans.ts';
+import type { InferSpan, StartInferSpan } from './telemetry/spans.ts';
 import type { Statistics } from './telemetry/statistics.ts';
 
 /** One ModelInfer call as it arrived: a unary call, or a message of a stream. */
@@ -39,6 +39,7 @@ export type Infer = (call: Call) => Promise<ModelInferResponse>;
 export interface InferDeps extends Omit<AdmitOptions, 'find'> {
   readonly catalogue: Pick<Catalogue, 'serving' | 'counters'>;
   readonly statistics: Statistics;
+  readonly startSpan: StartInferSpan;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -59,7 +60,7 @@ export function createInfer(deps: InferDeps): Infer {
   return async (call) => {
     const startedMs = deps.clock.now();
     const trace = parseTraceparent(call.traceparent);
-    const span = startInferSpan(trace, call.request);
+    const span = deps.startSpan(trace, call.request);
     try {
       const response = await answer(deps, call, span);
       finish(deps, call, { span, trace, startedMs });

@@ -4,7 +4,7 @@ import type { ModelInferResponse } from '@headgate/contracts/gen/grpc/inference/
 import { SKETCH, SKETCH_LENGTH, SKETCH_VERSION } from '@headgate/contracts/sketch';
 import { encodeBytesTensor } from '@headgate/contracts/tensor';
 import type { Classes, RawTensor } from './engine/protocol.ts';
-import { didRun, type ItemResult } from './item.ts';
+import { type CacheOutcome, didRun, type ItemResult } from './item.ts';
 import type { ModelPackage } from './models/repository.ts';
 import type { OutputName } from './request.ts';
 
@@ -42,14 +42,7 @@ export function respond(model: ModelPackage, answer: Answer): ModelInferResponse
     model_name: manifest.name,
     model_version: manifest.version,
     id: answer.id,
-    parameters: {
-      queue_ms: slowest(results.map(({ queueMs }) => queueMs)),
-      decode_ms: slowest(results.map(({ decodeMs }) => decodeMs)),
-      run_ms: slowest(results.map(({ runMs }) => runMs)),
-      engine_ms: { double_param: engineMs(results) },
-      batch_size: { int64_param: Math.max(...results.map(({ batchSize }) => batchSize)) },
-      ...cacheParameter(results),
-    },
+    parameters: { ...timings(results), ...cacheParameter(results) },
     outputs: outputs.map(({ block, ...described }) => described),
     raw_output_contents: outputs.map(({ block }) => block),
   };
@@ -81,11 +74,24 @@ function sketchOutput(results: readonly ItemResult[]): AnsweredTensor[] {
   ];
 }
 
+/** Labels as elements of a BYTES tensor, made once for each model. */
+const elements = new WeakMap<readonly string[], readonly Uint8Array[]>();
+
+function elementsOf(labels: readonly string[]): readonly Uint8Array[] {
+  const known = elements.get(labels);
+  if (known) return known;
+  const made = labels.map((label) => encodeBytesTensor([utf8.encode(label)]));
+  elements.set(labels, made);
+  return made;
+}
+
 function labelBlock(rows: readonly Classes[], labels: readonly string[]): Uint8Array {
-  const elements = rows.flatMap(({ classIds }) =>
-    Array.from(classIds, (id) => utf8.encode(labels[id] ?? String(id))),
-  );
-  return encodeBytesTensor(elements);
+  const known = elementsOf(labels);
+  const parts: Uint8Array[] = [];
+  for (const { classIds } of rows) {
+    for (const id of classIds) parts.push(known[id] ?? encodeBytesTensor([utf8.encode(String(id))]));
+  }
+  return Buffer.concat(parts);
 }
 
 /** Rows of 4-byte numbers in one block. Every platform that Node runs on is little-endian, as the protocol is. */
@@ -95,18 +101,31 @@ function rowsBlock(rows: readonly (Float32Array | Int32Array)[]): Uint8Array {
 
 /** Where a cache is on: what the answer as a whole cost. One item that had to run makes it a miss. */
 function cacheParameter(results: readonly ItemResult[]): Record<string, InferParameter> {
-  const outcomes = new Set(results.map(({ cache }) => cache?.outcome));
-  const outcome = (['miss', 'shared', 'hit'] as const).find((one) => outcomes.has(one));
+  const is = (outcome: CacheOutcome) => results.some(({ cache }) => cache?.outcome === outcome);
+  const outcome = (['miss', 'shared', 'hit'] as const).find(is);
   return outcome ? { cache: { string_param: outcome } } : {};
+}
+
+function timings(results: readonly ItemResult[]): Record<string, InferParameter> {
+  const most = { queueMs: 0, decodeMs: 0, runMs: 0, batchSize: 0 };
+  for (const { queueMs, decodeMs, runMs, batchSize } of results) {
+    most.queueMs = Math.max(most.queueMs, queueMs);
+    most.decodeMs = Math.max(most.decodeMs, decodeMs);
+    most.runMs = Math.max(most.runMs, runMs);
+    most.batchSize = Math.max(most.batchSize, batchSize);
+  }
+  return {
+    queue_ms: { double_param: most.queueMs },
+    decode_ms: { double_param: most.decodeMs },
+    run_ms: { double_param: most.runMs },
+    engine_ms: { double_param: engineMs(results) },
+    batch_size: { int64_param: most.batchSize },
+  };
 }
 
 /** What the engines ran for this call, in ms: of each batch the share of its items, added up. */
 export function engineMs(results: readonly ItemResult[]): number {
   return results.filter(didRun).reduce((sum, { runMs, batchSize }) => sum + runMs / batchSize, 0);
-}
-
-function slowest(times: readonly number[]): InferParameter {
-  return { double_param: Math.max(...times) };
 }
 
 /**

@@ -21,12 +21,15 @@ export class Estimate {
   /** Batch size → its last runs, in ms. */
   readonly #runs = new Map<number, number[]>();
   readonly #decodes: number[] = [];
-  /** Ms of a run, by batch size; filled anew after each run, since it is read far more often. */
+  /** Median of those, by batch size; NaN for a size that never ran. */
+  readonly #medians: Float64Array;
+  /** Ms of a run, by batch size; filled after each run, since it is read far more often. */
   readonly #table: Float64Array;
 
   constructor({ maxBatchSize, margin, answerReserveMs }: EstimateOptions) {
     this.#margin = margin;
     this.#answerReserveMs = answerReserveMs;
+    this.#medians = new Float64Array(maxBatchSize + 1).fill(Number.NaN);
     this.#table = new Float64Array(maxBatchSize + 1);
   }
 
@@ -71,28 +74,27 @@ export class Estimate {
     this.#runs.set(size, runs);
     runs.push(ms);
     if (runs.length > RUNS) runs.shift();
+    this.#medians[size] = median(runs);
   }
 
   /** Between two sizes that ran: on the line through both. Beyond them: in proportion to the nearest. */
   #fill(): void {
-    const known = [...this.#runs].map(([size, runs]) => [size, median(runs)] as const);
-    known.sort(([a], [b]) => a - b);
-    let above = 0;
-    for (let size = 1; size < this.#table.length; size += 1) {
-      while ((known[above]?.[0] ?? Number.POSITIVE_INFINITY) < size) above += 1;
-      this.#table[size] = between(known[above - 1], known[above], size);
+    const medians = this.#medians;
+    let low = 0;
+    for (let high = 1; high < medians.length; high += 1) {
+      const highMs = medians[high] as number;
+      if (Number.isNaN(highMs)) continue;
+      const lowMs = low === 0 ? 0 : (medians[low] as number);
+      for (let size = low + 1; size <= high; size += 1) {
+        this.#table[size] = lowMs + ((highMs - lowMs) * (size - low)) / (high - low);
+      }
+      low = high;
+    }
+    if (low === 0) return;
+    for (let size = low + 1; size < medians.length; size += 1) {
+      this.#table[size] = ((medians[low] as number) * size) / low;
     }
   }
-}
-
-type Known = readonly [size: number, ms: number] | undefined;
-
-function between(low: Known, high: Known, size: number): number {
-  if (!low || !high) {
-    const nearest = low ?? high;
-    return nearest ? (nearest[1] * size) / nearest[0] : 0;
-  }
-  return low[1] + ((high[1] - low[1]) * (size - low[0])) / (high[0] - low[0]);
 }
 
 function median(values: readonly number[]): number {

@@ -37,8 +37,9 @@ const NO_LIMITS: WireLimits = { message_fields: Infinity, message_numbers: Infin
 /** Where a message lies in the one around it; spelled out only for an error. */
 interface Place {
   readonly parent: Place | undefined;
-  readonly field: WireField;
-  readonly index: number;
+  field: WireField;
+  /** Of a message in a repeated field. */
+  index: number;
 }
 
 interface Scope {
@@ -67,13 +68,26 @@ class Walk {
   }
 
   message({ message, end, place: parent }: Scope): void {
-    const counts = new Map<WireField, number>();
+    /** Messages of each repeated field so far, by its number. */
+    let counts: number[] | undefined;
+    // One place for all fields of this message: it is read only for an error.
+    let place: Place | undefined;
     while (this.#at < end) {
       const tag = this.#varint(end, parent);
-      const field = message.get(Math.floor(tag / 8));
-      const index = field?.repeated ? (counts.get(field) ?? 0) : 0;
-      if (field?.repeated) counts.set(field, index + 1);
-      const place = field && { parent, field, index };
+      const number = Math.floor(tag / 8);
+      const field = message.get(number);
+      if (!field) {
+        this.#count(undefined);
+        this.#value(tag & 7, { place: undefined, end, parent });
+        continue;
+      }
+      place ??= { parent, field, index: 0 };
+      place.field = field;
+      if (field.repeated && field.message) {
+        counts ??= [];
+        place.index = counts[number] ?? 0;
+        counts[number] = place.index + 1;
+      }
       this.#count(place);
       this.#value(tag & 7, { place, end, parent });
     }
