@@ -19,6 +19,7 @@ const DETAIL: Partial<Record<Reason, string>> = {
   overloaded: 'The model has no room for another request right now. Please try again.',
   unavailable: 'The model is not available right now. Please try again.',
   unknown_model: 'The model is not served here.',
+  unknown_version: 'The model version is not served here.',
 };
 const FALLBACK = 'The prediction failed. Please send the request id to the operator.';
 

@@ -1,9 +1,9 @@
-import { HeadgateError, type Reason } from '@headgate/contracts/errors';
+import type { Reason } from '@headgate/contracts/errors';
 import { HEADER } from '@headgate/contracts/names';
 import { encodeBytesTensor } from '@headgate/contracts/tensor';
 import { formatTraceparent } from '@headgate/contracts/trace-context';
-import { z } from 'zod';
 import type { Deadline } from '../deadline.ts';
+import { failureOf } from './failure.ts';
 import type { PredictCall, Prediction, Predictor } from './inference.ts';
 
 /**
@@ -18,7 +18,10 @@ export function httpPredictor(baseUrl: string): Predictor {
       const response = await send(baseUrl, call);
       if (!response.ok) {
         await response.body?.cancel();
-        throw refusal(response.status);
+        throw failureOf(
+          REASONS[response.status] ?? 'internal',
+          new Error(`the server answered ${response.status}`),
+        );
       }
       return read(response, call.deadline);
     },
@@ -52,71 +55,46 @@ async function send(baseUrl: string, call: PredictCall): Promise<Response> {
     });
   } catch (cause) {
     deadline.throwIfOver();
-    throw new HeadgateError('unavailable', SENTENCE.unavailable, { cause });
+    throw failureOf('unavailable', cause);
   }
 }
 
-const output = <T extends z.ZodType>(name: string, element: T) =>
-  z.object({ name: z.literal(name), data: z.array(element) });
-
-const answerSchema = z.object({
-  outputs: z.array(
-    z.union([output('label', z.string()), output('score', z.number()), output('class_id', z.number())]),
-  ),
-  parameters: z.record(z.string(), z.unknown()).default({}),
-});
+interface Answer {
+  readonly outputs: readonly { readonly name: string; readonly data: readonly unknown[] }[];
+  readonly parameters?: Readonly<Record<string, unknown>>;
+}
 
 async function read(response: Response, deadline: Deadline): Promise<Prediction> {
   try {
-    const { outputs, parameters } = answerSchema.parse(await response.json());
-    const column = (name: string) => outputs.find((found) => found.name === name)?.data ?? [];
-    const [labels, scores, classes] = [column('label'), column('score'), column('class_id')];
+    const { outputs, parameters = {} } = (await response.json()) as Answer;
+    const column = <T>(name: string, type: string) => {
+      const data = outputs.find((output) => output.name === name)?.data ?? [];
+      if (data.some((value) => typeof value !== type)) throw new TypeError(`${name} holds other values`);
+      return data as readonly T[];
+    };
+    const labels = column<string>('label', 'string');
+    const [scores, classes] = [column<number>('score', 'number'), column<number>('class_id', 'number')];
     if (scores.length !== labels.length || classes.length !== labels.length) throw new RangeError('uneven');
     const ms = (name: string) => Number(parameters[name] ?? 0);
     return {
-      top: labels.map((label, i) => ({
-        label: String(label),
-        class_id: Number(classes[i]),
-        score: Number(scores[i]),
-      })),
+      top: labels.map((label, i) => ({ label, class_id: classes[i] ?? 0, score: scores[i] ?? 0 })),
       timing: { queueMs: ms('queue_ms'), decodeMs: ms('decode_ms'), runMs: ms('run_ms') },
       engineMs: ms('engine_ms' in parameters ? 'engine_ms' : 'run_ms'),
     };
   } catch (cause) {
     deadline.throwIfOver();
-    throw new HeadgateError('internal', SENTENCE.internal, { cause });
+    throw failureOf('internal', cause);
   }
 }
 
-type Failure =
-  | 'invalid_request'
-  | 'unknown_version'
-  | 'deadline_exceeded'
-  | 'overloaded'
-  | 'unavailable'
-  | 'internal';
-
-const SENTENCE: Record<Failure, string> = {
-  invalid_request: 'The model did not accept the request.',
-  unknown_version: 'The model version is not served here.',
-  deadline_exceeded: 'The model did not answer before the deadline.',
-  overloaded: 'The model has no room for another request right now. Please try again.',
-  unavailable: 'The model is not available right now. Please try again.',
-  internal: 'The prediction failed. Please send the request id to the operator.',
-};
-
 /** Only the status is believed. A 429 is overload here: the quota it speaks of is not the caller's. */
-function refusal(status: number): HeadgateError {
-  const reasons: Record<number, Failure & Reason> = {
-    400: 'invalid_request',
-    404: 'unknown_version',
-    408: 'deadline_exceeded',
-    422: 'invalid_request',
-    429: 'overloaded',
-    502: 'unavailable',
-    503: 'unavailable',
-    504: 'deadline_exceeded',
-  };
-  const reason = reasons[status] ?? 'internal';
-  return new HeadgateError(reason, SENTENCE[reason], { cause: new Error(`the server answered ${status}`) });
-}
+const REASONS: Readonly<Record<number, Reason>> = {
+  400: 'invalid_request',
+  404: 'unknown_version',
+  408: 'deadline_exceeded',
+  422: 'invalid_request',
+  429: 'overloaded',
+  502: 'unavailable',
+  503: 'unavailable',
+  504: 'deadline_exceeded',
+};
