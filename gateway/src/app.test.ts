@@ -13,7 +13,7 @@ describe('the onion', () => {
     ['/v1/models/:model/predict', 'chooseVariant shed validate chargeImages predict'],
     [
       '/v1/models/:model/versions/:version/predict',
-      'mayNameVersion chooseVersion shed validate chargeImages predict',
+      'requireRole chooseVersion shed validate chargeImages predict',
     ],
     ['/v1/models', 'listModels'],
   ])('of %s has its layers in the promised order', async (path, own) => {

@@ -6,6 +6,7 @@ import type { Tab } from './rate-limit/tab.ts';
 import type { Choice } from './routes/predict/choose-variant.ts';
 import type { ImageItem } from './routes/predict/validate.ts';
 import type { InferRequest } from './routes/v2/infer-request.ts';
+import type { CallContext } from './upstream/inference.ts';
 
 /** What the layers hand inwards. Each variable is set once, by the layer that is named beside it. */
 interface AppVariables {
@@ -42,3 +43,16 @@ export interface AppEnv {
 export type AppContext = Context<AppEnv>;
 export type Layer = MiddlewareHandler<AppEnv>;
 export type RouteHandler = Handler<AppEnv>;
+
+/** What travels with a call that this request makes. @throws HeadgateError when the request is over */
+export function callContext(c: AppContext, variant: string | null = null): CallContext {
+  const deadline = c.get('deadline');
+  deadline.throwIfOver();
+  return {
+    requestId: c.get('requestId'),
+    tenant: c.get('identity')?.keyId ?? null,
+    trace: c.get('trace'),
+    variant,
+    deadline,
+  };
+}

@@ -1,11 +1,11 @@
 import type { Config } from '@headgate/contracts/config/schema';
 import { createLogger, type Logger } from '@headgate/runtime/logger';
 import { reportResilience } from '@headgate/runtime/resilience/metrics';
+import type { Dependency } from '@headgate/runtime/resilience/policies';
 import type { ResilienceReport } from '@headgate/runtime/resilience/report';
 import { startTracing, type Tracing } from '@headgate/runtime/tracing';
 import packageJson from '../package.json' with { type: 'json' };
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
-import { breakersOf } from './telemetry/resilience.ts';
 
 /** What every part that `main` starts finds around it. */
 export interface Surroundings {
@@ -30,4 +30,13 @@ export async function startSurroundings(
   const { registry } = metrics;
   const resilience = reportResilience({ logger, registry, breakers: breakersOf(config) });
   return { root, logger, metrics, resilience, spans };
+}
+
+/** Dependencies that this configuration makes the gateway call through a policy. */
+function breakersOf({ gateway, records }: Config): Dependency[] {
+  return [
+    ...(gateway.oidc.issuers.length > 0 ? (['jwks'] as const) : []),
+    ...(gateway.rate_limit.store === 'redis' ? (['redis'] as const) : []),
+    ...(records.sink === 'none' ? [] : (['database'] as const)),
+  ];
 }

@@ -1,3 +1,4 @@
+import { HeadgateError } from '@headgate/contracts/errors';
 import { keyIdOf, type Role, type Scopes } from '@headgate/contracts/keys';
 import { constantTimeEqual } from './digest.ts';
 import type { KeyStore, StoredKey } from './key-store.ts';
@@ -47,4 +48,18 @@ export async function identify(
 
 function identityOf({ id, role, tier, scopes }: StoredKey, secret: KeyCredential['secret']): Identity {
   return { keyId: id, role, tier, scopes, credential: { kind: 'key', secret } };
+}
+
+/** Whether a caller may see and ask a model. */
+export function allowsModel(identity: Identity | undefined, model: string): boolean {
+  return identity?.scopes?.models?.includes(model) ?? true;
+}
+
+/** @throws HeadgateError scope_missing */
+export function mayUseModel(identity: Identity | undefined, model: string): void {
+  if (allowsModel(identity, model)) return;
+  throw new HeadgateError(
+    'scope_missing',
+    'This credential does not allow to use this model; GET /v1/models lists those it allows.',
+  );
 }

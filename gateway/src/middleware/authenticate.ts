@@ -5,8 +5,8 @@ import { type Identity, identify } from '../auth/identity.ts';
 import type { KeyStore } from '../auth/key-store.ts';
 import { isGuess, type TokenVerifier } from '../auth/tokens.ts';
 import type { AppContext, Layer } from '../context.ts';
-import { applyVerdict } from '../rate-limit/apply.ts';
 import type { Quotas } from '../rate-limit/quotas.ts';
+import { applyVerdict } from '../rate-limit/verdict.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 
 export interface AuthenticateOptions {

@@ -1,6 +1,6 @@
 import { HeadgateError } from '@headgate/contracts/errors';
-import type { RouteScope } from '@headgate/contracts/keys';
-import { mayUseModel } from '../auth/scopes.ts';
+import type { Role, RouteScope } from '@headgate/contracts/keys';
+import { mayUseModel } from '../auth/identity.ts';
 import type { Layer } from '../context.ts';
 
 const SENTENCE: Record<RouteScope, string> = {
@@ -30,3 +30,16 @@ export function authorize(scope: RouteScope): Layer {
     await next();
   };
 }
+
+/** Stops callers whose credential has another role, before the body is read. */
+export function requireRole(roles: readonly Role[], detail: string): Layer {
+  return async function requireRole(c, next) {
+    const role = c.get('identity')?.role;
+    if (role === undefined || !roles.includes(role)) throw new HeadgateError('scope_missing', detail);
+    await next();
+  };
+}
+
+/** Naming a version: what these ask for is no part of an experiment (D16). */
+export const mayNameVersion = () =>
+  requireRole(['tester', 'admin'], 'Naming a version takes a key with the role tester or admin.');

@@ -1,8 +1,8 @@
 import type { Layer } from '../context.ts';
 import type { ClientIp } from '../deps.ts';
-import { applyVerdict } from '../rate-limit/apply.ts';
 import type { Quotas } from '../rate-limit/quotas.ts';
 import { ipSubject } from '../rate-limit/subject.ts';
+import { applyVerdict } from '../rate-limit/verdict.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 
 export interface IpLimitOptions {

@@ -1,6 +1,6 @@
 import type { Layer } from '../context.ts';
-import { applyVerdict } from '../rate-limit/apply.ts';
 import type { Quotas } from '../rate-limit/quotas.ts';
+import { applyVerdict } from '../rate-limit/verdict.ts';
 import type { ScopeOf } from '../routes/route.ts';
 
 export interface RateLimitOptions {

@@ -1,4 +1,6 @@
 import { HeadgateError } from '@headgate/contracts/errors';
+import { HEADER } from '@headgate/contracts/names';
+import type { AppContext } from '../context.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { QuotaState } from './limiter.ts';
 import type { QuotaScope, Rule } from './rules.ts';
@@ -38,4 +40,38 @@ export function judge(applied: readonly Applied[], telemetry: Pick<Telemetry, 'r
     applied,
     refusal: new HeadgateError('rate_limited', SENTENCE[longest.rule.scope], { retryAfterMs }),
   };
+}
+
+/**
+ * Tells the caller about its quotas and stops the request when one is used up.
+ *
+ * @throws HeadgateError rate_limited
+ */
+export function applyVerdict(c: AppContext, { applied, refusal }: Verdict): void {
+  if (applied.length > 0) {
+    const { policy, current } = rateLimitFields(applied);
+    c.header(HEADER.rateLimitPolicy, policy);
+    c.header(HEADER.rateLimit, current);
+  }
+  if (refusal) throw refusal;
+}
+
+/**
+ * RateLimit-Policy and RateLimit as of draft-ietf-httpapi-ratelimit-headers-11: structured fields, an item a quota. The
+ * units `images` and `engine_ms` are ours; the draft's registry does not have them.
+ */
+function rateLimitFields(applied: readonly Applied[]): { policy: string; current: string } {
+  return { policy: applied.map(policyItem).join(', '), current: applied.map(currentItem).join(', ') };
+}
+
+/** What is in force, also where that is a share of what is configured. */
+function policyItem({ rule: { quota, unit }, state }: Applied): string {
+  const item = `"${quota.name}";q=${state.limit};w=${quota.windowMs / 1000}`;
+  return unit === 'requests' ? item : `${item};qu="${unit}"`;
+}
+
+/** Seconds are rounded up, as those of Retry-After are; without a window there is no end to tell. */
+function currentItem({ rule, state }: Applied): string {
+  const item = `"${rule.quota.name}";r=${state.remaining}`;
+  return state.resetMs > 0 ? `${item};t=${Math.ceil(state.resetMs / 1000)}` : item;
 }

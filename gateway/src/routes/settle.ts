@@ -1,13 +1,12 @@
 import { HeadgateError, toHeadgateError } from '@headgate/contracts/errors';
 import type { Sketch } from '@headgate/contracts/sketch';
 import type { Clock } from '@headgate/runtime/clock';
-import type { AppContext } from '../context.ts';
+import { type AppContext, callContext } from '../context.ts';
 import { untilOver } from '../deadline.ts';
 import type { Throttle } from '../shedding/throttle.ts';
 import { noRecorder, type Recorder, type SeenClass } from '../store/recorder.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { CallContext } from '../upstream/inference.ts';
-import { callContext } from './call-context.ts';
 
 export interface SettleOptions {
   readonly throttle: Throttle;

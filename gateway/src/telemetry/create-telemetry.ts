@@ -1,10 +1,11 @@
+import { OTHER } from '@headgate/contracts/names';
+import { modelRouting } from '@headgate/contracts/routing';
 import type { Logger } from '@headgate/runtime/logger';
 import { trace } from '@opentelemetry/api';
 import type { KeyUses } from '../auth/key-use.ts';
 import type { Lockouts } from '../auth/lockouts.ts';
 import type { RoutingSource } from '../routing/source.ts';
 import type { Metrics } from './metrics.ts';
-import { boundedLabels } from './names-in-use.ts';
 import { openSpan } from './spans.ts';
 import type { RequestRecord, Telemetry } from './telemetry.ts';
 
@@ -77,4 +78,31 @@ function logRequest(logger: Logger, record: RequestRecord): void {
   if (record.reason === 'overloaded') logger.warn(line, 'request refused');
   else if (record.status >= 500) logger.error({ ...line, err: record.cause }, 'request failed');
   else logger.info(line, 'request');
+}
+
+/** Labels of a prediction as metrics may carry them. */
+interface PredictionLabels {
+  readonly model: string;
+  readonly version: string;
+  readonly variant: string;
+}
+
+/**
+ * Only names of the routing table become label values; anything else is `other` (decision 0010). An explicit
+ * version is no part of an experiment: its variant is `none`.
+ */
+function boundedLabels(
+  routing: RoutingSource,
+  model: string,
+  version: string,
+  variant: string | null,
+): PredictionLabels {
+  const entry = modelRouting(routing.current(), model);
+  if (!entry) return { model: OTHER, version: OTHER, variant: OTHER };
+  const names = entry.experiment.variants.map((v) => v.name);
+  return {
+    model,
+    version: entry.versions.includes(version) ? version : OTHER,
+    variant: variant === null ? 'none' : names.includes(variant) ? variant : OTHER,
+  };
 }

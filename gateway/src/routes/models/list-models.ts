@@ -1,5 +1,5 @@
 import type { ModelRouting } from '@headgate/contracts/routing';
-import { allowsModel } from '../../auth/scopes.ts';
+import { allowsModel } from '../../auth/identity.ts';
 import type { RouteHandler } from '../../context.ts';
 import type { RoutingSource } from '../../routing/source.ts';
 import type { Readiness } from '../../upstream/inference.ts';

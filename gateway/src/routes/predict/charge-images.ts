@@ -1,6 +1,6 @@
 import { elementCount } from '@headgate/contracts/tensor';
 import type { AppContext, Layer } from '../../context.ts';
-import { applyVerdict } from '../../rate-limit/apply.ts';
+import { applyVerdict } from '../../rate-limit/verdict.ts';
 
 /** Charges the images of the request, now that they are counted and before they cost anything more. */
 export function chargeImages(): Layer {

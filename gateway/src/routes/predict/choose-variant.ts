@@ -1,8 +1,7 @@
 import { HeadgateError } from '@headgate/contracts/errors';
-import type { Role } from '@headgate/contracts/keys';
 import { HEADER } from '@headgate/contracts/names';
 import { controlOf, type ModelRouting, modelRouting, type Routing } from '@headgate/contracts/routing';
-import { mayUseModel } from '../../auth/scopes.ts';
+import { mayUseModel } from '../../auth/identity.ts';
 import type { AppContext, Layer } from '../../context.ts';
 import { assign } from '../../routing/assign.ts';
 import type { RoutingSource } from '../../routing/source.ts';
@@ -30,9 +29,6 @@ export interface ChooseVariantOptions {
 
 /** Visible ASCII. */
 const UNIT = /^[\x21-\x7e]{1,128}$/;
-
-/** Roles that may name a version: what they ask for is no part of an experiment (decision 0016). */
-const MAY_NAME_VERSION: ReadonlySet<Role> = new Set(['tester', 'admin']);
 
 /** Chooses the variant of the request's unit, or control while that variant's version is not ready. */
 export function chooseVariant({ routing, readiness }: ChooseVariantOptions): Layer {
@@ -69,17 +65,6 @@ export function chooseVersion({ routing }: Pick<ChooseVariantOptions, 'routing'>
       experiment: null,
       unit: null,
     });
-    await next();
-  };
-}
-
-/** Stops callers whose key does not allow to name a version, before the body is read. */
-export function mayNameVersion(): Layer {
-  return async function mayNameVersion(c, next) {
-    const role = c.get('identity')?.role;
-    if (role === undefined || !MAY_NAME_VERSION.has(role)) {
-      throw new HeadgateError('scope_missing', 'Naming a version takes a key with the role tester or admin.');
-    }
     await next();
   };
 }

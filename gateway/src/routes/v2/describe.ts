@@ -1,6 +1,5 @@
-import type { AppContext, RouteHandler } from '../../context.ts';
+import { type AppContext, callContext, type RouteHandler } from '../../context.ts';
 import type { ModelName, OpenInference } from '../../upstream/inference.ts';
-import { callContext } from '../call-context.ts';
 import { plain } from './plain.ts';
 
 export interface DescribeOptions {

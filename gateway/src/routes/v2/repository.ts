@@ -1,8 +1,7 @@
 import { toHeadgateError } from '@headgate/contracts/errors';
 import type { ModelRepositoryParameter } from '@headgate/contracts/gen/grpc/inference/ModelRepositoryParameter';
-import type { AppContext, RouteHandler } from '../../context.ts';
+import { type AppContext, callContext, type RouteHandler } from '../../context.ts';
 import type { LoadParameters } from '../../upstream/inference.ts';
-import { callContext } from '../call-context.ts';
 import type { DescribeOptions } from './describe.ts';
 import { type Fields, fieldsOf, invalidField, memberOf, objectOf } from './fields.ts';
 import { parseJson } from './frame.ts';

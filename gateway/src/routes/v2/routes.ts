@@ -2,8 +2,9 @@ import type { Clock } from '@headgate/runtime/clock';
 import type { Layer } from '../../context.ts';
 import type { AppDeps } from '../../deps.ts';
 import { auditChange } from '../../middleware/audit-change.ts';
+import { mayNameVersion, requireRole } from '../../middleware/authorize.ts';
 import { chargeTensors } from '../predict/charge-images.ts';
-import { chooseVariant, chooseVersion, mayNameVersion } from '../predict/choose-variant.ts';
+import { chooseVariant, chooseVersion } from '../predict/choose-variant.ts';
 import type { Route } from '../route.ts';
 import type { Settle } from '../settle.ts';
 import { modelConfig, modelMetadata, modelStatistics, serverMetadata } from './describe.ts';
@@ -11,7 +12,6 @@ import { modelReady, serverLive, serverReady } from './health.ts';
 import { infer } from './infer.ts';
 import { readTensors } from './read-tensors.ts';
 import { loadModel, repositoryIndex, unloadModel } from './repository.ts';
-import { mayControlModels, mayReadOperations } from './roles.ts';
 
 /** What routes that send predictions share. */
 export interface SendingOptions {
@@ -35,13 +35,22 @@ export function openInferenceRoutes(
   const byUnit = [chooseVariant(deps), ...charged];
   const byVersion = [mayNameVersion(), chooseVersion(deps), ...charged];
 
+  // Statistics and the repository show what others send and what the machines do.
+  const mayReadOperations = requireRole(
+    ['tester', 'admin'],
+    'This takes a key with the role tester or admin.',
+  );
+  const mayControlModels = requireRole(
+    ['admin'],
+    'Loading and unloading models takes a key with the role admin.',
+  );
   const changes = (action: 'model.load' | 'model.unload') =>
     auditChange({ sink: deps.audit, clock: deps.clock, action, param: 'model' });
 
   const ready = [modelReady(deps)];
   const metadata = [modelMetadata(upstream)];
   const configuration = [modelConfig(upstream)];
-  const statistics = [mayReadOperations(), modelStatistics(upstream)];
+  const statistics = [mayReadOperations, modelStatistics(upstream)];
 
   return [
     ['GET', '/v2', 'read', [serverMetadata(upstream)]],
@@ -59,18 +68,18 @@ export function openInferenceRoutes(
     ['GET', '/v2/models/:model/versions/:version/config', 'read', configuration],
     ['GET', '/v2/models/:model/versions/:version/stats', 'operate', statistics],
     ['POST', '/v2/models/:model/versions/:version/infer', 'predict', byVersion],
-    ['POST', '/v2/repository/index', 'operate', [mayReadOperations(), repositoryIndex(upstream)]],
+    ['POST', '/v2/repository/index', 'operate', [mayReadOperations, repositoryIndex(upstream)]],
     [
       'POST',
       '/v2/repository/models/:model/load',
       'operate',
-      [mayControlModels(), changes('model.load'), loadModel(upstream)],
+      [mayControlModels, changes('model.load'), loadModel(upstream)],
     ],
     [
       'POST',
       '/v2/repository/models/:model/unload',
       'operate',
-      [mayControlModels(), changes('model.unload'), unloadModel(upstream)],
+      [mayControlModels, changes('model.unload'), unloadModel(upstream)],
     ],
   ];
 }
