@@ -47,6 +47,7 @@ describe('loadConfig', () => {
       HEADGATE_GATEWAY__DOCS_PUBLIC: 'false',
       HEADGATE_GATEWAY__TRUSTED_PROXIES: '[10.0.0.0/8]',
       HEADGATE_GATEWAY__RATE_LIMIT__TIERS__DEFAULT__ALL: 'null',
+      HEADGATE_GATEWAY__RATE_LIMIT__TIERS__DEFAULT__PREDICT__POINTS: '7',
       HEADGATE_GATEWAY__UPSTREAM__TARGET: 'dns:///inference:8444',
     });
     expect(config.gateway).toMatchObject({
@@ -54,7 +55,10 @@ describe('loadConfig', () => {
       trusted_proxies: ['10.0.0.0/8'],
       upstream: { target: 'dns:///inference:8444' },
     });
-    expect(config.gateway.rate_limit.tiers.default?.all).toBeNull();
+    expect(config.gateway.rate_limit.tiers.default).toEqual({
+      all: null,
+      predict: { points: 7, window_s: 60 },
+    });
   });
 
   it.each(['a!b', '!secret', '007', '{ a: 1 }', 'null', '[1]', '# no comment', ''])(

@@ -26,7 +26,7 @@ export const gatewaySchema = group({
     image_frames: count
       .default(64)
       .describe('Frames of an animated PNG or WebP, of which the first one counts; 1 refuses animations.'),
-    images_per_request: count.default(16),
+    images_per_request: count.default(16).describe('Most images in one request.'),
     in_flight: count.default(512).describe('Requests in progress; more are refused as overloaded.'),
   }),
   drain: drain('Requests still running after that are cut.'),

@@ -50,11 +50,18 @@ const issuerSchema = z.strictObject({
   scopes: z
     .record(textSchema, z.array(z.enum(ROUTE_SCOPES)).min(1))
     .describe('Scope → kinds of routes that it allows; other scopes allow nothing.'),
-  /** Claim with roles, groups or the like; `a.b` is member b of claim a. Who has none that `roles` names is a client. */
-  role_claim: textSchema.default('roles'),
-  roles: z.record(textSchema, z.enum(ROLES)).default({}),
-  /** Claim with the names of models that may be asked; empty = all models. */
-  model_claim: z.string().max(256).default(''),
+  role_claim: textSchema
+    .default('roles')
+    .describe('Claim with roles, groups or the like; `a.b` is member b of claim a.'),
+  roles: z
+    .record(textSchema, z.enum(ROLES))
+    .default({})
+    .describe('Value of that claim → role; a caller without one of these values is a client.'),
+  model_claim: z
+    .string()
+    .max(256)
+    .default('')
+    .describe('Claim with the names of models that may be used; empty: all models.'),
 });
 
 export const oidcSchema = z
@@ -67,7 +74,7 @@ export const oidcSchema = z
         ),
       max_age_ms: ms(604_800_000)
         .default(3_600_000)
-        .describe('Older ones are not used, although the issuer cannot be reached.'),
+        .describe('Older public keys are not used, even while the issuer cannot be reached.'),
     }),
     issuers: z.array(issuerSchema).max(16).default([]).describe('Issuers of bearer tokens besides keys.'),
   })
