@@ -13,7 +13,8 @@ import { eventually } from '@headgate/testkit/eventually';
 import { startFaultProxy } from '@headgate/testkit/fault-proxy';
 import { freePortBase } from '@headgate/testkit/ports';
 import { ROOT } from '@headgate/testkit/root';
-import { type Inference, type InferenceOptions, startInference } from '../inference.ts';
+import { type Inference, startInference } from '../inference.ts';
+import type { InferenceOptions } from '../options.ts';
 import { type TensorModel, writeTensorModel } from './tensor-models.ts';
 
 /** The committed picture of a 7. */

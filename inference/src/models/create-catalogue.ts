@@ -1,0 +1,99 @@
+import { resolve } from 'node:path';
+import { MAX_IMAGE_SIDE } from '@headgate/contracts/limits';
+import { admissionPolicyOf } from '../admission/admission.ts';
+import { systemClock } from '../clock.ts';
+import { layoutOf } from '../engine/parent/layout.ts';
+import { type EngineOptions, startEngine } from '../engine/parent/process.ts';
+import { chooseProvider, probeDevices, probeProvider } from '../engine/parent/provider.ts';
+import type { Place } from '../engine/parent/slot.ts';
+import type { Provider } from '../engine/protocol.ts';
+import { type InferenceOptions, modelsDirOf, TIMES } from '../options.ts';
+import type { Statistics } from '../telemetry/statistics.ts';
+import { Catalogue } from './catalogue.ts';
+import { folderRepository } from './folder-repository.ts';
+import { LoadGate } from './load-gate.ts';
+import type { ModelPackage } from './repository.ts';
+import { readTrust } from './trust.ts';
+
+/** Engines that load at the same time: each takes about a core from those that serve. */
+const PARALLEL_LOADS = 2;
+
+/** Scheduling niceness of engines: health and admission answer while all cores compute. */
+const NICE = 5;
+
+/**
+ * The model versions, and where they come from.
+ *
+ * @throws LoadError when the required execution provider does not work
+ */
+export async function createCatalogue(options: InferenceOptions, statistics: Statistics) {
+  const { root, log } = options;
+  const { inference } = options.config;
+  const { engine } = inference;
+  const times = { ...TIMES, ...options.times };
+  const provider = await provide(options);
+  const machine = { cores: options.cores, provider };
+  const trust = readTrust(inference.models_trust, (file) => resolve(root, file));
+  const repository = folderRepository(modelsDirOf(options), trust);
+  const catalogue = new Catalogue({
+    repository,
+    startEngine: (model, place, signal) =>
+      startEngine(engineOptions(options, { provider, model, place }), signal),
+    devicesOf: (model) => layoutOf(inference, model, machine).devices,
+    gate: new LoadGate(PARALLEL_LOADS),
+    admission: admissionPolicyOf(inference),
+    restartMinMs: times.restartMinMs,
+    restartMaxMs: times.restartMaxMs,
+    recycle: engine.recycle,
+    drainTimeoutMs: inference.drain.timeout_ms,
+    cacheOf: (name) =>
+      Object.hasOwn(inference.cache.models, name) ? inference.cache.models[name] : undefined,
+    countersOf: (model, version) => statistics.of(model, version),
+    clock: systemClock,
+    log,
+  });
+  return { catalogue, repository };
+}
+
+function provide({ config, engineEntry, log }: InferenceOptions): Promise<Provider> {
+  const { execution, models } = config.inference;
+  return chooseProvider(execution, async (provider) => {
+    const devices = new Set([execution, ...Object.values(models)].flatMap(({ devices = [] }) => devices));
+    const result = await probeDevices([...devices], (device) => probeProvider(engineEntry, provider, device));
+    log.info({ provider, devices: [...devices], ...result }, 'execution provider probed');
+    return result;
+  });
+}
+
+interface EngineStart {
+  readonly provider: Provider;
+  readonly model: ModelPackage;
+  readonly place: Place;
+}
+
+function engineOptions(options: InferenceOptions, { provider, model, place }: EngineStart): EngineOptions {
+  const { inference } = options.config;
+  const { execution, engine, limits } = inference;
+  const { manifest, directory } = model;
+  const { devices: _, ...threads } = layoutOf(inference, manifest.name, { cores: options.cores, provider });
+  return {
+    entry: options.engineEntry,
+    env: options.env,
+    log: options.log,
+    startTimeoutMs: engine.start_timeout_ms,
+    runTimeoutMs: engine.run_timeout_ms,
+    memoryLimitBytes: engine.memory_limit_bytes,
+    spec: {
+      directory,
+      manifest: { ...manifest, batching: { ...manifest.batching, max_batch_size: place.maxBatchSize } },
+      sampleDirs: [resolve(options.root, 'samples'), directory],
+      provider,
+      deviceId: place.deviceId,
+      tf32: execution.tf32,
+      ...threads,
+      maxPixels: limits.image_pixels,
+      maxSide: MAX_IMAGE_SIDE,
+      nice: NICE,
+    },
+  };
+}
