@@ -22,6 +22,6 @@ if (chosen.help) {
   process.exit(0);
 }
 await bootstrap(fileURLToPath(import.meta.url), async (context) => {
-  const { serve } = await import('./serve.ts');
+  const { serve } = await import('./serve/serve.ts');
   return serve(context, { ...chosen, env: process.env });
 });

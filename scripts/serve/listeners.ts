@@ -48,7 +48,8 @@ export async function findTaken(addresses: readonly Address[]): Promise<Address 
   return addresses.find((_, index) => free[index] === false);
 }
 
-async function isFree({ host, port }: Address): Promise<boolean> {
+/** Whether nobody listens there: listens for a moment. */
+export async function isFree({ host, port }: Pick<Address, 'host' | 'port'>): Promise<boolean> {
   const server = createServer();
   try {
     server.listen({ host, port, exclusive: true });

@@ -110,7 +110,7 @@ async function failOver(): Promise<{ code: number; output: string }> {
   const file = join(dir, 'address');
   writeFileSync(file, address, { mode: 0o600 });
   return new Promise((resolve) => {
-    const args = ['scripts/postgres/failover.ts', '--address-file', file];
+    const args = ['scripts/failover.ts', '--address-file', file];
     const done = (error: ExecFileException | null, stdout: string, stderr: string) =>
       resolve({ code: Number(error?.code ?? 0), output: stdout + stderr });
     execFile(process.execPath, args, { cwd: ROOT, timeout: 60_000 }, done);

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { PORT_OFFSET } from '@headgate/contracts/names';
+import { isFree } from '../../scripts/serve/listeners.ts';
 
 /** Bases lie below the range from which systems assign ports. */
 const FIRST_BASE = 9_940;
@@ -27,20 +28,10 @@ export async function freePortBase(bases = BASES): Promise<number> {
   const begin = Math.floor(Math.random() * bases);
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const base = FIRST_BASE + STEP * ((begin + attempt) % BASES);
-    const free = await Promise.all(Object.values(PORT_OFFSET).map((offset) => isFree(base + offset)));
+    const free = await Promise.all(
+      Object.values(PORT_OFFSET).map((offset) => isFree({ host: '127.0.0.1', port: base + offset })),
+    );
     if (free.every(Boolean)) return base;
   }
   throw new Error(`no port base is free in ${ATTEMPTS} attempts`);
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer().listen(port, '127.0.0.1');
-  try {
-    await once(server, 'listening');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    server.close();
-  }
 }

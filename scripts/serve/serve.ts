@@ -1,16 +1,16 @@
 import type { Config } from '@headgate/contracts/config/schema';
 import { ConfigError } from '@headgate/runtime/load-config';
-import { describeCrash } from './serve/announce.ts';
-import { becomeReady } from './serve/become-ready.ts';
-import { letEnvoyFinish } from './serve/envoy.ts';
-import { addressesOf, findTaken } from './serve/listeners.ts';
-import { boundLogs } from './serve/log-file.ts';
-import type { StartOptions } from './serve/options.mjs';
-import { type Env, makePlan, type Plan, specsOf } from './serve/plan.ts';
-import { removeReadyFile, writeReadyFile } from './serve/ready-file.ts';
-import { createStack, type Stack, StackError } from './serve/stack.ts';
-import type { Bootstrapped } from './setup/bootstrap.mjs';
-import { setup } from './setup/setup.ts';
+import type { Bootstrapped } from '../setup/bootstrap.mjs';
+import { setup } from '../setup/setup.ts';
+import { describeCrash } from './announce.ts';
+import { becomeReady } from './become-ready.ts';
+import { letEnvoyFinish } from './envoy.ts';
+import { addressesOf, findTaken } from './listeners.ts';
+import { boundLogs } from './log-file.ts';
+import type { StartOptions } from './options.mjs';
+import { type Env, makePlan, type Plan, specsOf } from './plan.ts';
+import { removeReadyFile, writeReadyFile } from './ready-file.ts';
+import { createStack, type Stack, StackError } from './stack.ts';
 
 export interface ServeOptions extends StartOptions {
   readonly env: Env;
