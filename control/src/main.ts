@@ -8,11 +8,11 @@ import { createLogger } from '@headgate/runtime/logger';
 import { reportResilience } from '@headgate/runtime/resilience/metrics';
 import type { Dependency } from '@headgate/runtime/resilience/policies';
 import { type JudgedQuery, judgedImages } from '@headgate/stores/records/judged';
+import { sqlSink } from '@headgate/stores/records/sql-sink';
 import { Registry } from 'prom-client';
 import { startAuditShipping } from './audit/start-shipping.ts';
 import { createInternalServer } from './internal-server.ts';
 import { embeddedDatabase } from './store/embedded-database.ts';
-import { embeddedSink } from './store/embedded-sink.ts';
 
 /** Predictions come first where both share the machine. */
 const NICENESS = 10;
@@ -29,7 +29,9 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const storeDir = resolve(root, config.records.embedded_dir, String(config.listen.port_base));
   mkdirSync(storeDir, { recursive: true, mode: 0o700 });
   const database = embeddedDatabase(storeDir);
-  const sink = embeddedSink(database, {
+  const sink = sqlSink({
+    db: database,
+    now: () => Date.now(),
     retentionDays: config.records.retention_days,
     expiryFailed: (err) => logger.error({ err }, 'records beyond their retention cannot be removed'),
   });
@@ -37,7 +39,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const breakers: Dependency[] = config.audit.store === 'postgres' ? ['database'] : [];
   const resilience = reportResilience({ logger, registry, breakers });
   const shipping = await startAuditShipping(config, { root, logger, embedded: database, resilience });
-  const judged = async (query: JudgedQuery) => judgedImages(await database.get(), query);
+  const judged = (query: JudgedQuery) => judgedImages(database, query);
   const server = createInternalServer({ sink, verifyAudit: shipping?.verify, judged, registry, logger });
   server.listen(portOf(config.listen.port_base, 'control'), '127.0.0.1');
   await once(server, 'listening');

@@ -1,5 +1,5 @@
 import type { TestPostgres } from '@headgate/testkit/services/postgres';
-import { openPglite } from '../../control/src/store/pglite.ts';
+import { embeddedDatabase } from '../../control/src/store/embedded-database.ts';
 
 const ALL_IDS = 'SELECT DISTINCT id::text AS id FROM predictions';
 
@@ -8,7 +8,7 @@ export async function storedIds(
   store: { readonly postgres: TestPostgres } | { readonly dir: string },
 ): Promise<ReadonlySet<string>> {
   if ('postgres' in store) return new Set((await store.postgres.primary.sql(ALL_IDS)).trim().split('\n'));
-  const db = await openPglite(store.dir);
+  const db = embeddedDatabase(store.dir);
   const { rows } = await db.query(ALL_IDS, []);
   await db.close();
   return new Set((rows as { id: string }[]).map(({ id }) => id));

@@ -10,7 +10,7 @@ import { ROOT } from '@headgate/testkit/root';
 import { type OwnedStack, startStack } from '@headgate/testkit/stack';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { runCli } from '../../control/src/cli/program.ts';
-import { openPglite } from '../../control/src/store/pglite.ts';
+import { embeddedDatabase } from '../../control/src/store/embedded-database.ts';
 
 const PHOTO = samplePhoto('chelsea.png');
 const DIGEST = createHash('sha256').update(PHOTO.bytes).digest('hex');
@@ -89,7 +89,7 @@ it('makes a photo with feedback an example, a sketch of every photo, and nothing
   expect((await captures('list')).answer.days).toMatchObject([{ images: others }]);
 
   await stack.stop();
-  const db = await openPglite(join(dir, 'store', String(stack.portBase)));
+  const db = embeddedDatabase(join(dir, 'store', String(stack.portBase)));
   const { rows } = await db.query('SELECT * FROM predictions', []);
   await db.close();
   expect(rows).toHaveLength(1 + others);

@@ -7,7 +7,7 @@ import { createPolicy } from '@headgate/runtime/resilience/policy';
 import type { ResilienceReport } from '@headgate/runtime/resilience/report';
 import { concernsServer, openPostgres } from '@headgate/stores/postgres/database';
 import { guarded } from '@headgate/stores/postgres/guarded';
-import type { LazyDatabase } from '../store/embedded-database.ts';
+import type { Queryable } from '@headgate/stores/records/database';
 import { headsOutside } from './heads-outside.ts';
 import { type ShipperReport, startAuditShipper } from './ship/shipper.ts';
 import { sqlAuditStore } from './store/audit-store.ts';
@@ -28,7 +28,7 @@ export interface AuditShipping {
 export interface ShippingSurroundings {
   readonly root: string;
   readonly logger: Pick<Logger, 'info' | 'warn' | 'error'>;
-  readonly embedded: LazyDatabase;
+  readonly embedded: Queryable;
   /** Hears the policy of PostgreSQL. */
   readonly resilience: ResilienceReport;
 }
@@ -50,7 +50,7 @@ export async function startAuditShipping(
     isFailure: concernsServer,
   });
   const store = once(async () => {
-    const db = postgres ? guarded(postgres, policy) : await embedded.get();
+    const db = postgres ? guarded(postgres, policy) : embedded;
     const { owner } = await layOut(db);
     if (owner && postgres) {
       logger.warn(
@@ -65,8 +65,8 @@ export async function startAuditShipping(
     headsFile,
     openStore: store,
     ...SHIPPING,
-    // The start of the service comes first.
-    firstAfterMs: Math.min(15_000, audit.anchor_interval_ms),
+    // An idle service opens no database for the record of its start; a busy one has other work then.
+    firstAfterMs: Math.min(300_000, 5 * audit.anchor_interval_ms),
     // Nothing is new between two anchors: a twelfth of their distance is soon enough.
     intervalMs: Math.max(100, audit.anchor_interval_ms / 12),
     report: reportTo(logger),

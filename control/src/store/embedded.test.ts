@@ -12,7 +12,7 @@ import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { controlSink } from '../../../gateway/src/store/sinks/control.ts';
 import { createInternalServer } from '../internal-server.ts';
-import { type EmbeddedDatabase, openPglite } from './pglite.ts';
+import { type EmbeddedDatabase, embeddedDatabase } from './embedded-database.ts';
 import { describeSink, emptyStore } from './testing.ts';
 
 /** As the first version wrote it. */
@@ -28,7 +28,7 @@ describe('embedded', () => {
   let url: string;
 
   beforeAll(async () => {
-    db = await openPglite();
+    db = embeddedDatabase();
     const sink = sqlSink({ db, retentionDays: 90, now: () => NOW_MS });
     const registry = new Registry();
     reportResilience({ logger, registry, breakers: ['database'] });

@@ -6,7 +6,7 @@ import {
   timeOfPrediction,
 } from '@headgate/contracts/records';
 import type { InsertObject } from 'kysely';
-import { type Queryable, sqlBuilder, type Tables } from './database.ts';
+import type { Queryable, Tables } from './database.ts';
 import { migrate } from './migrations.ts';
 import { createPartitions } from './partitions.ts';
 import { type RecordSink, RecordsRefusedError } from './sink.ts';
@@ -20,8 +20,14 @@ export interface SqlSinkOptions {
   readonly expiryFailed?: ((error: unknown) => void) | undefined;
 }
 
-/** PostgreSQL takes 65,535 values in one statement. */
-const ROWS_PER_STATEMENT = 1000;
+/** Rows travel as one JSON text: a statement with a value for each column and row takes three times as long to plan. */
+const INSERT: Record<keyof Tables, string> = {
+  predictions:
+    'INSERT INTO predictions SELECT * FROM json_populate_recordset(null::predictions, $1) ON CONFLICT DO NOTHING',
+  outcomes:
+    'INSERT INTO outcomes SELECT * FROM json_populate_recordset(null::outcomes, $1) ON CONFLICT DO NOTHING',
+  gaps: 'INSERT INTO gaps SELECT * FROM json_populate_recordset(null::gaps, $1) ON CONFLICT DO NOTHING',
+};
 const EXPIRE_EVERY_MS = 3_600_000;
 
 /** Keeps records in tables; the first delivery makes them. Whoever made the connection closes it. */
@@ -47,16 +53,8 @@ export function sqlSink(options: SqlSinkOptions): Omit<RecordSink, 'close'> {
     rows: readonly InsertObject<Tables, T>[],
     signal: AbortSignal,
   ) => {
-    for (let from = 0; from < rows.length; from += ROWS_PER_STATEMENT) {
-      signal.throwIfAborted();
-      const some = rows.slice(from, from + ROWS_PER_STATEMENT);
-      const statement = sqlBuilder
-        .insertInto(table)
-        .values(some)
-        .onConflict((on) => on.doNothing());
-      const { sql, parameters } = statement.compile();
-      await db.query(sql, parameters).catch(refuseData);
-    }
+    signal.throwIfAborted();
+    if (rows.length > 0) await db.query(INSERT[table], [JSON.stringify(rows)]).catch(refuseData);
   };
 
   return {

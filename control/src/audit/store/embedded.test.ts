@@ -1,11 +1,11 @@
 import { afterAll, beforeAll } from 'vitest';
-import { type EmbeddedDatabase, openPglite } from '../../store/pglite.ts';
+import { type EmbeddedDatabase, embeddedDatabase } from '../../store/embedded-database.ts';
 import { layOut } from './layout.ts';
 import { describeAuditStore } from './testing.ts';
 
 let db: EmbeddedDatabase;
 beforeAll(async () => {
-  db = await openPglite();
+  db = embeddedDatabase();
   await layOut(db);
   await layOut(db);
 }, 60_000);

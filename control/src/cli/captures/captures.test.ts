@@ -16,7 +16,7 @@ import { Registry } from 'prom-client';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readLog } from '../../audit/read-log.ts';
 import { createInternalServer } from '../../internal-server.ts';
-import { type EmbeddedDatabase, openPglite } from '../../store/pglite.ts';
+import { type EmbeddedDatabase, embeddedDatabase } from '../../store/embedded-database.ts';
 import { emptyStore } from '../../store/testing.ts';
 import { headgate } from '../../testing/command-line.ts';
 
@@ -31,7 +31,7 @@ let server: ReturnType<typeof createInternalServer>;
 let port: number;
 
 beforeAll(async () => {
-  db = await openPglite();
+  db = embeddedDatabase();
   const sink = sqlSink({ db, retentionDays: 90, now: () => NOW_MS });
   const judged = (query: Parameters<typeof judgedImages>[1]) => judgedImages(db, query);
   server = createInternalServer({
