@@ -23,7 +23,7 @@ interface Served {
 }
 
 /** A request that is refused here, in place of inference. */
-interface Shed {
+export interface Shed {
   /** What inference said last; undefined when it said nothing. */
   readonly retryAfterMs: number | undefined;
 }

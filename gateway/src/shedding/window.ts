@@ -37,7 +37,9 @@ export class SlidingWindow {
 
   counts(nowMs: number): Counts {
     const total = { requests: 0, accepts: 0, refusals: 0 };
-    for (const bucket of this.#since(nowMs, BUCKETS)) {
+    const oldest = this.#indexOf(nowMs) - BUCKETS + 1;
+    for (const bucket of this.#ring) {
+      if (!bucket || bucket.index < oldest) continue;
       total.requests += bucket.requests;
       total.accepts += bucket.accepts;
       total.refusals += bucket.refusals;
@@ -45,18 +47,15 @@ export class SlidingWindow {
     return total;
   }
 
-  /** Whether the backend refused anything a moment ago. */
+  /** Whether the backend refused anything a moment ago. Asked for each request. */
   refusedRecently(nowMs: number): boolean {
-    return this.#since(nowMs, RECENT_BUCKETS).some(({ refusals }) => refusals > 0);
+    const oldest = this.#indexOf(nowMs) - RECENT_BUCKETS + 1;
+    return this.#ring.some((bucket) => bucket !== undefined && bucket.index >= oldest && bucket.refusals > 0);
   }
 
   isEmpty(nowMs: number): boolean {
-    return this.#since(nowMs, BUCKETS).length === 0;
-  }
-
-  #since(nowMs: number, buckets: number): Bucket[] {
-    const oldest = this.#indexOf(nowMs) - buckets + 1;
-    return this.#ring.filter((bucket) => bucket !== undefined && bucket.index >= oldest) as Bucket[];
+    const oldest = this.#indexOf(nowMs) - BUCKETS + 1;
+    return !this.#ring.some((bucket) => bucket !== undefined && bucket.index >= oldest);
   }
 
   #indexOf(nowMs: number): number {

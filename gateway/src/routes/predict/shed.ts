@@ -1,6 +1,6 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { Layer } from '../../context.ts';
-import type { Throttle } from '../../shedding/throttle.ts';
+import type { Shed, Throttle } from '../../shedding/throttle.ts';
 import type { Telemetry } from '../../telemetry/telemetry.ts';
 
 export interface ShedOptions {
@@ -13,16 +13,22 @@ export interface ShedOptions {
  * photo on to be refused there.
  */
 export function shed({ throttle, telemetry }: ShedOptions): Layer {
+  // The same error again and again: its stack costs more than the rest of a refusal.
+  let overloaded = overloadedFor({ retryAfterMs: undefined });
   return async function shed(c, next) {
     const { model, version } = c.get('choice');
     const refusal = throttle.shed({ model, version });
     if (!refusal) return await next();
     telemetry.requestShed(model, version);
-    const { retryAfterMs } = refusal;
-    throw new HeadgateError(
-      'overloaded',
-      'The model has no room for another request right now. Please try again.',
-      retryAfterMs === undefined ? {} : { retryAfterMs },
-    );
+    if (refusal.retryAfterMs !== overloaded.retryAfterMs) overloaded = overloadedFor(refusal);
+    throw overloaded;
   };
+}
+
+function overloadedFor({ retryAfterMs }: Shed): HeadgateError {
+  return new HeadgateError(
+    'overloaded',
+    'The model has no room for another request right now. Please try again.',
+    retryAfterMs === undefined ? {} : { retryAfterMs },
+  );
 }
