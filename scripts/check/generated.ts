@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempDisposableSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { KERNEL_SOURCE_SHA256 } from '../../inference/src/gen/resize-kernel.ts';
@@ -10,20 +10,17 @@ import type { CheckItem } from './item.ts';
 export const generatedItem: CheckItem = {
   name: 'generated code is current',
   run: async ({ root }) => {
-    const fresh = mkdtempSync(join(tmpdir(), 'headgate-generate-'));
-    try {
-      await generateContracts(root, fresh);
-      const different = GENERATED.flatMap((folder) => differences(join(fresh, folder), join(root, folder)));
-      return [
-        ...different.map((file) => `${file} differs; run npm run generate and commit what it writes`),
-        // The compiler has 100 MB, so this compares the source with the one that was compiled.
-        ...(digestOfSource(root) === KERNEL_SOURCE_SHA256
-          ? []
-          : [`${KERNEL_MODULE} is older than its source; run npm run generate -- --resize and commit it`]),
-      ];
-    } finally {
-      rmSync(fresh, { recursive: true, force: true });
-    }
+    using folder = mkdtempDisposableSync(join(tmpdir(), 'headgate-generate-'));
+    const fresh = folder.path;
+    await generateContracts(root, fresh);
+    const different = GENERATED.flatMap((folder) => differences(join(fresh, folder), join(root, folder)));
+    return [
+      ...different.map((file) => `${file} differs; run npm run generate and commit what it writes`),
+      // The compiler has 100 MB, so this compares the source with the one that was compiled.
+      ...(digestOfSource(root) === KERNEL_SOURCE_SHA256
+        ? []
+        : [`${KERNEL_MODULE} is older than its source; run npm run generate -- --resize and commit it`]),
+    ];
   },
 };
 

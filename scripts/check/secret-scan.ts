@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempDisposableSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { goTool } from '@headgate/testkit/tools/go-tool';
@@ -46,14 +46,11 @@ function plants(): Readonly<Record<string, string>> {
 async function missedPlants(context: CheckContext, gitleaks: string): Promise<readonly string[]> {
   const missed: string[] = [];
   for (const [what, text] of Object.entries(plants())) {
-    const dir = mkdtempSync(join(tmpdir(), 'headgate-planted-'));
-    try {
-      writeFileSync(join(dir, 'planted.txt'), text);
-      const found = await checkCommand(context, gitleaks, ['dir', ...optionsOf(context), dir]);
-      if (!found.some((line) => /leaks found: \d/.test(line))) missed.push(`gitleaks does not find ${what}`);
-    } finally {
-      rmSync(dir, { recursive: true, force: true });
-    }
+    using folder = mkdtempDisposableSync(join(tmpdir(), 'headgate-planted-'));
+    const dir = folder.path;
+    writeFileSync(join(dir, 'planted.txt'), text);
+    const found = await checkCommand(context, gitleaks, ['dir', ...optionsOf(context), dir]);
+    if (!found.some((line) => /leaks found: \d/.test(line))) missed.push(`gitleaks does not find ${what}`);
   }
   return missed;
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempDisposableSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { cachedVenv } from '@headgate/testkit/tools/venv';
@@ -47,17 +47,14 @@ function scan(context: CheckContext, semgrep: string, root: string): Promise<rea
 }
 
 async function missedPlants(context: CheckContext, semgrep: string): Promise<string[]> {
-  const root = mkdtempSync(join(tmpdir(), 'headgate-rules-'));
-  try {
-    for (const { file, line } of Object.values(PLANTED)) {
-      mkdirSync(dirname(join(root, file)), { recursive: true });
-      writeFileSync(join(root, file), `${line}\n`);
-    }
-    const found = (await scan(context, semgrep, root)).join('\n');
-    return missedIn(found);
-  } finally {
-    rmSync(root, { recursive: true, force: true });
+  using folder = mkdtempDisposableSync(join(tmpdir(), 'headgate-rules-'));
+  const root = folder.path;
+  for (const { file, line } of Object.values(PLANTED)) {
+    mkdirSync(dirname(join(root, file)), { recursive: true });
+    writeFileSync(join(root, file), `${line}\n`);
   }
+  const found = (await scan(context, semgrep, root)).join('\n');
+  return missedIn(found);
 }
 
 /** Rules that did not find their planted line. */

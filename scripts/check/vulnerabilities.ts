@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempDisposableSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CheckContext, type CheckItem, SkippedCheck } from './item.ts';
@@ -47,14 +47,11 @@ export function problemsIn({ vulnerabilities = {} }: AuditReport): string[] {
 }
 
 async function knowsAdvisories(context: CheckContext): Promise<boolean> {
-  const dir = mkdtempSync(join(tmpdir(), 'headgate-audit-'));
-  try {
-    writeFileSync(join(dir, 'package-lock.json'), JSON.stringify(KNOWN_BAD));
-    writeFileSync(join(dir, 'package.json'), JSON.stringify(KNOWN_BAD.packages['']));
-    return problemsIn(await audit(context, dir)).length > 0;
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
+  using folder = mkdtempDisposableSync(join(tmpdir(), 'headgate-audit-'));
+  const dir = folder.path;
+  writeFileSync(join(dir, 'package-lock.json'), JSON.stringify(KNOWN_BAD));
+  writeFileSync(join(dir, 'package.json'), JSON.stringify(KNOWN_BAD.packages['']));
+  return problemsIn(await audit(context, dir)).length > 0;
 }
 
 /** npm ends with 1 when it finds something, so the report counts and not the exit code. */

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempDisposableSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -20,23 +20,20 @@ export function digestOfSource(root: string): string {
 
 /** Compiles the resize kernel. @throws Error when the compiler cannot be fetched or refuses the source */
 export function generateResizeKernel(root: string): void {
-  const dir = mkdtempSync(join(tmpdir(), 'headgate-kernel-'));
-  try {
-    const out = join(dir, 'kernel.wasm');
-    const args = ['exec', '--yes', `--package=${COMPILER}`, '--', 'asc', KERNEL_SOURCE, ...OPTIONS];
-    const { status } = spawnSync('npm', [...args, '--outFile', out], { cwd: root, stdio: 'inherit' });
-    if (status !== 0) throw new Error(`${COMPILER} has not compiled ${KERNEL_SOURCE}`);
-    const target = join(root, KERNEL_MODULE);
-    mkdirSync(dirname(target), { recursive: true });
-    writeFileSync(
-      target,
-      `// Written by npm run generate -- --resize (${COMPILER}). Do not edit.\n\n` +
-        `/** SHA-256 of ${KERNEL_SOURCE} when it was compiled. */\n` +
-        `export const KERNEL_SOURCE_SHA256 = '${digestOfSource(root)}';\n\n` +
-        `/** The WebAssembly module, in base64. */\n` +
-        `export const KERNEL_WASM = '${readFileSync(out).toString('base64')}';\n`,
-    );
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
+  using folder = mkdtempDisposableSync(join(tmpdir(), 'headgate-kernel-'));
+  const dir = folder.path;
+  const out = join(dir, 'kernel.wasm');
+  const args = ['exec', '--yes', `--package=${COMPILER}`, '--', 'asc', KERNEL_SOURCE, ...OPTIONS];
+  const { status } = spawnSync('npm', [...args, '--outFile', out], { cwd: root, stdio: 'inherit' });
+  if (status !== 0) throw new Error(`${COMPILER} has not compiled ${KERNEL_SOURCE}`);
+  const target = join(root, KERNEL_MODULE);
+  mkdirSync(dirname(target), { recursive: true });
+  writeFileSync(
+    target,
+    `// Written by npm run generate -- --resize (${COMPILER}). Do not edit.\n\n` +
+      `/** SHA-256 of ${KERNEL_SOURCE} when it was compiled. */\n` +
+      `export const KERNEL_SOURCE_SHA256 = '${digestOfSource(root)}';\n\n` +
+      `/** The WebAssembly module, in base64. */\n` +
+      `export const KERNEL_WASM = '${readFileSync(out).toString('base64')}';\n`,
+  );
 }

@@ -1,9 +1,9 @@
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '@headgate/contracts/config/schema';
 import { drainEnvoy } from '@headgate/envoy/drain';
 import { renderEnvoy, renderSds } from '@headgate/envoy/render';
+import { writeFiles } from '@headgate/envoy/write';
 
 /** Envoy ends at once after SIGTERM. */
 export const ENVOY_STOP_MS = 5000;
@@ -13,12 +13,7 @@ const MARGIN_MS = 1000;
 /** Writes Envoy's configuration and the secret files it refers to; returns the path of the former. */
 export function writeEnvoyConfig(config: Config, root: string): string {
   const path = join(root, 'state/envoy', `${config.listen.port_base}.yaml`);
-  for (const file of [...renderSds(config, { root }), { path, text: renderEnvoy(config, { root }) }]) {
-    mkdirSync(dirname(file.path), { recursive: true });
-    // Envoy reads a secret file as soon as it appears.
-    writeFileSync(`${file.path}.tmp`, file.text);
-    renameSync(`${file.path}.tmp`, file.path);
-  }
+  writeFiles([...renderSds(config, { root }), { path, text: renderEnvoy(config, { root }) }]);
   return path;
 }
 

@@ -22,12 +22,7 @@ const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '
  */
 export function createUi(stream) {
   const say = (/** @type {string} */ text) => void stream.write(`${text}\n`);
-  return { say, begin: (title) => (stream.isTTY ? liveTask(stream, title) : plainTask(say, title)) };
-}
-
-/** @param {number} startedAt by performance.now() */
-function elapsed(startedAt) {
-  return `${((performance.now() - startedAt) / 1000).toFixed(1)} s`;
+  return { say, begin: (title) => startTask(stream, title) };
 }
 
 /**
@@ -35,46 +30,26 @@ function elapsed(startedAt) {
  * @param {string} title
  * @returns {Task}
  */
-function liveTask(stream, title) {
+function startTask(stream, title) {
   const startedAt = performance.now();
+  const elapsed = () => `${((performance.now() - startedAt) / 1000).toFixed(1)} s`;
+  const clear = stream.isTTY ? '\r\u001b[2K' : '';
   let text = '';
   let frame = 0;
-  const draw = () => {
+  const drawLive = () => {
     frame = (frame + 1) % FRAMES.length;
-    const line = `${FRAMES[frame]} ${title}  ${elapsed(startedAt)}  ${text}`;
-    stream.write(`\r\u001b[2K${line.slice(0, (stream.columns ?? 80) - 1)}`);
+    const line = `${FRAMES[frame]} ${title}  ${elapsed()}  ${text}`;
+    stream.write(clear + line.slice(0, (stream.columns ?? 80) - 1));
   };
-  const timer = setInterval(draw, LIVE_INTERVAL_MS);
+  const drawPlain = () => stream.write(`  ${title} … ${elapsed()}  ${text.slice(0, MAX_TEXT)}\n`);
+  if (stream.isTTY) drawLive();
+  else stream.write(`  ${title} …\n`);
+  const timer = stream.isTTY
+    ? setInterval(drawLive, LIVE_INTERVAL_MS)
+    : setInterval(drawPlain, PLAIN_INTERVAL_MS);
   const end = (/** @type {string} */ mark) => {
     clearInterval(timer);
-    stream.write(`\r\u001b[2K${mark} ${title}  ${elapsed(startedAt)}\n`);
-  };
-  draw();
-  return {
-    progress: (line) => {
-      text = line;
-    },
-    done: () => end('✓'),
-    failed: () => end('✗'),
-  };
-}
-
-/**
- * @param {(text: string) => void} say
- * @param {string} title
- * @returns {Task}
- */
-function plainTask(say, title) {
-  const startedAt = performance.now();
-  let text = '';
-  say(`  ${title} …`);
-  const timer = setInterval(
-    () => say(`  ${title} … ${elapsed(startedAt)}  ${text.slice(0, MAX_TEXT)}`),
-    PLAIN_INTERVAL_MS,
-  );
-  const end = (/** @type {string} */ mark) => {
-    clearInterval(timer);
-    say(`${mark} ${title}  ${elapsed(startedAt)}`);
+    stream.write(`${clear}${mark} ${title}  ${elapsed()}\n`);
   };
   return {
     progress: (line) => {
