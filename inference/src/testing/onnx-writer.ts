@@ -3,6 +3,8 @@
  * would write, do not need Python. Field numbers are those of onnx.proto.
  */
 
+import { bytesField as field, varintField as number } from './protobuf.ts';
+
 const OPSET = 17;
 const IR_VERSION = 8;
 /** TensorProto.DataType. */
@@ -78,23 +80,4 @@ function infoOf({ name, element, shape }: ValueInfo): Buffer {
   const dims = shape.map((side) => field(1, side === -1 ? field(2, 'batch') : number(1, side)));
   const tensorType = Buffer.concat([number(1, element), field(2, Buffer.concat(dims))]);
   return Buffer.concat([field(1, name), field(2, field(1, tensorType))]);
-}
-
-function field(tag: number, content: Buffer | string): Buffer {
-  const bytes = Buffer.from(content);
-  return Buffer.concat([varint(tag * 8 + 2), varint(bytes.byteLength), bytes]);
-}
-
-function number(tag: number, value: number): Buffer {
-  return Buffer.concat([varint(tag * 8), varint(value)]);
-}
-
-function varint(value: number): Buffer {
-  const bytes: number[] = [];
-  let rest = value;
-  while (rest >= 0x80) {
-    bytes.push((rest % 0x80) | 0x80);
-    rest = Math.floor(rest / 0x80);
-  }
-  return Buffer.from([...bytes, rest]);
 }
