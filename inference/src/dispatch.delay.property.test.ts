@@ -38,9 +38,9 @@ function play(steps: readonly { readonly gapMs: number; readonly deadlineMs: num
     clock,
     observer: {
       batchStarted: (batch) => {
-        released.push({ batch, atMs: clock.now(), idleSinceMs });
+        released.push({ batch, atMs: clock.monotonicMs(), idleSinceMs });
         return () => {
-          idleSinceMs = clock.now();
+          idleSinceMs = clock.monotonicMs();
         };
       },
     },
@@ -52,7 +52,7 @@ function play(steps: readonly { readonly gapMs: number; readonly deadlineMs: num
       .submit({
         payload: new Uint8Array(),
         level: 1,
-        deadlineAtMs: clock.now() + deadlineMs,
+        deadlineAtMs: clock.monotonicMs() + deadlineMs,
         queueTimeoutMs: Number.POSITIVE_INFINITY,
         signal: new AbortController().signal,
         span: undefined,

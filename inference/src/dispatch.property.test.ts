@@ -174,7 +174,7 @@ class World {
     const caller: Caller = {
       image: this.callers.length,
       controller: new AbortController(),
-      deadlineAtMs: this.clock.now() + deadlineMs,
+      deadlineAtMs: this.clock.monotonicMs() + deadlineMs,
       outcome: undefined,
       cls: undefined,
       answers: 0,
@@ -207,7 +207,7 @@ class World {
   #pass(ms: number): void {
     for (let i = 0; i < ms; i += 1) {
       for (const { deadlineAtMs, image } of this.callers) {
-        if (deadlineAtMs <= this.clock.now() + 1) this.#markGone(image);
+        if (deadlineAtMs <= this.clock.monotonicMs() + 1) this.#markGone(image);
       }
       this.clock.advance(1);
     }

@@ -1,8 +1,8 @@
 import { HeadgateError } from '@headgate/contracts/errors';
+import type { TimerClock } from '@headgate/runtime/clock';
 import type { SpanContext } from '@opentelemetry/api';
 import { Admission, type AdmissionPolicy, type Ask } from './admission/admission.ts';
 import type { BatchPolicy } from './batch.ts';
-import type { Clock } from './clock.ts';
 import type { Payload } from './engine/protocol.ts';
 import { unavailable } from './errors.ts';
 import type { Item, ItemOutcome, ItemResult } from './item.ts';
@@ -16,7 +16,7 @@ export interface DispatchOptions {
   readonly batch: BatchPolicy;
   readonly queue: QueuePolicy;
   readonly admission: AdmissionPolicy;
-  readonly clock: Clock;
+  readonly clock: TimerClock;
   readonly observer: DispatchObserver;
 }
 
@@ -166,7 +166,7 @@ export class Dispatcher {
     const { clock } = this.#options;
     const { payload, sketch = false, level, deadlineAtMs, span } = work;
     const id = ++this.#lastId;
-    const queuedAtMs = clock.now();
+    const queuedAtMs = clock.monotonicMs();
     const settle = (outcome: ItemOutcome) => {
       if (!this.#unsettled.delete(id)) return;
       stopWatching();
@@ -198,7 +198,7 @@ export class Dispatcher {
     if (queuedAtMs + queueTimeoutMs < deadlineAtMs) {
       cancelTimer = clock.after(queueTimeoutMs, () => {
         this.#waitedTooLong(item);
-        if (!stopped) cancelTimer = atDeadline(clock.now());
+        if (!stopped) cancelTimer = atDeadline(clock.monotonicMs());
       });
     } else cancelTimer = atDeadline(queuedAtMs);
     signal.addEventListener('abort', onGone);
@@ -210,7 +210,7 @@ export class Dispatcher {
   }
 
   #next(): Item | undefined {
-    return this.#queue.shift(this.#options.clock.now());
+    return this.#queue.shift(this.#options.clock.monotonicMs());
   }
 
   /** Gives queued items to the engines that run them soonest, as far as there is room, and leaves no engine idle. */
@@ -218,7 +218,8 @@ export class Dispatcher {
     for (let lane = this.#lanes.soonest(); lane && this.#queue.size > 0; lane = this.#lanes.soonest()) {
       const item = this.#next() as Item;
       // Its decoding would be wasted. An engine without other work tries all the same.
-      const isHopeless = lane.load > 0 && this.#options.clock.now() + lane.finishMs() > item.deadlineAtMs;
+      const isHopeless =
+        lane.load > 0 && this.#options.clock.monotonicMs() + lane.finishMs() > item.deadlineAtMs;
       if (isHopeless) item.settle({ ok: false, error: tooLate() });
       else lane.take(item);
     }

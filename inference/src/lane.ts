@@ -1,7 +1,7 @@
 import { HeadgateError } from '@headgate/contracts/errors';
+import type { TimerClock } from '@headgate/runtime/clock';
 import type { Estimate } from './admission/estimate.ts';
 import { type Batch, type BatchPolicy, Gathering, type Member } from './batch.ts';
-import type { Clock } from './clock.ts';
 import type { EngineListener } from './engine/parent/process.ts';
 import type { Question, Row, RowFailure } from './engine/protocol.ts';
 import type { Item } from './item.ts';
@@ -25,7 +25,7 @@ export interface DispatchObserver {
 export interface LaneOptions {
   readonly engine: EnginePort;
   readonly policy: BatchPolicy;
-  readonly clock: Clock;
+  readonly clock: TimerClock;
   readonly estimate: Estimate;
   readonly observer: DispatchObserver;
   /** It may take more items: there is room in the gathering batch, or nothing to run. */
@@ -85,7 +85,7 @@ export class Lane {
     if (!this.#running) return 0;
     const { startedAtMs, batch } = this.#running;
     const endsAtMs = startedAtMs + this.#options.estimate.runAtLeastMs(batch.members.length);
-    return Math.max(0, endsAtMs - this.#options.clock.now());
+    return Math.max(0, endsAtMs - this.#options.clock.monotonicMs());
   }
 
   /** Ms after which one more item would have been run at the earliest. */
@@ -157,7 +157,7 @@ export class Lane {
     const { clock, estimate, engine, observer, onRoom } = this.#options;
     this.#cancelWait?.();
     this.#cancelWait = undefined;
-    const nowMs = clock.now();
+    const nowMs = clock.monotonicMs();
     this.#dropHopeless(nowMs);
     const next = this.#gathering.release(nowMs, (size) => estimate.answerAtMostMs(size));
     if (!next) return;
@@ -196,7 +196,7 @@ export class Lane {
     }
     const { clock, estimate, onRan } = this.#options;
     estimate.ran(batchSize, runMs);
-    const endedAtMs = clock.now();
+    const endedAtMs = clock.monotonicMs();
     const members = this.#endBatch();
     onRan();
     members.forEach(({ item, decodeMs }, i) => {

@@ -2,11 +2,11 @@ import { HeadgateError, toHeadgateError } from '@headgate/contracts/errors';
 import type { ModelInferRequest__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
 import type { ModelInferResponse } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
 import { parseTraceparent, type TraceContext } from '@headgate/contracts/trace-context';
+import type { TimerClock } from '@headgate/runtime/clock';
 import type { Logger } from '@headgate/runtime/logger';
 import { type AdmitOptions, admit } from './admit.ts';
 import type { Tenant } from './cache/key.ts';
 import type { Answerer } from './cache/response-cache.ts';
-import type { Clock } from './clock.ts';
 import type { Work } from './dispatch.ts';
 import type { Payload } from './engine/protocol.ts';
 import type { ItemResult } from './item.ts';
@@ -40,7 +40,7 @@ export interface InferDeps extends Omit<AdmitOptions, 'find'> {
   readonly catalogue: Pick<Catalogue, 'serving' | 'counters'>;
   readonly statistics: Statistics;
   readonly startSpan: StartInferSpan;
-  readonly clock: Clock;
+  readonly clock: TimerClock;
   readonly log: Logger;
 }
 
@@ -58,7 +58,7 @@ export interface InferDeps extends Omit<AdmitOptions, 'find'> {
  */
 export function createInfer(deps: InferDeps): Infer {
   return async (call) => {
-    const startedMs = deps.clock.now();
+    const startedMs = deps.clock.monotonicMs();
     const trace = parseTraceparent(call.traceparent);
     const span = deps.startSpan(trace, call.request);
     try {
@@ -80,16 +80,16 @@ async function answer(
 ): Promise<ModelInferResponse> {
   if (call.refusal) throw call.refusal;
   const { request, signal } = call;
-  const deadlineAtMs = clock.now() + call.remainingMs;
+  const deadlineAtMs = clock.monotonicMs() + call.remainingMs;
   const find = (model: string, version: string) => catalogue.serving(model, version);
   const { serving, answerer, terms, items, outputs, sketch } = admit({ find, maxStrings }, call);
   const work = { ...terms, sketch, deadlineAtMs, signal, span: context };
   const results = await (items.length === 1
     ? [await answerer.submit({ ...work, payload: items[0] as Payload })]
     : runAll(answerer, items, work));
-  const answeredAtMs = clock.now();
+  const answeredAtMs = clock.monotonicMs();
   const response = respond(serving.model, { id: request.id, outputs, results });
-  serving.counters.answered(results, clock.now() - answeredAtMs);
+  serving.counters.answered(results, clock.monotonicMs() - answeredAtMs);
   return response;
 }
 
@@ -135,7 +135,7 @@ function finish({ catalogue, statistics, clock, log }: InferDeps, call: Call, en
   const { model_name: model, model_version: version } = request;
   const { span, trace, startedMs, error } = end;
   span.end(error);
-  const durationMs = clock.now() - startedMs;
+  const durationMs = clock.monotonicMs() - startedMs;
   const outcome = error?.reason ?? 'ok';
   statistics.callEnded(catalogue.counters(model, version), outcome, durationMs);
   const line = {

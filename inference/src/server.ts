@@ -3,9 +3,9 @@ import { ReflectionService } from '@grpc/reflection';
 import type { InferenceConfig } from '@headgate/contracts/config/schema';
 import type { HeadgateError } from '@headgate/contracts/errors';
 import { CONNECTION_AGE_MS } from '@headgate/contracts/limits';
+import type { TimerClock } from '@headgate/runtime/clock';
 import { inferencePackageDefinition, loadHealth, loadInference } from '@headgate/runtime/proto';
 import type { Auditor } from './auditor.ts';
-import type { Clock } from './clock.ts';
 import type { Health } from './health.ts';
 import { widenWindows } from './http2.ts';
 import type { UnaryHandlers } from './service.ts';
@@ -70,7 +70,7 @@ export interface DrainOptions {
   readonly delayMs: number;
   /** Takes nothing more, and finishes what was accepted. */
   readonly close: () => Promise<void>;
-  readonly clock: Clock;
+  readonly clock: TimerClock;
 }
 
 /** The order in which a server stops: not ready first, then a delay in which it goes on serving, then it closes. */

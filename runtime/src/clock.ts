@@ -6,11 +6,21 @@ export interface Clock {
   epochMs(): number;
 }
 
+/** A clock that also wakes up its callers. */
+export interface TimerClock extends Clock {
+  /** Calls `fn` once after `delayMs`; the function that comes back cancels it. */
+  after(delayMs: number, fn: () => void): () => void;
+}
+
 /** A day of UTC, as computers count it. */
 export const DAY_MS = 86_400_000;
 
 /** The clock of any fetch host. */
-export const systemClock: Clock = {
+export const systemClock: TimerClock = {
   monotonicMs: () => performance.now(),
   epochMs: () => Date.now(),
+  after: (delayMs, fn) => {
+    const timer = setTimeout(fn, delayMs);
+    return () => clearTimeout(timer);
+  },
 };

@@ -1,6 +1,6 @@
 import type { InferenceConfig } from '@headgate/contracts/config/schema';
 import { HeadgateError } from '@headgate/contracts/errors';
-import type { Clock } from '../clock.ts';
+import type { TimerClock } from '@headgate/runtime/clock';
 import type { Item, ItemOutcome } from '../item.ts';
 import { AdaptiveLimit, type AdaptiveLimitOptions } from './adaptive-limit.ts';
 import { Estimate } from './estimate.ts';
@@ -36,7 +36,7 @@ export interface AdmissionOptions {
   readonly policy: AdmissionPolicy;
   readonly maxBatchSize: number;
   readonly maxQueueSize: number;
-  readonly clock: Clock;
+  readonly clock: TimerClock;
 }
 
 /** Items of one call that ask to come in. */
@@ -91,7 +91,7 @@ export class Admission {
 
   /** A run has ended, or an engine has warmed up: the estimate is fresh. */
   confirm(): void {
-    this.#confirmedAtMs = this.#options.clock.now();
+    this.#confirmedAtMs = this.#options.clock.monotonicMs();
   }
 
   /** @param room items that fit into queue and engines. @throws HeadgateError overloaded */
@@ -116,7 +116,7 @@ export class Admission {
 
   /** An item was settled: the limit learns what share of its budget it took. */
   settled({ queuedAtMs, deadlineAtMs }: Item, outcome: ItemOutcome): void {
-    const nowMs = this.#options.clock.now();
+    const nowMs = this.#options.clock.monotonicMs();
     const times = { queuedAtMs, nowMs };
     const share = (nowMs - queuedAtMs) / Math.max(1, deadlineAtMs - queuedAtMs);
     if (outcome.ok) this.#limit?.observe(share, times);
@@ -131,7 +131,7 @@ export class Admission {
 
   #mayPutToTheTest(): boolean {
     const { clock, policy } = this.#options;
-    if (clock.now() - this.#confirmedAtMs < policy.estimateMaxAgeMs) return false;
+    if (clock.monotonicMs() - this.#confirmedAtMs < policy.estimateMaxAgeMs) return false;
     this.confirm();
     return true;
   }

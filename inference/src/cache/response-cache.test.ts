@@ -45,7 +45,7 @@ function call(images: readonly number[], caller: Terms = {}): Promise<ItemResult
   const answerer = cache.forCall({ tenant, items });
   answerer.admit({ count: items.length, remainingMs: deadlineMs }, 1);
   const terms = { level: 1, queueTimeoutMs: Number.POSITIVE_INFINITY, signal, span: undefined };
-  const deadlineAtMs = clock.now() + deadlineMs;
+  const deadlineAtMs = clock.monotonicMs() + deadlineMs;
   const answers = items.map((payload) => answerer.submit({ ...terms, payload, deadlineAtMs }));
   for (const answer of answers) answer.catch(() => {});
   return answers;

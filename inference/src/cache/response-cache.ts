@@ -1,6 +1,6 @@
 import type { InferenceConfig } from '@headgate/contracts/config/schema';
 import type { Manifest } from '@headgate/contracts/manifest';
-import type { Clock } from '../clock.ts';
+import type { TimerClock } from '@headgate/runtime/clock';
 import type { Dispatcher, Work } from '../dispatch.ts';
 import type { Payload } from '../engine/protocol.ts';
 import type { ItemResult } from '../item.ts';
@@ -17,7 +17,7 @@ export interface ResponseCacheOptions {
   readonly settings: CacheSettings;
   readonly manifest: Manifest;
   readonly dispatcher: Answerer;
-  readonly clock: Clock;
+  readonly clock: TimerClock;
 }
 
 /**
@@ -26,7 +26,7 @@ export interface ResponseCacheOptions {
  */
 export class ResponseCache {
   readonly #dispatcher: Answerer;
-  readonly #clock: Clock;
+  readonly #clock: TimerClock;
   readonly #keyOf: KeyOf;
   readonly #rows: RowStore;
   readonly #flights: SingleFlight;
@@ -75,9 +75,9 @@ export class ResponseCache {
   }
 
   #ask(tenant: Tenant, payload: Payload, sketch: boolean): Asked {
-    const startedMs = this.#clock.now();
+    const startedMs = this.#clock.monotonicMs();
     const key = this.#keyOf(tenant, payload, sketch);
-    return { key, lookupMs: this.#clock.now() - startedMs };
+    return { key, lookupMs: this.#clock.monotonicMs() - startedMs };
   }
 
   #knows(key: string): boolean {

@@ -1,5 +1,5 @@
+import type { Clock } from '@headgate/runtime/clock';
 import { LRUCache } from 'lru-cache';
-import type { Clock } from '../clock.ts';
 import type { Row } from '../engine/protocol.ts';
 
 export interface RowStoreOptions {
@@ -7,7 +7,7 @@ export interface RowStoreOptions {
   readonly maxBytes: number;
   /** Entries are forgotten after this time, in ms; 0: never. */
   readonly ttlMs: number;
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
 }
 
 /** Why entries left. */
@@ -36,7 +36,7 @@ export class RowStore {
       maxSize: maxBytes,
       ttl: ttlMs,
       // Our clock at every look, and no timer that remembers the time.
-      perf: clock,
+      perf: { now: () => clock.monotonicMs() },
       ttlResolution: 0,
       dispose: (_row, _key, reason) => {
         if (reason === 'evict') this.#room += 1;

@@ -86,14 +86,14 @@ class World {
     expect(this.flights.waiting).toBe(this.waiting().length);
     expect(this.waiting().length - open.length).toBeLessThanOrEqual(MAX_WAITING);
     for (const { deadlineAtMs, controller } of this.waiting()) {
-      expect(deadlineAtMs).toBeGreaterThan(this.clock.now());
+      expect(deadlineAtMs).toBeGreaterThan(this.clock.monotonicMs());
       expect(controller.signal.aborted).toBe(false);
     }
   }
 
   #ask(key: string, deadlineMs: number): void {
     const controller = new AbortController();
-    const deadlineAtMs = this.clock.now() + deadlineMs;
+    const deadlineAtMs = this.clock.monotonicMs() + deadlineMs;
     const caller: Caller = { key, controller, deadlineAtMs, answers: [], failures: [] };
     this.callers.push(caller);
     const work: Work = {
@@ -131,9 +131,9 @@ class World {
       finish();
     };
     const fail = (reason: Reason) => end(() => answer.reject(new HeadgateError(reason, 'it failed')));
-    const cancelTimer = this.clock.after(work.deadlineAtMs - this.clock.now(), () => {
+    const cancelTimer = this.clock.after(work.deadlineAtMs - this.clock.monotonicMs(), () => {
       for (const caller of this.waiting(key)) {
-        if (caller.deadlineAtMs > this.clock.now()) caller.failures.push('deadline_exceeded');
+        if (caller.deadlineAtMs > this.clock.monotonicMs()) caller.failures.push('deadline_exceeded');
       }
       fail('deadline_exceeded');
     });
@@ -188,7 +188,7 @@ describe('SingleFlight, whatever happens', () => {
         expect(world.runs.every(({ done }) => done)).toBe(true);
         for (const caller of world.callers) {
           expect(caller.answers).toHaveLength(1);
-          expect(isJust(caller, world.clock.now())).toBe(true);
+          expect(isJust(caller, world.clock.monotonicMs())).toBe(true);
           const [answer] = caller.answers as [Landing | HeadgateError];
           if (answer instanceof HeadgateError) continue;
           expect((answer.result.row as Classes).classIds[0]).toBe(Number(caller.key.at(-1)));

@@ -1,12 +1,12 @@
 import { HeadgateError, REASONS, toHeadgateError } from '@headgate/contracts/errors';
-import type { Clock } from '../clock.ts';
+import type { TimerClock } from '@headgate/runtime/clock';
 import type { Work } from '../dispatch.ts';
 import type { ItemResult } from '../item.ts';
 
 export interface SingleFlightOptions {
   /** Runs one item; obeys its deadline and its signal. @throws HeadgateError */
   readonly run: (work: Work, key: string) => Promise<ItemResult>;
-  readonly clock: Clock;
+  readonly clock: TimerClock;
   /** Callers that may wait for runs that others asked for; more are refused as overloaded. */
   readonly maxWaiting: number;
 }
@@ -90,7 +90,7 @@ export class SingleFlight {
     const { clock } = this.#options;
     const answer = Promise.withResolvers<Landing>();
     const abort = () => this.#leave(waiter, cancelled());
-    const cancelTimer = clock.after(Math.max(0, work.deadlineAtMs - clock.now()), () =>
+    const cancelTimer = clock.after(Math.max(0, work.deadlineAtMs - clock.monotonicMs()), () =>
       this.#leave(waiter, late()),
     );
     const settle = (outcome: Landing | HeadgateError) => {

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import type { TimerClock } from '@headgate/runtime/clock';
 import type { Deployment } from './deployment.ts';
 import type { ModelPackage, ModelRepository } from './repository.ts';
 
@@ -8,7 +8,7 @@ export interface ChangeWatchOptions {
   readonly repository: Pick<ModelRepository, 'isCurrent'>;
   /** Time between two looks, in ms. */
   readonly pollMs: number;
-  readonly clock: Clock;
+  readonly clock: TimerClock;
 }
 
 /**

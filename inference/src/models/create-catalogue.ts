@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { MAX_IMAGE_SIDE } from '@headgate/contracts/limits';
+import { systemClock } from '@headgate/runtime/clock';
 import { admissionPolicyOf } from '../admission/admission.ts';
-import { systemClock } from '../clock.ts';
 import { layoutOf } from '../engine/parent/layout.ts';
 import { type EngineOptions, startEngine } from '../engine/parent/process.ts';
 import { chooseProvider, probeDevices, probeProvider } from '../engine/parent/provider.ts';

@@ -1,10 +1,10 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { Manifest } from '@headgate/contracts/manifest';
+import type { TimerClock } from '@headgate/runtime/clock';
 import type { Logger } from '@headgate/runtime/logger';
 import type { AdmissionPolicy } from '../admission/admission.ts';
 import type { BatchPolicy } from '../batch.ts';
 import { type CacheSettings, ResponseCache } from '../cache/response-cache.ts';
-import type { Clock } from '../clock.ts';
 import { Dispatcher, type DispatchObserver } from '../dispatch.ts';
 import type { EngineProcess } from '../engine/parent/process.ts';
 import { createPool, type EnginePool, type Place, type SlotState } from '../engine/parent/slot.ts';
@@ -33,7 +33,7 @@ export interface DeploymentDeps {
   readonly drainTimeoutMs: number;
   /** Settings of the response cache of a model; undefined: it has none. */
   readonly cacheOf: (model: string) => CacheSettings | undefined;
-  readonly clock: Clock;
+  readonly clock: TimerClock;
   readonly log: Logger;
   readonly counters: VersionCounters;
   /** After each change of `status`. */
@@ -234,11 +234,11 @@ export class Deployment {
     const { counters, clock } = this.#deps;
     return {
       batchStarted: (batch) => {
-        const startedMs = clock.now();
+        const startedMs = clock.monotonicMs();
         const endSpan = startBatchSpan(this.model, this.version, batch);
         counters.batchStarted(batch);
         return (error) => {
-          if (!error) counters.batchRan(batch, clock.now() - startedMs);
+          if (!error) counters.batchRan(batch, clock.monotonicMs() - startedMs);
           endSpan(error);
         };
       },

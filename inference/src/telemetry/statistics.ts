@@ -1,7 +1,7 @@
 import type { ModelStatistics } from '@headgate/contracts/gen/grpc/inference/ModelStatistics';
 import { OTHER } from '@headgate/contracts/names';
+import type { TimerClock } from '@headgate/runtime/clock';
 import { exponentialBuckets } from 'prom-client';
-import type { Clock } from '../clock.ts';
 import type { Deployment } from '../models/deployment.ts';
 import { type Outcome, Spread, sum, VersionCounters } from './version-counters.ts';
 
@@ -36,14 +36,14 @@ const REFUSALS: readonly Outcome[] = ['overloaded', 'unavailable', 'deadline_exc
 
 /** Cumulative counters of each served version since this process started. */
 export class Statistics {
-  readonly #clock: Clock;
+  readonly #clock: TimerClock;
   readonly #entries = new Map<string, Entry>();
   /** Time until a call was refused or given up, by reason; in seconds. */
   readonly refusals: ReadonlyMap<Outcome, Spread> = new Map(
     REFUSALS.map((reason) => [reason, new Spread(REFUSAL_SECONDS)]),
   );
 
-  constructor(clock: Clock) {
+  constructor(clock: TimerClock) {
     this.#clock = clock;
   }
 
@@ -89,8 +89,8 @@ export class Statistics {
         entry.goneSinceMs = undefined;
         continue;
       }
-      entry.goneSinceMs ??= this.#clock.now();
-      if (this.#clock.now() - entry.goneSinceMs >= KEEP_MS) this.#entries.delete(key);
+      entry.goneSinceMs ??= this.#clock.monotonicMs();
+      if (this.#clock.monotonicMs() - entry.goneSinceMs >= KEEP_MS) this.#entries.delete(key);
     }
   }
 }

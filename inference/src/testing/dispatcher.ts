@@ -40,7 +40,7 @@ export function setUpDispatcher({ batching, admission, engines = 1, warmUpMs }: 
     dispatcher.submit({
       payload: Uint8Array.of(image),
       level: 1,
-      deadlineAtMs: clock.now() + deadlineMs,
+      deadlineAtMs: clock.monotonicMs() + deadlineMs,
       queueTimeoutMs: Number.POSITIVE_INFINITY,
       signal: new AbortController().signal,
       span: undefined,

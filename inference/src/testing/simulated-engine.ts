@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts';
+import type { TimerClock } from '@headgate/runtime/clock';
 import type { EnginePort } from '../dispatch.ts';
 import type { EngineListener } from '../engine/parent/process.ts';
 
@@ -12,14 +12,14 @@ export interface SimulatedTimes {
 /** An engine that takes time, but only that of a clock which a test moves. */
 export class SimulatedEngine implements EnginePort {
   readonly maxBatchSize = Number.POSITIVE_INFINITY;
-  readonly #clock: Clock;
+  readonly #clock: TimerClock;
   readonly #times: SimulatedTimes;
   readonly #decoding: number[] = [];
   #listener: EngineListener | undefined;
   /** Item id → when it was decoded. */
   readonly decodedAtMs = new Map<number, number>();
 
-  constructor(clock: Clock, times: SimulatedTimes) {
+  constructor(clock: TimerClock, times: SimulatedTimes) {
     this.#clock = clock;
     this.#times = times;
   }
@@ -40,7 +40,7 @@ export class SimulatedEngine implements EnginePort {
   }
 
   run(ids: readonly number[]): void {
-    const runMs = this.#times.runMs(ids.length, this.#clock.now());
+    const runMs = this.#times.runMs(ids.length, this.#clock.monotonicMs());
     this.#clock.after(runMs, () => this.#listener?.ran(ids.map(row), runMs));
   }
 
@@ -48,7 +48,7 @@ export class SimulatedEngine implements EnginePort {
     const [id] = this.#decoding;
     if (id === undefined) return;
     this.#clock.after(this.#times.decodeMs, () => {
-      this.decodedAtMs.set(id, this.#clock.now());
+      this.decodedAtMs.set(id, this.#clock.monotonicMs());
       this.#decoding.shift();
       this.#listener?.decoded(id, this.#times.decodeMs);
       this.#decodeNext();

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { manifestSchema } from '@headgate/contracts/manifest';
+import { systemClock } from '@headgate/runtime/clock';
 import { createLogger } from '@headgate/runtime/logger';
 import { expect, it } from 'vitest';
-import { systemClock } from '../../clock.ts';
 import { Dispatcher } from '../../dispatch.ts';
 import { waves } from '../../testing/images.ts';
 import { policiesFor } from '../../testing/policies.ts';
@@ -83,7 +83,7 @@ async function load(maxBatchSize: number, callers: number, rounds: number) {
   const work = () => ({
     payload: photo,
     level: 1,
-    deadlineAtMs: systemClock.now() + 60_000,
+    deadlineAtMs: systemClock.monotonicMs() + 60_000,
     queueTimeoutMs: Number.POSITIVE_INFINITY,
     signal: new AbortController().signal,
     span: undefined,

@@ -1,6 +1,6 @@
+import { systemClock } from '@headgate/runtime/clock';
 import { createLogger } from '@headgate/runtime/logger';
 import { expect, it } from 'vitest';
-import { systemClock } from '../../clock.ts';
 import { Dispatcher } from '../../dispatch.ts';
 import { policiesFor } from '../../testing/policies.ts';
 import type { EngineSpec } from '../protocol.ts';
@@ -63,7 +63,7 @@ it('replaces engine after engine under load without a failed request', async () 
       await dispatcher.submit({
         payload: Uint8Array.of(1),
         level: 1,
-        deadlineAtMs: systemClock.now() + 30_000,
+        deadlineAtMs: systemClock.monotonicMs() + 30_000,
         queueTimeoutMs: Number.POSITIVE_INFINITY,
         signal: new AbortController().signal,
         span: undefined,

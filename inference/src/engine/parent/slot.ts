@@ -1,5 +1,5 @@
+import type { TimerClock } from '@headgate/runtime/clock';
 import type { Logger } from '@headgate/runtime/logger';
-import type { Clock } from '../../clock.ts';
 import { MemoryLimitError } from '../../load-error.ts';
 import { classifyFailure } from '../failure.ts';
 import type { EndKind, EngineProcess } from './process.ts';
@@ -21,7 +21,7 @@ export interface SlotOptions {
   readonly recycle: 'overlap' | 'replace';
   /** An engine that is replaced ends at the latest after this time, in ms. */
   readonly drainTimeoutMs: number;
-  readonly clock: Clock;
+  readonly clock: TimerClock;
   readonly log: Logger;
   readonly listener: SlotListener;
 }
@@ -145,7 +145,7 @@ export class Slot {
 
   #attach(engine: EngineProcess): void {
     const { listener, clock } = this.#options;
-    this.#up.set(engine, clock.now());
+    this.#up.set(engine, clock.monotonicMs());
     listener.up(engine);
     void engine.ended.then((reason) => {
       const expected = this.#replaced.has(engine);
@@ -160,7 +160,7 @@ export class Slot {
   /** An engine that held out for the longest pause starts over with the shortest. */
   #forgiveIfLasting(engine: EngineProcess): void {
     const { clock, restartMinMs, restartMaxMs } = this.#options;
-    const upMs = clock.now() - (this.#up.get(engine) ?? clock.now());
+    const upMs = clock.monotonicMs() - (this.#up.get(engine) ?? clock.monotonicMs());
     if (upMs >= restartMaxMs) this.#nextPauseMs = restartMinMs;
   }
 
