@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { sessionOptions } from '../../inference/src/engine/child/image/session.ts';
+import { sessionOptions } from '../../inference/src/engine/child/onnx.ts';
 
 /** Thread of the bare loop that owns the session; answers each job with the class of its first photo. */
 export interface SessionJob {

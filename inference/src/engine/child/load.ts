@@ -5,7 +5,7 @@ import { type Seal, sealFiles } from '../../models/seal.ts';
 import type { EngineSpec, LoadReport, Payload, Prepared, Question } from '../protocol.ts';
 import { type Guard, guardExternalData } from './guard.ts';
 import { openImages } from './image/model.ts';
-import type { BatchResult } from './session-thread.ts';
+import type { BatchResult } from './runner.ts';
 import { openTensors } from './tensor/model.ts';
 
 /** A model version that is verified, warm and has given the recorded answers. */
@@ -19,10 +19,9 @@ export interface LoadedModel {
   run(items: readonly Payload[]): Promise<BatchResult>;
 }
 
-/** A model of one kind, loaded but neither warm nor compared. */
+/** A model of one kind, warm but not compared. */
 export interface OpenModel extends Omit<LoadedModel, 'report' | 'guard'> {
-  /** Runs a batch of items without content. @returns how long it ran, in ms */
-  runBlank(size: number): Promise<number>;
+  readonly warmUpMs: ReadonlyMap<number, number>;
   /** @throws LoadError when an answer is not the recorded one */
   compareGolden(): Promise<LoadReport['golden']>;
 }
@@ -38,7 +37,7 @@ export async function loadModel(entry: URL, spec: EngineSpec): Promise<LoadedMod
   const startedMs = performance.now();
   const seal = await verifyFiles(spec);
   const guard = await guardExternalData(spec);
-  const { model, warmUpMs, golden } = await openProven(entry, spec, seal).catch((cause: unknown) => {
+  const { model, golden } = await openProven(entry, spec, seal).catch((cause: unknown) => {
     if (cause instanceof LoadError) throw cause;
     throw new LoadError(cause instanceof Error ? cause.message : String(cause), { kind: 'model', cause });
   });
@@ -46,7 +45,12 @@ export async function loadModel(entry: URL, spec: EngineSpec): Promise<LoadedMod
     prepare: model.prepare,
     run: model.run,
     guard,
-    report: { provider: spec.provider, loadMs: performance.now() - startedMs, warmUpMs, golden },
+    report: {
+      provider: spec.provider,
+      loadMs: performance.now() - startedMs,
+      warmUpMs: model.warmUpMs,
+      golden,
+    },
   };
 }
 
@@ -63,25 +67,5 @@ async function openProven(entry: URL, spec: EngineSpec, seal: Seal) {
   const model = await (manifest.image ? openImages(entry, spec) : openTensors(entry, spec));
   // By name the runtime opened the files once more: they must be those that were verified.
   await seal.check();
-  const warmUpMs = await warmUp(model, manifest.batching.max_batch_size);
-  const golden = await model.compareGolden();
-  return { model, warmUpMs, golden };
-}
-
-/**
- * Runs each batch size once, doubling up to the maximum: the first run of a size allocates, and no caller shall
- * wait for that.
- *
- * @returns run time of each size, in ms
- */
-async function warmUp(model: OpenModel, maxBatchSize: number): Promise<Map<number, number>> {
-  const times = new Map<number, number>();
-  for (const size of warmUpSizes(maxBatchSize)) times.set(size, await model.runBlank(size));
-  return times;
-}
-
-/** 1, 2, 4 … and the maximum itself. */
-export function warmUpSizes(maxBatchSize: number): number[] {
-  const powers = Array.from({ length: Math.floor(Math.log2(maxBatchSize)) + 1 }, (_, i) => 2 ** i);
-  return powers.at(-1) === maxBatchSize ? powers : [...powers, maxBatchSize];
+  return { model, golden: await model.compareGolden() };
 }

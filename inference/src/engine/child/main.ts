@@ -14,9 +14,10 @@ import {
   type ToEngine,
 } from '../protocol.ts';
 import { createDecodeQueue, type DecodeQueue } from './decode-queue.ts';
-import { tryProvider } from './image/session.ts';
 import { type LoadedModel, loadModel } from './load.ts';
-import { monotonicMs, serveSession } from './session-thread.ts';
+import { tryProvider } from './onnx.ts';
+import { monotonicMs } from './runner.ts';
+import { serveSession } from './session-thread.ts';
 
 interface Engine {
   readonly model: LoadedModel;

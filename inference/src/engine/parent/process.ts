@@ -103,6 +103,8 @@ export function engineEnv({ env, spec }: Pick<EngineOptions, 'env' | 'spec'>): N
   return {
     ...env,
     UV_THREADPOOL_SIZE: String(spec.decodeThreads),
+    // glibc gives large blocks back to the system when they are freed, also after a model has been read through them.
+    MALLOC_MMAP_THRESHOLD_: '131072',
     // The binding passes no other CUDA option than the device; cuBLAS and cuDNN themselves read this one.
     ...(spec.provider === 'cuda' && !spec.tf32 && { NVIDIA_TF32_OVERRIDE: '0' }),
   };

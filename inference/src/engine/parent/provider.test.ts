@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { LoadError } from '../../load-error.ts';
-import { sessionOptions, tryProvider } from '../child/image/session.ts';
+import { sessionOptions, tryProvider } from '../child/onnx.ts';
 import type { ProbeResult } from '../protocol.ts';
 import { chooseProvider, probeDevices, probeProvider } from './provider.ts';
 

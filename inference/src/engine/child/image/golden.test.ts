@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Manifest } from '@headgate/contracts/manifest';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { warmUpSizes } from '../load.ts';
 import { compareGolden } from './golden.ts';
 
 const BYTES = Buffer.from('a picture');
@@ -53,11 +52,5 @@ describe('compareGolden', () => {
   it('skips and names a sample that is absent, or is not the recorded file', async () => {
     expect(await compare([[7, 0]], [[7, 1]], 'b.png')).toMatchObject({ compared: 0, skipped: ['b.png'] });
     expect(await compare([[7, 0]], [[7, 1]], 'a.png', 'other')).toMatchObject({ skipped: ['a.png'] });
-  });
-});
-
-describe('warmUpSizes', () => {
-  it('doubles up to the maximum and ends with it', () => {
-    expect([1, 2, 6, 8].map(warmUpSizes)).toEqual([[1], [1, 2], [1, 2, 4, 6], [1, 2, 4, 8]]);
   });
 });

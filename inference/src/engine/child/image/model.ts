@@ -1,7 +1,7 @@
 import { LoadError } from '../../../load-error.ts';
 import type { Classes, EngineSpec, Payload } from '../../protocol.ts';
 import type { OpenModel } from '../load.ts';
-import { startSessionThread } from '../session-thread.ts';
+import { startRunner } from '../session-thread.ts';
 import { createDecoder } from './decode.ts';
 import { compareGolden } from './golden.ts';
 import { itemBytes } from './session.ts';
@@ -17,12 +17,12 @@ export async function openImages(entry: URL, spec: EngineSpec): Promise<OpenMode
   const size = itemBytes(preprocessing);
   const batch = new SharedArrayBuffer(size * manifest.batching.max_batch_size);
   const slots = new Uint8Array(batch);
-  const thread = await startSessionThread(entry, { spec, batch });
+  const runner = await startRunner(entry, { spec, batch });
   const run = (items: readonly Payload[]) => {
     items.forEach((pixels, i) => {
       slots.set(pixels as Uint8Array, i * size);
     });
-    return thread.run({ count: items.length });
+    return runner.run({ count: items.length });
   };
   return {
     prepare: async ({ payload, sketch }) => {
@@ -30,7 +30,7 @@ export async function openImages(entry: URL, spec: EngineSpec): Promise<OpenMode
       return sketch ? { payload: decoded.pixels, sketch: sketchOf(decoded) } : { payload: decoded.pixels };
     },
     run,
-    runBlank: async (count) => (await thread.run({ count })).runMs,
+    warmUpMs: runner.warmUpMs,
     compareGolden: () =>
       compareGolden({
         manifest,

@@ -31,10 +31,10 @@ describe('openSession', () => {
   it('runs the first items of the batch buffer in place', async () => {
     const batch = new Uint8Array(new SharedArrayBuffer(4 * itemBytes(image.preprocessing)));
     const session = await open({}, batch);
-    const blank = await session.run(1);
+    const blank = await session.run(0, 1);
     expect(blank).toHaveLength(10);
     batch.fill(255, itemBytes(image.preprocessing));
-    const [first, second] = [await session.run(1), await session.run(2)];
+    const [first, second] = [await session.run(0, 1), await session.run(0, 2)];
     expect(first).toEqual(blank);
     expect(second.subarray(0, 10).map((logit, i) => Math.abs(logit - (blank[i] as number)))).toSatisfy(
       (differences: Float32Array) => differences.every((difference) => difference < 1e-4),

@@ -1,8 +1,9 @@
 import { classifyFailure } from '../../failure.ts';
 import type { EngineSpec, Payload, RawTensor, Row, RowFailure } from '../../protocol.ts';
-import { blankItem, groupByShape, joinItems } from '../../tensor-batch.ts';
+import { groupByShape, joinItems } from '../../tensor-batch.ts';
 import type { OpenModel } from '../load.ts';
-import { type BatchResult, monotonicMs, startSessionThread } from '../session-thread.ts';
+import { type BatchResult, monotonicMs } from '../runner.ts';
+import { startRunner } from '../session-thread.ts';
 import { compareGoldenTensors } from './golden.ts';
 
 type Tensors = readonly RawTensor[];
@@ -10,8 +11,8 @@ type Tensors = readonly RawTensor[];
 /** A model that takes tensors as they come. */
 export async function openTensors(entry: URL, spec: EngineSpec): Promise<OpenModel> {
   const { manifest } = spec;
-  const thread = await startSessionThread(entry, { spec });
-  const runGroup = (items: Tensors[]) => thread.run({ count: items.length, inputs: joinItems(items) });
+  const runner = await startRunner(entry, { spec });
+  const runGroup = (items: Tensors[]) => runner.run({ count: items.length, inputs: joinItems(items) });
   const run = async (items: readonly Payload[]): Promise<BatchResult> => {
     const rows = new Array<Row | RowFailure>(items.length);
     let runMs = 0;
@@ -28,20 +29,10 @@ export async function openTensors(entry: URL, spec: EngineSpec): Promise<OpenMod
     }
     return { rows, runMs, endedAtMs };
   };
-  const blank = blankItem(manifest.inputs);
-  const isGuess = manifest.inputs.some(({ shape }) => shape.slice(1).includes(-1));
   return {
     prepare: async ({ payload }) => ({ payload }),
     run,
-    runBlank: async (size) => {
-      const items = Array.from({ length: size }, () => blank);
-      // A side of variable length may need more than the 1 that is tried: such a model warms up with its callers.
-      const result = await runGroup(items).catch((error: unknown) => {
-        if (isGuess) return { runMs: 0 };
-        throw error;
-      });
-      return result.runMs;
-    },
+    warmUpMs: runner.warmUpMs,
     compareGolden: () =>
       compareGoldenTensors({
         manifest,

@@ -5,7 +5,7 @@ import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { LoadError } from '../../../load-error.ts';
 import type { EngineSpec, RawTensor } from '../../protocol.ts';
 import { splitTensor } from '../../tensor-batch.ts';
-import { sessionOptions } from '../image/session.ts';
+import { sessionOptions } from '../onnx.ts';
 
 /** A loaded model that runs one batch at a time, blocking its thread meanwhile. */
 export interface TensorSession {
@@ -15,6 +15,7 @@ export interface TensorSession {
    * @returns one tensor for each output of the manifest, of each item
    */
   run(inputs: readonly RawTensor[], count: number): Promise<RawTensor[][]>;
+  close(): Promise<void>;
 }
 
 type Elements = Exclude<Tensor.DataType, never>;
@@ -74,6 +75,7 @@ export async function openTensorSession(spec: EngineSpec): Promise<TensorSession
       });
       return Array.from({ length: count }, (_, i) => outputs.map((rows) => rows[i] as RawTensor));
     },
+    close: () => session.release(),
   };
 }
 
@@ -117,11 +119,11 @@ function checkAgainst(session: InferenceSession, manifest: Manifest): void {
         .sort()
         .join()
     ) {
-      throw new LoadError(`${where}: the manifest must name the ${kind} ${names.join(', ')}, each once`);
+      throw contradicts(`${where}: the manifest must name the ${kind} ${names.join(', ')}, each once`);
     }
     for (const tensor of declared) {
       const problem = contradiction(tensor, actual.find(({ name }) => name === tensor.name) as Metadata);
-      if (problem) throw new LoadError(`${where}: ${kind} ${tensor.name}: ${problem}`);
+      if (problem) throw contradicts(`${where}: ${kind} ${tensor.name}: ${problem}`);
     }
   };
   check('inputs', manifest.inputs, session.inputMetadata);
@@ -140,4 +142,8 @@ function contradiction({ datatype, shape }: TensorSpec, actual: Metadata): strin
   if (sides.length === 0) return undefined;
   const fits = sides.length === shape.length && sides.every((side, i) => side === -1 || shape[i] === side);
   return fits ? undefined : `the model has the shape [${sides}], not [${shape}]`;
+}
+
+function contradicts(message: string): LoadError {
+  return new LoadError(message, { kind: 'model' });
 }
