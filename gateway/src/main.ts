@@ -4,6 +4,7 @@ import { startAudit } from '@headgate/journal/audit/start-audit';
 import { countBuffersAsHeap } from '@headgate/runtime/buffers';
 import { systemClock } from '@headgate/runtime/clock';
 import { loadConfig } from '@headgate/runtime/load-config';
+import { successSampler } from '@headgate/runtime/logger';
 import { POLICIES } from '@headgate/runtime/resilience/policies';
 import { stopAll } from '@headgate/runtime/stop-all';
 import { createApp } from './app.ts';
@@ -49,6 +50,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const records = await startRecords(config, { ...surroundings, database, capture: captures?.capture });
   const quotas = await startLimiter(config, surroundings);
 
+  const logsSuccess = successSampler(config.telemetry.success_ratio);
   let draining = false;
   const app = createApp({
     config: gateway,
@@ -56,7 +58,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
     ...upstream,
     ...identity,
     limiter: quotas.limiter,
-    telemetry: createTelemetry({ logger, metrics, routing, keyUses, lockouts }),
+    telemetry: createTelemetry({ logger, metrics, logsSuccess, routing, keyUses, lockouts }),
     audit: audit.sink,
     recorder: records.recorder,
     clientIp: clientIpOf(gateway.trusted_proxies),

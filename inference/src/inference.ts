@@ -4,7 +4,7 @@ import { OTHER, portOf } from '@headgate/contracts/names';
 import { type Routing, routingSchema } from '@headgate/contracts/routing';
 import { startAudit } from '@headgate/journal/audit/start-audit';
 import { systemClock } from '@headgate/runtime/clock';
-import type { Logger } from '@headgate/runtime/logger';
+import { type Logger, successSampler } from '@headgate/runtime/logger';
 import { stopAll } from '@headgate/runtime/stop-all';
 import { startTracing } from '@headgate/runtime/tracing';
 import { type WatchedFile, watchFile, yamlOf } from '@headgate/runtime/watch-file';
@@ -113,6 +113,7 @@ function createGrpc({ config, log }: InferenceOptions, parts: GrpcParts) {
     maxStrings: MAX_STRINGS,
     clock: systemClock,
     log,
+    logsSuccess: successSampler(config.telemetry.success_ratio),
   });
   const defaultDeadlineMs = limits.default_deadline_ms;
   const onRefused = (method: string, error: HeadgateError) => {

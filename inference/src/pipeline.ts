@@ -42,6 +42,8 @@ export interface InferDeps extends Omit<AdmitOptions, 'find'> {
   readonly startSpan: StartInferSpan;
   readonly clock: TimerClock;
   readonly log: Logger;
+  /** Whether the success of a call is logged. */
+  readonly logsSuccess: (traceId: string | undefined) => boolean;
 }
 
 /**
@@ -130,7 +132,8 @@ interface End {
   readonly error?: HeadgateError;
 }
 
-function finish({ catalogue, statistics, clock, log }: InferDeps, call: Call, end: End): void {
+function finish(deps: InferDeps, call: Call, end: End): void {
+  const { catalogue, statistics, clock, log } = deps;
   const { request, requestId, variant, peer } = call;
   const { model_name: model, model_version: version } = request;
   const { span, trace, startedMs, error } = end;
@@ -138,6 +141,7 @@ function finish({ catalogue, statistics, clock, log }: InferDeps, call: Call, en
   const durationMs = clock.monotonicMs() - startedMs;
   const outcome = error?.reason ?? 'ok';
   statistics.callEnded(catalogue.counters(model, version), outcome, durationMs);
+  if (!error && !deps.logsSuccess(trace?.traceId)) return;
   const line = {
     request_id: requestId,
     trace_id: trace?.traceId,

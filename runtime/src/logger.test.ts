@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createLogger } from './logger.ts';
+import { createLogger, successSampler } from './logger.ts';
 
 function linesOf(write: (log: ReturnType<typeof createLogger>) => void): Record<string, unknown>[] {
   const lines: string[] = [];
@@ -51,4 +51,12 @@ describe('createLogger', () => {
     );
     expect(JSON.stringify(line)).toContain('inner');
   });
+});
+
+it('samples successes by their trace, alike in every process', () => {
+  const traces = Array.from({ length: 2000 }, () => crypto.randomUUID().replaceAll('-', ''));
+  const [all, some, none] = [1, 0.25, 0].map((ratio) => traces.filter(successSampler(ratio)).length);
+  expect([all, none]).toEqual([2000, 0]);
+  expect(some).toBeGreaterThan(300);
+  expect(some).toBeLessThan(700);
 });

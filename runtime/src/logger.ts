@@ -47,6 +47,11 @@ export function createLogger({ service, level, destination = standardOutput() }:
   );
 }
 
+/** Tells which successes are logged: those of the same traces in every process. */
+export function successSampler(ratio: number): (traceId: string | undefined) => boolean {
+  return (traceId = '') => ratio >= 1 || Number.parseInt(traceId.slice(-8), 16) < ratio * 2 ** 32;
+}
+
 function standardOutput(): DestinationStream {
   const stream = pino.destination({ fd: 1, sync: true, minLength: BLOCK_BYTES });
   // Not flushSync, which syncs the disk too.

@@ -3,6 +3,12 @@ import { group, secret } from './values.ts';
 
 export const telemetrySchema = group({
   log_level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  success_ratio: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(1)
+    .describe('Share of traces whose successful requests are logged; refusals and failures always are.'),
   tracing: group({
     exporter: z
       .enum(['none', 'otlp', 'zipkin'])

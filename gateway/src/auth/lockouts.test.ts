@@ -42,6 +42,7 @@ it('is what the gauge shows while somebody who guesses goes on, and nobody else 
   const metrics = createMetrics();
   exposeLockouts(metrics.registry, lockouts);
   const telemetry = createTelemetry({
+    logsSuccess: () => true,
     logger: createLogger({ service: 'gateway', level: 'silent' }),
     metrics,
     routing: { current: () => ROUTING },

@@ -12,6 +12,7 @@ import type { PredictionRecord, RequestRecord, Telemetry } from './telemetry.ts'
 
 const SEED = new URL('../../../config/routing.yaml', import.meta.url);
 const MODEL = 'efficientnet-lite0';
+const NOT_LOGGED = 'c'.repeat(32);
 
 describe('telemetry', () => {
   let table: Routing;
@@ -28,7 +29,9 @@ describe('telemetry', () => {
     logger = createLogger({ service: 'gateway', level: 'info', destination });
     const keyUses = { touch: () => undefined };
     const lockouts = { note: () => undefined };
-    telemetry = createTelemetry({ logger, metrics, routing: { current: () => table }, keyUses, lockouts });
+    const logsSuccess = (traceId: string) => traceId !== NOT_LOGGED;
+    const routing = { current: () => table };
+    telemetry = createTelemetry({ logger, metrics, logsSuccess, routing, keyUses, lockouts });
   });
 
   /** The samples of one metric, as Prometheus would read them. */
@@ -99,6 +102,14 @@ describe('telemetry', () => {
       level: 'error',
       err: { message: expect.stringContaining('the disk is gone') },
     });
+  });
+
+  it('logs the successes of sampled traces, and every refusal', () => {
+    const trace = { traceId: NOT_LOGGED, spanId: 'b'.repeat(16), sampled: false };
+    telemetry.requestFinished(request());
+    telemetry.requestFinished(request({ trace }));
+    telemetry.requestFinished(request({ trace, status: 403, reason: 'scope_missing' }));
+    expect(lines.map(({ status }) => status)).toEqual([200, 403]);
   });
 
   it('logs an overload as a refusal: hundreds of stacks a second would be overload of its own', () => {

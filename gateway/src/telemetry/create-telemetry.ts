@@ -12,6 +12,8 @@ import type { RequestRecord, Telemetry } from './telemetry.ts';
 export interface TelemetryOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Whether the success of a request is logged. */
+  readonly logsSuccess: (traceId: string) => boolean;
   /** Its names are the only ones that become label values. */
   readonly routing: RoutingSource;
   readonly keyUses: Pick<KeyUses, 'touch'>;
@@ -20,7 +22,7 @@ export interface TelemetryOptions {
 
 /** Metrics by prom-client, one log line per request by pino, spans by whatever is registered with OpenTelemetry. */
 export function createTelemetry(options: TelemetryOptions): Telemetry {
-  const { logger, metrics, routing, keyUses, lockouts } = options;
+  const { logger, metrics, logsSuccess, routing, keyUses, lockouts } = options;
   const tracer = trace.getTracer('headgate-gateway');
   return {
     requestStarted() {
@@ -31,7 +33,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
       metrics.httpInFlight.dec();
       metrics.httpRequests.inc({ route, method, status, reason });
       metrics.httpDuration.observe({ route }, record.durationMs / 1000);
-      logRequest(logger, record);
+      if (record.status >= 400 || logsSuccess(record.trace.traceId)) logRequest(logger, record);
     },
     predictionFinished({ model, version, variant, assignedVariant, outcome, durationMs }) {
       const labels = boundedLabels(routing, model, version, variant);
