@@ -2,6 +2,7 @@ import type { Config } from '@headgate/contracts/config/schema';
 import { portOf } from '@headgate/contracts/names';
 import { acmeCluster, gatewayCluster, inferenceCluster } from './clusters.ts';
 import type { Bootstrap } from './gen/envoy/config/bootstrap/v3/bootstrap.ts';
+import { WATCHDOG } from './limits.ts';
 import { internalGrpcListener } from './listeners/internal-grpc.ts';
 import { publicListener } from './listeners/public.ts';
 import { redirectListener } from './listeners/redirect.ts';
@@ -31,6 +32,7 @@ export function bootstrap(config: Config, root: string): Bootstrap {
       ],
     },
     overload_manager: overloadManager(config.envoy),
+    watchdogs: { main_thread_watchdog: WATCHDOG, worker_watchdog: WATCHDOG },
     application_log_config: {
       log_format: {
         json_format: { time: '%Y-%m-%dT%H:%M:%S.%e%z', level: '%l', msg: '%j', logger: '%n' },
