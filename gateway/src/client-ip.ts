@@ -7,6 +7,9 @@ import type { ClientIp } from './deps.ts';
 /** Proxies in a row that are followed at most; a longer X-Forwarded-For is not worth reading. */
 const MAX_HOPS = 16;
 
+/** Addresses that are remembered as proxies of ours or not. */
+const MAX_KNOWN = 1000;
+
 /**
  * The address of whoever talks to the outermost proxy that we trust: X-Forwarded-For is read from the right,
  * where our own proxies write, up to the first address that is not one of theirs. What lies further left, the
@@ -17,7 +20,15 @@ const MAX_HOPS = 16;
  */
 export function clientIpOf(trustedProxies: readonly string[]): ClientIp {
   const trusted = blockList(trustedProxies);
-  const isTrusted = (ip: string) => trusted.check(ip, isIP(ip) === 6 ? 'ipv6' : 'ipv4');
+  // The proxies are few, and asked about in each request.
+  const known = new Map<string, boolean>();
+  const isTrusted = (ip: string) => {
+    const cached = known.get(ip);
+    if (cached !== undefined) return cached;
+    const found = trusted.check(ip, isIP(ip) === 6 ? 'ipv6' : 'ipv4');
+    if (known.size < MAX_KNOWN) known.set(ip, found);
+    return found;
+  };
   return (_request, env) => {
     const { incoming } = env as { incoming: IncomingMessage };
     let client = plainAddress(incoming.socket.remoteAddress ?? '');

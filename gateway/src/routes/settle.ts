@@ -16,7 +16,7 @@ export interface SettleOptions {
 }
 
 /** What one prediction of a request sends to inference. */
-export interface Sent<T> {
+interface Sent<T> {
   /** Prediction id of the request. */
   readonly id: string;
   /** Index of its first image in the request. */

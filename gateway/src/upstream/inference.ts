@@ -36,7 +36,7 @@ export interface PredictCall extends CallContext, ModelName {
   readonly sketch: boolean;
 }
 
-export interface ScoredLabel {
+interface ScoredLabel {
   readonly label: string;
   readonly class_id: number;
   /** In [0, 1]. */
