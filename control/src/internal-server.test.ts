@@ -4,7 +4,7 @@ import { RecordsRefusedError } from '@headgate/stores/records/sink';
 import { predictionOf } from '@headgate/stores/records/testing';
 import { Registry } from 'prom-client';
 import { expect, it, onTestFinished } from 'vitest';
-import { controlSink } from '../../gateway/src/store/sinks/control.ts';
+import { controlSink } from '../../gateway/src/store/sinks.ts';
 import { createInternalServer, type InternalServerOptions } from './internal-server.ts';
 
 const MAX_BYTES = 64 * 2 ** 20;

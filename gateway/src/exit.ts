@@ -1,8 +1,8 @@
 import { SpoolLockedError } from '@headgate/journal/spool/lock';
+import { HashKeyError } from '@headgate/runtime/keyed-hash';
 import { ConfigError } from '@headgate/runtime/load-config';
 import { FileError } from '@headgate/runtime/watch-file';
 import { PortTakenError } from './server.ts';
-import { HashKeyError } from './store/hash-key.ts';
 
 const WRONG_SETUP = [ConfigError, FileError, HashKeyError, SpoolLockedError];
 

@@ -1,4 +1,6 @@
-import { hash } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 
 /** Characters of a keyed hash: 128 bits. */
 const HASH_LENGTH = 32;
@@ -31,7 +33,7 @@ export function hmacSha256(key: Uint8Array, text: string): string {
 }
 
 /** Bytes that a key has at least. */
-export const HASH_KEY_BYTES = 32;
+const HASH_KEY_BYTES = 32;
 
 const HASH_KEY = new RegExp(`^[0-9a-f]{${2 * HASH_KEY_BYTES},}$`, 'i');
 
@@ -39,4 +41,25 @@ const HASH_KEY = new RegExp(`^[0-9a-f]{${2 * HASH_KEY_BYTES},}$`, 'i');
 export function parseHashKey(text: string): Uint8Array | undefined {
   const hex = text.trim();
   return HASH_KEY.test(hex) ? Buffer.from(hex, 'hex') : undefined;
+}
+
+/** The key file is there, and does not hold a key. */
+export class HashKeyError extends Error {
+  override readonly name = 'HashKeyError';
+}
+
+/**
+ * The key behind the hashes of units and tenants, as hex in a file; made at the first start. Gateways that write into
+ * the same store share it. Destroying it makes the records anonymous.
+ */
+export function readHashKey(path: string): Uint8Array {
+  mkdirSync(dirname(path), { recursive: true });
+  try {
+    writeFileSync(path, `${randomBytes(HASH_KEY_BYTES).toString('hex')}\n`, { mode: 0o600, flag: 'wx' });
+  } catch {
+    // It exists, or is mounted read-only: reading it shows.
+  }
+  const key = parseHashKey(readFileSync(path, 'utf8'));
+  if (key) return key;
+  throw new HashKeyError(`${path} must hold at least ${2 * HASH_KEY_BYTES} hexadecimal digits`);
 }

@@ -14,8 +14,7 @@ import type { Limiter } from '../../gateway/src/rate-limit/limiter.ts';
 import { memoryLimiter } from '../../gateway/src/rate-limit/memory.ts';
 import { redisLimiter } from '../../gateway/src/rate-limit/redis.ts';
 import { connectRedis } from '../../gateway/src/rate-limit/redis-client.ts';
-import { databasePolicy } from '../../gateway/src/store/database-policy.ts';
-import { postgresSink } from '../../gateway/src/store/sinks/postgres.ts';
+import { databasePolicy, postgresSink } from '../../gateway/src/store/sinks.ts';
 import { freshQuota } from '../../gateway/src/testing/limiter-suite.ts';
 
 /** Each is too much for a dependency that has so many ms for its answer. */

@@ -10,7 +10,7 @@ import { sqlSink } from '@headgate/stores/records/sql-sink';
 import { idAt, NOW_MS, predictionOf } from '@headgate/stores/records/testing';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { controlSink } from '../../../gateway/src/store/sinks/control.ts';
+import { controlSink } from '../../../gateway/src/store/sinks.ts';
 import { createInternalServer } from '../internal-server.ts';
 import { type EmbeddedDatabase, embeddedDatabase } from './embedded-database.ts';
 import { describeSink, emptyStore } from './testing.ts';

@@ -1,13 +1,15 @@
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '@headgate/contracts/config/schema';
+import { METRIC } from '@headgate/contracts/names';
+import { readHashKey } from '@headgate/runtime/keyed-hash';
+import type { Logger } from '@headgate/runtime/logger';
 import { openCaptureStore, STORE_TIMEOUT_MS } from '@headgate/stores/capture/open-store';
-import { readHashKey } from '../store/hash-key.ts';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Surroundings } from '../surroundings.ts';
 import { type Capture, sampledCapture } from './capture.ts';
-import { createCaptureQueue } from './capture-queue.ts';
-import { exposeCaptureQueue, reportCaptures } from './reports.ts';
-import { startRetention } from './retention.ts';
+import { type CaptureQueue, type CaptureReport, createCaptureQueue } from './capture-queue.ts';
+import { type RetentionReport, startRetention } from './retention.ts';
 
 /** Three requests of the largest size wait to be written; a store that needs 5 s for one image is down. */
 const QUEUE = { maxBytes: 32 * 2 ** 20, timeoutMs: STORE_TIMEOUT_MS };
@@ -53,4 +55,44 @@ export async function startCapture(
       await retention.stop();
     },
   };
+}
+
+/** Counts images; the first failure after a success is logged. */
+function reportCaptures(logger: Logger, registry: Registry): CaptureReport & RetentionReport {
+  const captures = new Counter({
+    name: METRIC.captures,
+    help: 'Sampled images by what became of them: kept, dropped since too many waited, or failed in the store.',
+    labelNames: ['outcome'] as const,
+    registers: [registry],
+  });
+  const expiryFailures = new Counter({
+    name: METRIC.captureExpiryFailures,
+    help: 'Attempts to remove images beyond their retention that failed; they are repeated every hour.',
+    registers: [registry],
+  });
+  let failing = false;
+  return {
+    captured(outcome, err) {
+      captures.inc({ outcome });
+      if (outcome === 'failed' && !failing) logger.warn({ err }, 'captured images cannot be kept');
+      if (outcome === 'kept' && failing) logger.info('captured images are kept again');
+      if (outcome !== 'dropped') failing = outcome === 'failed';
+    },
+    expired: (days) => logger.info({ days }, 'captured images were removed at the end of their retention'),
+    expiryFailed(err) {
+      expiryFailures.inc();
+      logger.error({ err }, 'captured images beyond their retention cannot be removed');
+    },
+  };
+}
+
+function exposeCaptureQueue(registry: Registry, queue: Pick<CaptureQueue, 'bytes'>): void {
+  new Gauge({
+    name: METRIC.captureQueueBytes,
+    help: 'Bytes of sampled images that wait to be written.',
+    registers: [registry],
+    collect() {
+      this.set(queue.bytes);
+    },
+  });
 }

@@ -1,7 +1,9 @@
 import { toHeadgateError } from '@headgate/contracts/errors';
-import type { AuditSink } from '@headgate/journal/audit/sink';
+import { OTHER } from '@headgate/contracts/names';
+import type { AuditChange, AuditSink } from '@headgate/journal/audit/sink';
 import type { Clock } from '@headgate/runtime/clock';
-import type { Layer } from '../context.ts';
+import type { OnUnreadable } from '../client-error.ts';
+import type { AppContext, Layer } from '../context.ts';
 import { boundedMethod } from './observe.ts';
 
 export interface AuditOptions {
@@ -24,5 +26,44 @@ export function audit({ sink, clock }: AuditOptions): Layer {
       status: c.res.status,
       reason: c.error && toHeadgateError(c.error).reason,
     });
+  };
+}
+
+/** Puts on record what was refused before it was a request: nobody knows who sent it, or what it asked for. */
+export function auditUnreadable(sink: Pick<AuditSink, 'record'>, clock: Clock): OnUnreadable {
+  return (refusal, requestId) =>
+    sink.record({
+      atMs: clock.epochMs(),
+      requestId,
+      keyId: undefined,
+      address: undefined,
+      method: OTHER,
+      route: OTHER,
+      status: refusal.httpStatus,
+      reason: refusal.reason,
+    });
+}
+
+export interface AuditChangeOptions extends AuditOptions {
+  readonly action: AuditChange['action'];
+  /** Parameter of the path that says what is changed. */
+  readonly param: string;
+}
+
+/** Most characters of a name in the log. */
+const MAX_NAME = 128;
+
+/** Lets a change begin only once it is on record that it was attempted. How it ended is in the record of the call. */
+export function auditChange({ sink, clock, action, param }: AuditChangeOptions): Layer {
+  return async function auditChange(c: AppContext, next) {
+    await sink.change({
+      atMs: clock.epochMs(),
+      keyId: c.get('identity')?.keyId,
+      action,
+      outcome: 'attempted',
+      detail: { [param]: (c.req.param(param) ?? '').slice(0, MAX_NAME) },
+      requestId: c.get('requestId'),
+    });
+    await next();
   };
 }

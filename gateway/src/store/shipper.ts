@@ -1,8 +1,7 @@
-import type { StoredRecord } from '@headgate/contracts/records';
-import type { SpoolReader } from '@headgate/journal/spool/spool';
+import { RECORD_VERSION, recordSchema, type StoredRecord } from '@headgate/contracts/records';
+import type { Frame, SpoolReader } from '@headgate/journal/spool/spool';
 import { nextPauseMs } from '@headgate/runtime/resilience/backoff';
 import { type RecordSink, RecordsRefusedError } from '@headgate/stores/records/sink';
-import { decodeFrame } from './decode-frame.ts';
 
 /** Hears how delivery goes. */
 export interface ShipperReport {
@@ -100,4 +99,22 @@ export function startShipper(options: ShipperOptions): Shipper {
       await ended;
     },
   };
+}
+
+const utf8 = new TextDecoder();
+
+/** A frame of the spool as a record of the store; undefined when it is none that this version knows. */
+function decodeFrame({ kind, sequence, payload }: Frame, writer: string): StoredRecord | undefined {
+  const json = parse(utf8.decode(payload));
+  const value = kind === 'gap' ? { type: 'gap', v: RECORD_VERSION, writer, sequence, ...Object(json) } : json;
+  const parsed = recordSchema.safeParse(value);
+  return parsed.success ? parsed.data : undefined;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

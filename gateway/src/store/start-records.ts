@@ -1,19 +1,17 @@
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '@headgate/contracts/config/schema';
-import { portOf } from '@headgate/contracts/names';
 import { openSpool, SPOOL_DEFAULTS } from '@headgate/journal/spool/spool';
 import { DAY_MS, systemClock } from '@headgate/runtime/clock';
+import { readHashKey } from '@headgate/runtime/keyed-hash';
 import type { Policy } from '@headgate/runtime/resilience/policy';
 import { stopAll } from '@headgate/runtime/stop-all';
-import type { RecordSink } from '@headgate/stores/records/sink';
 import type { Capture } from '../capture/capture.ts';
 import type { Surroundings } from '../surroundings.ts';
-import { readHashKey } from './hash-key.ts';
 import { noRecorder, type Recorder } from './recorder.ts';
 import { exposeSpool, reportShipper, reportSpool } from './reports.ts';
 import { startShipper } from './shipper.ts';
-import { controlSink } from './sinks/control.ts';
+import { sinkOf } from './sinks.ts';
 import { spoolRecorder } from './spool-recorder.ts';
 
 /** To read 250 records holds the event loop for 4 ms; the pauses are those of a breaker that probes every 5 s. */
@@ -73,22 +71,4 @@ export async function startRecords(
       await stopAll([() => shipper.stop(), () => spool.close(), () => sink.close()]);
     },
   };
-}
-
-/** pg is loaded only where it is used. */
-async function sinkOf(
-  { records, listen, dependencies }: Config,
-  logger: RecordsDeps['logger'],
-): Promise<RecordSink> {
-  if (records.sink === 'postgres') {
-    const { postgresSink } = await import('./sinks/postgres.ts');
-    return postgresSink({
-      url: records.postgres_url,
-      timeoutMs: dependencies.database.timeout_ms,
-      retentionDays: records.retention_days,
-      expiryFailed: (err) => logger.error({ err }, 'records beyond their retention cannot be removed'),
-    });
-  }
-  const local = `127.0.0.1:${portOf(listen.port_base, 'control')}`;
-  return controlSink(`http://${records.control_target || local}`);
 }

@@ -1,6 +1,6 @@
 import { systemClock } from '@headgate/runtime/clock';
-import { auditUnreadable } from '../audit/unreadable.ts';
 import { createLinger, lingerBounds } from '../body/linger.ts';
+import { auditUnreadable } from '../middleware/audit.ts';
 import { type HttpServer, nodeOptions, serveHttp } from '../server.ts';
 import { CONFIG, type Fixture } from './app-fixture.ts';
 

@@ -1,7 +1,7 @@
 import type { Clock } from '@headgate/runtime/clock';
 import type { Layer } from '../../context.ts';
 import type { AppDeps } from '../../deps.ts';
-import { auditChange } from '../../middleware/audit-change.ts';
+import { auditChange } from '../../middleware/audit.ts';
 import { mayNameVersion, requireRole } from '../../middleware/authorize.ts';
 import { chargeTensors } from '../predict/charge-images.ts';
 import { chooseVariant, chooseVersion } from '../predict/choose-variant.ts';

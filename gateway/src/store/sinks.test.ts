@@ -4,7 +4,7 @@ import { RecordsRefusedError } from '@headgate/stores/records/sink';
 import { Registry } from 'prom-client';
 import { expect, it } from 'vitest';
 import { bytesOf, record, shipping } from '../testing/shipping.ts';
-import { databasePolicy } from './database-policy.ts';
+import { databasePolicy } from './sinks.ts';
 
 const config = {
   timeout_ms: 10_000,
