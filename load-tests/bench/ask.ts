@@ -1,6 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { monotonicMs } from './clock.ts';
-import { answerJobs } from './jobs.ts';
+import { answerJobs, monotonicMs } from './jobs.ts';
 import { loadPhotos } from './photos.ts';
 import { openSender, type Target } from './send.ts';
 

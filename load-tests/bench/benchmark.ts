@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { createGuard, type Guard } from '../../scripts/setup/guard.mjs';
 import type { LoadJob } from './client.ts';
 import { startWorker } from './jobs.ts';
-import { describeMachine } from './machine.ts';
-import { machineLines } from './markdown.ts';
+import { describeMachine, machineLines } from './machine.ts';
 import { type BenchOptions, type OptionRules, parseBenchOptions } from './options.ts';
 import type { BenchRun } from './series.ts';
 

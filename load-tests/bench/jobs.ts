@@ -17,6 +17,11 @@ export interface Measured {
   readonly cpuMs: number;
 }
 
+/** The monotonic clock that all processes of the machine share, in ms. */
+export function monotonicMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
+}
+
 /** Successful answers per second. */
 export function rateOf({ latencies, windowMs }: Measured): number {
   return (latencies.length * 1000) / windowMs;

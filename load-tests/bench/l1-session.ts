@@ -14,10 +14,10 @@ const ITEM_BYTES = SIDE * SIDE * CHANNELS;
 /** As many as a batch holds, at most. */
 const MAX_BATCH = 8;
 
-const { model, threads } = workerData as { model: string; threads: number };
+const { model } = workerData as { model: string };
 const session = await InferenceSession.create(
   model,
-  sessionOptions({ provider: 'cpu', deviceId: 0, intraOpThreads: threads }),
+  sessionOptions({ provider: 'cpu', deviceId: 0, intraOpThreads: 1 }),
 );
 const input = session.inputNames[0] as string;
 const output = session.outputNames[0] as string;

@@ -5,19 +5,15 @@ import { Worker as Thread } from 'node:worker_threads';
 import { manifestSchema } from '@headgate/contracts/manifest';
 import { parse } from 'yaml';
 import { createDecoder } from '../../inference/src/engine/child/image/decode.ts';
-import { monotonicMs } from './clock.ts';
-import { answerJobs, type Measured } from './jobs.ts';
+import { answerJobs, type Measured, monotonicMs } from './jobs.ts';
 import type { SessionJob } from './l1-session.ts';
 import { loadPhotos } from './photos.ts';
 
 /** One process of the bare loop: decode photos, join them, run, as fast as it goes. */
 export interface LoopJob {
-  readonly modelsDir: string;
-  readonly model: string;
-  readonly version: string;
+  /** Folder of the model version. */
+  readonly directory: string;
   readonly photosDir: string;
-  /** Of the session. */
-  readonly threads: number;
   /** Photos per run. */
   readonly batch: number;
   /** Decodes only after the run before has ended, as for a lone caller. */
@@ -29,12 +25,11 @@ export interface LoopJob {
 }
 
 async function bareLoop(job: LoopJob): Promise<Measured> {
-  const directory = `${job.modelsDir}/${job.model}/${job.version}`;
-  const { image } = manifestSchema.parse(parse(readFileSync(`${directory}/manifest.yaml`, 'utf8')));
-  if (!image) throw new Error(`${job.model} takes no images`);
+  const { image } = manifestSchema.parse(parse(readFileSync(`${job.directory}/manifest.yaml`, 'utf8')));
+  if (!image) throw new Error('the model takes no images');
   const decode = createDecoder({ preprocessing: image.preprocessing, maxPixels: 1e8, maxSide: 1e5 });
   const photos = loadPhotos(job.photosDir).map(({ bytes }) => bytes);
-  const session = await openSessionThread(`${directory}/model.onnx`, job.threads);
+  const session = await openSessionThread(`${job.directory}/model.onnx`);
   let next = 0;
   const decodeBatch = () =>
     Promise.all(
@@ -69,8 +64,8 @@ async function bareLoop(job: LoopJob): Promise<Measured> {
 }
 
 /** The session on a thread of its own: on the main one, a run would keep decoded photos waiting. */
-async function openSessionThread(model: string, threads: number) {
-  const thread = new Thread(new URL('./l1-session.ts', import.meta.url), { workerData: { model, threads } });
+async function openSessionThread(model: string) {
+  const thread = new Thread(new URL('./l1-session.ts', import.meta.url), { workerData: { model } });
   const answer = async () => ((await once(thread, 'message')) as [number])[0];
   await answer();
   return {

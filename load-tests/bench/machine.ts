@@ -37,6 +37,15 @@ export function describeMachine(): Machine {
   };
 }
 
+/** Where, when and with what was measured. */
+export function machineLines(machine: Machine): string {
+  const versions = Object.entries(machine.versions).map(([name, version]) => `${name} ${version}`);
+  return [
+    `Measured on ${machine.date} at commit ${machine.commit}: ${machine.cpu}, ${machine.memoryGib} GiB, Linux ${machine.kernel}; load average before it ${machine.loadBefore.toFixed(2)}.`,
+    `${versions.join(', ')}.`,
+  ].join('\n');
+}
+
 function firstLine(command: string, args: readonly string[]): string {
   const { stdout } = spawnSync(command, args, { cwd: ROOT, encoding: 'utf8', timeout: 10_000 });
   return stdout?.trim().split('\n')[0] || '–';

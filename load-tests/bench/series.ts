@@ -2,7 +2,7 @@ import { median, percentile } from '@headgate/testkit/stats';
 import type { OwnRun } from './benchmark.ts';
 import type { LoadJob } from './client.ts';
 import { type Measured, rateOf, type Worker } from './jobs.ts';
-import { type LoopVariant, runLoop } from './l1.ts';
+import { type BareLoop, runLoop } from './l1.ts';
 import type { Door } from './peers/contender.ts';
 import { type Usage, watchUsage } from './peers/usage.ts';
 import { PHOTOS_DIR } from './photos.ts';
@@ -56,14 +56,14 @@ export function doorLoad(
   return { name: `${door.name}, c=${concurrency}`, run };
 }
 
-export function loopLoad(variant: LoopVariant, { stageMs }: Pick<BenchRun, 'stageMs'>): Load {
+export function loopLoad(loop: BareLoop, { stageMs }: Pick<BenchRun, 'stageMs'>): Load {
   const run = async () => {
-    const measured = await runLoop(variant, stageMs);
+    const measured = await runLoop(loop, stageMs);
     // The loop is the server here, and there is no client.
     const usage = { cpuMs: measured.cpuMs, cpuMsOfPart: { server: measured.cpuMs }, peakBytes: 0 };
     return { measured: { ...measured, cpuMs: 0 }, usage };
   };
-  return { name: variant.name, run };
+  return { name: loop.name, run };
 }
 
 /** A, B, C …, then A, B, C … again; one round before them does not count: code is compiled, connections open. */

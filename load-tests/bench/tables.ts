@@ -1,6 +1,5 @@
 import { median, percentile } from '@headgate/testkit/stats';
 import { addUp } from './jobs.ts';
-import { countsText, table } from './markdown.ts';
 import { cpuPerAnswer, perSecond, type Run, type Series } from './series.ts';
 
 export interface Target {
@@ -74,3 +73,15 @@ export function loadsTable(loads: readonly Series[]): string {
 }
 
 const cell = (ms: number) => (ms > 0 ? ms.toFixed(2) : '–');
+
+/** A table of Markdown. */
+export function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [line(heads), line(heads.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+/** `3 × 503 overloaded, 1 × 504`, or `0`. */
+export function countsText(counts: Readonly<Record<string, number>>): string {
+  const parts = Object.entries(counts).map(([what, count]) => `${count} × ${what}`);
+  return parts.join(', ') || '0';
+}

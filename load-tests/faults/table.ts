@@ -1,4 +1,4 @@
-import { countsText, table } from '../bench/markdown.ts';
+import { countsText, table } from '../bench/tables.ts';
 import type { Measured } from './measure.ts';
 
 /** What was seen of a fault, and how many of its records the store does not have. */

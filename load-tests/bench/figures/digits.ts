@@ -1,7 +1,7 @@
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '@headgate/testkit/root';
-import { TWO_LOOPS } from '../l1.ts';
+import { L1 } from '../l1.ts';
 import { headgate, WHOLE_DOOR } from '../peers/headgate.ts';
 import { prepare } from '../peers/prepare.ts';
 import { withServers } from '../peers/trial.ts';
@@ -33,7 +33,7 @@ export async function digitsFigures(run: BenchRun): Promise<Section> {
       [
         doorLoad(doors(WHOLE_DOOR), CALLERS, run, photosDir),
         doorLoad(doors('FastAPI'), CALLERS, run, photosDir),
-        loopLoad(TWO_LOOPS, run),
+        loopLoad(L1, run),
       ],
       run,
     );

@@ -1,4 +1,4 @@
-import { LONE_LOOP, TWO_LOOPS } from '../l1.ts';
+import { L1, LONE } from '../l1.ts';
 import { GRPC_DOOR, headgate, WHOLE_DOOR } from '../peers/headgate.ts';
 import { GUARDED, prepare } from '../peers/prepare.ts';
 import { withServers } from '../peers/trial.ts';
@@ -23,8 +23,8 @@ export async function photosFigures(run: BenchRun): Promise<Section> {
     const atEach = (name: string) => CONCURRENCIES.map((callers) => doorLoad(door(name), callers, run));
     const loads = await interleave(
       [
-        loopLoad(TWO_LOOPS, run),
-        loopLoad(LONE_LOOP, run),
+        loopLoad(L1, run),
+        loopLoad(LONE, run),
         doorLoad(door(GRPC_DOOR), FULL, run),
         ...atEach(WHOLE_DOOR),
         ...atEach(GUARDED.name),
@@ -38,7 +38,7 @@ export async function photosFigures(run: BenchRun): Promise<Section> {
 
 function figuresOf(of: (name: string) => Series): Figure[] {
   const whole = (callers: number) => of(`${WHOLE_DOOR}, c=${callers}`);
-  const bare = of(TWO_LOOPS.name);
+  const bare = of(L1.name);
   return [
     {
       name: `photos: inference by gRPC ÷ L1, c=${FULL}`,
@@ -57,7 +57,7 @@ function figuresOf(of: (name: string) => Series): Figure[] {
     }),
     {
       name: 'lone caller: p50 of the whole path ÷ p50 of bare decode and session',
-      value: ratio(whole(1), of(LONE_LOOP.name), p50),
+      value: ratio(whole(1), of(LONE.name), p50),
       ...{ wanted: 1.25, floor: 1.35, better: 'lower' },
     },
   ];

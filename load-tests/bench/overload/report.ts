@@ -1,6 +1,5 @@
 import { percentile } from '@headgate/testkit/stats';
-import { countsText, table } from '../markdown.ts';
-import { type Figure, figuresTable } from '../tables.ts';
+import { countsText, type Figure, figuresTable, table } from '../tables.ts';
 import {
   accepted,
   type Curve,

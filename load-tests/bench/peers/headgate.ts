@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { descendantsOf } from '@headgate/testkit/processes';
 import { type OwnedStack, startStack } from '@headgate/testkit/stack';
 import { stringify } from 'yaml';
-import { monotonicMs } from '../clock.ts';
+import { monotonicMs } from '../jobs.ts';
 import type { Contender, Door } from './contender.ts';
 import type { PartProcess } from './usage.ts';
 

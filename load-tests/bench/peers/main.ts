@@ -6,7 +6,7 @@ import { median } from '@headgate/testkit/stats';
 import { runBenchmark } from '../benchmark.ts';
 import type { LoadJob } from '../client.ts';
 import { startWorker } from '../jobs.ts';
-import { chooseLoop } from '../l1.ts';
+import { L1 } from '../l1.ts';
 import { type BenchRun, CONCURRENCIES, doorLoad, type Load, loopLoad, perSecond } from '../series.ts';
 import type { Contender } from './contender.ts';
 import { pinnedVersions } from './peer.ts';
@@ -72,12 +72,11 @@ await runBenchmark(rules, async (run, only) => {
       return undefined;
     }
   };
-  const loop = only.includes('l1') ? await chooseLoop(run.stageMs / 2, run) : undefined;
   const servers = only.filter((id) => id !== 'l1');
   const prepared = await Promise.all(servers.map((id) => tolerate(id, () => prepare(id, run))));
   for (let round = 1; round <= run.rounds; round += 1) {
     run.progress(`round ${round}/${run.rounds}`);
-    if (loop) await measureLoad(loopLoad({ ...loop, name: 'L1' }, run), { ledger, id: 'l1' }, run);
+    if (only.includes('l1')) await measureLoad(loopLoad(L1, run), { ledger, id: 'l1' }, run);
     for (const contender of prepared) {
       if (!contender || ledger.hasFailed(contender.id)) continue;
       await tolerate(contender.id, () => measureServer(contender, { expected, ledger }, run));
@@ -91,7 +90,7 @@ await runBenchmark(rules, async (run, only) => {
       .map(([name, version]) => `${name} ${version}`)
       .join(', ')}.`,
     ...peersReport(ledger),
-    `Each server alone and freshly started. ${loop ? `L1: ${loop.name}; ` : ''}${layouts.join('; ')}.`,
+    `Each server alone and freshly started. ${layouts.join('; ')}.`,
     `Start to the first right answer: ${[...ledger.starts].map(([name, ms]) => `${name} ${(median(ms) / 1000).toFixed(2)} s`).join(', ')}.`,
   ];
 });

@@ -12,7 +12,7 @@ import type { Guard } from '../../../scripts/setup/guard.mjs';
 import { findPython } from '../../../scripts/setup/python.ts';
 import { createUi } from '../../../scripts/setup/ui.mjs';
 import type { OwnRun } from '../benchmark.ts';
-import { monotonicMs } from '../clock.ts';
+import { monotonicMs } from '../jobs.ts';
 import type { Contender, RunningServer } from './contender.ts';
 import type { PeerSpec } from './servers.ts';
 

@@ -1,5 +1,5 @@
-import { table } from '../markdown.ts';
 import { blockMeans, linearSlope, type Point, type Slope } from '../regression.ts';
+import { table } from '../tables.ts';
 import { filePoints, memoryPoints, type Sample } from './sample.ts';
 
 /** Every process that was watched, by name, with its samples in order. */
