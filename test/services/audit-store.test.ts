@@ -1,5 +1,4 @@
 import { resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { openPostgres, type PostgresDatabase } from '@headgate/stores/postgres/database';
 import { startPostgresCluster, type TestPostgres } from '@headgate/testkit/services/postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -148,10 +147,6 @@ it('has every record once after PostgreSQL was killed and started again while lo
     batchRecords: 50,
     firstAfterMs: 0,
     intervalMs: 5,
-    retryMinMs: 5,
-    retryMaxMs: 50,
-    random: Math.random,
-    pause: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => undefined),
     report: { stored: () => undefined, fault: () => undefined, failed: () => void failures++ },
   });
   for (let round = 0; round < 5; round++) await log.anchored(200);

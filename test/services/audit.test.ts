@@ -13,7 +13,7 @@ import { ROOT } from '@headgate/testkit/root';
 import { type OwnedStack, pidOf, processesOf, startStack } from '@headgate/testkit/stack';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readLog } from '../../control/src/audit/read-log.ts';
-import { verifyLogs } from '../../control/src/audit/verify-logs.ts';
+import { verifyLogs } from '../../control/src/audit/verify.ts';
 import { headgate } from '../../control/src/testing/command-line.ts';
 import { mountSmallDisk, type SmallDisk } from './small-disk.ts';
 

@@ -1,22 +1,18 @@
 import { resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '@headgate/contracts/config/schema';
 import type { Logger } from '@headgate/runtime/logger';
 import { POLICIES } from '@headgate/runtime/resilience/policies';
 import { createPolicy } from '@headgate/runtime/resilience/policy';
 import type { ResilienceReport } from '@headgate/runtime/resilience/report';
-import { concernsServer, openPostgres } from '@headgate/stores/postgres/database';
-import { guarded } from '@headgate/stores/postgres/guarded';
+import { concernsServer, guarded, openPostgres } from '@headgate/stores/postgres/database';
 import type { Queryable } from '@headgate/stores/records/database';
-import { headsOutside } from './heads-outside.ts';
 import { type ShipperReport, startAuditShipper } from './ship/shipper.ts';
 import { sqlAuditStore } from './store/audit-store.ts';
 import { layOut } from './store/layout.ts';
-import { summaryOf, type VerifiedLog } from './verified-log.ts';
-import { verifyStore } from './verify-store.ts';
+import { headsOutside, summaryOf, type VerifiedLog, verifyStore } from './verify.ts';
 
-/** The pauses are those of a breaker that probes every 5 s. */
-const SHIPPING = { batchRecords: 500, retryMinMs: 200, retryMaxMs: 5000 };
+/** Most records of one statement. */
+const BATCH_RECORDS = 500;
 
 export interface AuditShipping {
   /** Verifies what is stored. */
@@ -64,19 +60,17 @@ export async function startAuditShipping(
     dir: resolve(root, audit.dir),
     headsFile,
     openStore: store,
-    ...SHIPPING,
+    batchRecords: BATCH_RECORDS,
     // An idle service opens no database for the record of its start; a busy one has other work then.
     firstAfterMs: Math.min(300_000, 5 * audit.anchor_interval_ms),
     // Nothing is new between two anchors: a twelfth of their distance is soon enough.
     intervalMs: Math.max(100, audit.anchor_interval_ms / 12),
     report: reportTo(logger),
-    pause: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => undefined),
-    random: Math.random,
   });
   return {
     async verify() {
       const heads = await headsOutside(headsFile, Date.now());
-      return { logs: (await verifyStore({ store: await store(), heads })).map(summaryOf) };
+      return { logs: (await verifyStore(await store(), heads)).map(summaryOf) };
     },
     async stop() {
       await shipper.stop();

@@ -1,15 +1,6 @@
 import { printable, printableIn } from '@headgate/runtime/printable';
 import type { Command } from 'commander';
-import type { Surroundings } from './surroundings.ts';
-
-export interface GlobalOptions {
-  readonly json?: boolean;
-  readonly env?: string;
-}
-
-export function globalsOf(command: Command): GlobalOptions {
-  return command.optsWithGlobals<GlobalOptions>();
-}
+import { globalsOf, type Surroundings } from './surroundings.ts';
 
 /**
  * Prints a result: as JSON when that was asked for, else as `inWords` says it. Either way nothing in it is obeyed by a

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Config } from '@headgate/contracts/config/schema';
 import { loadConfig } from '@headgate/runtime/load-config';
+import type { Command } from 'commander';
 import { CliError } from './errors.ts';
 
 /** What a command may touch of the world; tests pass their own. */
@@ -15,6 +16,13 @@ export interface Surroundings {
   readonly fetch: typeof fetch;
 }
 
+interface GlobalOptions {
+  readonly json?: boolean;
+  readonly env?: string;
+}
+
+export const globalsOf = (command: Command) => command.optsWithGlobals<GlobalOptions>();
+
 export interface Installation {
   /** Folder that the paths of the configuration are relative to. */
   readonly root: string;
@@ -23,13 +31,12 @@ export interface Installation {
 
 /**
  * The configuration that the servers read too: HEADGATE_ROOT, or the nearest folder upwards that has
- * config/base.yaml; HEADGATE_CONFIG_DIR and HEADGATE_ENV as for them.
+ * config/base.yaml; HEADGATE_CONFIG_DIR and HEADGATE_ENV (or --env) as for them.
  *
- * @param environment overrides HEADGATE_ENV
  * @throws CliError when there is none
  * @throws ConfigError when it is not valid
  */
-export function findInstallation({ env, cwd }: Surroundings, environment: string | undefined): Installation {
+export function installationOf(command: Command, { env, cwd }: Surroundings): Installation {
   const root = env.HEADGATE_ROOT === undefined ? rootAbove(cwd) : resolve(cwd, env.HEADGATE_ROOT);
   const dir = env.HEADGATE_CONFIG_DIR ?? (root && join(root, 'config'));
   if (dir === undefined) {
@@ -37,7 +44,7 @@ export function findInstallation({ env, cwd }: Surroundings, environment: string
       remedy: 'change to the checkout, or set HEADGATE_ROOT to it',
     });
   }
-  const config = loadConfig({ dir, environment: environment ?? env.HEADGATE_ENV ?? 'dev', env });
+  const config = loadConfig({ dir, environment: globalsOf(command).env ?? env.HEADGATE_ENV ?? 'dev', env });
   return { root: root ?? cwd, config };
 }
 

@@ -1,7 +1,7 @@
 import { RECORD_VERSION, type StoredRecord } from '@headgate/contracts/records';
 import { DAY_MS } from '@headgate/runtime/clock';
-import { accuracyOf } from '@headgate/stores/records/accuracy';
 import type { Queryable } from '@headgate/stores/records/database';
+import { selectJudged } from '@headgate/stores/records/judged';
 import { type RecordSink, RecordsRefusedError } from '@headgate/stores/records/sink';
 import { idAt, NOW_MS, outcomeOf, predictionOf, sketchOf } from '@headgate/stores/records/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -26,6 +26,45 @@ export async function emptyStore(db: Queryable): Promise<void> {
 }
 
 const signal = new AbortController().signal;
+
+/** How often a variant was right, among the predictions that somebody judged. */
+interface Accuracy {
+  readonly model: string;
+  readonly version: string;
+  readonly variant: string | null;
+  readonly judged: number;
+  readonly right: number;
+}
+
+/** Of all variants, among predictions since then. */
+async function accuracyOf(db: Queryable, since: Date): Promise<readonly Accuracy[]> {
+  const statement = selectJudged()
+    .where('p.at', '>=', since)
+    .where('p.outcome', '=', 'ok')
+    .select(['p.model', 'p.version', 'p.variant'])
+    .select((e) => [
+      e.cast<number>(e.fn.countAll(), 'integer').as('judged'),
+      e
+        .cast<number>(
+          e.fn
+            .countAll()
+            .filterWhere((w) =>
+              w.and([
+                w.or([w('o.label', 'is', null), w('o.label', '=', w.ref('p.label'))]),
+                w.or([w('o.class_id', 'is', null), w('o.class_id', '=', w.ref('p.class_id'))]),
+              ]),
+            ),
+          'integer',
+        )
+        .as('right'),
+    ])
+    .groupBy(['p.model', 'p.version', 'p.variant'])
+    .orderBy('p.model')
+    .orderBy('p.version');
+  const { sql, parameters } = statement.compile();
+  const { rows } = await db.query(sql, parameters);
+  return rows as readonly Accuracy[];
+}
 
 /** What every sink promises, whichever database and way lies behind it. Its clock stands at NOW_MS, 90 days are kept. */
 export function describeSink(name: string, open: () => SinkUnderTest): void {

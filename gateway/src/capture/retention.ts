@@ -1,5 +1,4 @@
-import { expireCaptures } from '@headgate/stores/capture/erase';
-import type { CaptureStore } from '@headgate/stores/capture/store';
+import { type CaptureStore, expireCaptures } from '@headgate/stores/capture/store';
 
 export interface RetentionOptions {
   readonly store: CaptureStore;

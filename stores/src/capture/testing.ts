@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { expect, it } from 'vitest';
-import { eraseCaptures, expireCaptures } from './erase.ts';
-import type { Captured, CaptureKey, CaptureStore } from './store.ts';
+import { type Captured, type CaptureKey, type CaptureStore, eraseCaptures, expireCaptures } from './store.ts';
 
 const { signal } = new AbortController();
 const sha256 = (image: Uint8Array) => createHash('sha256').update(image).digest('hex');

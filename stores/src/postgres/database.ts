@@ -1,6 +1,7 @@
+import { ConfigError } from '@headgate/runtime/load-config';
+import type { Policy } from '@headgate/runtime/resilience/policy';
 import type { ClientBase, ClientConfig } from 'pg';
 import type { Queryable } from '../records/database.ts';
-import { serversOf } from './servers.ts';
 
 export interface PostgresOptions {
   /** postgres://user@host:port/database, or several host:port; what it leaves out comes from the usual PG* variables. */
@@ -77,4 +78,46 @@ async function refuseStandby(client: ClientBase): Promise<void> {
   const { rows } = await client.query('SHOW transaction_read_only');
   if (rows[0]?.transaction_read_only !== 'off')
     throw new Error('the server takes no writes: it is a standby');
+}
+
+const ADDRESS = /^(postgres(?:ql)?:\/\/(?:[^@/?#]*@)?)([^@/?#]*)([/?#].*)?$/;
+/** What libpq calls a server that takes writes; anything else would be of no use here. */
+const WRITABLE = ['read-write', 'primary'];
+
+/**
+ * One URL for each server of an address that names one or several, as libpq writes it:
+ * `postgres://user@one:5432,two:5432/database?target_session_attrs=read-write`. node-postgres knows neither lists of
+ * servers nor that option.
+ *
+ * @throws ConfigError without the address: it holds a password
+ */
+export function serversOf(address: string): string[] {
+  const [, login, hosts = '', rest = ''] = ADDRESS.exec(address) ?? [];
+  if (login === undefined) throw refused('postgres://user:password@host:port/database');
+  return hosts.split(',').map((host) => serverOf(`${login}${host}${rest}`));
+}
+
+function serverOf(text: string): string {
+  const url = URL.parse(text);
+  if (url === null) throw refused('host:port, or several with commas between them');
+  const wanted = url.searchParams.get('target_session_attrs');
+  if (wanted === null) return text;
+  if (!WRITABLE.includes(wanted)) throw refused('target_session_attrs=read-write');
+  url.searchParams.delete('target_session_attrs');
+  return url.href;
+}
+
+function refused(expected: string): ConfigError {
+  return new ConfigError(`address of PostgreSQL: expected ${expected}`);
+}
+
+/**
+ * A database whose statements are called through a policy: at once refused while its breaker is open. They must bear
+ * to be run again. Its owner closes it.
+ */
+export function guarded(db: Queryable, policy: Pick<Policy, 'run'>): Queryable {
+  return {
+    query: (sql, values) => policy.run(() => db.query(sql, values)),
+    script: (sql) => policy.run(() => db.script(sql)),
+  };
 }

@@ -1,7 +1,6 @@
 import { createPolicy, type Policy } from '@headgate/runtime/resilience/policy';
 import { beforeEach, expect, it } from 'vitest';
-import { concernsServer } from './database.ts';
-import { guarded } from './guarded.ts';
+import { concernsServer, guarded } from './database.ts';
 
 let nowMs: number;
 let asked: string[];

@@ -1,6 +1,6 @@
 import { ConfigError } from '@headgate/runtime/load-config';
 import { describe, expect, it } from 'vitest';
-import { serversOf } from './servers.ts';
+import { serversOf } from './database.ts';
 
 describe('The servers of an address', () => {
   it.each([

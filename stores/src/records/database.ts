@@ -81,19 +81,3 @@ export const sqlBuilder = new Kysely<Tables>({
     createQueryCompiler: () => new PostgresQueryCompiler(),
   },
 });
-
-/**
- * Predictions `p` with the outcomes `o` that somebody told of them, however late they came. Only the tenant that asked may
- * judge: what others say of its predictions joins to nothing.
- */
-export function selectJudged() {
-  return sqlBuilder
-    .selectFrom('predictions as p')
-    .innerJoin('outcomes as o', (join) =>
-      join
-        .onRef('o.predicted_at', '=', 'p.at')
-        .onRef('o.prediction_id', '=', 'p.id')
-        .onRef('o.index', '=', 'p.index')
-        .onRef('o.tenant', '=', 'p.tenant'),
-    );
-}

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Queryable, selectJudged } from './database.ts';
+import { type Queryable, sqlBuilder } from './database.ts';
 
 /** Which feedback is asked for: that on predictions of a time, page by page. */
 export const judgedQuerySchema = z.strictObject({
@@ -26,6 +26,22 @@ export const judgedImageSchema = z.strictObject({
   class_id: z.int().nullable(),
 });
 export type JudgedImage = z.infer<typeof judgedImageSchema>;
+
+/**
+ * Predictions `p` with the outcomes `o` that somebody told of them, however late they came. Only the tenant that asked may
+ * judge: what others say of its predictions joins to nothing.
+ */
+export function selectJudged() {
+  return sqlBuilder
+    .selectFrom('predictions as p')
+    .innerJoin('outcomes as o', (join) =>
+      join
+        .onRef('o.predicted_at', '=', 'p.at')
+        .onRef('o.prediction_id', '=', 'p.id')
+        .onRef('o.index', '=', 'p.index')
+        .onRef('o.tenant', '=', 'p.tenant'),
+    );
+}
 
 /** PostgreSQL's code for a table that nobody has made yet. */
 const UNDEFINED_TABLE = '42P01';

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type AnchoredHead, lastHead } from '@headgate/journal/audit/heads';
+import { headsFrom, openIfThere } from '@headgate/journal/audit/heads-file';
 import { SHIPMENT_FILE, type Shipment } from '@headgate/journal/audit/shipment';
 import { nextPauseMs } from '@headgate/runtime/resilience/backoff';
 import { writersIn } from '../read-log.ts';
 import type { AuditStore } from '../store/audit-store.ts';
-import { followHeads } from './heads-tail.ts';
 import { LogFaultError, type Shipped, shipLog } from './ship-log.ts';
 
 /** Hears how shipping goes. */
@@ -15,7 +16,7 @@ export interface ShipperReport {
   /** The log of a writer does not go on with the store; it is looked at again at its next anchored head. */
   fault(writer: string, error: LogFaultError): void;
   /** The store or the disk failed; everything is tried again. */
-  failed(error: unknown, retryMs: number): void;
+  failed(error: unknown): void;
 }
 
 export interface ShipperOptions {
@@ -27,23 +28,14 @@ export interface ShipperOptions {
   /** When it looks for the first time, and how often from then on, in ms. */
   readonly firstAfterMs: number;
   readonly intervalMs: number;
-  /** Bounds of the pauses after failures, in ms. */
-  readonly retryMinMs: number;
-  readonly retryMaxMs: number;
   readonly report: ShipperReport;
-  /** Settles after so many ms, or at once when the signal is aborted. */
-  readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
-  /** In [0, 1). */
-  readonly random: () => number;
 }
 
-export interface AuditShipper {
-  stop(): Promise<void>;
-}
+/** Pauses after failures: those of a breaker that probes every 5 s. */
+const RETRY = { minMs: 200, maxMs: 5000, random: Math.random };
 
-/** Brings the logs of all writers into the store, for as long as it runs. */
-export function startAuditShipper(options: ShipperOptions): AuditShipper {
-  const { report, pause, random, retryMinMs, retryMaxMs } = options;
+/** Brings the logs of all writers into the store until it is stopped. */
+export function startAuditShipper(options: ShipperOptions): { stop(): Promise<void> } {
   const stopping = new AbortController();
   const { signal } = stopping;
   const pass = shippingPass(options, signal);
@@ -52,16 +44,16 @@ export function startAuditShipper(options: ShipperOptions): AuditShipper {
     let pauseMs = options.firstAfterMs;
     let lastRetryMs: number | undefined;
     while (!signal.aborted) {
-      await pause(pauseMs, signal);
+      await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
       try {
         await pass();
         lastRetryMs = undefined;
         pauseMs = options.intervalMs;
       } catch (error) {
-        lastRetryMs = nextPauseMs(lastRetryMs, { minMs: retryMinMs, maxMs: retryMaxMs, random });
+        lastRetryMs = nextPauseMs(lastRetryMs, RETRY);
         pauseMs = lastRetryMs;
-        report.failed(error, pauseMs);
+        options.report.failed(error);
       }
     }
   };
@@ -138,4 +130,45 @@ async function noteShipment(dir: string, { last }: Shipped): Promise<void> {
   const note: Shipment = { seq: last.seq, hash: Buffer.from(last.hash).toString('hex') };
   await writeFile(draft, JSON.stringify(note), { mode: 0o600 });
   await rename(draft, path);
+}
+
+/** Follows a file of heads as it grows. */
+export interface HeadsTail {
+  /**
+   * The heads since `done` was called last, a part at a time; all of them after a restart, or when the file was
+   * replaced or became shorter.
+   *
+   * @throws the file system's error; a file that does not exist yet holds no heads
+   */
+  read(): AsyncIterable<readonly AnchoredHead[]>;
+  /** What was read last is dealt with. */
+  done(): void;
+}
+
+/** @param partBytes what is read at once */
+export function followHeads(path: string, partBytes?: number): HeadsTail {
+  let inode: number | undefined;
+  let from = 0;
+  let upTo = 0;
+  return {
+    async *read() {
+      const file = await openIfThere(path);
+      if (!file) return;
+      try {
+        const { size, ino } = await file.stat();
+        if (size < from || ino !== inode) from = 0;
+        inode = ino;
+        upTo = from;
+        for await (const { heads, end } of headsFrom(file, from, partBytes)) {
+          upTo = end;
+          if (heads.length > 0) yield heads;
+        }
+      } finally {
+        await file.close();
+      }
+    },
+    done() {
+      from = upTo;
+    },
+  };
 }

@@ -6,7 +6,7 @@ import { tempDir } from '@headgate/testkit/folders';
 import { describe, expect, it } from 'vitest';
 import { LogFaultError } from '../ship/ship-log.ts';
 import { type ShipperReport, shippingPass } from '../ship/shipper.ts';
-import { verifyStore } from '../verify-store.ts';
+import { verifyStore } from '../verify.ts';
 import { sqlAuditStore } from './audit-store.ts';
 
 const WRITER = AUDIT_WRITER;
@@ -57,7 +57,7 @@ export async function shipOnce(
   await pass();
 }
 
-export const verifyAll = (db: Queryable) => verifyStore({ store: sqlAuditStore(db), heads: [] });
+export const verifyAll = (db: Queryable) => verifyStore(sqlAuditStore(db), []);
 
 /** Rows are altered behind the triggers, as whoever owns the tables can. Each statement stands here as a whole. */
 export const TAMPERING: readonly (readonly [kind: string, seq: number, how: string, sql: string])[] = [

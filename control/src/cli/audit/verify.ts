@@ -1,18 +1,33 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { portOf } from '@headgate/contracts/names';
+import { openPostgres } from '@headgate/stores/postgres/database';
 import type { Command } from 'commander';
-import { summaryOf, type VerifiedLog } from '../../audit/verified-log.ts';
-import { verifyLogs } from '../../audit/verify-logs.ts';
+import { z } from 'zod';
+import { sqlAuditStore } from '../../audit/store/audit-store.ts';
+import {
+  headsOutside,
+  summaryOf,
+  type VerifiedLog,
+  verifiedLogSchema,
+  verifyLogs,
+  verifyStore,
+} from '../../audit/verify.ts';
+import { askControl } from '../ask-control.ts';
 import { CliError } from '../errors.ts';
-import { globalsOf, print } from '../print.ts';
-import { findInstallation, type Installation, type Surroundings } from '../surroundings.ts';
-import { verifyDatabase } from './verify-database.ts';
+import { print } from '../print.ts';
+import { type Installation, installationOf, type Surroundings } from '../surroundings.ts';
 
 interface VerifyOptions {
   readonly dir?: string;
   readonly heads?: string;
   readonly database?: true;
 }
+
+/** A database of years is read as a whole. */
+const WITHIN_MS = 3_600_000;
+
+const answerSchema = z.strictObject({ logs: z.array(verifiedLogSchema) });
 
 export function addVerify(audit: Command, around: Surroundings): void {
   audit
@@ -24,29 +39,46 @@ export function addVerify(audit: Command, around: Surroundings): void {
       'file of anchored heads, best a copy from elsewhere (default: audit.heads_file)',
     )
     .option('--database', 'verify what is stored in the database of audit.store instead')
-    .action(async (options: VerifyOptions, command: Command) => {
-      const installation = findInstallation(around, globalsOf(command).env);
-      const headsFile = options.heads && resolve(around.cwd, options.heads);
-      const results = options.database
-        ? await verifyDatabase({ installation, headsFile }, around)
-        : await verifyFiles(installation, {
-            headsFile,
-            dir: options.dir && resolve(around.cwd, options.dir),
-          });
-      requireChains(results, options.database ? 'the database' : 'the directory');
-      print(command, around, { logs: results }, inWords);
+    .action(async ({ dir, heads, database }: VerifyOptions, command: Command) => {
+      const installation = installationOf(command, around);
+      const { root, config } = installation;
+      const headsFile = heads ? resolve(around.cwd, heads) : resolve(root, config.audit.heads_file);
+      const logs = database
+        ? await verifyDatabase(installation, headsFile, around)
+        : await verifyFiles(dir ? resolve(around.cwd, dir) : resolve(root, config.audit.dir), headsFile);
+      requireChains(logs, database ? 'the database' : 'the directory');
+      print(command, around, { logs }, inWords);
     });
 }
 
-async function verifyFiles(
-  { root, config }: Installation,
-  given: { readonly dir: string | undefined; readonly headsFile: string | undefined },
-): Promise<VerifiedLog[]> {
-  const dir = given.dir ?? resolve(root, config.audit.dir);
-  const headsFile = given.headsFile ?? resolve(root, config.audit.heads_file);
+async function verifyFiles(dir: string, headsFile: string): Promise<VerifiedLog[]> {
   requireFile(dir, '--dir');
   requireFile(headsFile, '--heads');
   return (await verifyLogs({ dir, headsFile })).map(summaryOf);
+}
+
+/** Verifies what is stored in PostgreSQL; the embedded database belongs to control, which is asked to do it. */
+async function verifyDatabase(
+  { config: { audit, listen } }: Installation,
+  headsFile: string,
+  around: Surroundings,
+): Promise<VerifiedLog[]> {
+  if (audit.store === 'none') {
+    throw new CliError('usage', 'audit.store is none: nothing is stored', {
+      remedy: 'leave --database out to verify the logs',
+    });
+  }
+  if (audit.store === 'embedded') {
+    const url = `http://127.0.0.1:${portOf(listen.port_base, 'control')}/internal/audit`;
+    return (await askControl({ url, answer: answerSchema, withinMs: WITHIN_MS }, around)).logs;
+  }
+  const db = await openPostgres({ url: audit.postgres_url, timeoutMs: WITHIN_MS });
+  try {
+    const heads = await headsOutside(headsFile, around.nowMs());
+    return (await verifyStore(sqlAuditStore(db), heads)).map(summaryOf);
+  } finally {
+    await db.close();
+  }
 }
 
 function requireFile(path: string, option: string): void {
@@ -57,11 +89,11 @@ function requireFile(path: string, option: string): void {
 }
 
 /** Names the first bad place of each log that has one. */
-function requireChains(results: readonly VerifiedLog[], place: string): void {
-  if (results.length === 0) {
+function requireChains(logs: readonly VerifiedLog[], place: string): void {
+  if (logs.length === 0) {
     throw new CliError('not_found', `${place} holds no log`, { remedy: 'name another one with --dir' });
   }
-  const faults = results.flatMap(({ writer, fault }) =>
+  const faults = logs.flatMap(({ writer, fault }) =>
     fault ? [`${writer}: record ${fault.seq} is ${fault.kind}: ${fault.message}`] : [],
   );
   if (faults.length === 0) return;

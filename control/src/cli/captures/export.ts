@@ -1,13 +1,21 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { portOf } from '@headgate/contracts/names';
+import { openPostgres } from '@headgate/stores/postgres/database';
+import {
+  type JudgedImage,
+  type JudgedQuery,
+  judgedImageSchema,
+  judgedImages,
+} from '@headgate/stores/records/judged';
 import type { Command } from 'commander';
-import { findExamples } from '../../captures/examples.ts';
-import { openJudged } from '../../captures/judged-source.ts';
-import { type WrittenDataset, writeDataset } from '../../captures/write-dataset.ts';
+import { z } from 'zod';
+import { askControl } from '../ask-control.ts';
 import { audited } from '../audited.ts';
 import { CliError } from '../errors.ts';
-import { globalsOf, print } from '../print.ts';
-import { findInstallation, type Installation, type Surroundings } from '../surroundings.ts';
+import { print } from '../print.ts';
+import { type Installation, installationOf, type Surroundings } from '../surroundings.ts';
+import { findExamples, type WrittenDataset, writeDataset } from './dataset.ts';
 import { openStore, WITHIN_MS } from './open-store.ts';
 
 interface Exported extends WrittenDataset {
@@ -15,13 +23,22 @@ interface Exported extends WrittenDataset {
   readonly unjudged: number;
 }
 
+/** Where feedback is asked for. */
+interface JudgedSource {
+  page(query: JudgedQuery): Promise<readonly JudgedImage[]>;
+  close(): Promise<void>;
+}
+
+const PAGE_WITHIN_MS = 60_000;
+const pageSchema = z.strictObject({ images: z.array(judgedImageSchema) });
+
 export function addExport(captures: Command, around: Surroundings): void {
   captures
     .command('export')
     .description('write images that have feedback, and a manifest, as a dataset for training')
     .requiredOption('--out <folder>', 'a new or empty folder')
     .action(async ({ out }: { readonly out: string }, command: Command) => {
-      const installation = findInstallation(around, globalsOf(command).env);
+      const installation = installationOf(command, around);
       const dir = resolve(around.cwd, out);
       requireEmpty(dir);
       const write = () => exportTo(dir, installation, around);
@@ -33,13 +50,34 @@ export function addExport(captures: Command, around: Surroundings): void {
 async function exportTo(dir: string, installation: Installation, around: Surroundings): Promise<Exported> {
   const signal = AbortSignal.timeout(WITHIN_MS);
   const store = await openStore(installation);
-  const source = await openJudged(installation, around.fetch);
+  const source = await openJudged(installation, around);
   try {
-    const { examples, disputed, unjudged } = await findExamples(store, source, signal);
+    const { examples, disputed, unjudged } = await findExamples(store, source.page, signal);
     return { ...(await writeDataset(dir, { store, examples }, signal)), disputed, unjudged };
   } finally {
     await source.close();
   }
+}
+
+/** The records in PostgreSQL; the embedded database belongs to control, which is asked. */
+async function openJudged(
+  { config: { records, listen } }: Installation,
+  around: Surroundings,
+): Promise<JudgedSource> {
+  if (records.sink === 'postgres') {
+    const db = await openPostgres({ url: records.postgres_url, timeoutMs: PAGE_WITHIN_MS });
+    return { page: (query) => judgedImages(db, query), close: () => db.close() };
+  }
+  const target = records.control_target || `127.0.0.1:${portOf(listen.port_base, 'control')}`;
+  const question = {
+    url: `http://${target}/internal/judged`,
+    answer: pageSchema,
+    withinMs: PAGE_WITHIN_MS,
+  };
+  return {
+    page: async (body) => (await askControl({ ...question, body }, around)).images,
+    close: async () => undefined,
+  };
 }
 
 /** Images of an earlier export may have been erased since. */

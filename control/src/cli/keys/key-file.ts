@@ -6,18 +6,16 @@ import type { Command } from 'commander';
 import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { CliError } from '../errors.ts';
-import { globalsOf } from '../print.ts';
 import { replaceFile } from '../replace-file.ts';
-import { findInstallation, type Installation, type Surroundings } from '../surroundings.ts';
+import { type Installation, installationOf, type Surroundings } from '../surroundings.ts';
 
-type Records = readonly KeyRecord[];
+export type Records = readonly KeyRecord[];
 
 /** Where the keys of this installation are. */
 export function keyFileOf(command: Command, around: Surroundings): Installation & { readonly path: string } {
-  const installation = findInstallation(around, globalsOf(command).env);
+  const { root, config } = installationOf(command, around);
   const { file } = command.optsWithGlobals<{ file?: string }>();
-  const configured = () => resolve(installation.root, installation.config.gateway.keys_file);
-  return { ...installation, path: file === undefined ? configured() : resolve(around.cwd, file) };
+  return { root, config, path: file ? resolve(around.cwd, file) : resolve(root, config.gateway.keys_file) };
 }
 
 /** @throws CliError when the file is missing or not valid */
@@ -44,17 +42,6 @@ export function updateKeyFile(path: string, change: (records: Records) => Record
   replaceFile(path, (text) =>
     stringify({ keys: change(text === undefined ? [] : parseRecords(path, text)) }, { lineWidth: 0 }),
   );
-}
-
-/**
- * The record with this id.
- *
- * @throws CliError not_found
- */
-export function recordOf(records: Records, id: string): KeyRecord {
-  const record = records.find((one) => one.id === id);
-  if (record) return record;
-  throw new CliError('not_found', `there is no key ${id}`, { remedy: 'headgate keys list shows the ids' });
 }
 
 function parseRecords(path: string, text: string): Records {

@@ -5,8 +5,7 @@ import { type AnchoredHead, headLine } from '@headgate/journal/audit/heads';
 import { tempDir } from '@headgate/testkit/folders';
 import { expect, it } from 'vitest';
 import type { AuditStore } from '../store/audit-store.ts';
-import { followHeads } from './heads-tail.ts';
-import { shippingPass } from './shipper.ts';
+import { followHeads, shippingPass } from './shipper.ts';
 
 const lineOf = (seq: number, writer = 'a') =>
   headLine({ writer, seq, hash: Buffer.alloc(32, 7), atMs: 1_700_000_000_000 });
