@@ -1,7 +1,7 @@
 import { credentials, Metadata, type Server, ServerCredentials, status } from '@grpc/grpc-js';
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { GRPCInferenceServiceHandlers } from '@headgate/contracts/gen/grpc/inference/GRPCInferenceService';
-import { METADATA, portOf } from '@headgate/contracts/names';
+import { METADATA, portOf, STREAM } from '@headgate/contracts/names';
 import type { AuditChange, AuditEntry } from '@headgate/journal/audit/sink';
 import { loadInference } from '@headgate/runtime/proto';
 import { eventually } from '@headgate/testkit/eventually';
@@ -9,8 +9,9 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { Auditor } from '../../inference/src/auditor.ts';
 import { toStatus } from '../../inference/src/errors.ts';
 import type { Health } from '../../inference/src/health.ts';
+import type { Call, Infer } from '../../inference/src/pipeline.ts';
 import { createGrpcServer } from '../../inference/src/server.ts';
-import type { InferStreams } from '../../inference/src/stream-infer.ts';
+import { InferStreams } from '../../inference/src/stream-infer.ts';
 import { type Authority, createAuthority, writeAll } from '../../scripts/setup/certificates.ts';
 import { TestEnvoy } from './support/envoy.ts';
 
@@ -21,6 +22,7 @@ let server: Server;
 let authority: Authority;
 const calls: AuditEntry[] = [];
 const changes: AuditChange[] = [];
+const streamed: Call[] = [];
 let full = false;
 let loads = 0;
 const clients: Client[] = [];
@@ -73,22 +75,28 @@ function inferenceOf({ config }: TestEnvoy): Server {
       reply(null, {});
     },
   };
+  const audit = new Auditor({
+    audit: {
+      record: (entry) => void calls.push(entry),
+      change: async (change) => {
+        if (full) throw new HeadgateError('records_unavailable', 'The disk is full.');
+        changes.push(change);
+      },
+    },
+    epochMs: () => 1_700_000_000_000,
+  });
+  const infer: Infer = async (call) => {
+    streamed.push(call);
+    return { id: call.request.id };
+  };
+  const onRefused = () => undefined;
   return createGrpcServer({
     service: service as GRPCInferenceServiceHandlers,
     health: { handlers: () => ({}) } as unknown as Health,
     limits: config.inference.limits,
-    streams: { handler: () => undefined } as unknown as InferStreams,
-    audit: new Auditor({
-      audit: {
-        record: (entry) => void calls.push(entry),
-        change: async (change) => {
-          if (full) throw new HeadgateError('records_unavailable', 'The disk is full.');
-          changes.push(change);
-        },
-      },
-      epochMs: () => 1_700_000_000_000,
-    }),
-    onRefused: () => undefined,
+    streams: new InferStreams({ infer, defaultDeadlineMs: 10_000, audit, onRefused }),
+    audit,
+    onRefused,
   });
 }
 
@@ -159,4 +167,30 @@ it('changes no model unless it is on record, by whom, that it is attempted', asy
     [status.OK, undefined],
     [status.UNAVAILABLE, 'records_unavailable'],
   ]);
+});
+
+it('puts each call of a stream on record, and ignores the tenant that it names', async () => {
+  const billing = await clientOf('billing');
+  const lying = new Metadata();
+  lying.set(METADATA.tenant, 'another');
+  const stream = billing.modelStreamInfer(lying, soon());
+  const ended = new Promise((resolve) => stream.once('end', resolve));
+  const ids: (string | undefined)[] = [];
+  stream.on('data', ({ infer_response }) => ids.push(infer_response?.id));
+  for (const id of ['1', '2']) {
+    stream.write({ model_name: 'net', id, parameters: { [STREAM.tenant]: { string_param: 'another' } } });
+  }
+  stream.end();
+  await ended;
+  expect(ids).toEqual(['1', '2']);
+  expect(streamed.map(({ tenant, peer }) => [tenant, peer])).toEqual([
+    [undefined, 'billing'],
+    [undefined, 'billing'],
+  ]);
+  const record = {
+    keyId: 'cert:billing',
+    route: '/inference.GRPCInferenceService/ModelStreamInfer',
+    status: status.OK,
+  };
+  expect(calls).toMatchObject([record, record]);
 });

@@ -1,7 +1,7 @@
 import type { Http2Server, ServerHttp2Stream, ServerOptions } from 'node:http2';
 import type { Server } from '@grpc/grpc-js';
 
-/** What grpc-js does not offer, taken from its private parts. Its version is pinned, and stream-infer.test.ts fails where an update moves them. */
+/** What grpc-js does not offer (decision 0057): private parts of a pinned version. Tests fail where an update moves them. */
 interface ServerInternals {
   readonly commonServerOptions: ServerOptions;
   createHttp2Server(...args: unknown[]): Http2Server;
