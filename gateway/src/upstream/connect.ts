@@ -24,18 +24,6 @@ export interface Upstream {
   readonly readiness: Readiness;
 }
 
-/** How often the name of the target is resolved again: a new pod waits no longer for its first call. */
-const RESOLVE_INTERVAL_MS = 5000;
-
-/** How often each endpoint is asked which versions it serves. */
-const READINESS_INTERVAL_MS = 250;
-
-/**
- * A busy process answers late, one that hangs never does. Longer than an interval, so that a loaded machine does not
- * count as a dead one; a process that ended refuses the connection at once anyway.
- */
-const READINESS_TIMEOUT_MS = 1000;
-
 /** Before the server's own limit, which varies by a tenth. */
 const RENEW_SHARE = 0.8;
 
@@ -50,10 +38,7 @@ export function connectUpstream({ config, routing, readinessReport, resilience }
   const readiness = readinessOf(() => endpoints.all(), routing);
   const endpoints: Endpoints = new Endpoints({
     resolve: () => resolveTarget(target),
-    resolveIntervalMs: RESOLVE_INTERVAL_MS,
     services: () => versionsOf(routing).map(({ model, version }) => healthServiceName(model, version)),
-    intervalMs: READINESS_INTERVAL_MS,
-    timeoutMs: READINESS_TIMEOUT_MS,
     connection: {
       messageBytes: config.inference.limits.message_bytes,
       renewMs: CONNECTION_AGE_MS.max * RENEW_SHARE,

@@ -5,20 +5,27 @@ import { type ConnectionOptions, channelOptions, Pool } from './connection.ts';
 export interface EndpointsOptions {
   /** The addresses that exist now, as `ip:port`. */
   readonly resolve: () => Promise<readonly string[]>;
-  /** How often to resolve, in ms. */
-  readonly resolveIntervalMs: number;
   /** Names under grpc.health.v1 to ask each endpoint for; read in each round. */
   readonly services: () => readonly string[];
-  /** How often each endpoint is asked, in ms. */
-  readonly intervalMs: number;
-  /** An endpoint that has not answered by then is not serving. */
-  readonly timeoutMs: number;
   readonly connection: ConnectionOptions;
   /** After each round of one endpoint. */
   readonly onRound: () => void;
   /** The name cannot be resolved: told once, until it can; the last addresses stay in use. */
   readonly onUnresolved: (error: unknown) => void;
+  readonly times?: typeof TIMES;
 }
+
+export const TIMES = {
+  /** How often the name is resolved again: a new pod waits no longer for its first call. */
+  resolveIntervalMs: 5000,
+  /** How often each endpoint is asked which versions it serves. */
+  intervalMs: 250,
+  /**
+   * A busy process answers late, one that hangs never does. Longer than an interval, so that a loaded machine does not
+   * count as a dead one; a process that ended refuses the connection at once anyway.
+   */
+  timeoutMs: 1000,
+};
 
 /** Health messages are a few bytes. */
 const HEALTH_MESSAGE_BYTES = 4096;
@@ -40,7 +47,7 @@ export class Endpoint {
     const { Health } = loadHealth();
     this.#health = new Health(address, credentials.createInsecure(), {
       ...channelOptions(HEALTH_MESSAGE_BYTES),
-      'grpc.max_reconnect_backoff_ms': options.intervalMs,
+      'grpc.max_reconnect_backoff_ms': (options.times ?? TIMES).intervalMs,
     });
     void this.#round();
   }
@@ -54,7 +61,7 @@ export class Endpoint {
 
   /** Checks instead of a Watch stream: the stream of a process that hangs stays silent like that of a healthy one. */
   async #round(): Promise<void> {
-    const { services, intervalMs, onRound } = this.#options;
+    const { services, onRound, times: { intervalMs } = TIMES } = this.#options;
     const startedMs = performance.now();
     const names = services();
     const answers = await Promise.all(names.map((name) => this.#isServing(name)));
@@ -66,7 +73,7 @@ export class Endpoint {
   }
 
   #isServing(service: string): Promise<boolean> {
-    const deadline = Date.now() + this.#options.timeoutMs;
+    const deadline = Date.now() + (this.#options.times ?? TIMES).timeoutMs;
     return new Promise((resolve) => {
       this.#health.Check({ service }, { deadline }, (_error, answer) =>
         resolve(answer?.status === 'SERVING'),
@@ -100,7 +107,7 @@ export class Endpoints {
   }
 
   async #refresh(): Promise<void> {
-    const { resolve, resolveIntervalMs, onUnresolved } = this.#options;
+    const { resolve, onUnresolved, times: { resolveIntervalMs } = TIMES } = this.#options;
     try {
       const addresses = await resolve();
       if (this.#isStopped) return;

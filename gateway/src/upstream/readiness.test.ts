@@ -81,10 +81,8 @@ describe('readiness', () => {
     readiness = asked;
     followed = new Endpoints({
       resolve,
-      resolveIntervalMs,
       services: () => versionsOf(source).map(({ model, version }) => `${model}/${version}`),
-      intervalMs: 20,
-      timeoutMs: 1000,
+      times: { resolveIntervalMs, intervalMs: 20, timeoutMs: 1000 },
       connection: { messageBytes: 2 ** 20, renewMs: 60_000 },
       onRound: announcer(asked, source, {
         readinessChanged: (model, version, ready) => log.push(`${model}/${version} ${ready}`),
