@@ -1,8 +1,8 @@
 import { HeadgateError } from '@headgate/contracts/errors';
+import { toldQuotas } from '@headgate/testkit/rate-limit-fields';
 import { describe, expect, it } from 'vitest';
 import { CONFIG, fixture, KEYS } from './testing/app-fixture.ts';
 import { pngHeader } from './testing/images.ts';
-import { toldQuotas } from './testing/rate-limit-fields.ts';
 
 const IMAGE = { method: 'POST', body: pngHeader(8, 8), headers: { 'content-type': 'image/png' } };
 const ONION = 'requestId observe audit deadline ipLimit authenticate rateLimit bodyLimit';

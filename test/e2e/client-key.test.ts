@@ -6,9 +6,9 @@ import { type Answer, httpsClient } from '@headgate/testkit/http';
 import { scrape, total } from '@headgate/testkit/metrics';
 import { samplePhoto } from '@headgate/testkit/photos';
 import { type PredictBody, postPhoto } from '@headgate/testkit/predict';
+import { type ToldQuota, toldQuotas } from '@headgate/testkit/rate-limit-fields';
 import { ROOT } from '@headgate/testkit/root';
 import { afterAll, describe, expect, inject, it } from 'vitest';
-import { type ToldQuota, toldQuotas } from '../../gateway/src/testing/rate-limit-fields.ts';
 import { inferPhotos } from './harness/open-inference.ts';
 import { expectOpenInferenceProblem, expectProblem } from './harness/problem.ts';
 

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { type Clock, systemClock } from '@headgate/runtime/clock';
 import { noResilienceReport } from '@headgate/runtime/resilience/report';
+import { ASKED_TWICE, AUDIENCE, type Issuer, startIssuer } from '@headgate/testkit/issuer';
 import { rawConnection } from '@headgate/testkit/raw';
 import { exportSPKI, importJWK, SignJWT } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -8,7 +9,6 @@ import { nodeOptions, serveHttp } from '../server.ts';
 import { reasonOf } from '../testing/answers.ts';
 import { CONFIG, type Fixture, fixture, KEYS } from '../testing/app-fixture.ts';
 import { pngHeader } from '../testing/images.ts';
-import { ASKED_TWICE, AUDIENCE, type Issuer, startIssuer } from '../testing/issuer.ts';
 import { cooldownMs, oidcVerifier } from './oidc/verifier.ts';
 
 const START_MS = Date.parse('2030-01-01T00:00:00Z');

@@ -1,10 +1,10 @@
 import type { RateLimitConfig } from '@headgate/contracts/config/schema';
 import { HeadgateError } from '@headgate/contracts/errors';
+import { toldQuotas } from '@headgate/testkit/rate-limit-fields';
 import { describe, expect, it } from 'vitest';
 import { CONFIG, type Fixture, fixture, KEYS } from '../testing/app-fixture.ts';
 import { countedBody, streamed } from '../testing/bodies.ts';
 import { pngHeader } from '../testing/images.ts';
-import { toldQuotas } from '../testing/rate-limit-fields.ts';
 
 /** Sends one request and answers its status. */
 async function status(app: Fixture, path: string, { key = KEYS.client as string, ip = '192.0.2.1' } = {}) {

@@ -1,11 +1,11 @@
 import type { RateLimitConfig } from '@headgate/contracts/config/schema';
+import { toldQuotas } from '@headgate/testkit/rate-limit-fields';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CONFIG, type Fixture, fixture, KEYS, PREDICTION } from '../testing/app-fixture.ts';
 import { countedBody, streamed } from '../testing/bodies.ts';
 import { echoInference } from '../testing/echo-inference.ts';
 import { pngHeader } from '../testing/images.ts';
-import { toldQuotas } from '../testing/rate-limit-fields.ts';
 import type { OpenInference } from '../upstream/inference.ts';
 import { memoryLimiter } from './memory.ts';
 import { openTab, wholePoints } from './tab.ts';

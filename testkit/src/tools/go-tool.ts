@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { runCommand } from '../../../scripts/setup/command.mjs';
 import type { Guard } from '../../../scripts/setup/guard.mjs';
@@ -45,6 +45,7 @@ export async function goTool({ path, version }: GoTool, options: GoToolOptions):
     timeoutMs: BUILD_WITHIN_MS,
   });
   renameSync(join(building, name), program);
+  rmSync(building, { recursive: true });
   return program;
 }
 

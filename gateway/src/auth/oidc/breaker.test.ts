@@ -1,6 +1,6 @@
+import { ASKED_TWICE } from '@headgate/testkit/issuer';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { CONFIG } from '../../testing/app-fixture.ts';
-import { ASKED_TWICE } from '../../testing/issuer.ts';
 import { type OidcVerifier, oidcVerifier } from './verifier.ts';
 
 const ISSUER = {

@@ -1,8 +1,8 @@
 import type { BreakerState } from '@headgate/runtime/resilience/report';
 import { type Fault, type FaultProxy, startFaultProxy } from '@headgate/testkit/fault-proxy';
+import { ASKED_TWICE, type Issuer, startIssuer } from '@headgate/testkit/issuer';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CONFIG } from '../../testing/app-fixture.ts';
-import { ASKED_TWICE, type Issuer, startIssuer } from '../../testing/issuer.ts';
 import { type OidcVerifier, oidcVerifier } from './verifier.ts';
 
 const { refresh_ms } = CONFIG.oidc.keys;

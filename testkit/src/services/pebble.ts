@@ -4,25 +4,25 @@ import { writeFileSync } from 'node:fs';
 import { get } from 'node:https';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { eventually } from '@headgate/testkit/eventually';
-import { freePort } from '@headgate/testkit/ports';
-import { goTool } from '@headgate/testkit/tools/go-tool';
-import { cachedVenv } from '@headgate/testkit/tools/venv';
 import { createAuthority, writeAll } from '../../../scripts/setup/certificates.ts';
 import { CommandError, runCommand } from '../../../scripts/setup/command.mjs';
 import { createGuard } from '../../../scripts/setup/guard.mjs';
+import { eventually } from '../eventually.ts';
+import { freePort } from '../ports.ts';
+import { ROOT } from '../root.ts';
+import { goTool } from '../tools/go-tool.ts';
+import { cachedVenv } from '../tools/venv.ts';
 import { startDns } from './dns.ts';
 
 const PEBBLE = { path: 'github.com/letsencrypt/pebble/v2/cmd/pebble', version: 'v2.10.3' };
-const REPOSITORY = join(import.meta.dirname, '../../..');
-const REQUIREMENTS = join(REPOSITORY, 'test/security/requirements/certbot.txt');
+const REQUIREMENTS = join(ROOT, 'test/security/requirements/certbot.txt');
 const CERTBOT_WITHIN_MS = 60_000;
 
 /** Builds and installs what is missing; minutes the first time on a machine. @returns paths of the programs */
 export async function acmePrograms(): Promise<{ readonly pebble: string; readonly certbot: string }> {
   const guard = createGuard();
   const signal = AbortSignal.timeout(15 * 60_000);
-  const python = join(REPOSITORY, '.venv/bin/python');
+  const python = join(ROOT, '.venv/bin/python');
   const options = { name: 'certbot', requirements: REQUIREMENTS, python, guard, signal };
   try {
     const pebble = await goTool(PEBBLE, { guard, signal });
