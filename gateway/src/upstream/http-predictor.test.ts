@@ -38,7 +38,9 @@ describe('httpPredictor', () => {
   });
 
   const deadlineOf = (ms: number) => new RequestDeadline(ms, { monotonicMs: () => 0 });
-  const callOf = (deadline = deadlineOf(99.5)): PredictCall => ({
+  /** Has 99.5 ms left, and a timer that a busy machine does not reach. */
+  const brief = () => Object.assign(deadlineOf(60_000), { remainingMs: () => 99.5 });
+  const callOf = (deadline: RequestDeadline = brief()): PredictCall => ({
     ...callContext({ tenant: 'client01', deadline }),
     model: 'cats',
     version: '2',
