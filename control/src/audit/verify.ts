@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { unlink } from '@headgate/journal/audit/chain';
-import type { AnchoredHead } from '@headgate/journal/audit/heads';
-import { headsIn } from '@headgate/journal/audit/heads-file';
+import { type AnchoredHead, headsIn } from '@headgate/journal/audit/heads';
 import { type ChainResult, createVerifier, FAULT_KINDS } from '@headgate/journal/audit/verify';
 import { z } from 'zod';
 import { readLog, writersIn } from './read-log.ts';

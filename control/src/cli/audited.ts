@@ -2,7 +2,7 @@ import { hostname, userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import type { AuditFact } from '@headgate/journal/audit/chain';
 import { openPseudonyms } from '@headgate/journal/audit/pseudonyms';
-import { appendFact } from '../audit/own-log/append.ts';
+import { appendFact } from '../audit/own-log.ts';
 import { CliError } from './errors.ts';
 import type { Installation, Surroundings } from './surroundings.ts';
 

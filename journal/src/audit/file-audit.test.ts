@@ -6,8 +6,8 @@ import { describe, expect, it } from 'vitest';
 import { auditRecords, CALL, testAudit, verifyAudit } from '../testing/audit.ts';
 import { fragileFiles, promisedBeforeKill, TEST_LIMITS } from '../testing/spool.ts';
 import type { FileAudit } from './file-audit.ts';
-import { SHIPMENT_FILE } from './shipment.ts';
 import type { AuditChange } from './sink.ts';
+import { SHIPMENT_FILE } from './trim.ts';
 
 const CHANGE: AuditChange = {
   atMs: CALL.atMs,

@@ -1,12 +1,10 @@
 import type { Clock } from '@headgate/runtime/clock';
 import type { WriteSoon } from '@headgate/runtime/write-soon';
-import type { SpoolFiles } from '../spool/files.ts';
+import { appendLine, type SpoolFiles } from '../spool/files.ts';
 import { openSpool, type SpoolLimits, type SpoolReport } from '../spool/spool.ts';
-import { appendLine } from './append-line.ts';
 import type { AuditFact } from './chain.ts';
-import { createChainWriter } from './chain-writer.ts';
+import { createChainWriter, findLastRecord } from './chain-writer.ts';
 import { headLine } from './heads.ts';
-import { findLastRecord } from './last-record.ts';
 import type { Pseudonyms } from './pseudonyms.ts';
 import type { AuditChange, AuditEntry, AuditSink } from './sink.ts';
 import { createTrim } from './trim.ts';

@@ -1,3 +1,4 @@
+import { type FileHandle, open } from 'node:fs/promises';
 import type { Head } from './chain.ts';
 
 /** A head that was written outside of the log it belongs to. */
@@ -39,4 +40,110 @@ export function lastHead(heads: readonly AnchoredHead[], writer: string): Anchor
       (last, head) => (last && last.seq >= head.seq ? last : head),
       undefined,
     );
+}
+
+/** What is held of a file of heads at once, some 7000 lines; the file grows for as long as it is not rotated. */
+const PART_BYTES = 2 ** 20;
+
+/** Heads that stand together in a file. */
+export interface HeadsPart {
+  readonly heads: readonly AnchoredHead[];
+  /** Where the part ends: with a whole line, in bytes from the begin of the file. */
+  readonly end: number;
+}
+
+/**
+ * The head of a writer with the highest place, found from the end of the file. Those of removed files
+ * come after it, and lines of programs that append at once in any order: the part before the one with the first find is
+ * looked at as well.
+ *
+ * @param path a file that is missing holds no heads
+ */
+export async function lastHeadIn(
+  path: string,
+  writer: string,
+  partBytes = PART_BYTES,
+): Promise<AnchoredHead | undefined> {
+  const file = await openIfThere(path);
+  if (!file) return undefined;
+  const name = JSON.stringify(writer);
+  let found: AnchoredHead | undefined;
+  try {
+    for await (const lines of linesFromEnd(file, partBytes)) {
+      const wasFound = found !== undefined;
+      // Most lines are those of other writers, and need not be parsed.
+      const heads = parseHeads(lines.filter((line) => line.includes(name)).join('\n'));
+      found = lastHead(found ? [found, ...heads] : heads, writer);
+      if (wasFound) break;
+    }
+    return found;
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * The heads of an open file in its order, a part at a time. A line that is being written is left for the next time.
+ *
+ * @param from where a line begins, in bytes
+ */
+export async function* headsFrom(
+  file: FileHandle,
+  from: number,
+  partBytes = PART_BYTES,
+): AsyncGenerator<HeadsPart> {
+  const buffer = Buffer.alloc(partBytes);
+  for (let end = from; ; ) {
+    const { bytesRead } = await file.read(buffer, 0, partBytes, end);
+    const whole = buffer.subarray(0, bytesRead).lastIndexOf('\n') + 1;
+    // No head is as long as a part: damage is passed over.
+    const bytes = whole === 0 && bytesRead === partBytes ? bytesRead : whole;
+    if (bytes === 0) return;
+    end += bytes;
+    yield { heads: parseHeads(buffer.toString('utf8', 0, bytes)), end };
+  }
+}
+
+/**
+ * Those heads of a file that pass, in its order.
+ *
+ * @throws the file system's error, also where the file is missing
+ */
+export async function headsIn(
+  path: string,
+  passes: (head: AnchoredHead) => boolean = () => true,
+): Promise<AnchoredHead[]> {
+  const file = await open(path, 'r');
+  const found: AnchoredHead[] = [];
+  try {
+    for await (const { heads } of headsFrom(file, 0)) found.push(...heads.filter(passes));
+    return found;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Undefined when the file is missing; one that cannot be read is no missing one. */
+export async function openIfThere(path: string): Promise<FileHandle | undefined> {
+  return open(path, 'r').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+}
+
+/** The lines of a file, the last part first. */
+async function* linesFromEnd(file: FileHandle, partBytes: number): AsyncGenerator<string[]> {
+  let { size: start } = await file.stat();
+  /** The end of a line whose begin is in the part before. */
+  let rest: Buffer = Buffer.alloc(0);
+  while (start > 0) {
+    const bytes = Math.min(partBytes, start);
+    start -= bytes;
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(bytes), 0, bytes, start);
+    const part = Buffer.concat([buffer.subarray(0, bytesRead), rest]);
+    const cut = start === 0 ? 0 : part.indexOf('\n') + 1;
+    // A part without a line break is damage, and passed over.
+    rest = part.subarray(0, cut);
+    yield part.toString('utf8', cut).split('\n');
+  }
 }

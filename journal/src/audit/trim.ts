@@ -1,12 +1,31 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '@headgate/runtime/clock';
+import { appendLine } from '../spool/files.ts';
 import { scanFrames } from '../spool/frame.ts';
 import type { Spool, SpoolLimits } from '../spool/spool.ts';
-import { appendLine } from './append-line.ts';
 import { type AuditFact, type AuditRecord, TRIM, unlink } from './chain.ts';
 import { headLine } from './heads.ts';
-import { parseShipment, SHIPMENT_FILE } from './shipment.ts';
+
+/** File in the directory of a log: up to which record it is stored elsewhere. */
+export const SHIPMENT_FILE = 'shipped.json';
+
+/** The last record that the store has. */
+export interface Shipment {
+  readonly seq: number;
+  /** As hex. */
+  readonly hash: string;
+}
+
+/** What such a file says; undefined when that is nothing. */
+function parseShipment(text: string): Shipment | undefined {
+  try {
+    const { seq, hash } = JSON.parse(text);
+    return Number.isSafeInteger(seq) && /^[0-9a-f]{64}$/.test(hash) ? { seq, hash } : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 export interface TrimOptions {
   /** Log of this writer, where whoever stores it elsewhere notes how far. */

@@ -6,17 +6,15 @@ import { openCursor } from './cursor.ts';
 import { nodeFiles, type SpoolFiles } from './files.ts';
 import type { Gap } from './gap.ts';
 import { lockDirectory } from './lock.ts';
-import type { Payload } from './queue.ts';
 import { createReader, type SpoolReader } from './reader.ts';
 import { recoverSegments, type Segment } from './segments.ts';
-import { createWriter, type SpoolReport, type WriterLimits } from './writer.ts';
+import { createWriter, type Payload, type SpoolReport, type WriterLimits } from './writer.ts';
 
 export type { DropCause } from '@headgate/contracts/records';
 export type { Frame } from './frame.ts';
 export type { Gap } from './gap.ts';
-export type { Payload } from './queue.ts';
 export type { SpoolReader } from './reader.ts';
-export type { SpoolReport } from './writer.ts';
+export type { Payload, SpoolReport } from './writer.ts';
 
 /**
  * A log on disk between those who make records and whoever delivers them (decision 0017): appending waits for no

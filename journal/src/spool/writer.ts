@@ -5,7 +5,19 @@ import type { WriteSoon } from '@headgate/runtime/write-soon';
 import type { ActiveSegment } from './active-segment.ts';
 import { FRAME_HEADER_BYTES, type Frame, MAX_PAYLOAD_BYTES } from './frame.ts';
 import { causeOf, createGapCounter, encodeGap, type Gap } from './gap.ts';
-import { createQueue, type Payload, type Waiting } from './queue.ts';
+
+/** Bytes, or what makes them once it is this record's turn, off the way of the request. Must not throw. */
+export type Payload = Uint8Array | (() => Uint8Array);
+
+/** A record that waits to be written. */
+interface Waiting {
+  readonly payload: Payload;
+  /** Absent for a record that nobody waits for. */
+  readonly durable?: {
+    readonly kept: (sequence: number) => void;
+    readonly refused: (cause: DropCause, error?: unknown) => void;
+  };
+}
 
 /** Hears what became of records, in the order of the log. */
 export interface SpoolReport {
@@ -58,7 +70,8 @@ interface Batch {
 /** Writes what waits in batches, one after the other: while one is on its way to disk the next one gathers. */
 export function createWriter(options: WriterOptions): Writer {
   const { active, clock, report, limits, roomBytes, soon } = options;
-  const queue = createQueue(limits.waiting);
+  /** In the order in which they came. */
+  let queue: Waiting[] = [];
   const gaps = createGapCounter(clock);
   let nextSequence = options.nextSequence;
   let pausedUntilMs = Number.NEGATIVE_INFINITY;
@@ -73,9 +86,12 @@ export function createWriter(options: WriterOptions): Writer {
   };
 
   const push = (waiting: Waiting): boolean => {
-    if (queue.push(waiting)) return true;
-    drop([waiting], 'backlog');
-    return false;
+    if (queue.length >= limits.waiting) {
+      drop([waiting], 'backlog');
+      return false;
+    }
+    queue.push(waiting);
+    return true;
   };
 
   const flush = (): Promise<void> => {
@@ -87,7 +103,7 @@ export function createWriter(options: WriterOptions): Writer {
   const writeAll = async () => {
     // Those who append in the same turn share the write.
     await Promise.resolve();
-    while (queue.size > 0) {
+    while (queue.length > 0) {
       if (clock.monotonicMs() < pausedUntilMs) dropWaiting();
       else {
         const batch = takeBatch();
@@ -99,7 +115,9 @@ export function createWriter(options: WriterOptions): Writer {
   };
 
   const dropWaiting = () => {
-    for (let next = queue.shift(); next; next = queue.shift()) drop([next], lastCause);
+    const lost = queue;
+    queue = [];
+    for (const one of lost) drop([one], lastCause);
   };
 
   /** As many records as fit into one write and into the log; those that fit nowhere are dropped. */
@@ -116,9 +134,10 @@ export function createWriter(options: WriterOptions): Writer {
     };
     if (gap) add('gap', (options.encodeGap ?? encodeGap)(gap));
     room -= bytes;
-    while (bytes < limits.batchBytes) {
-      const waiting = queue.shift();
-      if (!waiting) break;
+    let seen = 0;
+    for (const waiting of queue) {
+      if (bytes >= limits.batchBytes) break;
+      seen += 1;
       const payload = encoded(waiting.payload);
       const size = FRAME_HEADER_BYTES + (payload?.byteLength ?? 0);
       if (!payload || payload.byteLength > MAX_PAYLOAD_BYTES) drop([waiting], 'invalid');
@@ -128,6 +147,7 @@ export function createWriter(options: WriterOptions): Writer {
         room -= size;
       }
     }
+    queue.splice(0, seen);
     return { frames, taken, gap };
   };
 
@@ -164,7 +184,7 @@ export function createWriter(options: WriterOptions): Writer {
       await flush();
       if (gaps.open()) await write(takeBatch());
     },
-    waiting: () => queue.size,
+    waiting: () => queue.length,
   };
 }
 

@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { link as hardLink, mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { appendDurably } from '@headgate/journal/audit/append-line';
 import { type AuditFact, GENESIS, type Head, type Link, link, unlink } from '@headgate/journal/audit/chain';
-import { headLine } from '@headgate/journal/audit/heads';
-import { lastHeadIn } from '@headgate/journal/audit/heads-file';
+import { headLine, lastHeadIn } from '@headgate/journal/audit/heads';
+import { appendDurably } from '@headgate/journal/spool/files';
 import { encodeFrames } from '@headgate/journal/spool/frame';
-import { readLog } from '../read-log.ts';
+import { readLog } from './read-log.ts';
 
 export interface OwnLog {
   /** Holds a directory a writer. */

@@ -3,8 +3,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tempDir } from '@headgate/testkit/folders';
 import { expect, it } from 'vitest';
-import { headLine } from './heads.ts';
-import { headsFrom, headsIn, lastHeadIn } from './heads-file.ts';
+import { headLine, headsFrom, headsIn, lastHeadIn } from './heads.ts';
 
 const hash = Buffer.alloc(32, 7);
 const lineOf = (writer: string, seq: number) =>
