@@ -1,8 +1,8 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import { describe, expect, it } from 'vitest';
 import { corpus } from '../../testing/corpus.ts';
-import { frameOf } from './frame.ts';
 import { readInferRequest } from './infer-request.ts';
+import { frameOf } from './read-tensors.ts';
 
 const MAX_JSON_BYTES = 1024 * 1024;
 

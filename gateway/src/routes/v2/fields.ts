@@ -1,4 +1,6 @@
 import { HeadgateError, type Reason } from '@headgate/contracts/errors';
+import type { InferParameter } from '@headgate/contracts/gen/grpc/inference/InferParameter';
+import { SKETCH } from '@headgate/contracts/sketch';
 
 /** A JSON object whose members are not known yet. Read own members only: `__proto__` may be among them. */
 export type Fields = Readonly<Record<string, unknown>>;
@@ -11,6 +13,9 @@ export function invalidField(
 ): HeadgateError {
   return new HeadgateError(reason, `${field}: ${expectation}.`);
 }
+
+export const tensorError = (field: string, expectation: string): HeadgateError =>
+  invalidField(field, expectation, 'invalid_tensor');
 
 /** An own member; undefined when it is absent or null, as clients write what they do not set. */
 export function memberOf(fields: Fields, name: string): unknown {
@@ -41,4 +46,67 @@ export function objectsOf(value: unknown, field: string, max: number): Fields[] 
 export function textOf(value: unknown, field: string): string {
   if (typeof value === 'string') return value;
   throw invalidField(field, 'expected a string');
+}
+
+/** The parameters of a request, of an input or of an output. */
+export interface Parameters {
+  /** Name of the member that holds them, for messages. */
+  readonly field: string;
+  /** As they came. */
+  readonly fields: Fields;
+}
+
+const MAX_PARAMETERS = 64;
+
+/**
+ * Parameters that end here. Those that say how tensors travel over HTTP: behind the gateway all blocks are raw. And the
+ * one that this gateway alone sets: whether sketches are made and kept is the operator's choice.
+ */
+const ENDS_HERE = new Set([
+  'binary_data',
+  'binary_data_size',
+  'binary_data_output',
+  'content_type',
+  SKETCH.parameter,
+]);
+
+/** @param at field of the holder; '' for the request itself. @throws HeadgateError invalid_request */
+export function parametersOf(holder: Fields, at: string): Parameters {
+  const field = at === '' ? 'parameters' : `${at}.parameters`;
+  return { field, fields: fieldsOf(holder, 'parameters', field) };
+}
+
+/** @throws HeadgateError invalid_request */
+export function flagOf({ field, fields }: Parameters, name: string): boolean | undefined {
+  const value = memberOf(fields, name);
+  if (value === undefined || typeof value === 'boolean') return value;
+  throw invalidField(`${field}.${name}`, 'expected true or false');
+}
+
+/** A whole number from 0. @throws HeadgateError invalid_request */
+export function countOf({ field, fields }: Parameters, name: string, unit: string): number | undefined {
+  const value = memberOf(fields, name);
+  if (value === undefined) return undefined;
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  throw invalidField(`${field}.${name}`, `expected a whole number of ${unit}`);
+}
+
+/** The parameters that go on to inference, which says whether it knows them. @throws HeadgateError invalid_request */
+export function toMessage({ field, fields }: Parameters): Record<string, InferParameter> {
+  const entries = Object.entries(fields).filter(([name, value]) => value !== null && !ENDS_HERE.has(name));
+  if (entries.length > MAX_PARAMETERS) {
+    throw invalidField(field, `expected at most ${MAX_PARAMETERS} entries`);
+  }
+  return Object.fromEntries(entries.map(([name, value]) => [name, toParameter(name, value, field)]));
+}
+
+function toParameter(name: string, value: unknown, field: string): InferParameter {
+  // The gRPC library would assign it.
+  if (name === '__proto__') throw invalidField(field, 'expected other names than __proto__');
+  if (typeof value === 'boolean') return { bool_param: value };
+  if (typeof value === 'string') return { string_param: value };
+  if (typeof value !== 'number' || !Number.isFinite(value)) {
+    throw invalidField(`${field}.${name.slice(0, 64)}`, 'expected a string, a number, true or false');
+  }
+  return Number.isSafeInteger(value) ? { int64_param: value } : { double_param: value };
 }

@@ -1,12 +1,25 @@
 import type {
+  _inference_ModelInferRequest_InferInputTensor as InputTensor,
   ModelInferRequest,
   _inference_ModelInferRequest_InferRequestedOutputTensor as RequestedOutput,
 } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
-import { type Fields, invalidField, memberOf, objectsOf, textOf } from './fields.ts';
-import type { Frame } from './frame.ts';
-import { inputOf, isBase64 } from './input-tensor.ts';
-import { countOf, flagOf, type Parameters, parametersOf, toMessage } from './parameters.ts';
-import { rawBlocksOf } from './raw-blocks.ts';
+import { DATATYPES, type Datatype } from '@headgate/contracts/manifest';
+import { ELEMENT_BYTES, elementCount } from '@headgate/contracts/tensor';
+import {
+  countOf,
+  type Fields,
+  flagOf,
+  invalidField,
+  memberOf,
+  objectsOf,
+  type Parameters,
+  parametersOf,
+  tensorError,
+  textOf,
+  toMessage,
+} from './fields.ts';
+import { blockOfJson } from './json-tensor.ts';
+import type { Frame } from './read-tensors.ts';
 
 /** What a caller of /infer asks for. */
 export interface InferRequest {
@@ -80,4 +93,108 @@ function binaryRule(outputs: readonly Output[], byDefault: boolean): InferReques
 function timeoutOf(parameters: Parameters): number {
   const microseconds = countOf(parameters, 'timeout', 'microseconds') ?? 0;
   return microseconds === 0 ? Number.POSITIVE_INFINITY : microseconds / 1000;
+}
+
+/**
+ * The raw blocks behind the JSON, as views, each at the place of its input and undefined where an input has none.
+ * They follow in the order of the inputs, without gaps, to the end of the body.
+ *
+ * @throws HeadgateError invalid_request
+ */
+function rawBlocksOf(binary: Uint8Array, inputs: readonly Fields[]): (Uint8Array | undefined)[] {
+  let offset = 0;
+  const blocks = inputs.map((input, i) => {
+    const parameters = parametersOf(input, `inputs[${i}]`);
+    const size = countOf(parameters, 'binary_data_size', 'bytes');
+    if (size === undefined) return undefined;
+    const left = binary.byteLength - offset;
+    if (size > left) {
+      const detail = `expected at most the ${left} bytes that are left behind the JSON`;
+      throw invalidField(`${parameters.field}.binary_data_size`, detail);
+    }
+    offset += size;
+    return binary.subarray(offset - size, offset);
+  });
+  if (offset === binary.byteLength) return blocks;
+  const detail = `expected ${offset} bytes behind the JSON as binary_data_size says, not ${binary.byteLength}`;
+  throw invalidField('body', detail);
+}
+
+interface TensorOptions {
+  /** Name of the field, for messages. */
+  readonly field: string;
+  /** Its block behind the JSON, if it has one. */
+  readonly raw: Uint8Array | undefined;
+  /** Whether BYTES in JSON are base64 when the tensor itself does not say. */
+  readonly base64: boolean;
+  /** Strings in the JSON of inputs before this one. */
+  readonly stringsBefore: number;
+}
+
+interface Input {
+  readonly tensor: InputTensor;
+  readonly block: Uint8Array;
+  /** Strings that its JSON holds. */
+  readonly strings: number;
+}
+
+/** As many dimensions as a manifest can declare. */
+const MAX_DIMENSIONS = 8;
+
+/** An input, whichever way its values came. @throws HeadgateError invalid_request, invalid_tensor */
+function inputOf(input: Fields, options: TensorOptions): Input {
+  const { field, raw, base64, stringsBefore } = options;
+  const name = textOf(memberOf(input, 'name'), `${field}.name`);
+  const datatype = datatypeOf(memberOf(input, 'datatype'), `${field}.datatype`);
+  const { shape, count } = shapeOf(memberOf(input, 'shape'), `${field}.shape`);
+  const parameters = parametersOf(input, field);
+  refuseSharedMemory(parameters);
+  const data = memberOf(input, 'data');
+  if (raw && data !== undefined) {
+    throw tensorError(`${field}.data`, 'expected to be absent beside binary_data_size');
+  }
+  // The size of BYTES is in the block itself: inference takes that apart.
+  const bytes = datatype === 'BYTES' ? raw?.byteLength : count * ELEMENT_BYTES[datatype];
+  if (raw && raw.byteLength !== bytes) {
+    const detail = `expected ${bytes} as shape and datatype say, not ${raw.byteLength}`;
+    throw tensorError(`${parameters.field}.binary_data_size`, detail);
+  }
+  const encoded = isBase64(parameters) ?? base64;
+  const json = { datatype, shape, count, data, base64: encoded, stringsBefore, field: `${field}.data` };
+  return {
+    tensor: { name, datatype, shape, parameters: toMessage(parameters) },
+    block: raw ?? blockOfJson(json),
+    strings: raw || datatype !== 'BYTES' ? 0 : count,
+  };
+}
+
+/** Whether BYTES in JSON are base64, as MLServer's codec writes them; undefined when nothing is said. */
+function isBase64({ fields }: Parameters): boolean | undefined {
+  const contentType = memberOf(fields, 'content_type');
+  return contentType === undefined ? undefined : contentType === 'base64';
+}
+
+function refuseSharedMemory({ field, fields }: Parameters): void {
+  if (memberOf(fields, 'shared_memory_region') === undefined) return;
+  throw invalidField(`${field}.shared_memory_region`, 'not supported; tensors travel in the body');
+}
+
+function datatypeOf(value: unknown, field: string): Datatype {
+  const found = DATATYPES.find((datatype) => datatype === value);
+  if (found) return found;
+  throw tensorError(field, `expected one of ${DATATYPES.join(', ')}`);
+}
+
+function shapeOf(value: unknown, field: string): { shape: number[]; count: number } {
+  const sides: readonly unknown[] | undefined = Array.isArray(value) ? value : undefined;
+  if (!sides || sides.length > MAX_DIMENSIONS) {
+    throw tensorError(field, `expected a list of at most ${MAX_DIMENSIONS} dimensions`);
+  }
+  const shape = sides.map((side, i) => {
+    if (typeof side === 'number') return side;
+    throw tensorError(`${field}[${i}]`, 'expected a number');
+  });
+  const count = elementCount(shape);
+  if (count === undefined) throw tensorError(field, 'expected dimensions from 1 to 2147483647');
+  return { shape, count };
 }

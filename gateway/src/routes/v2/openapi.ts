@@ -17,16 +17,17 @@ import * as schema from './schema.ts';
 const refusals = (...reasons: Reason[]) => problems([...ANY, ...reasons], OPEN_INFERENCE_PROBLEM);
 const common = { tags: ['open inference'] };
 
-interface Read {
-  readonly path: string;
-  readonly operationId: string;
-  readonly summary: string;
-  readonly answered: z.ZodType;
-  readonly reasons?: readonly Reason[];
-}
+/** What is answered with 200, and for which reasons else than those of any request. */
+type Operation = readonly [
+  path: string,
+  operationId: string,
+  summary: string,
+  answered: z.ZodType,
+  reasons: readonly Reason[],
+];
 
 /** A GET; its path parameters follow from the path. */
-function read({ path, operationId, summary, answered, reasons = [] }: Read) {
+function read([path, operationId, summary, answered, reasons]: Operation) {
   return createRoute({
     ...common,
     method: 'get',
@@ -44,34 +45,26 @@ function paramsOf(path: string): { params?: z.ZodObject } {
 }
 
 /** The same for the control version and for a named one. */
-function readOfModel(operation: Omit<Read, 'path'> & { readonly end: string }) {
-  const { end, operationId, summary, ...rest } = operation;
+function readOfModel([end, operationId, summary, answered, reasons]: Operation) {
+  const version: readonly Reason[] = [...reasons, 'unknown_version'];
+  const one = `/v2/models/{model}/versions/{version}${end}`;
   return [
-    read({ ...rest, path: `/v2/models/{model}${end}`, operationId, summary }),
-    read({
-      ...rest,
-      path: `/v2/models/{model}/versions/{version}${end}`,
-      operationId: `${operationId}OfVersion`,
-      summary: `${summary}, of one version`,
-      reasons: [...(rest.reasons ?? []), 'unknown_version'],
-    }),
+    read([`/v2/models/{model}${end}`, operationId, summary, answered, reasons]),
+    read([one, `${operationId}OfVersion`, `${summary}, of one version`, answered, version]),
   ];
 }
 
 const raw = z.string().openapi({ format: 'binary' });
-const frameHeader = z
-  .string()
-  .regex(/^[0-9]{1,10}$/)
-  .optional()
-  .describe('Bytes of JSON at the begin of the body, where raw blocks follow it.');
+const JSON_BYTES = 'Bytes of JSON at the begin of the body, where raw blocks follow it.';
+const WHOLE_NUMBER = /^[0-9]{1,10}$/;
 const inferHeaders = predictHeaders.extend({
-  [HEADER.inferenceHeaderLength]: frameHeader,
+  [HEADER.inferenceHeaderLength]: z.string().regex(WHOLE_NUMBER).optional().describe(JSON_BYTES),
   'content-encoding': z.enum(['gzip', 'deflate']).optional().describe('How the body is compressed.'),
 });
 const inferBody = {
   required: true,
   content: {
-    'application/json': { schema: schema.inferRequestSchema },
+    'application/json': { schema: schema.inferRequest },
     'application/octet-stream': { schema: raw },
   },
 };
@@ -81,12 +74,12 @@ const inferred = {
     headers: {
       ...QUOTA_HEADERS,
       [HEADER.inferenceHeaderLength]: {
-        description: 'Bytes of JSON at the begin of the body, where raw blocks follow it.',
-        schema: { type: 'string' as const, pattern: '^[0-9]{1,10}$' },
+        description: JSON_BYTES,
+        schema: { type: 'string' as const, pattern: WHOLE_NUMBER.source },
       },
     },
     content: {
-      'application/json': { schema: schema.inferAnswerSchema },
+      'application/json': { schema: schema.inferAnswer },
       'application/octet-stream': { schema: raw },
     },
   },
@@ -116,25 +109,13 @@ const INFER_OPERATIONS = [
     path: '/v2/models/{model}/versions/{version}/infer',
     operationId: 'inferWithVersion',
     summary: 'Run one version on tensors, outside of any experiment (role tester or admin)',
-    request: {
-      params: params.version,
-      headers: inferHeaders.omit({ [HEADER.unit]: true }),
-      body: inferBody,
-    },
+    request: { params: params.version, headers: inferHeaders.omit({ [HEADER.unit]: true }), body: inferBody },
     responses: { ...inferred, ...refusals(...INFER, 'scope_missing', 'unknown_version') },
   }),
 ];
 
-interface Control {
-  readonly path: string;
-  readonly operationId: string;
-  readonly summary: string;
-  readonly sent: z.ZodType;
-  readonly answered: z.ZodType;
-  readonly reasons: readonly Reason[];
-}
-
-function control({ path, operationId, summary, sent, answered, reasons }: Control) {
+/** A POST with a JSON body that may be absent. */
+function control(sent: z.ZodType, [path, operationId, summary, answered, reasons]: Operation) {
   return createRoute({
     ...common,
     method: 'post',
@@ -152,92 +133,22 @@ function control({ path, operationId, summary, sent, answered, reasons }: Contro
   });
 }
 
+const ASKED: readonly Reason[] = ['unavailable', 'deadline_exceeded'];
 const LOAD: readonly Reason[] = ['unknown_model', 'deadline_exceeded', 'model_control_off'];
 
-const CONTROL_OPERATIONS = [
-  control({
-    path: '/v2/repository/index',
-    operationId: 'repositoryIndex',
-    summary: 'List what the model repository holds (role tester or admin)',
-    sent: schema.repositoryIndexRequestSchema,
-    answered: schema.repositoryIndexSchema,
-    reasons: ['deadline_exceeded'],
-  }),
-  control({
-    path: '/v2/repository/models/{model}/load',
-    operationId: 'loadModel',
-    summary: 'Load a model, or load it anew (role admin)',
-    sent: schema.modelControlSchema,
-    answered: schema.doneSchema,
-    reasons: [...LOAD, 'load_failed'],
-  }),
-  control({
-    path: '/v2/repository/models/{model}/unload',
-    operationId: 'unloadModel',
-    summary: 'Stop serving a model (role admin)',
-    sent: schema.modelControlSchema,
-    answered: schema.doneSchema,
-    reasons: LOAD,
-  }),
-];
-
 /** What is documented of the routes under /v2. */
+// biome-ignore format: one row reads as one operation
 export const OPEN_INFERENCE_OPERATIONS = [
-  read({
-    path: '/v2',
-    operationId: 'serverMetadata',
-    summary: 'Name, version and extensions of the server',
-    answered: schema.serverMetadataSchema,
-    reasons: ['unavailable', 'deadline_exceeded'],
-  }),
-  read({
-    path: '/v2/health/live',
-    operationId: 'serverLive',
-    summary: 'Whether the server answers',
-    answered: schema.serverLiveSchema,
-  }),
-  read({
-    path: '/v2/health/ready',
-    operationId: 'serverReady',
-    summary: 'Whether the default model answers; 503 when it does not',
-    answered: schema.serverReadySchema,
-    reasons: ['unavailable'],
-  }),
-  ...readOfModel({
-    end: '',
-    operationId: 'modelMetadata',
-    summary: 'Tensors of a model',
-    answered: schema.modelMetadataSchema,
-    reasons: MODEL,
-  }),
-  ...readOfModel({
-    end: '/ready',
-    operationId: 'modelReady',
-    summary: 'Whether a model answers; 503 when it does not',
-    answered: schema.modelReadySchema,
-    reasons: ['unknown_model', 'unavailable'],
-  }),
-  ...readOfModel({
-    end: '/config',
-    operationId: 'modelConfig',
-    summary: "How a model is served, in Triton's words",
-    answered: schema.modelConfigSchema,
-    reasons: MODEL,
-  }),
-  ...readOfModel({
-    end: '/stats',
-    operationId: 'modelStatistics',
-    summary: 'Counters of a model (role tester or admin)',
-    answered: schema.modelStatisticsSchema,
-    reasons: [...MODEL, 'scope_missing'],
-  }),
-  read({
-    path: '/v2/models/stats',
-    operationId: 'allStatistics',
-    summary: 'Counters of all models (role tester or admin)',
-    answered: schema.modelStatisticsSchema,
-    reasons: ['unavailable', 'deadline_exceeded', 'scope_missing'],
-  }),
+  read(['/v2', 'serverMetadata', 'Name, version and extensions of the server', schema.serverMetadata, ASKED]),
+  read(['/v2/health/live', 'serverLive', 'Whether the server answers', schema.serverLive, []]),
+  read(['/v2/health/ready', 'serverReady', 'Whether the default model answers; 503 when it does not', schema.serverReady, ['unavailable']]),
+  ...readOfModel(['', 'modelMetadata', 'Tensors of a model', schema.modelMetadata, MODEL]),
+  ...readOfModel(['/ready', 'modelReady', 'Whether a model answers; 503 when it does not', schema.modelReady, ['unknown_model', 'unavailable']]),
+  ...readOfModel(['/config', 'modelConfig', "How a model is served, in Triton's words", schema.modelConfig, MODEL]),
+  ...readOfModel(['/stats', 'modelStatistics', 'Counters of a model (role tester or admin)', schema.modelStatistics, [...MODEL, 'scope_missing']]),
+  read(['/v2/models/stats', 'allStatistics', 'Counters of all models (role tester or admin)', schema.modelStatistics, [...ASKED, 'scope_missing']]),
   ...INFER_OPERATIONS,
-  ...CONTROL_OPERATIONS,
+  control(schema.repositoryIndexRequest, ['/v2/repository/index', 'repositoryIndex', 'List what the model repository holds (role tester or admin)', schema.repositoryIndex, ['deadline_exceeded']]),
+  control(schema.modelControl, ['/v2/repository/models/{model}/load', 'loadModel', 'Load a model, or load it anew (role admin)', schema.done, [...LOAD, 'load_failed']]),
+  control(schema.modelControl, ['/v2/repository/models/{model}/unload', 'unloadModel', 'Stop serving a model (role admin)', schema.done, LOAD]),
 ];

@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type CorpusCase, corpus } from '../../testing/corpus.ts';
 import { bodyOf, type Form, sampleTensors } from '../../testing/tensors.ts';
-import { frameOf } from './frame.ts';
 import { readInferRequest } from './infer-request.ts';
+import { frameOf } from './read-tensors.ts';
 
 /**
  * Breaks what is valid, or what was thought of already, and looks for anything but a refusal. What it finds goes into

@@ -1,26 +1,26 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import { HEADER } from '@headgate/contracts/names';
+import { tooLarge } from '../../body/bounds.ts';
+import { ByteSink } from '../../body/byte-sink.ts';
 import type { AppContext, Layer } from '../../context.ts';
 import { parseMediaType } from '../../validate/media-type.ts';
-import { frameOf } from './frame.ts';
+import { type Fields, invalidField, objectOf } from './fields.ts';
 import { type InferRequest, readInferRequest } from './infer-request.ts';
-import { inflate } from './inflate.ts';
 
 /** Parsing holds up every other request; larger tensors travel in binary. */
 const MAX_JSON_BYTES = 4 * 2 ** 20;
 
-export interface ReadTensorsOptions {
-  /** Most bytes of a body, also after it was inflated; and of the tensors in it. */
-  readonly body_bytes: number;
-}
-
-/** Reads the tensors of the request, from JSON and from raw blocks. */
-export function readTensors({ body_bytes }: ReadTensorsOptions): Layer {
+/**
+ * Reads the tensors of the request, from JSON and from raw blocks.
+ *
+ * @param body_bytes most bytes of a body, also after it was inflated; and of the tensors in it
+ */
+export function readTensors({ body_bytes }: { readonly body_bytes: number }): Layer {
   const jsonBytes = Math.min(MAX_JSON_BYTES, body_bytes / 2);
   const bodyOf = async (c: AppContext): Promise<Uint8Array> => {
     const body = await c.get('readBody')();
     const encoding = c.req.header('content-encoding');
-    return encoding === undefined ? body : inflate(body, { encoding, maxBytes: body_bytes });
+    return encoding === undefined ? body : inflate(body, encoding, body_bytes);
   };
 
   return async function readTensors(c, next) {
@@ -49,4 +49,114 @@ function refuseForms(contentType: string | undefined): void {
     'unsupported_media_type',
     'Send tensors as JSON, with raw blocks behind it or not; photos go to /predict.',
   );
+}
+
+const FORMATS: Readonly<Record<string, 'gzip' | 'deflate'>> = {
+  gzip: 'gzip',
+  'x-gzip': 'gzip',
+  deflate: 'deflate',
+};
+
+/**
+ * Undoes the encoding of a body.
+ *
+ * @param encoding value of Content-Encoding
+ * @param maxBytes most bytes to make of it: a small body can claim to be a huge one
+ * @throws HeadgateError unsupported_media_type, body_too_large, invalid_request
+ */
+async function inflate(body: Uint8Array, encoding: string, maxBytes: number): Promise<Uint8Array> {
+  const name = encoding.trim().toLowerCase();
+  if (name === 'identity') return body;
+  const format = Object.hasOwn(FORMATS, name) ? FORMATS[name] : undefined;
+  if (!format) {
+    throw new HeadgateError('unsupported_media_type', 'Content-Encoding: expected gzip, deflate or none.');
+  }
+  const sink = new ByteSink(0);
+  const source = new Blob([body as Uint8Array<ArrayBuffer>]).stream();
+  try {
+    for await (const chunk of source.pipeThrough(new DecompressionStream(format))) {
+      if (sink.length + chunk.byteLength > maxBytes) throw tooLarge(maxBytes);
+      sink.append(chunk);
+    }
+  } catch (cause) {
+    if (cause instanceof HeadgateError) throw cause;
+    throw invalidField('body', `expected ${format}, as Content-Encoding says`);
+  }
+  return sink.bytes();
+}
+
+/** A body of the binary tensor extension, taken apart. */
+export interface Frame {
+  readonly json: Fields;
+  /** What follows the JSON, as a view on the body. */
+  readonly binary: Uint8Array;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+const WHOLE_NUMBER = /^[0-9]{1,10}$/;
+const NAME = 'Inference-Header-Content-Length';
+
+/**
+ * Takes a body apart: JSON alone, or as many bytes of JSON as the header says and raw blocks behind it.
+ *
+ * @param headerLength value of Inference-Header-Content-Length
+ * @param maxJsonBytes most bytes of JSON
+ * @throws HeadgateError invalid_request, body_too_large
+ */
+export function frameOf(body: Uint8Array, headerLength: string | undefined, maxJsonBytes: number): Frame {
+  const jsonBytes = headerLength === undefined ? body.byteLength : jsonBytesOf(headerLength, body.byteLength);
+  if (jsonBytes > maxJsonBytes) {
+    throw new HeadgateError(
+      'body_too_large',
+      `JSON may have at most ${maxJsonBytes} bytes; send larger tensors in binary, with binary_data_size.`,
+    );
+  }
+  return { json: objectOf(parseJson(body.subarray(0, jsonBytes)), 'body'), binary: body.subarray(jsonBytes) };
+}
+
+function jsonBytesOf(header: string, bodyBytes: number): number {
+  const bytes = Number(header);
+  if (!WHOLE_NUMBER.test(header)) throw invalidField(NAME, 'expected a whole number of bytes');
+  if (bytes === 0)
+    throw invalidField(NAME, 'expected JSON that describes the tensors before their raw blocks');
+  if (bytes > bodyBytes) throw invalidField(NAME, `expected at most the ${bodyBytes} bytes of the body`);
+  return bytes;
+}
+
+/**
+ * Most lists, objects and members together. To the parser each costs as much as a hundred bytes of text: without a
+ * bound, 4 MiB of `[],[],` hold up every other request for half a second.
+ */
+const MAX_PARTS = 100_000;
+
+/** @throws HeadgateError invalid_request; without the library's message, which quotes the input */
+export function parseJson(bytes: Uint8Array): unknown {
+  if (hasMoreParts(bytes, MAX_PARTS)) {
+    const what = `expected at most ${MAX_PARTS} lists, objects and members`;
+    throw invalidField('body', `${what}; send values as one flat list, or in binary`);
+  }
+  try {
+    return JSON.parse(utf8.decode(bytes));
+  } catch (cause) {
+    const detail = `body: expected JSON; where raw blocks follow it, ${HEADER.inferenceHeaderLength} says where it ends.`;
+    throw new HeadgateError('invalid_request', detail, { cause });
+  }
+}
+
+const [QUOTE, BACKSLASH, COLON, BRACKET, BRACE] = [0x22, 0x5c, 0x3a, 0x5b, 0x7b] as const;
+
+/** Counts outside of strings, without a parser. What is no JSON is counted all the same, and refused after that. */
+function hasMoreParts(bytes: Uint8Array, max: number): boolean {
+  let parts = 0;
+  let inString = false;
+  for (let i = 0; i < bytes.byteLength; i += 1) {
+    const byte = bytes[i];
+    if (byte === QUOTE) inString = !inString;
+    else if (inString) i += byte === BACKSLASH ? 1 : 0;
+    else if (byte === BRACKET || byte === BRACE || byte === COLON) {
+      parts += 1;
+      if (parts > max) return true;
+    }
+  }
+  return false;
 }

@@ -20,7 +20,7 @@ const data = z
   .describe('Values in row-major order, flat or nested as the shape says; absent where they are binary.')
   .openapi({ type: 'array' });
 
-export const inferRequestSchema = z
+export const inferRequest = z
   .object({
     id: z.string().optional().describe('Echoed in the answer.'),
     parameters: parameters
@@ -51,7 +51,7 @@ export const inferRequestSchema = z
   })
   .openapi('InferRequest');
 
-export const inferAnswerSchema = z
+export const inferAnswer = z
   .object({
     model_name: z.string(),
     model_version: z.string(),
@@ -63,7 +63,7 @@ export const inferAnswerSchema = z
   })
   .openapi('InferAnswer');
 
-export const serverMetadataSchema = z
+export const serverMetadata = z
   .object({ name: z.string(), version: z.string(), extensions: z.array(z.string()) })
   .openapi('ServerMetadata');
 
@@ -75,7 +75,7 @@ const tensorMetadata = z
   })
   .openapi('TensorMetadata');
 
-export const modelMetadataSchema = z
+export const modelMetadata = z
   .object({
     name: z.string(),
     versions: z.array(z.string()),
@@ -85,27 +85,27 @@ export const modelMetadataSchema = z
   })
   .openapi('ModelMetadata');
 
-export const serverLiveSchema = z.object({ live: z.boolean() }).openapi('ServerLive');
-export const serverReadySchema = z
+export const serverLive = z.object({ live: z.boolean() }).openapi('ServerLive');
+export const serverReady = z
   .object({ live: z.boolean(), ready: z.boolean() })
   .openapi('ServerReady', { description: 'The protocol names the member `live`; clients read `ready` too.' });
-export const modelReadySchema = z
+export const modelReady = z
   .object({ name: z.string(), version: z.string(), ready: z.boolean() })
   .openapi('ModelReady');
 
-export const modelConfigSchema = z
+export const modelConfig = z
   .looseObject({ name: z.string(), platform: z.string(), max_batch_size: z.int() })
   .openapi('ModelConfig', { description: 'ModelConfig of protos/inference/model_config.proto.' });
 
-export const modelStatisticsSchema = z
+export const modelStatistics = z
   .object({ model_stats: z.array(z.looseObject({ name: z.string(), version: z.string() })) })
   .openapi('ModelStatistics', { description: 'ModelStatistics of protos/inference/grpc_service.proto.' });
 
-export const repositoryIndexRequestSchema = z
+export const repositoryIndexRequest = z
   .object({ ready: z.boolean().optional().describe('Only versions that are ready.') })
   .openapi('RepositoryIndexRequest');
 
-export const repositoryIndexSchema = z
+export const repositoryIndex = z
   .array(
     z.object({
       name: z.string(),
@@ -116,10 +116,10 @@ export const repositoryIndexSchema = z
   )
   .openapi('RepositoryIndex');
 
-export const modelControlSchema = z
+export const modelControl = z
   .object({
     parameters: parameters.optional().describe('`config`: JSON text that may hold `version_policy`.'),
   })
   .openapi('ModelControl');
 
-export const doneSchema = z.object({}).openapi('Done');
+export const done = z.object({}).openapi('Done');
