@@ -30,5 +30,6 @@ await runBenchmark(rules, async (run, only) => {
   return [
     figuresTable(sections.flatMap(({ figures }) => figures)),
     loadsTable(sections.flatMap(({ loads }) => loads)),
+    ...sections.flatMap(({ notes = [] }) => notes),
   ];
 });

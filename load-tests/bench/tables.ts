@@ -22,6 +22,7 @@ export interface Figure extends Target {
 export interface Section {
   readonly figures: readonly Figure[];
   readonly loads: readonly Series[];
+  readonly notes?: readonly string[];
 }
 
 export function figuresTable(figures: readonly Figure[]): string {

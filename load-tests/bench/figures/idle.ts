@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { startStack } from '@headgate/testkit/stack';
 import { partsOf } from '../peers/headgate.ts';
-import { watchUsage } from '../peers/usage.ts';
+import { bytesOf, watchUsage } from '../peers/usage.ts';
 import type { BenchRun } from '../series.ts';
 import type { Section } from '../tables.ts';
 
@@ -18,10 +18,10 @@ export async function idleFigures({ signal, progress }: BenchRun): Promise<Secti
     const end = watchUsage(() => partsOf(stack));
     await pause(WATCHED_MS, undefined, { signal });
     const { cpuMs, cpuMsOfPart, peakBytes } = end();
-    const parts = Object.entries(cpuMsOfPart).map(
-      ([part, ms]) => `${part} ${((ms * 100) / WATCHED_MS).toFixed(2)} %`,
-    );
-    progress(`idle: ${parts.join(', ')}`);
+    const parts = Object.entries(cpuMsOfPart).map(([part, ms]) => {
+      const bytes = bytesOf(partsOf(stack).filter((process) => process.part === part));
+      return `${part} ${((ms * 100) / WATCHED_MS).toFixed(2)} %, ${(bytes / 2 ** 20).toFixed(0)} MiB`;
+    });
     return {
       figures: [
         {
@@ -36,6 +36,7 @@ export async function idleFigures({ signal, progress }: BenchRun): Promise<Secti
         },
       ],
       loads: [],
+      notes: [`Idle, CPU of a core and memory by process: ${parts.join('; ')}.`],
     };
   } finally {
     await stack.stop();

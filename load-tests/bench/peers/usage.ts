@@ -60,7 +60,7 @@ function cpuMsOf(pid: number): number {
 }
 
 /** Sum of the proportional set sizes. */
-function bytesOf(processes: readonly PartProcess[]): number {
+export function bytesOf(processes: readonly PartProcess[]): number {
   return processes.reduce((sum, { pid }) => sum + proportionalBytes(pid), 0);
 }
 
