@@ -40,14 +40,7 @@ interface Messages {
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': HttpProtocolOptions;
 }
 
-export type MessageName = keyof Messages;
-
 /** Puts a message into an `Any`; the compiler checks that the message is the one that `name` says. */
-export function pack<Name extends MessageName>(name: Name, message: Messages[Name]): Any & Messages[Name] {
-  return { '@type': typeUrl(name), ...message };
-}
-
-/** The `@type` of a message. */
-function typeUrl(name: MessageName): string {
-  return `type.googleapis.com/${name}`;
+export function pack<Name extends keyof Messages>(name: Name, message: Messages[Name]): Any & Messages[Name] {
+  return { '@type': `type.googleapis.com/${name}`, ...message };
 }

@@ -7,7 +7,7 @@ import { type BenchRun, doorLoad, FULL, perSecond } from '../series.ts';
 import type { OpenJob, OpenMeasured } from './open-client.ts';
 
 /** Offered load in units of the capacity. */
-export const LEVELS = [0.5, 1, 1.5, 2, 3] as const;
+const LEVELS = [0.5, 1, 1.5, 2, 3] as const;
 export const DEADLINE_MS = 1000;
 const WARM_MS = 1000;
 

@@ -2,9 +2,6 @@ import { blockMeans, linearSlope, type Point, type Slope } from '../regression.t
 import { table } from '../tables.ts';
 import { filePoints, memoryPoints, type Sample } from './sample.ts';
 
-/** Every process that was watched, by name, with its samples in order. */
-export type Watched = ReadonlyMap<string, readonly Sample[]>;
-
 /** Caches fill and pools grow at first: this share of the time says nothing about leaks. */
 const WARM_SHARE = 0.25;
 /** The regression is over means of blocks, because samples that follow each other say nearly the same. */
