@@ -1,3 +1,4 @@
+import { createOutbox, onMessage } from '../engine/channel.ts';
 import type { FromEngine, LoadReport, ToEngine } from '../engine/protocol.ts';
 
 /**
@@ -11,9 +12,9 @@ const RUN_ERRORS: Readonly<Record<string, string>> = {
   device: 'CUDA failure 700: an illegal memory access was encountered ; GPU=0 ; hostname=node',
 };
 let behaviour = '';
-const send = (message: FromEngine) => process.send?.(message);
+const send = createOutbox<FromEngine>(process);
 
-process.on('message', (message: ToEngine) => {
+onMessage<ToEngine>(process, (message) => {
   if (message.type === 'load') load(message.spec.directory);
   if (message.type === 'prepare') send({ type: 'decoded', id: message.id, decodeMs: 1, endedAtMs: 1 });
   if (message.type === 'run') run(message.ids.length);

@@ -3,6 +3,7 @@ import { setPriority } from 'node:os';
 import { isMainThread } from 'node:worker_threads';
 import { toHeadgateError } from '@headgate/contracts/errors';
 import { loadErrorKind } from '../../load-error.ts';
+import { createOutbox, onMessage } from '../channel.ts';
 import {
   type FromEngine,
   type ItemFailure,
@@ -24,6 +25,8 @@ interface Engine {
   readonly decodes: DecodeQueue<Question, Prepared>;
 }
 
+const send = createOutbox<FromEngine>(process);
+
 /**
  * Entry of an engine process. Both of its threads start here, so that the build needs one file: the main thread
  * talks to the front and decodes, the session thread runs the model.
@@ -39,7 +42,7 @@ else await serveSession();
 function serveFront(entry: URL): void {
   let engine: Engine | undefined;
 
-  process.on('message', async (message: ToEngine) => {
+  onMessage<ToEngine>(process, async (message) => {
     if (message.type === 'probe') {
       send({ type: 'probed', result: await tryProvider(message.provider, message.deviceId) });
     } else if (message.type === 'load') {
@@ -99,12 +102,7 @@ function withSketch(row: Row | RowFailure, sketch: Float32Array | undefined): Ro
 
 function refuse(error: unknown): undefined {
   const answer: FromEngine = { type: 'refused', kind: loadErrorKind(error), message: messageOf(error) };
-  process.send?.(answer, () => process.exit(1));
-}
-
-function send(message: FromEngine): void {
-  // A closed channel is noticed by `disconnect`.
-  if (process.connected) process.send?.(message);
+  process.send?.([answer], () => process.exit(1));
 }
 
 function failureOf(error: unknown): ItemFailure {

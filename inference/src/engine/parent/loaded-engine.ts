@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { HeadgateError } from '@headgate/contracts/errors';
 import { unavailable } from '../../errors.ts';
+import { createOutbox, onMessage } from '../channel.ts';
 import { classifyFailure } from '../failure.ts';
 import {
   type FromEngine,
@@ -29,6 +30,7 @@ export class LoadedEngine implements EngineProcess {
   readonly report: LoadReport;
   readonly ended: Promise<string>;
   readonly #child: ChildProcess;
+  readonly #post: (message: ToEngine) => void;
   readonly #options: EngineOptions;
   readonly #wornOut = Promise.withResolvers<void>();
   #listener: EngineListener | undefined;
@@ -44,7 +46,8 @@ export class LoadedEngine implements EngineProcess {
     this.report = report;
     this.#residentBytes = residentBytes;
     this.#options = options;
-    child.on('message', (message: FromEngine) => this.#receive(message));
+    this.#post = createOutbox(child);
+    onMessage<FromEngine>(child, (message) => this.#receive(message));
     // However short a run may be, a healthy idle engine is heard only once in each interval.
     const silenceMs = Math.max(options.runTimeoutMs, SILENT_INTERVALS * STATS_INTERVAL_MS);
     let tickedAtMs = performance.now();
@@ -90,17 +93,17 @@ export class LoadedEngine implements EngineProcess {
   }
 
   prepare(id: number, question: Question): void {
-    post(this.#child, { type: 'prepare', id, ...question });
+    this.#post({ type: 'prepare', id, ...question });
   }
 
   discard(id: number): void {
-    post(this.#child, { type: 'discard', id });
+    this.#post({ type: 'discard', id });
   }
 
   run(ids: readonly number[]): void {
     const { runTimeoutMs } = this.#options;
     this.#runTimer = setTimeout(() => this.#killHung('runs', runTimeoutMs), runTimeoutMs);
-    post(this.#child, { type: 'run', ids });
+    this.#post({ type: 'run', ids });
   }
 
   kill(): void {
@@ -163,9 +166,4 @@ export class LoadedEngine implements EngineProcess {
       unavailable('The engine ended while it had this item; please try again.', RESTART_MS, cause),
     );
   }
-}
-
-/** A channel that is closed already is no error here: `ended` tells. */
-export function post(child: ChildProcess, message: ToEngine): void {
-  if (child.connected) child.send(message, () => {});
 }

@@ -2,8 +2,9 @@ import { type ChildProcess, fork } from 'node:child_process';
 import type { HeadgateError } from '@headgate/contracts/errors';
 import type { Logger } from '@headgate/runtime/logger';
 import { LoadError, MemoryLimitError } from '../../load-error.ts';
-import type { EngineSpec, FromEngine, LoadReport, Question, Row, RowFailure } from '../protocol.ts';
-import { LoadedEngine, post } from './loaded-engine.ts';
+import { createOutbox } from '../channel.ts';
+import type { EngineSpec, FromEngine, LoadReport, Question, Row, RowFailure, ToEngine } from '../protocol.ts';
+import { LoadedEngine } from './loaded-engine.ts';
 
 export interface EngineOptions {
   /** Module that the child runs: `child.ts`, or its bundle. */
@@ -57,7 +58,6 @@ export interface EngineProcess {
   readonly ended: Promise<string>;
   residentBytes(): number;
   listen(listener: EngineListener): void;
-  /** The payload is copied into the channel before this returns. */
   prepare(id: number, question: Question): void;
   discard(id: number): void;
   run(ids: readonly number[]): void;
@@ -128,12 +128,12 @@ function handshake(child: ChildProcess, ended: Promise<string>, options: EngineO
     void ended.then((reason) =>
       reject(new LoadError(`the engine ended while it loaded the model: ${reason}`)),
     );
-    child.once('message', (message: FromEngine) => {
+    child.once('message', ([message]: [FromEngine]) => {
       clearTimeout(timer);
       if (message.type === 'loaded') resolve(message);
       else if (message.type === 'refused') reject(new LoadError(message.message, { kind: message.kind }));
       else reject(new LoadError(`unexpected ${message.type}`));
     });
-    post(child, { type: 'load', spec: options.spec });
+    createOutbox<ToEngine>(child)({ type: 'load', spec: options.spec });
   });
 }

@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import type { InferenceConfig } from '@headgate/contracts/config/schema';
 import { LoadError } from '../../load-error.ts';
+import { createOutbox } from '../channel.ts';
 import type { FromEngine, ProbeResult, Provider, ToEngine } from '../protocol.ts';
 
 type Execution = Pick<InferenceConfig['execution'], 'providers' | 'require'>;
@@ -63,13 +64,13 @@ export function probeProvider(entry: URL, provider: Provider, deviceId: number):
       resolve(result);
     };
     const timer = setTimeout(() => settle({ ok: false, reason: 'the probe did not end' }), PROBE_TIMEOUT_MS);
-    child.once('message', (message: FromEngine) => {
+    child.once('message', ([message]: [FromEngine]) => {
       if (message.type === 'probed') settle(message.result);
     });
     child.once('exit', (code, signal) =>
       settle({ ok: false, reason: `the probe crashed (${signal ?? `exit code ${code}`})` }),
     );
     child.once('error', ({ message }) => settle({ ok: false, reason: message }));
-    child.send({ type: 'probe', provider, deviceId } satisfies ToEngine);
+    createOutbox<ToEngine>(child)({ type: 'probe', provider, deviceId });
   });
 }
