@@ -21,7 +21,7 @@ export interface Gateways {
   close(): Promise<void>;
 }
 
-/** @param env configuration of all of them besides */
+/** @param env further configuration of all gateways */
 export async function startGateways(
   count: number,
   redisUrl: string,

@@ -16,7 +16,7 @@ export function documentedMetrics(): { readonly name: string; readonly labels: r
     });
 }
 
-/** Series of a page whose labels are not those that the documentation gives their metric. */
+/** Series of a page whose labels differ from the documentation. */
 export function undocumentedLabels(page: string): string[] {
   const documented = new Map(
     documentedMetrics().map(({ name, labels }) => [name, [...labels].sort().join()]),

@@ -1,22 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface WaitOptions {
-  /** Named in the error when it does not come. */
+  /** Name of the awaited state, for the error message. */
   readonly what: string;
   /** Longest wait, in ms. */
   readonly withinMs: number;
-  /** Pause between two looks, in ms. */
+  /** Pause between two calls, in ms. */
   readonly everyMs?: number;
 }
 
 const WITHIN_MS = 15_000;
 
 /**
- * Looks again and again until `look` gives something other than undefined, null or false. A look that throws counts
- * as "not yet"; its error is the cause of the final one.
+ * Calls `look` until it returns something other than undefined, null or false. An error of `look` means "not yet"; the
+ * last one is the cause of the final error.
  *
- * @param options a text: what is waited for, for at most 15 s
- * @throws Error when the time is over
+ * @param options a text names what the test waits for, at most 15 s
+ * @throws Error after `withinMs`
  */
 export async function eventually<T>(
   look: () => T | Promise<T>,
@@ -43,7 +43,7 @@ export async function eventually<T>(
   }
 }
 
-/** `promise`, or an error once `withinMs` have passed. For waits that have no signal of their own. */
+/** Result of `promise`, or an error after `withinMs`. For waits that take no signal. */
 export async function within<T>(promise: Promise<T>, { what, withinMs }: WaitOptions): Promise<T> {
   const late = new AbortController();
   const timeout = sleep(withinMs, undefined, { signal: late.signal }).then(() => {
@@ -57,7 +57,7 @@ export async function within<T>(promise: Promise<T>, { what, withinMs }: WaitOpt
   }
 }
 
-/** Seconds since `startMs` of the monotonic clock, as a test prints them. */
+/** Seconds since `startMs` of the monotonic clock, for the output of a test. */
 export function secondsSince(startMs: number): string {
   return `${((performance.now() - startMs) / 1000).toFixed(2)} s`;
 }

@@ -3,8 +3,9 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * What happens to bytes that pass. reset: connections end with RST, new ones too. black_hole: bytes vanish, nothing
- * is closed until it is over; then connections that lost bytes are, because TCP never goes on with a gap. slow_close: bytes vanish, and each connection is closed in order after `ms`.
+ * A fault of the network. reset: all connections end with RST, new ones too. black_hole: bytes are dropped and
+ * connections stay open; when the fault ends, connections that lost bytes are reset, because TCP cannot continue after a
+ * gap. slow_close: bytes are dropped, and each connection is closed with FIN after `ms`.
  */
 export type Fault =
   | { readonly kind: 'none' }
@@ -21,11 +22,11 @@ export interface FaultProxy {
   close(): void;
 }
 
-/** @param target where connections go: a port of this machine */
+/** @param target port of this machine that receives the connections */
 export async function startFaultProxy(target: number): Promise<FaultProxy> {
   let fault: Fault = { kind: 'none' };
   const sockets = new Set<Socket>();
-  /** Bytes of these have vanished. */
+  /** Connections that lost bytes. */
   const torn = new Set<Socket>();
 
   const keep = (socket: Socket) => {
@@ -37,7 +38,7 @@ export async function startFaultProxy(target: number): Promise<FaultProxy> {
     });
   };
 
-  /** In order: each chunk waits for those before it. */
+  /** Keeps the order: each chunk waits for those before it. */
   const pass = (from: Socket, to: Socket) => {
     let last = Promise.resolve();
     from.on('data', (chunk) => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 
-/** A folder with these files, removed after the test; for tests and `beforeEach`. */
+/** Creates a folder with these files and removes it after the test. For tests and `beforeEach`. */
 export function tempDir(files: Readonly<Record<string, string>> = {}): string {
   const dir = mkdtempSync(join(tmpdir(), 'headgate-test-'));
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));

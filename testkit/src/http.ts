@@ -21,7 +21,7 @@ export interface Call {
 
 /** A keep-alive HTTP/1.1 client of one origin. */
 export interface Client {
-  /** @throws Error only when there is no HTTP answer at all */
+  /** @throws Error only without an HTTP answer */
   send(call: Call): Promise<Answer>;
   close(): Promise<void>;
 }
@@ -29,7 +29,7 @@ export interface Client {
 export interface ClientOptions {
   /** CA file for https. */
   readonly caFile?: string | null;
-  /** Address to connect from: all of 127.0.0.0/8 is ours, and quotas go by address. */
+  /** Source address, any of 127.0.0.0/8; quotas count by address. */
   readonly localAddress?: string;
   readonly connections?: number;
 }
@@ -59,7 +59,7 @@ async function send(pool: Dispatcher, { method = 'POST', path, headers = {}, bod
   return { status: answer.statusCode, headers: answer.headers, text: bytes.toString(), bytes };
 }
 
-/** One request on a connection of its own: for URLs of the ready file. */
+/** One request on a new connection, for URLs of the ready file. */
 export async function fetchOnce(url: string, headers: Headers = {}): Promise<Answer> {
   const { origin, pathname, search } = new URL(url);
   const client = httpClient(origin, { connections: 1 });

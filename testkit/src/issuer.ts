@@ -11,21 +11,21 @@ interface SigningKey {
   readonly publicJwk: JWK;
 }
 
-/** A real issuer of tokens on loopback: discovery document, key set, and keys that it signs with. */
+/** A real issuer of tokens on loopback: discovery document, key set and signing keys. */
 export interface Issuer {
   readonly url: string;
-  /** What the gateway is configured with. */
+  /** The issuer in the configuration of the gateway. */
   readonly config: OidcIssuer;
   /** Requests for the key set so far. */
   keyRequests(): number;
-  /** Whether it answers at all. */
+  /** false: it closes each connection without an answer. */
   isUp: boolean;
-  /** Status of every answer; 200: with what was asked for. */
+  /** Status of every answer; an answer other than 200 has no body. */
   status: number;
-  /** Signs with a new key from now on; the one before is in the key set no more. */
+  /** Replaces the signing key, also in the key set. */
   rotate(): Promise<void>;
   key(): SigningKey;
-  /** A token that is valid, except for what the arguments say. */
+  /** A valid token, changed as the arguments say. */
   token(claims?: Record<string, unknown>, header?: Record<string, unknown>): Promise<string>;
   close(): Promise<void>;
 }
@@ -33,7 +33,7 @@ export interface Issuer {
 export const AUDIENCE = 'headgate-test';
 const ALG = 'ES256';
 
-/** How tests ask an issuer for its keys: twice, and the breaker opens. */
+/** The breaker opens after two failed attempts. */
 export const ASKED_TWICE: DependencyConfig = {
   timeout_ms: 500,
   concurrency: 1,
@@ -46,7 +46,7 @@ export const ASKED_TWICE: DependencyConfig = {
   breaker: { failures: 2, open_min_ms: 10_000, open_max_ms: 10_000 },
 };
 
-/** @param nowMs clock that `iat` and `exp` go by */
+/** @param nowMs clock of `iat` and `exp` */
 export async function startIssuer(nowMs: () => number): Promise<Issuer> {
   let key = await signingKey('key-1');
   let made = 1;

@@ -1,14 +1,14 @@
 import { type Family, parseMetrics, type Sample } from './metrics.ts';
 
-/** Units that Prometheus does not want: it wants seconds and bytes. */
+/** Units that Prometheus discourages; its base units are seconds and bytes. */
 const ODD_UNITS =
   /_(ms|us|ns|milliseconds|microseconds|minutes|hours|kib|mib|kilobytes|megabytes|percent)(_|$)/;
 
 /**
- * Problems of a page of metrics, as `promtool check metrics` would find them and more: grammar, help and type,
- * names and units, series that come twice, buckets that do not add up. Empty: none.
+ * Problems of a page of metrics, more than `promtool check metrics` finds: grammar, help and type, names and units,
+ * duplicate series, buckets that do not add up.
  *
- * @param own prefix of the names whose conventions are ours to keep; others are only read
+ * @param own prefix of our own metrics; the conventions for names apply to these only
  */
 export function lintMetrics(page: string, own: string): string[] {
   const { families, problems } = parseMetrics(page);
@@ -44,7 +44,7 @@ function repetitions({ samples }: Family): string[] {
   return series.filter((one, i) => series.indexOf(one) !== i).map((one) => `${one} comes twice`);
 }
 
-/** Buckets grow, and the last one holds all. */
+/** Buckets are cumulative, and the last one equals the count. */
 function buckets(name: string, { samples }: Family): string[] {
   const bySeries = new Map<string, Sample[]>();
   for (const sample of samples) {

@@ -8,15 +8,15 @@ export interface Sample<T> {
 }
 
 export interface RunningLoad<T> {
-  /** Requests finished so far, in the order of their ends. */
+  /** Finished requests, in the order of their ends. */
   readonly samples: readonly Sample<T>[];
-  /** Starts no more requests, waits for those in flight. */
+  /** Stops the callers and waits for the requests in flight. */
   stop(): Promise<readonly Sample<T>[]>;
 }
 
 /**
- * Closed model: `concurrency` callers, each sends its next request when the last one is answered. Runs until
- * `stop`, or until `count` requests have been started.
+ * Closed model: each of `concurrency` callers sends its next request after an answer. Runs until `stop`, or until
+ * `count` requests have started.
  */
 export function closedLoad<T>(
   concurrency: number,
@@ -45,7 +45,7 @@ export function closedLoad<T>(
   };
 }
 
-/** Sends `count` requests by `concurrency` callers and answers all results, in the order of their index. */
+/** Sends `count` requests by `concurrency` callers. @returns all results, in the order of their index */
 export async function sendAll<T>(
   concurrency: number,
   count: number,
@@ -64,7 +64,7 @@ export async function sendAll<T>(
   return results;
 }
 
-/** Open model: a request every `intervalMs`, whether or not earlier ones are answered. Latency cannot hide. */
+/** Open model: sends a request every `intervalMs`, independent of answers, so that it shows all latency. */
 export function openLoad<T>(intervalMs: number, request: (index: number) => Promise<T>): RunningLoad<T> {
   const samples: Sample<T>[] = [];
   const inFlight = new Set<Promise<void>>();

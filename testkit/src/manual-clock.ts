@@ -1,11 +1,11 @@
 import type { Clock } from '@headgate/runtime/clock';
 
-/** A clock that stands still until a test moves it; it starts in November 2023. */
+/** A clock that only a test moves. It starts in November 2023. */
 export class ManualClock implements Clock {
   #nowMs = 0;
   readonly #timers = new Set<{ readonly atMs: number; readonly fn: () => void }>();
 
-  /** For parts that take their clock as one function. */
+  /** For parts whose clock is one function. */
   readonly now = () => this.#nowMs;
   readonly monotonicMs = this.now;
   readonly epochMs = () => 1_700_000_000_000 + this.#nowMs;
@@ -16,12 +16,12 @@ export class ManualClock implements Clock {
     return () => this.#timers.delete(timer);
   }
 
-  /** Timers that would still fire. */
+  /** Number of pending timers. */
   get pending(): number {
     return this.#timers.size;
   }
 
-  /** Moves on by `ms` and fires what is due, in order of time. */
+  /** Advances by `ms` and fires the due timers in order of time. */
   advance(ms: number): void {
     const untilMs = this.#nowMs + ms;
     for (;;) {

@@ -35,7 +35,7 @@ export function total(samples: readonly Sample[], name: string, labels: Sample['
     .reduce((sum, one) => sum + one.value, 0);
 }
 
-/** The metrics of a page by name, and the lines that are not understood. */
+/** The metrics of a page by name, and the lines that the parser does not understand. */
 export function parseMetrics(page: string): { families: Map<string, Family>; problems: string[] } {
   const families = new Map<string, Family>();
   const problems: string[] = [];
@@ -58,7 +58,7 @@ export function parseMetrics(page: string): { families: Map<string, Family>; pro
 
 function sampleOf(line: string): Sample | undefined {
   const [, name, labelText = '', value = ''] = SAMPLE.exec(line) ?? [];
-  // Prometheus takes NaN in any case.
+  // Prometheus accepts NaN in any case.
   if (name === undefined || (Number.isNaN(Number(value)) && !/^nan$/i.test(value))) return undefined;
   const labels = Object.fromEntries([...labelText.matchAll(LABEL)].map(([, key, text]) => [key, text]));
   return { name, labels, value: Number(value) };

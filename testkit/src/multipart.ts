@@ -11,7 +11,7 @@ export interface Multipart {
   readonly body: Buffer;
 }
 
-/** Writes the body byte by byte as RFC 7578 says, so that a test can also send what no library would. */
+/** Writes the body as in RFC 7578, without a library, so that a test can also send malformed parts. */
 export function multipart(parts: readonly Part[], boundary = 'headgate-e2e-7d1f'): Multipart {
   const pieces = parts.flatMap((part) => [
     Buffer.from(`--${boundary}\r\n${headersOf(part)}\r\n\r\n`),

@@ -14,15 +14,15 @@ const READY_WITHIN_MS = 120_000;
 const END_WITHIN_MS = 20_000;
 
 export interface PartOptions {
-  /** Page of the internal port that answers 200 once it is ready. */
+  /** Page of the internal port whose status 200 means ready. */
   readonly readyPage: '/livez' | '/readyz';
-  /** Gets what it prints; by default the output of the test does. */
+  /** File for its output; by default the output of the test. */
   readonly logFile?: string;
   /** Configuration as HEADGATE_* variables. */
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** One part of the service as a process of its own, on free ports. */
+/** One part of the service as a process on free ports. */
 export interface RunningPart {
   readonly pid: number;
   readonly portBase: number;
@@ -32,7 +32,7 @@ export interface RunningPart {
   stop(): Promise<void>;
 }
 
-/** Starts a part from its source and waits until it is ready. The guard ends it if the test dies. */
+/** Starts a part from its source and waits until it is ready. A guard ends it if the test process dies. */
 export async function startPart(
   name: keyof typeof INTERNAL,
   { readyPage, logFile, env }: PartOptions,

@@ -4,7 +4,7 @@ import { ROOT } from './root.ts';
 
 export interface Photo {
   readonly name: string;
-  /** MIME type that tells the truth about the bytes. */
+  /** MIME type of the bytes. */
   readonly type: string;
   readonly bytes: Buffer;
 }
@@ -24,8 +24,7 @@ export function samplePhoto(file: string): Photo {
 }
 
 /**
- * ImageNet classes that a person would accept for each photo, looking at the photo and at nothing else. The
- * model's own recorded output plays no part.
+ * ImageNet classes that a person accepts for each photo, independent of the output of any model.
  */
 export const WHAT_A_PERSON_SEES: readonly { readonly stem: string; readonly classes: readonly number[] }[] = [
   { stem: 'chelsea', classes: [281, 282, 283, 285] }, // tabby, tiger cat, Persian cat, Egyptian cat

@@ -3,7 +3,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { PORT_OFFSET } from '@headgate/contracts/names';
 import { isFree } from '../../scripts/serve/listeners.ts';
 
-/** Bases lie below the range from which systems assign ports. */
+/** Below the range from which systems assign ports. */
 const FIRST_BASE = 9_940;
 const STEP = 20;
 const BASES = 1000;
@@ -22,7 +22,7 @@ export async function freePort(): Promise<number> {
 /**
  * A port base whose listeners' ports are all free.
  *
- * @param bases the search begins at random within so many bases; few where each used base leaves files behind
+ * @param bases number of bases among which the search begins at random; few where each base leaves files behind
  */
 export async function freePortBase(bases = BASES): Promise<number> {
   const begin = Math.floor(Math.random() * bases);

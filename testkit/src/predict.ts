@@ -64,13 +64,13 @@ function identity({ key, unit, headers }: PredictOptions): Headers {
   return { [HEADER.apiKey]: key, ...(unit ? { [HEADER.unit]: unit } : {}), ...headers };
 }
 
-/** The body of an answer that must be 200. */
+/** Body of an answer; expects 200. */
 export function expectPrediction(answer: Answer): PredictBody {
   expect(answer.status, answer.text).toBe(200);
   return JSON.parse(answer.text) as PredictBody;
 }
 
-/** The best label of the only image of an answer that must be 200. */
+/** Best label of the only image of an answer; expects 200. */
 export function expectTop(answer: Answer): ScoredLabel {
   const top = expectPrediction(answer).predictions[0]?.top?.[0];
   expect(top, answer.text).toBeDefined();

@@ -2,8 +2,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { eventually } from './eventually.ts';
 
 /**
- * What Linux reports about processes in /proc. No process is ever looked up by its name alone: only among the
- * descendants of one that a test started.
+ * A process in Linux's /proc. These functions find processes only among the descendants of one that a test started,
+ * never by name alone.
  */
 export interface ProcessInfo {
   readonly pid: number;
@@ -39,7 +39,7 @@ export function descendantsOf(root: number): ProcessInfo[] {
   return found;
 }
 
-/** Waits until none of `pids` is alive; answers those that still are after `withinMs`. */
+/** Waits until none of `pids` is alive. @returns those alive after `withinMs` */
 export async function stillAliveAfter(pids: readonly number[], withinMs: number): Promise<number[]> {
   const gone = () => pids.every((pid) => !isAlive(pid));
   await eventually(gone, { what: 'the end of all processes', withinMs }).catch(() => {});

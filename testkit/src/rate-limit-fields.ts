@@ -1,11 +1,11 @@
-/** One quota, as the fields RateLimit-Policy and RateLimit tell it. */
+/** One quota of the fields RateLimit-Policy and RateLimit. */
 export interface ToldQuota {
   readonly name: string;
   readonly q: number;
   readonly w: number;
   readonly qu: string;
   readonly r: number;
-  /** Undefined where no window began. */
+  /** Undefined before the window begins. */
   readonly t: number | undefined;
 }
 
@@ -13,9 +13,9 @@ const POLICY_ITEM = /^"([ !#-[\]-~]+)";q=(\d+);w=([1-9]\d*)(?:;qu="([a-z_]+)")?$
 const CURRENT_ITEM = /^"([ !#-[\]-~]+)";r=(\d+)(?:;t=([1-9]\d*))?$/;
 
 /**
- * Reads the two fields as the draft writes them, by the name of the quota.
+ * Parses the two fields of the IETF draft.
  *
- * @throws Error when one is not well-formed, or they speak of different quotas
+ * @throws Error when a field is malformed, or the two name different quotas
  */
 export function toldQuotas(get: (field: string) => string | null | undefined): ToldQuota[] {
   const policies = itemsOf(get('ratelimit-policy'), POLICY_ITEM);

@@ -5,11 +5,11 @@ import { connect as connectTls } from 'node:tls';
 import { within } from './eventually.ts';
 import type { Answer, Headers } from './http.ts';
 
-/** One HTTP/1.1 connection whose bytes a test writes itself: slow, malformed, unfinished. */
+/** One HTTP/1.1 connection on which a test writes raw bytes: slow, malformed, unfinished. */
 export interface RawConnection extends AsyncDisposable {
-  /** Writes and waits until the kernel has taken the bytes, or until the peer stopped reading. */
+  /** Waits until the kernel has accepted the bytes, or the connection is closed. */
   write(bytes: Uint8Array | string): Promise<void>;
-  /** Bytes handed over so far. */
+  /** Bytes sent so far. */
   sentBytes(): number;
   /** The next answer; undefined when the peer closed before it was complete. */
   answer(withinMs?: number): Promise<Answer | undefined>;
@@ -32,7 +32,7 @@ export async function rawConnection(
 ): Promise<RawConnection> {
   const { caFile, localAddress } = options;
   const { protocol, port } = new URL(typeof origin === 'number' ? `http://127.0.0.1:${origin}` : origin);
-  // By address, so that `localAddress` is of the same family.
+  // An address and not a name: `localAddress` must be of the same family.
   const target = { host: '127.0.0.1', port: Number(port), ...(localAddress && { localAddress }) };
   const isTls = protocol === 'https:';
   const ca = caFile ? { ca: readFileSync(caFile) } : {};
@@ -40,7 +40,7 @@ export async function rawConnection(
     ? connectTls({ ...target, servername: 'localhost', ALPNProtocols: ['http/1.1'], ...ca })
     : connectTcp(target);
   await once(socket, isTls ? 'secureConnect' : 'connect', { signal: AbortSignal.timeout(5_000) });
-  // A peer that answers early may reset the connection: what was read before counts.
+  // A peer that answers early may reset the connection; the bytes read before that count.
   socket.on('error', () => {});
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
   const received = receive(socket);
@@ -49,7 +49,7 @@ export async function rawConnection(
     sentBytes: () => sent,
     write: async (bytes) => {
       if (socket.destroyed || !socket.writable) return;
-      // A peer that has answered may stop reading: its close ends the wait.
+      // A peer that has answered may stop reading; its close ends the wait.
       await Promise.race([closed, new Promise<void>((resolve) => socket.write(bytes, () => resolve()))]);
       sent += Buffer.byteLength(bytes);
     },
@@ -59,7 +59,7 @@ export async function rawConnection(
   };
 }
 
-/** The head of a request as it goes over the wire. */
+/** The head of a request in wire format. */
 export function requestHead(method: string, path: string, headers: Headers): string {
   const lines = Object.entries({ host: 'localhost', ...headers }).map(([name, value]) => `${name}: ${value}`);
   return `${method} ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`;

@@ -4,15 +4,15 @@ import { parseRouting, type Routing } from '@headgate/contracts/routing';
 import { parse, stringify } from 'yaml';
 import { ROOT } from './root.ts';
 
-/** Model whose runs cost next to nothing: for tests that count thousands of answers. */
+/** A model with very short runs, for tests that count thousands of answers. */
 export const SMALL_MODEL = 'digits';
 
 export const SMALL_VARIANTS = { control: 'v1', treatment: 'v1-again' } as const;
 
 /**
- * The table that `npm start` would seed, and beside it the small model with a 90/10 experiment of its own.
+ * Writes the table that `npm start` seeds, plus the small model with a 90/10 experiment.
  *
- * @param only writes nothing but this model, so that a start takes no longer than it must
+ * @param only writes this model alone, for a fast start
  */
 export function seedRouting(path: string, only?: typeof SMALL_MODEL): void {
   const seed = parse(readFileSync(join(ROOT, 'config/routing.yaml'), 'utf8')) as Routing;

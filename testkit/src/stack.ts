@@ -18,13 +18,13 @@ export interface StackOptions {
   /** Added to this process's environment; HEADGATE_* overrides the configuration. */
   readonly env?: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
-  /** Default: one whose ports are free, whichever it is. */
+  /** Default: any base whose ports are free. */
   readonly portBase?: number;
-  /** Longest wait for readiness, in ms. A cold set-up is not part of it: `npm test` has done that before. */
+  /** Longest wait for readiness, in ms. `npm test` has done the set-up before. */
   readonly readyWithinMs?: number;
 }
 
-/** `npm start` as a process that a test owns. */
+/** `npm start` as a child process. */
 export interface Supervisor {
   readonly child: ChildProcess;
   /** stdout and stderr so far. */
@@ -33,12 +33,12 @@ export interface Supervisor {
   exit(withinMs: number): Promise<number | NodeJS.Signals>;
 }
 
-/** A running stack. Everything but `stop` is plain data, so that vitest can hand it to the workers. */
+/** A running stack as plain data, so that vitest can pass it to its workers. */
 export interface Stack {
   readonly ready: Ready;
   /** Listeners lie at portBase + 0 to 8. */
   readonly portBase: number;
-  /** Live routing table of this stack alone. */
+  /** Live routing table of this stack. */
   readonly routingFile: string;
   /** Temporary directory, removed by `stop`. */
   readonly dir: string;
@@ -47,7 +47,7 @@ export interface Stack {
 
 export interface OwnedStack extends Stack {
   readonly supervisor: Supervisor;
-  /** SIGINT, as Ctrl-C sends it; bounded. Answers the pids that outlived it and had to be killed. */
+  /** Sends SIGINT, as Ctrl-C does; bounded. @returns pids that it had to kill */
   stop(): Promise<number[]>;
 }
 
@@ -60,7 +60,7 @@ function readReadyFile(path: string): Ready | undefined {
   }
 }
 
-/** Spawns `node scripts/start.mjs` with stdout and stderr kept. */
+/** Spawns `node scripts/start.mjs` and keeps its stdout and stderr. */
 export function spawnStart(args: readonly string[], env: Readonly<Record<string, string>> = {}): Supervisor {
   const child = spawn(process.execPath, ['scripts/start.mjs', ...args], {
     cwd: ROOT,
@@ -88,12 +88,12 @@ export function spawnStart(args: readonly string[], env: Readonly<Record<string,
 const PORT_TAKEN = 3;
 const ATTEMPTS = 3;
 
-/** Starts the stack on free ports, with a routing table of its own, and waits until it is warm. */
+/** Starts the stack on free ports with its own routing table, and waits until it is warm. */
 export async function startStack(options: StackOptions = {}): Promise<OwnedStack> {
   for (let attempt = 1; ; attempt += 1) {
     const stack = await tryStack(options, options.portBase ?? (await freePortBase(PORT_BASES)));
     if (stack !== 'port taken') return stack;
-    // Somebody else was faster: another checkout under test, say.
+    // Another process took the ports, for example a test of another checkout.
     if (attempt === ATTEMPTS) throw new Error(`the ports were taken ${ATTEMPTS} times`);
   }
 }
@@ -151,12 +151,12 @@ const COMMAND: Readonly<Record<Part, RegExp>> = {
   engine: /engine-child|engine\/child/,
 };
 
-/** Living processes of one part of the stack. */
+/** Running processes of one part of the stack. */
 export function processesOf(stack: Stack, part: Part): ProcessInfo[] {
   return descendantsOf(stack.supervisorPid).filter((info) => COMMAND[part].test(info.command));
 }
 
-/** The one process of a part. @throws Error when there is none or more than one */
+/** The only process of a part. @throws Error when there is not exactly one */
 export function pidOf(stack: Stack, part: Part): number {
   const [first, ...rest] = processesOf(stack, part);
   if (!first || rest.length > 0)

@@ -17,8 +17,8 @@ export function summary(values: readonly number[]): string {
 }
 
 /**
- * The central interval that holds a binomial count with probability `confidence`: both tails beyond it have at
- * most (1 - confidence) / 2 each. Exact, from the distribution itself.
+ * The central interval that contains a binomial count with probability `confidence`: each tail has at most
+ * (1 - confidence) / 2. Exact.
  *
  * @param trials number of independent draws
  * @param probability of each draw, in (0, 1)

@@ -1,4 +1,4 @@
-/** The smallest headers that name a size: enough for everything that the gateway looks at. */
+/** The smallest headers with a size; the gateway reads no more than that. */
 
 export function pngHeader(width: number, height: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(33);

@@ -4,7 +4,7 @@ import type { Limiter, Quota, QuotaState } from '../rate-limit/limiter.ts';
 
 export interface LimiterUnderTest {
   readonly limiter: Limiter;
-  /** Lets so many ms go by for every window. */
+  /** Advances every window by `ms`. */
   pass(ms: number): Promise<void>;
   /** Ms that may go by between a charge and its answer. */
   readonly slackMs: number;
@@ -19,7 +19,7 @@ export function freshQuota(points: number, windowMs = MINUTE_MS): Quota {
   return { name: `key/all/default/requests/60/${last}`, points, windowMs };
 }
 
-/** What every limiter does, whatever counts. */
+/** Behaviour of every limiter, in memory or in Redis. */
 export function describeLimiter(name: string, under: () => LimiterUnderTest): void {
   const consume = async (quota: Quota, subject = 'a', cost = 1): Promise<QuotaState> => {
     const [state] = await under().limiter.consume([{ quota, subject, cost }]);

@@ -14,7 +14,7 @@ export interface SimulationOptions {
   readonly random: () => number;
 }
 
-/** What became of the requests that arrived during one load. */
+/** Outcomes of the requests that arrived during one load. */
 export interface Tally {
   offered: number;
   shed: number;

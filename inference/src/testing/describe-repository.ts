@@ -6,7 +6,7 @@ export interface RepositoryUnderTest {
   readonly repository: ModelRepository;
   /** Puts a complete version there, or replaces it by another one: each call with another description. */
   publish(model: string, version: string, description?: string): Promise<void>;
-  /** Leaves a version half published, as a crash of whoever publishes would. */
+  /** Leaves a version half published, like a publisher that crashed. */
   publishHalf(model: string, version: string): Promise<void>;
   remove(model: string, version: string): Promise<void>;
 }

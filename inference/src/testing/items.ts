@@ -1,6 +1,6 @@
 import type { Item } from '../item.ts';
 
-/** An item that nobody waits for; `about` says what matters to the test. */
+/** An item without a waiting caller; `about` overrides its members. */
 export function itemOf(id: number, about: Partial<Omit<Item, 'id'>> = {}): Item {
   return {
     id,

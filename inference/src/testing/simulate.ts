@@ -4,7 +4,7 @@ import { Dispatcher, type DispatchOptions } from '../dispatch.ts';
 import { policiesFor } from './policies.ts';
 import { SimulatedEngine, type SimulatedTimes } from './simulated-engine.ts';
 
-/** Callers who arrive at fixed times, whatever they are answered (an open model). All times are virtual. */
+/** Callers arrive at fixed times, independent of answers (open model). All times are virtual. */
 export interface Scenario {
   readonly maxBatchSize: number;
   readonly engines: number;

@@ -14,8 +14,8 @@ import {
 } from '../../../inference/src/testing/tensor-models.ts';
 
 /**
- * A lone request to `patient` waits so long for company, in ms, and then runs for some hundred more: callers have time
- * to leave, and nobody with a deadline of a few milliseconds can be answered before it.
+ * Queue delay of a lone request to `patient`, in ms; its run takes some hundred more. Callers have time to cancel, and a
+ * deadline of a few milliseconds always passes first.
  */
 const PATIENCE_MS = 1000;
 
@@ -28,7 +28,7 @@ const SERVED: Readonly<Record<string, TensorModel>> = {
   transpose: TRANSPOSE,
 };
 
-/** Lies in the repository until somebody loads it. */
+/** In the repository, loaded on request only. */
 const UNLOADED: Readonly<Record<string, TensorModel>> = { pick: PICK };
 
 /** Where a stack finds the models of these tests. */

@@ -14,7 +14,7 @@ export interface SuiteOptions {
   readonly ready: Ready;
   /** Interpreter of which environments are made. */
   readonly python: string;
-  /** For reports and for what the tests write; somebody else removes it. */
+  /** For reports and files of the tests; the caller removes it. */
   readonly dir: string;
   /** Model repository of the stack. */
   readonly modelsDir: string;

@@ -7,7 +7,7 @@ import type { TestProject } from 'vitest/node';
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** The stack that most files share: starting one costs seconds, and whatever a test breaks must heal anyway. */
+    /** The stack that most files share: a start costs seconds, and the stack must recover from each test. */
     stack: Stack;
   }
 }

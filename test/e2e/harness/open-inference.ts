@@ -14,7 +14,7 @@ export interface InferOptions {
   /** Both of the photos and of the answer. */
   readonly form: Form;
   readonly headers?: Headers;
-  /** Members of the request besides its inputs. */
+  /** Further members of the request. */
   readonly more?: object;
   /** Applied to the body, e.g. compression. */
   readonly encode?: (body: Buffer) => Buffer;

@@ -2,17 +2,17 @@ import { existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { which } from '../../../scripts/setup/python.ts';
 
-/** Where Debian puts the programs of a PostgreSQL server, in a folder per major version; not on PATH. */
+/** Debian's folder of PostgreSQL servers, with a folder per major version; not on PATH. */
 const DEBIAN_POSTGRES = '/usr/lib/postgresql';
 
-/** Programs of the two test services, by absolute path; undefined where they are not installed. */
+/** Absolute paths of the programs of the two services; undefined when not installed. */
 export interface Binaries {
   readonly redisServer: string | undefined;
   /** Folder with postgres, initdb, pg_ctl, pg_basebackup and psql, of the newest version that is installed. */
   readonly postgresDir: string | undefined;
 }
 
-/** Looks on PATH, and for PostgreSQL where Debian has it. */
+/** Searches PATH, and for PostgreSQL also Debian's folder. */
 export function findBinaries(path = process.env.PATH ?? '', debianPostgres = DEBIAN_POSTGRES): Binaries {
   const onPath = path.split(delimiter).filter((dir) => dir !== '');
   const postgres = [...newestFirst(debianPostgres), ...onPath];
@@ -22,7 +22,7 @@ export function findBinaries(path = process.env.PATH ?? '', debianPostgres = DEB
   };
 }
 
-/** The Debian packages whose programs are missing. */
+/** Debian packages of the missing programs. */
 export function missingPackages({ redisServer, postgresDir }: Binaries): string[] {
   return [
     ...(redisServer === undefined ? ['redis-server'] : []),

@@ -10,18 +10,18 @@ import type { User } from './user.ts';
 export interface Daemon {
   readonly port: number;
   readonly logFile: string;
-  /** Of the process that runs now; undefined when none does. */
+  /** Undefined while no process runs. */
   pid(): number | undefined;
-  /** Starts it, and answers when it is ready. @throws Error with the end of its log */
+  /** Starts it and waits until it is ready. @throws Error with the end of its log */
   start(): Promise<void>;
-  /** SIGKILL, to its child processes as well: a crash. */
+  /** A crash: SIGKILL to it and its descendants. */
   kill(): Promise<void>;
-  /** An orderly end, with all it holds written. */
+  /** An orderly end that writes all data. */
   stop(): Promise<void>;
-  /** SIGSTOP, to its child processes as well: connections are accepted by the kernel, and nobody answers. */
+  /** SIGSTOP to it and its descendants: the kernel still accepts connections, without answers. */
   pause(): void;
   resume(): void;
-  /** Ends it for good. */
+  /** Stops it, by SIGKILL if it does not end in order. */
   close(): Promise<void>;
 }
 
@@ -32,9 +32,9 @@ export interface DaemonOptions {
   readonly user: User;
   readonly port: number;
   readonly logFile: string;
-  /** The signal that asks for an orderly end. */
+  /** Signal for an orderly end. */
   readonly stopSignal: NodeJS.Signals;
-  /** Asked again and again until it says yes. */
+  /** Polled until it returns true. */
   readonly isReady: () => Promise<boolean>;
 }
 
@@ -42,7 +42,7 @@ const READY_WITHIN_MS = 30_000;
 const END_WITHIN_MS = 20_000;
 const POLL_MS = 20;
 
-/** Starts a server that keeps all it has in `cwd`: the folder goes when it is closed, or when it does not start. */
+/** Starts a server whose files are all in `cwd`. The folder is removed on close, and when the start fails. */
 export async function startInFolder(options: DaemonOptions): Promise<Daemon> {
   const daemon = createDaemon(options);
   const close = async () => {
@@ -58,7 +58,7 @@ export async function startInFolder(options: DaemonOptions): Promise<Daemon> {
   return { ...daemon, close };
 }
 
-/** A server as a process of ours: ended by its recorded pid, and by the guard when this process dies. */
+/** A server as a child process. A guard ends it when this process dies. */
 export function createDaemon(options: DaemonOptions): Daemon {
   const guard = createGuard();
   let child: ChildProcess | undefined;
@@ -82,7 +82,7 @@ export function createDaemon(options: DaemonOptions): Daemon {
     const ended = once(ending, 'exit', { signal: AbortSignal.timeout(END_WITHIN_MS) });
     const members = signal === 'SIGKILL' ? descendantsOf(ending.pid).map((info) => info.pid) : [];
     for (const pid of [ending.pid, ...members]) send(pid, signal);
-    // One that is paused takes no other signal.
+    // A paused process handles no other signal.
     if (signal !== 'SIGKILL') send(ending.pid, 'SIGCONT');
     await ended;
   };
@@ -119,7 +119,7 @@ function launch({ command, args, cwd, user, logFile }: DaemonOptions): ChildProc
 }
 
 async function untilReady(child: ChildProcess, { isReady, command, logFile }: DaemonOptions): Promise<void> {
-  const failed = (what: string) => new Error(`${command} ${what}; its last words:\n${tailOf(logFile)}`);
+  const failed = (what: string) => new Error(`${command} ${what}; the end of its log:\n${tailOf(logFile)}`);
   let error: Error | undefined;
   child.once('error', (cause) => {
     error = cause;

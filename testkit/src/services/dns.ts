@@ -10,7 +10,7 @@ export interface TestDns extends AsyncDisposable {
   readonly address: string;
 }
 
-/** A name server of loopback, over TCP alone: every name has the address 127.0.0.1, and nothing else. */
+/** A name server on loopback, over TCP only. Every name has one record: A 127.0.0.1. */
 export async function startDns(): Promise<TestDns> {
   const server = createServer(answerQueries);
   server.listen(0, '127.0.0.1');
@@ -41,7 +41,7 @@ function answerQueries(socket: Socket): void {
   });
 }
 
-/** RFC 1035, 4.1: the question again, and for an A record one answer that points back at its name. */
+/** RFC 1035, 4.1: repeats the question; for type A one answer follows that points at its name. */
 function answerTo(query: Buffer): Buffer {
   const question = query.subarray(HEADER_BYTES, endOfQuestion(query));
   const isA = question.readUInt16BE(question.length - 4) === TYPE_A;
@@ -54,7 +54,7 @@ function answerTo(query: Buffer): Buffer {
   return Buffer.concat(isA ? [header, question, record] : [header, question]);
 }
 
-/** Behind the labels of the name, its end, the type and the class. */
+/** Offset after the name, the type and the class. */
 function endOfQuestion(query: Buffer): number {
   let at = HEADER_BYTES;
   while (query.readUInt8(at) > 0) at += 1 + query.readUInt8(at);

@@ -8,16 +8,16 @@ import { missingS3Packages } from './s3.ts';
 const APT = '/usr/bin/apt-get';
 const MINUTE_MS = 60_000;
 
-/** What this machine lets tests do about services; the real machine but for tests. */
+/** What can be installed on this machine; tests pass another one. */
 export interface Machine {
-  /** Debian packages that are needed and not there. */
+  /** Missing Debian packages. */
   missing(): readonly string[];
   /** Why packages cannot be installed here; undefined when they can. */
   obstacle(): string | undefined;
 }
 
 const thisMachine: Machine = {
-  // The S3 server is needed by one suite alone, which says so itself where it cannot be had.
+  // Only one suite needs the S3 server, and it skips itself without one.
   missing: () => [
     ...missingPackages(findBinaries()),
     ...(obstacleHere() === undefined ? missingS3Packages() : []),
@@ -31,9 +31,9 @@ function obstacleHere(): string | undefined {
 }
 
 /**
- * Makes sure that Redis, PostgreSQL and what runs an S3 server are there for tests.
+ * Installs Redis, PostgreSQL, and what an S3 server needs, for tests.
  *
- * @returns why they are not, for the name of the skipped suite; undefined when they are
+ * @returns why they are missing; undefined when all are present
  */
 export async function prepareServices(
   context: RunnerContext,
@@ -52,7 +52,7 @@ export async function prepareServices(
   }
 }
 
-/** Installs what is missing by the names of its Debian packages; starts nothing. */
+/** Installs the missing Debian packages; starts no service. */
 export function servicesStep(machine: Machine, apt = APT): Step {
   return {
     name: 'services',
@@ -76,5 +76,5 @@ export function servicesStep(machine: Machine, apt = APT): Step {
 
 const WAIT_FOR_OTHERS = ['-o', 'DPkg::Lock::Timeout=300'];
 
-/** No questions; and no service is started for the machine: tests start their own, on ports of their own. */
+/** Asks no questions and starts no service: tests start their own on free ports. */
 const QUIET = { DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };

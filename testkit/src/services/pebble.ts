@@ -18,7 +18,7 @@ const PEBBLE = { path: 'github.com/letsencrypt/pebble/v2/cmd/pebble', version: '
 const REQUIREMENTS = join(ROOT, 'test/security/requirements/certbot.txt');
 const CERTBOT_WITHIN_MS = 60_000;
 
-/** Builds and installs what is missing; minutes the first time on a machine. @returns paths of the programs */
+/** Builds and installs missing programs; the first time takes minutes. @returns their paths */
 export async function acmePrograms(): Promise<{ readonly pebble: string; readonly certbot: string }> {
   const guard = createGuard();
   const signal = AbortSignal.timeout(15 * 60_000);
@@ -43,10 +43,10 @@ export interface Pebble extends AsyncDisposable {
 }
 
 /**
- * Let's Encrypt's ACME server for tests, on loopback. It finds every name at 127.0.0.1, and asks for every challenge
- * again, also where it has just believed the client.
+ * Let's Encrypt's ACME server for tests, on loopback. It resolves every name to 127.0.0.1 and validates every challenge,
+ * without reuse of earlier authorizations.
  *
- * @param options.challengePort where it expects the port 80 of a name
+ * @param options.challengePort replaces port 80 of each name
  */
 export async function startPebble(
   program: string,
@@ -98,14 +98,14 @@ export async function startPebble(
 }
 
 export interface CertbotOptions {
-  /** For its account, its certificates and its log. */
+  /** Folder of its account, certificates and log. */
   readonly dir: string;
   readonly pebble: Pebble;
-  /** Added to its environment, and so to that of its hooks. */
+  /** Added to its environment and that of its hooks. */
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Runs certbot to its end. @throws Error with its last words */
+/** Runs certbot to its end. @throws Error with the end of its output */
 export async function certbot(
   program: string,
   args: readonly string[],

@@ -8,13 +8,13 @@ export interface PostgresServer extends Daemon {
   /** With its password. */
   readonly url: string;
   readonly dataDir: string;
-  /** Runs SQL with psql, and answers its rows, unaligned. @throws Error with what PostgreSQL said */
+  /** Runs SQL with psql. @returns its rows, unaligned @throws Error with PostgreSQL's message */
   sql(text: string): Promise<string>;
-  /** Makes a standby the primary; answers when it takes writes. */
+  /** Promotes a standby; resolves when it accepts writes. */
   promote(): Promise<void>;
 }
 
-/** Whose programs run, as whom, and where. */
+/** Programs, user and folder of the servers. */
 export interface PostgresHome {
   readonly binDir: string;
   readonly user: User;
@@ -27,7 +27,7 @@ export const OWNER = 'headgate';
 
 const COMMAND_WITHIN_MS = 60_000;
 
-/** A server on data that is there already; it does not run yet. */
+/** A server on existing data, not started yet. */
 export function postgresServer(home: PostgresHome, name: string, port: number): PostgresServer {
   const dataDir = join(home.root, name);
   const url = `postgres://${OWNER}:${home.password}@127.0.0.1:${port}/${OWNER}`;
@@ -40,7 +40,7 @@ export function postgresServer(home: PostgresHome, name: string, port: number): 
     user: home.user,
     port,
     logFile: join(home.root, `${name}.log`),
-    // "Fast": sessions are ended, everything is written.
+    // "Fast" shutdown: ends sessions, writes all data.
     stopSignal: 'SIGINT',
     // A database that always exists.
     isReady: () =>
@@ -60,7 +60,7 @@ export function postgresServer(home: PostgresHome, name: string, port: number): 
   };
 }
 
-/** Runs one of PostgreSQL's programs to its end. @throws Error with what it complained of */
+/** Runs one of PostgreSQL's programs to its end. @throws Error with its message */
 export function runProgram(home: PostgresHome, name: string, args: readonly string[]): Promise<string> {
   const env = { PATH: process.env.PATH, HOME: home.root };
   const options = { cwd: home.root, env, timeout: COMMAND_WITHIN_MS, ...home.user };

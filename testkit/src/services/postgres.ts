@@ -19,7 +19,7 @@ export interface TestPostgres {
   readonly replica: PostgresServer | undefined;
   /** Of the primary. */
   readonly url: string;
-  /** Copies a server into a new folder, and starts the copy as its synchronous standby. */
+  /** Copies a server into a new folder and starts the copy as its synchronous standby. */
   standbyOf(primary: PostgresServer, name: string): Promise<PostgresServer>;
   /** Ends the servers and removes their data. */
   close(): Promise<void>;
@@ -65,7 +65,7 @@ async function startPrimary(home: PostgresHome, started: PostgresServer[]): Prom
   const passwordFile = join(home.root, 'password');
   writeFor(home.user, passwordFile, home.password);
   const auth = ['--username', OWNER, '--auth', 'scram-sha-256', '--pwfile', passwordFile];
-  // What initdb itself writes needs no fsync: nothing would be lost with it.
+  // The files of initdb need no fsync: a test can create them again.
   const place = ['-D', primary.dataDir, '-E', 'UTF8', '--locale=C', '--no-sync'];
   await runProgram(home, 'initdb', [...place, ...auth]);
   appendFileSync(join(primary.dataDir, 'postgresql.conf'), SETTINGS);
@@ -93,7 +93,7 @@ async function startStandby(
   return standby;
 }
 
-/** Until each commit on the primary waits for the standby. */
+/** Resolves when each commit on the primary waits for the standby. */
 async function untilSynchronous(primary: PostgresServer): Promise<void> {
   const deadline = performance.now() + STREAMING_WITHIN_MS;
   while ((await primary.sql('SELECT sync_state FROM pg_stat_replication')).trim() !== 'sync') {

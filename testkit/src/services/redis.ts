@@ -14,8 +14,8 @@ export interface TestRedis extends Daemon {
 const ANSWER_WITHIN_MS = 1000;
 
 /**
- * A real Redis on a free port of the loopback interface, with a password and nothing on disk: what it held is gone
- * when it starts again. Close it after the tests.
+ * A real Redis on a free port of the loopback interface, with a password and without files: a restart loses its
+ * data. Close it after the tests.
  *
  * @throws Error when it is not installed or not ready in time
  */

@@ -21,27 +21,27 @@ const JAR = 's3proxy-4.1.0-jar-with-dependencies.jar';
 const FETCH_WITHIN_MS = 240_000;
 const BUCKET = 'captures';
 
-/** Debian's package of each program that fetches or runs it. */
+/** Debian package of each required program. */
 const PACKAGES = { java: 'default-jre-headless', mvn: 'maven' };
 
-/** Debian packages that are needed and not there. */
+/** Missing Debian packages. */
 export function missingS3Packages(path = process.env.PATH ?? ''): string[] {
   return Object.entries(PACKAGES)
     .filter(([program]) => which(program, path) === undefined)
     .map(([, name]) => name);
 }
 
-/** What is needed and missing, by name; undefined where all of it is there. */
+/** Names what is missing; undefined when nothing is. */
 export function s3Obstacle(path = process.env.PATH ?? ''): string | undefined {
   const missing = missingS3Packages(path);
   return missing.length === 0 ? undefined : `needs ${missing.join(' and ')}`;
 }
 
 /**
- * A real S3 server on a free port of the loopback interface, with one empty bucket and a key of its own. Close it after
- * the tests.
+ * A real S3 server on a free port of the loopback interface, with one empty bucket and its own key. Close it after the
+ * tests.
  *
- * @param cacheDir keeps its program, which Maven brings, from one run to the next
+ * @param cacheDir keeps its program, which Maven fetches, between runs
  */
 export async function startS3(cacheDir: string): Promise<TestS3> {
   const jar = await fetchJar(cacheDir);
@@ -70,7 +70,7 @@ export async function startS3(cacheDir: string): Promise<TestS3> {
     port,
     logFile: join(dir, 's3proxy.log'),
     stopSignal: 'SIGTERM',
-    // An unsigned request is refused: then it answers.
+    // Any answer will do; an unsigned request is refused.
     isReady: () =>
       fetch(endpoint).then(
         () => true,

@@ -2,13 +2,13 @@ import { chownSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Whom a service runs as; empty: as whoever runs the tests. */
+/** User of a service; empty: the user of the tests. */
 export interface User {
   readonly uid?: number;
   readonly gid?: number;
 }
 
-/** `nobody` when the tests run as root, because PostgreSQL refuses to; else the user of the tests. */
+/** `nobody` when the tests run as root, because PostgreSQL refuses root; else the user of the tests. */
 export function serviceUser(): User {
   if (process.getuid?.() !== 0) return {};
   const line = readFileSync('/etc/passwd', 'utf8')
@@ -19,14 +19,14 @@ export function serviceUser(): User {
   return { uid, gid };
 }
 
-/** A fresh folder that belongs to `user`, for the data of one service. */
+/** Creates a folder for the data of one service, owned by `user`. */
 export function serviceDir(name: string, user: User): string {
   const dir = mkdtempSync(join(tmpdir(), `headgate-${name}-`));
   giveTo(user, dir);
   return dir;
 }
 
-/** Writes a file that `user` alone may read. */
+/** Writes a file that only `user` may read. */
 export function writeFor(user: User, path: string, text: string): void {
   writeFileSync(path, text, { mode: 0o600 });
   giveTo(user, path);

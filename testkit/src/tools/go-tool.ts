@@ -21,18 +21,18 @@ export interface GoToolOptions {
 const BUILD_WITHIN_MS = 10 * 60_000;
 
 /**
- * A program written in Go, built once per machine and version, outside of the checkout. Go checks what it fetches
- * against its checksum database.
+ * Builds a Go program once per machine and version, outside of the checkout. Go verifies its sources with the checksum
+ * database.
  *
  * @returns path of the program
- * @throws CommandError when there is no Go, or the build fails
+ * @throws CommandError without Go, or when the build fails
  */
 export async function goTool({ path, version }: GoTool, options: GoToolOptions): Promise<string> {
   const { guard, signal, cacheDir = join(dirname(venvCacheDir()), 'go') } = options;
   const name = programOf(path);
   const program = join(cacheDir, `${name}-${version}`, name);
   if (existsSync(program)) return program;
-  // Built beside its place and moved there whole: two checkouts may build it at the same time.
+  // Built in a separate folder and renamed: two checkouts may build it at the same time.
   const building = join(cacheDir, `${name}-${version}.${process.pid}`);
   mkdirSync(building, { recursive: true });
   mkdirSync(dirname(program), { recursive: true });
@@ -49,7 +49,7 @@ export async function goTool({ path, version }: GoTool, options: GoToolOptions):
   return program;
 }
 
-/** Go names a program after its folder, unless that is a major version. */
+/** Go names a program after the last folder that is not a major version. */
 export function programOf(path: string): string {
   const last = basename(path);
   return /^v\d+$/.test(last) ? basename(dirname(path)) : last;

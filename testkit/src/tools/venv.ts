@@ -8,11 +8,11 @@ import { acquireLock } from '../../../scripts/setup/lock.mjs';
 import { complaintOf, PIP_INSTALL } from '../../../scripts/setup/python.ts';
 
 export interface VenvOptions {
-  /** For the folder and for messages: `tritonclient`, say. */
+  /** For the folder and for messages, e.g. `tritonclient`. */
   readonly name: string;
-  /** A requirements file with every package pinned, those that these need included. */
+  /** A requirements file that pins every package, transitive ones included. */
   readonly requirements: string;
-  /** The interpreter that the environment is made of, as `findPython` answers it. */
+  /** Path of the interpreter. */
   readonly python: string;
   readonly signal: AbortSignal;
   readonly guard: Guard;
@@ -21,12 +21,12 @@ export interface VenvOptions {
   readonly cacheDir?: string;
 }
 
-/** Written last: a folder without it was cut short and is made anew. */
+/** Written last: a folder without it is incomplete and is created again. */
 const COMPLETE = 'complete';
 const MAKE_WITHIN_MS = 120_000;
 const INSTALL_WITHIN_MS = 20 * 60_000;
 
-/** HEADGATE_CACHE_DIR, else the user's cache: outside the checkout, so that a fresh clone finds it. */
+/** HEADGATE_CACHE_DIR, else the user's cache; outside the checkout, for the next clone. */
 export function venvCacheDir(env: Readonly<Record<string, string | undefined>> = process.env): string {
   return join(
     env.HEADGATE_CACHE_DIR ?? join(env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'headgate'),
@@ -35,12 +35,12 @@ export function venvCacheDir(env: Readonly<Record<string, string | undefined>> =
 }
 
 /**
- * A Python environment with exactly these packages, made once per machine: the folder's name carries a hash of the
- * requirements and of the interpreter, so a change makes a new one. Built in place under a lock and marked as
- * complete at the end, not renamed: the programs in an environment carry its path.
+ * Creates a Python environment with exactly these packages, once per machine: the folder's name contains a hash of
+ * requirements and interpreter. It is built in place under a lock and marked complete at the end; a rename would break
+ * the paths inside its programs.
  *
  * @returns path of the environment's `python`
- * @throws Error with pip's complaint
+ * @throws Error with pip's message
  */
 export async function cachedVenv(options: VenvOptions): Promise<string> {
   const { name, requirements, signal, progress, cacheDir = venvCacheDir() } = options;
