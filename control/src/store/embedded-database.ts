@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8';
 import { PGlite } from '@electric-sql/pglite';
-import type { Queryable } from '@headgate/stores/records/database';
+import type { Queryable } from '@headgate/stores/postgres/database';
 
 export interface EmbeddedDatabase extends Queryable {
   close(): Promise<void>;

@@ -1,7 +1,6 @@
 import { RECORD_VERSION, type StoredRecord } from '@headgate/contracts/records';
 import { DAY_MS } from '@headgate/runtime/clock';
-import type { Queryable } from '@headgate/stores/records/database';
-import { selectJudged } from '@headgate/stores/records/judged';
+import type { Queryable } from '@headgate/stores/postgres/database';
 import { type RecordSink, RecordsRefusedError } from '@headgate/stores/records/sink';
 import { idAt, NOW_MS, outcomeOf, predictionOf, sketchOf } from '@headgate/stores/records/testing';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -36,33 +35,18 @@ interface Accuracy {
   readonly right: number;
 }
 
+const ACCURACY = `
+  SELECT p.model, p.version, p.variant, count(*)::int AS judged, count(*) FILTER (
+    WHERE (o.label IS NULL OR o.label = p.label) AND (o.class_id IS NULL OR o.class_id = p.class_id)
+  )::int AS right
+  FROM predictions p JOIN outcomes o
+    ON o.predicted_at = p.at AND o.prediction_id = p.id AND o.index = p.index AND o.tenant = p.tenant
+  WHERE p.at >= $1 AND p.outcome = 'ok'
+  GROUP BY p.model, p.version, p.variant ORDER BY p.model, p.version`;
+
 /** Of all variants, among predictions since then. */
 async function accuracyOf(db: Queryable, since: Date): Promise<readonly Accuracy[]> {
-  const statement = selectJudged()
-    .where('p.at', '>=', since)
-    .where('p.outcome', '=', 'ok')
-    .select(['p.model', 'p.version', 'p.variant'])
-    .select((e) => [
-      e.cast<number>(e.fn.countAll(), 'integer').as('judged'),
-      e
-        .cast<number>(
-          e.fn
-            .countAll()
-            .filterWhere((w) =>
-              w.and([
-                w.or([w('o.label', 'is', null), w('o.label', '=', w.ref('p.label'))]),
-                w.or([w('o.class_id', 'is', null), w('o.class_id', '=', w.ref('p.class_id'))]),
-              ]),
-            ),
-          'integer',
-        )
-        .as('right'),
-    ])
-    .groupBy(['p.model', 'p.version', 'p.variant'])
-    .orderBy('p.model')
-    .orderBy('p.version');
-  const { sql, parameters } = statement.compile();
-  const { rows } = await db.query(sql, parameters);
+  const { rows } = await db.query(ACCURACY, [since]);
   return rows as readonly Accuracy[];
 }
 

@@ -1,7 +1,13 @@
 import { ConfigError } from '@headgate/runtime/load-config';
 import type { Policy } from '@headgate/runtime/resilience/policy';
 import type { ClientBase, ClientConfig } from 'pg';
-import type { Queryable } from '../records/database.ts';
+
+/** A connection to PostgreSQL, or to one that is embedded. Values travel apart from the SQL, always. */
+export interface Queryable {
+  query(sql: string, values: readonly unknown[]): Promise<{ readonly rows: readonly unknown[] }>;
+  /** Runs plain SQL of several statements, as one transaction. */
+  script(sql: string): Promise<void>;
+}
 
 export interface PostgresOptions {
   /** postgres://user@host:port/database, or several host:port; what it leaves out comes from the usual PG* variables. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Queryable, sqlBuilder } from './database.ts';
+import type { Queryable } from '../postgres/database.ts';
 
 /** Which feedback is asked for: that on predictions of a time, page by page. */
 export const judgedQuerySchema = z.strictObject({
@@ -28,48 +28,30 @@ export const judgedImageSchema = z.strictObject({
 export type JudgedImage = z.infer<typeof judgedImageSchema>;
 
 /**
- * Predictions `p` with the outcomes `o` that somebody told of them, however late they came. Only the tenant that asked may
+ * Predictions with the outcomes that somebody told of them, however late they came. Only the tenant that asked may
  * judge: what others say of its predictions joins to nothing.
  */
-export function selectJudged() {
-  return sqlBuilder
-    .selectFrom('predictions as p')
-    .innerJoin('outcomes as o', (join) =>
-      join
-        .onRef('o.predicted_at', '=', 'p.at')
-        .onRef('o.prediction_id', '=', 'p.id')
-        .onRef('o.index', '=', 'p.index')
-        .onRef('o.tenant', '=', 'p.tenant'),
-    );
-}
+const JUDGED = `
+  SELECT p.at, p.id, p.index, p.unit, p.image_sha256, p.model, p.version, p.label AS predicted_label,
+    o.label, o.class_id
+  FROM predictions p JOIN outcomes o
+    ON o.predicted_at = p.at AND o.prediction_id = p.id AND o.index = p.index AND o.tenant = p.tenant
+  WHERE o.predicted_at >= $1 AND o.predicted_at < $2 AND p.image_sha256 IS NOT NULL
+    AND (p.at, p.id, p.index) > ($3, $4::uuid, $5)
+  ORDER BY p.at, p.id, p.index LIMIT $6`;
+
+/** Before every prediction of its moment. */
+const FIRST = { id: '00000000-0000-0000-0000-000000000000', index: -1 };
 
 /** PostgreSQL's code for a table that nobody has made yet. */
 const UNDEFINED_TABLE = '42P01';
 
 /** Images with feedback of whoever asked for the prediction, in the order of their predictions. */
 export async function judgedImages(db: Queryable, query: JudgedQuery): Promise<readonly JudgedImage[]> {
-  const { after } = query;
-  const statement = selectJudged()
-    .where('o.predicted_at', '>=', new Date(query.from_ms))
-    .where('o.predicted_at', '<', new Date(query.to_ms))
-    .where('p.image_sha256', 'is not', null)
-    .$if(after !== null, (rest) =>
-      rest.where((w) =>
-        w(
-          w.refTuple('p.at', 'p.id', 'p.index'),
-          '>',
-          w.tuple(new Date(after?.at_ms ?? 0), after?.id ?? '', after?.index ?? 0),
-        ),
-      ),
-    )
-    .select(['p.at', 'p.id', 'p.index', 'p.unit', 'p.image_sha256', 'p.model', 'p.version'])
-    .select(['p.label as predicted_label', 'o.label', 'o.class_id'])
-    .orderBy('p.at')
-    .orderBy('p.id')
-    .orderBy('p.index')
-    .limit(query.limit);
-  const { sql, parameters } = statement.compile();
-  const { rows } = await db.query(sql, parameters).catch(unlessUndefined);
+  const { from_ms, to_ms, limit } = query;
+  const { at_ms, id, index } = query.after ?? { at_ms: from_ms, ...FIRST };
+  const [from, to, after] = [from_ms, to_ms, at_ms].map((ms) => new Date(ms));
+  const { rows } = await db.query(JUDGED, [from, to, after, id, index, limit]).catch(unlessUndefined);
   return rows.map((row) => {
     const { at, ...rest } = row as { at: Date };
     return judgedImageSchema.parse({ at_ms: at.getTime(), ...rest });

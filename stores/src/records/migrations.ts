@@ -1,4 +1,4 @@
-import type { Queryable } from './database.ts';
+import type { Queryable } from '../postgres/database.ts';
 
 /** Sketches and the best classes of predictions; and predictions that had no image. */
 const SKETCHES = `

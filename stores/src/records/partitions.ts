@@ -1,5 +1,5 @@
 import { DAY_MS } from '@headgate/runtime/clock';
-import type { Queryable } from './database.ts';
+import type { Queryable } from '../postgres/database.ts';
 
 const TABLES = ['predictions', 'outcomes'] as const;
 

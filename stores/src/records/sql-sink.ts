@@ -5,8 +5,7 @@ import {
   type StoredRecord,
   timeOfPrediction,
 } from '@headgate/contracts/records';
-import type { InsertObject } from 'kysely';
-import type { Queryable, Tables } from './database.ts';
+import type { Queryable } from '../postgres/database.ts';
 import { migrate } from './migrations.ts';
 import { createPartitions } from './partitions.ts';
 import { type RecordSink, RecordsRefusedError } from './sink.ts';
@@ -21,7 +20,7 @@ export interface SqlSinkOptions {
 }
 
 /** Rows travel as one JSON text: a statement with a value for each column and row takes three times as long to plan. */
-const INSERT: Record<keyof Tables, string> = {
+const INSERT = {
   predictions:
     'INSERT INTO predictions SELECT * FROM json_populate_recordset(null::predictions, $1) ON CONFLICT DO NOTHING',
   outcomes:
@@ -48,11 +47,7 @@ export function sqlSink(options: SqlSinkOptions): Omit<RecordSink, 'close'> {
     await partitions.expire(now()).catch(expiryFailed ?? (() => undefined));
   };
 
-  const insert = async <T extends keyof Tables>(
-    table: T,
-    rows: readonly InsertObject<Tables, T>[],
-    signal: AbortSignal,
-  ) => {
+  const insert = async (table: keyof typeof INSERT, rows: readonly object[], signal: AbortSignal) => {
     signal.throwIfAborted();
     if (rows.length > 0) await db.query(INSERT[table], [JSON.stringify(rows)]).catch(refuseData);
   };
@@ -80,51 +75,37 @@ function refuseData(error: unknown): never {
   throw error;
 }
 
-/** A NUL cannot be part of PostgreSQL's text. */
-const text = <T extends string | null>(value: T): T => value?.replaceAll('\u0000', '\ufffd') as T;
+/** Neither a NUL nor half of a surrogate pair can be part of PostgreSQL's text. */
+const text = (value: string | null) => value?.replaceAll('\u0000', '\ufffd').toWellFormed() ?? null;
 
-function predictionRow(record: PredictionRecord): InsertObject<Tables, 'predictions'> {
+const timeOf = (epochMs: number) => new Date(epochMs).toISOString();
+
+function predictionRow(record: PredictionRecord) {
   const { type, v, at_ms, sketch, ...columns } = record;
+  const { version, width, height, ...measured } = sketch ?? {};
   return {
     ...columns,
+    ...measured,
     label: text(columns.label),
-    at: new Date(timeOfPrediction(record.id)),
-    sketch_version: sketch?.version ?? null,
-    image_width: sketch?.width ?? null,
-    image_height: sketch?.height ?? null,
-    brightness: sketch?.brightness ?? null,
-    contrast: sketch?.contrast ?? null,
-    sharpness: sketch?.sharpness ?? null,
-    features: sketch?.features ?? null,
+    at: timeOf(timeOfPrediction(record.id)),
+    sketch_version: version,
+    image_width: width,
+    image_height: height,
   };
 }
 
-function outcomeRow({
-  id,
-  index,
-  at_ms,
-  tenant,
-  label,
-  class_id,
-}: OutcomeRecord): InsertObject<Tables, 'outcomes'> {
+function outcomeRow({ id, index, at_ms, tenant, label, class_id }: OutcomeRecord) {
   return {
-    predicted_at: new Date(timeOfPrediction(id)),
+    predicted_at: timeOf(timeOfPrediction(id)),
     prediction_id: id,
     index,
     tenant,
-    at: new Date(at_ms),
+    at: timeOf(at_ms),
     label: text(label),
     class_id,
   };
 }
 
-function gapRow({
-  writer,
-  sequence,
-  dropped,
-  from_ms,
-  to_ms,
-  cause,
-}: GapRecord): InsertObject<Tables, 'gaps'> {
-  return { writer, sequence, dropped, from_at: new Date(from_ms), to_at: new Date(to_ms), cause };
+function gapRow({ type, v, from_ms, to_ms, ...columns }: GapRecord) {
+  return { ...columns, from_at: timeOf(from_ms), to_at: timeOf(to_ms) };
 }

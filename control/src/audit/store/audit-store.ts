@@ -1,6 +1,6 @@
 import { HASH_BYTES, type Head } from '@headgate/journal/audit/chain';
 import type { AnchoredHead } from '@headgate/journal/audit/heads';
-import type { Queryable } from '@headgate/stores/records/database';
+import type { Queryable } from '@headgate/stores/postgres/database';
 
 /** A record as it is stored: what the hash covers, and beside it what rows are found by. */
 export interface StoredRecord {

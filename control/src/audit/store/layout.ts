@@ -1,4 +1,4 @@
-import type { Queryable } from '@headgate/stores/records/database';
+import type { Queryable } from '@headgate/stores/postgres/database';
 
 /** Who may append and read, and nothing else. A login of control is made a member of it. */
 export const WRITER_ROLE = 'headgate_audit_writer';

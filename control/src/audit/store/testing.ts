@@ -1,7 +1,7 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { AUDIT_WRITER, CALL, testAudit } from '@headgate/journal/testing/audit';
-import type { Queryable } from '@headgate/stores/records/database';
+import type { Queryable } from '@headgate/stores/postgres/database';
 import { tempDir } from '@headgate/testkit/folders';
 import { describe, expect, it } from 'vitest';
 import { LogFaultError } from '../ship/ship-log.ts';
