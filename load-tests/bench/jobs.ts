@@ -11,7 +11,7 @@ export interface Measured {
   readonly windowMs: number;
   /** Successful answers in all, warm-up included: what CPU time is divided by. */
   readonly answered: number;
-  /** Status or code → count, of everything that was no success. */
+  /** Status or code → count, successes excluded. */
   readonly failures: Readonly<Record<string, number>>;
   /** CPU time of the measuring process itself, warm-up included, in ms. */
   readonly cpuMs: number;

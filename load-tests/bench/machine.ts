@@ -12,7 +12,7 @@ export interface Machine {
   readonly cpu: string;
   readonly memoryGib: number;
   readonly kernel: string;
-  /** Of the last minute, before the bench began. Above a tenth of the cores somebody else was working. */
+  /** Of the last minute before the benchmark. Above a tenth of the cores, other processes were working. */
   readonly loadBefore: number;
   readonly versions: Readonly<Record<string, string>>;
 }
@@ -51,7 +51,7 @@ function firstLine(command: string, args: readonly string[]): string {
   return stdout?.trim().split('\n')[0] || '–';
 }
 
-/** Version of an installed package, whatever its `exports` hide. */
+/** Version of an installed package, also when its `exports` hide package.json. */
 function versionOf(name: string): string {
   const paths = createRequire(join(ROOT, 'package.json')).resolve.paths(name) ?? [];
   for (const folder of paths) {

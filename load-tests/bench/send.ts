@@ -45,8 +45,7 @@ const GRACE_MS = 250;
 const GAVE_UP = 'client gave up';
 
 /**
- * Everything that can be prepared is: requests are encoded once, answers are not parsed. The client shares the
- * cores with the servers.
+ * Requests are encoded once and answers are not parsed, because the client shares the cores with the servers.
  *
  * @param connections of HTTP; null: as many as there are requests at a time
  */

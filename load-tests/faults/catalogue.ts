@@ -169,7 +169,7 @@ const GATEWAY_RESTART: Fault = {
   title: 'the only gateway behind Envoy, SIGTERM',
   layout: 'embedded',
   holdMs: 0,
-  // Between the end of the one and the start of the next there is nobody to ask.
+  // No gateway answers between the end of one and the start of the next.
   mayFail: ['503 unavailable'],
   async begin(site) {
     const before = pidOf(site.stack, 'gateway');

@@ -2,17 +2,17 @@ import type { Site } from './site.ts';
 
 /** A fault that has begun. */
 export interface Running {
-  /** Ends it; absent: it was over as soon as it had happened. */
+  /** Ends it; absent for a fault that happens once. */
   end?(): Promise<void> | void;
   /** Whether the part that failed is at work again. */
   recovered(): Promise<boolean>;
 }
 
-/** What stands behind the gateway. embedded: memory and control. services: Redis and PostgreSQL. */
+/** Stores behind the gateway. embedded: memory and control. services: Redis and PostgreSQL. */
 export const LAYOUTS = ['embedded', 'services'] as const;
 export type Layout = (typeof LAYOUTS)[number];
 
-/** Something that goes wrong under load, and what callers may see of it. */
+/** A fault under load, and the failures that callers may see. */
 export interface Fault {
   /** For `--only`. */
   readonly name: string;
@@ -20,7 +20,7 @@ export interface Fault {
   readonly layout: Layout;
   /** How long it lasts, in ms; 0: it happens once. */
   readonly holdMs: number;
-  /** Outcomes besides 200 that are no surprise, as `503 unavailable`; none: nobody may notice. */
+  /** Outcomes that are expected beside 200, as `503 unavailable`; none: no request may fail. */
   readonly mayFail: readonly string[];
   /** Records may be lost, if each is counted. */
   readonly mayLose?: boolean;

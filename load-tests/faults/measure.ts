@@ -20,11 +20,11 @@ export interface Measured {
   readonly dropped: number;
 }
 
-/** An open load: a request every so many ms, whatever became of those before. */
+/** Open load: the next request does not wait for the one before. */
 const REQUEST_EVERY_MS = 40;
 /** A retry budget is a share of the calls before: of a load that has just begun, it is spent at once. */
 const BEFORE_MS = 5000;
-/** Nothing fails for so long: it is over. */
+/** A fault is over once nothing has failed for this time. */
 const CALM_MS = 1500;
 const RECOVERED_WITHIN_MS = 120_000;
 const LOOK_EVERY_MS = 20;

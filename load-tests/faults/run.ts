@@ -20,7 +20,7 @@ export interface RunOptions extends SiteOptions {
 /**
  * Does each fault under load, those with the same store one after the other on one site.
  *
- * @throws whatever a fault does not recover from, or the reason of the signal
+ * @throws Error of a fault that the site does not recover from, or the reason of the signal
  */
 export async function runFaults(
   faults: readonly Fault[],

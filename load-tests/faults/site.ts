@@ -82,7 +82,7 @@ async function collecting<T>(
 
 export interface SiteOptions {
   readonly network: Network;
-  /** Each request is due after so long. */
+  /** Deadline of each request. */
   readonly timeoutMs: number;
 }
 

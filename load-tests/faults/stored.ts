@@ -3,7 +3,7 @@ import { embeddedDatabase } from '../../control/src/store/embedded-database.ts';
 
 const ALL_IDS = 'SELECT DISTINCT id::text AS id FROM predictions';
 
-/** Ids of all predictions in a store: PostgreSQL, or the folder of control's database, which nobody else may use now. */
+/** Ids of all predictions in a store: PostgreSQL, or the folder of control's database, which no other process may have open. */
 export async function storedIds(
   store: { readonly postgres: TestPostgres } | { readonly dir: string },
 ): Promise<ReadonlySet<string>> {

@@ -9,7 +9,7 @@ import type { Section } from '../tables.ts';
 const SETTLED_MS = 60_000;
 const WATCHED_MS = 15_000;
 
-/** What `npm start` with its two model versions takes while nobody asks. */
+/** CPU and memory of `npm start` with its two model versions, without requests. */
 export async function idleFigures({ signal, progress }: BenchRun): Promise<Section> {
   const stack = await startStack();
   try {

@@ -3,6 +3,7 @@
  * tables, asserts nothing; `--out FILE` keeps them.
  */
 import { runBenchmark } from '../benchmark.ts';
+import type { Contender } from '../peers/contender.ts';
 import { prepare, SERVERS } from '../peers/prepare.ts';
 import { type Expectation, startTrial } from '../peers/trial.ts';
 import { type Curve, measureCurve } from './curve.ts';
@@ -13,7 +14,8 @@ const usual = ['headgate', 'fastapi'];
 const names = SERVERS.filter((id) => id !== 'ray');
 
 await runBenchmark({ script: 'bench:overload', names, usual, rounds: 1, seconds: 6 }, async (run, only) => {
-  const servers = await Promise.all(only.map((id) => prepare(id, run)));
+  const servers: Contender[] = [];
+  for (const id of only) servers.push(await prepare(id, run));
   const expected: Expectation = { classes: undefined };
   const curves = new Map<string, Curve[]>();
   for (let round = 1; round <= run.rounds; round += 1) {

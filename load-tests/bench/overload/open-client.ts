@@ -6,14 +6,14 @@ import { openSender, type Sender, type Target } from '../send.ts';
 import { kindOf, type OutcomeKind } from './outcome.ts';
 import { poissonArrivals } from './schedule.ts';
 
-/** The load of one measurement: arrivals that wait for nobody. */
+/** The load of one measurement: arrivals at given times, independent of earlier answers. */
 export interface OpenJob {
   readonly target: Target;
   readonly photosDir: string;
   /** Mean arrivals per second. */
   readonly ratePerS: number;
   readonly seed: number;
-  /** Each request is due so long after its arrival, in ms; the server is told. */
+  /** Deadline of each request after its arrival, in ms; the server is told. */
   readonly deadlineMs: number;
   /** Requests that arrive before this time, in ms, are not counted. */
   readonly warmMs: number;
@@ -25,7 +25,7 @@ export interface OpenMeasured {
   readonly windowMs: number;
   readonly offered: number;
   readonly latencies: Readonly<Record<OutcomeKind, readonly number[]>>;
-  /** Outcome → count, of everything that was no success. */
+  /** Outcome → count, successes excluded. */
   readonly outcomes: Readonly<Record<string, number>>;
   /** CPU time of the load generator from the first arrival to the last answer, and that time. */
   readonly cpuMs: number;

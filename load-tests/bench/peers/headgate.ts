@@ -71,7 +71,7 @@ const PARTS: readonly [RegExp, string][] = [
   [/control\/(dist|src)\/main\./, 'control'],
 ];
 
-/** Every process of a stack, by what it does; what is none of the five parts belongs to the supervisor. */
+/** Every process of a stack with its part; all but the five parts count as supervisor. */
 export function partsOf({ supervisorPid }: OwnedStack): PartProcess[] {
   const children = descendantsOf(supervisorPid).map(({ pid, command }) => ({
     pid,

@@ -72,8 +72,8 @@ await runBenchmark(rules, async (run, only) => {
       return undefined;
     }
   };
-  const servers = only.filter((id) => id !== 'l1');
-  const prepared = await Promise.all(servers.map((id) => tolerate(id, () => prepare(id, run))));
+  const prepared: (Contender | undefined)[] = [];
+  for (const id of only) if (id !== 'l1') prepared.push(await tolerate(id, () => prepare(id, run)));
   for (let round = 1; round <= run.rounds; round += 1) {
     run.progress(`round ${round}/${run.rounds}`);
     if (only.includes('l1')) await measureLoad(loopLoad(L1, run), { ledger, id: 'l1' }, run);

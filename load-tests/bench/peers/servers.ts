@@ -10,7 +10,7 @@ export interface PeerSpec {
   readonly path: string;
   readonly encoding: Encoding;
   readonly layout: string;
-  /** Binds every interface whatever it is told: it runs in a network namespace of its own. */
+  /** Binds every interface, whatever address it is given: it runs in a network namespace of its own. */
   readonly namespace?: true;
   /** 1 by default. */
   readonly tries?: number;

@@ -21,10 +21,9 @@ export interface Expectation {
 const LOOK_EVERY_MS = 100;
 
 /**
- * Starts a server, waits for its first answer and compares its classes with everybody else's: a server that
- * does other work is no comparison.
+ * Starts a server, waits for its first answer and compares its classes with those of the other servers.
  *
- * @throws Error when it does not come up, or answers something else; nothing of it runs then
+ * @throws Error when it does not come up, or its classes differ; it is stopped before
  */
 export async function startTrial(
   contender: Contender,
@@ -89,7 +88,7 @@ export interface ServerSpec {
 
 /**
  * Starts servers that stay up together while their loads take turns, checks that all answer the same classes, and
- * ends them, whatever happens.
+ * always ends them.
  */
 export async function withServers<T>(
   servers: readonly ServerSpec[],

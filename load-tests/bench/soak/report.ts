@@ -6,7 +6,7 @@ import { filePoints, memoryPoints, type Sample } from './sample.ts';
 const WARM_SHARE = 0.25;
 /** The regression is over means of blocks, because samples that follow each other say nearly the same. */
 const BLOCKS = 20;
-/** A slope that would not add this share of a process's own memory in a day is none. */
+/** A slope that adds less than this share of a process's memory in a day does not count. */
 const TOLERATED_SHARE_PER_DAY = 0.05;
 const MINUTES_PER_HOUR = 60;
 const MINUTES_PER_DAY = 24 * MINUTES_PER_HOUR;
