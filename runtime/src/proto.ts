@@ -22,6 +22,10 @@ const OPTIONS: Options = {
   includeDirs: [PROTO_DIR],
 };
 
+/** Read from disk once: clients are made while requests are served. */
+let inference: InferenceTypes | undefined;
+let health: HealthTypes | undefined;
+
 /** Raw definition, for reflection. */
 export function inferencePackageDefinition(): PackageDefinition {
   return loadSync('inference/grpc_service.proto', OPTIONS);
@@ -29,11 +33,14 @@ export function inferencePackageDefinition(): PackageDefinition {
 
 /** Client and service definition of `inference.GRPCInferenceService`. */
 export function loadInference(): InferenceTypes['inference'] {
-  return (loadPackageDefinition(inferencePackageDefinition()) as unknown as InferenceTypes).inference;
+  inference ??= loadPackageDefinition(inferencePackageDefinition()) as unknown as InferenceTypes;
+  return inference.inference;
 }
 
 /** Client and service definition of `grpc.health.v1.Health`. */
 export function loadHealth(): HealthTypes['grpc']['health']['v1'] {
-  const definition = loadSync('grpc/health/v1/health.proto', OPTIONS);
-  return (loadPackageDefinition(definition) as unknown as HealthTypes).grpc.health.v1;
+  health ??= loadPackageDefinition(
+    loadSync('grpc/health/v1/health.proto', OPTIONS),
+  ) as unknown as HealthTypes;
+  return health.grpc.health.v1;
 }

@@ -16,8 +16,6 @@ export class NoStreams extends Error {}
 /** Calls in progress on one stream, at most: as many as inference accepts. */
 const MAX_CALLS = 1024;
 
-const method = loadInference().GRPCInferenceService.service.ModelStreamInfer;
-
 interface Call {
   /** Takes the call's listener back from its deadline. */
   readonly release: () => void;
@@ -28,6 +26,7 @@ interface Call {
 /** Many calls on one long-lived ModelStreamInfer, told apart by a number of our own in `id`. */
 export class InferStream {
   readonly #rpc: ClientDuplexStream<Buffer, ModelStreamInferResponse__Output>;
+  readonly #method = loadInference().GRPCInferenceService.service.ModelStreamInfer;
   readonly #calls = new Map<string, Call>();
   readonly #messageBytes: number;
   #lastId = 0;
@@ -36,7 +35,8 @@ export class InferStream {
   /** @param onEnd the stream is over, also when the server ended it */
   constructor(client: GRPCInferenceServiceClient, messageBytes: number, onEnd: () => void) {
     this.#messageBytes = messageBytes;
-    this.#rpc = client.makeBidiStreamRequest(method.path, asIs, method.responseDeserialize, new Metadata());
+    const { path, responseDeserialize } = this.#method;
+    this.#rpc = client.makeBidiStreamRequest(path, asIs, responseDeserialize, new Metadata());
     this.#rpc.on('data', (answer: ModelStreamInferResponse__Output) => this.#settle(answer));
     // The status follows, and says the same.
     this.#rpc.on('error', () => undefined);
@@ -58,12 +58,13 @@ export class InferStream {
       if (this.#calls.size >= MAX_CALLS) return reject(failureOf('overloaded', new Error('stream is full')));
       const id = String(++this.#lastId);
       const parameters = parametersOf(request, context);
-      const message = method.requestSerialize({ ...request, id, parameters });
+      const message = this.#method.requestSerialize({ ...request, id, parameters });
       // gRPC would end the whole stream.
       if (message.byteLength > this.#messageBytes) return reject(tooLarge(this.#messageBytes));
       const release = deadline.onOver((why) => {
         this.#take(id)?.reject(why);
-        this.#send(method.requestSerialize({ id, parameters: { [STREAM.cancel]: { bool_param: true } } }));
+        const cancel = { id, parameters: { [STREAM.cancel]: { bool_param: true } } };
+        this.#send(this.#method.requestSerialize(cancel));
       });
       this.#calls.set(id, { release, resolve, reject });
       this.#send(message);
