@@ -3,20 +3,33 @@ import type { ChildProcess } from 'node:child_process';
 /** One end of the IPC channel between the front and an engine. */
 type End = ChildProcess | NodeJS.Process;
 
+export interface Outbox<Message> {
+  send(message: Message): void;
+  /** Sends it together with the next message. */
+  hold(message: Message): void;
+}
+
 /**
  * Sends messages in groups: all of one turn of the event loop travel together. Each write, and each wake-up at the
  * other end, costs more than a message.
  */
-export function createOutbox<Message>(end: End): (message: Message) => void {
+export function createOutbox<Message>(end: End): Outbox<Message> {
   let group: Message[] = [];
+  let isScheduled = false;
   const flush = () => {
     const full = group;
     group = [];
+    isScheduled = false;
     // A closed channel is no error here: the end of the process tells.
     if (end.connected) (end as ChildProcess).send(full as object[], () => {});
   };
-  return (message) => {
-    if (group.push(message) === 1) setImmediate(flush);
+  return {
+    hold: (message) => void group.push(message),
+    send(message) {
+      group.push(message);
+      if (!isScheduled) process.nextTick(flush);
+      isScheduled = true;
+    },
   };
 }
 

@@ -4,9 +4,10 @@ import type { LoadErrorKind } from '../load-error.ts';
 
 /**
  * What the front and an engine process say to each other, over the IPC channel of the child process (structured
- * clone; a 200 kB image costs 0.23 CPU-ms, both sides together).
+ * clone; a 200 kB image costs 0.23 CPU-ms, both sides together). They send lists of messages: all of one turn of their
+ * event loop.
  *
- * The engine is an executor without a will of its own: the front owns queue, batching and deadlines.
+ * The engine only executes: the front owns queue, batching and deadlines.
  */
 
 /** A tensor: its shape, and its elements as a raw block of the protocol. */
@@ -73,7 +74,7 @@ export type ToEngine =
   | { readonly type: 'probe'; readonly provider: Provider; readonly deviceId: number }
   /** First message. Answered by `loaded` or `refused`. */
   | { readonly type: 'load'; readonly spec: EngineSpec }
-  /** Decode this item. Answered by `decoded` or `failed`. */
+  /** Decode this item. Answered by `decoded` (during a run: together with the end of the run) or `failed`. */
   | ({ readonly type: 'prepare'; readonly id: number } & Question)
   /** Forget the item; it may be decoding. No answer. */
   | { readonly type: 'discard'; readonly id: number }

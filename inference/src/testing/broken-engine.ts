@@ -12,7 +12,7 @@ const RUN_ERRORS: Readonly<Record<string, string>> = {
   device: 'CUDA failure 700: an illegal memory access was encountered ; GPU=0 ; hostname=node',
 };
 let behaviour = '';
-const send = createOutbox<FromEngine>(process);
+const { send } = createOutbox<FromEngine>(process);
 
 onMessage<ToEngine>(process, (message) => {
   if (message.type === 'load') load(message.spec.directory);

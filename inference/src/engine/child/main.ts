@@ -23,9 +23,10 @@ import { serveSession } from './session-thread.ts';
 interface Engine {
   readonly model: LoadedModel;
   readonly decodes: DecodeQueue<Question, Prepared>;
+  isRunning: boolean;
 }
 
-const send = createOutbox<FromEngine>(process);
+const outbox = createOutbox<FromEngine>(process);
 
 /**
  * Entry of an engine process. Both of its threads start here, so that the build needs one file: the main thread
@@ -44,7 +45,7 @@ function serveFront(entry: URL): void {
 
   onMessage<ToEngine>(process, async (message) => {
     if (message.type === 'probe') {
-      send({ type: 'probed', result: await tryProvider(message.provider, message.deviceId) });
+      outbox.send({ type: 'probed', result: await tryProvider(message.provider, message.deviceId) });
     } else if (message.type === 'load') {
       lowerPriority(message.spec.nice);
       const model = await loadModel(entry, message.spec).catch(refuse);
@@ -71,29 +72,38 @@ function start(model: LoadedModel, decodeThreads: number): Engine {
     decode: model.prepare,
     // One more than there are threads: its first step is ready when a thread becomes free.
     parallel: decodeThreads + 1,
-    onDecoded: (id, decodeMs) => send({ type: 'decoded', id, decodeMs, endedAtMs: monotonicMs() }),
-    onFailed: (id, error) => send({ type: 'failed', id, failure: failureOf(error) }),
+    onDecoded: (id, decodeMs) => {
+      const message: FromEngine = { type: 'decoded', id, decodeMs, endedAtMs: monotonicMs() };
+      // The front starts no batch before this one has run.
+      if (engine.isRunning) outbox.hold(message);
+      else outbox.send(message);
+    },
+    onFailed: (id, error) => outbox.send({ type: 'failed', id, failure: failureOf(error) }),
   });
-  send({ type: 'loaded', report: model.report, residentBytes: process.memoryUsage.rss() });
+  const engine: Engine = { model, decodes, isRunning: false };
+  outbox.send({ type: 'loaded', report: model.report, residentBytes: process.memoryUsage.rss() });
   setInterval(async () => {
-    send({ type: 'stats', residentBytes: process.memoryUsage.rss() });
+    outbox.send({ type: 'stats', residentBytes: process.memoryUsage.rss() });
     const path = await model.guard.changed();
     if (path === undefined) return;
     process.stderr.write(`engine: ${path} was written to while it served; this engine ends\n`);
     process.exit(1);
   }, STATS_INTERVAL_MS);
-  return { model, decodes };
+  return engine;
 }
 
-async function run({ model, decodes }: Engine, ids: readonly number[]): Promise<void> {
+async function run(engine: Engine, ids: readonly number[]): Promise<void> {
+  const { model, decodes } = engine;
+  engine.isRunning = true;
   try {
     const items = decodes.take(ids);
     const { rows, runMs, endedAtMs } = await model.run(items.map(({ payload }) => payload));
     const answers = rows.map((row, i) => withSketch(row, items[i]?.sketch));
-    send({ type: 'ran', rows: answers, runMs, endedAtMs });
+    outbox.send({ type: 'ran', rows: answers, runMs, endedAtMs });
   } catch (error) {
-    send({ type: 'run_failed', message: messageOf(error) });
+    outbox.send({ type: 'run_failed', message: messageOf(error) });
   }
+  engine.isRunning = false;
 }
 
 function withSketch(row: Row | RowFailure, sketch: Float32Array | undefined): Row | RowFailure {

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { HeadgateError } from '@headgate/contracts/errors';
 import { unavailable } from '../../errors.ts';
-import { createOutbox, onMessage } from '../channel.ts';
+import { createOutbox, type Outbox, onMessage } from '../channel.ts';
 import { classifyFailure } from '../failure.ts';
 import {
   type FromEngine,
@@ -30,7 +30,7 @@ export class LoadedEngine implements EngineProcess {
   readonly report: LoadReport;
   readonly ended: Promise<string>;
   readonly #child: ChildProcess;
-  readonly #post: (message: ToEngine) => void;
+  readonly #outbox: Outbox<ToEngine>;
   readonly #options: EngineOptions;
   readonly #wornOut = Promise.withResolvers<void>();
   #listener: EngineListener | undefined;
@@ -46,7 +46,7 @@ export class LoadedEngine implements EngineProcess {
     this.report = report;
     this.#residentBytes = residentBytes;
     this.#options = options;
-    this.#post = createOutbox(child);
+    this.#outbox = createOutbox(child);
     onMessage<FromEngine>(child, (message) => this.#receive(message));
     // However short a run may be, a healthy idle engine is heard only once in each interval.
     const silenceMs = Math.max(options.runTimeoutMs, SILENT_INTERVALS * STATS_INTERVAL_MS);
@@ -93,17 +93,17 @@ export class LoadedEngine implements EngineProcess {
   }
 
   prepare(id: number, question: Question): void {
-    this.#post({ type: 'prepare', id, ...question });
+    this.#outbox.send({ type: 'prepare', id, ...question });
   }
 
   discard(id: number): void {
-    this.#post({ type: 'discard', id });
+    this.#outbox.send({ type: 'discard', id });
   }
 
   run(ids: readonly number[]): void {
     const { runTimeoutMs } = this.#options;
     this.#runTimer = setTimeout(() => this.#killHung('runs', runTimeoutMs), runTimeoutMs);
-    this.#post({ type: 'run', ids });
+    this.#outbox.send({ type: 'run', ids });
   }
 
   kill(): void {

@@ -134,6 +134,6 @@ function handshake(child: ChildProcess, ended: Promise<string>, options: EngineO
       else if (message.type === 'refused') reject(new LoadError(message.message, { kind: message.kind }));
       else reject(new LoadError(`unexpected ${message.type}`));
     });
-    createOutbox<ToEngine>(child)({ type: 'load', spec: options.spec });
+    createOutbox<ToEngine>(child).send({ type: 'load', spec: options.spec });
   });
 }

@@ -71,6 +71,6 @@ export function probeProvider(entry: URL, provider: Provider, deviceId: number):
       settle({ ok: false, reason: `the probe crashed (${signal ?? `exit code ${code}`})` }),
     );
     child.once('error', ({ message }) => settle({ ok: false, reason: message }));
-    createOutbox<ToEngine>(child)({ type: 'probe', provider, deviceId });
+    createOutbox<ToEngine>(child).send({ type: 'probe', provider, deviceId });
   });
 }
