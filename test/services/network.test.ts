@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { DependencyConfig } from '@headgate/runtime/resilience/policies';
 import { createPolicy } from '@headgate/runtime/resilience/policy';
 import { type BreakerState, noResilienceReport } from '@headgate/runtime/resilience/report';
 import type { RecordSink } from '@headgate/stores/records/sink';
 import { idAt, predictionOf } from '@headgate/stores/records/testing';
 import { type Fault, type FaultProxy, startFaultProxy } from '@headgate/testkit/fault-proxy';
+import { policyWithoutRetries } from '@headgate/testkit/policy';
 import { startPostgresCluster, type TestPostgres } from '@headgate/testkit/services/postgres';
 import { startRedis, type TestRedis } from '@headgate/testkit/services/redis';
 import type { Redis } from 'ioredis';
@@ -25,17 +25,7 @@ const FAULTS: Fault[] = [
   { kind: 'black_hole' },
   { kind: 'slow_close', ms: 50 },
 ];
-const CONFIG: DependencyConfig = {
-  timeout_ms: TIMEOUT_MS,
-  concurrency: 16,
-  retry: {
-    attempts: 0,
-    backoff_min_ms: 1,
-    backoff_max_ms: 1,
-    budget: { share: 0, min_retries: 0, window_ms: 1000 },
-  },
-  breaker: { failures: 3, open_min_ms: 50, open_max_ms: 200 },
-};
+const CONFIG = policyWithoutRetries({ timeout_ms: TIMEOUT_MS });
 const SETTLED = { timeout: 30_000, interval: 20 };
 
 let proxy: FaultProxy;

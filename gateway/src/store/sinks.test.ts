@@ -1,22 +1,17 @@
 import { METRIC } from '@headgate/contracts/names';
 import { reportResilience } from '@headgate/runtime/resilience/metrics';
 import { RecordsRefusedError } from '@headgate/stores/records/sink';
+import { policyWithoutRetries } from '@headgate/testkit/policy';
 import { Registry } from 'prom-client';
 import { expect, it } from 'vitest';
 import { bytesOf, record, shipping } from '../testing/shipping.ts';
 import { databasePolicy } from './sinks.ts';
 
-const config = {
+const config = policyWithoutRetries({
   timeout_ms: 10_000,
   concurrency: 2,
-  retry: {
-    attempts: 0,
-    backoff_min_ms: 1,
-    backoff_max_ms: 1,
-    budget: { share: 0, min_retries: 0, window_ms: 1000 },
-  },
   breaker: { failures: 3, open_min_ms: 500, open_max_ms: 5000 },
-};
+});
 
 /** A shipper whose sink does what `answer` says, called by the policy of a process with metrics. */
 async function guarded(answer: () => Promise<void>) {

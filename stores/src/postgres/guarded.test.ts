@@ -1,4 +1,5 @@
 import { createPolicy, type Policy } from '@headgate/runtime/resilience/policy';
+import { policyWithoutRetries } from '@headgate/testkit/policy';
 import { beforeEach, expect, it } from 'vitest';
 import { concernsServer, guarded } from './database.ts';
 
@@ -13,17 +14,7 @@ const unreachable = Object.assign(new Error('connect'), { code: 'EPIPE' });
 const policy = (): Policy =>
   createPolicy({
     dependency: 'database',
-    config: {
-      timeout_ms: 1000,
-      concurrency: 4,
-      retry: {
-        attempts: 0,
-        backoff_min_ms: 1,
-        backoff_max_ms: 1,
-        budget: { share: 0, min_retries: 0, window_ms: 1000 },
-      },
-      breaker: { failures: 2, open_min_ms: 100, open_max_ms: 100 },
-    },
+    config: policyWithoutRetries({ breaker: { failures: 2, open_min_ms: 100, open_max_ms: 100 } }),
     report: { breakerChanged: (_, state) => void heard.push(state), retry: () => undefined },
     isFailure: concernsServer,
     nowMs: () => nowMs,
