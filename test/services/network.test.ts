@@ -12,8 +12,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { insuredLimiter } from '../../gateway/src/rate-limit/insured.ts';
 import type { Limiter } from '../../gateway/src/rate-limit/limiter.ts';
 import { memoryLimiter } from '../../gateway/src/rate-limit/memory.ts';
-import { redisLimiter } from '../../gateway/src/rate-limit/redis.ts';
-import { connectRedis } from '../../gateway/src/rate-limit/redis-client.ts';
+import { connectRedis, redisLimiter } from '../../gateway/src/rate-limit/redis.ts';
 import { databasePolicy, postgresSink } from '../../gateway/src/store/sinks.ts';
 import { freshQuota } from '../../gateway/src/testing/limiter-suite.ts';
 
@@ -49,12 +48,10 @@ describe('Behind a network that fails, Redis', () => {
   beforeEach(async () => {
     states = [];
     proxy = await startFaultProxy(server.port);
-    client = await connectRedis({
-      url: throughProxy(server.url, server.port),
+    client = await connectRedis(throughProxy(server.url, server.port), () => undefined, {
       connectTimeoutMs: 5000,
       silenceTimeoutMs: TIMEOUT_MS,
-      breaker: CONFIG.breaker,
-      onError: () => undefined,
+      pauses: { minMs: CONFIG.breaker.open_min_ms, maxMs: CONFIG.breaker.open_max_ms },
     });
     limiter = insuredLimiter({
       store: redisLimiter(client),

@@ -1,8 +1,7 @@
 import { startRedis, type TestRedis } from '@headgate/testkit/services/redis';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { redisLimiter } from '../../gateway/src/rate-limit/redis.ts';
-import { connectRedis } from '../../gateway/src/rate-limit/redis-client.ts';
+import { connectRedis, redisLimiter } from '../../gateway/src/rate-limit/redis.ts';
 import { describeLimiter, freshQuota } from '../../gateway/src/testing/limiter-suite.ts';
 
 /** How late a busy machine may answer, in ms. */
@@ -33,12 +32,10 @@ describe('a Redis that does not accept the password', () => {
   it('is one that does not answer: quotas are counted as declared, and the password is shown nowhere', async () => {
     const lines: string[] = [];
     const wrong = server.url.replace(/:[^:@]+@/, ':not-the-password@');
-    const lost = await connectRedis({
-      url: wrong,
+    const lost = await connectRedis(wrong, (error) => lines.push(String(error.stack)), {
       connectTimeoutMs: 200,
       silenceTimeoutMs: 1000,
-      breaker: { failures: 1, open_min_ms: 10, open_max_ms: 20 },
-      onError: (error) => lines.push(String(error.stack)),
+      pauses: { minMs: 10, maxMs: 20 },
     });
     await expect(
       redisLimiter(lost).consume([{ quota: freshQuota(3), subject: 'a', cost: 1 }]),

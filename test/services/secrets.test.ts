@@ -1,12 +1,10 @@
-import { POLICIES } from '@headgate/runtime/resilience/policies';
 import { openPostgres } from '@headgate/stores/postgres/database';
 import { sqlSink } from '@headgate/stores/records/sql-sink';
 import { idAt, NOW_MS, predictionOf } from '@headgate/stores/records/testing';
 import { startPostgresCluster, type TestPostgres } from '@headgate/testkit/services/postgres';
 import { startRedis } from '@headgate/testkit/services/redis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { redisLimiter } from '../../gateway/src/rate-limit/redis.ts';
-import { connectRedis } from '../../gateway/src/rate-limit/redis-client.ts';
+import { connectRedis, redisLimiter } from '../../gateway/src/rate-limit/redis.ts';
 
 /** The steps of docs/security.md, done. */
 
@@ -54,12 +52,7 @@ it('the password of PostgreSQL is changed: open connections go on, and no record
 it('the password of Redis is changed: quotas go on being counted together, and the old password ends', async () => {
   const redis = await startRedis();
   const errors: Error[] = [];
-  const connect = (url: string) =>
-    connectRedis({
-      url,
-      breaker: POLICIES.redis.breaker,
-      onError: (error) => errors.push(error),
-    });
+  const connect = (url: string) => connectRedis(url, (error) => errors.push(error));
   const withPassword = (password: string) => Object.assign(new URL(redis.url), { password }).href;
   const charge = { quota: { name: 'a', points: 10, windowMs: 60_000 }, subject: 'key', cost: 1 };
   const left = async (client: Awaited<ReturnType<typeof connect>>) =>

@@ -14,14 +14,14 @@ import { headsOutside, summaryOf, type VerifiedLog, verifyStore } from './verify
 /** Most records of one statement. */
 const BATCH_RECORDS = 500;
 
-export interface AuditShipping {
+interface AuditShipping {
   /** Verifies what is stored. */
   verify(): Promise<{ readonly logs: readonly VerifiedLog[] }>;
   /** What is not stored stays in the logs for the next process. */
   stop(): Promise<void>;
 }
 
-export interface ShippingSurroundings {
+interface ShippingSurroundings {
   readonly root: string;
   readonly logger: Pick<Logger, 'info' | 'warn' | 'error'>;
   readonly embedded: Queryable;

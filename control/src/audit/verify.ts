@@ -26,7 +26,7 @@ export function summaryOf({ writer, records, gaps, anchors, last, fault }: Chain
   return { writer, records, lost: gaps, anchors, last_seq: last.seq, last_hash, fault: fault ?? null };
 }
 
-export interface Logs {
+interface Logs {
   /** Holds a directory a writer. */
   readonly dir: string;
   /** File of heads; undefined where there is none, and then a cut end cannot be found. */

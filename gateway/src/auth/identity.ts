@@ -1,7 +1,6 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import { keyIdOf, type Role, type Scopes } from '@headgate/contracts/keys';
-import { constantTimeEqual } from './digest.ts';
-import type { KeyStore, StoredKey } from './key-store.ts';
+import { constantTimeEqual, type KeyStore, type StoredKey } from './key-store.ts';
 
 /** Who sends the request. */
 export interface Identity {

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { constantTimeEqual, sha256 } from './digest.ts';
-import { memoryKeyStore } from './key-store.ts';
+import { constantTimeEqual, memoryKeyStore, sha256 } from './key-store.ts';
 
 const record = (id: string, sha = '0f'.repeat(32)) =>
   ({ id, sha256: sha, name: 'n', role: 'client', tier: 'default' }) as const;

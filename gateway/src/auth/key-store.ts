@@ -1,5 +1,4 @@
 import type { KeyRecord, Role, Scopes } from '@headgate/contracts/keys';
-import { sha256 } from './digest.ts';
 
 /** A key as the gateway holds it: enough to recognise it, not enough to use it. */
 export interface StoredKey {
@@ -23,7 +22,7 @@ export interface KeyStore {
   readonly digest: Digest;
 }
 
-export type Digest = (text: string) => Uint8Array | Promise<Uint8Array>;
+type Digest = (text: string) => Uint8Array | Promise<Uint8Array>;
 
 /**
  * Key records in memory.
@@ -60,4 +59,19 @@ function bytesOfHex(hex: string): Uint8Array {
   return Uint8Array.from({ length: hex.length / 2 }, (_, i) =>
     Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16),
   );
+}
+
+const encoder = new TextEncoder();
+
+/** SHA-256 of a text's UTF-8 bytes: 32 bytes. */
+export async function sha256(text: string): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', encoder.encode(text)));
+}
+
+/** Compares two digests without telling by its duration where they differ. Different lengths are unequal. */
+export function constantTimeEqual(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  let difference = 0;
+  for (let i = 0; i < a.length; i++) difference |= (a[i] as number) ^ (b[i] as number);
+  return difference === 0;
 }

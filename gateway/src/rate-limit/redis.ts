@@ -1,4 +1,7 @@
-import type { Redis } from 'ioredis';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { nextPauseMs } from '@headgate/runtime/resilience/backoff';
+import { POLICIES } from '@headgate/runtime/resilience/policies';
+import { Redis } from 'ioredis';
 import { RateLimiterRedis } from 'rate-limiter-flexible';
 import { type Charge, type Limiter, type Quota, stateOf } from './limiter.ts';
 
@@ -73,4 +76,46 @@ const KEY_PREFIX = 'headgate';
 
 function keyOf({ quota, subject }: Charge): string {
   return `{${subject}}:${quota.name}`;
+}
+
+const CONNECTION = {
+  /** Limit of one attempt to connect, and of the wait at the start. Within a data centre it takes milliseconds. */
+  connectTimeoutMs: 1000,
+  /** A connection with unanswered commands on which nothing arrives is given up after this time. */
+  silenceTimeoutMs: 2000,
+  /** Pauses between attempts to connect are those of the breaker. */
+  pauses: { minMs: POLICIES.redis.breaker.open_min_ms, maxMs: POLICIES.redis.breaker.open_max_ms },
+};
+
+/**
+ * A connection to Redis that comes back by itself. A command is sent once, on a connection that is ready, or fails at
+ * once: nothing waits in a queue, and nothing is counted twice.
+ *
+ * @param url holds the password: never log it
+ * @param onError the connection was lost, or could not be made; called for each attempt
+ * @returns when it is connected, or after `connectTimeoutMs`, whichever is first
+ */
+export async function connectRedis(
+  url: string,
+  onError: (error: Error) => void,
+  { connectTimeoutMs, silenceTimeoutMs, pauses } = CONNECTION,
+): Promise<Redis> {
+  let lastMs: number | undefined;
+  const client = new Redis(url, {
+    connectionName: 'headgate-gateway',
+    connectTimeout: connectTimeoutMs,
+    socketTimeout: silenceTimeoutMs,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: (times) => {
+      lastMs = nextPauseMs(times === 1 ? undefined : lastMs, { ...pauses, random: Math.random });
+      return lastMs;
+    },
+  });
+  client.on('error', onError);
+  const connected = new AbortController();
+  client.once('ready', () => connected.abort());
+  await sleep(connectTimeoutMs, undefined, { signal: connected.signal }).catch(() => undefined);
+  return client;
 }

@@ -36,15 +36,8 @@ export async function startLimiter(
   const url = await readUrl(resolve(root, redis.url_file));
   const report = reportLimiter({ logger, registry: metrics.registry, mode: on_failure.mode });
   // ioredis is loaded only where it is used.
-  const [{ connectRedis }, { redisLimiter }] = await Promise.all([
-    import('./redis-client.ts'),
-    import('./redis.ts'),
-  ]);
-  const client = await connectRedis({
-    url,
-    breaker: POLICIES.redis.breaker,
-    onError: report.connectionFailed,
-  });
+  const { connectRedis, redisLimiter } = await import('./redis.ts');
+  const client = await connectRedis(url, report.connectionFailed);
   const limiter = insuredLimiter({
     ...on_failure,
     store: redisLimiter(client),

@@ -1,5 +1,4 @@
 import type { Clock } from '@headgate/runtime/clock';
-import { type Counts, SlidingWindow } from './window.ts';
 
 /** The end of an overload is noticed in an eighth to a quarter of the window; the excess over 1 is what notices room. */
 export const SHEDDING = { window_ms: 2000, sent_per_accepted: 1.1, max_share: 0.95 };
@@ -100,7 +99,7 @@ export function createThrottle(options: ThrottleOptions): Throttle {
 
 /** The book's formula: 0 while nothing is refused, and never 1. */
 export function shareToShed(
-  { requests, accepts }: Pick<Counts, 'requests' | 'accepts'>,
+  { requests, accepts }: Counts,
   { sent_per_accepted, max_share }: Pick<ThrottleOptions, 'sent_per_accepted' | 'max_share'>,
 ): number {
   const share = (requests - sent_per_accepted * accepts) / (requests + 1);
@@ -109,4 +108,68 @@ export function shareToShed(
 
 function nameOf({ model, version }: Served): string {
   return `${model}/${version}`;
+}
+
+/** What was asked of a backend during one slice of time, and what became of it. */
+interface Bucket {
+  readonly index: number;
+  /** Requests, those that were refused here included. */
+  requests: number;
+  /** Requests that the backend took, or has not answered yet. */
+  accepts: number;
+  /** Requests that the backend refused. */
+  refusals: number;
+}
+
+type Counts = Pick<Bucket, 'requests' | 'accepts'>;
+
+const BUCKETS = 8;
+/** The current bucket and the one before it: an eighth to a quarter of the window. */
+const RECENT_BUCKETS = 2;
+
+/** Counts over a sliding window, to an eighth of its length. */
+class SlidingWindow {
+  readonly #bucketMs: number;
+  readonly #ring: (Bucket | undefined)[] = new Array(BUCKETS).fill(undefined);
+
+  /** @param windowMs > 0 */
+  constructor(windowMs: number) {
+    this.#bucketMs = windowMs / BUCKETS;
+  }
+
+  /** The bucket of this moment, to count in. Once the window has moved on, what is counted in it has no effect. */
+  at(nowMs: number): Bucket {
+    const index = this.#indexOf(nowMs);
+    const present = this.#ring[index % BUCKETS];
+    if (present?.index === index) return present;
+    const fresh = { index, requests: 0, accepts: 0, refusals: 0 };
+    this.#ring[index % BUCKETS] = fresh;
+    return fresh;
+  }
+
+  counts(nowMs: number): Counts {
+    const total = { requests: 0, accepts: 0 };
+    const oldest = this.#indexOf(nowMs) - BUCKETS + 1;
+    for (const bucket of this.#ring) {
+      if (!bucket || bucket.index < oldest) continue;
+      total.requests += bucket.requests;
+      total.accepts += bucket.accepts;
+    }
+    return total;
+  }
+
+  /** Whether the backend refused anything a moment ago. Asked for each request. */
+  refusedRecently(nowMs: number): boolean {
+    const oldest = this.#indexOf(nowMs) - RECENT_BUCKETS + 1;
+    return this.#ring.some((bucket) => bucket !== undefined && bucket.index >= oldest && bucket.refusals > 0);
+  }
+
+  isEmpty(nowMs: number): boolean {
+    const oldest = this.#indexOf(nowMs) - BUCKETS + 1;
+    return !this.#ring.some((bucket) => bucket !== undefined && bucket.index >= oldest);
+  }
+
+  #indexOf(nowMs: number): number {
+    return Math.floor(nowMs / this.#bucketMs);
+  }
 }

@@ -1,15 +1,24 @@
-import { OTHER } from '@headgate/contracts/names';
+import { ATTRIBUTE, OTHER } from '@headgate/contracts/names';
 import { modelRouting } from '@headgate/contracts/routing';
+import { childOf, type TraceContext } from '@headgate/contracts/trace-context';
 import type { Logger } from '@headgate/runtime/logger';
-import { trace } from '@opentelemetry/api';
+import {
+  isSpanContextValid,
+  ROOT_CONTEXT,
+  type SpanContext,
+  SpanKind,
+  SpanStatusCode,
+  TraceFlags,
+  type Tracer,
+  trace,
+} from '@opentelemetry/api';
 import type { KeyUses } from '../auth/key-use.ts';
 import type { Lockouts } from '../auth/lockouts.ts';
 import type { RoutingSource } from '../routing/source.ts';
 import type { Metrics } from './metrics.ts';
-import { openSpan } from './spans.ts';
-import type { RequestRecord, Telemetry } from './telemetry.ts';
+import type { OpenSpan, RequestRecord, Telemetry } from './telemetry.ts';
 
-export interface TelemetryOptions {
+interface TelemetryOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** Whether the success of a request is logged. */
@@ -107,4 +116,32 @@ function boundedLabels(
     version: entry.versions.includes(version) ? version : OTHER,
     variant: variant === null ? 'none' : names.includes(variant) ? variant : OTHER,
   };
+}
+
+/**
+ * Opens a server span. Without a tracing SDK the API hands back the caller's own context, or none: then the trace
+ * goes on (or begins) with a span id of ours, so that logs and upstream calls have one all the same.
+ */
+export function openSpan(tracer: Tracer, name: string, parent: TraceContext | undefined): OpenSpan {
+  const around = parent ? trace.setSpanContext(ROOT_CONTEXT, toSpanContext(parent)) : ROOT_CONTEXT;
+  const span = tracer.startSpan(name, { kind: SpanKind.SERVER }, around);
+  const own = span.spanContext();
+  const isOwn = isSpanContextValid(own) && own.spanId !== parent?.spanId;
+  return {
+    context: isOwn ? fromSpanContext(own) : childOf(parent),
+    end({ status, reason }) {
+      span.setAttribute('http.response.status_code', status);
+      if (reason !== undefined) span.setAttribute(ATTRIBUTE.reason, reason);
+      if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
+      span.end();
+    },
+  };
+}
+
+function toSpanContext({ traceId, spanId, sampled }: TraceContext): SpanContext {
+  return { traceId, spanId, traceFlags: sampled ? TraceFlags.SAMPLED : TraceFlags.NONE, isRemote: true };
+}
+
+function fromSpanContext({ traceId, spanId, traceFlags }: SpanContext): TraceContext {
+  return { traceId, spanId, sampled: (traceFlags & TraceFlags.SAMPLED) !== 0 };
 }

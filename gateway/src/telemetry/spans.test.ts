@@ -2,7 +2,7 @@ import { parseTraceparent } from '@headgate/contracts/trace-context';
 import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { InMemorySpanExporter, NodeTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-node';
 import { describe, expect, it } from 'vitest';
-import { openSpan } from './spans.ts';
+import { openSpan } from './create-telemetry.ts';
 
 const CALLER = parseTraceparent(`00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`);
 

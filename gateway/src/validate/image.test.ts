@@ -2,9 +2,8 @@ import { jpegSize } from '@headgate/contracts/jpeg';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { jpegHeader, pngHeader, webpHeader } from '../testing/images.ts';
+import { pngSize, webpSize } from './format.ts';
 import { checkImage } from './image.ts';
-import { pngSize } from './png.ts';
-import { webpSize } from './webp.ts';
 
 const LIMITS = { maxPixels: 40_000_000, maxSide: 32_768, maxMetadataBytes: 100_000, maxFrames: 4 };
 

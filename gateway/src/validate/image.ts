@@ -1,9 +1,7 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import { JPEG_MAGIC, jpegSize } from '@headgate/contracts/jpeg';
 import { extrasOf } from './extras.ts';
-import { hasBytes, type ImageType, type SizeReader } from './format.ts';
-import { PNG_MAGIC, pngSize } from './png.ts';
-import { isWebp, webpSize } from './webp.ts';
+import { hasBytes, type ImageType, isWebp, PNG_MAGIC, pngSize, type SizeReader, webpSize } from './format.ts';
 
 const SIZE_READERS: Record<ImageType, SizeReader> = {
   'image/jpeg': jpegSize,

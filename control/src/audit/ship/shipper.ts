@@ -132,7 +132,7 @@ async function noteShipment(dir: string, { last }: Shipped): Promise<void> {
 }
 
 /** Follows a file of heads as it grows. */
-export interface HeadsTail {
+interface HeadsTail {
   /**
    * The heads since `done` was called last, a part at a time; all of them after a restart, or when the file was
    * replaced or became shorter.

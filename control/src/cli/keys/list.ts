@@ -80,7 +80,7 @@ function inOneWord(lastUse: LastUse['current']): string {
 }
 
 /** Time of the last accepted request by each secret; null: none since the gateways started; or nobody could be asked. */
-export interface LastUse {
+interface LastUse {
   readonly current: string | null | 'unknown';
   readonly previous: string | null | 'unknown';
 }
@@ -96,7 +96,7 @@ const SAMPLE = new RegExp(
  * Asks the gateways when each key was last used. The newest time counts; when one of them does not answer, keys that
  * the others have not seen are `unknown`, because that one may have.
  */
-export async function lastUses(urls: readonly string[], fetch: typeof globalThis.fetch) {
+async function lastUses(urls: readonly string[], fetch: typeof globalThis.fetch) {
   const answers = await Promise.all(urls.map((url) => metricsText(url, fetch)));
   const complete = answers.every((text) => text !== undefined);
   const newest = new Map<string, number>();

@@ -1,7 +1,6 @@
 import type { OidcIssuer } from '@headgate/contracts/config/schema';
 import { isSecureUrl } from '@headgate/contracts/secure-url';
 import type { JSONWebKeySet, JWK } from 'jose';
-import { fetchJson } from './fetch-json.ts';
 
 const MAX_KEYS = 100;
 const ASYMMETRIC: ReadonlySet<unknown> = new Set(['RSA', 'EC', 'OKP', 'AKP']);
@@ -45,4 +44,29 @@ async function discover(
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Discovery documents and key sets are a few KiB. */
+const MAX_BYTES = 256 * 1024;
+
+/**
+ * A JSON document from a server that may be wrong or slow: no redirects, no more bytes than `MAX_BYTES`.
+ *
+ * @throws whatever `fetch` throws, and Error when the answer is none
+ */
+async function fetchJson(fetch: typeof globalThis.fetch, url: string, signal: AbortSignal): Promise<unknown> {
+  const response = await fetch(url, { signal, redirect: 'error', headers: { accept: 'application/json' } });
+  if (!response.ok || response.body === null) {
+    await response.body?.cancel();
+    throw new Error(`answered with status ${response.status}`);
+  }
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  let bytes = 0;
+  // Leaving the loop by an error cancels the stream.
+  for await (const chunk of response.body) {
+    bytes += chunk.byteLength;
+    if (bytes > MAX_BYTES) throw new Error(`answered with more than ${MAX_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return JSON.parse(await new Response(new Blob(chunks)).text());
 }

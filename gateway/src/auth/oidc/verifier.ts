@@ -8,8 +8,8 @@ import { sharedReport } from '@headgate/runtime/resilience/shared-report';
 import { decodeJwt } from 'jose';
 import type { TokenRefusal, TokenVerifier } from '../tokens.ts';
 import { loadKeys } from './discovery.ts';
-import { verifyToken } from './issuer.ts';
 import { createKeySet, type KeySet } from './key-set.ts';
+import { verifyToken } from './verify-token.ts';
 
 /** Told what becomes of keys and tokens; `issuer` is a configured name, or `other`. */
 export interface OidcReport {

@@ -5,7 +5,7 @@ import { DATATYPES, type Datatype } from '@headgate/contracts/manifest';
 import { decodeBytesTensor, ELEMENT_BYTES, elementCount } from '@headgate/contracts/tensor';
 import { NUMBERS, type NumberType } from '@headgate/contracts/tensor-numbers';
 
-export interface AnswerOptions {
+interface AnswerOptions {
   /** Id to answer. */
   readonly id: string;
   /** Parameters besides those of inference. */
@@ -15,7 +15,7 @@ export interface AnswerOptions {
 }
 
 /** A body, and where its JSON ends when raw blocks follow. */
-export interface InferAnswer {
+interface InferAnswer {
   readonly body: Uint8Array<ArrayBuffer>;
   readonly jsonBytes: number;
   readonly isBinary: boolean;
@@ -108,7 +108,7 @@ function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
 }
 
 /** An output as inference answered it. */
-export interface RawOutput {
+interface RawOutput {
   readonly name: string;
   readonly datatype: Datatype;
   /** Elements, by its shape. */
@@ -124,7 +124,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
  * @throws HeadgateError invalid_request when JSON cannot hold them, and the caller should ask for binary
  * @throws RangeError when the block does not hold what its shape promises
  */
-export function jsonOfBlock({ name, datatype, count, block }: RawOutput): string {
+function jsonOfBlock({ name, datatype, count, block }: RawOutput): string {
   if (datatype === 'BYTES') return stringsOf(name, decodeBytesTensor(block, count));
   if (block.byteLength !== count * ELEMENT_BYTES[datatype])
     throw new RangeError(`${name} is not ${count} elements`);

@@ -1,6 +1,6 @@
 import type { JWTPayload } from 'jose';
 import { expect, it } from 'vitest';
-import { grantsOf } from './grants.ts';
+import { grantsOf } from './verify-token.ts';
 
 const MAPPING = {
   scope_claim: 'scope',
