@@ -1,5 +1,3 @@
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { credentials } from '@grpc/grpc-js';
 import type { ModelInferRequest } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
@@ -10,6 +8,7 @@ import { eventually } from '@headgate/testkit/eventually';
 import { startPart } from '@headgate/testkit/part';
 import { descendantsOf } from '@headgate/testkit/processes';
 import { ROOT } from '@headgate/testkit/root';
+import { createModelFolder } from './model-folder.ts';
 
 /** Inference as a process of its own, for what can only be seen from outside: memory, processes, signals. */
 export interface FrontProcess {
@@ -30,14 +29,8 @@ export interface FrontProcess {
 
 /** Starts it with version 1 of the digits model, obeying requests to load and unload. */
 export async function startFront(settings: Readonly<Record<string, string>> = {}): Promise<FrontProcess> {
-  const dir = mkdtempSync(join(tmpdir(), 'headgate-front-'));
-  const models = join(dir, 'models');
-  cpSync(join(ROOT, 'models/digits/1'), join(models, 'digits/1'), { recursive: true });
-  cpSync(join(ROOT, 'samples/digit-7.png'), join(dir, 'samples/digit-7.png'));
-  const variants = [{ name: 'control', version: '1', weight: 100 }];
-  const digits = { versions: ['1'], experiment: { name: 'digits', salt: 'digits', variants } };
-  const routing = { schema: 1, default_model: 'digits', models: { digits } };
-  writeFileSync(join(dir, 'routing.yaml'), JSON.stringify(routing));
+  const { dir, route, remove } = createModelFolder();
+  route(['1']);
   const part = await startPart('inference', {
     readyPage: '/readyz',
     env: {
@@ -61,7 +54,7 @@ export async function startFront(settings: Readonly<Record<string, string>> = {}
     });
   return {
     pid: part.pid,
-    models,
+    models: join(dir, 'models'),
     engines: () => descendantsOf(part.pid).map((engine) => engine.pid),
     infer: (request) => call((done) => client.modelInfer(request, done)),
     load: async (model_name, versions) => {
@@ -78,7 +71,7 @@ export async function startFront(settings: Readonly<Record<string, string>> = {}
     async stop() {
       client.close();
       await part.stop();
-      rmSync(dir, { recursive: true });
+      remove();
     },
   };
 }
