@@ -8,7 +8,7 @@ import { checkParameters, type QueueTerms, queueTerms, wantsSketch } from './par
 import { readImageRequest } from './request.ts';
 import { readTensorRequest } from './tensor-request.ts';
 
-/** Finds who serves a model version; '' is the control version. @throws HeadgateError when nobody does right now */
+/** Finds a model version that can take work; '' is the control version. @throws HeadgateError when there is none */
 export type FindServing = (model: string, version: string) => Serving;
 
 /** A request that may go on: who serves it, how it waits, and what it asks. */
@@ -21,7 +21,7 @@ export interface Admitted {
   readonly items: readonly Payload[];
   /** Names of the outputs, in the order in which they are answered. */
   readonly outputs: readonly string[];
-  /** Answer sketches of the items besides. */
+  /** Answer sketches of the items too. */
   readonly sketch: boolean;
 }
 

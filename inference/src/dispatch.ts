@@ -124,7 +124,7 @@ export class Dispatcher {
 
   /**
    * Takes an engine out of service: what it had fails as retryable. Without any engine left, what is queued fails
-   * as well, since nobody knows when the next one comes.
+   * as well, since the time of the next one is unknown.
    */
   detach(engine: EnginePort, reason: string): void {
     const lane = this.#lanes.delete(engine);
@@ -226,13 +226,13 @@ export class Dispatcher {
     this.#lanes.relieve();
   }
 
-  /** The item's caller no longer waits: it gives up its place, wherever it is. A run that has begun goes on. */
+  /** Removes an item whose caller no longer waits from queue or gathering. A run that has begun goes on. */
   #leave(item: Item, error: HeadgateError): void {
     item.settle({ ok: false, error });
     this.#remove(item);
   }
 
-  /** The queue timeout of an item passed. If it runs already, that is of no meaning any more. */
+  /** The queue timeout of an item passed. No effect once the item is running. */
   #waitedTooLong(item: Item): void {
     if (this.#options.queue.timeoutAction === 'delay') {
       this.#queue.delay(item);

@@ -2,7 +2,7 @@ import { Metadata, type ServerErrorResponse } from '@grpc/grpc-js';
 import { HeadgateError, toHeadgateError } from '@headgate/contracts/errors';
 import { METADATA } from '@headgate/contracts/names';
 
-/** What callers hear while no engine of a version can take work. */
+/** The error while no engine of a version can take work. */
 export function unavailable(detail: string, retryAfterMs: number, cause?: unknown): HeadgateError {
   return new HeadgateError('unavailable', detail, { retryAfterMs, cause });
 }

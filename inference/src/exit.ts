@@ -15,7 +15,7 @@ export interface Exit {
 
 const WRONG_SETUP = [ConfigError, FileError, LoadError, SpoolLockedError];
 
-/** What a failure means to whoever started the process. */
+/** Exit code and message of a failed start. */
 export function exitOf(error: unknown): Exit {
   if (error instanceof PortTakenError) return { code: 3, text: error.message };
   const isSetup = WRONG_SETUP.some((kind) => error instanceof kind);

@@ -28,7 +28,7 @@ import { Statistics } from './telemetry/statistics.ts';
 export interface Inference {
   /** Not ready first, then finishes what was accepted, then ends the engines. Bounded by the drain timeouts. */
   stop(): Promise<void>;
-  /** Loads anew what was changed in the model repository; what fails is served as it was. */
+  /** Reloads versions that changed in the model repository; one that fails is served as it was. */
   reloadModels(): Promise<void>;
 }
 
@@ -88,7 +88,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
   return {
     async reloadModels() {
       await changes.check();
-      log.info({ versions: await control.reloadChanged() }, 'models were loaded anew');
+      log.info({ versions: await control.reloadChanged() }, 'models were reloaded');
     },
     stop: () => drain({ announce: () => health.drain(), delayMs, clock: systemClock, close }),
   };

@@ -221,7 +221,7 @@ export class Lane {
   }
 }
 
-/** What the callers of items hear that could not be answered before their deadline. */
+/** The error of items that could not be answered before their deadline. */
 export function tooLate(): HeadgateError {
   return new HeadgateError('deadline_exceeded', 'The deadline passed before the model had run.');
 }

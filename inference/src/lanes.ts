@@ -53,8 +53,8 @@ export class Lanes {
   }
 
   /**
-   * Gives engines with nothing to do half of what waits behind the run of another one, unless they had it before. What was
-   * decoded there is decoded anew, which costs less than to wait while an engine is idle.
+   * Gives idle engines half of the items that wait behind the run of another engine, unless they had them before. They
+   * decode these items again, which costs less than an idle engine.
    */
   relieve(): void {
     for (const lane of this.#lanes.values()) if (lane.load === 0) this.#relieveBusiest(lane);

@@ -76,7 +76,7 @@ describe(`${CYCLES} cycles of load and unload while requests run`, () => {
       const bytes: number[] = [];
       const ofFront: number[] = [];
       for (let cycle = 1; cycle <= CYCLES; cycle += 1) {
-        // What serves is loaded anew under its own traffic; beside it another model comes and goes.
+        // The served version is reloaded under its own traffic; beside it another model comes and goes.
         await front.load('digits');
         await front.load('pick');
         await front.infer(pick);

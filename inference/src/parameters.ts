@@ -57,7 +57,7 @@ export function queueTerms({ parameters }: ModelInferRequest__Output, policy: Qu
   return { level, queueTimeoutMs };
 }
 
-/** Whether the caller wants sketches of its images besides the outputs. */
+/** Whether the caller wants sketches of its images in addition to the outputs. */
 export function wantsSketch({ parameters }: ModelInferRequest__Output): boolean {
   return Object.hasOwn(parameters, SKETCH.parameter) && parameters[SKETCH.parameter]?.bool_param === true;
 }

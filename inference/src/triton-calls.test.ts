@@ -213,7 +213,7 @@ describe('inference that obeys requests to load and unload', () => {
     expect(await reasonOf(running.infer(imageRequest([SEVEN])))).toBe('ok');
   });
 
-  it('loses no request while a model is loaded anew', async () => {
+  it('loses no request while a model is reloaded', async () => {
     let stop = false;
     const outcomes: string[] = [];
     const caller = async () => {

@@ -72,7 +72,7 @@ export class AdaptiveLimit {
     if (nowMs >= this.#windowEndsMs) this.#change(nowMs);
   }
 
-  /** The caller of an item went away, so that nobody knows how long it would have taken: longer than this. */
+  /** The caller of an item went away before its answer: the item took longer than this. */
   observeAtLeast(share: number, times: ObservedTimes): void {
     if (share > this.#options.targetShare) this.observe(share, times);
   }

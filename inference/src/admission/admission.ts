@@ -11,7 +11,7 @@ export interface AdmissionPolicy {
   readonly estimateMargin: number;
   /** How long before its deadline an item must have been run, so that its answer arrives in time, in ms. */
   readonly answerReserveMs: number;
-  /** An estimate that no run confirmed for so long is put to the test, in ms. */
+  /** An estimate that no run confirmed for this time is tested by letting one item in, in ms. */
   readonly estimateMaxAgeMs: number;
   /** Undefined: the bounds of queue and engines alone limit what is in flight. */
   readonly adaptiveLimit: AdaptiveLimitOptions | undefined;
@@ -58,7 +58,7 @@ const RETRY_MAX_MS = 10_000;
  * Decides which items may come in. It refuses what finds no room, and what surely cannot finish in time, before
  * anything is done for it; a doubtful item gets its chance, and expires in the queue when it has no luck.
  *
- * A wrong estimate must not refuse for ever: while nobody is let in, nothing runs, and nothing corrects it. So one
+ * A wrong estimate must not refuse for ever: while no item is let in, no run corrects it. So one
  * ask passes whenever no run has confirmed the estimate for `estimateMaxAgeMs`.
  */
 export class Admission {

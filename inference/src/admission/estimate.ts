@@ -12,7 +12,7 @@ const DECODES = 16;
 
 /**
  * How long this model version takes, learned from its own runs: warm-up first, then every batch. The median of the
- * last runs of a size counts, so that one slow run (a page fault, a noisy neighbour) refuses nobody; sizes that never
+ * last runs of a size counts, so that one slow run (a page fault, a noisy neighbour) refuses no caller; sizes that never
  * ran are interpolated. Before the first run all estimates are 0.
  */
 export class Estimate {

@@ -19,7 +19,7 @@ export class Forecast {
     this.#maxBatchSize = maxBatchSize;
   }
 
-  /** Ms that one item takes when nobody else is here. */
+  /** Ms that one item takes alone. */
   aloneMs(): number {
     return this.#estimate.decodeAtLeastMs() + this.#estimate.runAtLeastMs(1);
   }

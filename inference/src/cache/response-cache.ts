@@ -103,7 +103,7 @@ export class ResponseCache {
 interface CachedCall {
   readonly tenant: Tenant;
   readonly items: readonly Payload[];
-  /** Sketches are asked for besides: other answers than those without. */
+  /** The answers contain sketches too: they differ from those without. */
   readonly sketch?: boolean;
 }
 

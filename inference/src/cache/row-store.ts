@@ -17,7 +17,7 @@ export interface Evictions {
   readonly expired: number;
 }
 
-/** What an entry costs in memory besides its elements, in bytes: measured, rounded up. */
+/** Memory of an entry without its elements, in bytes: measured, rounded up. */
 const ENTRY_BYTES = 512;
 /** The same for each typed array. */
 const ARRAY_BYTES = 256;

@@ -30,7 +30,7 @@ interface Waiter {
 interface Flight {
   readonly key: string;
   readonly waiters: Set<Waiter>;
-  /** Aborted when nobody waits any more. */
+  /** Aborted when the last waiter leaves. */
   readonly controller: AbortController;
 }
 
@@ -41,7 +41,7 @@ const RETRY_AFTER_MS = 100;
  * Runs what several callers ask at the same time once. It holds these promises:
  *
  * - everyone who waits gets exactly one answer, at the latest at its own deadline or when it cancels;
- * - the run goes on as long as one waits, whoever asked first, and is cancelled when the last one leaves;
+ * - the run goes on as long as one caller waits, and is cancelled when the last one leaves;
  * - a failure that says something about the item is everybody's; one that says something about the moment (engine
  *   gone, no room, the first caller's deadline passed) goes to the one in whose name the run was made, and the
  *   others run once more, with the longest of their deadlines. Once: an item that crashes engines crashes two.
@@ -139,7 +139,7 @@ export class SingleFlight {
     this.#takeOff(next, others.reduce(later));
   }
 
-  /** @returns those who still wait for it; nobody finds the flight any more */
+  /** Closes the flight to new callers. @returns those who still wait for it */
   #end(flight: Flight): readonly Waiter[] {
     const waiters = [...flight.waiters];
     flight.waiters.clear();

@@ -217,7 +217,7 @@ describe('Catalogue', () => {
     expect(failures).toEqual(['2 manifest', '3 digest', '2 manifest', '3 digest']);
   });
 
-  it('keeps what serves when it is loaded anew in vain, and remembers why', async () => {
+  it('keeps what serves when a reload fails, and remembers why', async () => {
     const { catalogue, apply, broken, killed, opened } = setUp();
     await apply('1');
     const before = catalogue.get('m', '1');
@@ -266,7 +266,7 @@ describe('a change in the repository', () => {
     return { ...all, watch, changed };
   };
 
-  it('is shown, and not served until the version is loaded anew', async () => {
+  it('is shown, and not served until the version is reloaded', async () => {
     const { catalogue, apply, clock, stamps, opened, changed, watch } = watching();
     await apply('1');
     stamps.now = 'b';

@@ -42,7 +42,7 @@ export class Catalogue {
   }
 
   /**
-   * Loads versions of a model anew, in fresh engines beside those that serve now, and then serves these and no
+   * Loads versions of a model into fresh engines beside those that serve now, and then serves these and no
    * others of the model.
    *
    * @throws what the first of them failed with: everything stays as it was then

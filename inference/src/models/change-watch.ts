@@ -13,7 +13,7 @@ export interface ChangeWatchOptions {
 
 /**
  * Notices that the repository no longer holds what is served. Nothing is loaded because of it: a version that serves
- * goes on as it was loaded, and shows that it was changed, until somebody loads it anew.
+ * goes on as it was loaded, and shows that it was changed, until an operator reloads it.
  */
 export class ChangeWatch {
   readonly #options: ChangeWatchOptions;

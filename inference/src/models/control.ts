@@ -59,7 +59,7 @@ export class ModelControl {
   }
 
   /**
-   * Loads a model, or loads it anew, and returns when all of its versions are ready.
+   * Loads or reloads a model, and returns when all of its versions are ready.
    *
    * @throws HeadgateError model_control_off, invalid_request, unknown_model, unknown_version, unavailable, load_failed
    */
@@ -86,10 +86,10 @@ export class ModelControl {
   }
 
   /**
-   * Loads anew what was changed in the repository since it was loaded, in every mode: which versions are served
+   * Reloads versions that changed in the repository since they were loaded, in every mode: which versions are served
    * stays as it is. A version that cannot be loaded is served as it was.
    *
-   * @returns the versions that were loaded anew
+   * @returns the reloaded versions
    */
   async reloadChanged(): Promise<string[]> {
     const { catalogue } = this.#options;

@@ -77,7 +77,7 @@ export class Deployment {
     this.version = version;
     this.#deps = deps;
     this.#log = deps.log.child({ model, version });
-    // Most versions are named by the routing table, and nobody waits for them.
+    // Most versions are named by the routing table: no caller waits for their start.
     this.#firstStart.promise.catch(() => {});
   }
 
@@ -162,7 +162,7 @@ export class Deployment {
   }
 
   /**
-   * What serves goes on as it was loaded. A version that never came up has nothing to lose: it is read anew.
+   * A version that serves goes on as it was loaded. One that never came up is read again.
    *
    * @param opened the package that was compared
    */
@@ -172,7 +172,7 @@ export class Deployment {
     if (!changed) return;
     if (this.#wasReady) {
       this.#log.warn(
-        'the version was changed in the repository; it is served as it was until it is loaded anew',
+        'the version was changed in the repository; it is served as it was until it is reloaded',
       );
     } else if (this.#status === 'failed') void this.#startOver();
   }

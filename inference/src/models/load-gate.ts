@@ -1,5 +1,5 @@
 export interface GateOptions {
-  /** Nobody waits for the load any more: it gives up its place. */
+  /** Stops waiting for a load slot. */
   readonly signal: AbortSignal;
   /** Goes before all that are not: an engine that takes the place of one that crashed. */
   readonly urgent: boolean;
@@ -60,7 +60,7 @@ export class LoadGate {
     });
   }
 
-  /** The place goes to the next one directly, so that nobody can slip in between. */
+  /** The slot goes to the next waiting load directly. */
   #leave(): void {
     const next = this.#waiting.shift();
     if (next) next.enter();

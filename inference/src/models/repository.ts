@@ -24,9 +24,9 @@ export interface ModelRepository {
    * Makes a version available on the local disk, as a whole, and reads its manifest and labels. The model file and
    * its external data are verified by the engine that loads them.
    *
-   * Each call looks anew, so that a version which was corrected is found.
+   * Each call reads the disk, so that it finds a corrected version.
    *
-   * @param signal nobody wants the version any more: ends downloads
+   * @param signal ends downloads of a version that is no longer wanted
    * @throws LoadError with what is missing or wrong; the signal's reason once it is aborted
    */
   open(model: string, version: string, signal: AbortSignal): Promise<ModelPackage>;

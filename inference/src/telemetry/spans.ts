@@ -14,7 +14,7 @@ import type { Batch } from '../batch.ts';
 const TRACER = 'headgate.inference';
 
 export interface InferSpan {
-  /** For the links of the batch span; undefined when nobody traces this call. */
+  /** For the links of the batch span; undefined when this call is not traced. */
   readonly context: SpanContext | undefined;
   end(error?: HeadgateError): void;
 }

@@ -24,12 +24,12 @@ interface Entry extends VersionName {
 }
 
 /**
- * Counters of a version that is gone stay so long, in ms: Prometheus looks back five minutes, so that even a slow
- * scrape sees their last values.
+ * Counters of a version that is out of service stay for this time, in ms: Prometheus looks back five minutes, so a slow
+ * scrape still sees their last values.
  */
 const KEEP_MS = 300_000;
 
-/** 0.1 ms to 1.6 s, doubling: a refusal should take no time at all. */
+/** 0.1 ms to 1.6 s, doubling: a refusal should be quick. */
 const REFUSAL_SECONDS = exponentialBuckets(0.0001, 2, 15);
 /** Failures that cost the caller time and give nothing, whose time is watched. */
 const REFUSALS: readonly Outcome[] = ['overloaded', 'unavailable', 'deadline_exceeded'];
