@@ -1,12 +1,12 @@
-import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
-import { serversOf } from '@headgate/stores/postgres/database';
-import { Client, DatabaseError } from 'pg';
 /**
  * `npm run postgres:failover -- --address-file FILE`: makes the standby the primary once the primary is lost
  * (docs/records.md). FILE holds the address of all servers, with a login that may call pg_promote:
  * postgres://admin:password@one:5432,two:5432/headgate.
  */
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { serversOf } from '@headgate/stores/postgres/database';
+import { Client, DatabaseError } from 'pg';
 
 const CONNECT_WITHIN_MS = 5000;
 const PROMOTE_WITHIN_S = 60;
