@@ -1,7 +1,7 @@
 /** `npm run build`: the bundles that the images and `npm start` run. It does not check types. */
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build as esbuild } from 'esbuild';
+import { build as esbuild, stop } from 'esbuild';
 
 /** Not bundled: native code, packages that read files beside themselves, and packages that load only when configured. */
 const EXTERNAL = [
@@ -79,6 +79,8 @@ export async function build(root) {
     },
   ];
   await Promise.all(bundles.map((bundle) => esbuild({ ...bundle, absWorkingDir: root })));
+  // Its process would stay with `npm start`, and wake 50 times a second.
+  await stop();
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
