@@ -52,11 +52,12 @@ describe.each(pages)('%s', (page) => {
     expect(links.filter((link) => !leadsSomewhere(link, page))).toEqual([]);
   });
 
-  it('names tests, settings and alerts that exist', () => {
-    const tests = all(/`([\w./-]+\/[\w.-]+(?:\.test\.ts|test_\w+\.py))`/g);
-    expect(tests.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
-    const names = alerts.map(({ alert }) => alert);
+  it('names files, settings and alerts that exist', () => {
+    const files = all(/`((?:[a-z]+|load-tests)\/[\w./-]+\.(?:ts|mjs|py|sh|proto))`/g);
+    const inPackages = files.filter((file) => existsSync(join(ROOT, file.split('/')[0] as string)));
+    expect(inPackages.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
     expect(all(SECTIONS).filter((name) => page !== 'CHANGELOG.md' && !settings.includes(name))).toEqual([]);
+    const names = alerts.map(({ alert }) => alert);
     expect(all(/`(Headgate[A-Z]\w+)`/g).filter((name) => !names.includes(name))).toEqual([]);
   });
 });
