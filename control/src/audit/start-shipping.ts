@@ -14,13 +14,6 @@ import { headsOutside, summaryOf, type VerifiedLog, verifyStore } from './verify
 /** Most records of one statement. */
 const BATCH_RECORDS = 500;
 
-interface AuditShipping {
-  /** Verifies what is stored. */
-  verify(): Promise<{ readonly logs: readonly VerifiedLog[] }>;
-  /** What is not stored stays in the logs for the next process. */
-  stop(): Promise<void>;
-}
-
 interface ShippingSurroundings {
   readonly root: string;
   readonly logger: Pick<Logger, 'info' | 'warn' | 'error'>;
@@ -33,7 +26,7 @@ interface ShippingSurroundings {
 export async function startAuditShipping(
   { audit, dependencies }: Config,
   { root, logger, embedded, resilience }: ShippingSurroundings,
-): Promise<AuditShipping | undefined> {
+) {
   if (audit.sink === 'none' || audit.store === 'none') return undefined;
   const postgres =
     audit.store === 'postgres'
@@ -68,10 +61,12 @@ export async function startAuditShipping(
     report: reportTo(logger),
   });
   return {
-    async verify() {
+    /** Verifies what is stored. */
+    async verify(): Promise<{ readonly logs: readonly VerifiedLog[] }> {
       const heads = await headsOutside(headsFile, Date.now());
       return { logs: (await verifyStore(await store(), heads)).map(summaryOf) };
     },
+    /** What is not stored stays in the logs for the next process. */
     async stop() {
       await shipper.stop();
       await postgres?.close();

@@ -2,27 +2,18 @@ import type { Clock } from '@headgate/runtime/clock';
 import type { KeyCredential } from './identity.ts';
 import type { KeyStore } from './key-store.ts';
 
-interface KeyUse {
-  readonly keyId: string;
-  readonly secret: KeyCredential['secret'];
-  /** ms since the Unix epoch */
-  readonly lastUsedMs: number;
-}
+export type KeyUses = ReturnType<typeof createKeyUses>;
 
 /** When each configured key was last accepted. Keys that are configured no more are forgotten (decision 0010). */
-export interface KeyUses {
-  touch(keyId: string, secret: KeyCredential['secret']): void;
-  all(): readonly KeyUse[];
-}
-
-export function createKeyUses(keys: Pick<KeyStore, 'find'>, clock: Pick<Clock, 'epochMs'>): KeyUses {
+export function createKeyUses(keys: Pick<KeyStore, 'find'>, clock: Pick<Clock, 'epochMs'>) {
   const uses = new Map<string, { current?: number; previous?: number }>();
   return {
-    touch(keyId, secret) {
+    touch(keyId: string, secret: KeyCredential['secret']): void {
       const use = uses.get(keyId) ?? {};
       use[secret] = clock.epochMs();
       uses.set(keyId, use);
     },
+    /** With the time of each use in ms since the Unix epoch. */
     all() {
       for (const keyId of uses.keys()) if (!keys.find(keyId)) uses.delete(keyId);
       return [...uses].flatMap(([keyId, use]) =>

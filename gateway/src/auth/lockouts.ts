@@ -3,27 +3,21 @@ import type { Clock } from '@headgate/runtime/clock';
 /** An attacker with many addresses shall not fill the memory: of more, the number is too low. */
 const MAX_ADDRESSES = 100_000;
 
-/** Addresses that this gateway refuses unseen, for wrong credentials, until their windows end. */
-export interface Lockouts {
-  /** The address was refused; it is out for so long from now, in ms. */
-  note(address: string, forMs: number): void;
-  /** How many are out now. */
-  count(): number;
-}
+export type Lockouts = ReturnType<typeof createLockouts>;
 
-export function createLockouts(clock: Pick<Clock, 'monotonicMs'>, maxAddresses = MAX_ADDRESSES): Lockouts {
+/** Addresses that this gateway refuses unseen, for wrong credentials, until their windows end. */
+export function createLockouts(clock: Pick<Clock, 'monotonicMs'>, maxAddresses = MAX_ADDRESSES) {
   const until = new Map<string, number>();
-  const forget = () => {
-    const now = clock.monotonicMs();
-    for (const [address, end] of until) if (end <= now) until.delete(address);
-  };
   return {
-    note(address, forMs) {
+    /** The address was refused; it is out for so long from now, in ms. */
+    note(address: string, forMs: number): void {
       if (until.size >= maxAddresses && !until.has(address)) return;
       until.set(address, clock.monotonicMs() + forMs);
     },
-    count() {
-      forget();
+    /** How many are out now. */
+    count(): number {
+      const now = clock.monotonicMs();
+      for (const [address, end] of until) if (end <= now) until.delete(address);
       return until.size;
     },
   };

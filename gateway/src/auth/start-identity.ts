@@ -7,18 +7,9 @@ import type { Surroundings } from '../surroundings.ts';
 import { exposeIdentity, exposeLockouts } from '../telemetry/identity-metrics.ts';
 import { reportKeys, reportTokens } from '../telemetry/reports.ts';
 import { fileKeyStore } from './file-keys.ts';
-import type { KeyStore } from './key-store.ts';
-import { createKeyUses, type KeyUses } from './key-use.ts';
-import { createLockouts, type Lockouts } from './lockouts.ts';
+import { createKeyUses } from './key-use.ts';
+import { createLockouts } from './lockouts.ts';
 import { oidcVerifier } from './oidc/verifier.ts';
-import type { TokenVerifier } from './tokens.ts';
-
-export interface IdentityParts {
-  readonly keys: KeyStore;
-  readonly tokens: TokenVerifier;
-  readonly keyUses: KeyUses;
-  readonly lockouts: Lockouts;
-}
 
 /**
  * API keys and bearer tokens as the configuration says, with their metrics; both are reloaded live.
@@ -29,16 +20,15 @@ export function startIdentity(
   { gateway, dependencies }: Config,
   { root, logger, metrics, resilience }: Surroundings,
   audit: Pick<Audit, 'found'>,
-): IdentityParts {
+) {
   const { keys_file, oidc } = gateway;
   const keys = fileKeyStore(resolve(root, keys_file), reportKeys(logger, audit));
-  const report = reportTokens(logger, metrics);
   const tokens = oidcVerifier({
     config: oidc,
     dependency: { ...POLICIES.jwks, ...dependencies.jwks },
     fetch,
     clock: systemClock,
-    report,
+    report: reportTokens(logger, metrics),
     resilience,
   });
   const keyUses = createKeyUses(keys, systemClock);

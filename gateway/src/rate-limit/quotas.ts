@@ -4,7 +4,7 @@ import type { Identity } from '../auth/identity.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import type { Limiter, QuotaState } from './limiter.ts';
 import { chargeOf, credentialRules, type RuleCharge, type RulesOf, tierRules } from './rules.ts';
-import { openTab, type Tab } from './tab.ts';
+import { openTab } from './tab.ts';
 import { judge, NO_LIMIT, type Verdict } from './verdict.ts';
 
 /**
@@ -20,14 +20,7 @@ import { judge, NO_LIMIT, type Verdict } from './verdict.ts';
  * A request is charged to each of its quotas, also when another one refuses it. How many images and how much engine
  * time it takes is known later (tab.ts); where none of those are left, it is refused at once.
  */
-export interface Quotas {
-  /** Charges nothing; refuses while the address has used up its failed credentials. */
-  admitAddress(ip: string): Promise<Verdict>;
-  chargeAnonymous(ip: string): Promise<Verdict>;
-  chargeFailedCredential(ip: string): Promise<Verdict>;
-  /** @param scope of the route; undefined: no route of ours */
-  chargeIdentified(identity: Identity, ip: string, scope: RouteScope | undefined): Promise<Tab>;
-}
+export type Quotas = ReturnType<typeof createQuotas>;
 
 export interface QuotaOptions {
   readonly limiter: Limiter;
@@ -40,7 +33,7 @@ const DEFAULT_TIER = 'default';
 const EVERYBODY = 'everybody';
 
 /** The quotas of the configured tiers, counted by `limiter`. */
-export function createQuotas({ limiter, telemetry, limits }: QuotaOptions): Quotas {
+export function createQuotas({ limiter, telemetry, limits }: QuotaOptions) {
   const credentials = credentialRules(limits.failed_credentials);
   const tiers = new Map(
     Object.entries(limits.tiers).map(([name, tier]) => [name, tierRules(tier, ['key', 'ip'], `/${name}`)]),
@@ -57,14 +50,16 @@ export function createQuotas({ limiter, telemetry, limits }: QuotaOptions): Quot
   };
 
   return {
-    async admitAddress(ip) {
+    /** Charges nothing; refuses while the address has used up its failed credentials. */
+    async admitAddress(ip: string): Promise<Verdict> {
       const verdict = await apply(credentials.map((rule) => chargeOf(rule, ip, 0)));
       return verdict.refusal ? verdict : NO_LIMIT;
     },
-    chargeAnonymous: (ip) => apply(anonymous.map((rule) => chargeOf(rule, ip, 1))),
-    chargeFailedCredential: (ip) =>
+    chargeAnonymous: (ip: string) => apply(anonymous.map((rule) => chargeOf(rule, ip, 1))),
+    chargeFailedCredential: (ip: string) =>
       apply([...credentials, ...anonymous].map((rule) => chargeOf(rule, ip, 1))),
-    chargeIdentified: ({ keyId, tier }, ip, scope) => {
+    /** @param scope of the route; undefined: no route of ours */
+    chargeIdentified: ({ keyId, tier }: Identity, ip: string, scope: RouteScope | undefined) => {
       const subjects = { key: keyId, ip, credentials: ip, global: EVERYBODY };
       const own = tierOf(tier)(scope);
       return openTab({ own, global: globalOf(scope), subjects, apply, debit: limiter.debit });

@@ -13,22 +13,17 @@ import { memoryLimiter } from './memory.ts';
 /** Subjects that one quota remembers, some 20 MB; beyond, the one whose window ends first is forgotten. */
 const MAX_SUBJECTS = 100_000;
 
-export interface StartedLimiter {
-  readonly limiter: Limiter;
-  /** Closes the connection to the store. */
-  stop(): void;
-}
-
 /**
  * The limiter that the configuration names. With a store that does not answer the gateway starts all the same, in the
  * mode that is declared for it.
  *
+ * @returns the limiter, and what closes its connection to the store
  * @throws ConfigError when the file with the store's address cannot be used
  */
 export async function startLimiter(
   { gateway, dependencies }: Config,
   { root, logger, metrics, resilience }: Surroundings,
-): Promise<StartedLimiter> {
+): Promise<{ readonly limiter: Limiter; stop(): void }> {
   const { store, redis, on_failure } = gateway.rate_limit;
   const local = memoryLimiter({ maxSubjects: MAX_SUBJECTS });
   if (store === 'memory') return { limiter: local, stop: () => undefined };

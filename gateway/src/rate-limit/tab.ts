@@ -4,14 +4,7 @@ import { chargeOf, type QuotaScope, type Rule, type RuleCharge } from './rules.t
 import type { Applied, Verdict } from './verdict.ts';
 
 /** What one identified request is charged with, as it becomes known. */
-export interface Tab {
-  /** After the request itself was charged, and images and engine time were looked at. */
-  readonly verdict: Verdict;
-  /** Before the images are sent on. @param count images that are worth sending on */
-  chargeImages(count: number): Promise<Verdict>;
-  /** After the answer: engines have run, so it is charged whatever is left. Never throws, and nobody waits for it. */
-  debitEngine(engineMs: number): void;
-}
+export type Tab = Awaited<ReturnType<typeof openTab>>;
 
 export interface TabOptions {
   /** Quotas of the caller. */
@@ -24,7 +17,7 @@ export interface TabOptions {
 }
 
 /** Charges a request, and keeps what it may still cost. */
-export async function openTab({ own, global, subjects, apply, debit }: TabOptions): Promise<Tab> {
+export async function openTab({ own, global, subjects, apply, debit }: TabOptions) {
   const charges = (rules: readonly Rule[], cost: (unit: QuotaUnit) => number): RuleCharge[] =>
     rules.map((rule) => chargeOf(rule, subjects[rule.scope], cost(rule.unit)));
 
@@ -43,15 +36,18 @@ export async function openTab({ own, global, subjects, apply, debit }: TabOption
     (unit) => (unit === 'requests' ? 1 : 0),
   );
   return {
+    /** After the request itself was charged, and images and engine time were looked at. */
     verdict,
-    async chargeImages(count) {
+    /** Before the images are sent on. @param count images that are worth sending on */
+    async chargeImages(count: number): Promise<Verdict> {
       const charged = await charge(
         ({ unit }) => unit === 'images' && count > 0,
         () => count,
       );
       return { ...charged, applied: updated(verdict.applied, charged.applied) };
     },
-    debitEngine(engineMs) {
+    /** After the answer: engines have run, so it is charged whatever is left. Never throws, and nobody waits for it. */
+    debitEngine(engineMs: number): void {
       const due = [...own, ...global].filter(({ unit }) => unit === 'engine_ms');
       if (due.length === 0 || !(engineMs > 0)) return;
       // What a store does not take is counted and logged where its failure is noticed.

@@ -27,30 +27,18 @@ export interface Shed {
   readonly retryAfterMs: number | undefined;
 }
 
-/** A call that was sent to inference. It counts as accepted unless one of these is called, once. */
-interface SentCall {
-  /** Inference had no room for it. */
-  refused(retryAfterMs: number | undefined): void;
-  /** How it ended says nothing of whether there was room. */
-  withdraw(): void;
-}
-
-/**
- * Refuses here what inference would surely refuse: client-side throttling as in "Handling Overload" of Google's book
- * on site reliability engineering, per model version.
- */
-export interface Throttle {
-  /** Decides about a request before its body is read, and counts it when it is refused; undefined: it may pass. */
-  shed(served: Served): Shed | undefined;
-  sent(served: Served): SentCall;
-}
+export type Throttle = ReturnType<typeof createThrottle>;
 
 interface Backend {
   readonly window: SlidingWindow;
   retryAfterMs: number | undefined;
 }
 
-export function createThrottle(options: ThrottleOptions): Throttle {
+/**
+ * Refuses here what inference would surely refuse: client-side throttling as in "Handling Overload" of Google's book
+ * on site reliability engineering, per model version.
+ */
+export function createThrottle(options: ThrottleOptions) {
   const { window_ms, clock, random } = options;
   const backends = new Map<string, Backend>();
 
@@ -63,7 +51,8 @@ export function createThrottle(options: ThrottleOptions): Throttle {
   };
 
   return {
-    shed(served) {
+    /** Decides about a request before its body is read, and counts it when it is refused; undefined: it may pass. */
+    shed(served: Served): Shed | undefined {
       const backend = backends.get(nameOf(served));
       if (!backend) return undefined;
       const { window, retryAfterMs } = backend;
@@ -75,7 +64,8 @@ export function createThrottle(options: ThrottleOptions): Throttle {
       return { retryAfterMs };
     },
 
-    sent(served) {
+    /** A call was sent to inference. It counts as accepted unless one of the answered functions is called, once. */
+    sent(served: Served) {
       const name = nameOf(served);
       const nowMs = clock.monotonicMs();
       const backend = backends.get(name) ?? open(name, nowMs);
@@ -83,12 +73,14 @@ export function createThrottle(options: ThrottleOptions): Throttle {
       bucket.requests += 1;
       bucket.accepts += 1;
       return {
-        refused(retryAfterMs) {
+        /** Inference had no room for it. */
+        refused(retryAfterMs: number | undefined): void {
           bucket.accepts -= 1;
           backend.window.at(clock.monotonicMs()).refusals += 1;
           backend.retryAfterMs = retryAfterMs;
         },
-        withdraw() {
+        /** How it ended says nothing of whether there was room. */
+        withdraw(): void {
           bucket.requests -= 1;
           bucket.accepts -= 1;
         },

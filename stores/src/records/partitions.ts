@@ -3,16 +3,12 @@ import type { Queryable } from '../postgres/database.ts';
 
 const TABLES = ['predictions', 'outcomes'] as const;
 
-/** Keeps one partition a day, and forgets old ones. */
-export interface Partitions {
-  /** Makes the partitions of these times, where they are missing and near to now. */
-  ensure(timesMs: readonly number[], nowMs: number): Promise<void>;
-  /** Removes every partition whose last moment is older than the retention. @returns their names */
-  expire(nowMs: number): Promise<readonly string[]>;
-}
-
-/** @param retentionDays records older than that are removed; newer days than tomorrow get no partition either */
-export function createPartitions(db: Queryable, retentionDays: number): Partitions {
+/**
+ * Keeps one partition a day, and forgets old ones.
+ *
+ * @param retentionDays records older than that are removed; newer days than tomorrow get no partition either
+ */
+export function createPartitions(db: Queryable, retentionDays: number) {
   const known = new Set<number>();
 
   const create = async (day: number) => {
@@ -27,13 +23,15 @@ export function createPartitions(db: Queryable, retentionDays: number): Partitio
   };
 
   return {
-    async ensure(timesMs, nowMs) {
+    /** Makes the partitions of these times, where they are missing and near to now. */
+    async ensure(timesMs: readonly number[], nowMs: number): Promise<void> {
       const today = dayOf(nowMs);
       const near = (day: number) => day <= today + 1 && day >= today - retentionDays;
       const days = new Set(timesMs.map(dayOf));
       for (const day of days) if (near(day) && !known.has(day)) await create(day);
     },
-    async expire(nowMs) {
+    /** Removes every partition whose last moment is older than the retention. @returns their names */
+    async expire(nowMs: number): Promise<readonly string[]> {
       const oldest = dayOf(nowMs) - retentionDays;
       const { rows } = await db.query(
         `SELECT c.relname AS name FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid

@@ -131,26 +131,19 @@ async function noteShipment(dir: string, { last }: Shipped): Promise<void> {
   await rename(draft, path);
 }
 
-/** Follows a file of heads as it grows. */
-interface HeadsTail {
-  /**
-   * The heads since `done` was called last, a part at a time; all of them after a restart, or when the file was
-   * replaced or became shorter.
-   *
-   * @throws the file system's error; a file that does not exist yet holds no heads
-   */
-  read(): AsyncIterable<readonly AnchoredHead[]>;
-  /** What was read last is dealt with. */
-  done(): void;
-}
-
-/** @param partBytes what is read at once */
-export function followHeads(path: string, partBytes?: number): HeadsTail {
+/** Follows a file of heads as it grows. @param partBytes what is read at once */
+export function followHeads(path: string, partBytes?: number) {
   let inode: number | undefined;
   let from = 0;
   let upTo = 0;
   return {
-    async *read() {
+    /**
+     * The heads since `done` was called last, a part at a time; all of them after a restart, or when the file was
+     * replaced or became shorter.
+     *
+     * @throws the file system's error; a file that does not exist yet holds no heads
+     */
+    async *read(): AsyncIterable<readonly AnchoredHead[]> {
       const file = await openIfThere(path);
       if (!file) return;
       try {
@@ -166,6 +159,7 @@ export function followHeads(path: string, partBytes?: number): HeadsTail {
         await file.close();
       }
     },
+    /** What was read last is dealt with. */
     done() {
       from = upTo;
     },

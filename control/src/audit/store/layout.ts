@@ -93,22 +93,18 @@ const LAYOUT = `
   END $grants$;
 `;
 
-export interface LaidOut {
-  /** This role owns the tables, and so could take their triggers away. */
-  readonly owner: boolean;
-}
-
 /**
  * Makes the tables where they are missing, or brings them to the newest form where this role owns them.
  *
+ * @returns whether this role owns the tables, and so could take their triggers away
  * @throws the database's error when they are missing and this role may not make them
  */
-export async function layOut(db: Queryable): Promise<LaidOut> {
+export async function layOut(db: Queryable): Promise<{ readonly owner: boolean }> {
   const { rows } = await db.query(
     "SELECT pg_has_role(nspowner, 'USAGE') AS owner FROM pg_namespace WHERE nspname = 'audit'",
     [],
   );
-  const owner = (rows[0] as LaidOut | undefined)?.owner ?? true;
+  const owner = (rows[0] as { owner: boolean } | undefined)?.owner ?? true;
   if (owner) await db.script(LAYOUT);
   return { owner };
 }

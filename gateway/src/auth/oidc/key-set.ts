@@ -7,17 +7,12 @@ import {
   type JWTHeaderParameters,
 } from 'jose';
 
-/** Told about every attempt to load the keys of an issuer. */
-interface KeySetReport {
-  loaded(keys: number): void;
-  failed(error: unknown): void;
-}
-
 export interface KeySetOptions {
   /** Loads the keys; ends by itself, in time. */
   readonly load: () => Promise<JSONWebKeySet>;
   readonly clock: Pick<Clock, 'monotonicMs'>;
-  readonly report: KeySetReport;
+  /** Told about every attempt to load the keys. */
+  readonly report: { loaded(keys: number): void; failed(error: unknown): void };
   /** Pause between the starts of two attempts, however many unknown keys callers name. */
   readonly cooldown_ms: number;
   /** Older keys are loaded anew in the background. */
@@ -26,22 +21,7 @@ export interface KeySetOptions {
   readonly max_age_ms: number;
 }
 
-/** Public keys of an issuer, kept for as long as they may be used. */
-export interface KeySet {
-  /**
-   * The key that a token's header names. Waits for an attempt only when that key is not at hand.
-   *
-   * @throws KeysUnavailable when there are no keys that may be used
-   * @throws JOSEError when there are, and none of them is meant
-   */
-  keyFor(header: JWTHeaderParameters): Promise<CryptoKey>;
-  /** Starts an attempt, unless one runs or ran a moment ago; never rejects. */
-  refresh(): Promise<void>;
-  /** Age of the last good keys in ms; undefined before there were any. */
-  ageMs(): number | undefined;
-  /** How many keys may be used now. */
-  size(): number;
-}
+export type KeySet = ReturnType<typeof createKeySet>;
 
 export class KeysUnavailable extends Error {
   override readonly name = 'KeysUnavailable';
@@ -53,8 +33,11 @@ interface LoadedKeys {
   readonly loadedAtMs: number;
 }
 
-/** One attempt at a time, so that no late answer replaces a later one. */
-export function createKeySet({ load, clock, report, ...times }: KeySetOptions): KeySet {
+/**
+ * Public keys of an issuer, kept for as long as they may be used. One attempt to load them at a time, so that no late
+ * answer replaces a later one.
+ */
+export function createKeySet({ load, clock, report, ...times }: KeySetOptions) {
   let keys: LoadedKeys | undefined;
   let inFlight: Promise<void> | undefined;
   let startedAtMs = Number.NEGATIVE_INFINITY;
@@ -71,6 +54,7 @@ export function createKeySet({ load, clock, report, ...times }: KeySetOptions): 
     }
   };
 
+  /** Starts an attempt, unless one runs or ran a moment ago; never rejects. */
   const refresh = (): Promise<void> => {
     if (inFlight) return inFlight;
     const nowMs = clock.monotonicMs();
@@ -82,6 +66,7 @@ export function createKeySet({ load, clock, report, ...times }: KeySetOptions): 
     return inFlight;
   };
 
+  /** Age of the last good keys in ms; undefined before there were any. */
   const ageMs = () => keys && clock.monotonicMs() - keys.loadedAtMs;
   const usable = () => (keys && (ageMs() as number) < times.max_age_ms ? keys : undefined);
 
@@ -93,7 +78,13 @@ export function createKeySet({ load, clock, report, ...times }: KeySetOptions): 
   };
 
   return {
-    async keyFor(header) {
+    /**
+     * The key that a token's header names. Waits for an attempt only when that key is not at hand.
+     *
+     * @throws KeysUnavailable when there are no keys that may be used
+     * @throws JOSEError when there are, and none of them is meant
+     */
+    async keyFor(header: JWTHeaderParameters): Promise<CryptoKey> {
       const loaded = usable();
       if (!loaded) return findAgain(header);
       if ((ageMs() as number) >= times.refresh_ms) void refresh();
@@ -106,6 +97,7 @@ export function createKeySet({ load, clock, report, ...times }: KeySetOptions): 
     },
     refresh,
     ageMs,
+    /** How many keys may be used now. */
     size: () => usable()?.count ?? 0,
   };
 }
