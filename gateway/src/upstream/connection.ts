@@ -110,6 +110,7 @@ export class Pool {
   readonly #connections: Connection[];
   /** The server does not know streams (a Triton backend without them, another server): each call is unary. */
   #isUnary = false;
+  #isUsed = false;
   #turn = 0;
 
   constructor(address: string, options: ConnectionOptions) {
@@ -139,12 +140,20 @@ export class Pool {
     return this.#next().unary(context, method);
   }
 
+  /** Whether calls came since the last time. */
+  takeUsed(): boolean {
+    const used = this.#isUsed;
+    this.#isUsed = false;
+    return used;
+  }
+
   close(): void {
     for (const connection of this.#connections) connection.close();
   }
 
   /** The one with the fewest calls in progress among those that are up; equals take turns. */
   #next(): Connection {
+    this.#isUsed = true;
     this.#turn = (this.#turn + 1) % CONNECTIONS;
     let best = this.#turn;
     for (let i = 0; i < CONNECTIONS; i += 1) {

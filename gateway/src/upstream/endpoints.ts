@@ -20,6 +20,8 @@ export const TIMES = {
   resolveIntervalMs: 5000,
   /** How often each endpoint is asked which versions it serves. */
   intervalMs: 250,
+  /** The same while no calls come and all versions are served: checks are most of what an idle gateway does. */
+  quietIntervalMs: 1000,
   /**
    * A busy process answers late, one that hangs never does. Longer than an interval, so that a loaded machine does not
    * count as a dead one; a process that ended refuses the connection at once anyway.
@@ -61,14 +63,16 @@ export class Endpoint {
 
   /** Checks instead of a Watch stream: the stream of a process that hangs stays silent like that of a healthy one. */
   async #round(): Promise<void> {
-    const { services, onRound, times: { intervalMs } = TIMES } = this.#options;
+    const { services, onRound, times: { intervalMs, quietIntervalMs } = TIMES } = this.#options;
     const startedMs = performance.now();
     const names = services();
     const answers = await Promise.all(names.map((name) => this.#isServing(name)));
     if (this.#isStopped) return;
     this.serving = new Set(names.filter((_, i) => answers[i]));
-    const waitMs = Math.max(0, intervalMs - (performance.now() - startedMs));
-    this.#timer = setTimeout(() => void this.#round(), waitMs);
+    const isQuiet = !this.pool.takeUsed() && answers.every(Boolean);
+    const elapsedMs = performance.now() - startedMs;
+    const waitMs = (isQuiet ? quietIntervalMs : intervalMs) - elapsedMs;
+    this.#timer = setTimeout(() => void this.#round(), Math.max(0, waitMs));
     onRound();
   }
 

@@ -82,7 +82,7 @@ describe('readiness', () => {
     followed = new Endpoints({
       resolve,
       services: () => versionsOf(source).map(({ model, version }) => `${model}/${version}`),
-      times: { resolveIntervalMs, intervalMs: 20, timeoutMs: 1000 },
+      times: { resolveIntervalMs, intervalMs: 20, quietIntervalMs: 20, timeoutMs: 1000 },
       connection: { messageBytes: 2 ** 20, renewMs: 60_000 },
       onRound: announcer(asked, source, {
         readinessChanged: (model, version, ready) => log.push(`${model}/${version} ${ready}`),
