@@ -91,7 +91,7 @@ export type FromEngine =
   | { readonly type: 'failed'; readonly id: number; readonly failure: ItemFailure }
   | ({ readonly type: 'ran'; readonly runMs: number; readonly rows: readonly (Row | RowFailure)[] } & Timed)
   | { readonly type: 'run_failed'; readonly message: string }
-  /** Each second: a sign of life. */
+  /** Every two seconds: a sign of life. */
   | { readonly type: 'stats'; readonly residentBytes: number };
 
 /** When something ended, by the machine's monotonic clock, which all threads of all engines share; in ms. */
@@ -132,4 +132,4 @@ export interface LoadReport {
 }
 
 /** How often an engine sends `stats`, in ms. */
-export const STATS_INTERVAL_MS = 1_000;
+export const STATS_INTERVAL_MS = 2_000;

@@ -13,7 +13,7 @@ import {
 import type { EndKind, EngineListener, EngineOptions, EngineProcess } from './process.ts';
 
 /** An engine may miss so many signs of life before it is taken for hung. */
-const SILENT_INTERVALS = 5;
+const SILENT_INTERVALS = 3;
 
 /** When callers may try again whose engine ended, in ms. */
 const RESTART_MS = 1_000;

@@ -65,7 +65,7 @@ describe('createDecoder', () => {
   });
 
   it('decodes a large JPEG at a fraction of its size to nearly the same pixels', async () => {
-    const picture = waves(700, 500);
+    const picture = waves(1400, 1000);
     const scaled = await decoder()(await picture.jpeg({ quality: 95 }).toBuffer());
     const reference = await decoder()(await picture.png().toBuffer());
     expect(distance(scaled, reference)).toBeLessThan(3);

@@ -35,7 +35,10 @@ export interface DecodeOptions {
 /** Decodes a whole picture into memory of its size. @returns false when sharp shall try, or say what is wrong */
 type Fill = (out: Buffer) => boolean | Promise<boolean>;
 
-/** WebP of up to so many pixels is resized on a canvas: above, sharp's resize is no dearer, and streams. */
+/**
+ * Up to so many pixels a picture is decoded whole and resized on a canvas, also where sharp would decode at a fraction of
+ * the size: its pipeline costs more. Larger WebP goes through sharp, whose resize streams.
+ */
 const SMALL_PIXELS = 2 ** 20;
 
 /** The returned function throws HeadgateError: unsupported_media_type, undecodable_image or image_too_large. */
@@ -50,10 +53,11 @@ export function createDecoder({ preprocessing, ...limits }: DecodeOptions): Deco
   const fillOf = (bytes: Uint8Array, header: HeaderWithPng, crop: Crop): Fill | undefined => {
     const { format, width, height, png } = header;
     if (png) return canBecome(png, channels) ? (out) => decodePng(png, channels, out) : undefined;
-    if (format === 'png' || decodesScaled(crop, preprocessing)) return undefined;
+    const isSmall = width * height <= SMALL_PIXELS;
+    if (format === 'png' || (!isSmall && decodesScaled(crop, preprocessing))) return undefined;
     if (format === 'jpeg')
       return decodeJpeg && ((out) => decodeJpeg(bytes, { width, height, channels }, out));
-    if (width * height > SMALL_PIXELS) return undefined;
+    if (!isSmall) return undefined;
     return async (out) => {
       out.set(await vips.decode(bytes, header));
       return true;
