@@ -3,12 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '@headgate/contracts/config/schema';
 import { METRIC } from '@headgate/contracts/names';
 import { readHashKey } from '@headgate/runtime/keyed-hash';
+import { liveGauge } from '@headgate/runtime/live-gauge';
 import type { Logger } from '@headgate/runtime/logger';
 import { openCaptureStore, STORE_TIMEOUT_MS } from '@headgate/stores/capture/open-store';
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Counter, type Registry } from 'prom-client';
 import type { Surroundings } from '../surroundings.ts';
 import { type Capture, sampledCapture } from './capture.ts';
-import { type CaptureQueue, type CaptureReport, createCaptureQueue } from './capture-queue.ts';
+import { type CaptureReport, createCaptureQueue } from './capture-queue.ts';
 import { type RetentionReport, startRetention } from './retention.ts';
 
 /** Three requests of the largest size wait to be written; a store that needs 5 s for one image is down. */
@@ -34,7 +35,8 @@ export async function startCapture(
   if (!store) return undefined;
   const report = reportCaptures(logger, metrics.registry);
   const queue = createCaptureQueue({ store, ...QUEUE, report });
-  exposeCaptureQueue(metrics.registry, queue);
+  const waiting = 'Bytes of sampled images that wait to be written.';
+  liveGauge(metrics.registry, METRIC.captureQueueBytes, waiting, () => queue.bytes);
   const retention = startRetention({
     store,
     retentionDays: config.retention_days,
@@ -84,15 +86,4 @@ function reportCaptures(logger: Logger, registry: Registry): CaptureReport & Ret
       logger.error({ err }, 'captured images beyond their retention cannot be removed');
     },
   };
-}
-
-function exposeCaptureQueue(registry: Registry, queue: Pick<CaptureQueue, 'bytes'>): void {
-  new Gauge({
-    name: METRIC.captureQueueBytes,
-    help: 'Bytes of sampled images that wait to be written.',
-    registers: [registry],
-    collect() {
-      this.set(queue.bytes);
-    },
-  });
 }

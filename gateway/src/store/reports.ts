@@ -1,6 +1,7 @@
 import { METRIC } from '@headgate/contracts/names';
 import { DROP_CAUSES } from '@headgate/contracts/records';
 import type { Spool, SpoolReport } from '@headgate/journal/spool/spool';
+import { liveGauge } from '@headgate/runtime/live-gauge';
 import type { Logger } from '@headgate/runtime/logger';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { ShipperReport } from './shipper.ts';
@@ -36,30 +37,12 @@ export function reportSpool(logger: Logger, registry: Registry): SpoolReport {
   };
 }
 
-/** Gauges read from the spool when Prometheus asks. */
 export function exposeSpool(registry: Registry, spool: Pick<Spool, 'stats'>, limitBytes: number): void {
-  const limit = new Gauge({
-    name: METRIC.spoolLimit,
-    help: 'What the spool may grow to.',
-    registers: [registry],
-  });
-  limit.set(limitBytes);
-  new Gauge({
-    name: METRIC.spoolBytes,
-    help: 'Size of the spool on disk.',
-    registers: [registry],
-    collect() {
-      this.set(spool.stats().bytes);
-    },
-  });
-  new Gauge({
-    name: METRIC.spoolUndelivered,
-    help: 'Records in the spool that are not delivered yet.',
-    registers: [registry],
-    collect() {
-      this.set(spool.stats().undelivered);
-    },
-  });
+  const { spoolLimit, spoolBytes, spoolUndelivered } = METRIC;
+  liveGauge(registry, spoolLimit, 'What the spool may grow to.', () => limitBytes);
+  liveGauge(registry, spoolBytes, 'Size of the spool on disk.', () => spool.stats().bytes);
+  const undelivered = 'Records in the spool that are not delivered yet.';
+  liveGauge(registry, spoolUndelivered, undelivered, () => spool.stats().undelivered);
 }
 
 /** Logs when delivery begins to fail and when it works again, not each attempt. */

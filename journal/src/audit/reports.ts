@@ -1,7 +1,8 @@
 import { METRIC } from '@headgate/contracts/names';
 import { DROP_CAUSES } from '@headgate/contracts/records';
+import { liveGauge } from '@headgate/runtime/live-gauge';
 import type { Logger } from '@headgate/runtime/logger';
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Counter, type Registry } from 'prom-client';
 import type { SpoolReport } from '../spool/spool.ts';
 import type { FileAudit } from './file-audit.ts';
 
@@ -64,28 +65,15 @@ export function auditInstruments(logger: Logger, registry: Registry): AuditInstr
     trimFailed: (err) => logger.warn({ err }, 'an old file of the audit log could not be removed'),
     tendFailed: (err) =>
       logger.error({ err }, 'the keys of names in the audit log cannot be kept or removed'),
-    expose(log, options) {
-      exposeLog(registry, log, options);
+    expose({ stats }, { limitBytes, isStored }) {
+      liveGauge(registry, METRIC.auditLimit, 'What the audit log may grow to.', () => limitBytes);
+      liveGauge(registry, METRIC.auditBytes, 'Bytes of the audit log on disk.', () => stats().bytes);
+      if (!isStored) return;
+      const stored = 'Records of the chain that are in the store too.';
+      liveGauge(registry, METRIC.auditStored, stored, () => stats().storedSeq);
+      const unstored = 'Records of the chain that are not in the store yet.';
+      const count = () => Math.max(0, stats().lastSeq - stats().storedSeq);
+      liveGauge(registry, METRIC.auditUnstored, unstored, count);
     },
   };
-}
-
-/** Gauges read from the log when Prometheus asks. */
-function exposeLog(registry: Registry, { stats }: Pick<FileAudit, 'stats'>, options: ExposedLog): void {
-  const gauge = (name: string, help: string, value: () => number) =>
-    new Gauge({
-      name,
-      help,
-      registers: [registry],
-      collect() {
-        this.set(value());
-      },
-    });
-  gauge(METRIC.auditLimit, 'What the audit log may grow to.', () => options.limitBytes);
-  gauge(METRIC.auditBytes, 'Bytes of the audit log on disk.', () => stats().bytes);
-  if (!options.isStored) return;
-  gauge(METRIC.auditStored, 'Records of the chain that are in the store too.', () => stats().storedSeq);
-  gauge(METRIC.auditUnstored, 'Records of the chain that are not in the store yet.', () =>
-    Math.max(0, stats().lastSeq - stats().storedSeq),
-  );
 }
