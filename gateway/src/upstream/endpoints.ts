@@ -15,7 +15,7 @@ export interface EndpointsOptions {
   readonly times?: typeof TIMES;
 }
 
-export const TIMES = {
+const TIMES = {
   /** How often the name is resolved again: a new pod waits no longer for its first call. */
   resolveIntervalMs: 5000,
   /** How often each endpoint is asked which versions it serves. */
