@@ -66,7 +66,10 @@ export async function runInference(
   const log = createLogger({ service: 'inference', level: 'info', destination });
   const engineEntry = new URL('../engine/child/main.ts', import.meta.url);
   const options = { config, root: folder.dir, env: process.env, log, engineEntry, cores: 2, times };
-  const inference = await startInference(options);
+  const inference = await startInference(options).catch((error) => {
+    folder.remove();
+    throw error;
+  });
   const clients = clientsOf(portBase);
   let stopped: Promise<void> | undefined;
   const stop = () => {
