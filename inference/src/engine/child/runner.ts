@@ -1,6 +1,6 @@
 import type { EngineSpec, RawTensor, Row, RowFailure } from '../protocol.ts';
-import { runImages } from './image/runner.ts';
-import { runTensors } from './tensor/runner.ts';
+import { runImages } from './image/session.ts';
+import { runTensors } from './tensor/session.ts';
 
 /** A warm session, on this thread or on one of its own. */
 export interface Runner {

@@ -4,8 +4,10 @@ import { decodeBytesTensor, encodeBytesTensor } from '@headgate/contracts/tensor
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { LoadError } from '../../../load-error.ts';
 import type { EngineSpec, RawTensor } from '../../protocol.ts';
-import { splitTensor } from '../../tensor-batch.ts';
+import { blankItem, joinItems, splitTensor } from '../../tensor-batch.ts';
 import { sessionOptions } from '../onnx.ts';
+import { type Runner, timed } from '../runner.ts';
+import { warmUpSizes } from '../warm-up.ts';
 
 /** A loaded model that runs one batch at a time, blocking its thread meanwhile. */
 export interface TensorSession {
@@ -106,6 +108,28 @@ function fromTensor({ type, data, dims }: Tensor): RawTensor {
   }
   const { buffer, byteOffset, byteLength } = data as ArrayBufferView;
   return { shape: dims, block: new Uint8Array(buffer, byteOffset, byteLength) };
+}
+
+export async function runTensors(spec: EngineSpec): Promise<Runner> {
+  const { inputs, batching } = spec.manifest;
+  const session = await openTensorSession(spec);
+  const blank = blankItem(inputs);
+  const isGuess = inputs.some(({ shape }) => shape.slice(1).includes(-1));
+  const warmUpMs = new Map<number, number>();
+  for (const size of warmUpSizes(batching.max_batch_size)) {
+    const items = Array.from({ length: size }, () => blank);
+    // A side of variable length may need more than the 1 that is tried: such a model warms up with its callers.
+    const { runMs } = await timed(() => session.run(joinItems(items), size)).catch((error: unknown) => {
+      if (isGuess) return { runMs: 0 };
+      throw error;
+    });
+    warmUpMs.set(size, runMs);
+  }
+  return {
+    warmUpMs,
+    run: ({ count, inputs = [] }) => timed(() => session.run(inputs, count)),
+    close: session.close,
+  };
 }
 
 function checkAgainst(session: InferenceSession, manifest: Manifest): void {
