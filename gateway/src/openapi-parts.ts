@@ -88,10 +88,15 @@ export const answer = (description: string, schema: z.ZodType) => ({
 });
 
 const name = (example: string) => z.string().openapi({ example });
-export const params = {
-  model: z.object({ model: name('efficientnet-lite0') }),
-  version: z.object({ model: name('efficientnet-lite0'), version: name('1') }),
-};
+const model = name('efficientnet-lite0');
+const byModel = { params: z.object({ model }) };
+const byVersion = { params: z.object({ model, version: name('1') }) };
+
+/** The parameters that a path names. */
+export function paramsOf(path: string): { params?: z.ZodObject } {
+  if (path.includes('{version}')) return byVersion;
+  return path.includes('{model}') ? byModel : {};
+}
 
 export const predictHeaders = z.object({
   [HEADER.unit]: z

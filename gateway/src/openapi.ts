@@ -6,7 +6,7 @@ import {
   answer,
   BODY,
   MODEL,
-  params,
+  paramsOf,
   predictHeaders,
   problems,
   SHARED_HEADERS,
@@ -45,40 +45,35 @@ const IMAGES: readonly Reason[] = [
   'undecodable_image',
 ];
 
-const prediction = { 200: answer('At least one image was classified.', predictAnswerSchema) };
-const predictRoute = {
-  method: 'post' as const,
-  tags: ['predict'],
-  responses: { ...prediction, ...problems([...ANY, ...IMAGES]) },
-};
-
-const ROUTES = [
-  createRoute({
-    ...predictRoute,
-    path: '/predict',
-    operationId: 'predict',
-    summary: 'Classify images with the default model',
-    request: { headers: predictHeaders, body: predictBody },
-  }),
-  createRoute({
-    ...predictRoute,
-    path: '/v1/models/{model}/predict',
-    operationId: 'predictWithModel',
-    summary: 'Classify images with a model',
-    request: { params: params.model, headers: predictHeaders, body: predictBody },
-  }),
-  createRoute({
-    ...predictRoute,
-    path: '/v1/models/{model}/versions/{version}/predict',
-    operationId: 'predictWithVersion',
-    summary: 'Classify images with one version, outside of any experiment (role tester or admin)',
+function predictRoute(path: string, operationId: string, summary: string) {
+  const byVersion = path.includes('{version}');
+  const reasons: Reason[] = byVersion ? ['scope_missing', 'unknown_version'] : [];
+  return createRoute({
+    method: 'post',
+    tags: ['predict'],
+    path,
+    operationId,
+    summary,
     request: {
-      params: params.version,
-      headers: predictHeaders.pick({ [HEADER.timeoutMs]: true }),
+      ...paramsOf(path),
+      headers: byVersion ? predictHeaders.pick({ [HEADER.timeoutMs]: true }) : predictHeaders,
       body: predictBody,
     },
-    responses: { ...prediction, ...problems([...ANY, ...IMAGES, 'scope_missing', 'unknown_version']) },
-  }),
+    responses: {
+      200: answer('At least one image was classified.', predictAnswerSchema),
+      ...problems([...ANY, ...IMAGES, ...reasons]),
+    },
+  });
+}
+
+const ROUTES = [
+  predictRoute('/predict', 'predict', 'Classify images with the default model'),
+  predictRoute('/v1/models/{model}/predict', 'predictWithModel', 'Classify images with a model'),
+  predictRoute(
+    '/v1/models/{model}/versions/{version}/predict',
+    'predictWithVersion',
+    'Classify images with one version, outside of any experiment (role tester or admin)',
+  ),
   createRoute({
     method: 'post',
     path: '/v1/feedback',
@@ -104,22 +99,22 @@ const ROUTES = [
 /** The public HTTP surface as an OpenAPI 3.1 document, generated from the schemas that type the handlers. */
 export function openApiDocument(): OpenApiDocument {
   const generator = new OpenAPIHono();
-  generator.openAPIRegistry.registerComponent('securitySchemes', 'apiKey', {
+  const { openAPIRegistry: registry } = generator;
+  registry.registerComponent('securitySchemes', 'apiKey', {
     type: 'apiKey',
     in: 'header',
     name: 'X-API-Key',
   });
-  generator.openAPIRegistry.registerComponent('securitySchemes', 'bearerToken', {
+  registry.registerComponent('securitySchemes', 'bearerToken', {
     type: 'http',
     scheme: 'bearer',
     bearerFormat: 'JWT',
     description: 'Where issuers are configured; see docs/access.md.',
   });
   for (const [name, header] of Object.entries(SHARED_HEADERS)) {
-    generator.openAPIRegistry.registerComponent('headers', name, header);
+    registry.registerComponent('headers', name, header);
   }
-  for (const route of [...ROUTES, ...OPEN_INFERENCE_OPERATIONS])
-    generator.openAPIRegistry.registerPath(route);
+  for (const route of [...ROUTES, ...OPEN_INFERENCE_OPERATIONS]) registry.registerPath(route);
   return generator.getOpenAPI31Document({
     openapi: '3.1.0',
     info: {

@@ -17,12 +17,6 @@ export interface ShippingOptions {
   readonly signal: AbortSignal;
 }
 
-export interface Shipped {
-  readonly records: number;
-  /** The last record that is stored; undefined when none is. */
-  readonly last: Head | undefined;
-}
-
 /** The log does not go on with what is stored: somebody changed one of them. Nothing from there on is stored. */
 export class LogFaultError extends Error {
   override readonly name = 'LogFaultError';
@@ -32,13 +26,14 @@ export class LogFaultError extends Error {
  * Stores what the log has beyond the store, up to its last anchored head: what is anchored is on disk, so a power cut
  * cannot take back what the store has. The store knows what it has, so nothing is stored twice or left out.
  *
+ * @returns how many were stored now, and the last record that is stored; undefined when none is
  * @throws LogFaultError
  * @throws the store's error when it cannot be reached
  */
 export async function shipLog(
   log: LogToShip,
   { store, batchRecords, signal }: ShippingOptions,
-): Promise<Shipped> {
+): Promise<{ readonly records: number; readonly last: Head | undefined }> {
   const { writer, dir, upTo } = log;
   let last = await store.last(writer);
   let records = 0;

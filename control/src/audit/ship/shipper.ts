@@ -2,12 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Head } from '@headgate/journal/audit/chain';
 import { type AnchoredHead, headsFrom, lastHead, openIfThere } from '@headgate/journal/audit/heads';
 import { SHIPMENT_FILE, type Shipment } from '@headgate/journal/audit/trim';
 import { nextPauseMs } from '@headgate/runtime/resilience/backoff';
 import { writersIn } from '../read-log.ts';
 import type { AuditStore } from '../store/audit-store.ts';
-import { LogFaultError, type Shipped, shipLog } from './ship-log.ts';
+import { LogFaultError, shipLog } from './ship-log.ts';
 
 /** Hears how shipping goes. */
 export interface ShipperReport {
@@ -97,7 +98,7 @@ export function shippingPass(
       if (signal.aborted) return;
       await appendHeads();
       if (shipped.records > 0) report.stored(writer, shipped.records);
-      await noteShipment(log.dir, shipped);
+      await noteShipment(log.dir, shipped.last);
     } catch (error) {
       if (!(error instanceof LogFaultError)) throw error;
       report.fault(writer, error);
@@ -122,7 +123,7 @@ export function shippingPass(
 }
 
 /** Tells the writer of the log what it need not keep any more. */
-async function noteShipment(dir: string, { last }: Shipped): Promise<void> {
+async function noteShipment(dir: string, last: Head | undefined): Promise<void> {
   if (!last) return;
   const path = join(dir, SHIPMENT_FILE);
   const draft = `${path}.${randomUUID()}`;

@@ -14,24 +14,15 @@ interface Example {
   readonly class_id: number | null;
 }
 
-interface Examples {
-  readonly examples: readonly Example[];
-  /** Images about which feedback disagrees. */
-  readonly disputed: number;
-  /** Captured images that nobody judged. */
-  readonly unjudged: number;
-}
-
 type JudgedPage = (query: JudgedQuery) => Promise<readonly JudgedImage[]>;
 
 const PAGE = 1000;
 
-/** Captured images with feedback by whoever sent them, each digest once. */
-export async function findExamples(
-  store: CaptureStore,
-  page: JudgedPage,
-  signal: AbortSignal,
-): Promise<Examples> {
+/**
+ * Captured images with feedback by those who sent them, each digest once; how many are left out because feedback on them
+ * disagrees; and how many captured images nobody judged.
+ */
+export async function findExamples(store: CaptureStore, page: JudgedPage, signal: AbortSignal) {
   const found = new Map<string, Found>();
   let captures = 0;
   let matched = 0;

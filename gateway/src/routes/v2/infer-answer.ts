@@ -14,13 +14,6 @@ interface AnswerOptions {
   readonly wantsBinary: (output: string) => boolean;
 }
 
-/** A body, and where its JSON ends when raw blocks follow. */
-interface InferAnswer {
-  readonly body: Uint8Array<ArrayBuffer>;
-  readonly jsonBytes: number;
-  readonly isBinary: boolean;
-}
-
 const encoder = new TextEncoder();
 
 /** Most values that an answer says in JSON: wording a million of them holds up every other request for half a second. */
@@ -29,9 +22,10 @@ const MAX_JSON_VALUES = 250_000;
 /**
  * Words the answer of inference in JSON, with raw blocks behind it for the outputs that were asked for so.
  *
+ * @returns the body, and where its JSON ends when raw blocks follow
  * @throws HeadgateError invalid_request when an output cannot be JSON; internal when the answer cannot be read
  */
-export function wordAnswer(response: ModelInferResponse__Output, options: AnswerOptions): InferAnswer {
+export function wordAnswer(response: ModelInferResponse__Output, options: AnswerOptions) {
   checkCount(response, options);
   const outputs = response.outputs.map((tensor, i) =>
     outputOf(tensor, response.raw_output_contents[i], options),
@@ -56,17 +50,12 @@ function checkCount({ outputs }: ModelInferResponse__Output, { wantsBinary }: An
   throw new HeadgateError('invalid_request', detail);
 }
 
-interface WordedOutput {
-  readonly text: string;
-  /** Set where it follows the JSON. */
-  readonly block?: Uint8Array;
-}
-
+/** The JSON of an output, and its block where that follows the JSON. */
 function outputOf(
   { name, datatype, shape }: ModelInferResponse__Output['outputs'][number],
   block: Uint8Array | undefined,
   { wantsBinary }: AnswerOptions,
-): WordedOutput {
+): { readonly text: string; readonly block?: Uint8Array } {
   const head = { name, datatype, shape };
   const count = elementCount(shape);
   try {
@@ -75,7 +64,7 @@ function outputOf(
     if (wantsBinary(name)) {
       return { text: JSON.stringify({ ...head, parameters: { binary_data_size: block.byteLength } }), block };
     }
-    const data = jsonOfBlock({ name, datatype, count, block });
+    const data = jsonOfBlock(name, datatype, count, block);
     return { text: `${JSON.stringify(head).slice(0, -1)},"data":${data}}` };
   } catch (cause) {
     if (cause instanceof HeadgateError) throw cause;
@@ -107,15 +96,6 @@ function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   return whole;
 }
 
-/** An output as inference answered it. */
-interface RawOutput {
-  readonly name: string;
-  readonly datatype: Datatype;
-  /** Elements, by its shape. */
-  readonly count: number;
-  readonly block: Uint8Array;
-}
-
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
@@ -124,7 +104,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
  * @throws HeadgateError invalid_request when JSON cannot hold them, and the caller should ask for binary
  * @throws RangeError when the block does not hold what its shape promises
  */
-function jsonOfBlock({ name, datatype, count, block }: RawOutput): string {
+function jsonOfBlock(name: string, datatype: Datatype, count: number, block: Uint8Array): string {
   if (datatype === 'BYTES') return stringsOf(name, decodeBytesTensor(block, count));
   if (block.byteLength !== count * ELEMENT_BYTES[datatype])
     throw new RangeError(`${name} is not ${count} elements`);

@@ -7,7 +7,7 @@ import {
   BODY,
   MODEL,
   OPEN_INFERENCE_PROBLEM,
-  params,
+  paramsOf,
   predictHeaders,
   problems,
   QUOTA_HEADERS,
@@ -37,11 +37,6 @@ function read([path, operationId, summary, answered, reasons]: Operation) {
     request: paramsOf(path),
     responses: { 200: answer(summary, answered), ...refusals(...reasons) },
   });
-}
-
-function paramsOf(path: string): { params?: z.ZodObject } {
-  if (path.includes('{version}')) return { params: params.version };
-  return path.includes('{model}') ? { params: params.model } : {};
 }
 
 /** The same for the control version and for a named one. */
@@ -93,26 +88,20 @@ const INFER: readonly Reason[] = [
   'image_too_large',
 ];
 
-const INFER_OPERATIONS = [
-  createRoute({
+function infer(path: string, operationId: string, summary: string) {
+  const byVersion = path.includes('{version}');
+  const reasons: Reason[] = byVersion ? ['scope_missing', 'unknown_version'] : [];
+  const headers = byVersion ? inferHeaders.omit({ [HEADER.unit]: true }) : inferHeaders;
+  return createRoute({
     ...common,
     method: 'post',
-    path: '/v2/models/{model}/infer',
-    operationId: 'infer',
-    summary: 'Run a model on tensors',
-    request: { params: params.model, headers: inferHeaders, body: inferBody },
-    responses: { ...inferred, ...refusals(...INFER) },
-  }),
-  createRoute({
-    ...common,
-    method: 'post',
-    path: '/v2/models/{model}/versions/{version}/infer',
-    operationId: 'inferWithVersion',
-    summary: 'Run one version on tensors, outside of any experiment (role tester or admin)',
-    request: { params: params.version, headers: inferHeaders.omit({ [HEADER.unit]: true }), body: inferBody },
-    responses: { ...inferred, ...refusals(...INFER, 'scope_missing', 'unknown_version') },
-  }),
-];
+    path,
+    operationId,
+    summary,
+    request: { ...paramsOf(path), headers, body: inferBody },
+    responses: { ...inferred, ...refusals(...INFER, ...reasons) },
+  });
+}
 
 /** A POST with a JSON body that may be absent. */
 function control(sent: z.ZodType, [path, operationId, summary, answered, reasons]: Operation) {
@@ -147,7 +136,8 @@ export const OPEN_INFERENCE_OPERATIONS = [
   ...readOfModel(['/config', 'modelConfig', "How a model is served, in Triton's words", schema.modelConfig, MODEL]),
   ...readOfModel(['/stats', 'modelStatistics', 'Counters of a model (role tester or admin)', schema.modelStatistics, [...MODEL, 'scope_missing']]),
   read(['/v2/models/stats', 'allStatistics', 'Counters of all models (role tester or admin)', schema.modelStatistics, [...ASKED, 'scope_missing']]),
-  ...INFER_OPERATIONS,
+  infer('/v2/models/{model}/infer', 'infer', 'Run a model on tensors'),
+  infer('/v2/models/{model}/versions/{version}/infer', 'inferWithVersion', 'Run one version on tensors, outside of any experiment (role tester or admin)'),
   control(schema.repositoryIndexRequest, ['/v2/repository/index', 'repositoryIndex', 'List what the model repository holds (role tester or admin)', schema.repositoryIndex, ['deadline_exceeded']]),
   control(schema.modelControl, ['/v2/repository/models/{model}/load', 'loadModel', 'Load a model, or load it anew (role admin)', schema.done, [...LOAD, 'load_failed']]),
   control(schema.modelControl, ['/v2/repository/models/{model}/unload', 'unloadModel', 'Stop serving a model (role admin)', schema.done, LOAD]),
