@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from '@headgate/testkit/eventually';
 import { freePortBase } from '@headgate/testkit/ports';
@@ -9,7 +9,7 @@ import { readDevKeys } from '../../../scripts/setup/keys.ts';
 import { gatewayOrigin, spawnGateway, spawnNullUpstream } from '../gateway-process.ts';
 import type { Door } from '../peers/contender.ts';
 import { DEFAULT_MODEL } from '../peers/headgate.ts';
-import { jpegOfAbout, loadPhotos } from '../photos.ts';
+import { loadPhotos, PHOTOS_DIR } from '../photos.ts';
 import { openSender } from '../send.ts';
 import { type BenchRun, doorLoad, interleave, type Run, type Series } from '../series.ts';
 import type { Figure, Section } from '../tables.ts';
@@ -17,14 +17,15 @@ import type { Figure, Section } from '../tables.ts';
 const READY_WITHIN_MS = 20_000;
 const UPSTREAM_DELAY_MS = 40;
 const CALLERS = 16;
-const BODY_BYTES = 30_000;
+/** 32 kB. */
+const PHOTO = 'rocket-small.jpg';
 
 /** What the built gateway, all layers on, adds to an upstream that answers after 40 ms by timer. */
 export async function gatewayFigures(run: BenchRun): Promise<Section> {
   await build(ROOT);
-  const photosDir = join(run.dir, 'noise');
+  const photosDir = join(run.dir, 'one-photo');
   mkdirSync(photosDir);
-  writeFileSync(join(photosDir, 'photo.jpg'), await jpegOfAbout(BODY_BYTES));
+  copyFileSync(join(PHOTOS_DIR, PHOTO), join(photosDir, PHOTO));
   const upstream = await spawnNullUpstream(UPSTREAM_DELAY_MS);
   const portBase = await freePortBase();
   const gateway = spawnGateway({ portBase, dir: run.dir, upstreamPort: upstream.port });
