@@ -3,7 +3,7 @@ import type { AuditSink } from '@headgate/journal/audit/sink';
 import type { Clock } from '@headgate/runtime/clock';
 import type { KeyStore } from './auth/key-store.ts';
 import type { TokenVerifier } from './auth/tokens.ts';
-import type { ReadBody } from './body/bounds.ts';
+import type { ReadBody } from './body/read-body.ts';
 import type { Limiter } from './rate-limit/limiter.ts';
 import type { RoutingSource } from './routing/source.ts';
 import type { Recorder } from './store/recorder.ts';

@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { addAudit } from './audit/audit.ts';
 import { addCaptures } from './captures/captures.ts';
-import { addCertificate } from './certificate/certificate.ts';
+import { addCertificate } from './certificate.ts';
 import { EXIT, failureOf } from './errors.ts';
 import { addKeys } from './keys/keys.ts';
 import type { Surroundings } from './surroundings.ts';

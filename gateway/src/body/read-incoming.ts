@@ -1,7 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 import type { HeadgateError } from '@headgate/contracts/errors';
-import { type BodyBounds, brokenBody, emptyBody, type ReadBody, tooLarge, watchUpload } from './bounds.ts';
-import { ByteSink } from './byte-sink.ts';
+import {
+  type BodyBounds,
+  ByteSink,
+  brokenBody,
+  emptyBody,
+  type ReadBody,
+  tooLarge,
+  watchUpload,
+} from './read-body.ts';
 
 /**
  * Reads a body on Node, where the request's own stream is at hand: without a Web stream around it a request costs

@@ -1,6 +1,6 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { Clock } from '@headgate/runtime/clock';
-import type { BodyBounds, ReadBody } from '../body/bounds.ts';
+import type { BodyBounds, ReadBody } from '../body/read-body.ts';
 import type { AppContext, Layer } from '../context.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 

@@ -1,7 +1,6 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import { HEADER } from '@headgate/contracts/names';
-import { tooLarge } from '../../body/bounds.ts';
-import { ByteSink } from '../../body/byte-sink.ts';
+import { ByteSink, tooLarge } from '../../body/read-body.ts';
 import type { AppContext, Layer } from '../../context.ts';
 import { parseMediaType } from '../../validate/media-type.ts';
 import { type Fields, invalidField, objectOf } from './fields.ts';

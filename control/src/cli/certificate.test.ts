@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { DAY_MS } from '@headgate/runtime/clock';
 import { tempDir } from '@headgate/testkit/folders';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Authority, createAuthority, type Identity } from '../../../../scripts/setup/certificates.ts';
-import { headgate } from '../../testing/command-line.ts';
+import { type Authority, createAuthority, type Identity } from '../../../scripts/setup/certificates.ts';
+import { headgate } from '../testing/command-line.ts';
 
 let authority: Authority;
 let good: Identity;
