@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
 import { RecordsRefusedError } from '@headgate/stores/records/sink';
-import { predictionOf } from '@headgate/stores/records/testing';
+import { predictionOf } from '@headgate/stores/testing/records';
 import { Registry } from 'prom-client';
 import { expect, it, onTestFinished } from 'vitest';
 import { controlSink } from '../../gateway/src/store/sinks.ts';

@@ -15,7 +15,7 @@ import {
   tamper,
   testLog,
   verifyAll,
-} from '../../control/src/audit/store/testing.ts';
+} from '../../control/src/testing/audit-store.ts';
 import { headgate } from '../../control/src/testing/command-line.ts';
 
 const PASSWORD = 'only-for-this-test';

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { s3Store } from '@headgate/stores/capture/s3-store';
-import { ALICE, allOf, fill, imageOf, keyOf, testCaptureStore } from '@headgate/stores/capture/testing';
+import { ALICE, allOf, fill, imageOf, keyOf, testCaptureStore } from '@headgate/stores/testing/captures';
 import { s3Obstacle, startS3, type TestS3 } from '@headgate/testkit/services/s3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 

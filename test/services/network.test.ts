@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { createPolicy } from '@headgate/runtime/resilience/policy';
 import { type BreakerState, noResilienceReport } from '@headgate/runtime/resilience/report';
 import type { RecordSink } from '@headgate/stores/records/sink';
-import { idAt, predictionOf } from '@headgate/stores/records/testing';
+import { idAt, predictionOf } from '@headgate/stores/testing/records';
 import { type Fault, type FaultProxy, startFaultProxy } from '@headgate/testkit/fault-proxy';
 import { policyWithoutRetries } from '@headgate/testkit/policy';
 import { startPostgresCluster, type TestPostgres } from '@headgate/testkit/services/postgres';

@@ -1,6 +1,6 @@
 import { openPostgres } from '@headgate/stores/postgres/database';
 import { sqlSink } from '@headgate/stores/records/sql-sink';
-import { idAt, NOW_MS, predictionOf } from '@headgate/stores/records/testing';
+import { idAt, NOW_MS, predictionOf } from '@headgate/stores/testing/records';
 import { startPostgresCluster, type TestPostgres } from '@headgate/testkit/services/postgres';
 import { startRedis } from '@headgate/testkit/services/redis';
 import { afterAll, beforeAll, expect, it } from 'vitest';

@@ -1,9 +1,9 @@
 import { openPostgres, type PostgresDatabase } from '@headgate/stores/postgres/database';
 import { sqlSink } from '@headgate/stores/records/sql-sink';
-import { idAt, NOW_MS, predictionOf } from '@headgate/stores/records/testing';
+import { idAt, NOW_MS, predictionOf } from '@headgate/stores/testing/records';
 import { startPostgresCluster, type TestPostgres } from '@headgate/testkit/services/postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { describeSink, emptyStore } from '../../control/src/store/testing.ts';
+import { describeSink, emptyStore } from '../../control/src/testing/record-store.ts';
 
 const TIMEOUT_MS = 10_000;
 const options = { retentionDays: 90, now: () => NOW_MS };

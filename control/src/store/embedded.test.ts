@@ -7,13 +7,13 @@ import { migrate } from '@headgate/stores/records/migrations';
 import { createPartitions } from '@headgate/stores/records/partitions';
 import { RecordsRefusedError } from '@headgate/stores/records/sink';
 import { sqlSink } from '@headgate/stores/records/sql-sink';
-import { idAt, NOW_MS, predictionOf } from '@headgate/stores/records/testing';
+import { idAt, NOW_MS, predictionOf } from '@headgate/stores/testing/records';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { controlSink } from '../../../gateway/src/store/sinks.ts';
 import { createInternalServer } from '../internal-server.ts';
+import { describeSink, emptyStore } from '../testing/record-store.ts';
 import { type EmbeddedDatabase, embeddedDatabase } from './embedded-database.ts';
-import { describeSink, emptyStore } from './testing.ts';
 
 /** As the first version wrote it. */
 const OLD_PREDICTION = `INSERT INTO predictions (at, id, index, tenant, unit, model, version, outcome, latency_ms, label,

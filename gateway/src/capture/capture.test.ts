@@ -1,5 +1,5 @@
 import type { CaptureKey } from '@headgate/stores/capture/store';
-import { ALICE, imageOf, keyOf } from '@headgate/stores/capture/testing';
+import { ALICE, imageOf, keyOf } from '@headgate/stores/testing/captures';
 import { describe, expect, it } from 'vitest';
 import { sampledCapture } from './capture.ts';
 import { type CaptureOutcome, createCaptureQueue } from './capture-queue.ts';

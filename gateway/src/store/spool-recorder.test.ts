@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { outcomeRecordSchema, predictionRecordSchema } from '@headgate/contracts/records';
 import type { Payload } from '@headgate/journal/spool/spool';
-import { idAt, NOW_MS, sketchOf } from '@headgate/stores/records/testing';
+import { idAt, NOW_MS, sketchOf } from '@headgate/stores/testing/records';
 import { expect, it } from 'vitest';
 import type { Capture } from '../capture/capture.ts';
 import type { SeenPrediction } from './recorder.ts';

@@ -1,6 +1,6 @@
 import { bytesOfText, fragileFiles, testSpool } from '@headgate/journal/testing/spool';
 import type { RecordSink } from '@headgate/stores/records/sink';
-import { idAt, NOW_MS, predictionOf } from '@headgate/stores/records/testing';
+import { idAt, NOW_MS, predictionOf } from '@headgate/stores/testing/records';
 import { onTestFinished } from 'vitest';
 import { type ShipperOptions, startShipper } from '../store/shipper.ts';
 

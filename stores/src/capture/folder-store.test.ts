@@ -3,9 +3,9 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { tempDir } from '@headgate/testkit/folders';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { ALICE, allOf, imageOf, keyOf, testCaptureStore } from '../testing/captures.ts';
 import { folderStore } from './folder-store.ts';
 import { pathOf } from './store.ts';
-import { ALICE, allOf, imageOf, keyOf, testCaptureStore } from './testing.ts';
 
 let dir: string;
 beforeEach(() => {

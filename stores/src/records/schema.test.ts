@@ -1,6 +1,6 @@
 import { predictionRecordSchema } from '@headgate/contracts/records';
 import { expect, it } from 'vitest';
-import { predictionOf } from './testing.ts';
+import { predictionOf } from '../testing/records.ts';
 
 it('reads predictions that were written before there were sketches', () => {
   const { sketch, top_class_ids, top_scores, ...old } = predictionOf();

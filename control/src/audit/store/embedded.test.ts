@@ -1,7 +1,7 @@
 import { afterAll, beforeAll } from 'vitest';
 import { type EmbeddedDatabase, embeddedDatabase } from '../../store/embedded-database.ts';
+import { describeAuditStore } from '../../testing/audit-store.ts';
 import { layOut } from './layout.ts';
-import { describeAuditStore } from './testing.ts';
 
 let db: EmbeddedDatabase;
 beforeAll(async () => {

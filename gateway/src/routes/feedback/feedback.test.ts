@@ -1,6 +1,6 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import { DAY_MS } from '@headgate/runtime/clock';
-import { idAt } from '@headgate/stores/records/testing';
+import { idAt } from '@headgate/stores/testing/records';
 import { expect, it } from 'vitest';
 import type { Recorder, SeenOutcome, SeenPrediction } from '../../store/recorder.ts';
 import { fixture, KEYS } from '../../testing/app-fixture.ts';

@@ -4,10 +4,10 @@ import { AUDIT_WRITER, CALL, testAudit } from '@headgate/journal/testing/audit';
 import type { Queryable } from '@headgate/stores/postgres/database';
 import { tempDir } from '@headgate/testkit/folders';
 import { describe, expect, it } from 'vitest';
-import { LogFaultError } from '../ship/ship-log.ts';
-import { type ShipperReport, shippingPass } from '../ship/shipper.ts';
-import { verifyStore } from '../verify.ts';
-import { sqlAuditStore } from './audit-store.ts';
+import { LogFaultError } from '../audit/ship/ship-log.ts';
+import { type ShipperReport, shippingPass } from '../audit/ship/shipper.ts';
+import { sqlAuditStore } from '../audit/store/audit-store.ts';
+import { verifyStore } from '../audit/verify.ts';
 
 const WRITER = AUDIT_WRITER;
 

@@ -2,7 +2,7 @@ import { RECORD_VERSION, type StoredRecord } from '@headgate/contracts/records';
 import { DAY_MS } from '@headgate/runtime/clock';
 import type { Queryable } from '@headgate/stores/postgres/database';
 import { type RecordSink, RecordsRefusedError } from '@headgate/stores/records/sink';
-import { idAt, NOW_MS, outcomeOf, predictionOf, sketchOf } from '@headgate/stores/records/testing';
+import { idAt, NOW_MS, outcomeOf, predictionOf, sketchOf } from '@headgate/stores/testing/records';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 export interface SinkUnderTest {

@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto';
 import { expect, it } from 'vitest';
-import { type Captured, type CaptureKey, type CaptureStore, eraseCaptures, expireCaptures } from './store.ts';
+import {
+  type Captured,
+  type CaptureKey,
+  type CaptureStore,
+  eraseCaptures,
+  expireCaptures,
+} from '../capture/store.ts';
 
 const { signal } = new AbortController();
 const sha256 = (image: Uint8Array) => createHash('sha256').update(image).digest('hex');
