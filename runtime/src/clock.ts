@@ -15,12 +15,15 @@ export interface TimerClock extends Clock {
 /** A day of UTC, as computers count it. */
 export const DAY_MS = 86_400_000;
 
+/** A longer timer of the host would fire at once. */
+const MAX_DELAY_MS = 2 ** 31 - 1;
+
 /** The clock of any fetch host. */
 export const systemClock: TimerClock = {
   monotonicMs: () => performance.now(),
   epochMs: () => Date.now(),
   after: (delayMs, fn) => {
-    const timer = setTimeout(fn, delayMs);
+    const timer = setTimeout(fn, Math.min(delayMs, MAX_DELAY_MS));
     return () => clearTimeout(timer);
   },
 };

@@ -1,7 +1,8 @@
+import { HeadgateError } from '@headgate/contracts/errors';
 import type { ModelInferRequest } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
 import { STREAM } from '@headgate/contracts/names';
 import { afterEach, describe, expect, it } from 'vitest';
-import { callContext, poolOf } from '../testing/calls.ts';
+import { callContext, deadlineIn, poolOf } from '../testing/calls.ts';
 import { type Answer, type InferCall, type InferServer, startInferServer } from '../testing/infer-server.ts';
 import type { Pool } from './connection.ts';
 
@@ -83,6 +84,28 @@ describe('Calls on streams', () => {
     expect(server.streams()).toBe(4);
     for (const answer of waiting) answer();
     expect(await Promise.all(slow)).toEqual(['slow', 'slow']);
+  });
+
+  it('are cancelled on the old connection too', async () => {
+    let cancelled = 0;
+    await start(
+      (call, done) => {
+        if (call.request.model_name === 'slow') call.onCancel(() => (cancelled += 1));
+        else echo(call, done);
+      },
+      undefined,
+      50,
+    );
+    const deadlines = [deadlineIn(5000), deadlineIn(5000)];
+    const slow = deadlines.map((deadline) => pool.infer({ model_name: 'slow' }, callContext({ deadline })));
+    await expect.poll(() => server.calls()).toBe(2);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    await Promise.all([infer('a'), infer('b')]);
+    for (const deadline of deadlines) deadline.end(new HeadgateError('cancelled', 'Gone.'));
+    for (const outcome of await Promise.allSettled(slow)) {
+      expect(outcome).toMatchObject({ reason: { reason: 'cancelled' } });
+    }
+    await expect.poll(() => cancelled).toBe(2);
   });
 
   it('do not carry parameters of the caller that would speak in our name', async () => {

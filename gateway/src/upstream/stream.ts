@@ -62,9 +62,10 @@ export class InferStream {
       // gRPC would end the whole stream.
       if (message.byteLength > this.#messageBytes) return reject(tooLarge(this.#messageBytes));
       const release = deadline.onOver((why) => {
-        this.#take(id)?.reject(why);
         const cancel = { id, parameters: { [STREAM.cancel]: { bool_param: true } } };
+        // First: without its last call a stream that is ending takes no more messages.
         this.#send(this.#method.requestSerialize(cancel));
+        this.#take(id)?.reject(why);
       });
       this.#calls.set(id, { release, resolve, reject });
       this.#send(message);

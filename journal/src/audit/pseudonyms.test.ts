@@ -45,6 +45,15 @@ it('gives names that can be looked up from the first moment of a day on', async 
   expect(await pseudonymsOf(ALICE, dir)).toContainEqual({ day: '2023-11-15', who });
 });
 
+it('gives a call that began yesterday its name of yesterday', async () => {
+  const { credential, tend, clock, dir } = await testNames();
+  const startedMs = clock.epochMs();
+  clock.advance(DAY_MS);
+  await tend();
+  const who = credential(ALICE, startedMs);
+  expect(await pseudonymsOf(ALICE, dir)).toContainEqual({ day: '2023-11-14', who });
+});
+
 it('gives everybody another name every day, and destroys the keys beyond their retention', async () => {
   const { named, address, tend, clock, dir } = await testNames();
   const names = new Set<string>();

@@ -58,7 +58,8 @@ export async function openPseudonyms(
     const nowMs = clock.epochMs();
     const names = [nowMs, nowMs + DAY_MS].flatMap((atMs) => PURPOSES.map((one) => fileName(one, atMs)));
     const prepared = names.map(async (name) => [name, await readOrMakeKey(dir, name)] as const);
-    keys = new Map(await Promise.all(prepared));
+    const [old, current] = await Promise.all([yesterdaysKeys(dir, nowMs), Promise.all(prepared)]);
+    keys = new Map([...old, ...current]);
     const day = Math.floor(nowMs / DAY_MS);
     if (day === cleanedDay) return;
     await removeExpired(options);
@@ -126,6 +127,16 @@ async function removeExpired({ dir, clock, addressDays, credentialDays }: Pseudo
       if (Date.parse(day) < oldestMs) await rm(join(dir, name), { force: true });
     }
   }
+}
+
+/** For records of calls that began yesterday and end today. Keys that are not there stay away. */
+async function yesterdaysKeys(dir: string, nowMs: number): Promise<[string, Uint8Array][]> {
+  const found = PURPOSES.map(async (purpose): Promise<[string, Uint8Array][]> => {
+    const name = fileName(purpose, nowMs - DAY_MS);
+    const key = await readKey(join(dir, name));
+    return key ? [[name, key]] : [];
+  });
+  return (await Promise.all(found)).flat();
 }
 
 /** Of several processes that make the same key at once, one wins: the file appears whole or not at all. */

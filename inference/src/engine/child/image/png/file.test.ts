@@ -58,6 +58,15 @@ describe('readPng', () => {
     }
   });
 
+  it('leaves a long file to sharp, whatever its length comes from', async () => {
+    const empty = await changed(([header, ...rest]) => [
+      header as [string, Buffer],
+      ...new Array(50_000).fill(['tEXt', Buffer.alloc(0)]),
+      ...rest,
+    ]);
+    expect(readPng(empty)).toBeUndefined();
+  });
+
   it('leaves lines to sharp that are not one run of chunks', async () => {
     const apart = await changed((chunks) =>
       chunks.flatMap(([type, data]) =>

@@ -16,6 +16,8 @@ export interface Png {
 
 /** Inflated lines of at most this size: they are decoded on the calling thread, in 1 to 2 ms at the most. */
 const MOST_BYTES = 256 * 1024;
+/** A longer file has other content, maybe a million empty chunks, which take 0.5 s. */
+const MOST_FILE_BYTES = 2 * MOST_BYTES;
 
 const SIGNATURE = Buffer.from('\x89PNG\r\n\x1a\n', 'latin1');
 const HEADER_BYTES = 13;
@@ -46,6 +48,7 @@ const PIXEL_BYTES = new Map<number, number>([
  * a file may be, sharp reads it or refuses it.
  */
 export function readPng(bytes: Uint8Array): Png | undefined {
+  if (bytes.byteLength > MOST_FILE_BYTES) return undefined;
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (!SIGNATURE.equals(file.subarray(0, SIGNATURE.length))) return undefined;
   let png: Png | undefined;
