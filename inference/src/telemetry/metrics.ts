@@ -1,14 +1,10 @@
 import { METRIC } from '@headgate/contracts/names';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { exposeCaches } from './cache-metrics.ts';
-import { collectedCounter, collectedHistogram } from './collected.ts';
-import { exposeLoading } from './model-metrics.ts';
+import { collectedCounter, collectedHistogram, perVersion } from './collected.ts';
 import { exposeState, type StateSource } from './state-metrics.ts';
 import type { Served, Statistics } from './statistics.ts';
 import { exposeTritonNames } from './triton-metrics.ts';
-import type { Spread, VersionCounters } from './version-counters.ts';
-
-const VERSION = ['model', 'version'] as const;
 
 /**
  * The event loop is looked at this often, in ms. The default of 10 alone costs an idle process a percent of a core.
@@ -24,8 +20,8 @@ export interface MetricsSource {
 
 /**
  * Prometheus metrics of this process. Label values come only from the routing table and from closed sets
- * (decision 0010), so that no caller can mint series. What happens per request is counted in the statistics; it is
- * read when somebody asks.
+ * (decision 0010), so that no caller can mint series. What happens per request is counted in the statistics, and read
+ * at each scrape.
  */
 export class Metrics {
   readonly registry = new Registry();
@@ -50,11 +46,9 @@ export class Metrics {
       help: '1 while the routing table on disk is refused and the last good one is in use.',
       registers,
     });
-    exposeCounts(registry, statistics);
-    exposeTimes(registry, statistics);
+    exposeStatistics(registry, statistics);
     exposeState(registry, served);
     exposeCaches(registry, served, statistics);
-    exposeLoading(registry, served, statistics);
     exposeTritonNames(registry, served, statistics);
   }
 
@@ -72,57 +66,40 @@ export class Metrics {
   }
 }
 
-/** Counters that the statistics keep. */
-function exposeCounts(registry: Registry, statistics: Statistics): void {
-  collectedCounter(registry, {
-    name: METRIC.inferRequests,
-    help: 'ModelInfer calls by outcome: ok, or the reason of the failure.',
-    labels: [...VERSION, 'outcome'],
-    collect: (sample) => {
-      for (const { model, version, counters } of statistics.entries()) {
-        for (const [outcome, count] of counters.outcomes) sample({ model, version, outcome }, count);
-      }
-    },
-  });
-  collectedCounter(registry, {
-    name: METRIC.batches,
-    help: 'Session runs by why the batch was released: full, idle, delay or deadline.',
-    labels: [...VERSION, 'release'],
-    collect: (sample) => {
-      for (const { model, version, counters } of statistics.entries()) {
-        for (const [release, count] of counters.releases) sample({ model, version, release }, count);
-      }
-    },
-  });
-}
-
-/** Histograms that the statistics keep. */
-function exposeTimes(registry: Registry, statistics: Statistics): void {
-  const ofVersions = (name: string, help: string, read: (counters: VersionCounters) => Spread) =>
-    collectedHistogram(registry, {
-      name,
-      help,
-      labels: VERSION,
-      collect: (sample) => {
-        for (const { model, version, counters } of statistics.entries()) {
-          sample({ model, version }, read(counters));
-        }
-      },
-    });
-  const duration = 'Time of a ModelInfer call that succeeded, from its arrival to its response.';
-  ofVersions(METRIC.inferDuration, duration, ({ durations }) => durations);
-  ofVersions(METRIC.batchSize, 'Items per session run.', ({ batchSizes }) => batchSizes);
-  collectedHistogram(registry, {
-    name: METRIC.stageDuration,
-    help: 'Time of an item in each stage: queue, decode, run; and respond once per call.',
-    labels: [...VERSION, 'stage'],
-    collect: (sample) => {
-      for (const { model, version, counters } of statistics.entries()) {
-        for (const [stage, spread] of Object.entries(counters.stages))
-          sample({ model, version, stage }, spread);
-      }
-    },
-  });
+/** Counters and histograms that the statistics keep. */
+function exposeStatistics(registry: Registry, statistics: Statistics): void {
+  const counter = perVersion(registry, collectedCounter, () => statistics.entries());
+  const histogram = perVersion(registry, collectedHistogram, () => statistics.entries());
+  counter.by(
+    'outcome',
+    METRIC.inferRequests,
+    'ModelInfer calls by outcome: ok, or the reason of the failure.',
+    ({ counters }) => counters.outcomes,
+  );
+  counter.by(
+    'release',
+    METRIC.batches,
+    'Session runs by why the batch was released: full, idle, delay or deadline.',
+    ({ counters }) => counters.releases,
+  );
+  counter.by(
+    'reason',
+    METRIC.modelLoadFailures,
+    'Attempts to load a model version that failed, by what stood in the way.',
+    ({ counters }) => counters.loadFailures,
+  );
+  histogram.each(
+    METRIC.inferDuration,
+    'Time of a ModelInfer call that succeeded, from its arrival to its response.',
+    ({ counters }) => counters.durations,
+  );
+  histogram.each(METRIC.batchSize, 'Items per session run.', ({ counters }) => counters.batchSizes);
+  histogram.by(
+    'stage',
+    METRIC.stageDuration,
+    'Time of an item in each stage: queue, decode, run; and respond once per call.',
+    ({ counters }) => Object.entries(counters.stages),
+  );
   collectedHistogram(registry, {
     name: METRIC.refusalDuration,
     help: 'Time until a ModelInfer call was refused or given up, by reason.',

@@ -76,6 +76,11 @@ export class Statistics {
     return [...this.#entries.values()];
   }
 
+  /** The counters of these versions, as far as something was counted. */
+  entriesOf(versions: readonly VersionName[]): readonly Readonly<Entry>[] {
+    return versions.flatMap(({ model, version }) => this.#entries.get(keyOf(model, version)) ?? []);
+  }
+
   /** Forgets versions that have been out of service for five minutes: a year of new versions must not add up. */
   sweep(served: Served): void {
     const keys = new Set(
