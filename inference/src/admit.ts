@@ -9,7 +9,7 @@ import { readImageRequest } from './request.ts';
 import { readTensorRequest } from './tensor-request.ts';
 
 /** Finds a model version that can take work; '' is the control version. @throws HeadgateError when there is none */
-export type FindServing = (model: string, version: string) => Serving;
+type FindServing = (model: string, version: string) => Serving;
 
 /** A request that may go on: who serves it, how it waits, and what it asks. */
 export interface Admitted {

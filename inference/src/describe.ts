@@ -11,7 +11,7 @@ import type { Deployment } from './models/deployment.ts';
 const PLATFORM = 'onnxruntime_onnx';
 
 /** What callers send to a model and get from it: for image models, not the tensors of the graph behind it. */
-export function tensorsOf({ image, inputs, outputs }: Manifest): {
+function tensorsOf({ image, inputs, outputs }: Manifest): {
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
 } {
@@ -85,7 +85,7 @@ function dynamicBatching({ batching }: Pick<Manifest, 'batching'>): ModelDynamic
 }
 
 /** Whether dim 0 of every tensor counts items, so that requests are joined. */
-export function isBatched({ image, batching }: Pick<Manifest, 'image' | 'batching'>): boolean {
+function isBatched({ image, batching }: Pick<Manifest, 'image' | 'batching'>): boolean {
   return image !== undefined || batching.max_batch_size > 1;
 }
 

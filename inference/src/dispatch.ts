@@ -4,13 +4,11 @@ import type { SpanContext } from '@opentelemetry/api';
 import { Admission, type AdmissionPolicy, type Ask } from './admission/admission.ts';
 import type { BatchPolicy } from './batch.ts';
 import type { Payload } from './engine/protocol.ts';
-import { unavailable } from './errors.ts';
+import { engineEnded, RESTART_MS, unavailable } from './errors.ts';
 import type { Item, ItemOutcome, ItemResult } from './item.ts';
 import { type DispatchObserver, type EnginePort, Lane, tooLate } from './lane.ts';
 import { Lanes } from './lanes.ts';
 import { ItemQueue, type QueuePolicy } from './queue.ts';
-
-export type { DispatchObserver, EnginePort } from './lane.ts';
 
 export interface DispatchOptions {
   readonly batch: BatchPolicy;
@@ -35,9 +33,6 @@ export interface Work {
   readonly signal: AbortSignal;
   readonly span: SpanContext | undefined;
 }
-
-/** An engine that crashed is usually back after about this time, in ms. */
-const RESTART_MS = 1_000;
 
 /**
  * Brings items to the engines of one model version: queue → gathering batch → run. It holds these promises:
@@ -130,11 +125,7 @@ export class Dispatcher {
     const lane = this.#lanes.delete(engine);
     if (!lane) return;
     this.#admission.resize(this.#lanes.size);
-    const error = unavailable(
-      'The engine ended while it had this item; please try again.',
-      RESTART_MS,
-      reason,
-    );
+    const error = engineEnded(reason);
     lane.close(error);
     if (this.#lanes.size > 0) return;
     for (let item = this.#next(); item; item = this.#next()) item.settle({ ok: false, error });
@@ -145,7 +136,7 @@ export class Dispatcher {
     await this.#lanes.get(engine)?.drain();
   }
 
-  /** Resolves when nothing accepted is unsettled any more. The caller sees to it that nothing new comes. */
+  /** Resolves when every accepted item is settled. The caller must submit nothing more. */
   async drained(): Promise<void> {
     if (this.#unsettled.size === 0) return;
     await new Promise<void>((resolve) => {
@@ -161,7 +152,7 @@ export class Dispatcher {
     this.#admission.requireRoom(count, { room, inFlight: this.inFlight });
   }
 
-  /** The item of accepted work, with its caller's patience watched from now on. */
+  /** Makes the item of accepted work, and watches its deadline and its caller from now on. */
   #accept(work: Work, answer: PromiseWithResolvers<ItemResult>): Item {
     const { clock } = this.#options;
     const { payload, sketch = false, level, deadlineAtMs, span } = work;
@@ -182,8 +173,7 @@ export class Dispatcher {
   }
 
   /**
-   * Ends the waiting of an item when its queue timeout or its deadline passes, or its caller goes away, on one timer
-   * at a time.
+   * Takes an item out when its queue timeout or its deadline passes, or its caller goes away. One timer at a time.
    *
    * @returns stops watching
    */
@@ -217,7 +207,7 @@ export class Dispatcher {
   #handAhead(): void {
     for (let lane = this.#lanes.soonest(); lane && this.#queue.size > 0; lane = this.#lanes.soonest()) {
       const item = this.#next() as Item;
-      // Its decoding would be wasted. An engine without other work tries all the same.
+      // Its decoding would be wasted. An idle engine has nothing better to do, and tries.
       const isHopeless =
         lane.load > 0 && this.#options.clock.monotonicMs() + lane.finishMs() > item.deadlineAtMs;
       if (isHopeless) item.settle({ ok: false, error: tooLate() });

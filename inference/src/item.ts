@@ -40,7 +40,7 @@ export interface ItemResult {
 /** `hit`: kept from before. `miss`: run for this caller. `shared`: run for another one who asked at the same time. */
 export type CacheOutcome = 'hit' | 'miss' | 'shared';
 
-export interface CacheNote {
+interface CacheNote {
   readonly outcome: CacheOutcome;
   /** Time to make the key, in ms. */
   readonly lookupMs: number;

@@ -28,7 +28,7 @@ export interface LaneOptions {
   readonly clock: TimerClock;
   readonly estimate: Estimate;
   readonly observer: DispatchObserver;
-  /** It may take more items: there is room in the gathering batch, or nothing to run. */
+  /** The lane can take items: there is room in the gathering batch, or nothing to run. */
   readonly onRoom: () => void;
   /** A batch has run. */
   readonly onRan: () => void;
@@ -103,7 +103,7 @@ export class Lane {
     return this.#running ? 0 : this.gathering;
   }
 
-  /** Items that wait for the end of a run; those last that would be missed least, which are new or still decode. */
+  /** Items queued behind the running batch, oldest first; those that still decode come last. */
   behindRun(): readonly Item[] {
     return this.#running ? this.#gathering.items() : [];
   }
@@ -138,7 +138,7 @@ export class Lane {
     return this.#drained.promise;
   }
 
-  /** Fails whatever it has. The engine answers nothing any more. */
+  /** Fails all its items. The engine has ended. */
   close(error: HeadgateError): void {
     this.#closed = true;
     this.#cancelWait?.();
@@ -170,7 +170,7 @@ export class Lane {
     onRoom();
   }
 
-  /** Forgets what the next run would answer too late; others get its place, before the batch is weighed up. */
+  /** Drops items that the next run would answer too late, before the batch is chosen: others get their places. */
   #dropHopeless(nowMs: number): void {
     const { estimate, engine, onRoom } = this.#options;
     const dropped = this.#gathering.dropHopeless(nowMs, (size) => estimate.runAtLeastMs(size));

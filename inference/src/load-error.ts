@@ -9,10 +9,7 @@
  * - `golden`: its answers are not the recorded ones
  * - `engine`: the engine process ended, or was not ready in time
  */
-export const LOAD_ERROR_KINDS = [
-  'missing', 'manifest', 'signature', 'digest', 'model', 'golden', 'engine',
-] as const; // biome-ignore format: one line reads as a table
-export type LoadErrorKind = (typeof LOAD_ERROR_KINDS)[number];
+export type LoadErrorKind = 'missing' | 'manifest' | 'signature' | 'digest' | 'model' | 'golden' | 'engine';
 
 export interface LoadErrorOptions {
   /** Default: `engine`. */

@@ -6,7 +6,7 @@ import type {
 import { decodeBytesTensor } from '@headgate/contracts/tensor';
 
 /** Outputs of every image model, in the order in which they are answered when none is asked for. */
-export const OUTPUTS = ['label', 'score', 'class_id'] as const;
+const OUTPUTS = ['label', 'score', 'class_id'] as const;
 export type OutputName = (typeof OUTPUTS)[number];
 
 /** What a model version accepts. */

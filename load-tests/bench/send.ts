@@ -22,13 +22,13 @@ export type Target =
       readonly encoding?: Encoding;
     };
 
-export interface SendOptions {
+interface SendOptions {
   /** How long the server may take, in ms: told to it, and a little later the client gives up. */
   readonly deadlineMs?: number;
 }
 
 /** What came back: 'ok', or the status and reason of what came instead. */
-export type Outcome = string;
+type Outcome = string;
 
 export interface Sender {
   /** Sends the photo with this number; never throws. */

@@ -2,7 +2,7 @@ import { median, percentile } from '@headgate/testkit/stats';
 import { addUp } from './jobs.ts';
 import { cpuPerAnswer, perSecond, type Run, type Series } from './series.ts';
 
-export interface Target {
+interface Target {
   readonly wanted: number;
   /** Absent: there is no second limit. */
   readonly floor?: number;

@@ -1,7 +1,7 @@
 import type { Site } from './site.ts';
 
 /** A fault that has begun. */
-export interface Running {
+interface Running {
   /** Ends it; absent for a fault that happens once. */
   end?(): Promise<void> | void;
   /** Whether the part that failed is at work again. */

@@ -1,7 +1,7 @@
 import { HeadgateError } from '@headgate/contracts/errors';
-import type { EnginePort } from '../dispatch.ts';
 import type { EngineListener } from '../engine/parent/process.ts';
 import type { Question } from '../engine/protocol.ts';
+import type { EnginePort } from '../lane.ts';
 
 /**
  * An engine that does nothing until a test says so, and that objects to anything the protocol forbids. An image

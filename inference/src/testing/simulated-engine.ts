@@ -1,6 +1,6 @@
 import type { TimerClock } from '@headgate/runtime/clock';
-import type { EnginePort } from '../dispatch.ts';
 import type { EngineListener } from '../engine/parent/process.ts';
+import type { EnginePort } from '../lane.ts';
 
 export interface SimulatedTimes {
   /** Ms of a run of so many items, at a time. */

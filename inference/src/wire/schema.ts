@@ -1,7 +1,7 @@
 import type { MessageTypeDefinition, PackageDefinition } from '@headgate/runtime/proto';
 
 /** How the values of a field lie on the wire, and what must be true of them. */
-export type WireKind = 'text' | 'bytes' | 'message' | 'varint' | 'fixed32' | 'fixed64';
+type WireKind = 'text' | 'bytes' | 'message' | 'varint' | 'fixed32' | 'fixed64';
 
 export interface WireField {
   readonly name: string;

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { HeadgateError } from '@headgate/contracts/errors';
-import { unavailable } from '../../errors.ts';
+import { engineEnded } from '../../errors.ts';
 import { createOutbox, type Outbox, onMessage } from '../channel.ts';
 import { classifyFailure } from '../failure.ts';
 import {
@@ -12,11 +12,8 @@ import {
 } from '../protocol.ts';
 import type { EndKind, EngineListener, EngineOptions, EngineProcess } from './process.ts';
 
-/** An engine may miss so many signs of life before it is taken for hung. */
+/** Signs of life that an engine may miss before it counts as hung. */
 const SILENT_INTERVALS = 3;
-
-/** When callers may try again whose engine ended, in ms. */
-const RESTART_MS = 1_000;
 
 /** What is known of an engine once it is loaded. */
 export interface LoadedState {
@@ -48,12 +45,12 @@ export class LoadedEngine implements EngineProcess {
     this.#options = options;
     this.#outbox = createOutbox(child);
     onMessage<FromEngine>(child, (message) => this.#receive(message));
-    // However short a run may be, a healthy idle engine is heard only once in each interval.
+    // A healthy idle engine sends one message per interval, however short the time for a run is.
     const silenceMs = Math.max(options.runTimeoutMs, SILENT_INTERVALS * STATS_INTERVAL_MS);
     let tickedAtMs = performance.now();
     const silence = setInterval(() => {
       const nowMs = performance.now();
-      // A late tick means that this process stood still, and its engines with it: they get a new start.
+      // A late tick means that this process was suspended, and its engines with it: their silence starts again.
       if (nowMs - tickedAtMs > 2 * STATS_INTERVAL_MS) this.#heardAtMs = nowMs;
       tickedAtMs = nowMs;
       if (nowMs - this.#heardAtMs > silenceMs) this.#killHung('is silent', silenceMs);
@@ -162,8 +159,6 @@ export class LoadedEngine implements EngineProcess {
     );
     this.#endKind = kind;
     this.kill();
-    this.#listener?.runFailed(
-      unavailable('The engine ended while it had this item; please try again.', RESTART_MS, cause),
-    );
+    this.#listener?.runFailed(engineEnded(cause));
   }
 }

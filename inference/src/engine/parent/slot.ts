@@ -11,7 +11,7 @@ export interface Place {
   readonly maxBatchSize: number;
 }
 
-export interface SlotOptions {
+interface SlotOptions {
   /** Starts one engine, unless the signal ends it first. @throws LoadError */
   readonly start: (place: Place, signal: AbortSignal) => Promise<EngineProcess>;
   /** First pause before an engine is started again, in ms; doubles up to `restartMaxMs`. */
@@ -26,7 +26,7 @@ export interface SlotOptions {
   readonly listener: SlotListener;
 }
 
-export interface SlotListener {
+interface SlotListener {
   /** An engine is warm and may get work. */
   up(engine: EngineProcess): void;
   /** It is to get no more work. Resolves when it has answered what it had, or has ended. */
@@ -38,7 +38,7 @@ export interface SlotListener {
 }
 
 /** Why a new engine had to be started: how the one before it ended, or that it could not be started. */
-export type RestartReason = EndKind | 'load';
+type RestartReason = EndKind | 'load';
 
 /** What can be seen of one slot. */
 export interface SlotState extends Place {
@@ -53,7 +53,7 @@ export interface SlotState extends Place {
 }
 
 /** Keeps one engine running: starts it, again after a pause when it ends, and replaces one that has grown too large. */
-export class Slot {
+class Slot {
   readonly #options: SlotOptions;
   readonly #signal: AbortSignal;
   /** Since when each engine is up. */

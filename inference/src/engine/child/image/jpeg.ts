@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { HeadgateError } from '@headgate/contracts/errors';
 
 /** Size and channels of a picture as it is decoded. */
-export interface RawShape {
+interface RawShape {
   readonly width: number;
   readonly height: number;
   readonly channels: 1 | 3;

@@ -20,7 +20,6 @@ export interface TensorSession {
   close(): Promise<void>;
 }
 
-type Elements = Exclude<Tensor.DataType, never>;
 type NumericView = new (buffer: ArrayBuffer) => Tensor.DataTypeMap[Tensor.Type] & ArrayBufferView;
 
 /** How ONNX Runtime calls a datatype, and the view with which it takes its elements. */
@@ -96,7 +95,7 @@ function toTensor({ shape, block }: RawTensor, datatype: Datatype): Tensor {
   const [type, view] = TYPES[datatype];
   // A copy begins at an address that is aligned for every type.
   const { buffer } = new Uint8Array(block);
-  return new Tensor(type, new (view as NumericView)(buffer) as Elements, shape);
+  return new Tensor(type, new (view as NumericView)(buffer) as Tensor.DataType, shape);
 }
 
 function fromTensor({ type, data, dims }: Tensor): RawTensor {
@@ -135,15 +134,13 @@ export async function runTensors(spec: EngineSpec): Promise<Runner> {
 function checkAgainst(session: InferenceSession, manifest: Manifest): void {
   const where = `${manifest.file.path} of ${manifest.name}/${manifest.version}`;
   const check = (kind: string, declared: readonly TensorSpec[], actual: readonly Metadata[]) => {
-    const names = actual.map(({ name }) => name).sort();
-    if (
-      names.join() !==
-      declared
+    const namesOf = (tensors: readonly { name: string }[]) =>
+      tensors
         .map(({ name }) => name)
         .sort()
-        .join()
-    ) {
-      throw contradicts(`${where}: the manifest must name the ${kind} ${names.join(', ')}, each once`);
+        .join(', ');
+    if (namesOf(declared) !== namesOf(actual)) {
+      throw contradicts(`${where}: the manifest must name the ${kind} ${namesOf(actual)}, each once`);
     }
     for (const tensor of declared) {
       const problem = contradiction(tensor, actual.find(({ name }) => name === tensor.name) as Metadata);
