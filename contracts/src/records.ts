@@ -72,7 +72,7 @@ export const predictionRecordSchema = z.strictObject({
   sketch: sketchRecordSchema.nullable().default(null),
 });
 
-/** What became of a prediction, by whoever asked for it. The same feedback sent again is the same record. */
+/** The caller's judgement of its prediction. The same feedback sent again is the same record. */
 export const outcomeRecordSchema = z.strictObject({
   type: z.literal('outcome'),
   v: version,

@@ -3,7 +3,7 @@ import type { Config } from '@headgate/contracts/config/schema';
 import { LISTENER } from './names.ts';
 import { adminUrl } from './process.ts';
 
-/** Envoy ends at once on SIGTERM; whoever stops it calls this first. */
+/** Envoy ends at once on SIGTERM; to be called before that. */
 
 const POLL_MS = 50;
 /** The admin page answers in milliseconds, or Envoy is gone. */

@@ -11,7 +11,7 @@ const MAX_HOPS = 16;
 const MAX_KNOWN = 1000;
 
 /**
- * The address of whoever talks to the outermost proxy that we trust: X-Forwarded-For is read from the right,
+ * The address of the peer of the outermost proxy that we trust: X-Forwarded-For is read from the right,
  * where our own proxies write, up to the first address that is not one of theirs. What lies further left, the
  * client itself may have written.
  *

@@ -2,7 +2,7 @@ import type { TraceContext } from '@headgate/contracts/trace-context';
 import type { Context, Handler, MiddlewareHandler } from 'hono';
 import type { Identity } from './auth/identity.ts';
 import type { Deadline } from './deadline.ts';
-import type { Tab } from './rate-limit/tab.ts';
+import type { RequestCharge } from './rate-limit/charge.ts';
 import type { Choice } from './routes/predict/choose-variant.ts';
 import type { ImageItem } from './routes/predict/validate.ts';
 import type { InferRequest } from './routes/v2/infer-request.ts';
@@ -25,7 +25,7 @@ interface AppVariables {
   /** authenticate: undefined on public routes and on requests that it refused. */
   identity: Identity | undefined;
   /** rateLimit: charges what the request turns out to cost; undefined on public routes. */
-  tab: Tab | undefined;
+  charge: RequestCharge | undefined;
   /** bodyLimit: reads the body, once, within its bounds. */
   readBody: () => Promise<Uint8Array>;
   /** validate: the images of the request, in order; a refused one keeps its place. */

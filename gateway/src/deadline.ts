@@ -9,11 +9,11 @@ export interface Deadline {
   readonly signal: AbortSignal;
   /** What is left of the budget in ms; never negative. */
   remainingMs(): number;
-  /** Less time than the request had, where a caller grants less; more has no effect. */
+  /** Ends the request sooner, `ms` from now; a longer time has no effect. */
   shorten(ms: number): void;
   /** Throws when the request is over: also when its timer is late, on a busy event loop. */
   throwIfOver(): void;
-  /** Calls the listener once when the request is over, also when it is already. The result takes it back. */
+  /** Calls the listener once when the request is over, or at once if it is. The result removes the listener. */
   onOver(listener: (why: HeadgateError) => void): () => void;
 }
 
@@ -92,7 +92,7 @@ export class RequestDeadline implements Deadline, Disposable {
   }
 }
 
-/** Settles as the work does, or rejects once the request is over: nobody waits for work that does not watch its deadline. */
+/** Settles as the work does, or rejects once the request is over: also for work that ignores its deadline. */
 export function untilOver<T>(work: Promise<T>, deadline: Deadline): Promise<T> {
   return new Promise((resolve, reject) => {
     const release = deadline.onOver(reject);

@@ -56,7 +56,7 @@ export function methodNotAllowed(allowed: readonly string[]): RouteHandler {
   };
 }
 
-/** Seconds for a header: rounded up, so that whoever waits that long does not come too early; at least 1. */
+/** Seconds for a header, at least 1: rounded up, so that a caller that waits this long does not come too early. */
 function wholeSeconds(ms: number): number {
   return Math.max(1, Math.ceil(ms / 1000));
 }

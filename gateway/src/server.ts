@@ -36,7 +36,7 @@ export class PortTakenError extends Error {
 }
 
 /**
- * So long an idle connection is kept while draining: its client may just be sending the next request, which is
+ * Grace period for idle connections during drain, in ms: a client may just be sending the next request, which is
  * answered with `Connection: close`. Cutting idle connections at once would reset those requests.
  */
 const IDLE_GRACE_MS = 500;

@@ -10,7 +10,7 @@ export interface AuditorOptions {
   readonly epochMs: () => number;
 }
 
-/** Calls that change what others get: they begin only once it is on record that they were attempted. */
+/** Calls that change what others get: each is recorded as attempted before it begins. */
 const CHANGES: Readonly<Record<string, ChangeAction>> = {
   RepositoryModelLoad: 'model.load',
   RepositoryModelUnload: 'model.unload',
@@ -28,8 +28,8 @@ export interface CallEnd {
 }
 
 /**
- * Puts calls that came with a client certificate on record, refused ones included. Calls of the gateway carry none:
- * the gateway audits its own calls.
+ * Records calls that came with a client certificate, refused ones included. The gateway has none: it audits its own
+ * calls.
  */
 export class Auditor {
   readonly #options: AuditorOptions;
@@ -38,7 +38,7 @@ export class Auditor {
     this.#options = options;
   }
 
-  /** A call begins. @returns takes down how it ended; undefined for calls that are not put on record here */
+  /** A call begins. @returns records how it ended; undefined for calls that are not recorded here */
   begin(name: string, metadata: Metadata, requestId = ''): ((end?: CallEnd) => void) | undefined {
     const keyId = keyIdOf(metadata);
     if (keyId === undefined) return undefined;
@@ -57,7 +57,7 @@ export class Auditor {
       });
   }
 
-  /** The same calls of one message each, on record. */
+  /** The same handlers, each call recorded. */
   audited(handlers: Readonly<Record<string, Handler>>): Record<string, Handler> {
     const audited = Object.entries(handlers).map(([name, handle]) => [name, this.#audited(name, handle)]);
     return Object.fromEntries(audited);
@@ -118,8 +118,8 @@ const MAX_CALLER = 256;
  * Name in the client certificate of the caller, as Envoy's internal listener verified it: its URI, else its first DNS
  * name, else its subject, else its digest. Undefined for calls that did not come through it, such as those of the gateway.
  *
- * The internal listener replaces whatever a client sends under this name (`SANITIZE_SET`). Whoever reaches inference's
- * own port can claim to be anybody, which is why that port is on loopback, or behind a network policy.
+ * The internal listener replaces what a client sends under this name (`SANITIZE_SET`). A caller of inference's own port
+ * can claim any name, so that port is on loopback, or behind a network policy.
  */
 export function callerOf(metadata: Metadata): string | undefined {
   const [value] = metadata.get(METADATA.clientCertificate);

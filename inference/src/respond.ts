@@ -59,7 +59,7 @@ function imageOutputs({ labels }: ModelPackage, { outputs, results }: Answer): A
   return outputs.map((name) => ({ name, shape, ...blocks[name as OutputName]() }));
 }
 
-/** Behind the outputs of the model, for who asked: a cached answer of the same question has them too. */
+/** After the outputs of the model, where the caller asked: a cached answer to the same question has them too. */
 function sketchOutput(results: readonly ItemResult[]): AnsweredTensor[] {
   const sketches = results.flatMap(({ row }) => (row as Classes).sketch ?? []);
   if (sketches.length < results.length) return [];

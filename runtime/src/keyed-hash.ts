@@ -37,7 +37,7 @@ const HASH_KEY_BYTES = 32;
 
 const HASH_KEY = new RegExp(`^[0-9a-f]{${2 * HASH_KEY_BYTES},}$`, 'i');
 
-/** The key in the text of its file; undefined when it holds none: hashes by a damaged key would name nobody. */
+/** The key in the text of its file; undefined when it holds none: hashes by a damaged key would match no other ones. */
 export function parseHashKey(text: string): Uint8Array | undefined {
   const hex = text.trim();
   return HASH_KEY.test(hex) ? Buffer.from(hex, 'hex') : undefined;

@@ -11,7 +11,7 @@ export interface AuditOptions {
   readonly clock: Clock;
 }
 
-/** Records every request, refused ones included: it stands outside of everything that can refuse. */
+/** Records every request, refused ones included: it runs outside every layer that can refuse. */
 export function audit({ sink, clock }: AuditOptions): Layer {
   return async function audit(c, next) {
     const atMs = clock.epochMs();
@@ -29,7 +29,7 @@ export function audit({ sink, clock }: AuditOptions): Layer {
   };
 }
 
-/** Puts on record what was refused before it was a request: nobody knows who sent it, or what it asked for. */
+/** Records bytes that were refused before they were a request: their sender and their route are unknown. */
 export function auditUnreadable(sink: Pick<AuditSink, 'record'>, clock: Clock): OnUnreadable {
   return (refusal, requestId) =>
     sink.record({
@@ -53,7 +53,7 @@ export interface AuditChangeOptions extends AuditOptions {
 /** Most characters of a name in the log. */
 const MAX_NAME = 128;
 
-/** Lets a change begin only once it is on record that it was attempted. How it ended is in the record of the call. */
+/** Records an attempted change before it begins. The record of the call says how it ended. */
 export function auditChange({ sink, clock, action, param }: AuditChangeOptions): Layer {
   return async function auditChange(c: AppContext, next) {
     await sink.change({

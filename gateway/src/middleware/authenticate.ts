@@ -30,9 +30,9 @@ interface Refusal {
 const BEARER = /^Bearer +([A-Za-z0-9._-]+)$/i;
 
 /**
- * Finds out who sends the request: an API key in X-API-Key, else a bearer token. Nobody passes without an identity,
- * whatever the path, except to public paths. What cannot be a guess (nothing at all, an expired token) is charged to
- * the address like any request, but locks nobody out.
+ * Identifies the caller by an API key in X-API-Key, else by a bearer token. Every path but the public ones needs an
+ * identity. A credential that cannot be a guess (none, an expired token) is charged to the address like any request, but
+ * does not lock it out.
  */
 export function authenticate(options: AuthenticateOptions): Layer {
   const { keys, tokens, quotas, telemetry, clock, publicPaths } = options;

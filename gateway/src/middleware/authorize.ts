@@ -12,8 +12,8 @@ const SENTENCE: Record<RouteScope, string> = {
 
 /**
  * Stops callers whose credential is limited to other routes or models, before the body is read. A model that they may
- * not use is refused whether it exists or not. Where the path names none, chooseVariant checks the one that it takes, and
- * what is about all models is refused to whoever may not use all.
+ * not use is refused whether it exists or not. Where the path names none, chooseVariant checks the one that it chooses;
+ * a call about all models is refused to callers that are limited to some.
  */
 export function authorize(scope: RouteScope): Layer {
   return async function authorize(c, next) {

@@ -46,8 +46,8 @@ export function observe({ telemetry, clock, draining }: ObserveOptions): Layer {
 }
 
 /**
- * The pattern of the route that the path belongs to, whoever refused the request; never the path itself (decision 0010). Where
- * several fit, the first one answers.
+ * The pattern of the route that matches the path, also of a refused request; never the path itself (decision 0010). The first
+ * match counts.
  */
 function routePattern(c: AppContext): string {
   return matchedRoutes(c).find(({ path }) => path !== '/*')?.path ?? OTHER;

@@ -9,17 +9,17 @@ export interface RateLimitOptions {
 }
 
 /**
- * Charges an identified request to its key, its address and everybody's quota; requests to public routes have been
- * charged by ipLimit. What it costs besides is charged further in, through `tab`.
+ * Charges an identified request to its key, its address and everybody's quota; ipLimit has charged requests to public
+ * routes. Images and engine time are charged further in, through `charge`.
  */
 export function rateLimit({ quotas, scopeOf }: RateLimitOptions): Layer {
   return async function rateLimit(c, next) {
     const identity = c.get('identity');
     if (identity) {
       const scope = scopeOf(c.req.method, c.get('route'));
-      const tab = await quotas.chargeIdentified(identity, c.get('ipSubject'), scope);
-      applyVerdict(c, tab.verdict);
-      c.set('tab', tab);
+      const charge = await quotas.chargeIdentified(identity, c.get('ipSubject'), scope);
+      applyVerdict(c, charge.verdict);
+      c.set('charge', charge);
     }
     await next();
   };

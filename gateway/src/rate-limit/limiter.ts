@@ -23,7 +23,7 @@ export interface QuotaState {
   /** Points per window. */
   readonly limit: number;
   readonly remaining: number;
-  /** Until the window starts anew, in ms; 0 before its first point. */
+  /** Until the window restarts, in ms; 0 before its first point. */
   readonly resetMs: number;
 }
 

@@ -2,9 +2,9 @@ import type { RateLimitConfig } from '@headgate/contracts/config/schema';
 import type { RouteScope } from '@headgate/contracts/keys';
 import type { Identity } from '../auth/identity.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
+import { chargeRequest } from './charge.ts';
 import type { Limiter, QuotaState } from './limiter.ts';
 import { chargeOf, credentialRules, type RuleCharge, type RulesOf, tierRules } from './rules.ts';
-import { openTab } from './tab.ts';
 import { judge, NO_LIMIT, type Verdict } from './verdict.ts';
 
 /**
@@ -12,13 +12,12 @@ import { judge, NO_LIMIT, type Verdict } from './verdict.ts';
  *
  * - identified: its key and its address, each by `all` and by the scope of its route, with the limits of the key's
  *   tier. Tiers count apart, so a key's tier replaces the limits of the address as well. What these admit is charged
- *   to the global quotas too: nobody uses those up with requests that are refused.
+ *   to the global quotas too: refused requests use up none of those.
  * - not identified (no credential, a wrong one, a public route): its address, by `all` of the tier `default`.
- * - wrong credential: besides, its address by each window of `credentials`. While one is used up, no
- *   credential is looked at.
+ * - wrong credential: also its address, by each window of `credentials`. While one is used up, no credential is read.
  *
  * A request is charged to each of its quotas, also when another one refuses it. How many images and how much engine
- * time it takes is known later (tab.ts); where none of those are left, it is refused at once.
+ * time it takes is known later (charge.ts); where none of those are left, it is refused at once.
  */
 export type Quotas = ReturnType<typeof createQuotas>;
 
@@ -62,7 +61,7 @@ export function createQuotas({ limiter, telemetry, limits }: QuotaOptions) {
     chargeIdentified: ({ keyId, tier }: Identity, ip: string, scope: RouteScope | undefined) => {
       const subjects = { key: keyId, ip, credentials: ip, global: EVERYBODY };
       const own = tierOf(tier)(scope);
-      return openTab({ own, global: globalOf(scope), subjects, apply, debit: limiter.debit });
+      return chargeRequest({ own, global: globalOf(scope), subjects, apply, debit: limiter.debit });
     },
   };
 }

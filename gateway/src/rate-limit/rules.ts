@@ -2,7 +2,7 @@ import type { Limit, QuotaConfig, QuotaUnit, RateLimitConfig, Tier } from '@head
 import { ROUTE_SCOPES, type RouteScope } from '@headgate/contracts/keys';
 import type { Charge, Quota } from './limiter.ts';
 
-/** `all` counts every request; the others count, besides, the routes of their scope. */
+/** `all` counts every request; each of the others also counts the routes of its scope. */
 export type RouteGroup = 'all' | RouteScope;
 /** Who shares a count: a key, an address, an address that guesses, or everybody. */
 export type QuotaScope = 'key' | 'ip' | 'credentials' | 'global';
@@ -39,7 +39,7 @@ export function tierRules(tier: Tier, scopes: readonly QuotaScope[], suffix: str
       })),
     );
   const all = rulesOf('all');
-  // Images and engines are used by predictions alone: whoever has none left may still ask what is served.
+  // Only predictions use images and engines: a caller without any left may still ask what is served.
   const requests = all.filter(({ unit }) => unit === 'requests');
   const byScope = new Map(
     ROUTE_SCOPES.map((scope) => [scope, [...(scope === 'predict' ? all : requests), ...rulesOf(scope)]]),

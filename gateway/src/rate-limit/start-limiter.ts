@@ -14,7 +14,7 @@ import { memoryLimiter } from './memory.ts';
 const MAX_SUBJECTS = 100_000;
 
 /**
- * The limiter that the configuration names. With a store that does not answer the gateway starts all the same, in the
+ * The limiter that the configuration names. With a store that does not answer the gateway still starts, in the
  * mode that is declared for it.
  *
  * @returns the limiter, and what closes its connection to the store

@@ -33,7 +33,7 @@ export function judge(applied: readonly Applied[], telemetry: Pick<Telemetry, 'r
   for (const { rule } of refusing) telemetry.rateLimited(rule.scope, rule.group);
   const [first, ...rest] = refusing;
   if (!first) return { applied, refusal: undefined };
-  // Whoever comes back after the shortest of several waits is refused again.
+  // A caller that returns after the shortest of several waits is refused again.
   const longest = rest.reduce((a, b) => (b.state.resetMs > a.state.resetMs ? b : a), first);
   const { resetMs: retryAfterMs } = longest.state;
   return {

@@ -53,7 +53,7 @@ export interface Recorder {
   readonly retentionMs: number;
 }
 
-/** Keeps nothing, and says so to whoever gives feedback. Runs on any fetch host. */
+/** Stores nothing, and tells callers that give feedback so. Runs on any fetch host. */
 export const noRecorder: Recorder = {
   wantsSketches: false,
   prediction: () => undefined,

@@ -13,7 +13,7 @@ import type { Deadline } from '../deadline.ts';
 /** What travels with every call, whatever it asks. */
 export interface CallContext {
   readonly requestId: string;
-  /** Id of the key that asks; inference keeps nobody's answers for another. null on public routes. */
+  /** Id of the caller's key: inference caches answers per key. null on public routes. */
   readonly tenant: string | null;
   readonly trace: TraceContext;
   /** Variant name for metadata and metrics; null where there is none. */

@@ -33,7 +33,7 @@ export interface ImageCheck extends ImageLimits {
 
 /**
  * Checks what can be known without decoding: the magic bytes, the declared type against them, the size that the
- * header names, and what the file holds besides.
+ * header names, and the metadata and frames of the file.
  *
  * @throws HeadgateError empty_body, unsupported_media_type, undecodable_image, image_too_large
  */

@@ -53,7 +53,7 @@ export interface EngineSpec {
   readonly sampleDirs: readonly string[];
   readonly manifest: Manifest;
   readonly provider: Provider;
-  /** CUDA device; of no meaning to the CPU provider. */
+  /** CUDA device; the CPU provider ignores it. */
   readonly deviceId: number;
   readonly intraOpThreads: number;
   /** Let CUDA compute matrix products and convolutions in TF32: faster, with 10 bits of mantissa. */
@@ -112,7 +112,7 @@ export interface Classes {
   readonly classIds: Int32Array;
   /** In [0, 1]. */
   readonly scores: Float32Array;
-  /** Only for who asked: one row of the output of sketches. */
+  /** Only where the caller asked for it: one row of the output of sketches. */
   readonly sketch?: Float32Array;
 }
 

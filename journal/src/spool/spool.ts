@@ -17,7 +17,7 @@ export type { SpoolReader } from './reader.ts';
 export type { Payload, SpoolReport } from './writer.ts';
 
 /**
- * A log on disk between those who make records and whoever delivers them (decision 0017): appending waits for no
+ * A log on disk between the writers of records and their delivery (decision 0017): appending waits for no
  * database, and what is appended survives the end of the process.
  */
 export interface Spool {

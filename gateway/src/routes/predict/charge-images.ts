@@ -21,6 +21,6 @@ export function chargeTensors(): Layer {
 }
 
 async function charge(c: AppContext, count: number): Promise<void> {
-  const verdict = await c.get('tab')?.chargeImages(count);
+  const verdict = await c.get('charge')?.chargeImages(count);
   if (verdict) applyVerdict(c, verdict);
 }

@@ -9,7 +9,7 @@ import type { FailedItem, PredictAnswer, PredictedItem } from './schema.ts';
 export interface PredictOptions {
   readonly predictor: Predictor;
   readonly settle: Settle;
-  /** Whether records have use for a sketch of each image. */
+  /** Whether records store a sketch of each image. */
   readonly sketch: boolean;
   readonly clock: Clock;
 }
@@ -39,7 +39,7 @@ export function predict({ predictor, settle, sketch, clock }: PredictOptions): R
       ),
     );
     const succeeded = outcomes.filter(isPrediction);
-    c.get('tab')?.debitEngine(succeeded.reduce((sum, { engineMs }) => sum + engineMs, 0));
+    c.get('charge')?.debitEngine(succeeded.reduce((sum, { engineMs }) => sum + engineMs, 0));
     if (succeeded.length === 0) throw worstOf(outcomes as HeadgateError[]);
 
     const now = clock.monotonicMs();

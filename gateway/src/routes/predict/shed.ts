@@ -9,11 +9,11 @@ export interface ShedOptions {
 }
 
 /**
- * Refuses in place of an overloaded model version, before the body is read: that costs a fraction of sending the
- * photo on to be refused there.
+ * Refuses requests for an overloaded model version before their body is read: a fraction of the cost of a refusal by
+ * inference.
  */
 export function shed({ throttle, telemetry }: ShedOptions): Layer {
-  // The same error again and again: its stack costs more than the rest of a refusal.
+  // One error for many requests: its stack costs more than the rest of a refusal.
   let overloaded = overloadedFor({ retryAfterMs: undefined });
   return async function shed(c, next) {
     const { model, version } = c.get('choice');

@@ -90,7 +90,7 @@ export function repositoryCalls(inference: OpenInference) {
       return c.json(models.map(({ name, version, state, reason }) => ({ name, version, state, reason })));
     },
 
-    /** Loads a model, or loads it anew; answers when it is ready. Inference refuses where its configuration decides. */
+    /** Loads or reloads a model, and answers when it is ready. Inference refuses where its configuration decides. */
     async loadModel(c: AppContext) {
       const parameters = Object.entries(fieldsOf(await bodyOf(c), 'parameters', 'parameters'));
       const given = Object.fromEntries(parameters.map(([name, value]) => [name, parameterOf(name, value)]));

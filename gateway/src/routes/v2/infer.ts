@@ -13,7 +13,7 @@ import { imagesOf, seenItems, withoutSketches } from './seen.ts';
 export interface InferOptions {
   readonly inference: Pick<OpenInference, 'infer'>;
   readonly settle: Settle;
-  /** Whether records have use for a sketch of each image. */
+  /** Whether records store a sketch of each image. */
   readonly sketch: boolean;
   readonly clock: Clock;
   /** A request of more images is recorded as one prediction without images. */
@@ -47,7 +47,7 @@ export function infer({ inference, settle, sketch, clock, images_per_request }: 
       seen: (answer) => seenItems(answer, Math.max(1, images.length)),
     });
     if (outcome instanceof HeadgateError) throw outcome;
-    c.get('tab')?.debitEngine(engineMsOf(outcome));
+    c.get('charge')?.debitEngine(engineMsOf(outcome));
 
     const parameters = { prediction_id: predictionId, ...(variant !== null && { variant }) };
     const { body, jsonBytes, isBinary } = wordAnswer(withoutSketches(outcome), {

@@ -63,7 +63,7 @@ function serveFront(entry: URL): void {
   // Ctrl-C reaches the whole process group. The front drains first, and this process ends with it.
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => {});
-  // The front is gone: nobody waits for an answer any more. An orderly exit would wait for the run.
+  // The front has ended, so no answer is awaited. An orderly exit would wait for the run.
   process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 }
 

@@ -12,7 +12,7 @@ export interface EngineOptions {
   readonly spec: EngineSpec;
   /** The child must be loaded and warm within this time, in ms. */
   readonly startTimeoutMs: number;
-  /** A batch that runs longer, or a child that is silent for longer, is taken for hung; in ms. */
+  /** A batch that runs longer, or a child that is silent for longer, counts as hung; in ms. */
   readonly runTimeoutMs: number;
   /** An engine that takes more resident memory asks to be replaced; in bytes, 0 = no limit. */
   readonly memoryLimitBytes: number;
@@ -54,7 +54,7 @@ export interface EngineProcess {
   readonly wornOut: Promise<void>;
   /** Of meaning once it has ended. */
   readonly endKind: EndKind;
-  /** Resolves with the reason when the process has ended, whoever ended it. Never rejects. */
+  /** Resolves with the reason when the process has ended. Never rejects. */
   readonly ended: Promise<string>;
   residentBytes(): number;
   listen(listener: EngineListener): void;

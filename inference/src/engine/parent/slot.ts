@@ -6,7 +6,7 @@ import type { EndKind, EngineProcess } from './process.ts';
 
 /** Where an engine runs, and how much it may be given at once. */
 export interface Place {
-  /** CUDA device; of no meaning to the CPU provider. */
+  /** CUDA device; the CPU provider ignores it. */
   readonly deviceId: number;
   readonly maxBatchSize: number;
 }

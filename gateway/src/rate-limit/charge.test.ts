@@ -7,8 +7,8 @@ import { countedBody, streamed } from '../testing/bodies.ts';
 import { echoInference } from '../testing/echo-inference.ts';
 import { pngHeader } from '../testing/images.ts';
 import type { OpenInference } from '../upstream/inference.ts';
+import { chargeRequest, wholePoints } from './charge.ts';
 import { memoryLimiter } from './memory.ts';
-import { openTab, wholePoints } from './tab.ts';
 
 /** The app whose client key has a quota for predictions in another unit. */
 function withQuota(unit: 'images' | 'engine_ms', points: number, more: Partial<RateLimitConfig> = {}) {
@@ -138,7 +138,7 @@ describe('the arithmetic of a tab', () => {
         const limiter = memoryLimiter({ maxSubjects: 1 });
         const apply = async () => ({ applied: [], refusal: undefined });
         const subjects = { key: 'a', ip: 'b', credentials: 'b', global: 'c' };
-        const tab = await openTab({ own: [rule], global: [], subjects, apply, debit: limiter.debit });
+        const tab = await chargeRequest({ own: [rule], global: [], subjects, apply, debit: limiter.debit });
         for (const ms of spentMs) tab.debitEngine(ms);
         const [state] = await limiter.consume([{ quota, subject: 'a', cost: 0 }]);
         const charged = quota.points - (state?.remaining ?? 0);

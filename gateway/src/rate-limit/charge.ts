@@ -3,10 +3,10 @@ import type { Limiter } from './limiter.ts';
 import { chargeOf, type QuotaScope, type Rule, type RuleCharge } from './rules.ts';
 import type { Applied, Verdict } from './verdict.ts';
 
-/** What one identified request is charged with, as it becomes known. */
-export type Tab = Awaited<ReturnType<typeof openTab>>;
+/** The charge of one identified request, as its cost becomes known. */
+export type RequestCharge = Awaited<ReturnType<typeof chargeRequest>>;
 
-export interface TabOptions {
+interface ChargeOptions {
   /** Quotas of the caller. */
   readonly own: readonly Rule[];
   /** Quotas of everybody; charged with what `own` admits. */
@@ -16,8 +16,8 @@ export interface TabOptions {
   readonly debit: Limiter['debit'];
 }
 
-/** Charges a request, and keeps what it may still cost. */
-export async function openTab({ own, global, subjects, apply, debit }: TabOptions) {
+/** Charges a request now; its images and engine time are charged through the result. */
+export async function chargeRequest({ own, global, subjects, apply, debit }: ChargeOptions) {
   const charges = (rules: readonly Rule[], cost: (unit: QuotaUnit) => number): RuleCharge[] =>
     rules.map((rule) => chargeOf(rule, subjects[rule.scope], cost(rule.unit)));
 
@@ -46,7 +46,7 @@ export async function openTab({ own, global, subjects, apply, debit }: TabOption
       );
       return { ...charged, applied: updated(verdict.applied, charged.applied) };
     },
-    /** After the answer: engines have run, so it is charged whatever is left. Never throws, and nobody waits for it. */
+    /** After the answer: engines have run, so their time is charged even beyond the quota. Never throws; not awaited. */
     debitEngine(engineMs: number): void {
       const due = [...own, ...global].filter(({ unit }) => unit === 'engine_ms');
       if (due.length === 0 || !(engineMs > 0)) return;
