@@ -36,6 +36,8 @@ export interface InferServer {
   calls(): number;
   /** Streams that were opened. */
   streams(): number;
+  /** Stops or goes on reading the open streams, as a process that hangs and wakes up. */
+  setReading(reads: boolean): void;
   /** Resets all connections and takes no more, as a killed process does. */
   kill(): void;
 }
@@ -50,6 +52,7 @@ export async function startInferServer(
 ): Promise<InferServer> {
   let calls = 0;
   let streams = 0;
+  const open = new Set<Stream>();
   const count: Answer = (call, done) => {
     calls += 1;
     answer(call, done);
@@ -57,6 +60,8 @@ export async function startInferServer(
   const server = new Server({ 'grpc.max_receive_message_length': 12 * 2 ** 20 });
   const stream = (rpc: Stream) => {
     streams += 1;
+    open.add(rpc);
+    rpc.once('close', () => open.delete(rpc));
     serveStream(rpc, count);
   };
   const unary = (rpc: Unary, done: sendUnaryData<ModelInferResponse>) => serveUnary(rpc, done, count);
@@ -75,7 +80,10 @@ export async function startInferServer(
     proxy.close();
     server.forceShutdown();
   };
-  return { port: proxy.port, calls: () => calls, streams: () => streams, kill };
+  const setReading = (reads: boolean) => {
+    for (const rpc of open) reads ? rpc.resume() : rpc.pause();
+  };
+  return { port: proxy.port, setReading, calls: () => calls, streams: () => streams, kill };
 }
 
 function serveStream(rpc: Stream, answer: Answer): void {

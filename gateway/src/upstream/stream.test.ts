@@ -108,6 +108,23 @@ describe('Calls on streams', () => {
     await expect.poll(() => cancelled).toBe(2);
   });
 
+  it('are not sent any more once they are over, to a server that does not read for a while', async () => {
+    await start(echo);
+    await Promise.all([infer('a'), infer('b')]);
+    server.setReading(false);
+    const photo = { model_name: 'm', raw_input_contents: [Buffer.alloc(2 ** 18)] };
+    const late = Array.from({ length: 200 }, () =>
+      pool.infer(photo, callContext({ deadline: deadlineIn(200) })),
+    );
+    for (const outcome of await Promise.allSettled(late)) {
+      expect(outcome).toMatchObject({ reason: { reason: 'deadline_exceeded' } });
+    }
+    server.setReading(true);
+    expect(await Promise.all([infer('c'), infer('d')])).toEqual(['c', 'd']);
+    // What fills the buffers of two streams.
+    expect(server.calls()).toBeLessThan(100);
+  });
+
   it('do not carry parameters of the caller that would speak in our name', async () => {
     let seen: InferCall | undefined;
     await start((call, done) => {

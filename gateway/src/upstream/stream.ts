@@ -28,6 +28,8 @@ export class InferStream {
   readonly #rpc: ClientDuplexStream<Buffer, ModelStreamInferResponse__Output>;
   readonly #method = loadInference().GRPCInferenceService.service.ModelStreamInfer;
   readonly #calls = new Map<string, Call>();
+  /** Messages of calls that wait until the server reads again: those that are over by then are never sent. */
+  readonly #unsent = new Map<string, Buffer>();
   readonly #messageBytes: number;
   #lastId = 0;
   #isEnding = false;
@@ -38,6 +40,7 @@ export class InferStream {
     const { path, responseDeserialize } = this.#method;
     this.#rpc = client.makeBidiStreamRequest(path, asIs, responseDeserialize, new Metadata());
     this.#rpc.on('data', (answer: ModelStreamInferResponse__Output) => this.#settle(answer));
+    this.#rpc.on('drain', () => this.#sendMore());
     // The status follows, and says the same.
     this.#rpc.on('error', () => undefined);
     this.#rpc.on('status', (end: ServiceError) => {
@@ -62,13 +65,13 @@ export class InferStream {
       // gRPC would end the whole stream.
       if (message.byteLength > this.#messageBytes) return reject(tooLarge(this.#messageBytes));
       const release = deadline.onOver((why) => {
-        const cancel = { id, parameters: { [STREAM.cancel]: { bool_param: true } } };
         // First: without its last call a stream that is ending takes no more messages.
-        this.#send(this.#method.requestSerialize(cancel));
+        if (!this.#unsent.delete(id)) this.#cancelCall(id);
         this.#take(id)?.reject(why);
       });
       this.#calls.set(id, { release, resolve, reject });
-      this.#send(message);
+      this.#unsent.set(id, message);
+      if (!this.#rpc.writableNeedDrain) this.#sendMore();
     });
   }
 
@@ -83,8 +86,16 @@ export class InferStream {
     this.#rpc.cancel();
   }
 
-  #send(message: Buffer): void {
-    if (this.#rpc.writable) this.#rpc.write(message);
+  #sendMore(): void {
+    for (const [id, message] of this.#unsent) {
+      this.#unsent.delete(id);
+      if (!this.#rpc.writable || !this.#rpc.write(message)) return;
+    }
+  }
+
+  #cancelCall(id: string): void {
+    const cancel = { id, parameters: { [STREAM.cancel]: { bool_param: true } } };
+    if (this.#rpc.writable) this.#rpc.write(this.#method.requestSerialize(cancel));
   }
 
   #take(id: string): Call | undefined {
@@ -108,6 +119,7 @@ export class InferStream {
     const cause = Object.assign(new Error(end.details), { code: end.code });
     const error =
       end.code === status.UNIMPLEMENTED ? new NoStreams(end.details) : failureOf('unavailable', cause);
+    this.#unsent.clear();
     for (const id of [...this.#calls.keys()]) this.#take(id)?.reject(error);
   }
 }
