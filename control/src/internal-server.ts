@@ -65,17 +65,13 @@ export function createInternalServer(options: InternalServerOptions): Server {
     if (request.url === '/internal/judged') return judgedAnswer(request, signal);
     if (request.url === '/internal/records') return deliver(request, signal);
     if (request.url === '/internal/audit') return verification(request, signal);
-    const isGet = request.method === 'GET';
-    if (request.url === '/livez') return { status: isGet ? 204 : 405 };
-    if (request.url === '/metrics') {
-      return isGet
-        ? { status: 200, body: await registry.metrics(), type: registry.contentType }
-        : { status: 405 };
-    }
-    return { status: 404 };
+    if (request.url !== '/livez' && request.url !== '/metrics') return { status: 404 };
+    if (request.method !== 'GET') return { status: 405 };
+    if (request.url === '/livez') return { status: 204 };
+    return { status: 200, body: await registry.metrics(), type: registry.contentType };
   };
 
-  /** Also of callers that went away in the middle of their body: nothing that is thrown may end the process. */
+  /** Callers that leave in the middle of their body come here too: no error may end the process. */
   const failed = (err: unknown, { url: path }: IncomingMessage): Answer => {
     logger.error({ err, path }, 'an internal request failed');
     return { status: err instanceof RecordsRefusedError ? 400 : 503 };
@@ -100,7 +96,7 @@ interface Answer {
   readonly type?: string;
 }
 
-/** Answers 503 beyond so many at once: whoever asks comes again. */
+/** Answers 503 beyond so many at once: callers try again. */
 function atMost(limit: number, handler: Handler): Handler {
   let running = 0;
   return async (request, signal) => {
@@ -115,7 +111,7 @@ function atMost(limit: number, handler: Handler): Handler {
 }
 
 /**
- * Undefined when it is larger than any delivery. It is read to its end all the same, or to the timeout of the server:
+ * Undefined when it is larger than any delivery. It is still read to its end, or to the timeout of the server:
  * a caller may look for an answer only once it has written everything.
  */
 async function bodyOf(request: IncomingMessage): Promise<string | undefined> {

@@ -4,7 +4,7 @@ import type { Unchecked } from './schema.ts';
 
 /** What must hold between keys of different sections. */
 export function checkRules(config: Unchecked, ctx: z.RefinementCtx): void {
-  const rule = (ok: boolean, path: string[], message: string) => {
+  const rule: Rule = (ok, path, message) => {
     if (!ok) ctx.addIssue({ code: 'custom', path, message });
   };
   const { deadline } = config.gateway;
@@ -43,7 +43,12 @@ export function checkRules(config: Unchecked, ctx: z.RefinementCtx): void {
     ['audit', 'postgres_url'],
     'expected the address of PostgreSQL while audit.store is postgres',
   );
-  const { capture } = config;
+  checkCapture(config, rule);
+}
+
+type Rule = (ok: boolean, path: string[], message: string) => void;
+
+function checkCapture({ capture, records }: Unchecked, rule: Rule): void {
   rule(
     capture.store !== 'none' || Object.keys(capture.models).length === 0,
     ['capture', 'store'],
@@ -55,7 +60,7 @@ export function checkRules(config: Unchecked, ctx: z.RefinementCtx): void {
     'expected an endpoint and a bucket while capture.store is s3',
   );
   rule(
-    capture.store === 'none' || config.records.sink !== 'none',
+    capture.store === 'none' || records.sink !== 'none',
     ['records', 'sink'],
     'expected control or postgres while images are captured: without records nobody could judge them',
   );

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { unlink } from '@headgate/journal/audit/chain';
 import { type AnchoredHead, headsIn } from '@headgate/journal/audit/heads';
-import { type ChainResult, createVerifier, FAULT_KINDS } from '@headgate/journal/audit/verify';
+import { type ChainResult, ChainVerifier, FAULT_KINDS } from '@headgate/journal/audit/verify';
 import { z } from 'zod';
 import { readLog, writersIn } from './read-log.ts';
 import { type AuditStore, bytesOf, type StoredRecord } from './store/audit-store.ts';
@@ -39,7 +39,7 @@ export async function verifyLogs({ dir, headsFile }: Logs): Promise<ChainResult[
   const heads = headsFile === undefined ? [] : await headsIn(headsFile);
   const logged = await writersIn(dir);
   return ofEach([...logged, ...heads.map(({ writer }) => writer)], async (writer) => {
-    const verifier = createVerifier(writer, heads, { trimmed: true });
+    const verifier = new ChainVerifier(writer, heads, { trimmed: true });
     if (!logged.includes(writer)) return verifier.end();
     for await (const bytes of readLog(join(dir, writer))) {
       if (!verifier.add(bytes)) break;
@@ -89,7 +89,7 @@ async function verifyWriter(
   writer: string,
   heads: readonly AnchoredHead[],
 ): Promise<ChainResult> {
-  const verifier = createVerifier(writer, heads, { trimmed: false });
+  const verifier = new ChainVerifier(writer, heads, { trimmed: false });
   for (let after = 0; ; ) {
     const rows = await store.after(writer, after, PAGE);
     for (const row of rows) {

@@ -11,11 +11,11 @@ import type { Spool } from '@headgate/journal/spool/spool';
 import { keyedHash } from '@headgate/runtime/keyed-hash';
 import { captureDay } from '@headgate/stores/capture/store';
 import type { Capture } from '../capture/capture.ts';
-import type { Recorder, SeenClass, SeenOutcome, SeenPrediction } from './recorder.ts';
+import type { Recorder, SeenClass, SeenPrediction } from './recorder.ts';
 
 export interface SpoolRecorderOptions {
   readonly spool: Pick<Spool, 'append' | 'appendDurable'>;
-  /** Whoever has it can tell which records belong to a unit; without it nobody can. */
+  /** Only with this key can the records of a unit be found. */
   readonly hashKey: Uint8Array;
   readonly retentionMs: number;
   readonly wantsSketches: boolean;
@@ -23,76 +23,77 @@ export interface SpoolRecorderOptions {
   readonly capture?: Capture | undefined;
 }
 
+type Settled = Omit<SeenPrediction, 'image'>;
+
 interface ImageFacts {
   readonly sha256: string;
   readonly bytes: number;
 }
 
 /** Writes records into the spool. Names of units and keys become keyed hashes, images become digests. */
-export function spoolRecorder({
-  spool,
-  hashKey,
-  retentionMs,
-  wantsSketches,
-  capture,
-}: SpoolRecorderOptions): Recorder {
-  const keyed = (purpose: 'tenant' | 'unit', value: string) => keyedHash(hashKey, purpose, value);
-  const unitOf = ({ choice, keyId }: Omit<SeenPrediction, 'image'>) => keyed('unit', choice.unit ?? keyId);
-
-  const predictionRecord = (
-    seen: Omit<SeenPrediction, 'image'>,
-    image: ImageFacts | null,
-  ): PredictionRecord => ({
-    type: 'prediction',
-    v: RECORD_VERSION,
-    id: seen.id,
-    index: seen.index,
-    at_ms: seen.atMs,
-    tenant: keyed('tenant', seen.keyId),
-    unit: unitOf(seen),
-    model: seen.choice.model,
-    version: seen.choice.version,
-    variant: seen.choice.variant,
-    assigned_variant: seen.choice.assignedVariant,
-    experiment: seen.choice.experiment,
-    outcome: seen.outcome,
-    latency_ms: Math.round(seen.latencyMs * 1000) / 1000,
-    label: seen.top[0]?.label ?? null,
-    class_id: seen.top[0]?.class_id ?? null,
-    score: seen.top[0]?.score ?? null,
-    top_class_ids: valuesOf(seen.top, 'class_id'),
-    top_scores: valuesOf(seen.top, 'score')?.map(rounded) ?? null,
-    image_sha256: image?.sha256 ?? null,
-    image_bytes: image?.bytes ?? null,
-    sketch: seen.sketch ? sketchRecord(seen.sketch) : null,
-  });
-
-  const outcomeRecord = (seen: SeenOutcome): OutcomeRecord => ({
-    type: 'outcome',
-    v: RECORD_VERSION,
-    id: seen.id,
-    index: seen.index,
-    at_ms: seen.atMs,
-    tenant: keyed('tenant', seen.keyId),
-    label: seen.label,
-    class_id: seen.classId,
-  });
-
+export function spoolRecorder(options: SpoolRecorderOptions): Recorder {
+  const { spool, hashKey, retentionMs, wantsSketches, capture } = options;
+  const tenantOf = (keyId: string) => keyedHash(hashKey, 'tenant', keyId);
+  const unitOf = ({ choice, keyId }: Settled) => keyedHash(hashKey, 'unit', choice.unit ?? keyId);
   return {
     retentionMs,
     wantsSketches,
     prediction({ image, ...seen }) {
       // At once: a record that waits must not hold on to the image.
       const facts = image && { sha256: hash('sha256', image, 'hex'), bytes: image.byteLength };
-      spool.append(() => encode(predictionRecord(seen, facts)));
+      spool.append(() =>
+        encode(predictionRecord(seen, facts, { tenant: tenantOf(seen.keyId), unit: unitOf(seen) })),
+      );
       if (!image || !facts || seen.outcome !== 'ok') return;
       if (!capture?.wants(seen.choice.model, seen.requestId)) return;
       const day = captureDay(timeOfPrediction(seen.id));
       capture.keep({ day, unit: unitOf(seen), sha256: facts.sha256 }, image);
     },
-    async outcome(seen) {
-      await spool.appendDurable(encode(outcomeRecord(seen)));
+    async outcome({ id, index, atMs, keyId, label, classId }) {
+      await spool.appendDurable(
+        encode({
+          type: 'outcome',
+          v: RECORD_VERSION,
+          id,
+          index,
+          at_ms: atMs,
+          tenant: tenantOf(keyId),
+          label,
+          class_id: classId,
+        }),
+      );
     },
+  };
+}
+
+function predictionRecord(
+  seen: Settled,
+  image: ImageFacts | null,
+  names: Pick<PredictionRecord, 'tenant' | 'unit'>,
+): PredictionRecord {
+  const { choice, top } = seen;
+  return {
+    type: 'prediction',
+    v: RECORD_VERSION,
+    id: seen.id,
+    index: seen.index,
+    at_ms: seen.atMs,
+    ...names,
+    model: choice.model,
+    version: choice.version,
+    variant: choice.variant,
+    assigned_variant: choice.assignedVariant,
+    experiment: choice.experiment,
+    outcome: seen.outcome,
+    latency_ms: Math.round(seen.latencyMs * 1000) / 1000,
+    label: top[0]?.label ?? null,
+    class_id: top[0]?.class_id ?? null,
+    score: top[0]?.score ?? null,
+    top_class_ids: valuesOf(top, 'class_id'),
+    top_scores: valuesOf(top, 'score')?.map(rounded) ?? null,
+    image_sha256: image?.sha256 ?? null,
+    image_bytes: image?.bytes ?? null,
+    sketch: seen.sketch ? sketchRecord(seen.sketch) : null,
   };
 }
 

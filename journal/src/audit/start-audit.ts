@@ -6,7 +6,7 @@ import type { Logger } from '@headgate/runtime/logger';
 import type { Registry } from 'prom-client';
 import { SPOOL_DEFAULTS } from '../spool/spool.ts';
 import { openFileAudit } from './file-audit.ts';
-import { openPseudonyms } from './pseudonyms.ts';
+import { openPseudonyms, type Pseudonyms } from './pseudonyms.ts';
 import { auditInstruments } from './reports.ts';
 import { type AuditSink, type ChangeAction, noAudit } from './sink.ts';
 
@@ -66,12 +66,41 @@ export async function startAudit(
   if (log.truncated) logger.error({ writer }, 'the audit log ends before its anchored head: its end was cut');
   instruments.expose(log, { limitBytes: audit.max_bytes, isStored: audit.store !== 'none' });
 
+  const upkeep = startUpkeep({ log, pseudonyms, instruments, intervalMs: audit.anchor_interval_ms });
+  const found: Audit['found'] = (action, outcome, detail = {}) => {
+    const atMs = systemClock.epochMs();
+    const change = { atMs, keyId: undefined, action, outcome, detail, requestId: undefined };
+    // The log counts and reports what it does not keep.
+    log.change(change).catch(() => undefined);
+  };
+  found(`${process}.start`, 'accepted');
+  return {
+    sink: log,
+    found,
+    async stop() {
+      await upkeep.stop();
+      found(`${process}.stop`, 'accepted');
+      await upkeep.anchor();
+      await log.close();
+    },
+  };
+}
+
+interface UpkeepOptions {
+  readonly log: Awaited<ReturnType<typeof openFileAudit>>;
+  readonly pseudonyms: Pseudonyms;
+  readonly instruments: ReturnType<typeof auditInstruments>;
+  /** Between two anchors, in ms. */
+  readonly intervalMs: number;
+}
+
+/** Anchors the log, trims it, rotates the keys of names and syncs, each at its interval. */
+function startUpkeep({ log, pseudonyms, instruments, intervalMs }: UpkeepOptions) {
   const anchor = () => log.anchor().catch(instruments.anchorFailed);
   const stopping = new AbortController();
-  const { signal } = stopping;
   // All that may go: with a file for each anchor a busy log would grow faster than it is trimmed.
   const trim = async () => {
-    while (!signal.aborted && (await log.trim()));
+    while (!stopping.signal.aborted && (await log.trim()));
   };
   let tended = Promise.resolve();
   const tend = () => {
@@ -81,27 +110,16 @@ export async function startAudit(
       .then(() => pseudonyms.tend().catch(instruments.tendFailed));
   };
   const timers = [
-    setInterval(tend, audit.anchor_interval_ms).unref(),
+    setInterval(tend, intervalMs).unref(),
     setInterval(() => log.sync().catch(instruments.syncFailed), SYNC_INTERVAL_MS).unref(),
   ];
-  const found: Audit['found'] = (action, outcome, detail = {}) => {
-    const atMs = systemClock.epochMs();
-    const change = { atMs, keyId: undefined, action, outcome, detail, requestId: undefined };
-    // What becomes of it is counted and logged by the report of the log.
-    log.change(change).catch(() => undefined);
-  };
-  found(`${process}.start`, 'accepted');
   return {
-    sink: log,
-    found,
-    async stop() {
+    anchor,
+    /** Settles once a removal that has begun has its record. */
+    async stop(): Promise<void> {
       for (const timer of timers) clearInterval(timer);
-      // A removal that has begun needs the log for its own record.
       stopping.abort();
       await tended;
-      found(`${process}.stop`, 'accepted');
-      await anchor();
-      await log.close();
     },
   };
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type AuditFact, GENESIS, HASH_BYTES, type Head, link } from './chain.ts';
 import { type AnchoredHead, headLine, parseHeads } from './heads.ts';
-import { createVerifier } from './verify.ts';
+import { ChainVerifier } from './verify.ts';
 
 const WRITER = 'gateway-1';
 const change = (action: string): AuditFact => ({
@@ -29,7 +29,7 @@ function chainOf(actions: readonly string[], from: Head = GENESIS, writer = WRIT
 }
 
 function verify(records: readonly Uint8Array[], heads: readonly AnchoredHead[], trimmed = true) {
-  const verifier = createVerifier(WRITER, heads, { trimmed });
+  const verifier = new ChainVerifier(WRITER, heads, { trimmed });
   for (const bytes of records) verifier.add(bytes);
   return verifier.end();
 }

@@ -32,102 +32,112 @@ export interface ChainResult {
   readonly fault?: ChainFault;
 }
 
-/** A chain as it is verified, one record after the other. */
-export interface ChainVerifier {
+/**
+ * Verifies the chain of one writer, one record after the other. The first record must be the first of all; in a log that
+ * is trimmed, it may follow an anchored head instead, where a later record says that everything up to there was removed.
+ */
+export class ChainVerifier {
+  readonly #writer: string;
+  readonly #anchored: ReadonlyMap<number, readonly AnchoredHead[]>;
+  readonly #trimmed: boolean;
+  #last: Head | undefined;
+  #records = 0;
+  #gaps = 0;
+  #anchors = 0;
+  #fault: ChainFault | undefined;
+  /** What was before the first record, until a record says that it was removed. */
+  #missing: Head | undefined;
+
+  /** @param heads those of other writers are ignored */
+  constructor(writer: string, heads: readonly AnchoredHead[], { trimmed }: { readonly trimmed: boolean }) {
+    this.#writer = writer;
+    this.#anchored = anchoredOf(writer, heads);
+    this.#trimmed = trimmed;
+  }
+
   /** @returns false from the first fault on */
-  add(bytes: Uint8Array): boolean;
+  add(bytes: Uint8Array): boolean {
+    if (this.#fault) return false;
+    const expected = (this.#last?.seq ?? 0) + 1;
+    const found = unlink(bytes);
+    if (!found) return this.#fail('unreadable', expected, 'the record cannot be read');
+    const { record, hash } = found;
+    if (record.writer !== this.#writer) {
+      return this.#fail('foreign', expected, `the record belongs to ${record.writer}`);
+    }
+    if (!this.#follows(found)) return false;
+    const elsewhere = this.#anchored.get(record.seq) ?? [];
+    if (elsewhere.some((head) => !Buffer.from(head.hash).equals(hash))) {
+      const message = 'the chain fits itself, and differs from the head anchored outside';
+      return this.#fail('replaced', record.seq, message);
+    }
+    this.#anchors += elsewhere.length;
+    this.#records += 1;
+    if (record.type === 'gap') this.#gaps += record.dropped;
+    if (this.#missing && isTrimUpTo(this.#missing, record)) this.#missing = undefined;
+    this.#last = { seq: record.seq, hash: Buffer.from(hash) };
+    return true;
+  }
+
   /** No more records: is the end where the heads say it was at least? */
-  end(): ChainResult;
+  end(): ChainResult {
+    const end = this.#last?.seq ?? 0;
+    const highest = [...this.#anchored.keys()].reduce((most, seq) => Math.max(most, seq), 0);
+    if (this.#missing) {
+      const { seq } = this.#missing;
+      this.#fail('removed', 1, `nothing says that the records up to ${seq} were to be removed`);
+    }
+    if (highest > end) {
+      const message = `the log ends with record ${end}; an anchored head says ${highest}`;
+      this.#fail('truncated', end + 1, message);
+    }
+    return {
+      writer: this.#writer,
+      records: this.#records,
+      gaps: this.#gaps,
+      anchors: this.#anchors,
+      last: this.#last ?? GENESIS,
+      ...(this.#fault && { fault: this.#fault }),
+    };
+  }
+
+  /** Whether the record comes right after the one before it, unaltered. */
+  #follows({ record, body, hash }: NonNullable<ReturnType<typeof unlink>>): boolean {
+    const previous = this.#last ?? this.#beginFor(record.seq);
+    if (!previous) return this.#fail('removed', 1, `it begins with record ${record.seq}`);
+    const next = previous.seq + 1;
+    const misplaced = `record ${record.seq} stands where it should be`;
+    if (record.seq > next) return this.#fail('removed', next, misplaced);
+    if (record.seq < next) return this.#fail('reordered', next, misplaced);
+    if (hashOf(previous.hash, body).equals(hash)) return true;
+    return this.#fail('altered', record.seq, 'its hash does not fit its content and the record before it');
+  }
+
+  /** What the first record of the log must follow. */
+  #beginFor(seq: number): Head | undefined {
+    if (seq === 1) return GENESIS;
+    this.#missing = this.#trimmed ? this.#anchored.get(seq - 1)?.[0] : undefined;
+    return this.#missing;
+  }
+
+  /** The first fault counts. */
+  #fail(kind: ChainFault['kind'], seq: number, message: string): false {
+    this.#fault ??= { kind, seq, message };
+    return false;
+  }
 }
 
-/**
- * Verifies the chain of one writer. The first record must be the first of all; in a log that is trimmed, it may follow
- * an anchored head instead, where a later record says that everything up to there was removed.
- *
- * @param heads those of other writers are ignored
- */
-export function createVerifier(
-  writer: string,
-  heads: readonly AnchoredHead[],
-  { trimmed }: { readonly trimmed: boolean },
-): ChainVerifier {
+/** The heads of a writer by their place. The same head may be known from several places. */
+function anchoredOf(writer: string, heads: readonly AnchoredHead[]): Map<number, AnchoredHead[]> {
   const anchored = new Map<number, AnchoredHead[]>();
   for (const head of heads) {
     if (head.writer !== writer) continue;
     const others = anchored.get(head.seq) ?? [];
-    // The same head may be known from several places.
     if (!others.some(({ hash }) => Buffer.from(hash).equals(head.hash))) {
       anchored.set(head.seq, [...others, head]);
     }
   }
-  let last: Head | undefined;
-  let records = 0;
-  let gaps = 0;
-  let anchors = 0;
-  let fault: ChainFault | undefined;
-  /** What was before the first record, until a record says that it was removed. */
-  let missing: Head | undefined;
-
-  const fail = (kind: ChainFault['kind'], seq: number, message: string): false => {
-    fault ??= { kind, seq, message };
-    return false;
-  };
-
-  /** What the first record of the log must follow. */
-  const beginFor = (seq: number): Head | undefined => {
-    if (seq === 1) return GENESIS;
-    missing = trimmed ? anchored.get(seq - 1)?.[0] : undefined;
-    return missing;
-  };
-
-  const check = (bytes: Uint8Array): boolean => {
-    const expected = (last?.seq ?? 0) + 1;
-    const found = unlink(bytes);
-    if (!found) return fail('unreadable', expected, 'the record cannot be read');
-    const { record, body, hash } = found;
-    if (record.writer !== writer) return fail('foreign', expected, `the record belongs to ${record.writer}`);
-    const previous = last ?? beginFor(record.seq);
-    if (!previous) {
-      return fail('removed', 1, `it begins with record ${record.seq}`);
-    }
-    if (record.seq > previous.seq + 1) {
-      return fail('removed', previous.seq + 1, `record ${record.seq} stands where it should be`);
-    }
-    if (record.seq <= previous.seq) {
-      return fail('reordered', previous.seq + 1, `record ${record.seq} stands where it should be`);
-    }
-    if (!hashOf(previous.hash, body).equals(hash)) {
-      return fail('altered', record.seq, 'its hash does not fit its content and the record before it');
-    }
-    const elsewhere = anchored.get(record.seq) ?? [];
-    if (elsewhere.some((head) => !Buffer.from(head.hash).equals(hash))) {
-      return fail(
-        'replaced',
-        record.seq,
-        'the chain fits itself, and differs from the head anchored outside',
-      );
-    }
-    anchors += elsewhere.length;
-    records += 1;
-    if (record.type === 'gap') gaps += record.dropped;
-    if (missing && isTrimUpTo(missing, record)) missing = undefined;
-    last = { seq: record.seq, hash: Buffer.from(hash) };
-    return true;
-  };
-
-  return {
-    add: (bytes) => fault === undefined && check(bytes),
-    end() {
-      const end = last?.seq ?? 0;
-      const highest = [...anchored.keys()].reduce((most, seq) => Math.max(most, seq), 0);
-      if (missing)
-        fail('removed', 1, `nothing says that the records up to ${missing.seq} were to be removed`);
-      if (!fault && highest > end) {
-        fail('truncated', end + 1, `the log ends with record ${end}; an anchored head says ${highest}`);
-      }
-      return { writer, records, gaps, anchors, last: last ?? GENESIS, ...(fault && { fault }) };
-    },
-  };
+  return anchored;
 }
 
 function isTrimUpTo({ seq, hash }: Head, record: AuditRecord): boolean {

@@ -1,14 +1,14 @@
 import { mkdir } from 'node:fs/promises';
 import type { Clock } from '@headgate/runtime/clock';
 import { type WriteSoon, writeSoon } from '@headgate/runtime/write-soon';
-import { createActiveSegment } from './active-segment.ts';
+import { ActiveSegment } from './active-segment.ts';
 import { openCursor } from './cursor.ts';
 import { nodeFiles, type SpoolFiles } from './files.ts';
 import type { Gap } from './gap.ts';
 import { lockDirectory } from './lock.ts';
 import { createReader, type SpoolReader } from './reader.ts';
 import { recoverSegments, type Segment } from './segments.ts';
-import { createWriter, type Payload, type SpoolReport, type WriterLimits } from './writer.ts';
+import { type Payload, type SpoolReport, Writer, type WriterLimits } from './writer.ts';
 
 export type { DropCause } from '@headgate/contracts/records';
 export type { Frame } from './frame.ts';
@@ -93,20 +93,20 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
     const cursor = await openCursor(dir);
     const { segments, lastSequence, cutBytes } = await recoverSegments(dir);
     if (cutBytes > 0) report.damaged(cutBytes);
-    const active = createActiveSegment({ dir, files, segments, segmentBytes: limits.segmentBytes });
-    const writer = createWriter({
+    const active = new ActiveSegment({ dir, files, segments, segmentBytes: limits.segmentBytes });
+    const writer = new Writer({
       soon: writeSoon,
       ...options,
       active,
       nextSequence: Math.max(lastSequence, cursor.acknowledged()) + 1,
       roomBytes: () => limits.maxBytes - bytesIn(segments),
     });
-    const { isActive } = active;
+    const isActive = (segment: Segment) => active.isActive(segment);
     const reader = createReader({ cursor, segments, isActive, onDamage: report.damaged });
     return {
-      append: writer.append,
-      appendDurable: writer.appendDurable,
-      flush: writer.flush,
+      append: (payload) => writer.append(payload),
+      appendDurable: (payload) => writer.appendDurable(payload),
+      flush: () => writer.flush(),
       async sync() {
         await writer.flush();
         await active.sync();
@@ -115,7 +115,7 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
       finished: () => segments.filter((segment) => !isActive(segment)),
       stats: () => ({
         bytes: bytesIn(segments),
-        waiting: writer.waiting(),
+        waiting: writer.waiting,
         undelivered: Math.max(0, (segments.at(-1)?.lastSequence ?? 0) - cursor.acknowledged()),
       }),
       async close() {

@@ -4,7 +4,7 @@ import type { Clock } from '@headgate/runtime/clock';
 import type { WriteSoon } from '@headgate/runtime/write-soon';
 import type { ActiveSegment } from './active-segment.ts';
 import { FRAME_HEADER_BYTES, type Frame, MAX_PAYLOAD_BYTES } from './frame.ts';
-import { causeOf, createGapCounter, encodeGap, type Gap } from './gap.ts';
+import { causeOf, createGapCounter, encodeGap, type Gap, type GapCounter } from './gap.ts';
 
 /** Bytes, or what makes them once it is this record's turn, off the way of the request. Must not throw. */
 export type Payload = Uint8Array | (() => Uint8Array);
@@ -12,14 +12,14 @@ export type Payload = Uint8Array | (() => Uint8Array);
 /** A record that waits to be written. */
 interface Waiting {
   readonly payload: Payload;
-  /** Absent for a record that nobody waits for. */
+  /** Absent for a record whose write is not awaited. */
   readonly durable?: {
     readonly kept: (sequence: number) => void;
     readonly refused: (cause: DropCause, error?: unknown) => void;
   };
 }
 
-/** Hears what became of records, in the order of the log. */
+/** Told what happened to records, in the order of the log. */
 export interface SpoolReport {
   /** So many records are in the log. */
   written(records: number): void;
@@ -37,7 +37,7 @@ export interface WriterOptions {
   /** Bytes that may still be written before the log has its full size. */
   readonly roomBytes: () => number;
   readonly limits: WriterLimits;
-  /** Asks for the next write of records that nobody waits for. */
+  /** Asks for the next write of records that are not awaited. */
   readonly soon: WriteSoon;
   /** What is written in place of lost records. */
   readonly encodeGap?: (gap: Gap) => Uint8Array;
@@ -48,17 +48,8 @@ export interface WriterLimits {
   readonly waiting: number;
   /** Most bytes of one write. */
   readonly batchBytes: number;
-  /** After a failure nothing is tried for so long, in ms. */
+  /** Pause after a failed write, in ms. */
   readonly retryMs: number;
-}
-
-export interface Writer {
-  append(payload: Payload): void;
-  appendDurable(payload: Payload): Promise<number>;
-  flush(): Promise<void>;
-  /** Flushes, and says in the log what was lost last. */
-  finish(): Promise<void>;
-  waiting(): number;
 }
 
 interface Batch {
@@ -67,125 +58,136 @@ interface Batch {
   readonly gap: Gap | undefined;
 }
 
-/** Writes what waits in batches, one after the other: while one is on its way to disk the next one gathers. */
-export function createWriter(options: WriterOptions): Writer {
-  const { active, clock, report, limits, roomBytes, soon } = options;
+/** Writes waiting records in batches, one batch at a time: the next one gathers while one is on its way to disk. */
+export class Writer {
+  readonly #options: WriterOptions;
+  readonly #gaps: GapCounter;
   /** In the order in which they came. */
-  let queue: Waiting[] = [];
-  const gaps = createGapCounter(clock);
-  let nextSequence = options.nextSequence;
-  let pausedUntilMs = Number.NEGATIVE_INFINITY;
-  let lastCause: DropCause = 'disk_error';
-  let running: Promise<void> | undefined;
+  #queue: Waiting[] = [];
+  #nextSequence: number;
+  #pausedUntilMs = Number.NEGATIVE_INFINITY;
+  #lastCause: DropCause = 'disk_error';
+  #running: Promise<void> | undefined;
+  readonly #flushSoon = () => void this.flush();
 
-  const drop = (lost: readonly Waiting[], cause: DropCause, error?: unknown) => {
-    if (lost.length === 0) return;
-    gaps.count(lost.length, cause);
-    report.dropped(lost.length, cause);
-    for (const { durable } of lost) durable?.refused(cause, error);
-  };
+  constructor(options: WriterOptions) {
+    this.#options = options;
+    this.#gaps = createGapCounter(options.clock);
+    this.#nextSequence = options.nextSequence;
+  }
 
-  const push = (waiting: Waiting): boolean => {
-    if (queue.length >= limits.waiting) {
-      drop([waiting], 'backlog');
+  /** Records in memory. */
+  get waiting(): number {
+    return this.#queue.length;
+  }
+
+  append(payload: Payload): void {
+    if (this.#push({ payload }) && !this.#running) this.#options.soon(this.#flushSoon);
+  }
+
+  appendDurable(payload: Payload): Promise<number> {
+    return new Promise((kept, reject) => {
+      const refused = (cause: DropCause, error?: unknown) => reject(refusalOf(cause, error));
+      if (this.#push({ payload, durable: { kept, refused } })) void this.flush();
+    });
+  }
+
+  flush(): Promise<void> {
+    this.#running ??= this.#writeAll();
+    return this.#running;
+  }
+
+  /** Flushes, and says in the log what was lost last. */
+  async finish(): Promise<void> {
+    await this.flush();
+    if (this.#gaps.open()) await this.#write(this.#takeBatch());
+  }
+
+  #push(waiting: Waiting): boolean {
+    if (this.#queue.length >= this.#options.limits.waiting) {
+      this.#drop([waiting], 'backlog');
       return false;
     }
-    queue.push(waiting);
+    this.#queue.push(waiting);
     return true;
-  };
+  }
 
-  const flush = (): Promise<void> => {
-    running ??= writeAll();
-    return running;
-  };
-  const flushSoon = () => void flush();
+  #drop(lost: readonly Waiting[], cause: DropCause, error?: unknown): void {
+    if (lost.length === 0) return;
+    this.#gaps.count(lost.length, cause);
+    this.#options.report.dropped(lost.length, cause);
+    for (const { durable } of lost) durable?.refused(cause, error);
+  }
 
-  const writeAll = async () => {
-    // Those who append in the same turn share the write.
+  async #writeAll(): Promise<void> {
+    // Records that are appended in the same turn share the write.
     await Promise.resolve();
-    while (queue.length > 0) {
-      if (clock.monotonicMs() < pausedUntilMs) dropWaiting();
+    while (this.#queue.length > 0) {
+      if (this.#options.clock.monotonicMs() < this.#pausedUntilMs) this.#dropWaiting();
       else {
-        const batch = takeBatch();
+        const batch = this.#takeBatch();
         // A gap alone is not written: it goes on growing until a record follows.
-        if (batch.taken.length > 0) await write(batch);
+        if (batch.taken.length > 0) await this.#write(batch);
       }
     }
-    running = undefined;
-  };
+    this.#running = undefined;
+  }
 
-  const dropWaiting = () => {
-    const lost = queue;
-    queue = [];
-    for (const one of lost) drop([one], lastCause);
-  };
+  #dropWaiting(): void {
+    const lost = this.#queue;
+    this.#queue = [];
+    for (const one of lost) this.#drop([one], this.#lastCause);
+  }
 
   /** As many records as fit into one write and into the log; those that fit nowhere are dropped. */
-  const takeBatch = (): Batch => {
-    const gap = gaps.open();
+  #takeBatch(): Batch {
+    const { limits, roomBytes } = this.#options;
+    const gap = this.#gaps.open();
     const frames: Frame[] = [];
     const taken: Batch['taken'] = [];
     let room = roomBytes();
     let bytes = 0;
     const add = (kind: Frame['kind'], payload: Uint8Array): number => {
+      const sequence = this.#nextSequence;
+      this.#nextSequence += 1;
       bytes += FRAME_HEADER_BYTES + payload.byteLength;
-      frames.push({ sequence: nextSequence, kind, payload });
-      return nextSequence++;
+      frames.push({ sequence, kind, payload });
+      return sequence;
     };
-    if (gap) add('gap', (options.encodeGap ?? encodeGap)(gap));
+    if (gap) add('gap', (this.#options.encodeGap ?? encodeGap)(gap));
     room -= bytes;
     let seen = 0;
-    for (const waiting of queue) {
+    for (const waiting of this.#queue) {
       if (bytes >= limits.batchBytes) break;
       seen += 1;
       const payload = encoded(waiting.payload);
       const size = FRAME_HEADER_BYTES + (payload?.byteLength ?? 0);
-      if (!payload || payload.byteLength > MAX_PAYLOAD_BYTES) drop([waiting], 'invalid');
-      else if (size > room) drop([waiting], 'bound');
+      if (!payload || payload.byteLength > MAX_PAYLOAD_BYTES) this.#drop([waiting], 'invalid');
+      else if (size > room) this.#drop([waiting], 'bound');
       else {
         taken.push({ waiting, sequence: add('record', payload) });
         room -= size;
       }
     }
-    queue.splice(0, seen);
+    this.#queue.splice(0, seen);
     return { frames, taken, gap };
-  };
+  }
 
-  const write = async ({ frames, taken, gap }: Batch) => {
+  async #write({ frames, taken, gap }: Batch): Promise<void> {
+    const { active, clock, report, limits } = this.#options;
     try {
       await active.append(frames, { sync: taken.some(({ waiting }) => waiting.durable) });
     } catch (error) {
-      lastCause = causeOf(error);
-      pausedUntilMs = clock.monotonicMs() + limits.retryMs;
-      drop(
-        taken.map(({ waiting }) => waiting),
-        lastCause,
-        error,
-      );
+      this.#lastCause = causeOf(error);
+      this.#pausedUntilMs = clock.monotonicMs() + limits.retryMs;
+      const lost = taken.map(({ waiting }) => waiting);
+      this.#drop(lost, this.#lastCause, error);
       return;
     }
-    if (gap) gaps.written(gap);
+    if (gap) this.#gaps.written(gap);
     report.written(taken.length);
     for (const { waiting, sequence } of taken) waiting.durable?.kept(sequence);
-  };
-
-  return {
-    append(payload) {
-      if (push({ payload }) && !running) soon(flushSoon);
-    },
-    appendDurable(payload) {
-      return new Promise((kept, reject) => {
-        const refused = (cause: DropCause, error?: unknown) => reject(refusalOf(cause, error));
-        if (push({ payload, durable: { kept, refused } })) void flush();
-      });
-    },
-    flush,
-    async finish() {
-      await flush();
-      if (gaps.open()) await write(takeBatch());
-    },
-    waiting: () => queue.length,
-  };
+  }
 }
 
 /** Undefined when it cannot be encoded. */

@@ -6,7 +6,7 @@ import { type FileAuditOptions, openFileAudit } from '../audit/file-audit.ts';
 import { parseHeads } from '../audit/heads.ts';
 import { openPseudonyms } from '../audit/pseudonyms.ts';
 import type { AuditEntry } from '../audit/sink.ts';
-import { createVerifier } from '../audit/verify.ts';
+import { ChainVerifier } from '../audit/verify.ts';
 import { scanFrames } from '../spool/frame.ts';
 import { TEST_LIMITS } from './spool.ts';
 
@@ -66,7 +66,7 @@ export function auditRecords(dir: string): AuditRecord[] {
 
 /** What `headgate audit verify` finds. */
 export function verifyAudit(dir: string) {
-  const verifier = createVerifier(AUDIT_WRITER, parseHeads(headsIn(dir)), { trimmed: true });
+  const verifier = new ChainVerifier(AUDIT_WRITER, parseHeads(headsIn(dir)), { trimmed: true });
   for (const bytes of auditPayloads(dir)) verifier.add(bytes);
   return verifier.end();
 }
