@@ -48,4 +48,15 @@ describe('the quotas of a route', () => {
     }
     expect(seen.rateLimited).toEqual([]);
   });
+
+  it('are those of reading for other requests that the app has no route for', async () => {
+    const read = { points: 3, window_s: 60 };
+    const tiers = { ...CONFIG.rate_limit.tiers, bench: { all: null, predict: null, read } };
+    const config = { ...CONFIG, rate_limit: { ...CONFIG.rate_limit, tiers } };
+    const { send } = await fixture({ config });
+    const ask = async (path: string, method: string) => (await send(path, { method })).status;
+    expect([await ask('/nothing', 'GET'), await ask('/predict', 'PUT')]).toEqual([404, 405]);
+    expect(await ask('/nothing', 'HEAD')).toBe(404);
+    expect(await ask('/nothing', 'DELETE')).toBe(429);
+  });
 });

@@ -12,10 +12,13 @@ export type Route = readonly [
   handlers: readonly (Layer | RouteHandler)[],
 ];
 
-/** The scope of a request by its method and the pattern that its path matches; undefined: no route of ours. */
+/** Scope of a request by its method and the pattern that its path matches. Where there is no route: `read`, or none for POST. */
 export type ScopeOf = (method: string, pattern: string) => RouteScope | undefined;
 
 export function scopesOf(routes: readonly Route[]): ScopeOf {
   const scopes = new Map(routes.map(([method, path, scope]) => [`${method} ${path}`, scope ?? undefined]));
-  return (method, pattern) => scopes.get(`${method === 'HEAD' ? 'GET' : method} ${pattern}`);
+  return (method, pattern) =>
+    scopes.get(`${method === 'HEAD' ? 'GET' : method} ${pattern}`) ??
+    // Requests for what does not exist cost as much as those that read.
+    (method === 'POST' ? undefined : 'read');
 }
