@@ -114,6 +114,7 @@ function createGrpc({ config, log }: InferenceOptions, parts: GrpcParts) {
     statistics,
     startSpan: config.telemetry.tracing.exporter === 'none' ? startNoSpan : startInferSpan,
     maxStrings: MAX_STRINGS,
+    maxAnswerBytes: limits.message_bytes,
     clock: systemClock,
     log,
     logsSuccess: successSampler(config.telemetry.success_ratio),

@@ -11,7 +11,7 @@ import type { Work } from './dispatch.ts';
 import type { Payload } from './engine/protocol.ts';
 import type { ItemResult } from './item.ts';
 import type { Catalogue } from './models/catalogue.ts';
-import { respond } from './respond.ts';
+import { requireFits, respond } from './respond.ts';
 import type { InferSpan, StartInferSpan } from './telemetry/spans.ts';
 import type { Statistics } from './telemetry/statistics.ts';
 
@@ -40,6 +40,8 @@ export interface InferDeps extends Omit<AdmitOptions, 'find'> {
   readonly catalogue: Pick<Catalogue, 'serving' | 'counters'>;
   readonly statistics: Statistics;
   readonly startSpan: StartInferSpan;
+  /** Largest response message, in bytes. */
+  readonly maxAnswerBytes: number;
   readonly clock: TimerClock;
   readonly log: Logger;
   /** Whether the success of a call is logged. */
@@ -76,7 +78,7 @@ export function createInfer(deps: InferDeps): Infer {
 }
 
 async function answer(
-  { catalogue, maxStrings, clock }: InferDeps,
+  { catalogue, maxStrings, maxAnswerBytes, clock }: InferDeps,
   call: Call,
   { context }: InferSpan,
 ): Promise<ModelInferResponse> {
@@ -91,6 +93,7 @@ async function answer(
     : runAll(answerer, items, work));
   const answeredAtMs = clock.monotonicMs();
   const response = respond(serving.model, { id: request.id, outputs, results });
+  requireFits(response, maxAnswerBytes);
   serving.counters.answered(results, clock.monotonicMs() - answeredAtMs);
   return response;
 }

@@ -3,6 +3,7 @@ import type { InferParameter } from '@headgate/contracts/gen/grpc/inference/Infe
 import type { ModelInferResponse } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
 import { SKETCH, SKETCH_LENGTH, SKETCH_VERSION } from '@headgate/contracts/sketch';
 import { encodeBytesTensor } from '@headgate/contracts/tensor';
+import { loadInference } from '@headgate/runtime/proto';
 import type { Classes, RawTensor } from './engine/protocol.ts';
 import { type CacheOutcome, didRun, type ItemResult } from './item.ts';
 import type { ModelPackage } from './models/repository.ts';
@@ -46,6 +47,22 @@ export function respond(model: ModelPackage, answer: Answer): ModelInferResponse
     outputs: outputs.map(({ block, ...described }) => described),
     raw_output_contents: outputs.map(({ block }) => block),
   };
+}
+
+const { responseSerialize } = loadInference().GRPCInferenceService.service.ModelInfer;
+
+/**
+ * Refuses an answer over the limit of a gRPC message: sent, it would end its stream, and with it the calls of others.
+ *
+ * @throws HeadgateError invalid_request
+ */
+export function requireFits(response: ModelInferResponse, maxBytes: number): void {
+  const blocks = response.raw_output_contents ?? [];
+  // The rest of an answer is small: only large ones are written to be measured.
+  if (blocks.reduce((sum, { length }) => sum + length, 0) < maxBytes / 2) return;
+  if (responseSerialize(response).byteLength <= maxBytes) return;
+  const detail = `The answer would have more than ${maxBytes} bytes; send fewer items in a call, or name fewer outputs.`;
+  throw new HeadgateError('invalid_request', detail);
 }
 
 function imageOutputs({ labels }: ModelPackage, { outputs, results }: Answer): AnsweredTensor[] {

@@ -1,4 +1,5 @@
 import type { ModelInferRequest } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
+import type { ModelStreamInferResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelStreamInferResponse';
 import type { InputSpec, Manifest } from '@headgate/contracts/manifest';
 import { encodeBytesTensor } from '@headgate/contracts/tensor';
 import fc from 'fast-check';
@@ -182,4 +183,35 @@ describe('reading a tensor request', () => {
       { numRuns: 2000 },
     );
   });
+});
+
+describe('an answer over the limit of a message', () => {
+  it('is refused alone: its stream goes on, and the calls of others on it', async () => {
+    const limits = { HEADGATE_INFERENCE__LIMITS__MESSAGE_BYTES: '100000' };
+    const small = await runInference(['1'], limits, ({ addTensorModel }) =>
+      addTensorModel('small', echoOf('INT8')),
+    );
+    await small.started();
+    const answers: ModelStreamInferResponse__Output[] = [];
+    const stream = small.client.modelStreamInfer();
+    stream.on('data', (answer: ModelStreamInferResponse__Output) => answers.push(answer));
+    stream.on('error', () => undefined);
+    const ask = (id: string, bytes: number) =>
+      stream.write({ ...rawRequest('small', x('INT8', [1, bytes], new Int8Array(bytes))), id });
+    ask('large', 99_920);
+    ask('small', 9);
+    await expect.poll(() => answers.length, { timeout: 5000 }).toBe(2);
+    stream.end();
+    const unary = small.infer(rawRequest('small', x('INT8', [1, 99_920], new Int8Array(99_920))));
+    await expect(unary).rejects.toMatchObject({ details: expect.stringContaining('more than 100000 bytes') });
+    await small.stop();
+    const [large, fine] = ['large', 'small'].map((id) =>
+      answers.find(({ infer_response }) => infer_response?.id === id),
+    );
+    expect(large).toMatchObject({
+      error_message: expect.stringContaining('more than 100000 bytes'),
+      infer_response: { parameters: { headgate_reason: { string_param: 'invalid_request' } } },
+    });
+    expect(fine?.error_message).toBe('');
+  }, 30_000);
 });
