@@ -139,4 +139,15 @@ describe('inference under callers who leave, hurry or crowd', () => {
       /headgate_inference_requests_total\{model="other",version="other",outcome="unknown_model"\} 200/,
     );
   });
+
+  it('cuts long names of a caller in its log', async () => {
+    const before = running.log().length;
+    const call = {
+      ...imageRequest([SEVEN]),
+      model_name: 'x'.repeat(100_000),
+      model_version: '1'.repeat(100_000),
+    };
+    expect(await reasonOf(running.infer(call))).toBe('unknown_model');
+    expect(running.log().length - before).toBeLessThan(2000);
+  });
 });

@@ -15,6 +15,9 @@ import { requireFits, respond } from './respond.ts';
 import type { InferSpan, StartInferSpan } from './telemetry/spans.ts';
 import type { Statistics } from './telemetry/statistics.ts';
 
+/** Longer values of a caller are cut before they are logged. */
+export const MAX_TEXT = 256;
+
 /** One ModelInfer call as it arrived: a unary call, or a message of a stream. */
 export interface Call {
   readonly request: ModelInferRequest__Output;
@@ -148,8 +151,8 @@ function finish(deps: InferDeps, call: Call, end: End): void {
   const line = {
     request_id: requestId,
     trace_id: trace?.traceId,
-    model,
-    version,
+    model: model.slice(0, MAX_TEXT),
+    version: version.slice(0, MAX_TEXT),
     variant,
     peer,
     outcome,

@@ -6,8 +6,8 @@ import { METADATA, STREAM } from '@headgate/contracts/names';
 import { type Auditor, type CallEnd, callerOf } from './auditor.ts';
 import { unavailable } from './errors.ts';
 import { isLeaving } from './http2.ts';
-import type { Call, Infer } from './pipeline.ts';
-import { MAX_TEXT, textOf } from './unary-infer.ts';
+import { type Call, type Infer, MAX_TEXT } from './pipeline.ts';
+import { textOf } from './unary-infer.ts';
 import { Unreadable } from './wire/checked-service.ts';
 
 export interface InferStreamsOptions {

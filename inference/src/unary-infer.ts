@@ -4,7 +4,7 @@ import type { ModelInferResponse } from '@headgate/contracts/gen/grpc/inference/
 import { METADATA } from '@headgate/contracts/names';
 import { callerOf } from './auditor.ts';
 import { toStatus } from './errors.ts';
-import type { Infer } from './pipeline.ts';
+import { type Infer, MAX_TEXT } from './pipeline.ts';
 
 type UnaryCall = ServerUnaryCall<ModelInferRequest__Output, ModelInferResponse>;
 
@@ -52,6 +52,3 @@ export function textOf(metadata: Metadata, key: string): string | undefined {
   const [value] = metadata.get(key);
   return value === undefined ? undefined : String(value);
 }
-
-/** Longer values are cut before they are logged. */
-export const MAX_TEXT = 256;
