@@ -22,8 +22,14 @@ interface BodySizeLimit {
   max_request_bytes: number;
 }
 
+/** The part of `envoy.config.route.v3.FilterConfig` that is used; its typing would bring every filter's. */
+interface FilterConfig {
+  disabled: boolean;
+}
+
 /** Every message that the configuration carries in an `Any`, by its full protobuf name. */
 interface Messages {
+  'envoy.config.route.v3.FilterConfig': FilterConfig;
   'envoy.extensions.access_loggers.stream.v3.StdoutAccessLog': StdoutAccessLog;
   'envoy.extensions.filters.http.body_size_limit.v3.BodySizeLimit': BodySizeLimit;
   'envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit': LocalRateLimit;

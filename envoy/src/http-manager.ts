@@ -162,10 +162,17 @@ export function rateCeiling(statPrefix: string, perSecond: number): HttpFilter {
   };
 }
 
+const BODY_LIMIT = 'envoy.filters.http.body_size_limit';
+
+/** For a route without `bodyLimit`. */
+export const NO_BODY_LIMIT = {
+  [BODY_LIMIT]: pack('envoy.config.route.v3.FilterConfig', { disabled: true }),
+};
+
 /** 413 as soon as the length says so, or as the bytes that arrive exceed it. Nothing is buffered. */
 export function bodyLimit(maxBytes: number): HttpFilter {
   return {
-    name: 'envoy.filters.http.body_size_limit',
+    name: BODY_LIMIT,
     typed_config: pack('envoy.extensions.filters.http.body_size_limit.v3.BodySizeLimit', {
       max_request_bytes: maxBytes,
     }),

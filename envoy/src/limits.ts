@@ -64,8 +64,8 @@ export function maxBodyBytes({ gateway }: Config): number {
 }
 export const INFERENCE_IDLE_MS = 300_000;
 
-/** A health Watch stays open and quiet; it is cut after an hour and opened again by its client. */
-export const HEALTH_WATCH_MS = 3_600_000;
+/** A health Watch and a stream of inference stay open, also quiet; cut after an hour, their clients open them again. */
+export const LONG_STREAM_MS = 3_600_000;
 
 /** Retries that may be in progress at once, per cluster: enough for a pod that goes away, no retry storm. */
 export const MAX_RETRIES = 32;

@@ -1,15 +1,16 @@
 import type { Config } from '@headgate/contracts/config/schema';
-import { portOf } from '@headgate/contracts/names';
+import { INFERENCE_SERVICE, portOf } from '@headgate/contracts/names';
 import { grpcAccessLog } from '../access-log.ts';
 import { safeRetries } from '../clusters.ts';
 import type { Listener } from '../gen/envoy/config/listener/v3/listener.ts';
 import type { RouteConfiguration } from '../gen/envoy/config/route/v3/route.ts';
-import { bodyLimit, forwardedFor, httpManager, rateCeiling } from '../http-manager.ts';
+import type { Route } from '../gen/envoy/config/route/v3/route_components.ts';
+import { bodyLimit, forwardedFor, httpManager, NO_BODY_LIMIT, rateCeiling } from '../http-manager.ts';
 import {
   DOWNSTREAM_IDLE_MS,
   duration,
   GRPC_SLACK_BYTES,
-  HEALTH_WATCH_MS,
+  LONG_STREAM_MS,
   minorListenerConnections,
   requestTimeoutMs,
 } from '../limits.ts';
@@ -57,15 +58,9 @@ function routes(config: Config): RouteConfiguration {
         name: CLUSTER.inference,
         domains: ['*'],
         routes: [
-          {
-            match: { path: '/grpc.health.v1.Health/Watch', grpc: {} },
-            route: {
-              cluster: CLUSTER.inference,
-              timeout: '0s',
-              idle_timeout: duration(HEALTH_WATCH_MS),
-              max_stream_duration: { max_stream_duration: duration(HEALTH_WATCH_MS) },
-            },
-          },
+          longStream('/grpc.health.v1.Health/Watch'),
+          // Each message is a call: inference bounds its size and its time.
+          { ...longStream(`/${INFERENCE_SERVICE}/ModelStreamInfer`), typed_per_filter_config: NO_BODY_LIMIT },
           {
             match: { prefix: '/', grpc: {} },
             route: {
@@ -79,5 +74,17 @@ function routes(config: Config): RouteConfiguration {
         ],
       },
     ],
+  };
+}
+
+function longStream(path: string): Route {
+  return {
+    match: { path, grpc: {} },
+    route: {
+      cluster: CLUSTER.inference,
+      timeout: '0s',
+      idle_timeout: duration(LONG_STREAM_MS),
+      max_stream_duration: { max_stream_duration: duration(LONG_STREAM_MS) },
+    },
   };
 }

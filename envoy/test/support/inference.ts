@@ -4,19 +4,21 @@ import {
   Metadata,
   Server,
   ServerCredentials,
+  type ServerDuplexStream,
   type ServerUnaryCall,
   type ServerWritableStream,
   type ServiceError,
 } from '@grpc/grpc-js';
 import { portOf } from '@headgate/contracts/names';
-import { loadHealth } from '@headgate/runtime/proto';
+import { loadHealth, loadInference } from '@headgate/runtime/proto';
 import type { EdgeFiles, TestEnvoy } from './envoy.ts';
 
 const { Health } = loadHealth();
+const { GRPCInferenceService } = loadInference();
 
 type Reply = (error: null, answer: { status: 'SERVING' }) => void;
 
-/** A gRPC server that knows only the health service. `Check` of the service `hang` is never answered. */
+/** A gRPC server of the health service and of ModelStreamInfer. `Check` of the service `hang` is never answered. */
 export class FakeInference implements Disposable {
   /** Metadata of the last Check. */
   last = new Metadata();
@@ -33,6 +35,12 @@ export class FakeInference implements Disposable {
       watch: (call: ServerWritableStream<unknown, { status: 'SERVING' }>) => {
         fake.watchers.push(call);
         call.write({ status: 'SERVING' });
+      },
+    });
+    fake.#server.addService(GRPCInferenceService.service, {
+      ModelStreamInfer: (call: ServerDuplexStream<{ id: string }, object>) => {
+        call.on('data', ({ id }) => call.write({ infer_response: { id } }));
+        call.on('end', () => call.end());
       },
     });
     const address = `127.0.0.1:${portOf(config.listen.port_base, 'inferenceGrpc')}`;
@@ -61,6 +69,14 @@ export function mutualCredentials(envoy: TestEnvoy, files: EdgeFiles = envoy.fil
 /** A client of the internal listener. */
 export function healthClient(envoy: TestEnvoy, channel: ChannelCredentials): InstanceType<typeof Health> {
   return new Health(`localhost:${portOf(envoy.config.listen.port_base, 'internalGrpcMtls')}`, channel);
+}
+
+export function inferenceClient(
+  envoy: TestEnvoy,
+  channel: ChannelCredentials,
+): InstanceType<typeof GRPCInferenceService> {
+  const port = portOf(envoy.config.listen.port_base, 'internalGrpcMtls');
+  return new GRPCInferenceService(`localhost:${port}`, channel);
 }
 
 export interface Check {
