@@ -147,6 +147,11 @@ export class Pool {
     return used;
   }
 
+  /** Takes no more calls, and closes after those in progress. */
+  retire(): void {
+    for (const connection of this.#connections) connection.retire();
+  }
+
   close(): void {
     for (const connection of this.#connections) connection.close();
   }

@@ -58,7 +58,8 @@ export class Endpoint {
     this.#isStopped = true;
     clearTimeout(this.#timer);
     this.#health.close();
-    this.pool.close();
+    // A pod that ends leaves the name at once, and still answers what it has accepted.
+    this.pool.retire();
   }
 
   /** Checks instead of a Watch stream: the stream of a process that hangs stays silent like that of a healthy one. */

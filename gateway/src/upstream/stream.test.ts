@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { callContext, deadlineIn, poolOf } from '../testing/calls.ts';
 import { type Answer, type InferCall, type InferServer, startInferServer } from '../testing/infer-server.ts';
 import type { Pool } from './connection.ts';
+import { Endpoints } from './endpoints.ts';
 
 let server: InferServer;
 let pool: Pool;
@@ -84,6 +85,28 @@ describe('Calls on streams', () => {
     expect(server.streams()).toBe(4);
     for (const answer of waiting) answer();
     expect(await Promise.all(slow)).toEqual(['slow', 'slow']);
+  });
+
+  it('finish on an endpoint that leaves the name', async () => {
+    const waiting: (() => void)[] = [];
+    await start((call, done) => waiting.push(() => echo(call, done)));
+    let addresses = [`127.0.0.1:${server.port}`];
+    const endpoints = new Endpoints({
+      resolve: async () => addresses,
+      services: () => [],
+      connection: { messageBytes: 2 ** 20, renewMs: Number.POSITIVE_INFINITY },
+      onRound: () => undefined,
+      onUnresolved: () => undefined,
+      times: { resolveIntervalMs: 10, intervalMs: 1000, quietIntervalMs: 1000, timeoutMs: 1000 },
+    });
+    await expect.poll(() => endpoints.all().length).toBe(1);
+    const slow = endpoints.all()[0]?.pool.infer({ model_name: 'slow' }, callContext());
+    await expect.poll(() => waiting.length).toBe(1);
+    addresses = [];
+    await expect.poll(() => endpoints.all().length).toBe(0);
+    waiting[0]?.();
+    await expect(slow).resolves.toMatchObject({ model_name: 'slow' });
+    endpoints.stop();
   });
 
   it('are cancelled on the old connection too', async () => {
