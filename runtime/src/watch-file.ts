@@ -31,7 +31,7 @@ export interface WatchFileOptions<T> {
   readonly onError?: (error: FileError) => void;
   /** Larger files are refused, in bytes. Default 1 MiB. */
   readonly maxBytes?: number;
-  /** Interval of the safety net below the file system's own events, in ms. Default 250. */
+  /** Interval of the safety net below the file system's own events, in ms. Default 1000. */
   readonly pollMs?: number;
   /** A version counts once the file has not changed for so long, in ms: editors write in pieces. Default 100. */
   readonly settleMs?: number;
@@ -71,7 +71,7 @@ export function watchFile<T>(
   parse: (text: string) => T,
   options: WatchFileOptions<T> = {},
 ): WatchedFile<T> {
-  const { onChange, onError, maxBytes = 2 ** 20, pollMs = 250, settleMs = 100 } = options;
+  const { onChange, onError, maxBytes = 2 ** 20, pollMs = 1000, settleMs = 100 } = options;
   let seen = stampOf(path);
   let text: string | undefined = readBounded(path, maxBytes);
   let value = parseChecked(path, text, parse);
