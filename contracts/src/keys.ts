@@ -8,7 +8,7 @@ export const ROLES = ['client', 'tester', 'admin'] as const;
 export type Role = (typeof ROLES)[number];
 
 /**
- * What a credential may be limited to, besides its role: `predict` asks models, `feedback` reports outcomes, `read`
+ * What a credential may be limited to, in addition to its role: `predict` asks models, `feedback` reports outcomes, `read`
  * lists and describes what is served, `operate` sees statistics and loads models. Every route belongs to one.
  */
 export const ROUTE_SCOPES = ['predict', 'feedback', 'read', 'operate'] as const;

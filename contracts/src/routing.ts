@@ -23,7 +23,7 @@ const variantSchema = z.strictObject({ name, version: name, weight });
 const experimentSchema = z
   .strictObject({
     name,
-    /** Changing the salt deals every unit anew: do it for a new experiment, never during one. */
+    /** Changing the salt assigns every unit again: do it for a new experiment, never during one. */
     salt: z.string().min(1).max(128),
     /** The first variant is the control; at most two treatments follow it. */
     variants: z.array(variantSchema).min(1).max(3),

@@ -9,7 +9,7 @@ import { SECRET } from './names.ts';
 
 /**
  * Certificates reach Envoy by file-based SDS: a small file per secret names the PEM files and the directory to
- * watch. Whoever renews a certificate *moves* new files into that directory (write beside, then rename; or the
+ * watch. A renewal *moves* new files into that directory (write beside, then rename; or the
  * symlink swap of a Kubernetes volume); Envoy loads them for new connections and keeps the open ones.
  */
 

@@ -6,7 +6,7 @@ import { HEADER, PROTECTIVE_HEADERS } from '@headgate/contracts/names';
 
 const PROTECTIVE = Object.entries(PROTECTIVE_HEADERS).map(([name, value]) => `${name}: ${value}`);
 
-/** Hears of what was refused before it was a request, with the id that its answer has. */
+/** Told of what was refused before it was a request, with the id that its answer has. */
 export type OnUnreadable = (refusal: HeadgateError, requestId: string) => void;
 
 /**

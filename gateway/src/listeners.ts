@@ -9,7 +9,7 @@ import { type HttpServerOptions, nodeOptions, serveHttp } from './server.ts';
 export interface Apps {
   /** What the public reaches, through Envoy. */
   readonly app: Pick<HttpServerOptions, 'fetch'>;
-  /** Hears of what reached the public port and was no request. */
+  /** Told of what reached the public port and was no request. */
   readonly onUnreadable: OnUnreadable;
   readonly internalApp: Pick<HttpServerOptions, 'fetch'>;
 }

@@ -13,7 +13,7 @@ export interface Surroundings {
   readonly root: string;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** Hears the policies of remote dependencies. */
+  /** Receives reports of the policies of remote dependencies. */
   readonly resilience: ResilienceReport;
 }
 

@@ -19,7 +19,7 @@ import type { Link, Network } from './link.ts';
 import { type Pod, startPod } from './pod.ts';
 import { storedIds } from './stored.ts';
 
-/** What became of one request. */
+/** Outcome of one request. */
 export interface Outcome {
   /** `200`, `503 unavailable`, or `no answer`. */
   readonly status: string;

@@ -3,7 +3,7 @@ import { ROLES, ROUTE_SCOPES } from '../keys.ts';
 import { isSecureUrl } from '../secure-url.ts';
 import { group, ms } from './values.ts';
 
-/** Signatures by a private key alone: with a shared secret, whoever verifies could sign. */
+/** Signatures by a private key alone: with a shared secret, every verifier could sign. */
 const ALGORITHMS = [
   'RS256',
   'RS384',

@@ -18,7 +18,7 @@ interface ShippingSurroundings {
   readonly root: string;
   readonly logger: Pick<Logger, 'info' | 'warn' | 'error'>;
   readonly embedded: Queryable;
-  /** Hears the policy of PostgreSQL. */
+  /** Receives reports of the policy for PostgreSQL. */
   readonly resilience: ResilienceReport;
 }
 

@@ -26,7 +26,7 @@ interface Version {
   readonly owner?: { readonly mode: number; readonly uid: number; readonly gid: number };
 }
 
-/** An author needs a fraction of a millisecond; one that is held up for longer than that is taken for dead. */
+/** An author needs a fraction of a millisecond; one that is held up for longer than that counts as dead. */
 const AUTHOR_WITHIN_MS = 1000;
 const POLL_MS = 2;
 
@@ -34,7 +34,7 @@ const POLL_MS = 2;
 const MAX_ATTEMPTS = 1000;
 
 /**
- * Replaces a small file as a whole: whoever reads it sees the old text or the new one, and of several programs that
+ * Replaces a small file as a whole: a reader sees the old text or the new one, and of several programs that
  * do this at once none loses its change.
  *
  * No lock, because a lock outlives a program that was killed. The next version of version V is prepared under a name

@@ -1,6 +1,6 @@
 import type { CaptureKey, CaptureStore } from '@headgate/stores/capture/store';
 
-/** What became of an image: written; dropped, since others waited; or the store did not take it. */
+/** Outcome of an image: written; dropped, since others waited; or the store did not take it. */
 export type CaptureOutcome = 'kept' | 'dropped' | 'failed';
 
 export interface CaptureReport {

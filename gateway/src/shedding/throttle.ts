@@ -102,7 +102,7 @@ function nameOf({ model, version }: Served): string {
   return `${model}/${version}`;
 }
 
-/** What was asked of a backend during one slice of time, and what became of it. */
+/** Requests to a backend during one slice of time, and their outcomes. */
 interface Bucket {
   readonly index: number;
   /** Requests, those that were refused here included. */

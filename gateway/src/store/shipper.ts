@@ -3,7 +3,7 @@ import type { Frame, SpoolReader } from '@headgate/journal/spool/spool';
 import { nextPauseMs } from '@headgate/runtime/resilience/backoff';
 import { type RecordSink, RecordsRefusedError } from '@headgate/stores/records/sink';
 
-/** Hears how delivery goes. */
+/** Receives reports of delivery. */
 export interface ShipperReport {
   delivered(records: number): void;
   /** Records that no sink will ever take, or that cannot be read: they are skipped. */

@@ -5,7 +5,7 @@ import { formatTraceparent } from '@headgate/contracts/trace-context';
 import { fromServiceError } from './failure.ts';
 import type { CallContext } from './inference.ts';
 
-/** Starts one call of the client; what it takes besides its request is passed in. */
+/** Starts one call of the client; what it takes in addition to its request is passed in. */
 export type Method<Response> = (
   client: GRPCInferenceServiceClient,
   metadata: Metadata,

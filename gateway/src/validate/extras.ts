@@ -1,6 +1,6 @@
 import { ascii, hasBytes, type ImageType, viewOf } from './format.ts';
 
-/** What an image file holds besides the pixels of one picture. */
+/** What an image file holds in addition to the pixels of one picture. */
 export interface Extras {
   /** Bytes of segments or chunks that no decoder of pixels needs: EXIF, XMP, colour profiles, text, unknown ones. */
   readonly metadataBytes: number;

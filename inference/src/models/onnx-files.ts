@@ -4,7 +4,7 @@ import { LoadError } from '../load-error.ts';
 
 /**
  * Which files an ONNX model refers to: weights that do not lie in the model file are `external_data` of a tensor, and
- * their `location` is a path that whoever made the model could choose.
+ * their `location` is a path that the author of the model could choose.
  */
 
 type Message =

@@ -83,7 +83,7 @@ export async function findLastRecord(dir: string, headsFile: string, writer: str
 }
 
 async function lastInLog(dir: string): Promise<Head | undefined> {
-  // Only what does not exist counts as nothing: a log that cannot be read must not begin anew.
+  // Only what does not exist counts as nothing: a log that cannot be read must not begin again.
   const names = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     throw error;

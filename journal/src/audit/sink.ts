@@ -44,7 +44,7 @@ export interface AuditSink {
   /** Takes one entry per request, refused ones included. Must return at once: the answer waits for it. */
   record(entry: AuditEntry): void;
   /**
-   * Settles once the record survives a power cut. Whoever is about to change something waits for it.
+   * Settles once the record survives a power cut. A caller that is about to change something waits for it.
    *
    * @throws HeadgateError records_unavailable: then nothing may be changed
    */

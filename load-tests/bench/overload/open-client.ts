@@ -20,7 +20,7 @@ export interface OpenJob {
   readonly durationMs: number;
 }
 
-/** What became of the requests that arrived inside the measured window. Times in ms, from the due arrival. */
+/** Outcomes of the requests that arrived inside the measured window. Times in ms, from the due arrival. */
 export interface OpenMeasured {
   readonly windowMs: number;
   readonly offered: number;

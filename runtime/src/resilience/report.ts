@@ -4,7 +4,7 @@ import type { Dependency } from './policies.ts';
 export const BREAKER_STATES = ['closed', 'half_open', 'open'] as const;
 export type BreakerState = (typeof BREAKER_STATES)[number];
 
-/** Hears what policies do, for metrics and the log. */
+/** Receives what policies do, for metrics and the log. */
 export interface ResilienceReport {
   breakerChanged(dependency: Dependency, state: BreakerState): void;
   /** A call failed and is sent again, or is not because the budget is used up. */

@@ -34,7 +34,7 @@ export async function openPostgres({ url, timeoutMs }: PostgresOptions): Promise
   const servers = serversOf(url);
   const { default: pg } = await import('pg');
   let current = 0;
-  /** A pool of node-postgres has one address: it is chosen anew for each connection. */
+  /** A pool of node-postgres has one address: it is chosen for each connection. */
   class CurrentServer extends pg.Client {
     constructor(config?: ClientConfig) {
       super({ ...config, connectionString: servers[current] });
@@ -50,7 +50,7 @@ export async function openPostgres({ url, timeoutMs }: PostgresOptions): Promise
     statement_timeout: timeoutMs,
     keepAlive: true,
   });
-  // An idle connection that breaks is not an error of anybody's call: the next one connects anew.
+  // An idle connection that breaks is not an error of anybody's call: the next one reconnects.
   pool.on('error', () => undefined);
   const query = async (sql: string, values?: readonly unknown[]) => {
     for (let left = servers.length - 1; ; left -= 1) {

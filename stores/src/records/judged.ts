@@ -46,7 +46,7 @@ const FIRST = { id: '00000000-0000-0000-0000-000000000000', index: -1 };
 /** PostgreSQL's code for a table that nobody has made yet. */
 const UNDEFINED_TABLE = '42P01';
 
-/** Images with feedback of whoever asked for the prediction, in the order of their predictions. */
+/** Images with feedback by the caller of the prediction, in the order of their predictions. */
 export async function judgedImages(db: Queryable, query: JudgedQuery): Promise<readonly JudgedImage[]> {
   const { from_ms, to_ms, limit } = query;
   const { at_ms, id, index } = query.after ?? { at_ms: from_ms, ...FIRST };

@@ -15,7 +15,7 @@ export interface SqlSinkOptions {
   readonly retentionDays: number;
   /** Wall clock in ms. */
   readonly now: () => number;
-  /** Hears why records beyond the retention are still there; it is tried again in an hour. */
+  /** Told why records beyond the retention are still there; it is tried again in an hour. */
   readonly expiryFailed?: ((error: unknown) => void) | undefined;
 }
 
@@ -29,7 +29,7 @@ const INSERT = {
 };
 const EXPIRE_EVERY_MS = 3_600_000;
 
-/** Keeps records in tables; the first delivery makes them. Whoever made the connection closes it. */
+/** Keeps records in tables; the first delivery makes them. The maker of the connection closes it. */
 export function sqlSink(options: SqlSinkOptions): Omit<RecordSink, 'close'> {
   const { db, retentionDays, now, expiryFailed } = options;
   const partitions = createPartitions(db, retentionDays);

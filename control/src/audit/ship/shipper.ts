@@ -10,7 +10,7 @@ import { writersIn } from '../read-log.ts';
 import type { AuditStore } from '../store/audit-store.ts';
 import { LogFaultError, shipLog } from './ship-log.ts';
 
-/** Hears how shipping goes. */
+/** Receives reports of shipping. */
 export interface ShipperReport {
   stored(writer: string, records: number): void;
   /** The log of a writer does not go on with the store; it is looked at again at its next anchored head. */
@@ -78,7 +78,7 @@ export function shippingPass(
   const ship = async (store: AuditStore, writer: string, heads: readonly AnchoredHead[]) => {
     const log = { writer, dir: join(dir, writer), upTo: lastHead(heads, writer)?.seq ?? 0 };
     const options = { store, batchRecords, signal };
-    // Heads come after their records: whoever verifies meanwhile must not miss any.
+    // Heads come after their records: a verification meanwhile must not miss any.
     const appendHeads = async () => {
       // After a restart the file is read from its begin, and may hold those of years.
       const stored = await store.lastHeadSeq(writer);

@@ -9,7 +9,7 @@ const LOCK = 8_447_048;
 /**
  * Append-only by the database itself (decision 0048): triggers refuse UPDATE, DELETE and TRUNCATE to everybody, the
  * owner included, and an INSERT that does not go on with the chain. A record that is there already is left out.
- * Whoever owns the tables can take the triggers away; what is done then, `headgate audit verify` finds.
+ * The owner of the tables can drop the triggers; what is done then, `headgate audit verify` finds.
  */
 const LAYOUT = `
   SELECT pg_advisory_xact_lock(${LOCK});

@@ -15,7 +15,7 @@ export interface KeySetOptions {
   readonly report: { loaded(keys: number): void; failed(error: unknown): void };
   /** Pause between the starts of two attempts, however many unknown keys callers name. */
   readonly cooldown_ms: number;
-  /** Older keys are loaded anew in the background. */
+  /** Older keys are reloaded in the background. */
   readonly refresh_ms: number;
   /** Older keys are not used: by then a key that was withdrawn must have lost its effect. */
   readonly max_age_ms: number;

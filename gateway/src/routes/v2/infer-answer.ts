@@ -8,7 +8,7 @@ import { NUMBERS, type NumberType } from '@headgate/contracts/tensor-numbers';
 interface AnswerOptions {
   /** Id to answer. */
   readonly id: string;
-  /** Parameters besides those of inference. */
+  /** Parameters in addition to those of inference. */
   readonly parameters: Readonly<Record<string, string>>;
   /** Whether an output travels as a raw block behind the JSON. */
   readonly wantsBinary: (output: string) => boolean;

@@ -19,7 +19,7 @@ export interface SendingOptions {
   readonly clock: Clock;
 }
 
-/** The Open Inference Protocol v2 over REST, and the calls of Triton that its clients make besides. */
+/** The Open Inference Protocol v2 over REST, and the calls of Triton that its clients also make. */
 export function openInferenceRoutes(
   { inference, config, ...deps }: AppDeps,
   { unlessOverloaded, ...sending }: SendingOptions,

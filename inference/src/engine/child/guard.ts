@@ -10,7 +10,7 @@ export interface Guard {
 }
 
 /**
- * Keeps an eye on external data: the runtime maps it, so that whoever writes into such a file changes the weights of
+ * Keeps an eye on external data: the runtime maps it, so that a write into such a file changes the weights of
  * the model that serves. A file that is removed, or replaced by another one of its name, changes nothing.
  */
 export async function guardExternalData({
