@@ -29,7 +29,6 @@ export function listModels({ routing, readiness }: ListModelsOptions): RouteHand
         .filter(([name]) => allowsModel(c.get('identity'), name))
         .map(([name, model]) => describe(name, model)),
     };
-    c.header('cache-control', 'no-store');
     return c.json(answer);
   };
 }

@@ -51,7 +51,6 @@ export function predict({ predictor, settle, sketch, clock }: PredictOptions): R
       predictions: outcomes.map((outcome, index) => itemOf(outcome, index, images[index]?.filename ?? null)),
       timing_ms: timingOf(succeeded, { total: now - c.get('startedAtMs'), upstream: now - sentAtMs }),
     };
-    c.header('cache-control', 'no-store');
     return c.json(answer);
   };
 }

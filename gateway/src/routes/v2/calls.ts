@@ -34,7 +34,6 @@ export function describeCalls(inference: OpenInference) {
 
     /** Counters of the inference process that answers: of one version, of a model, or of all. */
     async modelStatistics(c: AppContext) {
-      c.header('cache-control', 'no-store');
       return c.json(plain(await inference.statistics(modelOf(c), callContext(c))) as object);
     },
   };
@@ -51,7 +50,6 @@ export function healthCalls({
 }: Pick<AppDeps, 'routing' | 'readiness' | 'draining'>) {
   return {
     serverLive(c: AppContext) {
-      c.header('cache-control', 'no-store');
       return c.json({ live: true });
     },
 
@@ -62,7 +60,6 @@ export function healthCalls({
       const ready = readiness.isReady(table.default_model, controlOf(experiment).version);
       if (draining()) throw notReady('This gateway is about to stop; another one answers.');
       if (!ready) throw notReady('The default model is not ready.');
-      c.header('cache-control', 'no-store');
       return c.json({ live: true, ready });
     },
 
@@ -72,7 +69,6 @@ export function healthCalls({
       const entry = knownModel(routing.current(), name);
       const version = named === '' ? controlOf(entry.experiment).version : knownVersion(entry, named);
       if (!readiness.isReady(name, version)) throw notReady(`Version ${version} of ${name} is not ready.`);
-      c.header('cache-control', 'no-store');
       return c.json({ name, version, ready: true });
     },
   };
@@ -86,7 +82,6 @@ export function repositoryCalls(inference: OpenInference) {
       const ready = memberOf(await bodyOf(c), 'ready') ?? false;
       if (typeof ready !== 'boolean') throw invalidField('ready', 'expected true or false');
       const { models } = await inference.repositoryIndex(ready, callContext(c));
-      c.header('cache-control', 'no-store');
       return c.json(models.map(({ name, version, state, reason }) => ({ name, version, state, reason })));
     },
 

@@ -55,7 +55,6 @@ export function infer({ inference, settle, sketch, clock, images_per_request }: 
       parameters,
       wantsBinary,
     });
-    c.header('cache-control', 'no-store');
     c.header('content-type', isBinary ? 'application/octet-stream' : 'application/json');
     if (isBinary) c.header(HEADER.inferenceHeaderLength, String(jsonBytes));
     return c.body(body);
