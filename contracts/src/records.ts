@@ -3,7 +3,7 @@ import { REASONS, type Reason } from './errors.ts';
 import { SKETCH_FEATURES } from './sketch.ts';
 
 /**
- * What is kept of predictions and of their outcomes, as it lies in the spool and travels to the store. Never
+ * Records of predictions and of their outcomes, as the spool holds and the store receives them. Never
  * holds anything about a person: units and tenants are keyed hashes, images are digests.
  */
 

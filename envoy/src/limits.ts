@@ -86,7 +86,7 @@ export function processConnections(maxConnections: number): number {
 export const HEAP = { shrink: 0.95, stopRequests: 0.98 } as const;
 
 /**
- * A thread that does not come back for so long is counted and logged. Threads report at half of the first time: with
+ * Envoy counts and logs a thread that stays silent for this time. Threads report at half of the first time: with
  * Envoy's default of 200 ms that is four fifths of what an idle Envoy does.
  */
 export const WATCHDOG = { miss_timeout: duration(5000), megamiss_timeout: duration(10_000) } as const;

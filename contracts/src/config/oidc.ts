@@ -76,7 +76,11 @@ export const oidcSchema = z
         .default(3_600_000)
         .describe('Older public keys are not used, even while the issuer cannot be reached.'),
     }),
-    issuers: z.array(issuerSchema).max(16).default([]).describe('Issuers of bearer tokens besides keys.'),
+    issuers: z
+      .array(issuerSchema)
+      .max(16)
+      .default([])
+      .describe('Issuers whose bearer tokens are accepted, in addition to API keys.'),
   })
   .refine(({ keys }) => keys.refresh_ms < keys.max_age_ms, {
     path: ['keys', 'refresh_ms'],

@@ -9,7 +9,7 @@ export type Lockouts = ReturnType<typeof createLockouts>;
 export function createLockouts(clock: Pick<Clock, 'monotonicMs'>, maxAddresses = MAX_ADDRESSES) {
   const until = new Map<string, number>();
   return {
-    /** The address was refused; it is out for so long from now, in ms. */
+    /** The gateway refused the address and locks it out for this time from now, in ms. */
     note(address: string, forMs: number): void {
       if (until.size >= maxAddresses && !until.has(address)) return;
       until.set(address, clock.monotonicMs() + forMs);

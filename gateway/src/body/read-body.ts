@@ -1,7 +1,7 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { Deadline } from '../deadline.ts';
 
-/** What a body may be, and when nobody waits for it any more. */
+/** Limits of a body in size and time. */
 export interface BodyBounds {
   /** Largest body in bytes. */
   readonly maxBytes: number;
@@ -9,7 +9,7 @@ export interface BodyBounds {
   readonly declaredBytes: number;
   /** Time that is left for the body to arrive, in ms. */
   readonly uploadMs: number;
-  /** When it is over, nobody waits for the answer any more. */
+  /** Of the request: the caller has given up once it is over. */
   readonly deadline: Deadline;
 }
 
@@ -127,7 +127,7 @@ interface StoppableBody extends Disposable {
   next(): Promise<Uint8Array<ArrayBuffer> | undefined>;
 }
 
-/** A body whose reading ends when its time is up or the request is over; what is left of it is let go of at disposal. */
+/** A body that is read until its time is up or the request is over; disposal discards the rest. */
 function stoppable(stream: ReadableStream<Uint8Array<ArrayBuffer>>, bounds: BodyBounds): StoppableBody {
   const reader = stream.getReader();
   let stopped: HeadgateError | undefined;

@@ -46,7 +46,7 @@ export interface Limiter {
  */
 export function stateOf({ quota, cost }: Charge, taken: number, msLeft: number, fits: boolean): QuotaState {
   const remaining = Math.max(0, quota.points - taken);
-  // What is larger than the quota fits into no window; the next one is as good an answer as any.
+  // A charge above the quota fits no window; the caller is told the next one.
   const resetMs = msLeft > 0 ? msLeft : fits ? 0 : quota.windowMs;
   return { allowed: cost === 0 ? remaining > 0 : fits, limit: quota.points, remaining, resetMs };
 }

@@ -22,14 +22,14 @@ const RETRY: RetryOptions = {
   budget: { share: 0.2, min_retries: 3, window_ms: 10_000 },
 };
 
+type Candidate = Pick<Endpoint, 'pool' | 'serving'>;
+
 export interface AttemptsOptions {
   /** Endpoints that exist now. */
-  readonly endpoints: () => readonly Pick<Endpoint, 'pool' | 'serving'>[];
+  readonly endpoints: () => readonly Candidate[];
   readonly retry?: RetryOptions;
   readonly report: ResilienceReport;
 }
-
-type Candidate = Pick<Endpoint, 'pool' | 'serving'>;
 
 /**
  * Sends calls to endpoints in turn: to those that serve the version, and among them to those that are connected. A

@@ -24,7 +24,7 @@ const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 export type AuditStore = ReturnType<typeof sqlAuditStore>;
 
 /**
- * Audit records of all writers in a database. Appending again what is there changes nothing.
+ * Audit records of all writers in a database. A record that is there already is not appended again.
  *
  * @param db with the tables of layout.ts
  */
