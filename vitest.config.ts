@@ -22,8 +22,8 @@ const coverage = {
 };
 
 /**
- * `unit` lies beside the code, `envoy` needs the real binary, `services` needs a real Redis and PostgreSQL, `e2e`
- * runs everything; the last two one file after the other.
+ * `unit` lies beside the code, `envoy` needs the real binary, `services` needs a real Redis and PostgreSQL,
+ * `attacks` starts what it attacks, `e2e` runs everything; the last three one file after the other.
  */
 export default defineConfig({
   test: {
@@ -50,6 +50,16 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 60_000,
+        },
+      },
+      {
+        // An attacker's list, a file per kind of fault, against real processes on loopback.
+        test: {
+          name: 'attacks',
+          include: ['test/attacks/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
         },
       },
       {
