@@ -193,5 +193,20 @@ export function portOf(portBase: number, listener: Listener): number {
   return portBase + PORT_OFFSET[listener];
 }
 
+/** host:port as URLs and gRPC write it. */
+export function hostPort(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** host:port of an internal listener of the parts on this machine. */
+export function internalAddress({ internal_host, port_base }: InternalListen, listener: Listener): string {
+  return hostPort(internal_host, portOf(port_base, listener));
+}
+
+interface InternalListen {
+  readonly internal_host: string;
+  readonly port_base: number;
+}
+
 /** Label value for every name that is not configured, so that junk names cannot mint metric series (decision 0010). */
 export const OTHER = 'other';

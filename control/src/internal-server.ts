@@ -28,7 +28,7 @@ const MAX_VERIFICATIONS = 1;
 type Handler = (request: IncomingMessage, signal: AbortSignal) => Promise<Answer>;
 
 /**
- * What gateways on this machine ask of control. Listens on loopback only, and refuses what a browser sends: a page
+ * What gateways on this machine ask of control. Listens on the internal host, and refuses what a browser sends: a page
  * can reach loopback too.
  */
 export function createInternalServer(options: InternalServerOptions): Server {

@@ -41,7 +41,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const shipping = await startAuditShipping(config, { root, logger, embedded: database, resilience });
   const judged = (query: JudgedQuery) => judgedImages(database, query);
   const server = createInternalServer({ sink, verifyAudit: shipping?.verify, judged, registry, logger });
-  server.listen(portOf(config.listen.port_base, 'control'), '127.0.0.1');
+  server.listen(portOf(config.listen.port_base, 'control'), config.listen.internal_host);
   await once(server, 'listening');
   logger.info({ port: portOf(config.listen.port_base, 'control') }, 'control listens');
 

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import type { Config } from '@headgate/contracts/config/schema';
 import { IDLE_MS } from '@headgate/contracts/limits';
-import { type Listener, portOf } from '@headgate/contracts/names';
+import { internalAddress } from '@headgate/contracts/names';
 import { pack } from './any.ts';
 import type { CircuitBreakers } from './gen/envoy/config/cluster/v3/circuit_breaker.ts';
 import type { Cluster } from './gen/envoy/config/cluster/v3/cluster.ts';
@@ -22,7 +22,7 @@ import { CLUSTER } from './names.ts';
 export function gatewayCluster(config: Config): Cluster {
   return cluster(config, {
     name: CLUSTER.gateway,
-    target: config.envoy.gateway_target || localTarget(config, 'gateway'),
+    target: config.envoy.gateway_target || internalAddress(config.listen, 'gateway'),
     protocol: {
       // Envoy closes an idle connection before Node does, or it would send requests into a closing one (decision 0009).
       common_http_protocol_options: { idle_timeout: duration(IDLE_MS.envoyUpstream) },
@@ -35,7 +35,7 @@ export function gatewayCluster(config: Config): Cluster {
 export function inferenceCluster(config: Config): Cluster {
   return cluster(config, {
     name: CLUSTER.inference,
-    target: config.envoy.inference_target || localTarget(config, 'inferenceGrpc'),
+    target: config.envoy.inference_target || internalAddress(config.listen, 'inferenceGrpc'),
     protocol: {
       common_http_protocol_options: { idle_timeout: duration(INFERENCE_IDLE_MS) },
       explicit_http_config: {
@@ -76,13 +76,13 @@ export function safeRetries(): RetryPolicy {
 
 interface ClusterOptions {
   readonly name: string;
-  /** host:port */
+  /** host:port or [IPv6]:port */
   readonly target: string;
   readonly protocol: HttpProtocolOptions;
 }
 
 function cluster(config: Config, { name, target, protocol }: ClusterOptions): Cluster {
-  const [address = '', port = ''] = target.split(':');
+  const [, address = '', port = ''] = /^\[?(.*?)\]?:(\d+)$/.exec(target) ?? [];
   return {
     name,
     type: isIP(address) ? 'STATIC' : 'STRICT_DNS',
@@ -123,8 +123,4 @@ function circuitBreakers({ envoy }: Config): CircuitBreakers {
       },
     ],
   };
-}
-
-function localTarget(config: Config, listener: Listener): string {
-  return `127.0.0.1:${portOf(config.listen.port_base, listener)}`;
 }

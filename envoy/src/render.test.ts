@@ -88,6 +88,18 @@ describe('a target', () => {
     expect(clusterOf(document, 'gateway').type).toBe('STATIC');
   });
 
+  it.each(['127.0.0.9', '10.1.2.3', 'fd00::7'])(
+    'is at the internal host %s, wherever the public one is',
+    (host) => {
+      const { document } = load('production', { HEADGATE_LISTEN__INTERNAL_HOST: host });
+      const addresses = ['gateway', 'inference'].map((name) => addressOf(clusterOf(document, name)));
+      expect(addresses).toEqual([
+        { address: host, port_value: 8441 },
+        { address: host, port_value: 8444 },
+      ]);
+    },
+  );
+
   it('is resolved again and again when it is a name', () => {
     const { document } = load('production', {
       HEADGATE_ENVOY__GATEWAY_TARGET: 'headgate-gateway.default:8441',

@@ -7,7 +7,7 @@ import type { OnUnreadable } from './client-error.ts';
 import { type HttpServerOptions, nodeOptions, serveHttp } from './server.ts';
 
 export interface Apps {
-  /** What the public reaches, through Envoy. */
+  /** What the public reaches, through Envoy alone. */
   readonly app: Pick<HttpServerOptions, 'fetch'>;
   /** Told of what reached the public port and was no request. */
   readonly onUnreadable: OnUnreadable;
@@ -30,9 +30,9 @@ export async function listen(
   logger: Logger,
 ): Promise<Listeners> {
   const node = nodeOptions(gateway);
-  const { port_base, host, internal_host } = listen;
+  const { port_base, internal_host: host } = listen;
   const internalPort = portOf(port_base, 'gatewayInternal');
-  await serveHttp({ fetch: internalApp.fetch, host: internal_host, port: internalPort, node });
+  await serveHttp({ fetch: internalApp.fetch, host, port: internalPort, node });
   const port = portOf(port_base, 'gateway');
   const linger = createLinger(lingerBounds(gateway));
   const server = await serveHttp({ fetch: app.fetch, onUnreadable, linger, host, port, node });

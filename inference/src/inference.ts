@@ -72,7 +72,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
   const http = createInternalHttp({ isReady: () => health.isReady, metrics });
   const routing = followRouting(resolve(root, config.routing_file), { catalogue, metrics, log });
   await listenHttp(http, listen.internal_host, portOf(listen.port_base, 'inferenceInternal'));
-  await listenGrpc(grpc, listen.host, portOf(listen.port_base, 'inferenceGrpc'));
+  await listenGrpc(grpc, listen.internal_host, portOf(listen.port_base, 'inferenceGrpc'));
   catalogue.apply(routing.current());
   const close = () =>
     stopAll([

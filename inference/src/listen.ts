@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server as HttpServer, type ServerResponse } from 'node:http';
-import { isIP } from 'node:net';
 import { type Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
+import { hostPort } from '@headgate/contracts/names';
 import type { Metrics } from './telemetry/metrics.ts';
 
 /** A listener's port is in use; the message names it and the remedy. */
@@ -17,9 +17,8 @@ export class PortTakenError extends Error {
 
 /** Binds a gRPC server, without TLS. @throws PortTakenError */
 export async function listenGrpc(server: GrpcServer, host: string, port: number): Promise<void> {
-  const address = `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.bindAsync(address, ServerCredentials.createInsecure(), (error) =>
+  server.bindAsync(hostPort(host, port), ServerCredentials.createInsecure(), (error) =>
     error ? reject(error) : resolve(),
   );
   await promise.catch((error: Error) => {

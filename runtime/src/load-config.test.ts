@@ -61,6 +61,20 @@ describe('loadConfig', () => {
     });
   });
 
+  it.each(['dev', 'staging', 'production'])('refuses to publish ports without TLS in %s', (environment) => {
+    for (const host of ['0.0.0.0', '::', '203.0.113.9']) {
+      const message = failure({ HEADGATE_LISTEN__INTERNAL_HOST: host }, environment);
+      expect(message).toContain('listen.internal_host: expected a');
+      expect(message).toContain('without TLS');
+      expect(message).toContain('HEADGATE_LISTEN__INTERNAL_HOST');
+    }
+    const named = {
+      HEADGATE_LISTEN__INTERNAL_HOST: '203.0.113.9',
+      HEADGATE_LISTEN__INTERNAL_NETWORKS: '[203.0.113.0/24]',
+    };
+    expect(load(named, environment).listen.internal_host).toBe('203.0.113.9');
+  });
+
   it.each(['a!b', '!secret', '007', '{ a: 1 }', 'null', '[1]', '# no comment', ''])(
     'leaves the text of a text setting as it is: %s',
     (text) => {

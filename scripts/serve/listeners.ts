@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { Config } from '@headgate/contracts/config/schema';
-import { type Listener, portOf } from '@headgate/contracts/names';
+import { hostPort, type Listener, portOf } from '@headgate/contracts/names';
 import type { Mode } from '../setup/mode.ts';
 
 export interface Address {
@@ -38,8 +38,7 @@ export function addressOf(config: Config, listener: Listener): Address {
 /** host:port under which a program on this machine reaches the listener. */
 export function reachable({ host, port }: Omit<Address, 'listener'>): string {
   const wildcard = host === '0.0.0.0' || host === '::';
-  const name = wildcard ? '127.0.0.1' : host;
-  return name.includes(':') ? `[${name}]:${port}` : `${name}:${port}`;
+  return hostPort(wildcard ? '127.0.0.1' : host, port);
 }
 
 /** The first address that another program holds, or undefined. Tries them by listening for a moment. */

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { problemOfInternalHost } from './networks.ts';
 import type { Limit, QuotaConfig } from './rate-limit.ts';
 import type { Unchecked } from './schema.ts';
 
@@ -7,6 +8,9 @@ export function checkRules(config: Unchecked, ctx: z.RefinementCtx): void {
   const rule: Rule = (ok, path, message) => {
     if (!ok) ctx.addIssue({ code: 'custom', path, message });
   };
+  const { internal_host, internal_networks } = config.listen;
+  const reach = problemOfInternalHost(internal_host, internal_networks);
+  rule(reach === undefined, ['listen', 'internal_host'], reach ?? '');
   const { deadline } = config.gateway;
   rule(
     deadline.default_ms <= deadline.max_ms,

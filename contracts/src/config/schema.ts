@@ -4,6 +4,7 @@ import { captureSchema } from './capture.ts';
 import { envoySchema } from './envoy.ts';
 import { gatewaySchema } from './gateway.ts';
 import { inferenceSchema } from './inference.ts';
+import { cidr, PRIVATE_NETWORKS } from './networks.ts';
 import { recordsSchema } from './records.ts';
 import { checkRules } from './rules.ts';
 import { telemetrySchema } from './telemetry.ts';
@@ -20,8 +21,16 @@ const dependency = (timeoutMs: number) => group({ timeout_ms: ms().default(timeo
 const layersSchema = z.strictObject({
   environment: z.enum(['dev', 'staging', 'production']),
   listen: group({
-    host: path.default('127.0.0.1').describe('Address of the public listeners.'),
-    internal_host: path.default('127.0.0.1').describe('Address of the internal ones (admin, metrics, gRPC).'),
+    host: path
+      .default('127.0.0.1')
+      .describe("Address of the public listeners, Envoy's HTTPS and its redirect; no other port is there."),
+    internal_host: path
+      .default('127.0.0.1')
+      .describe("Address of all other listeners: loopback, or the machine's own one in an internal network."),
+    internal_networks: z
+      .array(cidr)
+      .default(PRIVATE_NETWORKS)
+      .describe('Networks that only our own machines reach, as CIDR; internal_host lies in one of them.'),
     port_base: z
       .number()
       .int()

@@ -14,7 +14,7 @@ export const path = z.string().min(1);
 /** Where another process listens. */
 export const target = z
   .string()
-  .regex(/^$|^[^\s:/]+:\d{1,5}$/, 'expected host:port, or nothing')
+  .regex(/^$|^(\[[0-9A-Fa-f:.]+\]|[^\s:/[\]]+):\d{1,5}$/, 'expected host:port or [IPv6]:port, or nothing')
   .default('');
 
 /** Name of a process that keeps a log of its own. */

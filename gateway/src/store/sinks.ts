@@ -1,5 +1,5 @@
 import type { Config } from '@headgate/contracts/config/schema';
-import { portOf } from '@headgate/contracts/names';
+import { internalAddress } from '@headgate/contracts/names';
 import type { Logger } from '@headgate/runtime/logger';
 import { createPolicy, type Policy, type PolicyOptions } from '@headgate/runtime/resilience/policy';
 import type { PostgresOptions } from '@headgate/stores/postgres/database';
@@ -10,7 +10,7 @@ import type { SqlSinkOptions } from '@headgate/stores/records/sql-sink';
 export function sinkOf(config: Config, logger: Pick<Logger, 'error'>): Promise<RecordSink> | RecordSink {
   const { records, listen, dependencies } = config;
   if (records.sink !== 'postgres') {
-    const target = records.control_target || `127.0.0.1:${portOf(listen.port_base, 'control')}`;
+    const target = records.control_target || internalAddress(listen, 'control');
     return controlSink(`http://${target}`);
   }
   return postgresSink({

@@ -1,7 +1,7 @@
 import type { Config } from '@headgate/contracts/config/schema';
 import { HeadgateError } from '@headgate/contracts/errors';
 import { CONNECTION_AGE_MS } from '@headgate/contracts/limits';
-import { healthServiceName } from '@headgate/contracts/names';
+import { healthServiceName, internalAddress } from '@headgate/contracts/names';
 import type { ResilienceReport } from '@headgate/runtime/resilience/report';
 import type { RoutingSource } from '../routing/source.ts';
 import { Attempts } from './attempts.ts';
@@ -34,7 +34,7 @@ const RENEW_SHARE = 0.8;
  */
 export function connectUpstream({ config, routing, readinessReport, resilience }: UpstreamOptions): Upstream {
   const { upstream } = config.gateway;
-  const target = parseTarget(upstream.target, config.listen.port_base);
+  const target = parseTarget(upstream.target || internalAddress(config.listen, 'inferenceGrpc'));
   const readiness = readinessOf(() => endpoints.all(), routing);
   const endpoints: Endpoints = new Endpoints({
     resolve: () => resolveTarget(target),

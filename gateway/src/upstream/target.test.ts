@@ -3,7 +3,6 @@ import { parseTarget, resolveTarget } from './target.ts';
 
 describe('parseTarget', () => {
   it.each([
-    ['', ['127.0.0.1 8444']],
     ['10.0.0.7:9000', ['10.0.0.7 9000']],
     ['[::1]:9000', ['::1 9000']],
     ['inference:9000', ['inference 9000']],
@@ -11,13 +10,13 @@ describe('parseTarget', () => {
     ['[::1]:9000,[::2]:9000', ['::1 9000', '::2 9000']],
     ['dns:///inference.ns.svc:9000', ['inference.ns.svc 9000']],
   ])('reads %j', (text, places) => {
-    expect(parseTarget(text, 8440).map(({ host, port }) => `${host} ${port}`)).toEqual(places);
+    expect(parseTarget(text).map(({ host, port }) => `${host} ${port}`)).toEqual(places);
   });
 
-  const WRONG = ['inference', 'inference:', ':9000', 'a:0', 'a:65536', 'xds:///a:1', '::1:9000'];
+  const WRONG = ['', 'inference', 'inference:', ':9000', 'a:0', 'a:65536', 'xds:///a:1', '::1:9000'];
   const WRONG_LISTS = ['a:1,b:2', '10.0.0.7:1,a:2', '10.0.0.7:1,[::1]:2', '10.0.0.7:1,'];
   it.each([...WRONG, ...WRONG_LISTS])('refuses %j with the path of the setting', (text) => {
-    expect(() => parseTarget(text, 8440)).toThrow(/^gateway\.upstream\.target: expected host:port/);
+    expect(() => parseTarget(text)).toThrow(/^gateway\.upstream\.target: expected host:port/);
   });
 });
 
@@ -28,7 +27,7 @@ describe('resolveTarget', () => {
   });
 
   it('answers all addresses of a list', async () => {
-    const target = parseTarget('10.0.0.8:1,10.0.0.7:2', 8440);
+    const target = parseTarget('10.0.0.8:1,10.0.0.7:2');
     expect(await resolveTarget(target)).toEqual(['10.0.0.7:2', '10.0.0.8:1']);
   });
 

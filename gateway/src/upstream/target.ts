@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import { portOf } from '@headgate/contracts/names';
+import { hostPort } from '@headgate/contracts/names';
 import { ConfigError } from '@headgate/runtime/load-config';
 
 /** Where the inference processes listen: several addresses, or a name behind which stand many. */
@@ -12,13 +12,11 @@ interface Place {
 }
 
 /**
- * Reads `host:port`, `[v6]:port`, `dns:///name:port`, or several addresses of one family with commas between them;
- * empty means the inference process of this machine.
+ * Reads `host:port`, `[v6]:port`, `dns:///name:port`, or several addresses of one family with commas between them.
  *
  * @throws ConfigError when the text is none of these
  */
-export function parseTarget(text: string, portBase: number): Target {
-  if (text === '') return [{ host: '127.0.0.1', port: portOf(portBase, 'inferenceGrpc') }];
+export function parseTarget(text: string): Target {
   const places = text.split(',').map(parsePlace);
   const families = new Set(places.map(({ host }) => isIP(host)));
   if (places.length > 1 && (families.size > 1 || families.has(0))) throw refused();
@@ -45,11 +43,7 @@ export async function resolveTarget(target: Target): Promise<string[]> {
 }
 
 async function addressesOf({ host, port }: Place): Promise<string[]> {
-  if (isIP(host)) return [formatAddress({ host, port })];
+  if (isIP(host)) return [hostPort(host, port)];
   const found = await lookup(host, { all: true });
-  return found.map(({ address }) => formatAddress({ host: address, port }));
-}
-
-function formatAddress({ host, port }: Place): string {
-  return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
+  return found.map(({ address }) => hostPort(address, port));
 }

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { portOf } from '@headgate/contracts/names';
+import { internalAddress } from '@headgate/contracts/names';
 import { openPostgres } from '@headgate/stores/postgres/database';
 import type { Command } from 'commander';
 import { z } from 'zod';
@@ -69,7 +69,7 @@ async function verifyDatabase(
     });
   }
   if (audit.store === 'embedded') {
-    const url = `http://127.0.0.1:${portOf(listen.port_base, 'control')}/internal/audit`;
+    const url = `http://${internalAddress(listen, 'control')}/internal/audit`;
     return (await askControl({ url, answer: answerSchema, withinMs: WITHIN_MS }, around)).logs;
   }
   const db = await openPostgres({ url: audit.postgres_url, timeoutMs: WITHIN_MS });

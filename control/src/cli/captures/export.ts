@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { portOf } from '@headgate/contracts/names';
+import { internalAddress } from '@headgate/contracts/names';
 import { openPostgres } from '@headgate/stores/postgres/database';
 import {
   type JudgedImage,
@@ -68,7 +68,7 @@ async function openJudged(
     const db = await openPostgres({ url: records.postgres_url, timeoutMs: PAGE_WITHIN_MS });
     return { page: (query) => judgedImages(db, query), close: () => db.close() };
   }
-  const target = records.control_target || `127.0.0.1:${portOf(listen.port_base, 'control')}`;
+  const target = records.control_target || internalAddress(listen, 'control');
   const question = {
     url: `http://${target}/internal/judged`,
     answer: pageSchema,

@@ -1,5 +1,5 @@
 import type { KeyRecord } from '@headgate/contracts/keys';
-import { METRIC, portOf } from '@headgate/contracts/names';
+import { internalAddress, METRIC } from '@headgate/contracts/names';
 import type { Command } from 'commander';
 import { print, table } from '../print.ts';
 import type { Surroundings } from '../surroundings.ts';
@@ -20,8 +20,7 @@ export function addList(keys: Command, around: Surroundings): void {
     .action(async ({ metricsUrl }: { metricsUrl?: string[] }, command: Command) => {
       const { path, config } = keyFileOf(command, around);
       const records = readKeyFile(path);
-      const { port_base } = config.listen;
-      const urls = metricsUrl ?? [`http://127.0.0.1:${portOf(port_base, 'gatewayInternal')}/metrics`];
+      const urls = metricsUrl ?? [`http://${internalAddress(config.listen, 'gatewayInternal')}/metrics`];
       const lastUsed = await lastUses(urls, around.fetch);
       const listed = records.map((record) => describe(record, lastUsed(record.id), around.nowMs()));
       print(command, around, { keys: listed }, ({ keys }) => inWords(keys));
