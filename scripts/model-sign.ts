@@ -10,7 +10,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { manifestSchema } from '@headgate/contracts/manifest';
-import { parse } from 'yaml';
+import { parseYaml } from '@headgate/runtime/parse-yaml';
 
 const SIGNATURE_FILE = 'manifest.yaml.sig';
 
@@ -24,7 +24,7 @@ export function signVersion(folder: string, key: KeyObject): string {
   if (key.asymmetricKeyType !== 'ed25519')
     throw new Error(`expected an Ed25519 key, not ${key.asymmetricKeyType}`);
   const bytes = readFileSync(join(folder, 'manifest.yaml'));
-  const { name, version, image } = manifestSchema.parse(parse(bytes.toString('utf8')));
+  const { name, version, image } = manifestSchema.parse(parseYaml(bytes.toString('utf8')));
   if (image && !image.labels_sha256) {
     throw new Error(
       `image.labels_sha256 is missing: add the SHA-256 of ${image.labels}, so that it is signed too`,

@@ -5,7 +5,7 @@ import { z } from 'zod';
  * (scripts/model, pipelines), inference reads it; `contracts/schema/manifest.schema.json` is exported from here.
  */
 
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits');
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits in lower case');
 
 /** Largest side that a tensor may declare. */
 const MAX_SIDE = 2 ** 31 - 1;

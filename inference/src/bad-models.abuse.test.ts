@@ -171,7 +171,7 @@ const BREAKAGES: readonly Breakage[] = [
     name: 'yaml-bomb',
     model: PICK,
     spoil: (folder) => writeFileSync(join(folder, 'manifest.yaml'), bomb()),
-    says: /manifest\.yaml has a syntax error/,
+    says: /manifest\.yaml: (line \d+: not valid YAML|too many aliases)/,
     kind: 'manifest',
   },
   {

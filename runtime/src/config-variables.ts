@@ -1,6 +1,6 @@
 import { inner } from '@headgate/contracts/config/values';
-import { parseDocument } from 'yaml';
 import { z } from 'zod';
+import { parseYaml } from './parse-yaml.ts';
 
 export type Tree = { [key: string]: unknown };
 
@@ -49,7 +49,7 @@ function readValue(schema: z.ZodType | undefined, text: string): unknown {
     type instanceof z.ZodArray || type instanceof z.ZodRecord || type instanceof z.ZodNullable;
   if (!isStructured) return text;
   try {
-    return readYaml(text);
+    return parseYaml(text);
   } catch {
     return text;
   }
@@ -63,14 +63,6 @@ function memberOf(schema: z.ZodType | undefined, key: string): z.ZodType | undef
   if (type instanceof z.ZodNullable) return memberOf(type.unwrap() as z.ZodType, key);
   if (!(type instanceof z.ZodUnion)) return undefined;
   return type.options.map((option) => memberOf(option as z.ZodType, key)).find(Boolean);
-}
-
-/** @throws Error for everything that YAML only warns of, too: its warnings would print what may be a secret. */
-export function readYaml(text: string): unknown {
-  const document = parseDocument(text, { logLevel: 'error' });
-  const [problem] = [...document.errors, ...document.warnings];
-  if (problem) throw problem;
-  return document.toJS();
 }
 
 export function isTree(value: unknown): value is Tree {

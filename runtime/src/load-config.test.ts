@@ -169,18 +169,18 @@ describe('loadConfig', () => {
     [
       'a layer with a tag that nobody resolves',
       () => writeFileSync(join(dir, 'dev.yaml'), 'telemetry: { tracing: { authorization: !s3cr3t } }'),
-      'dev.yaml is not a YAML mapping',
+      'dev.yaml: line 1: a tag (!) is not supported',
     ],
     ['a missing layer', () => rmSync(join(dir, 'dev.yaml')), 'dev.yaml cannot be read'],
     [
       'a layer that is no YAML',
       () => writeFileSync(join(dir, 'dev.yaml'), 'a: ['),
-      'dev.yaml is not a YAML mapping',
+      'dev.yaml: line 1: not valid YAML',
     ],
     [
       'a layer that is a list',
       () => writeFileSync(join(dir, 'dev.yaml'), '- a'),
-      'dev.yaml is not a YAML mapping',
+      'dev.yaml: expected a mapping of settings',
     ],
   ])('names the file of %s', (_, spoil, message) => {
     spoil();

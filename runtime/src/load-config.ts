@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { type Config, configSchema } from '@headgate/contracts/config/schema';
 import { inner } from '@headgate/contracts/config/values';
 import { z } from 'zod';
-import { fromVariables, isTree, PREFIX, readYaml, type Tree } from './config-variables.ts';
+import { fromVariables, isTree, PREFIX, type Tree } from './config-variables.ts';
+import { parseYaml, YamlError } from './parse-yaml.ts';
 import { isRemoved } from './removed-settings.ts';
 
 export interface LoadOptions {
@@ -68,12 +69,13 @@ function readLayer(path: string): Tree {
     );
   }
   try {
-    const document: unknown = readYaml(text) ?? {};
+    const document: unknown = parseYaml(text) ?? {};
     if (isTree(document)) return document;
-  } catch {
-    // What YAML says about it quotes the file, which may hold a secret by mistake.
+  } catch (error) {
+    if (error instanceof YamlError) throw new ConfigError(`${path}: ${error.message}; correct its syntax`);
+    throw error;
   }
-  throw new ConfigError(`${path} is not a YAML mapping; correct its syntax`);
+  throw new ConfigError(`${path}: expected a mapping of settings`);
 }
 
 /** Later layers win; mappings merge key by key, everything else is replaced whole. */

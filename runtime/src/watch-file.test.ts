@@ -60,6 +60,20 @@ describe('watchFile', () => {
     expect(file.current()).toEqual({ n: 3 });
   });
 
+  it('takes an edit in place that keeps size and time stamp', async () => {
+    utimesSync(path, 1, 1);
+    const file = start();
+    writeFileSync(path, 'n: 2');
+    utimesSync(path, 1, 1);
+    await until(1);
+    expect(file.current()).toEqual({ n: 2 });
+  });
+
+  it('says line and cause of an alias without anchor', () => {
+    writeFileSync(path, '# weights\nn: *hunter2');
+    expect(() => start()).toThrow('line 2: an alias (*) without its anchor (&) above it');
+  });
+
   it('takes an edit by its directory event long before the poll comes round', async () => {
     start({ pollMs: 60_000 });
     writeFileSync(path, 'n: 2');

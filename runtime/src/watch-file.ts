@@ -10,8 +10,8 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { describeIssues } from '@headgate/contracts/routing';
-import { parse as parseYaml, YAMLParseError } from 'yaml';
 import { z } from 'zod';
+import { parseYaml } from './parse-yaml.ts';
 
 /**
  * A small file that people and programs edit while we run (routing table, key records): read and checked as a
@@ -126,10 +126,10 @@ export function watchFile<T>(
   };
 }
 
-/** Identity of a version without reading it: a replaced file has another inode, an edited one another mtime. */
+/** Identity of a version without reading it: another inode after a replacement, another ctime after any edit. */
 function stampOf(path: string): string {
   const status = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return status ? `${status.ino}:${status.size}:${status.mtimeNs}` : 'missing';
+  return status ? `${status.ino}:${status.size}:${status.ctimeNs}` : 'missing';
 }
 
 function readBounded(path: string, maxBytes: number): string {
@@ -165,10 +165,6 @@ function parseChecked<T>(path: string, text: string, parse: (text: string) => T)
 /** Says where and what, and never quotes the file: it may hold secrets. */
 function issuesOf(error: unknown): readonly string[] {
   if (error instanceof z.ZodError) return describeIssues(error);
-  if (error instanceof YAMLParseError) {
-    const line = error.linePos?.[0].line;
-    return [`line ${line ?? '?'}: not valid YAML (${error.code.toLowerCase().replaceAll('_', ' ')})`];
-  }
   return [error instanceof RangeError ? error.message : 'not acceptable'];
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { configSchema } from '@headgate/contracts/config/schema';
 import { describeIssues, routingSchema } from '@headgate/contracts/routing';
 import { ConfigError, loadConfig } from '@headgate/runtime/load-config';
-import { parse } from 'yaml';
+import { parseYaml } from '@headgate/runtime/parse-yaml';
 import type { CheckItem } from './item.ts';
 
 const SEEDS = ['config/routing.yaml', 'config/routing.fallback.yaml'];
@@ -35,6 +35,6 @@ export function configProblems(dir: string, environment: string): string[] {
 }
 
 export function routingProblems(path: string): string[] {
-  const result = routingSchema.safeParse(parse(readFileSync(path, 'utf8')));
+  const result = routingSchema.safeParse(parseYaml(readFileSync(path, 'utf8')));
   return result.success ? [] : describeIssues(result.error).map((issue) => `${path}: ${issue}`);
 }

@@ -16,7 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   inference: ['contracts', 'runtime', 'journal'],
   envoy: ['contracts', 'runtime'],
   testkit: [...BELOW, 'scripts'],
-  'scripts/setup': ['contracts', 'scripts'],
+  'scripts/setup': ['contracts', 'runtime', 'scripts'],
   'scripts/serve': ['contracts', 'runtime', 'envoy', 'scripts'],
 };
 

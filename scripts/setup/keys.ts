@@ -2,7 +2,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type KeyRecord, keyFileSchema } from '@headgate/contracts/keys';
-import { parse, stringify } from 'yaml';
+import { parseYaml } from '@headgate/runtime/parse-yaml';
+import { stringify } from 'yaml';
 import type { Step } from './runner.mjs';
 
 /** Plain development keys, for the printed curl and for tests. Production keys are made elsewhere. */
@@ -77,7 +78,7 @@ function readRecords(path: string): KeyRecord[] {
   } catch {
     return [];
   }
-  return keyFileSchema.parse(parse(text)).keys;
+  return keyFileSchema.parse(parseYaml(text)).keys;
 }
 
 const recordName = (name: keyof DevKeys): string => `development ${name}`;

@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseRouting, type Routing } from '@headgate/contracts/routing';
-import { parse, stringify } from 'yaml';
+import { parseYaml } from '@headgate/runtime/parse-yaml';
+import { stringify } from 'yaml';
 import { ROOT } from './root.ts';
 
 /** A model with very short runs, for tests that count thousands of answers. */
@@ -15,7 +16,7 @@ export const SMALL_VARIANTS = { control: 'v1', treatment: 'v1-again' } as const;
  * @param only writes this model alone, for a fast start
  */
 export function seedRouting(path: string, only?: typeof SMALL_MODEL): void {
-  const seed = parse(readFileSync(join(ROOT, 'config/routing.yaml'), 'utf8')) as Routing;
+  const seed = parseYaml(readFileSync(join(ROOT, 'config/routing.yaml'), 'utf8')) as Routing;
   const small: Routing['models'][string] = {
     versions: ['1'],
     experiment: {
@@ -33,7 +34,7 @@ export function seedRouting(path: string, only?: typeof SMALL_MODEL): void {
 }
 
 export function readRouting(path: string): Routing {
-  return parseRouting(parse(readFileSync(path, 'utf8')));
+  return parseRouting(parseYaml(readFileSync(path, 'utf8')));
 }
 
 /** Writes the table in place, as an editor does. */

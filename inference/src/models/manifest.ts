@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Manifest, manifestSchema } from '@headgate/contracts/manifest';
 import { describeIssues } from '@headgate/contracts/routing';
-import { parse as parseYaml } from 'yaml';
+import { parseYaml, YamlError } from '@headgate/runtime/parse-yaml';
 import { z } from 'zod';
 import { LoadError } from '../load-error.ts';
 import { contradiction, type Expected } from './manifest-rules.ts';
@@ -83,7 +83,7 @@ function parse<T extends z.ZodType>(
   try {
     document = read(bytes.toString('utf8'));
   } catch (cause) {
-    throw invalid(`${path} has a syntax error`, cause);
+    throw invalid(`${path}: ${cause instanceof YamlError ? cause.message : 'not valid JSON'}`, cause);
   }
   const result = schema.safeParse(document);
   if (!result.success) throw invalid(`${path}: ${describeIssues(result.error).join('; ')}`);

@@ -13,5 +13,6 @@ export const PLANTED: Readonly<Record<string, { readonly file: string; readonly 
   'no-waiting-for-disks-in-a-request': { file: 'gateway/src/routes/g.ts', line: "export const page = () => readFileSync('page.html');" },
   'no-patterns-from-callers': { file: 'gateway/src/h.ts', line: 'export const re = (text: string) => new RegExp(text);' },
   'certificates-are-checked': { file: 'scripts/i.ts', line: 'connect({ port, rejectUnauthorized: false });' },
+  'yaml-by-one-parser': { file: 'control/src/l.ts', line: "import { parse, stringify } from 'yaml';" },
   'no-open-listeners': { file: 'control/src/j.ts', line: "server.listen(8080, '0.0.0.0');" },
 }; // biome-ignore format: a rule a line

@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type KeyRecord, keyFileSchema } from '@headgate/contracts/keys';
 import { describeIssues } from '@headgate/contracts/routing';
+import { parseYaml, type YamlError } from '@headgate/runtime/parse-yaml';
 import type { Command } from 'commander';
-import { parse, stringify } from 'yaml';
+import { stringify } from 'yaml';
 import { z } from 'zod';
 import { CliError } from '../errors.ts';
 import { replaceFile } from '../replace-file.ts';
@@ -46,10 +47,9 @@ export function updateKeyFile(path: string, change: (records: Records) => Record
 
 function parseRecords(path: string, text: string): Records {
   try {
-    return keyFileSchema.parse(parse(text)).keys;
+    return keyFileSchema.parse(parseYaml(text)).keys;
   } catch (cause) {
-    // Never the parser's own words: they may quote the file.
-    const issues = cause instanceof z.ZodError ? describeIssues(cause) : ['it is no YAML'];
+    const issues = cause instanceof z.ZodError ? describeIssues(cause) : [(cause as YamlError).message];
     throw new CliError('usage', `${path} is not valid: ${issues.join('; ')}`, {
       remedy: 'correct the file by hand; nothing was changed',
       cause,
