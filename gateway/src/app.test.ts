@@ -186,7 +186,7 @@ describe('the documentation', () => {
     const page = await app.request('/docs', {}, { ip: '192.0.2.9' });
     expect([page.status, toldQuotas((name) => page.headers.get(name))]).toMatchObject([
       200,
-      [{ name: 'ip/all/default/requests/60', r: 99 }],
+      [{ name: 'ip/all/anonymous/requests/60', r: 99 }],
     ]);
     expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
     expect(await page.text()).toContain('/v1/models/{model}/predict');

@@ -64,7 +64,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
     observe({ telemetry, clock, draining: deps.draining }),
     audit({ sink: deps.audit, clock }),
     deadline({ ...config.deadline, clock }),
-    ipLimit({ quotas, clientIp: deps.clientIp, telemetry, publicPaths }),
+    ipLimit({ quotas, clientIp: deps.clientIp, publicPaths }),
     authenticate({ keys, tokens: deps.tokens, quotas, telemetry, clock, publicPaths }),
     rateLimit({ quotas, scopeOf: scopesOf(routes) }),
     bodyLimit({

@@ -83,7 +83,7 @@ export const rateLimitSchema = z.strictObject({
     .max(8)
     .refine(isGrowing, 'expected each window longer, with more points')
     .describe(
-      'Wrong credentials per address; an address that uses one of the windows up is out until it ends. Shorter windows first.',
+      'Wrong credentials per address; once it has used one of the windows up, further wrong ones are 429. Shorter windows first.',
     ),
   tiers: z
     .record(tierName, tierSchema)

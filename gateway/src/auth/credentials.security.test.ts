@@ -28,12 +28,20 @@ describe('a missing credential', () => {
 });
 
 describe('a bearer token', () => {
-  it('is 401 while no issuer is configured, and counts as a failed credential', async () => {
-    const gateway = await fixture();
-    const response = await tryHeaders(gateway, { authorization: 'Bearer eyJhbGciOiJub25lIn0.e30.' });
-    expect([response.status, await reasonOf(response)]).toEqual([401, 'invalid_token']);
-    for (let i = 0; i < 19; i++) await tryHeaders(gateway, { authorization: 'Bearer x' });
-    expect((await tryHeaders(gateway, { authorization: 'Bearer x' })).status).toBe(429);
+  it.each(['Bearer eyJhbGciOiJub25lIn0.e30.', `Bearer ${KEYS.client}`, KEYS.client, 'Basic eDp5'])(
+    'such as %j is 401 while no issuer is configured, names the header for keys, and is no guess',
+    async (authorization) => {
+      const gateway = await fixture();
+      for (let i = 0; i < 30; i++) {
+        const response = await tryHeaders(gateway, { authorization });
+        expect([response.status, await reasonOf(response.clone())]).toEqual([401, 'invalid_token']);
+        expect(await response.text()).toContain('send an API key in the header x-api-key');
+      }
+    },
+  );
+
+  it('is not mentioned while none can be accepted', async () => {
+    expect(await (await tryHeaders(await fixture(), {})).text()).not.toMatch(/bearer/i);
   });
 
   it('does not stand in the way of a key', async () => {
@@ -79,19 +87,33 @@ describe('a wrong key', () => {
 });
 
 describe('guessing keys', () => {
-  it('is stopped after twenty wrong ones a minute, before another one is looked at', async () => {
+  it('is answered with 429 after twenty wrong ones a minute', async () => {
     const gateway = await fixture();
     for (let i = 0; i < 20; i++) {
       expect((await tryHeaders(gateway, { 'x-api-key': `wrong-${i}` })).status).toBe(403);
     }
-    const digest = vi.spyOn(crypto.subtle, 'digest');
-    const refused = await tryHeaders(gateway, { 'x-api-key': KEYS.client });
+    const refused = await tryHeaders(gateway, { 'x-api-key': 'wrong' });
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '60']);
     expect(refused.headers.get('ratelimit-policy')).toContain('"ip/credentials/60";q=20;w=60');
-    expect(digest).not.toHaveBeenCalled();
-    digest.mockRestore();
     expect(gateway.seen.rateLimited).toEqual(['credentials/all']);
-    expect((await tryHeaders(gateway, { 'x-api-key': KEYS.client }, '192.0.2.2')).status).toBe(200);
+  });
+
+  it('locks no right key out, and no caller without one, from the same address', async () => {
+    const gateway = await fixture();
+    for (let i = 0; i < 30; i++) await tryHeaders(gateway, { 'x-api-key': `wrong-${i}` });
+    expect((await tryHeaders(gateway, { 'x-api-key': KEYS.client })).status).toBe(200);
+    expect((await tryHeaders(gateway, {})).status).toBe(401);
+  });
+
+  it('tells no wrong key from another, at the same cost, locked out or not', async () => {
+    const gateway = await fixture();
+    for (let i = 0; i < 20; i++) await tryHeaders(gateway, { 'x-api-key': 'wrong' });
+    const digest = vi.spyOn(crypto.subtle, 'digest');
+    for (const key of Object.values(WRONG)) {
+      expect((await tryHeaders(gateway, { 'x-api-key': key })).status).toBe(429);
+    }
+    expect(digest).toHaveBeenCalledTimes(Object.keys(WRONG).length);
+    digest.mockRestore();
   });
 
   it('for longer makes the pauses longer, until the hour is over', async () => {
@@ -110,8 +132,8 @@ describe('guessing keys', () => {
       await vi.advanceTimersByTimeAsync(pauseS * 1000 + 1);
     }
     vi.useRealTimers();
-    // Four pauses of a minute, then what is left of the hour, then anew.
-    expect(pauses).toEqual([...Array(4).fill([20, 60]), [20, 3360], [20, 60]]);
+    // Four pauses of a minute, then what is left of the hour, then again. A refused guess counts in the hour as well.
+    expect(pauses).toEqual([...Array(4).fill([20, 60]), [16, 3360], [20, 60]]);
   });
 
   it('all at once learns no more than that', async () => {
@@ -121,6 +143,17 @@ describe('guessing keys', () => {
     );
     expect(answers.filter(({ status }) => status === 403)).toHaveLength(20);
     expect(answers.filter(({ status }) => status === 429)).toHaveLength(40);
+  });
+});
+
+describe('strangers', () => {
+  it('behind an address use up nothing of the identified callers behind it', async () => {
+    const gateway = await fixture();
+    const anonymous = [];
+    for (let i = 0; i < 120; i++) anonymous.push((await tryHeaders(gateway, {})).status);
+    expect(anonymous.filter((status) => status === 429)).toHaveLength(20);
+    const answer = await tryHeaders(gateway, { 'x-api-key': KEYS.client });
+    expect([answer.status, answer.headers.get('ratelimit')]).toEqual([200, expect.stringContaining('r=99')]);
   });
 });
 

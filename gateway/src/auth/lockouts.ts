@@ -5,11 +5,11 @@ const MAX_ADDRESSES = 100_000;
 
 export type Lockouts = ReturnType<typeof createLockouts>;
 
-/** Addresses that this gateway refuses unseen, for wrong credentials, until their windows end. */
+/** Addresses that used up their wrong credentials here, until their windows end. */
 export function createLockouts(clock: Pick<Clock, 'monotonicMs'>, maxAddresses = MAX_ADDRESSES) {
   const until = new Map<string, number>();
   return {
-    /** The gateway refused the address and locks it out for this time from now, in ms. */
+    /** Its wrong credentials are refused for this time from now, in ms. */
     note(address: string, forMs: number): void {
       if (until.size >= maxAddresses && !until.has(address)) return;
       until.set(address, clock.monotonicMs() + forMs);

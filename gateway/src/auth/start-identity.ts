@@ -35,5 +35,6 @@ export function startIdentity(
   exposeIdentity(metrics.registry, keyUses, tokens.keySets);
   const lockouts = createLockouts(systemClock);
   exposeLockouts(metrics.registry, lockouts);
-  return { keys, tokens, keyUses, lockouts };
+  // Without an issuer no token can be right, and callers are not told of tokens.
+  return { keys, ...(oidc.issuers.length > 0 && { tokens }), keyUses, lockouts };
 }

@@ -19,10 +19,13 @@ export interface TokenVerifier {
   verify(token: string): Promise<Identity | TokenRefusal>;
 }
 
-/**
- * Whether a refusal may be a guess, to be held against the sender's address. A token that has expired was signed by the
- * issuer; and while the issuer's keys cannot be had, nobody's token is known to be wrong.
- */
-export function isGuess(refusal: TokenRefusal): boolean {
-  return refusal !== 'expired' && refusal !== 'keys_unavailable';
-}
+/** An expired token was signed by the issuer; the others may be right, and the keys that we have of the issuer wrong. */
+const NO_GUESS: ReadonlySet<TokenRefusal> = new Set([
+  'expired',
+  'not_yet_valid',
+  'keys_unavailable',
+  'unknown_key',
+]);
+
+/** Whether a refusal may be a guess, to be held against the sender's address. */
+export const isGuess = (refusal: TokenRefusal): boolean => !NO_GUESS.has(refusal);

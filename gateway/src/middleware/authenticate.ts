@@ -1,10 +1,12 @@
 import { HeadgateError } from '@headgate/contracts/errors';
+import { keyIdOf } from '@headgate/contracts/keys';
 import { HEADER } from '@headgate/contracts/names';
 import type { Clock } from '@headgate/runtime/clock';
 import { type Identity, identify } from '../auth/identity.ts';
 import type { KeyStore } from '../auth/key-store.ts';
 import { isGuess, type TokenVerifier } from '../auth/tokens.ts';
 import type { AppContext, Layer } from '../context.ts';
+import { type Deadline, untilOver } from '../deadline.ts';
 import type { Quotas } from '../rate-limit/quotas.ts';
 import { applyVerdict } from '../rate-limit/verdict.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
@@ -31,8 +33,8 @@ const BEARER = /^Bearer +([A-Za-z0-9._-]+)$/i;
 
 /**
  * Identifies the caller by an API key in X-API-Key, else by a bearer token. Every path but the public ones needs an
- * identity. A credential that cannot be a guess (none, an expired token) is charged to the address like any request, but
- * does not lock it out.
+ * identity. A right credential is let in whatever others sent from its address; one that cannot be a guess (none, an
+ * expired token, a key in the wrong header) is charged to the address like any request, but does not lock it out.
  */
 export function authenticate(options: AuthenticateOptions): Layer {
   const { keys, tokens, quotas, telemetry, clock, publicPaths } = options;
@@ -41,13 +43,13 @@ export function authenticate(options: AuthenticateOptions): Layer {
     (await identify(keys, key, clock.epochMs())) ??
     refusal('wrong_key', 'The API key is not accepted.', true);
 
-  const byToken = async (authorization: string): Promise<Identity | Refusal> => {
-    if (!tokens) {
+  const byToken = async (authorization: string, deadline: Deadline): Promise<Identity | Refusal> => {
+    const [, token = ''] = BEARER.exec(authorization) ?? [];
+    if (!tokens || keyIdOf(token) !== undefined) {
       const detail = `The Authorization header is not accepted; send an API key in the header ${HEADER.apiKey}.`;
-      return refusal('invalid_token', detail, true);
+      return refusal('invalid_token', detail, false);
     }
-    const [, token] = BEARER.exec(authorization) ?? [];
-    const outcome = token === undefined ? 'malformed' : await tokens.verify(token);
+    const outcome = token === '' ? 'malformed' : await untilOver(tokens.verify(token), deadline);
     if (typeof outcome !== 'string') return outcome;
     return refusal('invalid_token', 'The bearer token is not accepted; get a new one.', isGuess(outcome));
   };
@@ -56,13 +58,16 @@ export function authenticate(options: AuthenticateOptions): Layer {
     const key = c.req.header(HEADER.apiKey);
     if (key !== undefined) return byKey(key);
     const authorization = c.req.header('authorization');
-    return authorization === undefined ? missing(tokens) : byToken(authorization);
+    return authorization === undefined ? missing(tokens) : byToken(authorization, c.get('deadline'));
   };
 
   const refuse = async (c: AppContext, { error, isGuess }: Refusal): Promise<never> => {
-    telemetry.authFailed(error.reason);
     const ip = c.get('ipSubject');
-    applyVerdict(c, await (isGuess ? quotas.chargeFailedCredential(ip) : quotas.chargeAnonymous(ip)));
+    const verdict = await (isGuess ? quotas.chargeFailedCredential(ip) : quotas.chargeAnonymous(ip));
+    telemetry.authFailed(error.reason);
+    const isOut = verdict.applied.some(({ rule, state }) => rule.scope === 'credentials' && !state.allowed);
+    if (isOut) telemetry.addressLockedOut(ip, verdict.refusal?.retryAfterMs ?? 0);
+    applyVerdict(c, verdict);
     throw error;
   };
 

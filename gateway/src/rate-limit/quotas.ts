@@ -1,4 +1,4 @@
-import type { RateLimitConfig } from '@headgate/contracts/config/schema';
+import type { RateLimitConfig, Tier } from '@headgate/contracts/config/schema';
 import type { RouteScope } from '@headgate/contracts/keys';
 import type { Identity } from '../auth/identity.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
@@ -13,8 +13,10 @@ import { judge, NO_LIMIT, type Verdict } from './verdict.ts';
  * - identified: its key and its address, each by `all` and by the scope of its route, with the limits of the key's
  *   tier. Tiers count apart, so a key's tier replaces the limits of the address as well. What these admit is charged
  *   to the global quotas too: refused requests use up none of those.
- * - not identified (no credential, a wrong one, a public route): its address, by `all` of the tier `default`.
- * - wrong credential: also its address, by each window of `credentials`. While one is used up, no credential is read.
+ * - not identified (no credential, a wrong one, a public route): its address, by `all` of the tier `default`, apart from
+ *   identified requests of that tier: strangers behind the same address use up nothing of theirs.
+ * - wrong credential: also its address, by each window of `credentials`. While one is used up, wrong credentials are
+ *   429; a right one is never refused for the wrong ones of others (decision 0075).
  *
  * A request is charged to each of its quotas, also when another one refuses it. How many images and how much engine
  * time it takes is known later (charge.ts); where none of those are left, it is refused at once.
@@ -39,7 +41,7 @@ export function createQuotas({ limiter, telemetry, limits }: QuotaOptions) {
   );
   const tierOf = (name: string) => (tiers.get(name) ?? tiers.get(DEFAULT_TIER)) as RulesOf;
   const globalOf = tierRules(limits.global, ['global'], '');
-  const anonymous = tierOf(DEFAULT_TIER)(undefined).filter(({ scope }) => scope === 'ip');
+  const anonymous = tierRules(limits.tiers[DEFAULT_TIER] as Tier, ['ip'], '/anonymous')(undefined);
 
   const apply = async (charges: readonly RuleCharge[]): Promise<Verdict> => {
     if (charges.length === 0) return NO_LIMIT;
@@ -49,11 +51,6 @@ export function createQuotas({ limiter, telemetry, limits }: QuotaOptions) {
   };
 
   return {
-    /** Charges nothing; refuses while the address has used up its failed credentials. */
-    async admitAddress(ip: string): Promise<Verdict> {
-      const verdict = await apply(credentials.map((rule) => chargeOf(rule, ip, 0)));
-      return verdict.refusal ? verdict : NO_LIMIT;
-    },
     chargeAnonymous: (ip: string) => apply(anonymous.map((rule) => chargeOf(rule, ip, 1))),
     chargeFailedCredential: (ip: string) =>
       apply([...credentials, ...anonymous].map((rule) => chargeOf(rule, ip, 1))),

@@ -50,7 +50,7 @@ export function exposeIdentity(
 export function exposeLockouts(registry: Registry, lockouts: Pick<Lockouts, 'count'>): void {
   new Gauge({
     name: METRIC.lockedAddresses,
-    help: 'Addresses that are refused unseen because of wrong credentials, until their windows end.',
+    help: 'Addresses whose wrong credentials are answered with 429, until their windows end.',
     registers: [registry],
     collect() {
       this.set(lockouts.count());

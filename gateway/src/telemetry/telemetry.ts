@@ -45,7 +45,7 @@ export interface Telemetry {
   predictionFinished(record: PredictionRecord): void;
   rateLimited(scope: QuotaScope, group: RouteGroup): void;
   authFailed(reason: Reason): void;
-  /** An address is refused unseen, for wrong credentials, for so long. */
+  /** The wrong credentials of an address are refused with 429 for so long. */
   addressLockedOut(address: string, forMs: number): void;
   /** A request was refused in place of inference, before its body was read. */
   requestShed(model: string, version: string): void;

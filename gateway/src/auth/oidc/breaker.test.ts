@@ -1,6 +1,7 @@
 import { ASKED_TWICE } from '@headgate/testkit/issuer';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { CONFIG } from '../../testing/app-fixture.ts';
+import { PAUSE_MS } from './key-set.ts';
 import { type OidcVerifier, oidcVerifier } from './verifier.ts';
 
 const ISSUER = {
@@ -22,8 +23,8 @@ const issuerOf = (name: string) => ({
   jwks_uri: `https://${name}.test/keys`,
 });
 const KEYS = { keys: [{ kty: 'EC', kid: 'one', crv: 'P-256', x: 'AA', y: 'AA' }] };
-/** Shorter than the breaker stays open. */
-const cooldown_ms = 1000;
+/** Keys are older than that. */
+const refresh_ms = 4 * PAUSE_MS;
 const { open_min_ms } = ASKED_TWICE.breaker;
 
 let nowMs: number;
@@ -40,7 +41,7 @@ beforeEach(async () => {
   verifier = oidcVerifier({
     config: {
       ...CONFIG.oidc,
-      keys: { ...CONFIG.oidc.keys, refresh_ms: 4 * cooldown_ms },
+      keys: { ...CONFIG.oidc.keys, refresh_ms },
       issuers: [issuerOf('north'), issuerOf('south')],
     },
     dependency: ASKED_TWICE,
@@ -50,7 +51,7 @@ beforeEach(async () => {
       if (down.has(name)) throw new Error('down');
       return Response.json(KEYS);
     },
-    clock: { monotonicMs: () => nowMs, epochMs: () => nowMs },
+    clock: { monotonicMs: () => nowMs, epochMs: () => nowMs, after: () => () => undefined },
     report: { keysLoaded: () => undefined, keysFailed: () => undefined, tokenRefused: () => undefined },
     resilience: {
       breakerChanged: (dependency, state) => heard.push(`${dependency} ${state}`),
@@ -71,7 +72,7 @@ describe('The breaker of an issuer', () => {
   it('opens when the retry failed too, and then the issuer is left alone', async () => {
     expect([asked.filter((name) => name === 'north').length, heard]).toEqual([2, ['jwks sent', 'jwks open']]);
     asked = [];
-    await refreshAfter('north', cooldown_ms);
+    await refreshAfter('north', PAUSE_MS);
     expect(asked).toEqual([]);
   });
 
@@ -80,7 +81,7 @@ describe('The breaker of an issuer', () => {
     heard = [];
     await refreshAfter('north', open_min_ms);
     expect([asked, heard]).toEqual([['north'], ['jwks half_open', 'jwks open']]);
-    await refreshAfter('north', cooldown_ms);
+    await refreshAfter('north', PAUSE_MS);
     expect(asked).toEqual(['north']);
   });
 
@@ -94,7 +95,7 @@ describe('The breaker of an issuer', () => {
   it('does not keep the keys of another issuer away', async () => {
     expect(verifier.keySets.get('south')?.size()).toBe(1);
     asked = [];
-    await refreshAfter('south', cooldown_ms);
+    await refreshAfter('south', PAUSE_MS);
     expect(asked).toEqual(['south']);
   });
 });

@@ -1,3 +1,4 @@
+import { systemClock } from '@headgate/runtime/clock';
 import type { BreakerState } from '@headgate/runtime/resilience/report';
 import { type Fault, type FaultProxy, startFaultProxy } from '@headgate/testkit/fault-proxy';
 import { ASKED_TWICE, type Issuer, startIssuer } from '@headgate/testkit/issuer';
@@ -26,7 +27,7 @@ beforeEach(async () => {
     },
     dependency: ASKED_TWICE,
     fetch,
-    clock: { monotonicMs: () => aheadMs, epochMs: Date.now },
+    clock: { ...systemClock, monotonicMs: () => aheadMs },
     report: { keysLoaded: () => undefined, keysFailed: () => undefined, tokenRefused: () => undefined },
     resilience: { breakerChanged: (_, state) => states.push(state), retry: () => undefined },
   });

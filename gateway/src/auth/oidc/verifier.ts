@@ -1,6 +1,6 @@
 import type { OidcConfig, OidcIssuer } from '@headgate/contracts/config/schema';
 import { OTHER } from '@headgate/contracts/names';
-import type { Clock } from '@headgate/runtime/clock';
+import type { TimerClock } from '@headgate/runtime/clock';
 import type { DependencyConfig } from '@headgate/runtime/resilience/policies';
 import { createPolicy } from '@headgate/runtime/resilience/policy';
 import type { ResilienceReport } from '@headgate/runtime/resilience/report';
@@ -23,7 +23,7 @@ export interface OidcOptions {
   /** How an issuer is asked for its keys (`dependencies.jwks`). */
   readonly dependency: DependencyConfig;
   readonly fetch: typeof globalThis.fetch;
-  readonly clock: Clock;
+  readonly clock: TimerClock;
   readonly report: OidcReport;
   readonly resilience: ResilienceReport;
 }
@@ -35,9 +35,6 @@ export interface OidcVerifier extends TokenVerifier {
 
 /** Longer tokens are refused unread; those of an issuer with many groups have about 4 KiB. */
 const MAX_TOKEN_BYTES = 8192;
-
-/** Pause between two questions to an issuer, however many unknown keys callers name. */
-export const cooldownMs = ({ refresh_ms }: OidcConfig['keys']) => Math.min(30_000, refresh_ms / 4);
 
 interface Known {
   readonly issuer: OidcIssuer;
@@ -59,7 +56,6 @@ export function oidcVerifier(options: OidcOptions): OidcVerifier {
       });
       const keys = createKeySet({
         ...config.keys,
-        cooldown_ms: cooldownMs(config.keys),
         load: () => policy.run((signal) => loadKeys(issuer, fetch, signal)),
         clock,
         report: {

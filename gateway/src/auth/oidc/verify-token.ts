@@ -1,7 +1,7 @@
 import type { OidcIssuer } from '@headgate/contracts/config/schema';
 import { ROLES, type Role, type RouteScope, type Scopes } from '@headgate/contracts/keys';
 import type { Clock } from '@headgate/runtime/clock';
-import { errors, type JWTPayload, type JWTVerifyResult, jwtVerify } from 'jose';
+import { decodeProtectedHeader, errors, type JWTPayload, type JWTVerifyResult, jwtVerify } from 'jose';
 import type { Identity } from '../identity.ts';
 import { sha256 } from '../key-store.ts';
 import type { TokenRefusal } from '../tokens.ts';
@@ -31,7 +31,10 @@ export async function verifyToken(
       currentDate: new Date(clock.epochMs()),
     });
   } catch (error) {
-    return refusalOf(error);
+    const refusal = refusalOf(error);
+    // A token that names no key is checked with the one we have, maybe with the one before a rotation.
+    if (refusal === 'signature' && !namesKey(token)) void keys.refresh();
+    return refusal;
   }
   const { payload, protectedHeader } = verified;
   if (!issuer.token_types.includes(typeOf(protectedHeader.typ))) return 'type';
@@ -39,6 +42,8 @@ export async function verifyToken(
   if (typeof sub !== 'string' || sub === '' || sub.length > MAX_SUBJECT_CHARS) return 'claims';
   return identityOf(payload, sub, issuer);
 }
+
+const namesKey = (token: string) => decodeProtectedHeader(token).kid !== undefined;
 
 async function identityOf(payload: JWTPayload, sub: string, issuer: OidcIssuer): Promise<Identity> {
   return {
