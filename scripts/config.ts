@@ -7,6 +7,9 @@ import { ConfigError, loadConfig, redact } from '@headgate/runtime/load-config';
 import { Document, isMap, isScalar } from 'yaml';
 import { z } from 'zod';
 
+const VARIABLES = ` HEADGATE_GATEWAY__DEADLINE__MAX_MS=20000 sets gateway.deadline.max_ms. Texts are taken as they are; numbers are digits,
+ booleans true or false; lists, quotas and records are JSON: HEADGATE_ENVOY__SERVER_NAMES='["a.org", "b.org"]'.`;
+
 /** Puts the meaning of each setting above it. */
 function annotate(node: unknown, schema: z.ZodType): void {
   const type = inner(schema);
@@ -24,6 +27,7 @@ const { values } = parseArgs({ options: { env: { type: 'string', default: env.HE
 const dir = env.HEADGATE_CONFIG_DIR ?? fileURLToPath(new URL('../config', import.meta.url));
 try {
   const document = new Document(redact(loadConfig({ dir, environment: values.env, env })));
+  document.commentBefore = VARIABLES;
   annotate(document.contents, configSchema);
   process.stdout.write(document.toString());
 } catch (error) {

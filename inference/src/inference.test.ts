@@ -297,7 +297,7 @@ describe('inference that stops', () => {
 
   it('refuses to start when a required provider is not to be had', async () => {
     const settings = {
-      HEADGATE_INFERENCE__EXECUTION__PROVIDERS: '[cuda, cpu]',
+      HEADGATE_INFERENCE__EXECUTION__PROVIDERS: '["cuda", "cpu"]',
       HEADGATE_INFERENCE__EXECUTION__REQUIRE: 'cuda',
     };
     await expect(runInference(['1'], settings)).rejects.toThrow(/require is cuda/);

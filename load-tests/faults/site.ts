@@ -187,7 +187,7 @@ function quotasIn({ url }: TestRedis, dir: string) {
     HEADGATE_GATEWAY__RATE_LIMIT__STORE: 'redis',
     HEADGATE_GATEWAY__RATE_LIMIT__REDIS__URL_FILE: urlFile,
     HEADGATE_GATEWAY__RATE_LIMIT__ON_FAILURE__MODE: 'local_share',
-    HEADGATE_GATEWAY__RATE_LIMIT__TIERS__BENCH__ALL: '{ points: 1000000, window_s: 60 }',
+    HEADGATE_GATEWAY__RATE_LIMIT__TIERS__BENCH__ALL: '{ "points": 1000000, "window_s": 60 }',
   };
 }
 

@@ -1,10 +1,19 @@
 import { inner } from '@headgate/contracts/config/values';
 import { z } from 'zod';
-import { parseYaml } from './parse-yaml.ts';
+import { isRemoved } from './removed-settings.ts';
 
 export type Tree = { [key: string]: unknown };
 
-export const PREFIX = 'HEADGATE_';
+/** Settings that come from variables. */
+export interface Variables {
+  readonly tree: Tree;
+  /** Names of the variables in it, in capitals. */
+  readonly names: ReadonlySet<string>;
+  /** One line for each variable that is not in it, without its value. */
+  readonly problems: readonly string[];
+}
+
+const PREFIX = 'HEADGATE_';
 /** Read by main.ts, setup or tests themselves; not part of the schema. */
 const NOT_CONFIG = new Set([
   'HEADGATE_ENVOY',
@@ -15,44 +24,70 @@ const NOT_CONFIG = new Set([
   'HEADGATE_ROOT',
 ]);
 
-/** What Kubernetes sets in each pod for a Service whose name begins with headgate. Settings have two underscores. */
+/** What Kubernetes sets in each pod for a Service whose name begins with headgate, for example headgate--gateway. */
 const OF_SERVICE = /_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$/;
 const isOfKubernetes = (name: string, text: string): boolean =>
-  !name.includes('__') &&
-  (OF_SERVICE.test(name) || (name.endsWith('_PORT') && /^(tcp|udp|sctp):\/\//.test(text)));
+  OF_SERVICE.test(name) || (name.endsWith('_PORT') && /^(tcp|udp|sctp):\/\//.test(text));
 
 /** HEADGATE_GATEWAY__DEADLINE__MAX_MS=5000 becomes { gateway: { deadline: { max_ms: 5000 } } }. */
-export function fromVariables(env: Readonly<Record<string, string | undefined>>, schema: z.ZodType): Tree {
+export function fromVariables(
+  env: Readonly<Record<string, string | undefined>>,
+  schema: z.ZodType,
+): Variables {
   const tree: Tree = {};
-  for (const [name, text] of Object.entries(env)) {
-    if (!name.startsWith(PREFIX) || NOT_CONFIG.has(name)) continue;
-    if (text === undefined || isOfKubernetes(name, text)) continue;
+  const names = new Set<string>();
+  const problems: string[] = [];
+  // A variable of a whole record comes before those of its members.
+  for (const name of Object.keys(env).sort()) {
+    const text = env[name];
+    if (!name.startsWith(PREFIX) || NOT_CONFIG.has(name) || text === undefined) continue;
     const path = name.slice(PREFIX.length).toLowerCase().split('__');
-    const value = readValue(path.reduce<z.ZodType | undefined>(memberOf, schema), text);
-    const leaf = path.pop() as string;
-    const parent = path.reduce<Tree>((node, key) => {
-      const next = Object.hasOwn(node, key) && isTree(node[key]) ? node[key] : {};
-      node[key] = next;
-      return next;
-    }, tree);
-    parent[leaf] = value;
+    const setting = path.reduce<z.ZodType | undefined>(memberOf, schema);
+    if (!setting) {
+      if (!isOfKubernetes(name, text)) problems.push(`${name}: ${unknown(name, path, schema)}`);
+      continue;
+    }
+    const { value, problem } = readValue(setting, text);
+    if (problem === undefined) {
+      put(tree, path, value);
+      names.add(name.toUpperCase());
+    } else problems.push(`${name}: ${problem}`);
   }
-  return tree;
+  return { tree, names, problems };
 }
 
-/** The type of the setting decides, never the look of the text. The schema refuses what does not fit. */
-function readValue(schema: z.ZodType | undefined, text: string): unknown {
-  const type = schema && inner(schema);
-  if (type instanceof z.ZodNumber) return text.trim() === '' ? text : Number(text);
-  if (type instanceof z.ZodBoolean) return text === 'true' || (text === 'false' ? false : text);
-  const isStructured =
-    type instanceof z.ZodArray || type instanceof z.ZodRecord || type instanceof z.ZodNullable;
-  if (!isStructured) return text;
-  try {
-    return parseYaml(text);
-  } catch {
-    return text;
+export const variableOf = (path: readonly PropertyKey[]) => `${PREFIX}${path.join('__').toUpperCase()}`;
+
+type Read =
+  | { readonly value: unknown; readonly problem?: undefined }
+  | { readonly value?: undefined; readonly problem: string };
+
+/** The type of the setting decides, never the look of the text. A problem never quotes the text: it may be a secret. */
+function readValue(schema: z.ZodType, text: string): Read {
+  const type = inner(schema);
+  if (isText(type)) return { value: text };
+  if (type instanceof z.ZodObject)
+    return { problem: 'a group of settings; set each by a variable of its own' };
+  if (text === '') return { problem: 'empty; give it a value or remove it' };
+  if (type instanceof z.ZodNumber) {
+    const isPlain = /^-?(0|[1-9]\d*)(\.\d+)?$/.test(text);
+    return isPlain ? { value: Number(text) } : { problem: 'expected a number in digits, such as 250 or 0.5' };
   }
+  if (type instanceof z.ZodBoolean) {
+    const isPlain = text === 'true' || text === 'false';
+    return isPlain ? { value: text === 'true' } : { problem: 'expected true or false' };
+  }
+  try {
+    return { value: JSON.parse(text) };
+  } catch {
+    const example = type instanceof z.ZodArray ? '["a", "b"]' : '{"points": 100, "window_s": 60}';
+    return { problem: `expected JSON, such as ${example}` };
+  }
+}
+
+function isText(type: z.ZodType): boolean {
+  if (type instanceof z.ZodUnion) return type.options.every((option) => isText(inner(option as z.ZodType)));
+  return type instanceof z.ZodString || type instanceof z.ZodEnum || type instanceof z.ZodLiteral;
 }
 
 /** The schema of one key of `schema`, as far as it has such a key. */
@@ -63,6 +98,48 @@ function memberOf(schema: z.ZodType | undefined, key: string): z.ZodType | undef
   if (type instanceof z.ZodNullable) return memberOf(type.unwrap() as z.ZodType, key);
   if (!(type instanceof z.ZodUnion)) return undefined;
   return type.options.map((option) => memberOf(option as z.ZodType, key)).find(Boolean);
+}
+
+function put(tree: Tree, path: readonly string[], value: unknown): void {
+  const parent = path.slice(0, -1).reduce<Tree>((node, key) => {
+    const next = Object.hasOwn(node, key) && isTree(node[key]) ? node[key] : {};
+    node[key] = next;
+    return next;
+  }, tree);
+  parent[path.at(-1) as string] = value;
+}
+
+function unknown(name: string, path: readonly string[], schema: z.ZodType): string {
+  if (path.some((_, i) => isRemoved(path.slice(0, i + 1).join('.')))) {
+    return 'this setting is a constant now; remove the variable';
+  }
+  const near = settingsOf(schema).find((one) => isNear(variableOf(one.path), name));
+  const advice = near ? `did you mean ${variableOf(near.path)}?` : 'remove it or correct its spelling';
+  return `no setting has this name; ${advice}`;
+}
+
+/** The same but for underscores, or for one letter. */
+function isNear(known: string, name: string): boolean {
+  const [a, b] = [known, name.toUpperCase()].map((one) => one.replaceAll('_', '')) as [string, string];
+  const at = [...a].findIndex((letter, i) => letter !== b[i]);
+  if (at < 0) return b.length <= a.length + 1;
+  return [
+    [1, 1],
+    [1, 0],
+    [0, 1],
+  ].some(([i = 0, j = 0]) => a.slice(at + i) === b.slice(at + j));
+}
+
+/** Every setting with its path: all that is no group of fixed members. */
+export function settingsOf(
+  schema: z.ZodType,
+  path: readonly string[] = [],
+): { readonly path: readonly string[]; readonly schema: z.ZodType }[] {
+  const type = inner(schema);
+  if (!(type instanceof z.ZodObject)) return [{ path, schema }];
+  return Object.entries(type.shape).flatMap(([key, member]) =>
+    settingsOf(member as z.ZodType, [...path, key]),
+  );
 }
 
 export function isTree(value: unknown): value is Tree {

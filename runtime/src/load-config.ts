@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type Config, configSchema } from '@headgate/contracts/config/schema';
 import { inner } from '@headgate/contracts/config/values';
 import { z } from 'zod';
-import { fromVariables, isTree, PREFIX, type Tree } from './config-variables.ts';
+import { fromVariables, isTree, type Tree, variableOf } from './config-variables.ts';
 import { parseYaml, YamlError } from './parse-yaml.ts';
 import { isRemoved } from './removed-settings.ts';
 
@@ -33,14 +33,15 @@ export function loadConfig({ dir, environment, env }: LoadOptions): Config {
       `unknown environment: expected one of ${ENVIRONMENTS.join(', ')} (set HEADGATE_ENV)`,
     );
   }
-  const layers = [
-    readLayer(join(dir, 'base.yaml')),
-    readLayer(join(dir, `${environment}.yaml`)),
-    fromVariables(env, configSchema),
-  ];
-  const merged = layers.reduce<Tree>(merge, { environment });
-  const result = configSchema.safeParse(merged);
-  if (!result.success) throw new ConfigError(explain(result.error, dir, environment));
+  const file = join(dir, `${environment}.yaml`);
+  const { tree, names, problems } = fromVariables(env, configSchema);
+  const layers = [readLayer(join(dir, 'base.yaml')), readLayer(file), tree];
+  const result = configSchema.safeParse(layers.reduce<Tree>(merge, { environment }));
+  const issues = result.error?.issues.flatMap((issue) => explain(issue, file, names)) ?? [];
+  const lines = [...problems, ...issues].map((line) => `\n  ${line}`);
+  if (!result.success || problems.length > 0) {
+    throw new ConfigError(`the configuration for "${environment}" is not valid:${lines.join('')}`);
+  }
   return deepFreeze(result.data);
 }
 
@@ -49,8 +50,12 @@ export function redact(config: Config): unknown {
   return redactNode(configSchema, config);
 }
 
+/** Name and password in an address. */
+const USER_INFO = /(?<=:\/\/)[^/?#]*@/;
+
 function redactNode(schema: z.ZodType, value: unknown): unknown {
   if (z.globalRegistry.get(schema)?.secret === true) return value === '' ? '' : '(secret)';
+  if (typeof value === 'string') return value.replace(USER_INFO, '(secret)@');
   const type = inner(schema);
   if (!(type instanceof z.ZodObject) || !isTree(value)) return value;
   return Object.fromEntries(
@@ -80,33 +85,33 @@ function readLayer(path: string): Tree {
 
 /** Later layers win; mappings merge key by key, everything else is replaced whole. */
 function merge(base: Tree, layer: Tree): Tree {
-  const result: Tree = { ...base };
-  for (const [key, value] of Object.entries(layer)) {
-    const existing = result[key];
-    result[key] = isTree(existing) && isTree(value) ? merge(existing, value) : value;
-  }
-  return result;
-}
-
-function explain(error: z.ZodError, dir: string, environment: string): string {
-  const lines = error.issues.flatMap((issue) => {
-    const path = issue.path.join('.');
-    if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map(
-        (key) => `  ${path || '(top level)'}: unknown key ${key}; ${remedy([...issue.path, key])}`,
-      );
-    }
-    return `  ${path}: ${issue.message}; set it in ${join(dir, `${environment}.yaml`)} or as ${variableOf(issue.path)}`;
+  const merged = Object.entries(layer).map(([key, value]) => {
+    const existing = Object.hasOwn(base, key) ? base[key] : undefined;
+    return [key, isTree(existing) && isTree(value) ? merge(existing, value) : value] as const;
   });
-  return `the configuration for "${environment}" is not valid:\n${lines.join('\n')}`;
+  // Unlike an assignment, this makes `__proto__` a key like any other.
+  return Object.fromEntries([...Object.entries(base), ...merged]);
 }
 
-const variableOf = (path: readonly PropertyKey[]) => `${PREFIX}${path.join('__').toUpperCase()}`;
-
-function remedy(path: readonly PropertyKey[]): string {
-  if (!isRemoved(path.join('.'))) return 'remove it or correct its spelling';
-  return `it is a constant now: remove it from the files and from the variables (${variableOf(path)})`;
+/** One line for each problem: path, expectation and remedy. */
+function explain(issue: z.core.$ZodIssue, file: string, variables: ReadonlySet<string>): string[] {
+  const path = issue.path.join('.') || '(top level)';
+  const variable = issue.path
+    .map((_, i) => variableOf(issue.path.slice(0, i + 1)))
+    .find((name) => variables.has(name));
+  if (issue.code !== 'unrecognized_keys') {
+    const own = variableOf(issue.path);
+    return [
+      `${path}: ${issue.message}; ${variable ? `correct ${variable}` : `set it in ${file} or as ${own}`}`,
+    ];
+  }
+  // What looks like a key there may be part of a secret.
+  if (variable) return [`${path}: unknown key in ${variable}; npm run config prints the known ones`];
+  return issue.keys.map((key) => `${path}: unknown key ${key}; ${remedyOf([...issue.path, key].join('.'))}`);
 }
+
+const remedyOf = (path: string) =>
+  isRemoved(path) ? 'it is a constant now: remove it from the files' : 'remove it or correct its spelling';
 
 function deepFreeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null) {

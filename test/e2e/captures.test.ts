@@ -23,7 +23,7 @@ beforeAll(async () => {
   env = {
     HEADGATE_CAPTURE__STORE: 'folder',
     HEADGATE_CAPTURE__DIR: join(dir, 'captures'),
-    HEADGATE_CAPTURE__MODELS: '{ efficientnet-lite0: { rate: 1 }, digits: { rate: 1 } }',
+    HEADGATE_CAPTURE__MODELS: '{ "efficientnet-lite0": { "rate": 1 }, "digits": { "rate": 1 } }',
     HEADGATE_RECORDS__SPOOL_DIR: join(dir, 'spool'),
     HEADGATE_RECORDS__EMBEDDED_DIR: join(dir, 'store'),
     HEADGATE_RECORDS__HASH_KEY_FILE: join(dir, 'records.key'),

@@ -25,7 +25,7 @@ beforeAll(async () => {
   gateways = await startGateways(GATEWAYS, redis.url, {
     // Of a machine that runs all tests at once: a Redis that gets no CPU for a moment is not one that is down.
     HEADGATE_DEPENDENCIES__REDIS__TIMEOUT_MS: String(TIME_LIMIT_MS),
-    HEADGATE_GATEWAY__RATE_LIMIT__TIERS__DEFAULT__ALL: `{ points: ${LIMIT}, window_s: 3600 }`,
+    HEADGATE_GATEWAY__RATE_LIMIT__TIERS__DEFAULT__ALL: `{ "points": ${LIMIT}, "window_s": 3600 }`,
   });
 }, 120_000);
 afterAll(async () => {

@@ -26,7 +26,11 @@ const write = (name: string, text: string) => {
 };
 
 /** The names of the development layer are those of the certificates here. */
-function install(chain: string, key: string, { nowMs = Date.now(), names = '[localhost, 127.0.0.1]' } = {}) {
+function install(
+  chain: string,
+  key: string,
+  { nowMs = Date.now(), names = '["localhost", "127.0.0.1"]' } = {},
+) {
   const files = [write('chain.pem', chain), write('key.pem', key)];
   return headgate(['certificate', 'install', ...files, '--dir', served(), '--json'], {
     nowMs: () => nowMs,
@@ -82,7 +86,8 @@ describe('what Envoy could not serve, or nobody would believe, is not installed'
     ],
     [
       'one for other names',
-      async () => install(good.certificate, good.key, { names: '[localhost, api.example.com, 192.0.2.1]' }),
+      async () =>
+        install(good.certificate, good.key, { names: '["localhost", "api.example.com", "192.0.2.1"]' }),
       'not for api.example.com, 192.0.2.1',
     ],
   ])('%s', async (_, attempt, why) => {

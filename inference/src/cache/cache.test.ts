@@ -9,7 +9,10 @@ let running: RunningInference;
 beforeAll(async () => {
   running = await runInference(
     ['1', '2'],
-    { HEADGATE_INFERENCE__CACHE__MODELS: '{ digits: { max_bytes: 100000, ttl_ms: 0, max_waiting: 64 } }' },
+    {
+      HEADGATE_INFERENCE__CACHE__MODELS:
+        '{ "digits": { "max_bytes": 100000, "ttl_ms": 0, "max_waiting": 64 } }',
+    },
     ({ addVersion }) => addVersion('2'),
   );
   await running.started();
