@@ -25,9 +25,8 @@ const image = pngHeader(8, 8);
 
 describe('over a real connection', () => {
   it('an upload that stops gets its 408', async () => {
-    const config = { ...CONFIG, deadline: { ...CONFIG.deadline, upload_ms: 50 } };
-    await using socket = await rawConnection(await serve(await fixture({ config })));
-    socket.write(head({ 'content-length': 1000 }));
+    await using socket = await rawConnection(await serve(await fixture()));
+    socket.write(head({ 'content-length': 1000, 'x-headgate-timeout-ms': 50 }));
     socket.write(image);
     expect(await socket.answer()).toMatchObject({
       status: 408,

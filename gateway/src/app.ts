@@ -69,10 +69,9 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
     rateLimit({ quotas, scopeOf: scopesOf(routes) }),
     bodyLimit({
       ...config.limits,
-      ...config.deadline,
       readBody: deps.readBody ?? readBody,
+      onAnswered: deps.onAnswered ?? ((_env, then) => then()),
       telemetry,
-      clock,
     }),
   ];
 

@@ -17,6 +17,9 @@ import type { OpenInference, Predictor, Readiness } from './upstream/inference.t
  */
 export type ClientIp = (request: Request, env: unknown) => string;
 
+/** Calls `then` when the answer of a request has left, or its client. @param env as above */
+export type OnAnswered = (env: unknown, then: () => void) => void;
+
 /** Everything that the app needs from its surroundings. */
 export interface AppDeps {
   readonly config: GatewayConfig;
@@ -36,6 +39,8 @@ export interface AppDeps {
   readonly clientIp: ClientIp;
   /** How this host reads a body; absent = as a Web stream, which every host can. */
   readonly readBody?: ReadBody;
+  /** Absent = answers count as sent once the app has made them. */
+  readonly onAnswered?: OnAnswered;
   /** True from the moment the host wants its connections to close; answers then say so. */
   readonly draining: () => boolean;
   readonly clock: Clock;

@@ -4,6 +4,7 @@ import { portOf } from '@headgate/contracts/names';
 import type { Logger } from '@headgate/runtime/logger';
 import { createLinger, lingerBounds } from './body/linger.ts';
 import type { OnUnreadable } from './client-error.ts';
+import { clientIpOf } from './client-ip.ts';
 import { type HttpServerOptions, nodeOptions, serveHttp } from './server.ts';
 
 export interface Apps {
@@ -34,7 +35,7 @@ export async function listen(
   const internalPort = portOf(port_base, 'gatewayInternal');
   await serveHttp({ fetch: internalApp.fetch, host, port: internalPort, node });
   const port = portOf(port_base, 'gateway');
-  const linger = createLinger(lingerBounds(gateway));
+  const linger = createLinger(lingerBounds(gateway), clientIpOf(gateway.trusted_proxies));
   const server = await serveHttp({ fetch: app.fetch, onUnreadable, linger, host, port, node });
   logger.info({ port: server.port, internal_port: internalPort }, 'gateway listens');
   return {

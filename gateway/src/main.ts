@@ -9,7 +9,6 @@ import { POLICIES } from '@headgate/runtime/resilience/policies';
 import { stopAll } from '@headgate/runtime/stop-all';
 import { createApp } from './app.ts';
 import { startIdentity } from './auth/start-identity.ts';
-import { readIncoming } from './body/read-incoming.ts';
 import { startCapture } from './capture/start-capture.ts';
 import { clientIpOf } from './client-ip.ts';
 import { exitWith } from './exit.ts';
@@ -18,6 +17,7 @@ import { listen } from './listeners.ts';
 import { auditUnreadable } from './middleware/audit.ts';
 import { startLimiter } from './rate-limit/start-limiter.ts';
 import { fileRoutingSource } from './routing/file-source.ts';
+import { NODE_HOST } from './server.ts';
 import { databasePolicy } from './store/sinks.ts';
 import { startRecords } from './store/start-records.ts';
 import { startSurroundings } from './surroundings.ts';
@@ -62,7 +62,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
     audit: audit.sink,
     recorder: records.recorder,
     clientIp: clientIpOf(gateway.trusted_proxies),
-    readBody: readIncoming,
+    ...NODE_HOST,
     draining: () => draining,
     clock: systemClock,
   });

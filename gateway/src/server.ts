@@ -1,11 +1,13 @@
-import type { IncomingMessage, Server, ServerOptions } from 'node:http';
+import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http';
 import { type Socket, Server as TcpServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GatewayConfig } from '@headgate/contracts/config/schema';
 import { HEADER_KIB, IDLE_MS } from '@headgate/contracts/limits';
 import { createAdaptorServer } from '@hono/node-server';
 import type { Linger } from './body/linger.ts';
+import { readIncoming } from './body/read-incoming.ts';
 import { answerClientError, type OnUnreadable } from './client-error.ts';
+import type { AppDeps } from './deps.ts';
 
 export interface HttpServerOptions {
   /** The app: Web-standard request in, response out. */
@@ -48,7 +50,7 @@ export function nodeOptions({ deadline }: GatewayConfig): ServerOptions {
     keepAliveTimeout: IDLE_MS.gatewayKeepAlive,
     headersTimeout: IDLE_MS.gatewayHeaders,
     // The app times uploads itself, and answers 408; this is the net below it.
-    requestTimeout: IDLE_MS.gatewayHeaders + deadline.upload_ms,
+    requestTimeout: IDLE_MS.gatewayHeaders + deadline.max_ms,
     maxHeaderSize: HEADER_KIB.gateway * 1024,
   };
 }
@@ -75,6 +77,16 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
   };
 }
 
+/** What the app is told of this host. An answer has left when the kernel has taken its last byte. */
+export const NODE_HOST: Pick<AppDeps, 'readBody' | 'onAnswered'> = {
+  readBody: readIncoming,
+  onAnswered(env, then) {
+    const { outgoing } = env as { outgoing: ServerResponse };
+    if (outgoing.closed) then();
+    else outgoing.once('close', then);
+  },
+};
+
 /** Answers that say themselves that the rest of the body is not wanted: too slow, too large. */
 const DONE_WITH_BODY: ReadonlySet<number> = new Set([408, 413]);
 
@@ -84,7 +96,7 @@ function fetchOf({ fetch, linger }: HttpServerOptions): HttpServerOptions['fetch
     const response = await fetch(request, env);
     const { incoming } = env as { incoming: IncomingMessage };
     const isOwed = !incoming.complete && !incoming.destroyed && !DONE_WITH_BODY.has(response.status);
-    if (isOwed) await linger(incoming);
+    if (isOwed) await linger(request, env);
     return response;
   };
 }

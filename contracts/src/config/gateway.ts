@@ -14,9 +14,6 @@ export const gatewaySchema = group({
   deadline: group({
     default_ms: ms().default(10_000).describe('Budget of a request whose caller names none.'),
     max_ms: ms().default(30_000).describe('Ceiling of X-Headgate-Timeout-Ms.'),
-    upload_ms: ms()
-      .default(10_000)
-      .describe("Limit for the arrival of the body; the request's own deadline may be earlier."),
   }),
   limits: group({
     body_bytes: bytes.default(10 * 2 ** 20).describe('Largest body of a request.'),
@@ -27,7 +24,14 @@ export const gatewaySchema = group({
       .default(64)
       .describe('Frames of an animated PNG or WebP, of which the first one counts; 1 refuses animations.'),
     images_per_request: count.default(16).describe('Most images in one request.'),
-    in_flight: count.default(512).describe('Requests in progress; more are refused as overloaded.'),
+    in_flight: count
+      .default(512)
+      .describe('Requests in progress. One caller may have as many as are free: alone, half of them.'),
+    held_bytes: bytes
+      .default(512 * 2 ** 20)
+      .describe(
+        'Bytes of bodies that requests in progress hold; the process needs up to three times as much memory.',
+      ),
   }),
   drain: drain('Requests still running after that are cut.'),
   rate_limit: rateLimitSchema,

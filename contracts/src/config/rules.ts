@@ -17,6 +17,13 @@ export function checkRules(config: Unchecked, ctx: z.RefinementCtx): void {
     ['gateway', 'deadline', 'default_ms'],
     'expected at most gateway.deadline.max_ms',
   );
+  const { limits } = config.gateway;
+  rule(
+    // A body without a length gets at most half; an inflated one is held beside the compressed one.
+    limits.held_bytes >= 4 * limits.body_bytes,
+    ['gateway', 'limits', 'held_bytes'],
+    'expected at least four times gateway.limits.body_bytes',
+  );
   for (const [index, { tier }] of config.gateway.oidc.issuers.entries()) {
     rule(
       Object.hasOwn(config.gateway.rate_limit.tiers, tier),

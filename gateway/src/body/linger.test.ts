@@ -4,7 +4,10 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createLinger, type LingerBounds } from './linger.ts';
 
 /** Nothing but the body itself ends a wait. */
-const PATIENT: LingerBounds = { requests: 64, bytes: 1_000_000, time_ms: 60_000, pause_ms: 60_000 };
+const PATIENT: LingerBounds = { requests: 128, bytes: 1_000_000, time_ms: 60_000, pause_ms: 60_000 };
+
+const addressOf = (_request: Request, env: unknown) =>
+  String((env as { incoming: IncomingMessage }).incoming.headers.from);
 
 describe('linger', () => {
   let server: Server;
@@ -17,11 +20,11 @@ describe('linger', () => {
 
   /** A server that lingers for each request and then answers; how many it has begun and ended to wait for. */
   const serve = async (bounds: Partial<LingerBounds> = {}) => {
-    const linger = createLinger({ ...PATIENT, ...bounds });
+    const linger = createLinger({ ...PATIENT, ...bounds }, addressOf);
     const seen = { begun: 0, ended: 0 };
     const answer = async (incoming: IncomingMessage, outgoing: ServerResponse) => {
       seen.begun += 1;
-      await linger(incoming);
+      await linger(new Request('http://x/'), { incoming });
       seen.ended += 1;
       outgoing.end();
     };
@@ -96,5 +99,16 @@ describe('linger', () => {
     post('Content-Length: 1000');
     await expect.poll(() => seen.ended).toBe(1);
     expect(seen.begun).toBe(2);
+  });
+
+  it('waits for another address when one has its share', async () => {
+    const seen = await serve({ requests: 2 });
+    for (const [index, ended] of [0, 1, 2].entries()) {
+      post('Content-Length: 1000\r\nFrom: one');
+      await expect.poll(() => [seen.begun, seen.ended]).toEqual([index + 1, ended]);
+    }
+    post('Content-Length: 1000\r\nFrom: another');
+    await expect.poll(() => seen.begun).toBe(4);
+    expect(seen.ended).toBe(2);
   });
 });

@@ -1,8 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import type { GatewayConfig } from '@headgate/contracts/config/schema';
+import type { ClientIp } from '../deps.ts';
+import { ipSubject } from '../rate-limit/subject.ts';
+import { Shares } from '../shares.ts';
 
 export interface LingerBounds {
-  /** Answers that may wait at once; the next one goes out at once. */
+  /** Answers that may wait at once, by shares of addresses; the next one goes out at once. */
   readonly requests: number;
   /** Most bytes of one body that are let pass by; an answer to a body that announces more does not wait. */
   readonly bytes: number;
@@ -16,10 +19,10 @@ export interface LingerBounds {
  * Waits until the rest of a request's body has passed by, and keeps nothing of it. Resolves at the end of the body,
  * or of its connection, or when a bound is reached; never rejects.
  */
-export type Linger = (incoming: IncomingMessage) => Promise<void>;
+export type Linger = (request: Request, env: unknown) => Promise<void>;
 
 /** A client that still sends goes on within a second; ten seconds are the time of an upload. */
-const LINGERING = { requests: 64, time_ms: 10_000, pause_ms: 1000 };
+const LINGERING = { requests: 128, time_ms: 10_000, pause_ms: 1000 };
 
 /** A refusal waits for any body that could have been accepted. */
 export function lingerBounds({ limits }: GatewayConfig): LingerBounds {
@@ -30,13 +33,14 @@ export function lingerBounds({ limits }: GatewayConfig): LingerBounds {
  * An answer that overtakes the body of its request is often lost: over HTTP/2 Envoy ends the answer and resets the
  * stream in one write, and a client that is still sending may report the reset alone. So the body goes first.
  */
-export function createLinger(bounds: LingerBounds): Linger {
-  let waiting = 0;
-  return async function linger(incoming) {
-    if (waiting >= bounds.requests || declaredBytes(incoming) > bounds.bytes) return;
-    waiting += 1;
+export function createLinger(bounds: LingerBounds, clientIp: ClientIp): Linger {
+  const waiting = new Shares(bounds.requests);
+  return async function linger(request, env) {
+    const { incoming } = env as { incoming: IncomingMessage };
+    const address = ipSubject(clientIp(request, env));
+    if (declaredBytes(incoming) > bounds.bytes || waiting.take(address, 1)) return;
     await passBy(incoming, bounds);
-    waiting -= 1;
+    waiting.give(address, 1);
   };
 }
 

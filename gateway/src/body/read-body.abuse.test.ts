@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { reasonOf } from '../testing/answers.ts';
 import { CONFIG, fixture } from '../testing/app-fixture.ts';
 import { countedBody, streamed } from '../testing/bodies.ts';
+import { deadlineIn } from '../testing/calls.ts';
 import { pngHeader } from '../testing/images.ts';
+import { readBody } from './read-body.ts';
 
 const LIMIT = CONFIG.limits.body_bytes;
 const IMAGE = { 'content-type': 'image/png' };
@@ -93,11 +95,19 @@ describe('a body', () => {
     expect(released).toBe(true);
   });
 
-  it('that stops arriving is cut at the upload deadline', async () => {
-    const config = { ...CONFIG, deadline: { ...CONFIG.deadline, upload_ms: 30 } };
-    const { send } = await fixture({ config });
-    const response = await send('/predict', streamed(bodyOf(photo(1000, 100), { ends: false })));
-    expect([response.status, await reasonOf(response)]).toEqual([408, 'upload_timeout']);
+  it('that stops arriving is cut, with what should have arrived', async () => {
+    const request = new Request('http://x/', streamed(bodyOf(photo(1000, 100), { ends: false })));
+    const progress = { period_ms: 30, bytes: 1001 };
+    const bounds = {
+      maxBytes: LIMIT,
+      declaredBytes: 0,
+      deadline: deadlineIn(5000),
+      holdBytes: () => undefined,
+    };
+    await expect(readBody(request, {}, { ...bounds, progress })).rejects.toMatchObject({
+      reason: 'upload_timeout',
+      detail: expect.stringContaining('Less than 1001 bytes of the body arrived in 0.03 s'),
+    });
   });
 
   it('that stops arriving is cut at the deadline of its request when that comes first', async () => {
@@ -143,34 +153,5 @@ describe('a body that is not wanted', () => {
     const body = countedBody();
     const response = await send(path, streamed(body.stream, headers));
     expect([response.status, body.takenBytes()]).toEqual([status, 0]);
-  });
-});
-
-describe('requests in progress', () => {
-  it('are bounded; one more is refused as our overload, and the next one is served again', async () => {
-    const config = { ...CONFIG, limits: { ...CONFIG.limits, in_flight: 2 } };
-    const { send } = await fixture({ config });
-    const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    const running = gates.map(({ promise }) =>
-      send(
-        '/predict',
-        streamed(
-          new ReadableStream({
-            async pull(controller) {
-              await promise;
-              controller.enqueue(pngHeader(8, 8));
-              controller.close();
-            },
-          }),
-        ),
-      ),
-    );
-    await expect.poll(async () => (await send('/v1/models')).status).toBe(503);
-    const refused = await send('/predict', { method: 'POST', body: pngHeader(8, 8), headers: IMAGE });
-    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
-    expect(await reasonOf(refused)).toBe('overloaded');
-    for (const { resolve } of gates) resolve();
-    expect((await Promise.all(running)).map(({ status }) => status)).toEqual([200, 200]);
-    expect((await send('/v1/models')).status).toBe(200);
   });
 });

@@ -1,4 +1,5 @@
 import { HeadgateError } from '@headgate/contracts/errors';
+import { HEADER } from '@headgate/contracts/names';
 import type { Deadline } from '../deadline.ts';
 
 /** Limits of a body in size and time. */
@@ -7,35 +8,53 @@ export interface BodyBounds {
   readonly maxBytes: number;
   /** What Content-Length announces; 0 when it announces nothing. */
   readonly declaredBytes: number;
-  /** Time that is left for the body to arrive, in ms. */
-  readonly uploadMs: number;
-  /** Of the request: the caller has given up once it is over. */
+  /** Of the request: the body must have arrived by then. */
   readonly deadline: Deadline;
+  /** Called when the body needs so many bytes of memory in all. @throws HeadgateError when they are not to be had */
+  readonly holdBytes: (total: number) => void;
+  /** Absent = `PROGRESS`. */
+  readonly progress?: Progress;
 }
+
+/** Bytes of a body that must arrive in each period. */
+interface Progress {
+  readonly period_ms: number;
+  readonly bytes: number;
+}
+
+/** A steady upload over a slow line (13 kB/s) may take all of its request's time, a stalled one may not. */
+const PROGRESS: Progress = { period_ms: 5000, bytes: 64 * 1024 };
 
 /**
  * Reads the whole body of a request into one block. The bytes are counted as they come: Content-Length may be
  * absent, and may lie.
  *
  * @param env what the host passed as second argument of `app.fetch`
- * @throws HeadgateError empty_body, body_too_large, upload_timeout, or why the deadline is over
+ * @throws HeadgateError empty_body, body_too_large, upload_timeout, why the deadline is over, or what `holdBytes` throws
  */
 export type ReadBody = (request: Request, env: unknown, bounds: BodyBounds) => Promise<Uint8Array>;
 
 /**
- * Calls `stop` once, when the time for the upload is up or the request is over, if that happens before disposal.
- * A deadline that passes during the upload is the upload's fault.
+ * Calls `stop` once, when the upload stalls or the request is over, if that happens before disposal. A deadline that
+ * passes during the upload is the upload's fault.
+ *
+ * @param arrivedBytes how much has arrived by now
  */
 export function watchUpload(
-  { uploadMs, deadline }: BodyBounds,
+  { deadline, progress = PROGRESS }: BodyBounds,
+  arrivedBytes: () => number,
   stop: (why: HeadgateError) => void,
 ): Disposable {
-  const release = deadline.onOver((why) => stop(why.reason === 'cancelled' ? why : uploadTimeout()));
-  const isSooner = uploadMs < deadline.remainingMs();
-  const timer = isSooner ? setTimeout(() => stop(uploadTimeout()), uploadMs) : undefined;
+  const release = deadline.onOver((why) => stop(why.reason === 'cancelled' ? why : tooLate()));
+  let before = 0;
+  const timer = setInterval(() => {
+    const now = arrivedBytes();
+    if (now - before < progress.bytes) stop(tooSlow(progress));
+    before = now;
+  }, progress.period_ms);
   return {
     [Symbol.dispose]() {
-      clearTimeout(timer);
+      clearInterval(timer);
       release();
     },
   };
@@ -53,10 +72,17 @@ export function brokenBody(cause: unknown): HeadgateError {
   return new HeadgateError('cancelled', 'The connection broke while the body was sent.', { cause });
 }
 
-function uploadTimeout(): HeadgateError {
+function tooLate(): HeadgateError {
   return new HeadgateError(
     'upload_timeout',
-    'The body did not arrive in time; send it faster or make it smaller.',
+    `The body did not arrive in time; make it smaller, or grant more time in ${HEADER.timeoutMs}.`,
+  );
+}
+
+function tooSlow({ period_ms, bytes }: Progress): HeadgateError {
+  return new HeadgateError(
+    'upload_timeout',
+    `Less than ${bytes} bytes of the body arrived in ${period_ms / 1000} s; send it faster or make it smaller.`,
   );
 }
 
@@ -108,14 +134,16 @@ export class ByteSink {
 
 /** Reads a body on any fetch host. */
 export const readBody: ReadBody = async (request, _env, bounds) => {
-  const { maxBytes, declaredBytes } = bounds;
+  const { maxBytes, declaredBytes, holdBytes } = bounds;
   if (request.body === null) throw emptyBody();
   const sink = new ByteSink(declaredBytes);
-  using body = stoppable(request.body, bounds);
+  using body = stoppable(request.body, bounds, () => sink.length);
   for (;;) {
     const chunk = await body.next();
     if (chunk === undefined) break;
-    if (sink.length + chunk.byteLength > maxBytes) throw tooLarge(maxBytes);
+    const bytes = sink.length + chunk.byteLength;
+    if (bytes > maxBytes) throw tooLarge(maxBytes);
+    holdBytes(bytes);
     sink.append(chunk);
   }
   if (sink.length === 0) throw emptyBody();
@@ -128,13 +156,17 @@ interface StoppableBody extends Disposable {
 }
 
 /** A body that is read until its time is up or the request is over; disposal discards the rest. */
-function stoppable(stream: ReadableStream<Uint8Array<ArrayBuffer>>, bounds: BodyBounds): StoppableBody {
+function stoppable(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  bounds: BodyBounds,
+  arrivedBytes: () => number,
+): StoppableBody {
   const reader = stream.getReader();
   let stopped: HeadgateError | undefined;
   let ended = false;
   // Cancelling settles a read that is pending. It fails when the stream is broken already, which is as good.
   const letGo = () => void reader.cancel().catch(() => undefined);
-  const upload = watchUpload(bounds, (why) => {
+  const upload = watchUpload(bounds, arrivedBytes, (why) => {
     stopped ??= why;
     letGo();
   });

@@ -27,7 +27,7 @@ function takeIncoming(
   bounds: BodyBounds,
   take: (chunk: Buffer<ArrayBuffer>) => void,
 ): Promise<void> {
-  const { maxBytes } = bounds;
+  const { maxBytes, holdBytes } = bounds;
   let takenBytes = 0;
   return new Promise((resolve, reject) => {
     const leave = () => {
@@ -40,8 +40,13 @@ function takeIncoming(
     };
     const onData = (chunk: Buffer<ArrayBuffer>) => {
       takenBytes += chunk.byteLength;
-      if (takenBytes > maxBytes) refuse(tooLarge(maxBytes));
-      else take(chunk);
+      try {
+        if (takenBytes > maxBytes) throw tooLarge(maxBytes);
+        holdBytes(takenBytes);
+        take(chunk);
+      } catch (why) {
+        refuse(why as HeadgateError);
+      }
     };
     const onEnd = () => {
       leave();
@@ -50,6 +55,10 @@ function takeIncoming(
     const onBroken = (cause?: Error) => refuse(brokenBody(cause));
 
     incoming.on('data', onData).once('end', onEnd).once('error', onBroken).once('close', onBroken);
-    const upload = watchUpload(bounds, (why) => queueMicrotask(() => refuse(why)));
+    const upload = watchUpload(
+      bounds,
+      () => takenBytes,
+      (why) => queueMicrotask(() => refuse(why)),
+    );
   });
 }

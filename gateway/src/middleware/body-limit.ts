@@ -1,42 +1,48 @@
 import { HeadgateError } from '@headgate/contracts/errors';
-import type { Clock } from '@headgate/runtime/clock';
 import type { BodyBounds, ReadBody } from '../body/read-body.ts';
 import type { AppContext, Layer } from '../context.ts';
+import type { OnAnswered } from '../deps.ts';
+import { Shares } from '../shares.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 
 export interface BodyLimitOptions {
   /** Largest body in bytes. */
   readonly body_bytes: number;
-  /** A body must have arrived this long after its request entered, in ms. */
-  readonly upload_ms: number;
-  /** Requests that may be past this layer at once: each can hold a whole body. */
+  /** Requests that may be past this layer at once. */
   readonly in_flight: number;
+  /** Bytes of bodies that these may hold together. */
+  readonly held_bytes: number;
   /** How this host reads a body. */
   readonly readBody: ReadBody;
+  /** A request is in progress until its answer has left: a caller that does not read holds it in memory. */
+  readonly onAnswered: OnAnswered;
   readonly telemetry: Pick<Telemetry, 'bodyReceived'>;
-  readonly clock: Clock;
 }
 
 /** When a slot is likely to be free again, in ms. */
 const RETRY_AFTER_MS = 1000;
 
 /**
- * Bounds what requests can hold: how many there are, how large a body is and how long it may take to arrive.
- * The body is read further in, by the route that wants one, through `readBody`.
+ * Bounds what requests can hold, in total and by caller: how many there are, how large a body is, and the bytes of all
+ * bodies. The body is read further in, by the route that wants one, through `readBody`.
  */
 export function bodyLimit(options: BodyLimitOptions): Layer {
-  const { body_bytes, upload_ms, in_flight, readBody, telemetry, clock } = options;
-  let running = 0;
+  const { body_bytes, readBody, onAnswered, telemetry } = options;
+  const slots = new Shares(options.in_flight);
+  const bytes = new Shares(options.held_bytes);
 
   const boundsOf = (c: AppContext): BodyBounds => ({
     maxBytes: body_bytes,
     declaredBytes: declaredBytes(c),
-    uploadMs: Math.max(0, c.get('startedAtMs') + upload_ms - clock.monotonicMs()),
     deadline: c.get('deadline'),
+    holdBytes: c.get('holdBytes'),
   });
 
   const readBodyOf = async (c: AppContext) => {
-    const body = await readBody(c.req.raw, c.env, boundsOf(c));
+    const bounds = boundsOf(c);
+    // Memory is set aside by the declared length.
+    bounds.holdBytes(bounds.declaredBytes);
+    const body = await readBody(c.req.raw, c.env, bounds);
     telemetry.bodyReceived(body.byteLength);
     return body;
   };
@@ -45,19 +51,38 @@ export function bodyLimit(options: BodyLimitOptions): Layer {
     if (declaredBytes(c) > body_bytes) {
       throw new HeadgateError('body_too_large', `A body may have at most ${body_bytes} bytes.`);
     }
-    if (running >= in_flight) {
-      throw new HeadgateError('overloaded', 'Too many requests are in progress.', {
-        retryAfterMs: RETRY_AFTER_MS,
-      });
-    }
+    const caller = c.get('identity')?.keyId ?? c.get('ipSubject');
+    take(slots, caller, { amount: 1, unit: 'requests' });
+    let heldBytes = 0;
+    c.set('holdBytes', (total) => {
+      if (total <= heldBytes) return;
+      take(bytes, caller, { amount: total - heldBytes, unit: 'bytes' });
+      heldBytes = total;
+    });
     c.set('readBody', () => readBodyOf(c));
-    running += 1;
     try {
       await next();
     } finally {
-      running -= 1;
+      onAnswered(c.env, () => {
+        slots.give(caller, 1);
+        if (heldBytes > 0) bytes.give(caller, heldBytes);
+      });
     }
   };
+}
+
+/** @throws HeadgateError rate_limited when the caller has its share, overloaded when there is no room for anybody */
+function take(shares: Shares, caller: string, { amount, unit }: { amount: number; unit: string }): void {
+  const shortage = shares.take(caller, amount);
+  if (!shortage) return;
+  const [reason, detail] =
+    shortage === 'all'
+      ? (['overloaded', 'Too many requests are in progress.'] as const)
+      : ([
+          'rate_limited',
+          `Your requests in progress hold ${shares.heldBy(caller)} of ${shares.total} ${unit}, your share at present; send the next one when one of them is answered.`,
+        ] as const);
+  throw new HeadgateError(reason, detail, { retryAfterMs: RETRY_AFTER_MS });
 }
 
 /** What Content-Length announces; 0 when it is absent or no number. */

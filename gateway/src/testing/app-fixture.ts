@@ -37,13 +37,14 @@ export const CONFIG: GatewayConfig = {
   },
   trusted_proxies: [],
   docs_public: false,
-  deadline: { default_ms: 5000, max_ms: 10_000, upload_ms: 5000 },
+  deadline: { default_ms: 5000, max_ms: 10_000 },
   limits: {
     body_bytes: 1024 * 1024,
     image_pixels: 40_000_000,
     image_frames: 8,
     images_per_request: 16,
     in_flight: 64,
+    held_bytes: 64 * 1024 * 1024,
   },
   drain: { delay_ms: 0, timeout_ms: 20_000 },
   rate_limit: {

@@ -18,7 +18,7 @@ declare const Deno: {
 
 /** The app as a fetch host without gRPC runs it: inference is asked over HTTP, tensors come back as they were sent. */
 const app = createApp({
-  config: { ...CONFIG, deadline: { ...CONFIG.deadline, upload_ms: 1000 } },
+  config: { ...CONFIG, deadline: { ...CONFIG.deadline, default_ms: 1000 } },
   routing: { current: () => ROUTING },
   predictor: httpPredictor(Deno.args[0]),
   inference: echoInference(),

@@ -9,7 +9,7 @@ export function serveApp({ app, sink }: Fixture): Promise<HttpServer> {
   return serveHttp({
     fetch: (request, env) => app.fetch(request, { ...(env as object), ip: '192.0.2.1' }),
     onUnreadable: auditUnreadable(sink, systemClock),
-    linger: createLinger(lingerBounds(CONFIG)),
+    linger: createLinger(lingerBounds(CONFIG), () => '192.0.2.1'),
     host: '127.0.0.1',
     port: 0,
     node: nodeOptions(CONFIG),

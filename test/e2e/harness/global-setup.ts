@@ -12,20 +12,11 @@ declare module 'vitest' {
   }
 }
 
-/** Upload deadline of the shared stack, in ms: short, so that a slow upload is cut while a test waits. */
-const UPLOAD_MS = 3000;
-
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const dir = mkdtempSync(join(tmpdir(), 'headgate-e2e-routing-'));
   const routingFile = join(dir, 'routing.yaml');
   seedRouting(routingFile);
-  const {
-    supervisor: _,
-    stop,
-    ...stack
-  } = await startStack({
-    env: { HEADGATE_ROUTING_FILE: routingFile, HEADGATE_GATEWAY__DEADLINE__UPLOAD_MS: String(UPLOAD_MS) },
-  });
+  const { supervisor: _, stop, ...stack } = await startStack({ env: { HEADGATE_ROUTING_FILE: routingFile } });
   project.provide('stack', stack);
   return async () => {
     const orphans = await stop();

@@ -1,6 +1,6 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import { HEADER } from '@headgate/contracts/names';
-import { ByteSink, tooLarge } from '../../body/read-body.ts';
+import { type BodyBounds, ByteSink, tooLarge } from '../../body/read-body.ts';
 import type { AppContext, Layer } from '../../context.ts';
 import { parseMediaType } from '../../validate/media-type.ts';
 import { type Fields, invalidField, objectOf } from './fields.ts';
@@ -19,7 +19,9 @@ export function readTensors({ body_bytes }: { readonly body_bytes: number }): La
   const bodyOf = async (c: AppContext): Promise<Uint8Array> => {
     const body = await c.get('readBody')();
     const encoding = c.req.header('content-encoding');
-    return encoding === undefined ? body : inflate(body, encoding, body_bytes);
+    if (encoding === undefined) return body;
+    const holdBytes = (inflated: number) => c.get('holdBytes')(body.byteLength + inflated);
+    return inflate(body, encoding, { maxBytes: body_bytes, holdBytes });
   };
 
   return async function readTensors(c, next) {
@@ -60,10 +62,14 @@ const FORMATS: Readonly<Record<string, 'gzip' | 'deflate'>> = {
  * Undoes the encoding of a body.
  *
  * @param encoding value of Content-Encoding
- * @param maxBytes most bytes to make of it: a small body can claim to be a huge one
- * @throws HeadgateError unsupported_media_type, body_too_large, invalid_request
+ * @param bounds most bytes to make of it, and how to ask for them: a small body can claim to be a huge one
+ * @throws HeadgateError unsupported_media_type, body_too_large, invalid_request, or what `holdBytes` throws
  */
-async function inflate(body: Uint8Array, encoding: string, maxBytes: number): Promise<Uint8Array> {
+async function inflate(
+  body: Uint8Array,
+  encoding: string,
+  { maxBytes, holdBytes }: Pick<BodyBounds, 'maxBytes' | 'holdBytes'>,
+): Promise<Uint8Array> {
   const name = encoding.trim().toLowerCase();
   if (name === 'identity') return body;
   const format = Object.hasOwn(FORMATS, name) ? FORMATS[name] : undefined;
@@ -74,7 +80,9 @@ async function inflate(body: Uint8Array, encoding: string, maxBytes: number): Pr
   const source = new Blob([body as Uint8Array<ArrayBuffer>]).stream();
   try {
     for await (const chunk of source.pipeThrough(new DecompressionStream(format))) {
-      if (sink.length + chunk.byteLength > maxBytes) throw tooLarge(maxBytes);
+      const bytes = sink.length + chunk.byteLength;
+      if (bytes > maxBytes) throw tooLarge(maxBytes);
+      holdBytes(bytes);
       sink.append(chunk);
     }
   } catch (cause) {

@@ -1,0 +1,48 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { HEADER } from '@headgate/contracts/names';
+import { type RawConnection, rawConnection, requestHead } from '@headgate/testkit/raw';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { KEYS } from '../../gateway/src/testing/app-fixture.ts';
+import { type LoneGateway, othersWhile, startLoneGateway } from './lone-gateway.ts';
+
+const MIB = 2 ** 20;
+
+let gateway: LoneGateway;
+beforeAll(async () => {
+  gateway = await startLoneGateway();
+});
+afterAll(() => gateway?.[Symbol.asyncDispose]());
+
+/** Requests of one key whose bodies never end. */
+async function slowBodies(count: number, declaredBytes: number): Promise<RawConnection[]> {
+  const head = requestHead('POST', '/predict', {
+    'content-type': 'image/png',
+    'content-length': String(declaredBytes),
+    [HEADER.apiKey]: KEYS.bench,
+  });
+  const connections: RawConnection[] = [];
+  for (let i = 0; i < count; i += 50) {
+    const some = Array.from({ length: Math.min(50, count - i) }, () =>
+      rawConnection(gateway.port, { localAddress: '127.0.0.61' }),
+    );
+    connections.push(...(await Promise.all(some)));
+  }
+  await Promise.all(connections.map((connection) => connection.write(`${head}xxxx`)));
+  return connections;
+}
+
+describe('slow bodies of one key', () => {
+  it.each([
+    ['more than there are slots', 600, 1000, 256],
+    ['more than there is memory', 300, 10 * MIB, 26],
+  ])('take no room from others: %s', async (_, count, bytes, granted) => {
+    const connections = await slowBodies(count, bytes);
+    const answers = connections.map((connection) => connection.answer(3000).catch(() => undefined));
+    const seen = await othersWhile(gateway.client('127.0.0.62'), () => pause(1500));
+    for (const connection of connections) connection.close();
+    const refused = (await Promise.all(answers)).filter((answer) => answer?.status === 429).length;
+    console.log(`${seen.failed} of ${seen.sent} requests of others failed; ${refused} of ${count} refused`);
+    expect([seen.failed, refused]).toEqual([0, count - granted]);
+    expect(seen.sent).toBeGreaterThan(50);
+  });
+});
