@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { grpcAccessLog, httpAccessLog } from './access-log.ts';
 
 describe.each([
-  ['HTTP', httpAccessLog()],
-  ['gRPC', grpcAccessLog()],
+  ['HTTP', httpAccessLog('x')],
+  ['gRPC', grpcAccessLog('x')],
 ])('the access log of %s', (_, logs) => {
   const text = JSON.stringify(logs);
 

@@ -10,7 +10,6 @@ import { REQUEST_ID } from './local-replies.ts';
 const COMMON = {
   time: '%START_TIME%',
   msg: 'access',
-  listener: '%FILTER_CHAIN_NAME%',
   request_id: REQUEST_ID,
   connection: '%CONNECTION_ID%',
   traceparent: `%REQ(${HEADER.traceparent}):55%`,
@@ -41,12 +40,12 @@ const GRPC = {
   grpc_status: '%GRPC_STATUS_NUMBER%',
 } as const;
 
-export function httpAccessLog(): AccessLog[] {
-  return [stdout(COMMON)];
+export function httpAccessLog(listener: string): AccessLog[] {
+  return [stdout({ listener, ...COMMON })];
 }
 
-export function grpcAccessLog(): AccessLog[] {
-  return [stdout({ ...COMMON, ...GRPC })];
+export function grpcAccessLog(listener: string): AccessLog[] {
+  return [stdout({ listener, ...COMMON, ...GRPC })];
 }
 
 function stdout(fields: Readonly<Record<string, string>>): AccessLog {

@@ -1,9 +1,16 @@
 import type { StdoutAccessLog } from './gen/envoy/extensions/access_loggers/stream/v3/stream.ts';
 import type { LocalRateLimit } from './gen/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.ts';
 import type { Router } from './gen/envoy/extensions/filters/http/router/v3/router.ts';
+import type { ProxyProtocol } from './gen/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol.ts';
 import type { ConnectionLimit } from './gen/envoy/extensions/filters/network/connection_limit/v3/connection_limit.ts';
 import type { HttpConnectionManager } from './gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts';
 import type { HeaderMutation } from './gen/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation.ts';
+import type {
+  DirectSourceIPInput,
+  SourceIPInput,
+} from './gen/envoy/extensions/matching/common_inputs/network/v3/network_inputs.ts';
+import type { ConsistentHashing } from './gen/envoy/extensions/matching/input_matchers/consistent_hashing/v3/consistent_hashing.ts';
+import type { Ip } from './gen/envoy/extensions/matching/input_matchers/ip/v3/ip.ts';
 import type { UuidRequestIdConfig } from './gen/envoy/extensions/request_id/uuid/v3/uuid.ts';
 import type { DownstreamConnectionsConfig } from './gen/envoy/extensions/resource_monitors/downstream_connections/v3/downstream_connections.ts';
 import type { FixedHeapConfig } from './gen/envoy/extensions/resource_monitors/fixed_heap/v3/fixed_heap.ts';
@@ -34,9 +41,14 @@ interface Messages {
   'envoy.extensions.filters.http.body_size_limit.v3.BodySizeLimit': BodySizeLimit;
   'envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit': LocalRateLimit;
   'envoy.extensions.filters.http.router.v3.Router': Router;
+  'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol': ProxyProtocol;
   'envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit': ConnectionLimit;
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager': HttpConnectionManager;
   'envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation': HeaderMutation;
+  'envoy.extensions.matching.common_inputs.network.v3.DirectSourceIPInput': DirectSourceIPInput;
+  'envoy.extensions.matching.common_inputs.network.v3.SourceIPInput': SourceIPInput;
+  'envoy.extensions.matching.input_matchers.consistent_hashing.v3.ConsistentHashing': ConsistentHashing;
+  'envoy.extensions.matching.input_matchers.ip.v3.Ip': Ip;
   'envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig': UuidRequestIdConfig;
   'envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig': DownstreamConnectionsConfig;
   'envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig': FixedHeapConfig;
@@ -44,6 +56,7 @@ interface Messages {
   'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext': DownstreamTlsContext;
   'envoy.extensions.transport_sockets.tls.v3.Secret': Secret;
   'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': HttpProtocolOptions;
+  'google.protobuf.StringValue': { value: string };
 }
 
 /** Puts a message into an `Any`; the compiler checks that the message is the one that `name` says. */

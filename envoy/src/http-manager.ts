@@ -4,12 +4,14 @@ import { HEADER, METADATA } from '@headgate/contracts/names';
 import { pack } from './any.ts';
 import type { HeaderValueOption } from './gen/envoy/config/core/v3/base.ts';
 import type { TypedExtensionConfig } from './gen/envoy/config/core/v3/extension.ts';
+import type { Http1ProtocolOptions } from './gen/envoy/config/core/v3/protocol.ts';
 import type { Filter } from './gen/envoy/config/listener/v3/listener_components.ts';
 import type { RouteConfiguration } from './gen/envoy/config/route/v3/route.ts';
 import type {
   HttpConnectionManager,
   HttpFilter,
 } from './gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts';
+import type { StringMatcher } from './gen/envoy/type/matcher/v3/string.ts';
 import { duration, HTTP2_DOWNSTREAM, MAX_HEADERS, REQUEST_HEADERS_MS, requestTimeoutMs } from './limits.ts';
 import { header } from './local-replies.ts';
 
@@ -19,6 +21,8 @@ export type ManagerOptions = Required<
 > &
   Pick<HttpConnectionManager, 'forward_client_cert_details' | 'set_current_client_cert_details'> & {
     readonly idleMs: number;
+    /** Proxies in front whose entries in X-Forwarded-For are believed. */
+    readonly trustedHops?: number;
     readonly routes: RouteConfiguration;
     /** In order; the router is added as the last one. */
     readonly filters: readonly HttpFilter[];
@@ -30,6 +34,7 @@ const NOT_FROM_CLIENTS = [
   'x-real-ip',
   'x-forwarded-host',
   'x-forwarded-port',
+  'x-forwarded-proto',
   'x-original-url',
   'x-rewrite-url',
   METADATA.variant,
@@ -39,19 +44,27 @@ const NOT_FROM_CLIENTS = [
 /** No client has it. An empty list would mean Envoy's default: private ranges and loopback. */
 const NO_ADDRESS = { address_prefix: '255.255.255.255', prefix_len: 32 };
 
+/**
+ * An upgrade is an offer that a server may ignore (RFC 9110, 7.8): Envoy would refuse the request. Newer than the
+ * protos that the typings are generated from.
+ */
+const IGNORE_UPGRADES: Http1ProtocolOptions & { ignore_http_11_upgrade: StringMatcher[] } = {
+  ignore_http_11_upgrade: [{ safe_regex: { regex: '.*' } }],
+};
+
 /** Carries the caller's id while X-Request-Id is removed. */
 const SCRATCH_HEADER = 'x-headgate-caller-request-id';
 
 /** The HTTP connection manager of a listener. */
 export function httpManager(config: Config, options: ManagerOptions): Filter {
-  const { idleMs, routes, filters, ...rest } = options;
+  const { idleMs, trustedHops = 0, routes, filters, ...rest } = options;
   return {
     name: 'envoy.filters.network.http_connection_manager',
     typed_config: pack('envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager', {
       ...rest,
       ...timeouts(config, idleMs),
       ...strictRequests(),
-      ...identity(),
+      ...identity(trustedHops),
       route_config: { ...routes, ignore_port_in_host_matching: true },
       http_filters: [...filters, router()],
     }),
@@ -79,6 +92,7 @@ function timeouts(config: Config, idleMs: number): Partial<HttpConnectionManager
 function strictRequests(): Partial<HttpConnectionManager> {
   return {
     max_request_headers_kb: HEADER_KIB.envoy,
+    http_protocol_options: IGNORE_UPGRADES,
     http2_protocol_options: { ...HTTP2_DOWNSTREAM },
     normalize_path: true,
     merge_slashes: true,
@@ -90,10 +104,10 @@ function strictRequests(): Partial<HttpConnectionManager> {
   };
 }
 
-function identity(): Partial<HttpConnectionManager> {
+function identity(trustedHops: number): Partial<HttpConnectionManager> {
   return {
     use_remote_address: true,
-    xff_num_trusted_hops: 0,
+    xff_num_trusted_hops: trustedHops,
     // Envoy would append the machine's address for a caller on loopback; `forwardedFor` sets the caller's own.
     skip_xff_append: true,
     // No address counts as internal: private ranges may not steer Envoy by x-envoy-* headers either.
@@ -179,9 +193,9 @@ export function bodyLimit(maxBytes: number): HttpFilter {
   };
 }
 
-/** X-Forwarded-For as upstreams get it: one address, the one that opened the connection. */
+/** X-Forwarded-For as upstreams get it: one address, the client's as `trustedHops` and the PROXY protocol tell it. */
 export function forwardedFor(): HeaderValueOption {
-  return header(HEADER.forwardedFor, '%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%');
+  return header(HEADER.forwardedFor, '%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%');
 }
 
 /** Strict-Transport-Security: a year; a minute in development, where browsers would remember it for localhost. */

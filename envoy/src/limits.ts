@@ -50,8 +50,20 @@ export const UPSTREAM_CONNECT_MS = 1000;
 /** Connections to the gateways, and again to inference; Envoy's silent default of 1024 would be a surprise. */
 export const UPSTREAM_MAX_CONNECTIONS = 1024;
 
-/** Idle connections of clients. */
-export const DOWNSTREAM_IDLE_MS = 300_000;
+/** Idle connections of clients: whoever only holds one open must renew it each minute. */
+export const PUBLIC_IDLE_MS = 60_000;
+
+/** Idle connections of a load balancer, which keeps them itself, for up to 10 minutes: it must close them first. */
+export const BALANCER_IDLE_MS = 650_000;
+
+/** Idle connections of internal services. */
+export const INTERNAL_IDLE_MS = 300_000;
+
+/**
+ * Shares that a listener divides its connections into (decision 0068). More of them protect more strangers, and each
+ * costs 0.2 MB.
+ */
+export const SHARES = { public: 32, minor: 8 } as const;
 
 /** Envoy gives up a sixth later than the gateway's longest deadline, so that the gateway answers first. */
 export function requestTimeoutMs({ gateway }: Config): number {

@@ -7,7 +7,7 @@ import { writeFiles } from './write.ts';
 const USAGE = `usage: node envoy/src/main.ts [--env dev|staging|production] [--root DIR] [--write]
 Prints Envoy's configuration. --write puts it and its secret files into <root>/state/envoy instead.`;
 
-/** Command line: configuration in, YAML out. */
+/** Command line: configuration in, JSON out. */
 function main(): void {
   const { values } = parseArgs({
     options: {
@@ -24,13 +24,13 @@ function main(): void {
   const root = resolve(values.root);
   const dir = process.env.HEADGATE_CONFIG_DIR ?? join(root, 'config');
   const config = loadConfig({ dir, environment: values.env, env: process.env });
-  const yaml = renderEnvoy(config, { root });
+  const text = renderEnvoy(config, { root });
   if (!values.write) {
-    process.stdout.write(yaml);
+    process.stdout.write(text);
     return;
   }
-  const path = join(root, 'state', 'envoy', 'envoy.yaml');
-  writeFiles([...renderSds(config, { root }), { path, text: yaml }]);
+  const path = join(root, 'state', 'envoy', 'envoy.json');
+  writeFiles([...renderSds(config, { root }), { path, text }]);
   console.log(path);
 }
 

@@ -13,13 +13,13 @@ afterAll(() => files.remove());
 
 function main(args: readonly string[], env: Record<string, string> = {}) {
   const environment = { ...env, HEADGATE_CONFIG_DIR: CONFIG_DIR, HEADGATE_ROOT: files.root };
-  return run(process.execPath, [MAIN, ...args], { env: environment });
+  return run(process.execPath, [MAIN, ...args], { env: environment, maxBuffer: 16 * 2 ** 20 });
 }
 
 describe('node envoy/src/main.ts', () => {
   it('prints the configuration of an environment', async () => {
     const { stdout } = await main(['--env', 'production']);
-    expect(stdout).toContain('cluster: headgate-production');
+    expect(stdout).toContain('"cluster": "headgate-production"');
     expect(stdout).toContain('api.example.com');
   });
 
@@ -28,7 +28,7 @@ describe('node envoy/src/main.ts', () => {
     const { stdout } = await main(['--write']);
     expect(stdout.trim()).toBe(files.configPath);
     expect(readdirSync(join(files.root, 'state/envoy')).sort()).toEqual([
-      'envoy.yaml',
+      'envoy.json',
       'internal-authority.yaml',
       'internal-certificate.yaml',
       'public-certificate.yaml',

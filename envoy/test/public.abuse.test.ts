@@ -114,11 +114,6 @@ describe('a request that is not what it seems', () => {
     ['no host', ['GET / HTTP/1.1', 'Connection: close'], 'invalid_request'],
     ['HTTP/1.0', ['GET / HTTP/1.0', 'Host: localhost'], 'invalid_request'],
     ['CONNECT', ['CONNECT localhost:1 HTTP/1.1', 'Host: localhost', 'Connection: close'], 'not_found'],
-    [
-      'an upgrade',
-      ['GET / HTTP/1.1', 'Host: localhost', 'Connection: upgrade', 'Upgrade: x'],
-      'invalid_request',
-    ],
     ['something else than HTTP', ['SSH-2.0-OpenSSH_9.2'], 'invalid_request'],
   ] as const)('is answered with a problem body: %s', async (_, lines, reason) => {
     expectProblem(await raw(...lines, '', ''), reason);

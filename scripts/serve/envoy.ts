@@ -12,7 +12,7 @@ const MARGIN_MS = 1000;
 
 /** Writes Envoy's configuration and the secret files it refers to; returns the path of the former. */
 export function writeEnvoyConfig(config: Config, root: string): string {
-  const path = join(root, 'state/envoy', `${config.listen.port_base}.yaml`);
+  const path = join(root, 'state/envoy', `${config.listen.port_base}.json`);
   writeFiles([...renderSds(config, { root }), { path, text: renderEnvoy(config, { root }) }]);
   return path;
 }

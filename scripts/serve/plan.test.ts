@@ -2,7 +2,6 @@ import { cpSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tempDir } from '@headgate/testkit/folders';
 import { expect, it } from 'vitest';
-import { parse } from 'yaml';
 import { ROOT } from '../setup/bootstrap.mjs';
 import { makeDevKeys } from '../setup/keys.ts';
 import { makePlan, specsOf } from './plan.ts';
@@ -57,9 +56,9 @@ it('tells every process where the checkout, the ports and the table are', () => 
 it('renders the configuration that Envoy is started with, and none in the fallback', () => {
   const root = checkout();
   const envoy = specsOf(makePlan(root, 'full', {}, options), {}).at(-1);
-  const path = join(root, 'state/envoy/9000.yaml');
+  const path = join(root, 'state/envoy/9000.json');
   expect(envoy?.args).toContain(path);
-  expect(parse(readFileSync(path, 'utf8'))).toHaveProperty('static_resources');
+  expect(JSON.parse(readFileSync(path, 'utf8'))).toHaveProperty('static_resources');
   const fallback = specsOf(makePlan(root, 'fallback', {}, options), {});
   expect(fallback.map(({ name }) => name)).toEqual(['control', 'inference', 'gateway']);
 });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { cidr } from './networks.ts';
 import { bytes, count, group, path, target } from './values.ts';
 
 /** The edge (docs/edge.md). Timeouts and the largest body follow from the gateway's settings. */
@@ -28,13 +29,36 @@ export const envoySchema = group({
     .describe(
       "Port that the HTTP redirect names, where a load balancer maps it; 0: the HTTPS listener's own.",
     ),
-  max_connections: count.default(10_000).describe('Connections of the public listener.'),
+  xff_num_trusted_hops: z
+    .number()
+    .int()
+    .min(0)
+    .max(10)
+    .default(0)
+    .describe(
+      'HTTP proxies in front whose entries in X-Forwarded-For are believed, counted from the right (docs/behind-a-load-balancer.md).',
+    ),
+  proxy_protocol: z
+    .enum(['off', 'required'])
+    .default('off')
+    .describe(
+      'required: the public listeners take the client address from a PROXY protocol header, version 1 or 2, and close connections without it.',
+    ),
+  balancers: z
+    .array(cidr)
+    .default([])
+    .describe('Networks that may connect to the public listeners, as CIDR; empty: everybody.'),
+  max_connections: count
+    .default(10_000)
+    .describe('Connections of the public listener; one address has at most a 32nd of them.'),
   upstream_max_requests: count
     .default(4096)
     .describe('Requests in progress to the gateways, and again to inference; more are refused.'),
   local_rate_per_s: count
     .default(5000)
-    .describe('Requests per second that one Envoy lets through, over all callers.'),
+    .describe(
+      'Requests per second that one Envoy lets through from one share of the addresses (decision 0068).',
+    ),
   heap_bytes: bytes
     .default(2 ** 30)
     .describe('Heap at which Envoy refuses work instead of being ended by the system.'),

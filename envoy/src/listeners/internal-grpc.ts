@@ -7,12 +7,13 @@ import type { RouteConfiguration } from '../gen/envoy/config/route/v3/route.ts';
 import type { Route } from '../gen/envoy/config/route/v3/route_components.ts';
 import { bodyLimit, forwardedFor, httpManager, NO_BODY_LIMIT, rateCeiling } from '../http-manager.ts';
 import {
-  DOWNSTREAM_IDLE_MS,
   duration,
   GRPC_SLACK_BYTES,
+  INTERNAL_IDLE_MS,
   LONG_STREAM_MS,
   minorListenerConnections,
   requestTimeoutMs,
+  SHARES,
 } from '../limits.ts';
 import { grpcReplies } from '../local-replies.ts';
 import { CLUSTER, LISTENER } from '../names.ts';
@@ -30,12 +31,13 @@ export function internalGrpcListener(config: Config, root: string): Listener {
     host: config.listen.internal_host,
     port: portOf(config.listen.port_base, 'internalGrpcMtls'),
     maxConnections: minorListenerConnections(config.envoy.max_connections),
+    shares: SHARES.minor,
     tls: mutualTls(root),
     manager: httpManager(config, {
       stat_prefix: name,
       codec_type: 'HTTP2',
-      idleMs: DOWNSTREAM_IDLE_MS,
-      access_log: grpcAccessLog(),
+      idleMs: INTERNAL_IDLE_MS,
+      access_log: grpcAccessLog(name),
       local_reply_config: grpcReplies(),
       forward_client_cert_details: 'SANITIZE_SET',
       set_current_client_cert_details: { subject: true, uri: true, dns: true },

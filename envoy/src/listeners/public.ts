@@ -5,11 +5,18 @@ import { safeRetries } from '../clusters.ts';
 import type { Listener } from '../gen/envoy/config/listener/v3/listener.ts';
 import type { RouteConfiguration } from '../gen/envoy/config/route/v3/route.ts';
 import { bodyLimit, forwardedFor, hsts, httpManager, rateCeiling } from '../http-manager.ts';
-import { DOWNSTREAM_IDLE_MS, duration, maxBodyBytes, requestTimeoutMs } from '../limits.ts';
+import {
+  BALANCER_IDLE_MS,
+  duration,
+  maxBodyBytes,
+  PUBLIC_IDLE_MS,
+  requestTimeoutMs,
+  SHARES,
+} from '../limits.ts';
 import { problemReplies } from '../local-replies.ts';
 import { CLUSTER, LISTENER } from '../names.ts';
 import { publicTls } from '../tls.ts';
-import { listener } from './listener.ts';
+import { frontOf, listener } from './listener.ts';
 
 /** The public HTTPS listener: everything under the configured host names goes to the gateway. */
 export function publicListener(config: Config, root: string): Listener {
@@ -19,12 +26,14 @@ export function publicListener(config: Config, root: string): Listener {
     host: config.listen.host,
     port: portOf(config.listen.port_base, 'https'),
     maxConnections: config.envoy.max_connections,
+    ...frontOf(config.envoy, SHARES.public),
     tls: publicTls(root),
     manager: httpManager(config, {
       stat_prefix: name,
       codec_type: 'AUTO',
-      idleMs: DOWNSTREAM_IDLE_MS,
-      access_log: httpAccessLog(),
+      idleMs: config.envoy.xff_num_trusted_hops > 0 ? BALANCER_IDLE_MS : PUBLIC_IDLE_MS,
+      trustedHops: config.envoy.xff_num_trusted_hops,
+      access_log: httpAccessLog(name),
       local_reply_config: problemReplies([hsts(config)]),
       routes: routes(config),
       filters: [rateCeiling(name, config.envoy.local_rate_per_s), bodyLimit(maxBodyBytes(config))],

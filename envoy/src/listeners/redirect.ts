@@ -5,10 +5,10 @@ import type { Listener } from '../gen/envoy/config/listener/v3/listener.ts';
 import type { RouteConfiguration } from '../gen/envoy/config/route/v3/route.ts';
 import type { Route } from '../gen/envoy/config/route/v3/route_components.ts';
 import { httpManager, rateCeiling } from '../http-manager.ts';
-import { CHALLENGE_MS, duration, minorListenerConnections, REDIRECT_IDLE_MS } from '../limits.ts';
+import { CHALLENGE_MS, duration, minorListenerConnections, REDIRECT_IDLE_MS, SHARES } from '../limits.ts';
 import { problemReplies } from '../local-replies.ts';
 import { CLUSTER, LISTENER } from '../names.ts';
-import { listener } from './listener.ts';
+import { frontOf, listener } from './listener.ts';
 
 /**
  * Plain HTTP: answers every request for a configured host with the same address over HTTPS. Only the question of a
@@ -21,11 +21,13 @@ export function redirectListener(config: Config): Listener {
     host: config.listen.host,
     port: portOf(config.listen.port_base, 'httpRedirect'),
     maxConnections: minorListenerConnections(config.envoy.max_connections),
+    ...frontOf(config.envoy, SHARES.minor),
     manager: httpManager(config, {
       stat_prefix: name,
       codec_type: 'HTTP1',
       idleMs: REDIRECT_IDLE_MS,
-      access_log: httpAccessLog(),
+      trustedHops: config.envoy.xff_num_trusted_hops,
+      access_log: httpAccessLog(name),
       local_reply_config: problemReplies(),
       routes: routes(config),
       filters: [rateCeiling(name, config.envoy.local_rate_per_s)],

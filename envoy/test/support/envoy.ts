@@ -29,7 +29,7 @@ export class EdgeFiles {
   readonly root = mkdtempSync(join(tmpdir(), 'headgate-envoy-'));
   readonly publicDir = join(this.root, 'state/tls/public');
   readonly internalDir = join(this.root, 'state/tls/internal');
-  readonly configPath = join(this.root, 'state/envoy/envoy.yaml');
+  readonly configPath = join(this.root, 'state/envoy/envoy.json');
 
   async makeCertificates(): Promise<void> {
     await makePublicCertificates(this.publicDir);
@@ -39,8 +39,8 @@ export class EdgeFiles {
   async write(config: Config): Promise<void> {
     await this.makeCertificates();
     const { root } = this;
-    const yaml = { path: this.configPath, text: renderEnvoy(config, { root }) };
-    writeFiles([...renderSds(config, { root }), yaml]);
+    const main = { path: this.configPath, text: renderEnvoy(config, { root }) };
+    writeFiles([...renderSds(config, { root }), main]);
   }
 
   readPublic(name: string): string {
