@@ -1,4 +1,4 @@
-import { open, readdir, readFile } from 'node:fs/promises';
+import { lstat, open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MAX_BODY_BYTES, unlink } from '@headgate/journal/audit/chain';
 import { scanFrames } from '@headgate/journal/spool/frame';
@@ -12,6 +12,31 @@ export async function writersIn(dir: string): Promise<string[]> {
     .sort();
 }
 
+/** A writer ends a file at 4 MiB and a write. Nothing larger is one of its files. */
+const MAX_FILE_BYTES = 64 * 2 ** 20;
+
+interface LogFile {
+  readonly name: string;
+  readonly bytes: number;
+}
+
+/** Files of a log. A link, pipe or device is none, nor a file that would fill the memory: what it hides counts as removed. */
+async function filesOf(dir: string): Promise<readonly LogFile[]> {
+  const names = (await readdir(dir)).filter((name) => name.endsWith('.log')).sort();
+  const looks = await Promise.all(names.map((name) => lstat(join(dir, name))));
+  return looks.flatMap((look, i) =>
+    look.isFile() && look.size <= MAX_FILE_BYTES ? [{ name: names[i] as string, bytes: look.size }] : [],
+  );
+}
+
+/** What the files of a log hold now. */
+export async function extentOf(dir: string): Promise<{ readonly firstSeq: number; readonly bytes: number }> {
+  const files = await filesOf(dir);
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  const firstSeq = files[0] ? await firstSeqOf(join(dir, files[0].name)) : 1;
+  return { firstSeq: Number.isFinite(firstSeq) ? firstSeq : 1, bytes };
+}
+
 /**
  * Records of one log in the order of its files, as they are on disk; the writer may go on meanwhile. A file is read
  * as a whole: it has a few MiB. What cannot be read is left out, which the chain shows.
@@ -19,7 +44,7 @@ export async function writersIn(dir: string): Promise<string[]> {
  * @param after leaves out files before the one that may hold the record after this one
  */
 export async function* readLog(dir: string, after = 0): AsyncGenerator<Uint8Array> {
-  const names = (await readdir(dir)).filter((name) => name.endsWith('.log')).sort();
+  const names = (await filesOf(dir)).map(({ name }) => name);
   for (const name of names.slice(await indexOfFile(dir, names, after + 1))) {
     for (const { payload } of scanFrames(await readFile(join(dir, name))).frames) yield payload;
   }

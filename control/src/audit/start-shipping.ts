@@ -9,7 +9,15 @@ import { concernsServer, guarded, openPostgres } from '@headgate/stores/postgres
 import { type ShipperReport, startAuditShipper } from './ship/shipper.ts';
 import { sqlAuditStore } from './store/audit-store.ts';
 import { layOut } from './store/layout.ts';
-import { headsOutside, summaryOf, type VerifiedLog, verifyStore } from './verify.ts';
+import {
+  headsOutside,
+  type LogBegins,
+  type StoredChain,
+  storedChains,
+  summaryOf,
+  type VerifiedLog,
+  verifyStore,
+} from './verify.ts';
 
 /** Most records of one statement. */
 const BATCH_RECORDS = 500;
@@ -65,6 +73,10 @@ export async function startAuditShipping(
     async verify(): Promise<{ readonly logs: readonly VerifiedLog[] }> {
       const heads = await headsOutside(headsFile, Date.now());
       return { logs: (await verifyStore(await store(), heads)).map(summaryOf) };
+    },
+    /** What the store confirms of the logs that begin there. */
+    async confirm(logs: LogBegins): Promise<{ readonly chains: readonly StoredChain[] }> {
+      return { chains: await storedChains(await store(), logs) };
     },
     /** What is not stored stays in the logs for the next process. */
     async stop() {

@@ -1,10 +1,8 @@
-import { join } from 'node:path';
 import { unlink } from '@headgate/journal/audit/chain';
 import { type AnchoredHead, headsIn } from '@headgate/journal/audit/heads';
 import { type ChainResult, ChainVerifier, FAULT_KINDS } from '@headgate/journal/audit/verify';
 import { z } from 'zod';
-import { readLog, writersIn } from './read-log.ts';
-import { type AuditStore, bytesOf, type StoredRecord } from './store/audit-store.ts';
+import { type AuditStore, bytesOf, type StoredPlace, type StoredRecord } from './store/audit-store.ts';
 
 /** What was found in the chain of one writer, as it is printed. */
 export const verifiedLogSchema = z.strictObject({
@@ -26,30 +24,53 @@ export function summaryOf({ writer, records, gaps, anchors, last, fault }: Chain
   return { writer, records, lost: gaps, anchors, last_seq: last.seq, last_hash, fault: fault ?? null };
 }
 
-interface Logs {
-  /** Holds a directory a writer. */
-  readonly dir: string;
-  /** File of heads; undefined where there is none, and then a cut end cannot be found. */
-  readonly headsFile: string | undefined;
+/** A place of a stored chain; its hash as hex. */
+const placeSchema = z.strictObject({ seq: z.number(), hash: z.string(), at_ms: z.number() });
+
+/** What the store confirms of one writer: its chain, verified from its first record, and what a log is compared with. */
+export const storedChainSchema = verifiedLogSchema.extend({
+  /** The last stored record; null where only heads are stored. */
+  end: placeSchema.nullable(),
+  /** The record before the first one of the log. */
+  base: placeSchema.nullable(),
+  /** Heads that the log can be compared with. */
+  heads: z.array(placeSchema),
+});
+export type StoredChain = z.infer<typeof storedChainSchema>;
+
+/** Where the logs begin that the store is compared with. */
+export const logsSchema = z.array(z.strictObject({ writer: z.string(), first_seq: z.int().min(1) }));
+export type LogBegins = z.infer<typeof logsSchema>;
+
+/** Verifies what is stored of every writer, and tells what the logs of some writers are compared with. */
+export async function storedChains(store: AuditStore, logs: LogBegins): Promise<StoredChain[]> {
+  const begins = new Map(logs.map(({ writer, first_seq }) => [writer, first_seq]));
+  const all = await store.heads();
+  const chains: StoredChain[] = [];
+  for (const writer of await store.writers()) {
+    const first = begins.get(writer);
+    const before = (first ?? 1) - 1;
+    // Before the chain is verified: its end may go on meanwhile.
+    const [end, base] = [await store.last(writer), await store.at(writer, before)];
+    const own = all.filter((head) => head.writer === writer);
+    chains.push({
+      ...summaryOf(await verifyWriter(store, writer, own)),
+      end: end ? placeOf(end) : null,
+      base: base ? placeOf(base) : null,
+      heads: first === undefined ? [] : own.filter(({ seq }) => seq >= before).map(placeOf),
+    });
+  }
+  return chains;
 }
 
-/** Verifies the log of every writer that has one, or that has an anchored head. */
-export async function verifyLogs({ dir, headsFile }: Logs): Promise<ChainResult[]> {
-  // Before the logs: a head that is anchored meanwhile may belong to a record that was not read.
-  const heads = headsFile === undefined ? [] : await headsIn(headsFile);
-  const logged = await writersIn(dir);
-  return ofEach([...logged, ...heads.map(({ writer }) => writer)], async (writer) => {
-    const verifier = new ChainVerifier(writer, heads, { trimmed: true });
-    if (!logged.includes(writer)) return verifier.end();
-    for await (const bytes of readLog(join(dir, writer))) {
-      if (!verifier.add(bytes)) break;
-    }
-    return verifier.end();
-  });
-}
+const placeOf = ({ seq, hash, atMs }: StoredPlace) => ({
+  seq,
+  hash: Buffer.from(hash).toString('hex'),
+  at_ms: atMs,
+});
 
-/** A head that is older and not stored counts as cut off. Three anchors at their largest interval fit. */
-const MAX_LAG_MS = 900_000;
+/** Records are stored within this time. Three anchors at their largest interval fit. */
+export const MAX_LAG_MS = 900_000;
 
 /**
  * The heads in a file that the database must have reached by now: younger ones may be on their way to it.
@@ -72,12 +93,8 @@ export async function headsOutside(path: string, nowMs: number): Promise<readonl
 export async function verifyStore(store: AuditStore, heads: readonly AnchoredHead[]): Promise<ChainResult[]> {
   const all = [...(await store.heads()), ...heads];
   const writers = [...(await store.writers()), ...heads.map(({ writer }) => writer)];
-  return ofEach(writers, (writer) => verifyWriter(store, writer, all));
-}
-
-async function ofEach(writers: readonly string[], verify: (writer: string) => Promise<ChainResult>) {
   const results: ChainResult[] = [];
-  for (const writer of [...new Set(writers)].sort()) results.push(await verify(writer));
+  for (const writer of [...new Set(writers)].sort()) results.push(await verifyWriter(store, writer, all));
   return results;
 }
 

@@ -5,6 +5,8 @@ import { CommanderError } from 'commander';
 export const EXIT = {
   failed: 1,
   usage: 2,
+  /** Nothing wrong was found, and not everything could be looked at. */
+  unchecked: 3,
   not_found: 4,
   conflict: 5,
 } as const;

@@ -48,6 +48,8 @@ const PART_BYTES = 2 ** 20;
 /** Heads that stand together in a file. */
 export interface HeadsPart {
   readonly heads: readonly AnchoredHead[];
+  /** Lines that hold no head. */
+  readonly unreadable: number;
   /** Where the part ends: with a whole line, in bytes from the begin of the file. */
   readonly end: number;
 }
@@ -100,7 +102,9 @@ export async function* headsFrom(
     const bytes = whole === 0 && bytesRead === partBytes ? bytesRead : whole;
     if (bytes === 0) return;
     end += bytes;
-    yield { heads: parseHeads(buffer.toString('utf8', 0, bytes)), end };
+    const text = buffer.toString('utf8', 0, bytes);
+    const heads = parseHeads(text);
+    yield { heads, unreadable: text.split('\n').filter((line) => line !== '').length - heads.length, end };
   }
 }
 

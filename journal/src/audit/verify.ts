@@ -10,10 +10,11 @@ export const FAULT_KINDS = [
   'foreign',
   'replaced',
   'unreadable',
+  'unanchored',
 ] as const;
 
 /** What is wrong with a chain, and where it begins to be. */
-interface ChainFault {
+export interface ChainFault {
   readonly kind: (typeof FAULT_KINDS)[number];
   /** Place of the first record that is wrong or missing. */
   readonly seq: number;
@@ -29,17 +30,44 @@ export interface ChainResult {
   readonly last: Head;
   /** Heads outside of the log that the chain was compared with. */
   readonly anchors: number;
+  /** Place of the first record; 0 without records. */
+  readonly first: number;
+  /** Records that nobody outside of the log has confirmed. */
+  readonly tail: Tail;
+  /** The last record that says that a head was about to be written outside. */
+  readonly lastAnchor?: { readonly seq: number; readonly atMs: number };
   readonly fault?: ChainFault;
+}
+
+export interface Tail {
+  readonly records: number;
+  /** Time of the first of them, in ms since the Unix epoch. */
+  readonly sinceMs?: number;
+}
+
+interface ChainOptions {
+  /** The beginning may have been removed, as a later record says. */
+  readonly trimmed: boolean;
+  /**
+   * What the first record of a trimmed log must follow: the record before it in the store, null where the store has
+   * none. Undefined: no store was asked, and any anchored head will do.
+   */
+  readonly base?: Head | null | undefined;
+  /** Records after this place count as tail. */
+  readonly confirmedSeq?: number;
 }
 
 /**
  * Verifies the chain of one writer, one record after the other. The first record must be the first of all; in a log that
- * is trimmed, it may follow an anchored head instead, where a later record says that everything up to there was removed.
+ * is trimmed, it may follow its base instead, where a later record says that everything up to there was removed.
  */
 export class ChainVerifier {
   readonly #writer: string;
   readonly #anchored: ReadonlyMap<number, readonly AnchoredHead[]>;
-  readonly #trimmed: boolean;
+  readonly #options: ChainOptions;
+  #first = 0;
+  #tail: Tail = { records: 0 };
+  #lastAnchor: ChainResult['lastAnchor'];
   #last: Head | undefined;
   #records = 0;
   #gaps = 0;
@@ -49,10 +77,10 @@ export class ChainVerifier {
   #missing: Head | undefined;
 
   /** @param heads those of other writers are ignored */
-  constructor(writer: string, heads: readonly AnchoredHead[], { trimmed }: { readonly trimmed: boolean }) {
+  constructor(writer: string, heads: readonly AnchoredHead[], options: ChainOptions) {
     this.#writer = writer;
     this.#anchored = anchoredOf(writer, heads);
-    this.#trimmed = trimmed;
+    this.#options = options;
   }
 
   /** @returns false from the first fault on */
@@ -73,7 +101,12 @@ export class ChainVerifier {
     }
     this.#anchors += elsewhere.length;
     this.#records += 1;
+    this.#first ||= record.seq;
     if (record.type === 'gap') this.#gaps += record.dropped;
+    if (record.type === 'anchor') this.#lastAnchor = { seq: record.seq, atMs: record.at_ms };
+    if (record.seq > (this.#options.confirmedSeq ?? Number.POSITIVE_INFINITY)) {
+      this.#tail = { records: this.#tail.records + 1, sinceMs: this.#tail.sinceMs ?? record.at_ms };
+    }
     if (this.#missing && isTrimUpTo(this.#missing, record)) this.#missing = undefined;
     this.#last = { seq: record.seq, hash: Buffer.from(hash) };
     return true;
@@ -97,6 +130,9 @@ export class ChainVerifier {
       gaps: this.#gaps,
       anchors: this.#anchors,
       last: this.#last ?? GENESIS,
+      first: this.#first,
+      tail: this.#tail,
+      ...(this.#lastAnchor && { lastAnchor: this.#lastAnchor }),
       ...(this.#fault && { fault: this.#fault }),
     };
   }
@@ -104,7 +140,13 @@ export class ChainVerifier {
   /** Whether the record comes right after the one before it, unaltered. */
   #follows({ record, body, hash }: NonNullable<ReturnType<typeof unlink>>): boolean {
     const previous = this.#last ?? this.#beginFor(record.seq);
-    if (!previous) return this.#fail('removed', 1, `it begins with record ${record.seq}`);
+    if (!previous) {
+      return this.#fail(
+        'removed',
+        1,
+        `it begins with record ${record.seq}, and nobody confirmed those before`,
+      );
+    }
     const next = previous.seq + 1;
     const misplaced = `record ${record.seq} stands where it should be`;
     if (record.seq > next) return this.#fail('removed', next, misplaced);
@@ -116,7 +158,10 @@ export class ChainVerifier {
   /** What the first record of the log must follow. */
   #beginFor(seq: number): Head | undefined {
     if (seq === 1) return GENESIS;
-    this.#missing = this.#trimmed ? this.#anchored.get(seq - 1)?.[0] : undefined;
+    const { trimmed, base } = this.#options;
+    if (!trimmed) return undefined;
+    const before = base === undefined ? this.#anchored.get(seq - 1)?.[0] : (base ?? undefined);
+    this.#missing = before?.seq === seq - 1 ? before : undefined;
     return this.#missing;
   }
 

@@ -75,7 +75,17 @@ export function shippingPass(
   const { dir, batchRecords, report } = options;
   const tail = followHeads(options.headsFile);
 
-  const ship = async (store: AuditStore, writer: string, heads: readonly AnchoredHead[]) => {
+  /** A head that contradicts what is stored is shown, and not stored. */
+  const withoutContradicted = async (store: AuditStore, writer: string, heads: readonly AnchoredHead[]) => {
+    const wrong = new Set(await store.contradicted(writer, heads));
+    if (wrong.size === 0) return heads;
+    const message = `a head of ${writer} differs from record ${[...wrong][0]}, which is stored`;
+    report.fault(writer, new LogFaultError(message));
+    return heads.filter(({ seq }) => !wrong.has(seq));
+  };
+
+  const ship = async (store: AuditStore, writer: string, written: readonly AnchoredHead[]) => {
+    const heads = await withoutContradicted(store, writer, written);
     const log = { writer, dir: join(dir, writer), upTo: lastHead(heads, writer)?.seq ?? 0 };
     const options = { store, batchRecords, signal };
     // Heads come after their records: a verification meanwhile must not miss any.

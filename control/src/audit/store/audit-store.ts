@@ -10,6 +10,11 @@ export interface StoredRecord {
   readonly body: Uint8Array;
 }
 
+/** A stored record without its body. */
+export interface StoredPlace extends Head {
+  readonly atMs: number;
+}
+
 /** Drivers differ in how they give a bigint. */
 interface Row {
   readonly writer: string;
@@ -35,12 +40,32 @@ export function sqlAuditStore(db: Queryable) {
     ...appendTo(db),
 
     /** The last record of a writer; undefined when there is none. */
-    async last(writer: string): Promise<Head | undefined> {
+    async last(writer: string): Promise<StoredPlace | undefined> {
       const [row] = await rowsOf(
-        'SELECT seq, hash FROM audit.records WHERE writer = $1 ORDER BY seq DESC LIMIT 1',
+        'SELECT seq, hash, at FROM audit.records WHERE writer = $1 ORDER BY seq DESC LIMIT 1',
         [writer],
       );
-      return row && { seq: Number(row.seq), hash: row.hash };
+      return row && placeOf(row);
+    },
+
+    /** Undefined where no record of that place is stored. */
+    async at(writer: string, seq: number): Promise<StoredPlace | undefined> {
+      const [row] = await rowsOf('SELECT seq, hash, at FROM audit.records WHERE writer = $1 AND seq = $2', [
+        writer,
+        seq,
+      ]);
+      return row && placeOf(row);
+    },
+
+    /** Places of those heads that differ from the record that is stored there. */
+    async contradicted(writer: string, heads: readonly AnchoredHead[]): Promise<readonly number[]> {
+      const rows = await rowsOf(
+        `SELECT stored.seq FROM unnest($2::bigint[], $3::text[]) AS head (seq, hash)
+         JOIN audit.records AS stored ON stored.writer = $1 AND stored.seq = head.seq
+         WHERE stored.hash <> decode(head.hash, 'hex')`,
+        [writer, heads.map(({ seq }) => seq), heads.map(({ hash }) => hex(hash))],
+      );
+      return rows.map(({ seq }) => Number(seq));
     },
 
     /** Place of the last head of a writer; 0 when there is none. */
@@ -76,6 +101,8 @@ export function sqlAuditStore(db: Queryable) {
     },
   };
 }
+
+const placeOf = ({ seq, hash, at }: Row): StoredPlace => ({ seq: Number(seq), hash, atMs: at.getTime() });
 
 function appendTo(db: Queryable) {
   return {

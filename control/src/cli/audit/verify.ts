@@ -1,18 +1,23 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { internalAddress } from '@headgate/contracts/names';
+import { DAY_MS } from '@headgate/runtime/clock';
 import { openPostgres } from '@headgate/stores/postgres/database';
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { sqlAuditStore } from '../../audit/store/audit-store.ts';
+import { type AuditStore, sqlAuditStore } from '../../audit/store/audit-store.ts';
 import {
   headsOutside,
+  type LogBegins,
+  type StoredChain,
+  storedChainSchema,
+  storedChains,
   summaryOf,
   type VerifiedLog,
   verifiedLogSchema,
-  verifyLogs,
   verifyStore,
 } from '../../audit/verify.ts';
+import { type LogReport, verifyLogs } from '../../audit/verify-logs.ts';
 import { askControl } from '../ask-control.ts';
 import { CliError } from '../errors.ts';
 import { print } from '../print.ts';
@@ -21,6 +26,7 @@ import { type Installation, installationOf, type Surroundings } from '../surroun
 interface VerifyOptions {
   readonly dir?: string;
   readonly heads?: string;
+  readonly writer?: readonly string[];
   readonly database?: true;
 }
 
@@ -28,71 +34,118 @@ interface VerifyOptions {
 const WITHIN_MS = 3_600_000;
 
 const answerSchema = z.strictObject({ logs: z.array(verifiedLogSchema) });
+const storedSchema = z.strictObject({ chains: z.array(storedChainSchema) });
 
 export function addVerify(audit: Command, around: Surroundings): void {
   audit
     .command('verify')
-    .description('find records that were altered, removed, reordered or cut off; fails when there is one')
-    .option('--dir <path>', 'holds a directory a writer (default: audit.dir of the configuration)')
-    .option(
-      '--heads <path>',
-      'file of anchored heads, best a copy from elsewhere (default: audit.heads_file)',
+    .description(
+      'compare logs, heads and store; fails where records were altered, removed, reordered or cut off (1), or could not be checked (3)',
     )
-    .option('--database', 'verify what is stored in the database of audit.store instead')
-    .action(async ({ dir, heads, database }: VerifyOptions, command: Command) => {
+    .option('--dir <path>', 'holds a directory a writer (default: audit.dir of the configuration)')
+    .option('--heads <path>', 'copy of the heads that was kept elsewhere (default: audit.heads_file)')
+    .option('--writer <names...>', 'verify these writers only, where machines share a store')
+    .option('--database', 'verify only what is stored in the database of audit.store')
+    .action(async (options: VerifyOptions, command: Command) => {
       const installation = installationOf(command, around);
-      const { root, config } = installation;
-      const headsFile = heads ? resolve(around.cwd, heads) : resolve(root, config.audit.heads_file);
-      const logs = database
-        ? await verifyDatabase(installation, headsFile, around)
-        : await verifyFiles(dir ? resolve(around.cwd, dir) : resolve(root, config.audit.dir), headsFile);
-      requireChains(logs, database ? 'the database' : 'the directory');
-      print(command, around, { logs }, inWords);
+      if (options.database) {
+        const logs = await verifyDatabase(installation, headsFileOf(options, installation, around), around);
+        requireRecords(logs, 'the database');
+        requireIntact(logs);
+        return print(command, around, { logs }, (result) => result.logs.map(chainInWords).join('\n'));
+      }
+      const found = await verifyAll(options, installation, around);
+      if (found.unchecked.length === 0) requireRecords(found.logs, 'the directory');
+      print(command, around, found, ({ logs }) => logs.map(logInWords).join('\n'));
+      requireIntact(found.logs);
+      if (found.unchecked.length === 0) return;
+      throw new CliError('unchecked', `could not be checked: ${found.unchecked.join('; ')}`, {
+        remedy: 'nothing that was checked is wrong; make the rest reachable and verify again (docs/audit.md)',
+      });
     });
 }
 
-async function verifyFiles(dir: string, headsFile: string): Promise<VerifiedLog[]> {
-  requireFile(dir, '--dir');
-  requireFile(headsFile, '--heads');
-  return (await verifyLogs({ dir, headsFile })).map(summaryOf);
+function headsFileOf({ heads }: VerifyOptions, { root, config }: Installation, { cwd }: Surroundings): string {
+  if (heads === undefined) return resolve(root, config.audit.heads_file);
+  const path = resolve(cwd, heads);
+  if (existsSync(path)) return path;
+  throw new CliError('not_found', `there is no ${path}`, { remedy: 'name another copy with --heads' });
+}
+
+function verifyAll(options: VerifyOptions, installation: Installation, around: Surroundings) {
+  const { audit } = installation.config;
+  const askStore = (logs: LogBegins) => storedFor(logs, installation, around);
+  return verifyLogs({
+    dir: options.dir ? resolve(around.cwd, options.dir) : resolve(installation.root, audit.dir),
+    headsFile: headsFileOf(options, installation, around),
+    headsAreCopy: options.heads !== undefined,
+    askStore: audit.store === 'none' ? undefined : askStore,
+    storeIsShared: audit.store === 'postgres',
+    only: options.writer,
+    keepMs: audit.keep_days * DAY_MS,
+    maxBytes: audit.max_bytes,
+    nowMs: around.nowMs,
+  });
+}
+
+const controlUrl = ({ config }: Installation) =>
+  `http://${internalAddress(config.listen, 'control')}/internal/audit`;
+
+/** What the store confirms; the embedded database belongs to control, which is asked. */
+async function storedFor(
+  logs: LogBegins,
+  installation: Installation,
+  around: Surroundings,
+): Promise<readonly StoredChain[]> {
+  const { audit } = installation.config;
+  if (audit.store === 'postgres') {
+    return withPostgres(audit.postgres_url, (store) => storedChains(store, logs));
+  }
+  const question = { url: controlUrl(installation), answer: storedSchema, withinMs: WITHIN_MS };
+  return (await askControl({ ...question, body: { logs } }, around)).chains;
+}
+
+async function withPostgres<T>(url: string, use: (store: AuditStore) => Promise<T>): Promise<T> {
+  const db = await openPostgres({ url, timeoutMs: WITHIN_MS });
+  return use(sqlAuditStore(db)).finally(() => db.close());
 }
 
 /** Verifies what is stored in PostgreSQL; the embedded database belongs to control, which is asked to do it. */
 async function verifyDatabase(
-  { config: { audit, listen } }: Installation,
+  installation: Installation,
   headsFile: string,
   around: Surroundings,
 ): Promise<VerifiedLog[]> {
+  const { audit } = installation.config;
   if (audit.store === 'none') {
     throw new CliError('usage', 'audit.store is none: nothing is stored', {
       remedy: 'leave --database out to verify the logs',
     });
   }
   if (audit.store === 'embedded') {
-    const url = `http://${internalAddress(listen, 'control')}/internal/audit`;
-    return (await askControl({ url, answer: answerSchema, withinMs: WITHIN_MS }, around)).logs;
+    const question = { url: controlUrl(installation), answer: answerSchema, withinMs: WITHIN_MS };
+    return (await askControl(question, around).catch(throwUnchecked)).logs;
   }
-  const db = await openPostgres({ url: audit.postgres_url, timeoutMs: WITHIN_MS });
-  try {
-    const heads = await headsOutside(headsFile, around.nowMs());
-    return (await verifyStore(sqlAuditStore(db), heads)).map(summaryOf);
-  } finally {
-    await db.close();
-  }
+  const heads = await headsOutside(headsFile, around.nowMs());
+  const verify = async (store: AuditStore) => (await verifyStore(store, heads)).map(summaryOf);
+  return withPostgres(audit.postgres_url, verify).catch(throwUnchecked);
 }
 
-function requireFile(path: string, option: string): void {
-  if (existsSync(path)) return;
-  throw new CliError('not_found', `there is no ${path}`, {
-    remedy: `name another one with ${option}. If it was here before, it was removed`,
+/** A store that does not answer is no sign of a removal. */
+function throwUnchecked(cause: unknown): never {
+  throw new CliError('unchecked', `the store was not asked: ${(cause as Error).message}`, {
+    remedy: cause instanceof CliError ? cause.remedy : 'make the database reachable and verify again',
+    cause,
   });
 }
 
+function requireRecords(logs: readonly VerifiedLog[], place: string): void {
+  if (logs.length > 0) return;
+  throw new CliError('not_found', `${place} holds no log`, { remedy: 'name another one with --dir' });
+}
+
 /** Names the first bad place of each log that has one. */
-function requireChains(logs: readonly VerifiedLog[], place: string): void {
-  if (logs.length === 0) {
-    throw new CliError('not_found', `${place} holds no log`, { remedy: 'name another one with --dir' });
-  }
+function requireIntact(logs: readonly VerifiedLog[]): void {
   const faults = logs.flatMap(({ writer, fault }) =>
     fault ? [`${writer}: record ${fault.seq} is ${fault.kind}: ${fault.message}`] : [],
   );
@@ -102,11 +155,13 @@ function requireChains(logs: readonly VerifiedLog[], place: string): void {
   });
 }
 
-function inWords({ logs }: { readonly logs: readonly VerifiedLog[] }): string {
-  return logs
-    .map(
-      ({ writer, records, lost, anchors, last_seq }) =>
-        `${writer}: ${records} records intact up to ${last_seq}, ${anchors} anchored, ${lost} lost when they happened`,
-    )
-    .join('\n');
+const chainInWords = ({ writer, records, lost, anchors, last_seq }: VerifiedLog) =>
+  `${writer}: ${records} records intact up to ${last_seq}, ${anchors} anchored, ${lost} lost when they happened`;
+
+function logInWords(log: LogReport): string {
+  const parts = [chainInWords(log)];
+  if (log.stored !== null) parts.push(`${log.stored} in the store`);
+  if (log.removed > 0) parts.push(`1 to ${log.removed} removed from the log`);
+  if (log.unconfirmed > 0) parts.push(`${log.unconfirmed} since ${log.unconfirmed_since} not confirmed yet`);
+  return parts.join(', ');
 }
