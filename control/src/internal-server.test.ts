@@ -90,7 +90,8 @@ it('takes no more deliveries at once than it bears, and takes others afterwards'
 
 it('verifies the audit records for one at a time', async () => {
   const { begun, call, until } = held();
-  const url = await serve({ sink: { deliver: async () => undefined }, verifyAudit: () => call() });
+  const audit = { verifyAudit: () => call(), confirmAudit: () => call() };
+  const url = await serve({ sink: { deliver: async () => undefined }, ...audit });
   const verification = () => fetch(`${url}/internal/audit`).then(({ status }) => status);
   const first = verification();
   await until(1);

@@ -4,11 +4,15 @@ import type { Logger } from '@headgate/runtime/logger';
 import { type JudgedImage, type JudgedQuery, judgedQuerySchema } from '@headgate/stores/records/judged';
 import { type RecordSink, RecordsRefusedError } from '@headgate/stores/records/sink';
 import type { Registry } from 'prom-client';
+import { z } from 'zod';
+import { type LogBegins, logsSchema } from './audit/verify.ts';
 
 export interface InternalServerOptions {
   readonly sink: Pick<RecordSink, 'deliver'>;
   /** Verifies the audit records in the embedded database, which no other process can open; JSON of what it finds. */
   readonly verifyAudit?: (() => Promise<unknown>) | undefined;
+  /** What that database confirms of logs, with which `headgate audit verify` compares them. */
+  readonly confirmAudit?: ((logs: LogBegins) => Promise<unknown>) | undefined;
   /** Images with feedback, for whom the embedded database is out of reach. */
   readonly judged?: (query: JudgedQuery) => Promise<readonly JudgedImage[]>;
   /** What Prometheus reads. */
@@ -24,6 +28,8 @@ const MAX_DELIVERIES = 4;
 const MAX_QUERIES = 2;
 const MAX_VERIFICATIONS = 1;
 
+const confirmationSchema = z.strictObject({ logs: logsSchema });
+
 /** @param signal aborted once the caller has gone */
 type Handler = (request: IncomingMessage, signal: AbortSignal) => Promise<Answer>;
 
@@ -32,7 +38,7 @@ type Handler = (request: IncomingMessage, signal: AbortSignal) => Promise<Answer
  * can reach loopback too.
  */
 export function createInternalServer(options: InternalServerOptions): Server {
-  const { sink, verifyAudit, judged, registry, logger } = options;
+  const { sink, verifyAudit, confirmAudit, judged, registry, logger } = options;
 
   const deliver = atMost(MAX_DELIVERIES, async (request, signal) => {
     if (request.method !== 'POST') return { status: 405 };
@@ -55,9 +61,13 @@ export function createInternalServer(options: InternalServerOptions): Server {
   });
 
   const verification = atMost(MAX_VERIFICATIONS, async (request) => {
-    if (!verifyAudit) return { status: 404 };
-    if (request.method !== 'GET') return { status: 405 };
-    return { status: 200, body: await verifyAudit() };
+    if (!verifyAudit || !confirmAudit) return { status: 404 };
+    if (request.method === 'GET') return { status: 200, body: await verifyAudit() };
+    if (request.method !== 'POST') return { status: 405 };
+    if (request.headers['content-type'] !== 'application/json') return { status: 415 };
+    const asked = confirmationSchema.safeParse(parse((await bodyOf(request)) ?? ''));
+    if (!asked.success) return { status: 400 };
+    return { status: 200, body: await confirmAudit(asked.data.logs) };
   });
 
   const answer: Handler = async (request, signal) => {

@@ -40,7 +40,8 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const resilience = reportResilience({ logger, registry, breakers });
   const shipping = await startAuditShipping(config, { root, logger, embedded: database, resilience });
   const judged = (query: JudgedQuery) => judgedImages(database, query);
-  const server = createInternalServer({ sink, verifyAudit: shipping?.verify, judged, registry, logger });
+  const audit = { verifyAudit: shipping?.verify, confirmAudit: shipping?.confirm };
+  const server = createInternalServer({ sink, ...audit, judged, registry, logger });
   server.listen(portOf(config.listen.port_base, 'control'), config.listen.internal_host);
   await once(server, 'listening');
   logger.info({ port: portOf(config.listen.port_base, 'control') }, 'control listens');

@@ -1,5 +1,7 @@
-import { resolve } from 'node:path';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { openPostgres, type PostgresDatabase } from '@headgate/stores/postgres/database';
+import { tempDir } from '@headgate/testkit/folders';
 import { startPostgresCluster, type TestPostgres } from '@headgate/testkit/services/postgres';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startAuditShipper } from '../../control/src/audit/ship/shipper.ts';
@@ -130,7 +132,12 @@ describe('headgate audit verify --database', () => {
       ALTER TABLE audit.heads ENABLE ALWAYS TRIGGER refuse_change;
     `);
     await tamper(superuser, 'DELETE FROM audit.records WHERE seq > 11');
-    expect((await verify('--heads', resolve('no-such-file'))).code).toBe(0);
+    const empty = join(tempDir(), 'heads.jsonl');
+    writeFileSync(empty, '');
+    expect(await verify('--heads', empty)).toMatchObject({
+      code: 3,
+      err: expect.stringContaining('no head'),
+    });
     const { code, err } = await verify('--heads', headsFile);
     expect([code, err]).toEqual([1, expect.stringContaining('record 12 is truncated')]);
   });

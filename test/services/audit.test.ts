@@ -3,6 +3,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { METRIC } from '@headgate/contracts/names';
 import { type AuditRecord, unlink } from '@headgate/journal/audit/chain';
+import { DAY_MS } from '@headgate/runtime/clock';
 import { eventually } from '@headgate/testkit/eventually';
 import { type Answer, type Client, httpClient } from '@headgate/testkit/http';
 import { closedLoad } from '@headgate/testkit/load';
@@ -13,7 +14,7 @@ import { ROOT } from '@headgate/testkit/root';
 import { type OwnedStack, pidOf, processesOf, startStack } from '@headgate/testkit/stack';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readLog } from '../../control/src/audit/read-log.ts';
-import { verifyLogs } from '../../control/src/audit/verify.ts';
+import { verifyLogs } from '../../control/src/audit/verify-logs.ts';
 import { headgate } from '../../control/src/testing/command-line.ts';
 import { mountSmallDisk, type SmallDisk } from './small-disk.ts';
 
@@ -85,12 +86,24 @@ async function records(): Promise<AuditRecord[]> {
 }
 
 /** Writers, and what is wrong with their logs. */
-const faults = async () =>
-  (await verifyLogs({ dir: logs, headsFile })).map(({ writer, fault }) => [writer, fault]);
+const faults = async () => {
+  const found = await verifyLogs({
+    dir: logs,
+    headsFile,
+    headsAreCopy: true,
+    askStore: undefined,
+    storeIsShared: false,
+    only: undefined,
+    keepMs: DAY_MS,
+    maxBytes: 2 ** 30,
+    nowMs: Date.now,
+  });
+  return found.logs.map(({ writer, fault }) => [writer, fault]);
+};
 const INTACT = [
-  ['gateway', undefined],
-  [`headgate-${hostname()}`, undefined],
-  ['inference-gateway', undefined],
+  ['gateway', null],
+  [`headgate-${hostname()}`, null],
+  ['inference-gateway', null],
 ];
 
 it('keeps every change that was answered when the gateway is killed, and no record of the chain is lost before the last', async () => {

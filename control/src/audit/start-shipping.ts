@@ -10,13 +10,11 @@ import { type ShipperReport, startAuditShipper } from './ship/shipper.ts';
 import { sqlAuditStore } from './store/audit-store.ts';
 import { layOut } from './store/layout.ts';
 import {
-  headsOutside,
   type LogBegins,
   type StoredChain,
+  type StoreFindings,
   storedChains,
-  summaryOf,
-  type VerifiedLog,
-  verifyStore,
+  verifyDatabase,
 } from './verify.ts';
 
 /** Most records of one statement. */
@@ -70,9 +68,8 @@ export async function startAuditShipping(
   });
   return {
     /** Verifies what is stored. */
-    async verify(): Promise<{ readonly logs: readonly VerifiedLog[] }> {
-      const heads = await headsOutside(headsFile, Date.now());
-      return { logs: (await verifyStore(await store(), heads)).map(summaryOf) };
+    async verify(): Promise<StoreFindings> {
+      return verifyDatabase(await store(), { headsFile, nowMs: Date.now() });
     },
     /** What the store confirms of the logs that begin there. */
     async confirm(logs: LogBegins): Promise<{ readonly chains: readonly StoredChain[] }> {

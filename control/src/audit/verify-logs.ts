@@ -1,9 +1,9 @@
-import { readdir } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { type AnchoredHead, headsFrom, openIfThere } from '@headgate/journal/audit/heads';
+import type { AnchoredHead } from '@headgate/journal/audit/heads';
 import { type ChainFault, type ChainResult, ChainVerifier } from '@headgate/journal/audit/verify';
 import { SPOOL_DEFAULTS } from '@headgate/journal/spool/spool';
+import { readHeads, uncheckedIn } from './heads-files.ts';
 import { extentOf, readLog, writersIn } from './read-log.ts';
 import { type LogBegins, MAX_LAG_MS, type StoredChain, summaryOf, type VerifiedLog } from './verify.ts';
 
@@ -76,8 +76,9 @@ async function lookAt(options: LogsToVerify, begins: LogBegins): Promise<Finding
   const unchecked: string[] = [];
   const stored = await confirmed(options, begins, unchecked);
   // After the store, which has its heads from the file; before the logs, whose newer records need no head yet.
-  const { heads, unreadable } = await readHeads(options.headsFile);
-  if (unreadable > 0) unchecked.push(`${unreadable} lines of ${options.headsFile} are no heads`);
+  const read = await readHeads(options.headsFile);
+  const { heads } = read;
+  unchecked.push(...uncheckedIn(options.headsFile, read));
   const logged = begins.map(({ writer }) => writer);
   const known = [...logged, ...heads.map(({ writer }) => writer), ...(stored?.keys() ?? [])];
   const logs: LogReport[] = [];
@@ -239,27 +240,4 @@ function headOf(writer: string, place: StoredChain['end'] | undefined): Anchored
   return place
     ? { writer, seq: place.seq, hash: Buffer.from(place.hash, 'hex'), atMs: place.at_ms }
     : undefined;
-}
-
-/** All heads of a file and of those that it was rotated to (`NAME.1`); a missing one holds none. */
-async function readHeads(path: string) {
-  const heads: AnchoredHead[] = [];
-  let unreadable = 0;
-  const siblings = await readdir(dirname(path)).catch(() => []);
-  const rotated = siblings.filter(
-    (name) => /^\.\d+$/.test(name.slice(basename(path).length)) && name.startsWith(basename(path)),
-  );
-  for (const name of [...rotated.sort().reverse(), basename(path)]) {
-    const file = await openIfThere(join(dirname(path), name));
-    if (!file) continue;
-    try {
-      for await (const part of headsFrom(file, 0)) {
-        heads.push(...part.heads);
-        unreadable += part.unreadable;
-      }
-    } finally {
-      await file.close();
-    }
-  }
-  return { heads, unreadable };
 }

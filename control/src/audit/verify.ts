@@ -1,7 +1,8 @@
 import { unlink } from '@headgate/journal/audit/chain';
-import { type AnchoredHead, headsIn } from '@headgate/journal/audit/heads';
+import type { AnchoredHead } from '@headgate/journal/audit/heads';
 import { type ChainResult, ChainVerifier, FAULT_KINDS } from '@headgate/journal/audit/verify';
 import { z } from 'zod';
+import { readHeads, uncheckedIn } from './heads-files.ts';
 import { type AuditStore, bytesOf, type StoredPlace, type StoredRecord } from './store/audit-store.ts';
 
 /** What was found in the chain of one writer, as it is printed. */
@@ -72,17 +73,28 @@ const placeOf = ({ seq, hash, atMs }: StoredPlace) => ({
 /** Records are stored within this time. Three anchors at their largest interval fit. */
 export const MAX_LAG_MS = 900_000;
 
-/**
- * The heads in a file that the database must have reached by now: younger ones may be on their way to it.
- *
- * @param path a file that is missing holds none
- * @param nowMs since the Unix epoch
- */
-export async function headsOutside(path: string, nowMs: number): Promise<readonly AnchoredHead[]> {
-  return headsIn(path, ({ atMs }) => atMs < nowMs - MAX_LAG_MS).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
-    throw error;
-  });
+/** What was found in the store, as control answers it. */
+export const storeFindingsSchema = z.strictObject({
+  logs: z.array(verifiedLogSchema),
+  /** What could not be checked, as sentences. */
+  unchecked: z.array(z.string()),
+});
+export type StoreFindings = z.infer<typeof storeFindingsSchema>;
+
+/** Verifies the store alone, by its own heads and by those of a file that it must have reached by now. */
+export async function verifyDatabase(
+  store: AuditStore,
+  { headsFile, nowMs }: { readonly headsFile: string; readonly nowMs: number },
+): Promise<StoreFindings> {
+  const read = await readHeads(headsFile);
+  // Younger ones may be on their way.
+  const due = read.heads.filter(({ atMs }) => atMs < nowMs - MAX_LAG_MS);
+  const logs = (await verifyStore(store, due)).map(summaryOf);
+  const unchecked = uncheckedIn(headsFile, read);
+  const isAlone = read.heads.length === 0 && logs.some(({ anchors }) => anchors > 0);
+  if (isAlone)
+    unchecked.push(`${headsFile} has no head, and without one a removed end of the store cannot be found`);
+  return { logs, unchecked };
 }
 
 /**

@@ -69,6 +69,10 @@ export interface LastRecord {
   readonly head: Head;
   /** The log ends before the head that was anchored outside: its end was cut. */
   readonly truncated: boolean;
+  /** Neither a record nor a head of this writer was found: a chain begins. */
+  readonly begins: boolean;
+  /** The log says that heads of it were written outside, and none is there. */
+  readonly headsLost: boolean;
 }
 
 /**
@@ -77,12 +81,15 @@ export interface LastRecord {
  * @param dir the log of the writer; may not exist yet
  */
 export async function findLastRecord(dir: string, headsFile: string, writer: string): Promise<LastRecord> {
-  const logged = (await lastInLog(dir)) ?? GENESIS;
+  const { head: logged, anchored: wasAnchored } = await lastInLog(dir);
   const anchored = (await lastHeadIn(headsFile, writer)) ?? GENESIS;
-  return anchored.seq > logged.seq ? { head: anchored, truncated: true } : { head: logged, truncated: false };
+  const truncated = anchored.seq > logged.seq;
+  const head = truncated ? anchored : logged;
+  return { head, truncated, begins: head.seq === 0, headsLost: wasAnchored && anchored.seq === 0 };
 }
 
-async function lastInLog(dir: string): Promise<Head | undefined> {
+/** The last record of a log, and whether one beside it says that a head was written outside. */
+async function lastInLog(dir: string): Promise<{ readonly head: Head; readonly anchored: boolean }> {
   // Only what does not exist counts as nothing: a log that cannot be read must not begin again.
   const names = await readdir(dir).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
@@ -92,11 +99,12 @@ async function lastInLog(dir: string): Promise<Head | undefined> {
     .filter((one) => one.endsWith('.log'))
     .sort()
     .reverse()) {
-    const found = scanFrames(await readFile(join(dir, name)))
-      .frames.toReversed()
-      .map(({ payload }) => unlink(payload))
-      .find((one) => one !== undefined);
-    if (found) return { seq: found.record.seq, hash: Buffer.from(found.hash) };
+    const records = scanFrames(await readFile(join(dir, name)))
+      .frames.map(({ payload }) => unlink(payload))
+      .filter((one) => one !== undefined);
+    const last = records.at(-1);
+    const anchored = records.some(({ record }) => record.type === 'anchor');
+    if (last) return { head: { seq: last.record.seq, hash: Buffer.from(last.hash) }, anchored };
   }
-  return undefined;
+  return { head: GENESIS, anchored: false };
 }

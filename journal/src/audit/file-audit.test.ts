@@ -57,7 +57,7 @@ describe('the audit log', () => {
     const dir = tempDir();
     for (let start = 0; start < 3; start++) {
       const { audit } = await testAudit(dir);
-      expect(audit.truncated).toBe(false);
+      expect(audit.found).toEqual({ begins: start === 0, truncated: false, headsLost: false });
       audit.record(CALL);
       await audit.anchor();
       await audit.anchor();
@@ -74,7 +74,7 @@ describe('the audit log', () => {
     expect(verifyAudit(dir).fault).toMatchObject({ kind: 'truncated', seq: 5 });
     // Going on does not heal it.
     const { audit } = await testAudit(dir);
-    expect(audit.truncated).toBe(true);
+    expect(audit.found).toMatchObject({ truncated: true, headsLost: false });
     await audit.change(CHANGE);
     await audit.close();
     expect(verifyAudit(dir).fault).toMatchObject({ kind: 'removed', seq: 5 });

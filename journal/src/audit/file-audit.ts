@@ -3,7 +3,7 @@ import type { WriteSoon } from '@headgate/runtime/write-soon';
 import { appendLine, type SpoolFiles } from '../spool/files.ts';
 import { openSpool, type SpoolLimits, type SpoolReport } from '../spool/spool.ts';
 import type { AuditFact } from './chain.ts';
-import { createChainWriter, findLastRecord } from './chain-writer.ts';
+import { createChainWriter, findLastRecord, type LastRecord } from './chain-writer.ts';
 import { headLine } from './heads.ts';
 import type { Pseudonyms } from './pseudonyms.ts';
 import type { AuditChange, AuditEntry, AuditSink } from './sink.ts';
@@ -34,8 +34,8 @@ export interface AuditStats {
 }
 
 export interface FileAudit extends AuditSink {
-  /** True when the log ended before the last anchored head when it was opened. */
-  readonly truncated: boolean;
+  /** What was found when it was opened. */
+  readonly found: Omit<LastRecord, 'head'>;
   /** Writes the head outside of the log, unless it is there already. Fails as a disk fails. */
   anchor(): Promise<void>;
   /**
@@ -60,7 +60,7 @@ export interface FileAudit extends AuditSink {
  */
 export async function openFileAudit(options: FileAuditOptions): Promise<FileAudit> {
   const { dir, writer, headsFile, pseudonyms, clock, report } = options;
-  const { head, truncated } = await findLastRecord(dir, headsFile, writer);
+  const { head, ...found } = await findLastRecord(dir, headsFile, writer);
   const chain = createChainWriter(head, writer, clock);
   const spool = await openSpool({
     ...options,
@@ -87,7 +87,7 @@ export async function openFileAudit(options: FileAuditOptions): Promise<FileAudi
   });
 
   return {
-    truncated,
+    found,
     record(entry) {
       spool.append(() => chain.encode(callOf(entry, pseudonyms), entry.atMs));
     },

@@ -108,20 +108,24 @@ export async function* headsFrom(
   }
 }
 
-/**
- * Those heads of a file that pass, in its order.
- *
- * @throws the file system's error, also where the file is missing
- */
-export async function headsIn(
-  path: string,
-  passes: (head: AnchoredHead) => boolean = () => true,
-): Promise<AnchoredHead[]> {
-  const file = await open(path, 'r');
-  const found: AnchoredHead[] = [];
+export interface ReadHeads {
+  readonly heads: readonly AnchoredHead[];
+  /** Lines that hold no head. */
+  readonly unreadable: number;
+}
+
+/** All heads of a file, in its order. A missing file holds none. */
+export async function headsIn(path: string): Promise<ReadHeads> {
+  const file = await openIfThere(path);
+  const heads: AnchoredHead[] = [];
+  let unreadable = 0;
+  if (!file) return { heads, unreadable };
   try {
-    for await (const { heads } of headsFrom(file, 0)) found.push(...heads.filter(passes));
-    return found;
+    for await (const part of headsFrom(file, 0)) {
+      for (const head of part.heads) heads.push(head);
+      unreadable += part.unreadable;
+    }
+    return { heads, unreadable };
   } finally {
     await file.close();
   }

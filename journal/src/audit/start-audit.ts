@@ -5,7 +5,7 @@ import { DAY_MS, systemClock } from '@headgate/runtime/clock';
 import type { Logger } from '@headgate/runtime/logger';
 import type { Registry } from 'prom-client';
 import { SPOOL_DEFAULTS } from '../spool/spool.ts';
-import { openFileAudit } from './file-audit.ts';
+import { type FileAudit, openFileAudit } from './file-audit.ts';
 import { openPseudonyms, type Pseudonyms } from './pseudonyms.ts';
 import { auditInstruments } from './reports.ts';
 import { type AuditSink, type ChangeAction, noAudit } from './sink.ts';
@@ -63,7 +63,7 @@ export async function startAudit(
     keepMs: audit.keep_days * DAY_MS,
     report: instruments.log,
   });
-  if (log.truncated) logger.error({ writer }, 'the audit log ends before its anchored head: its end was cut');
+  sayWhatWasFound(log.found, (level, message) => logger[level]({ writer }, message));
   instruments.expose(log, { limitBytes: audit.max_bytes, isStored: audit.store !== 'none' });
 
   const upkeep = startUpkeep({ log, pseudonyms, instruments, intervalMs: audit.anchor_interval_ms });
@@ -86,8 +86,25 @@ export async function startAudit(
   };
 }
 
+/** A log that was cut, lost its heads or is gone goes on; its operator must see it. */
+function sayWhatWasFound(
+  { begins, truncated, headsLost }: FileAudit['found'],
+  say: (level: 'warn' | 'error', message: string) => void,
+): void {
+  if (begins) {
+    say(
+      'warn',
+      'a new audit log begins; if this writer had one before, it was removed: run headgate audit verify',
+    );
+  }
+  if (truncated) say('error', 'the audit log ends before its anchored head: its end was cut');
+  if (headsLost) {
+    say('error', 'the heads of the audit log are gone; unless the file was rotated, somebody removed them');
+  }
+}
+
 interface UpkeepOptions {
-  readonly log: Awaited<ReturnType<typeof openFileAudit>>;
+  readonly log: FileAudit;
   readonly pseudonyms: Pseudonyms;
   readonly instruments: ReturnType<typeof auditInstruments>;
   /** Between two anchors, in ms. */

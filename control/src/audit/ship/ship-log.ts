@@ -35,7 +35,7 @@ export async function shipLog(
   { store, batchRecords, signal }: ShippingOptions,
 ): Promise<{ readonly records: number; readonly last: Head | undefined }> {
   const { writer, dir, upTo } = log;
-  let last = await store.last(writer);
+  let last: Head | undefined = await store.last(writer);
   let records = 0;
   let batch: StoredRecord[] = [];
   const flush = async () => {

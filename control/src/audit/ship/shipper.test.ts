@@ -59,6 +59,7 @@ it('stores all heads of a long file though those of one writer fail at first, an
   const of = (writer: string) => stored.filter((head) => head.writer === writer).map(({ seq }) => seq);
   let failures = 1;
   const store = {
+    contradicted: async () => [],
     lastHeadSeq: async (writer: string) => of(writer).at(-1) ?? 0,
     async appendHeads(heads: readonly AnchoredHead[]) {
       if (heads[0]?.writer === 'a' && failures-- > 0) throw new Error('the statement timed out');

@@ -7,15 +7,14 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { type AuditStore, sqlAuditStore } from '../../audit/store/audit-store.ts';
 import {
-  headsOutside,
   type LogBegins,
   type StoredChain,
+  type StoreFindings,
   storedChainSchema,
   storedChains,
-  summaryOf,
+  storeFindingsSchema,
   type VerifiedLog,
-  verifiedLogSchema,
-  verifyStore,
+  verifyDatabase,
 } from '../../audit/verify.ts';
 import { type LogReport, verifyLogs } from '../../audit/verify-logs.ts';
 import { askControl } from '../ask-control.ts';
@@ -33,7 +32,6 @@ interface VerifyOptions {
 /** A database of years is read as a whole. */
 const WITHIN_MS = 3_600_000;
 
-const answerSchema = z.strictObject({ logs: z.array(verifiedLogSchema) });
 const storedSchema = z.strictObject({ chains: z.array(storedChainSchema) });
 
 export function addVerify(audit: Command, around: Surroundings): void {
@@ -49,23 +47,21 @@ export function addVerify(audit: Command, around: Surroundings): void {
     .action(async (options: VerifyOptions, command: Command) => {
       const installation = installationOf(command, around);
       if (options.database) {
-        const logs = await verifyDatabase(installation, headsFileOf(options, installation, around), around);
-        requireRecords(logs, 'the database');
-        requireIntact(logs);
-        return print(command, around, { logs }, (result) => result.logs.map(chainInWords).join('\n'));
+        const found = await verifyStored(headsFileOf(options, installation, around), installation, around);
+        print(command, around, found, ({ logs }) => logs.map(chainInWords).join('\n'));
+        return requireIntact(found, 'the database');
       }
       const found = await verifyAll(options, installation, around);
-      if (found.unchecked.length === 0) requireRecords(found.logs, 'the directory');
       print(command, around, found, ({ logs }) => logs.map(logInWords).join('\n'));
-      requireIntact(found.logs);
-      if (found.unchecked.length === 0) return;
-      throw new CliError('unchecked', `could not be checked: ${found.unchecked.join('; ')}`, {
-        remedy: 'nothing that was checked is wrong; make the rest reachable and verify again (docs/audit.md)',
-      });
+      requireIntact(found, 'the directory');
     });
 }
 
-function headsFileOf({ heads }: VerifyOptions, { root, config }: Installation, { cwd }: Surroundings): string {
+function headsFileOf(
+  { heads }: VerifyOptions,
+  { root, config }: Installation,
+  { cwd }: Surroundings,
+): string {
   if (heads === undefined) return resolve(root, config.audit.heads_file);
   const path = resolve(cwd, heads);
   if (existsSync(path)) return path;
@@ -111,48 +107,48 @@ async function withPostgres<T>(url: string, use: (store: AuditStore) => Promise<
 }
 
 /** Verifies what is stored in PostgreSQL; the embedded database belongs to control, which is asked to do it. */
-async function verifyDatabase(
-  installation: Installation,
+async function verifyStored(
   headsFile: string,
+  installation: Installation,
   around: Surroundings,
-): Promise<VerifiedLog[]> {
+): Promise<StoreFindings> {
   const { audit } = installation.config;
   if (audit.store === 'none') {
     throw new CliError('usage', 'audit.store is none: nothing is stored', {
       remedy: 'leave --database out to verify the logs',
     });
   }
-  if (audit.store === 'embedded') {
-    const question = { url: controlUrl(installation), answer: answerSchema, withinMs: WITHIN_MS };
-    return (await askControl(question, around).catch(throwUnchecked)).logs;
-  }
-  const heads = await headsOutside(headsFile, around.nowMs());
-  const verify = async (store: AuditStore) => (await verifyStore(store, heads)).map(summaryOf);
-  return withPostgres(audit.postgres_url, verify).catch(throwUnchecked);
+  const question = { url: controlUrl(installation), answer: storeFindingsSchema, withinMs: WITHIN_MS };
+  const verify = (store: AuditStore) => verifyDatabase(store, { headsFile, nowMs: around.nowMs() });
+  const found =
+    audit.store === 'postgres' ? withPostgres(audit.postgres_url, verify) : askControl(question, around);
+  return found.catch((cause: Error) => ({
+    logs: [],
+    unchecked: [`the store was not asked: ${cause.message}`],
+  }));
 }
 
-/** A store that does not answer is no sign of a removal. */
-function throwUnchecked(cause: unknown): never {
-  throw new CliError('unchecked', `the store was not asked: ${(cause as Error).message}`, {
-    remedy: cause instanceof CliError ? cause.remedy : 'make the database reachable and verify again',
-    cause,
-  });
-}
-
-function requireRecords(logs: readonly VerifiedLog[], place: string): void {
-  if (logs.length > 0) return;
-  throw new CliError('not_found', `${place} holds no log`, { remedy: 'name another one with --dir' });
-}
-
-/** Names the first bad place of each log that has one. */
-function requireIntact(logs: readonly VerifiedLog[]): void {
+/** Names the first bad place of each log that has one, and all that could not be checked. */
+function requireIntact(
+  { logs, unchecked }: { readonly logs: readonly VerifiedLog[]; readonly unchecked: readonly string[] },
+  place: string,
+): void {
   const faults = logs.flatMap(({ writer, fault }) =>
     fault ? [`${writer}: record ${fault.seq} is ${fault.kind}: ${fault.message}`] : [],
   );
-  if (faults.length === 0) return;
-  throw new CliError('failed', faults.join('; '), {
-    remedy: 'keep everything as it is, and compare it with a copy; docs/audit.md says what each word means',
-  });
+  const open = unchecked.length > 0 ? [`could not be checked: ${unchecked.join('; ')}`] : [];
+  if (faults.length > 0) {
+    throw new CliError('failed', [...faults, ...open].join('; '), {
+      remedy: 'keep everything as it is, and compare it with a copy; docs/audit.md says what each word means',
+    });
+  }
+  if (open[0]) {
+    throw new CliError('unchecked', open[0], {
+      remedy: 'nothing that was checked is wrong; docs/audit.md says how each of these is checked',
+    });
+  }
+  if (logs.length > 0) return;
+  throw new CliError('not_found', `${place} holds no log`, { remedy: 'name another one with --dir' });
 }
 
 const chainInWords = ({ writer, records, lost, anchors, last_seq }: VerifiedLog) =>
