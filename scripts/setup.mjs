@@ -8,6 +8,7 @@ await bootstrap(fileURLToPath(import.meta.url), async (context) => {
   const { mode, ran } = await setup(context, {
     fallback: process.argv.includes('--fallback'),
     python: process.env.HEADGATE_PYTHON,
+    environment: process.env.HEADGATE_ENV,
   });
   const took = `${((performance.now() - started) / 1000).toFixed(2)} s`;
   context.ui.say(

@@ -3,8 +3,9 @@ import { mkdirSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { resolve } from 'node:path';
 import { portOf } from '@headgate/contracts/names';
-import { loadConfig } from '@headgate/runtime/load-config';
+import { ConfigError, loadConfig } from '@headgate/runtime/load-config';
 import { createLogger } from '@headgate/runtime/logger';
+import { refuseUnready } from '@headgate/runtime/production/requirements';
 import { reportResilience } from '@headgate/runtime/resilience/metrics';
 import type { Dependency } from '@headgate/runtime/resilience/policies';
 import { type JudgedQuery, judgedImages } from '@headgate/stores/records/judged';
@@ -22,6 +23,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const root = env.HEADGATE_ROOT ?? process.cwd();
   const dir = env.HEADGATE_CONFIG_DIR ?? resolve(root, 'config');
   const config = loadConfig({ dir, environment: env.HEADGATE_ENV ?? 'dev', env });
+  refuseUnready(config, root, 'control');
   setPriority(NICENESS);
   const logger = createLogger({ service: 'control', level: config.telemetry.log_level });
 
@@ -57,6 +59,7 @@ main(process.env).then(
   () => process.exit(0),
   (error: NodeJS.ErrnoException) => {
     process.stderr.write(`control cannot run: ${error.message}\n`);
-    process.exit(error.code === 'EADDRINUSE' ? 3 : 1);
+    const isSetup = error instanceof ConfigError;
+    process.exit(isSetup ? 2 : error.code === 'EADDRINUSE' ? 3 : 1);
   },
 );

@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ConfigError, loadConfig } from '@headgate/runtime/load-config';
+import { refuseUnready } from '@headgate/runtime/production/requirements';
 import { renderEnvoy, renderSds } from './render.ts';
 import { writeFiles } from './write.ts';
 
@@ -29,6 +30,7 @@ function main(): void {
     process.stdout.write(text);
     return;
   }
+  refuseUnready(config, root, 'envoy');
   const path = join(root, 'state', 'envoy', 'envoy.json');
   writeFiles([...renderSds(config, { root }), { path, text }]);
   console.log(path);

@@ -5,6 +5,7 @@ import { countBuffersAsHeap } from '@headgate/runtime/buffers';
 import { systemClock } from '@headgate/runtime/clock';
 import { loadConfig } from '@headgate/runtime/load-config';
 import { successSampler } from '@headgate/runtime/logger';
+import { refuseUnready, warningsFor } from '@headgate/runtime/production/requirements';
 import { POLICIES } from '@headgate/runtime/resilience/policies';
 import { stopAll } from '@headgate/runtime/stop-all';
 import { createApp } from './app.ts';
@@ -32,9 +33,11 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const root = env.HEADGATE_ROOT ?? process.cwd();
   const dir = env.HEADGATE_CONFIG_DIR ?? resolve(root, 'config');
   const config = loadConfig({ dir, environment: env.HEADGATE_ENV ?? 'dev', env });
+  refuseUnready(config, root, 'gateway');
   const { gateway } = config;
   const { spans, ...surroundings } = await startSurroundings(config, root);
   const { logger, metrics, resilience } = surroundings;
+  for (const warning of warningsFor(config, 'gateway')) logger.warn(warning);
 
   const audit = await startAudit(config, surroundings);
   const routingReport = reportRouting(logger, metrics, audit);

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { countBuffersAsHeap } from '@headgate/runtime/buffers';
 import { loadConfig } from '@headgate/runtime/load-config';
 import { createLogger } from '@headgate/runtime/logger';
+import { refuseUnready, warningsFor } from '@headgate/runtime/production/requirements';
 import { exitOf } from './exit.ts';
 import { startInference } from './inference.ts';
 
@@ -16,7 +17,9 @@ async function main(): Promise<void> {
     environment: env.HEADGATE_ENV ?? 'dev',
     env,
   });
+  refuseUnready(config, root, 'inference');
   const log = createLogger({ service: 'inference', level: config.telemetry.log_level });
+  for (const warning of warningsFor(config, 'inference')) log.warn(warning);
   const inference = await startInference({
     config,
     root,

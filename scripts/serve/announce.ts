@@ -13,7 +13,7 @@ export function curlFor(service: Service, photo: string): string {
   const parts = [
     'curl',
     ...(service.caFile === null ? [] : ['--cacert', quote(service.caFile)]),
-    `-H "X-API-Key: ${service.keys.client}"`,
+    `-H "X-API-Key: ${service.keys?.client ?? '$KEY'}"`,
     `-H "${titleCase(HEADER.unit)}: alice"`,
     `-F ${quote(`image=@${photo}`)}`,
     `${service.https ?? service.gateway}/predict`,

@@ -6,13 +6,14 @@ import { curlFor, samplePhoto } from './announce.ts';
 import { predictOnce } from './first-prediction.ts';
 import { addressOf, reachable } from './listeners.ts';
 import type { Plan } from './plan.ts';
+import type { Service } from './ready-file.ts';
 import { httpProbe, type Probe, waitUntilWarm } from './warm.ts';
 
 /** Added to the time that one engine may take. */
 const MARGIN_MS = 30_000;
 
 /**
- * Waits until everything is warm, sends one photo, and prints addresses and an example call.
+ * Waits until everything is warm, sends one photo (in development, where it has a key), and prints addresses and an example call.
  *
  * @throws Error when something does not get warm, or the photo gets no label
  */
@@ -24,16 +25,22 @@ export async function becomeReady(
   const withinMs = config.inference.engine.start_timeout_ms + MARGIN_MS;
   await waitUntilWarm(probesOf(plan), { signal, withinMs });
   const photo = samplePhoto(root, service);
-  const { label, score, model, version } = await predictOnce(service, photo);
+  const answer = service.keys ? await firstAnswer(service, service.keys.bench, photo) : undefined;
   const seconds = ((Date.now() - startedAtMs) / 1000).toFixed(1);
-  // Labels of a model must not control the terminal.
-  const answer = printable(`${label}, ${score.toFixed(2)}, ${model} version ${version}`);
-  say(`ready: first prediction ${seconds} s after the start (${answer})`);
+  say(
+    answer ? `ready: first prediction ${seconds} s after the start (${answer})` : `ready after ${seconds} s`,
+  );
   say(`  serves   ${service.https ?? service.gateway}`);
   say(`  docs     ${service.openapi.replace('/openapi.json', '/docs')}`);
   say(`  logs     state/logs/${config.listen.port_base}/`);
   say(`  try      ${curlFor(service, photo)}`);
   say('  Ctrl-C stops everything');
+}
+
+async function firstAnswer(service: Service, key: string, photo: string): Promise<string> {
+  const { label, score, model, version } = await predictOnce(service, key, photo);
+  // Labels of a model must not control the terminal.
+  return printable(`${label}, ${score.toFixed(2)}, ${model} version ${version}`);
 }
 
 function probesOf({ config, service, mode }: Plan): Probe[] {

@@ -22,13 +22,13 @@ export interface FirstPrediction {
  * @param photo path of a PNG file
  * @throws Error when the answer is not a prediction
  */
-export async function predictOnce(service: Service, photo: string): Promise<FirstPrediction> {
+export async function predictOnce(service: Service, key: string, photo: string): Promise<FirstPrediction> {
   const base = service.https ?? service.gateway;
   const { status, text } = await post(`${base}/predict`, readFileSync(photo), {
     ca: service.caFile === null ? undefined : readFileSync(service.caFile),
     headers: {
       'content-type': 'image/png',
-      [HEADER.apiKey]: service.keys.bench,
+      [HEADER.apiKey]: key,
       [HEADER.unit]: 'npm-start',
     },
   });

@@ -4,7 +4,8 @@ import { tempDir } from '@headgate/testkit/folders';
 import { expect, it } from 'vitest';
 import { ROOT } from '../setup/bootstrap.mjs';
 import { makeDevKeys } from '../setup/keys.ts';
-import { makePlan, specsOf } from './plan.ts';
+import type { Mode } from '../setup/mode.ts';
+import { configFor, type Env, makePlan, specsOf } from './plan.ts';
 
 const options = { readyFile: undefined, portBase: 9000, fallback: false };
 
@@ -16,28 +17,31 @@ function checkout(): string {
   return root;
 }
 
+const planOf = (root: string, mode: Mode, env: Env = {}) =>
+  makePlan(root, mode, env, configFor(root, env, options));
+
 it('seeds the live routing table and names its default model', () => {
   const root = checkout();
-  const plan = makePlan(root, 'full', {}, options);
+  const plan = planOf(root, 'full');
   expect(plan.service).toMatchObject({ model: 'efficientnet-lite0', https: 'https://localhost:9003' });
   expect(existsSync(join(root, 'state/routing.yaml'))).toBe(true);
 });
 
 it('gives the fallback a table of its own, unless one is named', () => {
   const root = checkout();
-  expect(makePlan(root, 'fallback', {}, options)).toMatchObject({
+  expect(planOf(root, 'fallback')).toMatchObject({
     routingFile: 'state/routing.fallback.yaml',
     service: { model: 'digits', https: null },
   });
   const named = join(root, 'elsewhere.yaml');
-  expect(makePlan(root, 'fallback', { HEADGATE_ROUTING_FILE: named }, options).routingFile).toBe(named);
+  expect(planOf(root, 'fallback', { HEADGATE_ROUTING_FILE: named }).routingFile).toBe(named);
   expect(existsSync(join(root, 'state/routing.yaml'))).toBe(false);
 });
 
 it('tells every process where the checkout, the ports and the table are', () => {
   const root = checkout();
   const env = { PATH: '/bin', HEADGATE_GATEWAY__DEADLINE__MAX_MS: '20000' };
-  const plan = makePlan(root, 'full', env, options);
+  const plan = planOf(root, 'full', env);
   expect(plan.config.gateway.deadline.max_ms).toBe(20_000);
   const specs = specsOf(plan, env);
   expect(specs.map(({ name }) => name)).toEqual(['control', 'inference', 'gateway', 'envoy']);
@@ -55,10 +59,17 @@ it('tells every process where the checkout, the ports and the table are', () => 
 
 it('renders the configuration that Envoy is started with, and none in the fallback', () => {
   const root = checkout();
-  const envoy = specsOf(makePlan(root, 'full', {}, options), {}).at(-1);
+  const envoy = specsOf(planOf(root, 'full'), {}).at(-1);
   const path = join(root, 'state/envoy/9000.json');
   expect(envoy?.args).toContain(path);
   expect(JSON.parse(readFileSync(path, 'utf8'))).toHaveProperty('static_resources');
-  const fallback = specsOf(makePlan(root, 'fallback', {}, options), {});
+  const fallback = specsOf(planOf(root, 'fallback'), {});
   expect(fallback.map(({ name }) => name)).toEqual(['control', 'inference', 'gateway']);
+});
+
+it('refuses production with everything that is missing, before it makes anything', () => {
+  const root = checkout();
+  const start = () => configFor(root, { HEADGATE_ENV: 'production' }, { ...options, fallback: true });
+  expect(start).toThrow(/--fallback serves without TLS[^]*API keys[^]*Tiers[^]*Host names[^]*certificate/);
+  expect(existsSync(join(root, 'state/routing.yaml'))).toBe(false);
 });

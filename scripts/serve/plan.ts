@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Config } from '@headgate/contracts/config/schema';
 import { loadConfig } from '@headgate/runtime/load-config';
+import { missingFor, refuse } from '@headgate/runtime/production/requirements';
 import { readDevKeys } from '../setup/keys.ts';
 import type { Mode } from '../setup/mode.ts';
 import { defaultModelOf, FALLBACK_ROUTING_FILE, seedRouting } from '../setup/routing.ts';
@@ -23,25 +24,34 @@ export interface Plan {
 }
 
 /**
- * Reads the configuration and makes sure that there is a routing table.
+ * Reads the configuration, and in production looks for everything that it needs, before anything is made.
  *
- * @throws ConfigError
+ * @throws ConfigError with all that is missing
  */
-export function makePlan(
+export function configFor(
   root: string,
-  mode: Mode,
   env: Env,
-  { portBase }: Pick<StartOptions, 'portBase'>,
-): Plan {
+  { portBase, fallback }: Pick<StartOptions, 'portBase' | 'fallback'>,
+): Config {
   const config = loadConfig({
     dir: env.HEADGATE_CONFIG_DIR ?? join(root, 'config'),
     environment: env.HEADGATE_ENV ?? 'dev',
     env: portBase === undefined ? env : { ...env, HEADGATE_LISTEN__PORT_BASE: String(portBase) },
   });
+  const withoutEnvoy = fallback && config.environment !== 'dev';
+  refuse(config, [
+    ...(withoutEnvoy ? ['Envoy: --fallback serves without TLS; start without it'] : []),
+    ...missingFor(config, root),
+  ]);
+  return config;
+}
+
+/** Makes sure that there is a routing table. */
+export function makePlan(root: string, mode: Mode, env: Env, config: Config): Plan {
   const fallbackFile = env.HEADGATE_ROUTING_FILE ?? FALLBACK_ROUTING_FILE;
   const routingFile = mode === 'full' ? config.routing_file : fallbackFile;
   seedRouting(root, mode, routingFile);
-  const keys = readDevKeys(root);
+  const keys = config.environment === 'dev' ? readDevKeys(root) : null;
   const service = describeService(config, { root, mode, keys, model: defaultModelOf(root, routingFile) });
   return { root, mode, config, routingFile, service };
 }

@@ -13,7 +13,8 @@ export interface Service {
   /** Base URL of the gateway, plain HTTP. */
   readonly gateway: string;
   readonly caFile: string | null;
-  readonly keys: DevKeys;
+  /** Null outside of development, where there are none. */
+  readonly keys: DevKeys | null;
   /** host:port, plain text. */
   readonly inferenceGrpc: string;
   /** host:port of the mTLS listener, and what a client needs for it. */
@@ -44,26 +45,29 @@ export interface Ready extends Service {
 export interface ServiceOptions {
   readonly root: string;
   readonly mode: Mode;
-  readonly keys: DevKeys;
+  readonly keys: DevKeys | null;
   readonly model: string;
 }
 
 /** Addresses of the running service. */
 export function describeService(config: Config, { root, mode, keys, model }: ServiceOptions): Service {
   const at = (listener: Listener) => reachable(addressOf(config, listener));
-  // The certificate names localhost, and so do clients that verify it.
-  const named = (listener: Listener) => at(listener).replace('127.0.0.1:', 'localhost:');
+  // Clients that verify the certificate use a name that it has.
+  const [name = ''] = config.environment === 'production' ? config.envoy.server_names : ['localhost'];
   const internalTls = resolve(root, config.envoy.internal_tls_dir);
   const full = mode === 'full';
   return {
-    https: full ? `https://${named('https')}` : null,
+    https: full ? `https://${at('https').replace('127.0.0.1:', `${name}:`)}` : null,
     gateway: `http://${at('gateway')}`,
-    caFile: full ? join(resolve(root, config.envoy.tls_dir), 'ca.crt') : null,
+    caFile:
+      full && config.environment !== 'production'
+        ? join(resolve(root, config.envoy.tls_dir), 'ca.crt')
+        : null,
     keys,
     inferenceGrpc: at('inferenceGrpc'),
     internalGrpc: full
       ? {
-          address: named('internalGrpcMtls'),
+          address: at('internalGrpcMtls').replace('127.0.0.1:', 'localhost:'),
           ca: join(internalTls, 'ca.crt'),
           cert: join(internalTls, 'client.crt'),
           key: join(internalTls, 'client.key'),

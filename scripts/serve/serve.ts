@@ -1,5 +1,6 @@
 import type { Config } from '@headgate/contracts/config/schema';
 import { ConfigError } from '@headgate/runtime/load-config';
+import { PARTS, warningsFor } from '@headgate/runtime/production/requirements';
 import type { Bootstrapped } from '../setup/bootstrap.mjs';
 import { setup } from '../setup/setup.ts';
 import { describeCrash } from './announce.ts';
@@ -8,7 +9,7 @@ import { letEnvoyFinish } from './envoy.ts';
 import { addressesOf, findTaken } from './listeners.ts';
 import { boundLogs } from './log-file.ts';
 import type { StartOptions } from './options.mjs';
-import { type Env, makePlan, type Plan, specsOf } from './plan.ts';
+import { configFor, type Env, makePlan, type Plan, specsOf } from './plan.ts';
 import { removeReadyFile, writeReadyFile } from './ready-file.ts';
 import { createStack, type Stack, StackError } from './stack.ts';
 
@@ -24,8 +25,12 @@ export interface ServeOptions extends StartOptions {
 export async function serve(context: Bootstrapped, options: ServeOptions): Promise<number> {
   try {
     const { env, fallback } = options;
-    const { mode } = await setup(context, { fallback, python: env.HEADGATE_PYTHON });
-    const plan = makePlan(context.root, mode, env, options);
+    const config = configFor(context.root, env, options);
+    for (const warning of PARTS.flatMap((part) => warningsFor(config, part)))
+      context.ui.say(`warning: ${warning}`);
+    const { environment } = config;
+    const { mode } = await setup(context, { fallback, environment, python: env.HEADGATE_PYTHON });
+    const plan = makePlan(context.root, mode, env, config);
     await refuseTakenPorts(plan);
     await run(context, plan, options);
     return 0;

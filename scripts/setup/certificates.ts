@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import type { webcrypto } from 'node:crypto';
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { LOCAL_AUTHORITY } from '@headgate/contracts/development';
 import * as x509 from '@peculiar/x509';
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
@@ -38,14 +39,14 @@ export interface Authority {
 
 /** Writes `ca.crt`, `tls.crt` and `tls.key` for the public listener into `dir`. */
 export async function makePublicCertificates(dir: string): Promise<void> {
-  const authority = await createAuthority('Headgate local CA');
+  const authority = await createAuthority(LOCAL_AUTHORITY.public);
   const server = await authority.issue('localhost', 'server');
   writeAll(dir, { 'tls.key': server.key, 'tls.crt': server.certificate, 'ca.crt': authority.certificate });
 }
 
 /** Writes a CA of its own, a server and a client identity for the internal mTLS listener into `dir`. */
 export async function makeInternalCertificates(dir: string): Promise<void> {
-  const authority = await createAuthority('Headgate internal CA');
+  const authority = await createAuthority(LOCAL_AUTHORITY.internal);
   const server = await authority.issue('localhost', 'server');
   const client = await authority.issue('headgate-internal-client', 'client');
   writeAll(dir, {

@@ -1,17 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type DevelopmentKey, developmentKeyId } from '@headgate/contracts/development';
 import { type KeyRecord, keyFileSchema } from '@headgate/contracts/keys';
 import { parseYaml } from '@headgate/runtime/parse-yaml';
 import { stringify } from 'yaml';
 import type { Step } from './runner.mjs';
 
 /** Plain development keys, for the printed curl and for tests. Production keys are made elsewhere. */
-export interface DevKeys {
-  readonly client: string;
-  readonly bench: string;
-  readonly admin: string;
-}
+export type DevKeys = Readonly<Record<DevelopmentKey, string>>;
 
 const KEYS_FILE = 'state/keys.yaml';
 const DEV_KEYS_FILE = 'state/dev-keys.json';
@@ -55,7 +52,7 @@ export function makeDevKeys(root: string): DevKeys | undefined {
 }
 
 function makeKey(name: keyof DevKeys): { name: string; key: string; record: KeyRecord } {
-  const id = `${name}${randomBytes(4).toString('hex')}`;
+  const id = developmentKeyId(name, randomBytes(4));
   const key = `hg_${id}_${randomBytes(32).toString('base64url')}`;
   return { name, key, record: { id, sha256: sha256(key), name: recordName(name), ...RECORDS[name] } };
 }

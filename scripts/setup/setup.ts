@@ -15,12 +15,11 @@ export interface SetupResult {
 export interface SetupOptions {
   /** Use the fallback even if Python is available. */
   readonly fallback: boolean;
+  /** HEADGATE_ENV: only development gets keys, and production no authority of its own machine. */
+  readonly environment?: string | undefined;
   /** HEADGATE_PYTHON. */
   readonly python?: string | undefined;
 }
-
-/** What both modes need. */
-const COMMON: readonly Step[] = [buildStep, keysStep];
 
 /**
  * Creates what the service needs and does not exist yet, except npm packages.
@@ -29,19 +28,26 @@ const COMMON: readonly Step[] = [buildStep, keysStep];
  */
 export async function setup(context: RunnerContext, options: SetupOptions): Promise<SetupResult> {
   const run = (steps: readonly Step[]) => runSteps(steps, context);
-  const ran = await run(COMMON);
-  const mode = options.fallback ? 'fallback' : await chooseMode(context, options.python, ran);
-  ran.push(...(await run(mode === 'full' ? [certificatesStep, modelsStep] : [])));
+  const { environment = 'dev' } = options;
+  const ran = await run(environment === 'dev' ? [buildStep, keysStep] : [buildStep]);
+  const mode = options.fallback ? 'fallback' : await chooseMode(context, options, ran);
+  const certificates = environment === 'production' ? [] : [certificatesStep];
+  ran.push(...(await run(mode === 'full' ? [...certificates, modelsStep] : [])));
   return { mode, ran };
 }
 
 /** Full if the Python packages are in place or can be installed. */
-async function chooseMode(context: RunnerContext, python: string | undefined, ran: string[]): Promise<Mode> {
+async function chooseMode(
+  context: RunnerContext,
+  { python, environment = 'dev' }: SetupOptions,
+  ran: string[],
+): Promise<Mode> {
   try {
     ran.push(...(await runSteps([pythonStep(python)], context)));
     return 'full';
   } catch (error) {
-    if (!(error instanceof StepError && error.cause instanceof FallbackNeeded)) throw error;
+    const mayFallBack = environment === 'dev' && error instanceof StepError;
+    if (!(mayFallBack && error.cause instanceof FallbackNeeded)) throw error;
     const { message, howTo } = error.cause;
     context.ui.say(`  fallback without TLS and big models, because ${message}`);
     context.ui.say(`  for the whole: ${howTo}`);

@@ -3,13 +3,15 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Ready } from '../../scripts/serve/ready-file.ts';
+import type { Ready as ReadyFile } from '../../scripts/serve/ready-file.ts';
+import type { DevKeys } from '../../scripts/setup/keys.ts';
 import { eventually, within } from './eventually.ts';
 import { freePortBase } from './ports.ts';
 import { descendantsOf, type ProcessInfo, stillAliveAfter } from './processes.ts';
 import { ROOT } from './root.ts';
 
-export type { Ready };
+/** The ready file of a stack in development, which has keys. */
+export type Ready = ReadyFile & { readonly keys: DevKeys };
 
 /** Few, because each base that was used leaves a folder of logs. */
 const PORT_BASES = 8;

@@ -5,8 +5,8 @@ import { type KeyStore, memoryKeyStore } from './key-store.ts';
 
 /** Told about every version of the keys file. */
 export interface KeyFileReport {
-  /** `count` records are in force now, those of the first version included. */
-  accepted(count: number): void;
+  /** `count` records are in force now, with these tiers; called for the first version too. */
+  accepted(count: number, tiers: readonly string[]): void;
   /** A version was refused as a whole; the last good records stay in force. */
   refused(error: FileError): void;
 }
@@ -31,13 +31,15 @@ const sha256 = (text: string): Uint8Array => hash('sha256', text, 'buffer');
 export function fileKeyStore(path: string, report: KeyFileReport): FileKeyStore {
   const parse = (text: string) => {
     const { keys } = parseRecords(text);
-    return { store: memoryKeyStore(keys, sha256), count: keys.length };
+    const tiers = keys.map(({ tier }) => tier);
+    return { store: memoryKeyStore(keys, sha256), tiers };
   };
   const file = watchFile(path, parse, {
     maxBytes: MAX_BYTES,
-    onChange: ({ count }) => report.accepted(count),
+    onChange: ({ tiers }) => report.accepted(tiers.length, tiers),
     onError: report.refused,
   });
-  report.accepted(file.current().count);
+  const { tiers } = file.current();
+  report.accepted(tiers.length, tiers);
   return { find: (id) => file.current().store.find(id), digest: sha256, stop: file.stop };
 }

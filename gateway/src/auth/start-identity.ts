@@ -22,7 +22,7 @@ export function startIdentity(
   audit: Pick<Audit, 'found'>,
 ) {
   const { keys_file, oidc } = gateway;
-  const keys = fileKeyStore(resolve(root, keys_file), reportKeys(logger, audit));
+  const keys = fileKeyStore(resolve(root, keys_file), reportKeys(logger, audit, gateway.rate_limit.tiers));
   const tokens = oidcVerifier({
     config: oidc,
     dependency: { ...POLICIES.jwks, ...dependencies.jwks },

@@ -220,8 +220,9 @@ describe('telemetry', () => {
 
   it('logs changes of keys and readiness', () => {
     const found: unknown[] = [];
-    const keys = reportKeys(logger, { found: (...change) => void found.push(change) });
-    keys.accepted(3);
+    const keys = reportKeys(logger, { found: (...change) => void found.push(change) }, { gold: {} });
+    keys.accepted(3, ['gold', 'bench', 'bench']);
+    expect(lines[1]).toMatchObject({ level: 'warn', tiers: ['bench'] });
     keys.refused(new FileError('keys.yaml', ['keys.0.role: wrong']));
     expect(found).toEqual([
       ['keys.reload', 'accepted', { keys: 3 }],
@@ -229,6 +230,6 @@ describe('telemetry', () => {
     ]);
     reportReadiness(logger).readinessChanged(MODEL, '2', false);
     reportReadiness(logger).unresolved(new Error('ENOTFOUND'));
-    expect(lines.map(({ level }) => level)).toEqual(['info', 'error', 'warn', 'error']);
+    expect(lines.map(({ level }) => level)).toEqual(['info', 'warn', 'error', 'warn', 'error']);
   });
 });

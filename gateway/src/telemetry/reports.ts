@@ -32,11 +32,15 @@ export function reportRouting(logger: Logger, metrics: Metrics, audit: Pick<Audi
   };
 }
 
-export function reportKeys(logger: Logger, audit: Pick<Audit, 'found'>): KeyFileReport {
+/** @param tiers of the configuration, by name */
+export function reportKeys(logger: Logger, audit: Pick<Audit, 'found'>, tiers: object): KeyFileReport {
   return {
-    accepted(count) {
+    accepted(count, named) {
       audit.found('keys.reload', 'accepted', { keys: count });
       logger.info({ keys: count }, 'key records in force');
+      const unknown = [...new Set(named)].filter((tier) => !Object.hasOwn(tiers, tier));
+      if (unknown.length > 0)
+        logger.warn({ tiers: unknown }, 'keys name unknown tiers, and get the tier default');
     },
     refused(error) {
       audit.found('keys.reload', 'refused');
