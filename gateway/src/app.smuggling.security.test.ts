@@ -1,5 +1,6 @@
 import { rawConnection } from '@headgate/testkit/raw';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readIncoming } from './body/read-incoming.ts';
 import type { HttpServer } from './server.ts';
 import { type Fixture, fixture, KEYS } from './testing/app-fixture.ts';
 import { pngHeader } from './testing/images.ts';
@@ -13,7 +14,7 @@ import { serveApp } from './testing/serve-app.ts';
 let gateway: Fixture;
 let server: HttpServer;
 beforeAll(async () => {
-  gateway = await fixture();
+  gateway = await fixture({ readBody: readIncoming });
   server = await serveApp(gateway);
 });
 afterAll(() => server.drain(0));
@@ -23,7 +24,13 @@ const HIDDEN = `GET /v1/models?hidden HTTP/1.1\r\nhost: localhost\r\nx-api-key: 
 /** Sends a request with these header lines and a body in which another request hides; answers every status. */
 async function statusesOf(lines: readonly string[], body: string): Promise<number[]> {
   await using socket = await rawConnection(server.port);
-  const head = ['POST /predict HTTP/1.1', 'host: localhost', `x-api-key: ${KEYS.bench}`, ...lines];
+  const head = [
+    'POST /predict HTTP/1.1',
+    'host: localhost',
+    `x-api-key: ${KEYS.bench}`,
+    'content-type: image/png',
+    ...lines,
+  ];
   socket.write(`${head.join('\r\n')}\r\n\r\n${body}`);
   const statuses: number[] = [];
   for (;;) {
@@ -51,7 +58,10 @@ describe('a request whose end is in doubt', () => {
     ['a NUL in a header', ['x-nul: a\0b'], HIDDEN],
     ['a bare carriage return in a header', ['x-cr: a\rcontent-length: 0'], HIDDEN],
   ])('is refused once, and its connection closed: %s', async (_, lines, body) => {
+    const [before, audited] = [gateway.seen.requests.length, gateway.seen.audit.length];
     expect(await statusesOf(lines, body)).toEqual([400]);
+    expect([gateway.seen.requests.length - before, gateway.seen.audit.length - audited]).toEqual([1, 1]);
+    expect(gateway.seen.audit.at(-1)).toMatchObject({ status: 400, reason: 'invalid_request' });
     expect(gateway.seen.requests.some(({ route }) => route === '/v1/models')).toBe(false);
   });
 
@@ -69,7 +79,7 @@ describe('a request whose end is in doubt', () => {
 describe('a header that is sent twice', () => {
   it.each([
     ['the key', [`x-api-key: ${KEYS.admin}`], 403],
-    ['the media type', ['content-type: image/png', 'content-type: image/jpeg'], 415],
+    ['the media type', ['content-type: image/jpeg'], 415],
     ['the time budget', ['x-headgate-timeout-ms: 100', 'x-headgate-timeout-ms: 200'], 400],
   ])('is not resolved in favour of either value: %s', async (_, lines, status) => {
     expect(await statusesOf([...lines, 'content-length: 0', 'connection: close'], '')).toEqual([status]);

@@ -1,6 +1,7 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import { rawConnection } from '@headgate/testkit/raw';
 import { afterEach, describe, expect, it } from 'vitest';
+import { readIncoming } from './body/read-incoming.ts';
 import type { HttpServer } from './server.ts';
 import { CONFIG, type Fixture, fixture, KEYS } from './testing/app-fixture.ts';
 import { pngHeader } from './testing/images.ts';
@@ -133,5 +134,40 @@ describe('over a real connection', () => {
     expect(response.status).toBe(504);
     process.off('warning', onWarning);
     expect(warnings).toEqual([]);
+  });
+});
+
+describe('a body that is held back', () => {
+  const expecting = (headers: Record<string, string | number>) =>
+    head({ 'content-length': image.length, expect: '100-continue', ...headers });
+
+  it('is invited once identity and quota are settled', async () => {
+    await using socket = await rawConnection(await serve(await fixture({ readBody: readIncoming })));
+    socket.write(expecting({}));
+    expect(await socket.answer()).toMatchObject({ status: 100 });
+    socket.write(image);
+    expect(await socket.answer()).toMatchObject({ status: 200 });
+    socket.write(head({ 'content-length': image.length }));
+    socket.write(image);
+    expect(await socket.answer()).toMatchObject({ status: 200 });
+  });
+
+  it('is let in before a refusal as any other, once the refusal is settled and recorded', async () => {
+    const gateway = await fixture({ readBody: readIncoming });
+    await using socket = await rawConnection(await serve(gateway));
+    socket.write(expecting({ 'x-api-key': 'wrong' }));
+    expect(await socket.answer()).toMatchObject({ status: 100 });
+    expect(gateway.seen.audit).toMatchObject([{ status: 403 }]);
+    socket.write(image);
+    expect(await socket.answer()).toMatchObject({ status: 403 });
+    socket.write(head({ 'content-length': 0 }));
+    expect(await socket.answer()).toMatchObject({ status: 400 });
+  });
+
+  it('is not invited where it is too large: the answer goes out at once, and the connection ends', async () => {
+    await using socket = await rawConnection(await serve(await fixture({ readBody: readIncoming })));
+    socket.write(expecting({ 'content-length': CONFIG.limits.body_bytes + 1 }));
+    expect(await socket.answer()).toMatchObject({ status: 413, headers: { connection: 'close' } });
+    expect(await socket.answer()).toBeUndefined();
   });
 });

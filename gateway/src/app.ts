@@ -12,6 +12,7 @@ import { ipLimit } from './middleware/ip-limit.ts';
 import { observe } from './middleware/observe.ts';
 import { rateLimit } from './middleware/rate-limit.ts';
 import { requestId } from './middleware/request-id.ts';
+import { wellFormed } from './middleware/well-formed.ts';
 import { createQuotas } from './rate-limit/quotas.ts';
 import { DOCS_PATHS, DOCS_ROUTES } from './routes/docs/docs.ts';
 import { feedback } from './routes/feedback/feedback.ts';
@@ -65,6 +66,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
     audit({ sink: deps.audit, clock }),
     deadline({ ...config.deadline, clock }),
     ipLimit({ quotas, clientIp: deps.clientIp, publicPaths }),
+    wellFormed({ quotas }),
     authenticate({ keys, tokens: deps.tokens, quotas, telemetry, clock, publicPaths }),
     rateLimit({ quotas, scopeOf: scopesOf(routes) }),
     bodyLimit({

@@ -1,8 +1,11 @@
+import { problemBody } from '@headgate/contracts/errors';
 import { PROTECTIVE_HEADERS } from '@headgate/contracts/names';
 import { controlOf, modelRouting } from '@headgate/contracts/routing';
 import { Hono } from 'hono';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Registry } from 'prom-client';
 import type { AppEnv } from './context.ts';
+import type { MalformedEnv } from './middleware/well-formed.ts';
 import { DOCS_ROUTES } from './routes/docs/docs.ts';
 import type { RoutingSource } from './routing/source.ts';
 import type { Readiness } from './upstream/inference.ts';
@@ -18,7 +21,9 @@ export function createInternalApp({ obstacles, registry }: InternalOptions): Hon
   const app = new Hono<AppEnv>();
   app.use(async function protect(c, next) {
     for (const [name, value] of Object.entries(PROTECTIVE_HEADERS)) c.header(name, value);
-    await next();
+    const { malformed } = (c.env ?? {}) as MalformedEnv;
+    if (!malformed) return next();
+    return c.json(problemBody(malformed, crypto.randomUUID()), malformed.httpStatus as ContentfulStatusCode);
   });
   app.get('/livez', (c) => c.json({ live: true }));
   app.get('/readyz', (c) => {

@@ -3,15 +3,12 @@ import type { Config } from '@headgate/contracts/config/schema';
 import { portOf } from '@headgate/contracts/names';
 import type { Logger } from '@headgate/runtime/logger';
 import { createLinger, lingerBounds } from './body/linger.ts';
-import type { OnUnreadable } from './client-error.ts';
 import { clientIpOf } from './client-ip.ts';
 import { type HttpServerOptions, nodeOptions, serveHttp } from './server.ts';
 
 export interface Apps {
   /** What the public reaches, through Envoy alone. */
   readonly app: Pick<HttpServerOptions, 'fetch'>;
-  /** Told of what reached the public port and was no request. */
-  readonly onUnreadable: OnUnreadable;
   readonly internalApp: Pick<HttpServerOptions, 'fetch'>;
 }
 
@@ -27,7 +24,7 @@ export interface Listeners {
  */
 export async function listen(
   { gateway, listen }: Config,
-  { app, internalApp, onUnreadable }: Apps,
+  { app, internalApp }: Apps,
   logger: Logger,
 ): Promise<Listeners> {
   const node = nodeOptions(gateway);
@@ -36,7 +33,7 @@ export async function listen(
   await serveHttp({ fetch: internalApp.fetch, host, port: internalPort, node });
   const port = portOf(port_base, 'gateway');
   const linger = createLinger(lingerBounds(gateway), clientIpOf(gateway.trusted_proxies));
-  const server = await serveHttp({ fetch: app.fetch, onUnreadable, linger, host, port, node });
+  const server = await serveHttp({ fetch: app.fetch, linger, host, port, node });
   logger.info({ port: server.port, internal_port: internalPort }, 'gateway listens');
   return {
     async drain() {

@@ -15,7 +15,6 @@ import { clientIpOf } from './client-ip.ts';
 import { exitWith } from './exit.ts';
 import { createInternalApp, obstaclesOf } from './internal.ts';
 import { listen } from './listeners.ts';
-import { auditUnreadable } from './middleware/audit.ts';
 import { startLimiter } from './rate-limit/start-limiter.ts';
 import { fileRoutingSource } from './routing/file-source.ts';
 import { NODE_HOST } from './server.ts';
@@ -72,8 +71,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const obstacles = () => obstaclesOf(routing, upstream.readiness, draining);
   const internalApp = createInternalApp({ obstacles, registry: metrics.registry });
 
-  const onUnreadable = auditUnreadable(audit.sink, systemClock);
-  const listeners = await listen(config, { app, internalApp, onUnreadable }, logger);
+  const listeners = await listen(config, { app, internalApp }, logger);
   await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
   draining = true;
   const stopCaptures = () => captures?.stop();

@@ -1,9 +1,17 @@
 import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
+import { problemBody } from '@headgate/contracts/errors';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Fetch, NodeEnv } from './hand-over.ts';
 import { type HttpServer, PortTakenError, serveHttp } from './server.ts';
 
 const answer = () => new Response('ok');
+/** Answers as the app does: what is malformed with its problem. */
+const judge = (_request: Request, env: unknown) => {
+  const { malformed } = env as NodeEnv;
+  if (!malformed) return answer();
+  return Response.json(problemBody(malformed, 'id'), { status: malformed.httpStatus });
+};
 
 describe('serveHttp', () => {
   let server: HttpServer | undefined;
@@ -14,7 +22,7 @@ describe('serveHttp', () => {
     await server?.drain(0);
   });
 
-  const serve = async (fetch: (request: Request) => Response | Promise<Response>, port = 0) => {
+  const serve = async (fetch: Fetch, port = 0) => {
     server = await serveHttp({ fetch, host: '127.0.0.1', port, node: { maxHeaderSize: 4096 } });
     return server;
   };
@@ -128,15 +136,85 @@ describe('serveHttp', () => {
       400,
       'invalid_request',
     ],
-    ['no host', 'GET / HTTP/1.1\r\n\r\n', 400, undefined],
-  ])('refuses %s, with a problem body where it can', async (_, bytes, status, reason) => {
-    const client = await open(await serve(answer));
+    ['no host', 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n', 400, 'invalid_request'],
+  ])('has the app refuse %s', async (_, bytes, status, reason) => {
+    const client = await open(await serve(judge));
     client.socket.write(bytes);
     await expect.poll(() => client.closed).toBe(true);
     expect(client.text).toMatch(new RegExp(`^HTTP/1.1 ${status}`));
-    if (reason === undefined) return;
     const body: unknown = JSON.parse(client.text.split('\r\n\r\n')[1] ?? '');
     expect(body).toMatchObject({ status, reason, request_id: expect.any(String) });
+  });
+
+  const END = 'Connection: close\r\n\r\n';
+  it.each([
+    ['two hosts', `GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n${END}`],
+    ['an empty host', `GET / HTTP/1.1\r\nHost:\r\n${END}`],
+    ['a host with a path', `GET / HTTP/1.1\r\nHost: a/b\r\n${END}`],
+    ['a host with a user', `GET / HTTP/1.1\r\nHost: a@b\r\n${END}`],
+    ['an asterisk for what is no question about the server', `GET * HTTP/1.1\r\nHost: x\r\n${END}`],
+    ['a target that is no path', `GET x HTTP/1.1\r\nHost: x\r\n${END}`],
+    ['another scheme', `GET ftp://x/ HTTP/1.1\r\nHost: x\r\n${END}`],
+    ['a path that is not ASCII', `GET /\u00e9 HTTP/1.1\r\nHost: x\r\n${END}`],
+    ['a backslash in the path', `GET /a\\b HTTP/1.1\r\nHost: x\r\n${END}`],
+    ['a tunnel', 'CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n'],
+    ['a tunnel to nowhere', 'CONNECT / HTTP/1.1\r\nHost: x\r\n\r\n'],
+    ['another version of HTTP', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
+    ['an unknown method', `BREW / HTTP/1.1\r\nHost: x\r\n${END}`],
+  ])('answers %s once, with 400', async (_, bytes) => {
+    const client = await open(await serve(judge));
+    client.socket.write(bytes);
+    await expect.poll(() => client.closed, { timeout: 3000 }).toBe(true);
+    expect(client.text.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 400']);
+    expect(client.text).toContain('"reason":"invalid_request"');
+  });
+
+  it.each([
+    ['an unknown expectation', `GET /a HTTP/1.1\r\nHost: x\r\nExpect: x\r\n${END}`, '/a'],
+    [
+      'an offer to upgrade',
+      `GET /a HTTP/1.1\r\nHost: x\r\nUpgrade: TLS/1.2\r\nConnection: Upgrade, close\r\n\r\n`,
+      '/a',
+    ],
+    ['an absolute target', `GET http://y:1/a?b HTTP/1.1\r\nHost: x\r\n${END}`, '/a?b'],
+    ['a question about the server', `OPTIONS * HTTP/1.1\r\nHost: x\r\n${END}`, '/'],
+    ['HTTP/1.0 without a host', `GET /a HTTP/1.0\r\n\r\n`, '/a'],
+    ['an IPv6 host', `GET /a HTTP/1.1\r\nHost: [::1]:80\r\n${END}`, '/a'],
+    ['a broken escape', `GET /%zz%00%ff HTTP/1.1\r\nHost: x\r\n${END}`, '/%zz%00%ff'],
+    ['TRACE', `TRACE /a HTTP/1.1\r\nHost: x\r\n${END}`, '/a'],
+    ['very many headers', `GET /a HTTP/1.1\r\n${'a:\r\n'.repeat(900)}Host: x\r\n${END}`, '/a'],
+  ])('hands %s to the app', async (_, bytes, path) => {
+    const client = await open(await serve((request) => new Response(request.url)));
+    client.socket.write(bytes);
+    await expect.poll(() => client.closed, { timeout: 3000 }).toBe(true);
+    expect(client.text.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200']);
+    expect(client.text.split('\r\n\r\n')[1]).toBe(`http://gateway${path}`);
+  });
+
+  it('answers in order when what follows a request is none', async () => {
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const client = await open(
+      await serve((request, env) => ((env as NodeEnv).malformed ? judge(request, env) : held.then(answer))),
+    );
+    client.socket.write(`${GET}GARBAGE\r\n\r\nGARBAGE\r\n\r\n`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    release();
+    await expect.poll(() => client.closed, { timeout: 3000 }).toBe(true);
+    expect(client.text.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 400']);
+  });
+
+  it('has the app answer what the app throws before its onion', async () => {
+    const client = await open(
+      await serve((request, env) => {
+        if ((env as NodeEnv).malformed) return new Response('refused', { status: 500 });
+        throw new Error(request.url);
+      }),
+    );
+    client.socket.write(GET);
+    await expect.poll(() => client.text).toMatch(/^HTTP\/1.1 500 .*refused$/s);
   });
 
   describe('lets a body pass by before the answer', () => {

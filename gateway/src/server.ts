@@ -1,18 +1,17 @@
-import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http';
+import { createServer, type Server, type ServerOptions } from 'node:http';
 import { type Socket, Server as TcpServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GatewayConfig } from '@headgate/contracts/config/schema';
 import { HEADER_KIB, IDLE_MS } from '@headgate/contracts/limits';
-import { createAdaptorServer } from '@hono/node-server';
+import { brokenBy } from './body/broken.ts';
 import type { Linger } from './body/linger.ts';
 import { readIncoming } from './body/read-incoming.ts';
-import { answerClientError, type OnUnreadable } from './client-error.ts';
 import type { AppDeps } from './deps.ts';
+import { type Fetch, handOver, type NodeEnv } from './hand-over.ts';
 
 export interface HttpServerOptions {
   /** The app: Web-standard request in, response out. */
-  readonly fetch: (request: Request, env: unknown) => Response | Promise<Response>;
-  readonly onUnreadable?: OnUnreadable;
+  readonly fetch: Fetch;
   /** Lets an unread body pass by before the answer goes out; absent = answers overtake bodies. */
   readonly linger?: Linger;
   readonly host: string;
@@ -61,10 +60,12 @@ export function nodeOptions({ deadline }: GatewayConfig): ServerOptions {
  * @throws PortTakenError
  */
 export async function serveHttp(options: HttpServerOptions): Promise<HttpServer> {
-  const { host, port, node, onUnreadable = () => undefined } = options;
-  const server = createAdaptorServer({ fetch: fetchOf(options), serverOptions: node }) as Server;
+  const { fetch, host, port, node } = options;
+  const server = createServer({ ...node, requireHostHeader: false });
+  // Their bytes are limited; Node drops, unseen, what is beyond a number.
+  server.maxHeadersCount = 0;
+  handOver(server, fetchOf(options), fetch);
   const sockets = new Set<Socket>();
-  server.on('clientError', (error, socket) => answerClientError(error, socket, onUnreadable));
   server.on('connection', (socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
@@ -81,7 +82,7 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
 export const NODE_HOST: Pick<AppDeps, 'readBody' | 'onAnswered'> = {
   readBody: readIncoming,
   onAnswered(env, then) {
-    const { outgoing } = env as { outgoing: ServerResponse };
+    const { outgoing } = env as NodeEnv;
     if (outgoing.closed) then();
     else outgoing.once('close', then);
   },
@@ -90,13 +91,13 @@ export const NODE_HOST: Pick<AppDeps, 'readBody' | 'onAnswered'> = {
 /** Answers that say themselves that the rest of the body is not wanted: too slow, too large. */
 const DONE_WITH_BODY: ReadonlySet<number> = new Set([408, 413]);
 
-function fetchOf({ fetch, linger }: HttpServerOptions): HttpServerOptions['fetch'] {
+function fetchOf({ fetch, linger }: HttpServerOptions): Fetch {
   if (!linger) return fetch;
   return async (request, env) => {
     const response = await fetch(request, env);
-    const { incoming } = env as { incoming: IncomingMessage };
-    const isOwed = !incoming.complete && !incoming.destroyed && !DONE_WITH_BODY.has(response.status);
-    if (isOwed) await linger(request, env);
+    const { incoming } = env as NodeEnv;
+    const isOwed = !incoming.complete && !incoming.destroyed && !brokenBy(incoming);
+    if (isOwed && !DONE_WITH_BODY.has(response.status)) await linger(request, env);
     return response;
   };
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { GatewayConfig } from '@headgate/contracts/config/schema';
 import type { ClientIp } from '../deps.ts';
+import type { NodeEnv } from '../hand-over.ts';
 import { ipSubject } from '../rate-limit/subject.ts';
 import { Shares } from '../shares.ts';
 
@@ -18,6 +19,7 @@ export interface LingerBounds {
 /**
  * Waits until the rest of a request's body has passed by, and keeps nothing of it. Resolves at the end of the body,
  * or of its connection, or when a bound is reached; never rejects.
+ * A body that the client holds back is let in as well.
  */
 export type Linger = (request: Request, env: unknown) => Promise<void>;
 
@@ -36,9 +38,11 @@ export function lingerBounds({ limits }: GatewayConfig): LingerBounds {
 export function createLinger(bounds: LingerBounds, clientIp: ClientIp): Linger {
   const waiting = new Shares(bounds.requests);
   return async function linger(request, env) {
-    const { incoming } = env as { incoming: IncomingMessage };
+    const { incoming, heldBody } = env as NodeEnv;
     const address = ipSubject(clientIp(request, env));
     if (declaredBytes(incoming) > bounds.bytes || waiting.take(address, 1)) return;
+    // A client may lose the answer to its head alone (decision 0050).
+    heldBody?.invite();
     await passBy(incoming, bounds);
     waiting.give(address, 1);
   };

@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { HeadgateError } from '@headgate/contracts/errors';
+import type { NodeEnv } from '../hand-over.ts';
+import { brokenBy } from './broken.ts';
 import {
   type BodyBounds,
   ByteSink,
@@ -15,7 +17,8 @@ import {
  * a fifth less. What is not read is left to the server adaptor, which drains or cuts it after the answer.
  */
 export const readIncoming: ReadBody = async (_request, env, bounds) => {
-  const { incoming } = env as { incoming: IncomingMessage };
+  const { incoming, heldBody } = env as Pick<NodeEnv, 'incoming' | 'heldBody'>;
+  heldBody?.invite();
   const sink = new ByteSink(bounds.declaredBytes);
   await takeIncoming(incoming, bounds, (chunk) => sink.append(chunk));
   if (sink.length === 0) throw emptyBody();
@@ -52,7 +55,7 @@ function takeIncoming(
       leave();
       resolve();
     };
-    const onBroken = (cause?: Error) => refuse(brokenBody(cause));
+    const onBroken = (cause?: Error) => refuse(brokenBy(incoming) ?? brokenBody(cause));
 
     incoming.on('data', onData).once('end', onEnd).once('error', onBroken).once('close', onBroken);
     const upload = watchUpload(
@@ -60,5 +63,6 @@ function takeIncoming(
       () => takenBytes,
       (why) => queueMicrotask(() => refuse(why)),
     );
+    if (brokenBy(incoming)) onBroken();
   });
 }

@@ -1,8 +1,6 @@
 import { toHeadgateError } from '@headgate/contracts/errors';
-import { OTHER } from '@headgate/contracts/names';
 import type { AuditChange, AuditSink } from '@headgate/journal/audit/sink';
 import type { Clock } from '@headgate/runtime/clock';
-import type { OnUnreadable } from '../client-error.ts';
 import type { AppContext, Layer } from '../context.ts';
 import { boundedMethod } from './observe.ts';
 
@@ -27,21 +25,6 @@ export function audit({ sink, clock }: AuditOptions): Layer {
       reason: c.error && toHeadgateError(c.error).reason,
     });
   };
-}
-
-/** Records bytes that were refused before they were a request: their sender and their route are unknown. */
-export function auditUnreadable(sink: Pick<AuditSink, 'record'>, clock: Clock): OnUnreadable {
-  return (refusal, requestId) =>
-    sink.record({
-      atMs: clock.epochMs(),
-      requestId,
-      keyId: undefined,
-      address: undefined,
-      method: OTHER,
-      route: OTHER,
-      status: refusal.httpStatus,
-      reason: refusal.reason,
-    });
 }
 
 export interface AuditChangeOptions extends AuditOptions {
