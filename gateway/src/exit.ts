@@ -1,6 +1,7 @@
 import { SpoolLockedError } from '@headgate/journal/spool/lock';
 import { HashKeyError } from '@headgate/runtime/keyed-hash';
 import { ConfigError } from '@headgate/runtime/load-config';
+import { explainError } from '@headgate/runtime/logger';
 import { FileError } from '@headgate/runtime/watch-file';
 import { PortTakenError } from './server.ts';
 
@@ -15,6 +16,6 @@ function exitCodeOf(error: unknown): number {
 /** Ends the process: one clear line for what an operator can mend, everything for what only we can. */
 export function exitWith(error: unknown): never {
   const code = exitCodeOf(error);
-  console.error(code === 1 ? error : `gateway: ${(error as Error).message}`);
+  console.error(code === 1 ? explainError(error) : `gateway: ${(error as Error).message}`);
   process.exit(code);
 }

@@ -1,6 +1,6 @@
-import { inspect } from 'node:util';
 import { SpoolLockedError } from '@headgate/journal/spool/lock';
 import { ConfigError } from '@headgate/runtime/load-config';
+import { explainError } from '@headgate/runtime/logger';
 import { FileError } from '@headgate/runtime/watch-file';
 import { PortTakenError } from './listen.ts';
 import { LoadError } from './load-error.ts';
@@ -19,5 +19,5 @@ const WRONG_SETUP = [ConfigError, FileError, LoadError, SpoolLockedError];
 export function exitOf(error: unknown): Exit {
   if (error instanceof PortTakenError) return { code: 3, text: error.message };
   const isSetup = WRONG_SETUP.some((kind) => error instanceof kind);
-  return isSetup ? { code: 2, text: (error as Error).message } : { code: 1, text: inspect(error) };
+  return isSetup ? { code: 2, text: (error as Error).message } : { code: 1, text: explainError(error) };
 }

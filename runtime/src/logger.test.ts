@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createLogger, successSampler } from './logger.ts';
+import { createLogger, explainError, successSampler } from './logger.ts';
 
 function linesOf(write: (log: ReturnType<typeof createLogger>) => void): Record<string, unknown>[] {
   const lines: string[] = [];
@@ -43,6 +43,33 @@ describe('createLogger', () => {
     const headers = { cookie: 'abc' };
     linesOf((log) => log.info({ headers }));
     expect(headers).toEqual({ cookie: 'abc' });
+  });
+
+  it('shows of an error what it says, and nothing that a library has put into it', () => {
+    const address = 'postgres://u:Geheim12@h:port/db';
+    const command = { name: 'auth', args: ['Geheim12'] };
+    const causes = new AggregateError([Object.assign(new Error('first'), { command })], 'all');
+    const errors = [
+      (() => {
+        try {
+          return new URL(address);
+        } catch (error) {
+          return error;
+        }
+      })(),
+      Object.assign(new Error('WRONGPASS', { cause: Object.assign(new Error('inner'), { command }) }), {
+        command,
+      }),
+      causes,
+    ];
+    const lines = linesOf((log) => {
+      for (const err of errors) log.error({ err }, 'failed');
+    });
+    const text = JSON.stringify(lines);
+    for (const shown of ['Invalid URL', 'ERR_INVALID_URL', 'WRONGPASS', 'inner', 'first', 'all'])
+      expect(text).toContain(shown);
+    for (const error of errors) expect(explainError(error)).not.toContain('Geheim12');
+    expect(text).not.toContain('Geheim12');
   });
 
   it('keeps the causes of an error for the operator', () => {

@@ -1,4 +1,4 @@
-import { type DestinationStream, type Logger, pino } from 'pino';
+import { type DestinationStream, type Logger, pino, type SerializedError } from 'pino';
 import { writeSoon } from './write-soon.ts';
 
 export type { Logger } from 'pino';
@@ -41,10 +41,27 @@ export function createLogger({ service, level, destination = standardOutput() }:
       timestamp: pino.stdTimeFunctions.isoTime,
       depthLimit: DEPTH,
       formatters: { level: (label) => ({ level: label }), log: withoutSecrets },
-      serializers: { err: (error: Error) => withoutSecrets({ ...pino.stdSerializers.err(error) }) },
+      serializers: { err: described },
     },
     destination,
   );
+}
+
+/** What an error says. Its other fields hold what a library was given: an address with its password, a command. */
+function described(error: Error): unknown {
+  return shown(pino.stdSerializers.err(error));
+}
+
+function shown({ type, message, stack, code, aggregateErrors }: SerializedError): unknown {
+  return { type, message, stack, code, aggregateErrors: aggregateErrors?.map(shown) };
+}
+
+/** The same as text, for a process that ends by it. */
+export function explainError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { cause, errors = [] } = error as Partial<AggregateError>;
+  const causes = cause === undefined ? errors : [...errors, cause];
+  return [error.stack, ...causes.map((one) => `caused by ${explainError(one)}`)].join('\n');
 }
 
 /** Tells which successes are logged: those of the same traces in every process. */

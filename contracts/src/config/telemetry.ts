@@ -14,7 +14,14 @@ export const telemetrySchema = group({
       .enum(['none', 'otlp', 'zipkin'])
       .default('none')
       .describe('none: no SDK is loaded; trace ids still travel.'),
-    endpoint: z.string().default('').describe('URL of the collector.'),
+    endpoint: z
+      .string()
+      .refine(
+        (url) => url === '' || (/^https?:\/\//.test(url) && URL.canParse(url)),
+        'expected an http or https address, or nothing',
+      )
+      .default('')
+      .describe('URL of the collector.'),
     sample_ratio: z
       .number()
       .min(0)
