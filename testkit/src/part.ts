@@ -9,12 +9,16 @@ import { type Answer, fetchOnce } from './http.ts';
 import { freePortBase } from './ports.ts';
 import { ROOT } from './root.ts';
 
-const INTERNAL = { gateway: 'gatewayInternal', inference: 'inferenceInternal' } as const;
+const INTERNAL = {
+  gateway: 'gatewayInternal',
+  inference: 'inferenceInternal',
+  control: 'control',
+} as const;
 const READY_WITHIN_MS = 120_000;
 const END_WITHIN_MS = 20_000;
 
 export interface PartOptions {
-  /** Page of the internal port whose status 200 means ready. */
+  /** Page of the internal port whose status 200 or 204 means ready. */
   readonly readyPage: '/livez' | '/readyz';
   /** File for its output; by default the output of the test. */
   readonly logFile?: string;
@@ -61,7 +65,7 @@ export async function startPart(
     if (!hasEnded() && child.kill('SIGTERM')) await ended.catch(() => child.kill('SIGKILL'));
     await guard.close();
   };
-  const ready = async () => hasEnded() || (await page(readyPage)).status === 200;
+  const ready = async () => hasEnded() || [200, 204].includes((await page(readyPage)).status);
   try {
     await eventually(ready, { what: `the readiness of ${name}`, withinMs: READY_WITHIN_MS });
     if (hasEnded()) throw new Error(`${name} ended before it was ready`);
