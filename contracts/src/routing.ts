@@ -106,7 +106,13 @@ export function parseRouting(document: unknown): Routing {
   return routingSchema.parse(document);
 }
 
+/** Problems that are named; a document can have as many as it has lines. */
+const MAX_ISSUES = 20;
+
 /** One line a problem, `path: what was expected`, for logs and the console. */
-export function describeIssues(error: z.ZodError): string[] {
-  return error.issues.map((issue) => `${issue.path.join('.') || '(document)'}: ${issue.message}`);
+export function describeIssues({ issues }: z.ZodError): string[] {
+  const lines = issues
+    .slice(0, MAX_ISSUES)
+    .map((issue) => `${issue.path.join('.') || '(document)'}: ${issue.message}`);
+  return issues.length > MAX_ISSUES ? [...lines, `${issues.length - MAX_ISSUES} more`] : lines;
 }

@@ -1,6 +1,7 @@
 import { hash, randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { readRegularFileSync } from './read-file.ts';
 
 /** Characters of a keyed hash: 128 bits. */
 const HASH_LENGTH = 32;
@@ -34,6 +35,8 @@ export function hmacSha256(key: Uint8Array, text: string): string {
 
 /** Bytes that a key has at least. */
 const HASH_KEY_BYTES = 32;
+/** Of the file of a key: room for a key four times as long, and white space. */
+const MAX_FILE_BYTES = 1024;
 
 const HASH_KEY = new RegExp(`^[0-9a-f]{${2 * HASH_KEY_BYTES},}$`, 'i');
 
@@ -59,7 +62,7 @@ export function readHashKey(path: string): Uint8Array {
   } catch {
     // It exists, or is mounted read-only: reading it shows.
   }
-  const key = parseHashKey(readFileSync(path, 'utf8'));
+  const key = parseHashKey(readRegularFileSync(path, { maxBytes: MAX_FILE_BYTES }).toString());
   if (key) return key;
   throw new HashKeyError(`${path} must hold at least ${2 * HASH_KEY_BYTES} hexadecimal digits`);
 }

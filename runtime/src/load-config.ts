@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Config, configSchema } from '@headgate/contracts/config/schema';
 import { inner } from '@headgate/contracts/config/values';
 import { z } from 'zod';
 import { fromVariables, isTree, type Tree, variableOf } from './config-variables.ts';
 import { parseYaml, YamlError } from './parse-yaml.ts';
+import { readRegularFileSync } from './read-file.ts';
 import { isRemoved } from './removed-settings.ts';
 
 export interface LoadOptions {
@@ -63,10 +63,13 @@ function redactNode(schema: z.ZodType, value: unknown): unknown {
   );
 }
 
+/** Every setting with its comments takes a tenth of it. */
+const MAX_LAYER_BYTES = 2 ** 18;
+
 function readLayer(path: string): Tree {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = readRegularFileSync(path, { maxBytes: MAX_LAYER_BYTES }).toString();
   } catch (cause) {
     throw new ConfigError(
       `${path} cannot be read; create it, or point HEADGATE_CONFIG_DIR at the right folder`,

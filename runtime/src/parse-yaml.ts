@@ -8,8 +8,16 @@ export class YamlError extends RangeError {
 /** Aliases of a document, and again uses of one anchor with those inside other anchors multiplied. */
 const MAX_ALIASES = 100;
 
-/** Without the library's own search for repeated keys: its time grows with the square of their number. */
-const OPTIONS = { logLevel: 'error', uniqueKeys: false, resolveKnownTags: false } as const;
+/**
+ * Without the library's own search for repeated keys: its time grows with the square of their number. Nor does it quote
+ * the text of each error, of which there can be one for each character.
+ */
+const OPTIONS = {
+  logLevel: 'error',
+  uniqueKeys: false,
+  resolveKnownTags: false,
+  prettyErrors: false,
+} as const;
 
 const CAUSES: Readonly<Record<string, string>> = {
   MULTIPLE_DOCS: 'more than one document (---)',

@@ -1,17 +1,9 @@
-import {
-  closeSync,
-  constants,
-  type FSWatcher,
-  fstatSync,
-  watch as fsWatch,
-  openSync,
-  readFileSync,
-  statSync,
-} from 'node:fs';
+import { type FSWatcher, watch as fsWatch, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { describeIssues } from '@headgate/contracts/routing';
 import { z } from 'zod';
 import { parseYaml } from './parse-yaml.ts';
+import { readRegularFileSync } from './read-file.ts';
 
 /**
  * A small file that people and programs edit while we run (routing table, key records): read and checked as a
@@ -134,23 +126,10 @@ function stampOf(path: string): string {
 
 function readBounded(path: string, maxBytes: number): string {
   try {
-    return readRegular(path, maxBytes);
+    return readRegularFileSync(path, { maxBytes }).toString();
   } catch (cause) {
     const issues = cause instanceof RangeError ? issuesOf(cause) : ['the file cannot be read'];
     throw new FileError(path, issues, { cause });
-  }
-}
-
-/** Devices have no size and no end, and a pipe may wait for ever: only a file is read, and opened without waiting. */
-function readRegular(path: string, maxBytes: number): string {
-  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  try {
-    const status = fstatSync(file);
-    if (!status.isFile()) throw new RangeError('expected a regular file');
-    if (status.size > maxBytes) throw new RangeError(`larger than ${maxBytes} bytes`);
-    return readFileSync(file).toString('utf8');
-  } finally {
-    closeSync(file);
   }
 }
 

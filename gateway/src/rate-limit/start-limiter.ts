@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Config } from '@headgate/contracts/config/schema';
 import { ConfigError } from '@headgate/runtime/load-config';
+import { readRegularFile } from '@headgate/runtime/read-file';
 import { POLICIES } from '@headgate/runtime/resilience/policies';
 import { createPolicy } from '@headgate/runtime/resilience/policy';
 import type { Surroundings } from '../surroundings.ts';
@@ -47,12 +47,15 @@ export async function startLimiter(
   return { limiter, stop: () => client.disconnect() };
 }
 
+/** Of the file with the address of Redis. */
+const MAX_URL_BYTES = 2 ** 14;
+
 /** The first line of the file. What it holds is never part of an error. */
 async function readUrl(path: string): Promise<string> {
   const expected = 'expected redis://HOST:PORT or rediss://HOST:PORT (gateway.rate_limit.redis.url_file)';
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = (await readRegularFile(path, { maxBytes: MAX_URL_BYTES })).toString();
   } catch (cause) {
     throw new ConfigError(`${path} cannot be read: ${expected}`, { cause });
   }

@@ -49,6 +49,8 @@ export type ProbeResult = { readonly ok: true } | { readonly ok: false; readonly
 export interface EngineSpec {
   /** Directory of the model version. */
   readonly directory: string;
+  /** Empty folder that only this engine uses, for copies of external data while it loads; none for models without. */
+  readonly privateDir?: string;
   /** Directories in which golden samples are looked up, in this order. */
   readonly sampleDirs: readonly string[];
   readonly manifest: Manifest;

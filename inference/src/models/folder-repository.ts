@@ -4,8 +4,8 @@ import type { Manifest } from '@headgate/contracts/manifest';
 import { LoadError } from '../load-error.ts';
 import { MANIFEST_FILE, readLabels, readManifest } from './manifest.ts';
 import { compareNames, isModelName, type ModelRepository } from './repository.ts';
-import { modelFiles, stampOf } from './seal.ts';
 import { SIGNATURE_FILE, TRUST_ALL, type Trust } from './trust.ts';
+import { modelFiles } from './version-files.ts';
 
 /**
  * Versions as `<root>/<model>/<version>/{manifest.yaml, …}`. A folder without a manifest is no version yet: whoever
@@ -66,6 +66,15 @@ async function stampOfVersion(directory: string, manifest: Manifest): Promise<st
   ];
   const stamps = await Promise.all(names.map((name) => stampOf(join(directory, name))));
   return stamps.map((stamp) => stamp ?? 'missing').join();
+}
+
+/**
+ * Identity of a file without reading it: a replaced file has another inode, one that was written to another time of
+ * change, which no program can set back. Undefined when there is none.
+ */
+async function stampOf(path: string): Promise<string | undefined> {
+  const status = await stat(path, { bigint: true }).catch(() => undefined);
+  return status && `${status.dev}:${status.ino}:${status.size}:${status.mtimeNs}:${status.ctimeNs}`;
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -1,7 +1,6 @@
-import { isAbsolute, normalize } from 'node:path';
 import type { Manifest, TensorSpec } from '@headgate/contracts/manifest';
 import { ELEMENT_BYTES } from '@headgate/contracts/tensor';
-import { modelFiles } from './seal.ts';
+import { modelFiles } from './version-files.ts';
 
 /** The version whose folder a manifest lies in. */
 export interface Expected {
@@ -31,10 +30,17 @@ function outsideProblem(manifest: Manifest): string | undefined {
   const paths = [
     ...modelFiles(manifest).map(({ path }) => path),
     ...manifest.golden.samples.map(({ file }) => file),
-    manifest.image?.labels ?? '',
+    ...(manifest.image ? [manifest.image.labels] : []),
   ];
-  const outside = paths.find((path) => isAbsolute(path) || normalize(path).startsWith('..'));
-  return outside && `${outside} lies outside of the folder of the version`;
+  const strange = paths.find((path) => !isPlain(path));
+  if (strange === undefined) return undefined;
+  return `${JSON.stringify(strange)} is no path of a file in the folder of the version: names, with / between them`;
+}
+
+/** Read the same by everybody: no detours, nothing that a log or a terminal would obey, no mark of the runtime. */
+function isPlain(path: string): boolean {
+  const names = path.split('/');
+  return !/[\p{Cc}\\*]/u.test(path) && names.every((name) => name !== '' && name !== '.' && name !== '..');
 }
 
 function imageProblem({ image, inputs, outputs, golden }: Manifest): string | undefined {

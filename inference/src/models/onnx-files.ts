@@ -1,10 +1,12 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import type { Manifest } from '@headgate/contracts/manifest';
+import type { Manifest, ModelFile } from '@headgate/contracts/manifest';
 import { LoadError } from '../load-error.ts';
 
 /**
  * Which files an ONNX model refers to: weights that do not lie in the model file are `external_data` of a tensor, and
  * their `location` is a path that the author of the model could choose.
+ *
+ * What two readers of protobuf could understand differently is refused: a tag or length that is not written in the
+ * shortest way or has more than 32 bits, a group, a text that is not UTF-8, a field of an entry that occurs twice.
  */
 
 type Message =
@@ -30,50 +32,63 @@ const CHILDREN: Readonly<Record<Message, Readonly<Record<number, Message>>>> = {
   tensor: { 13: 'entry' },
   entry: {},
 };
-const ENTRY_KEY = 1;
-const ENTRY_VALUE = 2;
+const ENTRY_FIELDS: Readonly<Record<number, 'key' | 'value'>> = { 1: 'key', 2: 'value' };
 /** Longest key or value of an entry that is read, in bytes. */
 const MAX_TEXT_BYTES = 4096;
 /** Messages within messages; protobuf itself stops there. */
 const MAX_DEPTH = 100;
+const MAX_TAG = 2 ** 32 - 1;
+const MAX_LENGTH = 2 ** 31 - 1;
+
+/** `external_data` of one tensor: its keys and values, as they follow each other. */
+export type ExternalData = readonly (readonly [key: string, value: string])[];
 
 /**
  * Refuses a model that refers to a file which its manifest does not list: such a file would be read unverified, and
  * could be any file of this machine.
  *
- * @throws LoadError also when the file is no ONNX model
+ * @throws LoadError also when the bytes are no ONNX model, or not one that can be read in one way only
  */
-export function checkExternalData(path: string, { file }: Pick<Manifest, 'file'>): void {
-  const listed = new Set(file.external_data.map((one) => one.path));
-  for (const location of externalLocations(path, file.path)) {
-    // Nothing else is normalised: with a symbolic link in it, a/../b is not b.
-    if (listed.has(location.replace(/^\.\//, ''))) continue;
+export function checkExternalData(model: Uint8Array, { file }: Pick<Manifest, 'file'>): void {
+  const listed = new Map(file.external_data.map((one) => [one.path, one]));
+  for (const data of externalData(model, file.path)) checkReference(data, file.path, listed);
+}
+
+function checkReference(data: ExternalData, name: string, listed: ReadonlyMap<string, ModelFile>): void {
+  const entries = new Map(data);
+  const location = entries.get('location');
+  if (location === undefined || entries.size !== data.length) {
+    throw unreadable(name, 'a tensor with external data needs one location, and each key once');
+  }
+  // Nothing else is normalised: with a symbolic link in it, a/../b is not b.
+  const target = listed.get(location.replace(/^\.\//, ''));
+  if (!target) {
     throw new LoadError(
-      `${file.path} refers to the file ${JSON.stringify(location)}, which file.external_data does not list`,
+      `${name} refers to the file ${JSON.stringify(location)}, which file.external_data does not list`,
       { kind: 'digest' },
     );
   }
+  const [offset, length] = ['offset', 'length'].map((key) => entries.get(key) ?? '0');
+  const isNumber = [offset, length].every((text) => /^\d{1,15}$/.test(text as string));
+  if (isNumber && Number(offset) + Number(length) <= target.bytes) return;
+  throw new LoadError(`${name} refers to bytes that ${target.path} does not have`, { kind: 'model' });
 }
 
 /**
- * Every `location` in an ONNX file. Reads what leads to them and skips the weights, so that time and memory do not
- * grow with the size of the model. Blocks the thread meanwhile: for engines that load.
+ * The external data of every tensor of a model. Reads what leads to it and skips the weights.
  *
- * @param name what the error calls the file
- * @throws LoadError when the file is no ONNX model
+ * @param name what the error calls the model
+ * @throws LoadError as `checkExternalData`
  */
-export function externalLocations(path: string, name: string): ReadonlySet<string> {
-  const file = openSync(path, 'r');
+export function externalData(model: Uint8Array, name: string): readonly ExternalData[] {
+  const found: ExternalData[] = [];
   try {
-    const found = new Set<string>();
-    walk(new FileReader(file), { message: 'model', end: fstatSync(file).size, depth: 0 }, found);
-    return found;
+    walk(new Reader(model), { message: 'model', end: model.byteLength, depth: 0 }, found);
   } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause;
-    throw new LoadError(`${name} is not a readable ONNX file (${cause.message})`, { kind: 'model', cause });
-  } finally {
-    closeSync(file);
+    if (cause instanceof RangeError) throw unreadable(name, cause.message, cause);
+    throw cause;
   }
+  return found;
 }
 
 interface Region {
@@ -83,35 +98,49 @@ interface Region {
   readonly depth: number;
 }
 
-function walk(reader: FileReader, { message, end, depth }: Region, found: Set<string>): void {
+function walk(reader: Reader, { message, end, depth }: Region, found: ExternalData[]): void {
   if (depth > MAX_DEPTH) throw new RangeError('too deep');
-  const entry = { isLocation: false, values: [] as string[] };
+  const entries: (readonly [string, string])[] = [];
   while (reader.offset < end) {
-    const tag = reader.varint();
+    const tag = reader.shortest(MAX_TAG);
     const field = Math.floor(tag / 8);
     const size = sizeOf(tag % 8, reader);
-    if (field === 0 || reader.offset + size > end) throw new RangeError('a field ends beyond its message');
     const next = reader.offset + size;
+    if (field === 0 || next > end) throw new RangeError('a field ends beyond its message');
     const child = tag % 8 === 2 ? CHILDREN[message][field] : undefined;
-    if (child) walk(reader, { message: child, end: next, depth: depth + 1 }, found);
-    else if (message === 'entry' && field === ENTRY_KEY)
-      entry.isLocation ||= reader.text(size) === 'location';
-    else if (message === 'entry' && field === ENTRY_VALUE) entry.values.push(reader.text(size));
+    if (child === 'entry') entries.push(readEntry(reader, next));
+    else if (child) walk(reader, { message: child, end: next, depth: depth + 1 }, found);
     reader.offset = next;
   }
-  if (entry.isLocation) for (const value of entry.values) found.add(value);
+  if (entries.length > 0) found.push(entries);
+}
+
+/** A field that is missing is empty. */
+function readEntry(reader: Reader, end: number): readonly [string, string] {
+  const entry = { key: '', value: '' };
+  const seen = new Set<number>();
+  while (reader.offset < end) {
+    const tag = reader.shortest(MAX_TAG);
+    const name = ENTRY_FIELDS[Math.floor(tag / 8)];
+    const size = sizeOf(tag % 8, reader);
+    if (!name || tag % 8 !== 2 || seen.has(tag)) throw new RangeError('an entry has a strange field');
+    if (reader.offset + size > end) throw new RangeError('a field ends beyond its message');
+    seen.add(tag);
+    entry[name] = reader.text(size);
+  }
+  return [entry.key, entry.value];
 }
 
 /** Bytes of a field's content; a varint is consumed. */
-function sizeOf(wireType: number, reader: FileReader): number {
+function sizeOf(wireType: number, reader: Reader): number {
   switch (wireType) {
     case 0:
-      reader.varint();
+      reader.skipNumber();
       return 0;
     case 1:
       return 8;
     case 2:
-      return reader.varint();
+      return reader.shortest(MAX_LENGTH);
     case 5:
       return 4;
     default:
@@ -119,47 +148,54 @@ function sizeOf(wireType: number, reader: FileReader): number {
   }
 }
 
-/** Reads here and there in a file, with a window of 64 KiB in memory. */
-class FileReader {
+/** Reads on from `offset`. @throws RangeError at the end of the bytes, and for what is not written as it should be */
+class Reader {
   offset = 0;
-  readonly #file: number;
-  readonly #window = Buffer.alloc(2 ** 16);
-  #start = 0;
-  #length = 0;
+  readonly #bytes: Uint8Array;
+  readonly #utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-  constructor(file: number) {
-    this.#file = file;
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
   }
 
-  /** @throws RangeError at the end of the file, and for numbers that no length or tag can be */
-  varint(): number {
+  /** A tag or a length. */
+  shortest(max: number): number {
     let value = 0;
-    for (let shift = 0; shift < 70; shift += 7) {
+    for (let shift = 0; shift < 35; shift += 7) {
       const byte = this.#byte();
       value += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) return value;
+      if (byte >= 0x80) continue;
+      if (value > max || (byte === 0 && shift > 0)) break;
+      return value;
     }
+    throw new RangeError('a tag or length that is too large, or longer than need be');
+  }
+
+  /** The value of a number that nobody asks for. */
+  skipNumber(): void {
+    for (let length = 1; length <= 10; length += 1) if (this.#byte() < 0x80) return;
     throw new RangeError('a number is too long');
   }
 
   text(size: number): string {
     if (size > MAX_TEXT_BYTES) throw new RangeError('a name is too long');
-    const bytes = Buffer.alloc(size);
-    for (let i = 0; i < size; i += 1) bytes[i] = this.#byte();
-    return bytes.toString('utf8');
+    const bytes = this.#bytes.subarray(this.offset, this.offset + size);
+    this.offset += size;
+    try {
+      return this.#utf8.decode(bytes);
+    } catch {
+      throw new RangeError('a name is not UTF-8');
+    }
   }
 
   #byte(): number {
-    if (!this.#has(this.offset)) throw new RangeError('it ends too early');
-    const byte = this.#window[this.offset - this.#start] as number;
+    const byte = this.#bytes[this.offset];
+    if (byte === undefined) throw new RangeError('it ends too early');
     this.offset += 1;
     return byte;
   }
+}
 
-  #has(offset: number): boolean {
-    if (offset >= this.#start && offset < this.#start + this.#length) return true;
-    this.#start = offset;
-    this.#length = readSync(this.#file, this.#window, 0, this.#window.length, offset);
-    return this.#length > 0;
-  }
+function unreadable(name: string, problem: string, cause?: unknown): LoadError {
+  return new LoadError(`${name} is not a readable ONNX file (${problem})`, { kind: 'model', cause });
 }

@@ -1,8 +1,7 @@
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { InferenceConfig } from '@headgate/contracts/config/schema';
+import { readRegularFile, readRegularFileSync } from '@headgate/runtime/read-file';
 import { LoadError } from '../load-error.ts';
 
 /**
@@ -14,6 +13,8 @@ export const SIGNATURE_FILE = 'manifest.yaml.sig';
 const SIGNATURE_BYTES = 64;
 /** As many keys as can be configured. */
 const MAX_SIGNATURES = 32;
+/** Of a file of signatures, or of a key: as many lines, and comments. */
+const MAX_FILE_BYTES = 2 ** 14;
 
 /** Whose model versions are served. */
 export interface Trust {
@@ -36,7 +37,7 @@ export function readTrust(
 function readPublicKey(path: string, name: string): KeyObject {
   const where = `inference.models_trust.public_key_files: ${name}`;
   const pem = attempt(
-    () => readFileSync(path, 'utf8'),
+    () => readRegularFileSync(path, { maxBytes: MAX_FILE_BYTES }).toString(),
     (cause) => untrusted(`${where} cannot be read`, cause),
   );
   // createPublicKey would take a private key too, which has no business on a server.
@@ -58,10 +59,15 @@ function readPublicKey(path: string, name: string): KeyObject {
 export async function verifySignature(trust: Trust, directory: string, manifest: Uint8Array): Promise<void> {
   if (!trust.requireSignature) return;
   const path = join(directory, SIGNATURE_FILE);
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw untrusted(`${path} is missing, but inference.models_trust.require_signature is true`, cause);
+  const options = { maxBytes: MAX_FILE_BYTES, links: 'refuse' } as const;
+  const text = await readRegularFile(path, options).catch((cause: unknown) => {
+    const problem = cause instanceof RangeError ? `is unusable (${cause.message})` : 'is missing';
+    throw untrusted(`${path} ${problem}, but inference.models_trust.require_signature is true`, cause);
   });
-  const signatures = text.split('\n', MAX_SIGNATURES).map((line) => Buffer.from(line.trim(), 'base64'));
+  const signatures = text
+    .toString()
+    .split('\n', MAX_SIGNATURES)
+    .map((line) => Buffer.from(line.trim(), 'base64'));
   const isSigned = signatures.some(
     (signature) =>
       signature.byteLength === SIGNATURE_BYTES &&

@@ -2,19 +2,22 @@ import { join } from 'node:path';
 import { credentials } from '@grpc/grpc-js';
 import type { ModelInferRequest } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
 import type { ModelInferResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
+import type { RepositoryIndexResponse__Output } from '@headgate/contracts/gen/grpc/inference/RepositoryIndexResponse';
 import { portOf } from '@headgate/contracts/names';
 import { loadInference } from '@headgate/runtime/proto';
 import { eventually } from '@headgate/testkit/eventually';
 import { startPart } from '@headgate/testkit/part';
 import { descendantsOf } from '@headgate/testkit/processes';
 import { ROOT } from '@headgate/testkit/root';
-import { createModelFolder } from './model-folder.ts';
+import { createModelFolder, type ModelFolder } from './model-folder.ts';
 
 /** Inference as a process of its own, for what can only be seen from outside: memory, processes, signals. */
 export interface FrontProcess {
   readonly pid: number;
   /** Folder of the model repository. */
   readonly models: string;
+  /** Why each version is not served, as the repository index says it. */
+  reasons(): Promise<ReadonlyMap<string, string>>;
   /** Processes of its engines, loading ones too. */
   engines(): number[];
   infer(request: ModelInferRequest): Promise<ModelInferResponse__Output>;
@@ -27,10 +30,19 @@ export interface FrontProcess {
   stop(): Promise<void>;
 }
 
-/** Starts it with version 1 of the digits model, obeying requests to load and unload. */
-export async function startFront(settings: Readonly<Record<string, string>> = {}): Promise<FrontProcess> {
-  const { dir, route, remove } = createModelFolder();
+/**
+ * Starts it with version 1 of the digits model, obeying requests to load and unload.
+ *
+ * @param prepare puts more into the repository before
+ */
+export async function startFront(
+  settings: Readonly<Record<string, string>> = {},
+  prepare: (folder: ModelFolder) => void = () => {},
+): Promise<FrontProcess> {
+  const folder = createModelFolder();
+  const { dir, route, remove } = folder;
   route(['1']);
+  prepare(folder);
   const part = await startPart('inference', {
     readyPage: '/readyz',
     env: {
@@ -61,6 +73,12 @@ export async function startFront(settings: Readonly<Record<string, string>> = {}
       const config = versions && JSON.stringify({ version_policy: { specific: { versions } } });
       const parameters = config ? { config: { string_param: config } } : {};
       await call((done) => client.repositoryModelLoad({ model_name, parameters }, done));
+    },
+    reasons: async () => {
+      const { models } = await call<RepositoryIndexResponse__Output>((done) =>
+        client.repositoryIndex({}, done),
+      );
+      return new Map(models.map(({ name, reason }) => [name, reason]));
     },
     unload: async (model_name) => {
       await call((done) => client.repositoryModelUnload({ model_name }, done));

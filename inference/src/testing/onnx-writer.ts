@@ -3,7 +3,7 @@
  * would write, do not need Python. Field numbers are those of onnx.proto.
  */
 
-import { bytesField as field, varintField as number } from './protobuf.ts';
+import { bytesField as field, varintField as number, varint } from './protobuf.ts';
 
 const OPSET = 17;
 const IR_VERSION = 8;
@@ -32,6 +32,8 @@ interface ExternalTensor {
   readonly location: string;
   readonly offset: number;
   readonly bytes: number;
+  /** Added to the tag of each entry that names the file: a reader may drop what has more than 32 bits. */
+  readonly tagBeyond?: bigint;
 }
 
 export interface Graph {
@@ -62,8 +64,12 @@ function nodeOf({ operator, inputs, outputs }: Node): Buffer {
   ]);
 }
 
-function tensorOf({ name, element, shape, location, offset, bytes }: ExternalTensor): Buffer {
-  const entry = (key: string, value: string) => field(13, Buffer.concat([field(1, key), field(2, value)]));
+function tensorOf({ name, element, shape, tagBeyond = 0n, ...external }: ExternalTensor): Buffer {
+  const { location, offset, bytes } = external;
+  const entry = (key: string, value: string) => {
+    const content = Buffer.concat([field(1, key), field(2, value)]);
+    return Buffer.concat([varint(BigInt(13 * 8 + 2) + tagBeyond), varint(content.byteLength), content]);
+  };
   return Buffer.concat([
     ...shape.map((side) => number(1, side)),
     number(2, element),

@@ -1,4 +1,5 @@
 import { parentPort, Worker, workerData } from 'node:worker_threads';
+import { LoadError, type LoadErrorKind } from '../../load-error.ts';
 import type { EngineSpec } from '../protocol.ts';
 import { type BatchResult, type Job, openRunner, type Runner, type RunnerData } from './runner.ts';
 
@@ -33,7 +34,7 @@ function isSmall({ manifest: { file, inputs } }: EngineSpec): boolean {
 type FromThread =
   | { readonly type: 'open'; readonly warmUpMs: ReadonlyMap<number, number> }
   | ({ readonly type: 'ran' } & BatchResult)
-  | { readonly type: 'error'; readonly message: string };
+  | { readonly type: 'error'; readonly message: string; readonly kind?: LoadErrorKind | undefined };
 
 async function startThread(entry: URL, data: RunnerData): Promise<Runner> {
   const worker = new Worker(entry, { workerData: data });
@@ -45,7 +46,8 @@ async function startThread(entry: URL, data: RunnerData): Promise<Runner> {
   const answer = async <T extends FromThread['type']>(type: T) => {
     const message = await new Promise<FromThread>((resolve) => worker.once('message', resolve));
     if (message.type === type) return message as Extract<FromThread, { type: T }>;
-    throw new Error(message.type === 'error' ? message.message : `unexpected ${message.type}`);
+    if (message.type !== 'error') throw new Error(`unexpected ${message.type}`);
+    throw message.kind ? new LoadError(message.message, { kind: message.kind }) : new Error(message.message);
   };
   const { warmUpMs } = await answer('open');
   return {
@@ -66,7 +68,11 @@ export async function serveSession(): Promise<void> {
   if (!port) throw new Error('not a worker thread');
   const reply = (message: FromThread) => port.postMessage(message);
   const fail = (thrown: unknown) =>
-    reply({ type: 'error', message: thrown instanceof Error ? thrown.message : String(thrown) });
+    reply({
+      type: 'error',
+      message: thrown instanceof Error ? thrown.message : String(thrown),
+      kind: thrown instanceof LoadError ? thrown.kind : undefined,
+    });
 
   const runner = await openRunner(workerData as RunnerData).catch(fail);
   if (!runner) return;

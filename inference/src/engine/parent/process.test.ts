@@ -13,7 +13,12 @@ const start = (
     {
       entry,
       env: process.env,
-      spec: { directory: behaviour, decodeThreads: 1, deviceId: 0 } as EngineSpec,
+      spec: {
+        directory: behaviour,
+        decodeThreads: 1,
+        deviceId: 0,
+        manifest: { file: { external_data: [] } },
+      } as unknown as EngineSpec,
       startTimeoutMs,
       runTimeoutMs: 50,
       memoryLimitBytes,

@@ -1,4 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { HeadgateError } from '@headgate/contracts/errors';
 import type { Logger } from '@headgate/runtime/logger';
 import { LoadError, MemoryLimitError } from '../../load-error.ts';
@@ -73,6 +76,18 @@ export interface EngineProcess {
  * takes more memory than it may before any work
  */
 export async function startEngine(options: EngineOptions, signal: AbortSignal): Promise<EngineProcess> {
+  const { spec } = options;
+  if (spec.manifest.file.external_data.length === 0) return startChild(options, signal);
+  const privateDir = await mkdtemp(join(tmpdir(), 'headgate-weights-'));
+  try {
+    return await startChild({ ...options, spec: { ...spec, privateDir } }, signal);
+  } finally {
+    // A loaded engine has mapped the files: what it reads stays until it ends, and nobody else finds it.
+    await rm(privateDir, { recursive: true });
+  }
+}
+
+async function startChild(options: EngineOptions, signal: AbortSignal): Promise<EngineProcess> {
   const child = fork(options.entry, [], {
     serialization: 'advanced',
     // Execution arguments of the front (inspector, coverage) are not the engine's.
@@ -92,6 +107,7 @@ export async function startEngine(options: EngineOptions, signal: AbortSignal): 
     return new LoadedEngine(child, { ended, report, residentBytes }, options);
   } catch (error) {
     child.kill('SIGKILL');
+    await ended;
     throw error;
   } finally {
     signal.removeEventListener('abort', abort);
@@ -105,6 +121,8 @@ export function engineEnv({ env, spec }: Pick<EngineOptions, 'env' | 'spec'>): N
     UV_THREADPOOL_SIZE: String(spec.decodeThreads),
     // glibc gives large blocks back to the system when they are freed, also after a model has been read through them.
     MALLOC_MMAP_THRESHOLD_: '131072',
+    // A model file could carry settings of its own for the session.
+    ORT_LOAD_CONFIG_FROM_MODEL: '0',
     // The binding passes no other CUDA option than the device; cuBLAS and cuDNN themselves read this one.
     ...(spec.provider === 'cuda' && !spec.tf32 && { NVIDIA_TF32_OVERRIDE: '0' }),
   };

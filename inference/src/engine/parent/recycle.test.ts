@@ -23,8 +23,8 @@ const startGrowing = (signal: AbortSignal) =>
       spec: {
         directory: 'grow',
         decodeThreads: 1,
-        manifest: { batching: { max_batch_size: 4 } },
-      } as EngineSpec,
+        manifest: { file: { external_data: [] }, batching: { max_batch_size: 4 } },
+      } as unknown as EngineSpec,
     },
     signal,
   );

@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { GoldenSample, Manifest } from '@headgate/contracts/manifest';
+import { readRegularFile } from '@headgate/runtime/read-file';
 import { LoadError } from '../../../load-error.ts';
 import type { Classes, LoadReport } from '../../protocol.ts';
+
+/** Larger samples are not read, in bytes: a photo has 10 MiB, a record of tensors some more. */
+const MAX_SAMPLE_BYTES = 64 * 2 ** 20;
 
 export interface GoldenOptions {
   readonly manifest: Manifest;
@@ -49,7 +52,8 @@ export async function readSample(
   dirs: readonly string[],
 ): Promise<Uint8Array | undefined> {
   for (const dir of dirs) {
-    const bytes = await readFile(join(dir, file)).catch(() => undefined);
+    const reading = readRegularFile(join(dir, file), { maxBytes: MAX_SAMPLE_BYTES });
+    const bytes = await reading.catch(() => undefined);
     if (bytes && createHash('sha256').update(bytes).digest('hex') === sha256) return bytes;
   }
   return undefined;

@@ -1,9 +1,8 @@
-import { join } from 'node:path';
 import type { ImageSpec, Manifest } from '@headgate/contracts/manifest';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { LoadError } from '../../../load-error.ts';
 import type { Classes, EngineSpec } from '../../protocol.ts';
-import { sessionOptions } from '../onnx.ts';
+import { openModel } from '../onnx.ts';
 import { type Runner, timed } from '../runner.ts';
 import { costClock, warmUp } from '../warm-up.ts';
 import { classify } from './classify.ts';
@@ -28,13 +27,11 @@ export function itemBytes({ width, height, channels }: ImageSpec['preprocessing'
  * Loads the model file and checks its input and output against the manifest.
  *
  * @param batch buffer that holds `max_batch_size` items; runs read it in place
- * @throws LoadError when the model contradicts the manifest; whatever ONNX Runtime throws when it cannot load it
+ * @throws LoadError when a file is not the listed one, or the model contradicts the manifest; whatever ONNX Runtime
+ * throws when it cannot load it
  */
 export async function openSession(spec: EngineSpec, image: ImageSpec, batch: Uint8Array): Promise<Session> {
-  const session = await InferenceSession.create(
-    join(spec.directory, spec.manifest.file.path),
-    sessionOptions(spec),
-  );
+  const session = await openModel(spec);
   checkAgainst(session, spec.manifest, image);
   const { width, height, channels } = image.preprocessing;
   const size = itemBytes(image.preprocessing);

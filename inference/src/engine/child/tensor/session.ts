@@ -1,11 +1,10 @@
-import { join } from 'node:path';
 import type { Datatype, Manifest, TensorSpec } from '@headgate/contracts/manifest';
 import { decodeBytesTensor, encodeBytesTensor } from '@headgate/contracts/tensor';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { LoadError } from '../../../load-error.ts';
 import type { EngineSpec, RawTensor } from '../../protocol.ts';
 import { blankItem, joinItems, splitTensor } from '../../tensor-batch.ts';
-import { sessionOptions } from '../onnx.ts';
+import { openModel } from '../onnx.ts';
 import { type Runner, timed } from '../runner.ts';
 import { warmUpSizes } from '../warm-up.ts';
 
@@ -54,12 +53,13 @@ function useUint16ForFp16(): void {
 /**
  * Loads the model file and checks inputs and outputs against the manifest.
  *
- * @throws LoadError when the model contradicts the manifest; whatever ONNX Runtime throws when it cannot load it
+ * @throws LoadError when a file is not the listed one, or the model contradicts the manifest; whatever ONNX Runtime
+ * throws when it cannot load it
  */
 export async function openTensorSession(spec: EngineSpec): Promise<TensorSession> {
-  const { manifest, directory } = spec;
+  const { manifest } = spec;
   useUint16ForFp16();
-  const session = await InferenceSession.create(join(directory, manifest.file.path), sessionOptions(spec));
+  const session = await openModel(spec);
   checkAgainst(session, manifest);
   const names = manifest.outputs.map(({ name }) => name);
   const isBatched = manifest.batching.max_batch_size > 1;
