@@ -10,6 +10,8 @@ import { REQUEST_ID } from './local-replies.ts';
 const COMMON = {
   time: '%START_TIME%',
   msg: 'access',
+  /** Decision 0068: the filter chain. */
+  share: '%FILTER_CHAIN_NAME%',
   request_id: REQUEST_ID,
   connection: '%CONNECTION_ID%',
   traceparent: `%REQ(${HEADER.traceparent}):55%`,

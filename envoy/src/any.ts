@@ -7,7 +7,7 @@ import type { HttpConnectionManager } from './gen/envoy/extensions/filters/netwo
 import type { HeaderMutation } from './gen/envoy/extensions/http/early_header_mutation/header_mutation/v3/header_mutation.ts';
 import type {
   DirectSourceIPInput,
-  SourceIPInput,
+  FilterStateInput,
 } from './gen/envoy/extensions/matching/common_inputs/network/v3/network_inputs.ts';
 import type { ConsistentHashing } from './gen/envoy/extensions/matching/input_matchers/consistent_hashing/v3/consistent_hashing.ts';
 import type { Ip } from './gen/envoy/extensions/matching/input_matchers/ip/v3/ip.ts';
@@ -29,6 +29,15 @@ interface BodySizeLimit {
   max_request_bytes: number;
 }
 
+/** Newer too. */
+interface SetFilterState {
+  on_accept: {
+    object_key: string;
+    factory_key: string;
+    format_string: { text_format_source: { inline_string: string } };
+  }[];
+}
+
 /** The part of `envoy.config.route.v3.FilterConfig` that is used; its typing would bring every filter's. */
 interface FilterConfig {
   disabled: boolean;
@@ -42,11 +51,12 @@ interface Messages {
   'envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit': LocalRateLimit;
   'envoy.extensions.filters.http.router.v3.Router': Router;
   'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol': ProxyProtocol;
+  'envoy.extensions.filters.listener.set_filter_state.v3.Config': SetFilterState;
   'envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit': ConnectionLimit;
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager': HttpConnectionManager;
   'envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation': HeaderMutation;
   'envoy.extensions.matching.common_inputs.network.v3.DirectSourceIPInput': DirectSourceIPInput;
-  'envoy.extensions.matching.common_inputs.network.v3.SourceIPInput': SourceIPInput;
+  'envoy.extensions.matching.common_inputs.network.v3.FilterStateInput': FilterStateInput;
   'envoy.extensions.matching.input_matchers.consistent_hashing.v3.ConsistentHashing': ConsistentHashing;
   'envoy.extensions.matching.input_matchers.ip.v3.Ip': Ip;
   'envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig': UuidRequestIdConfig;

@@ -30,6 +30,9 @@ export const HTTP2_UPSTREAM = {
   initial_connection_window_size: 4 * KIB * KIB,
 } as const;
 
+/** A load balancer sends the header of the PROXY protocol at once. */
+export const PROXY_HEADER_MS = 5000;
+
 /** On top of the largest gRPC message: inference knows the length from the first frame and answers first. */
 export const GRPC_SLACK_BYTES = 64 * KIB;
 

@@ -7,8 +7,8 @@ import type {
   FilterChain,
   ListenerFilter,
 } from '../gen/envoy/config/listener/v3/listener_components.ts';
-import { CONNECTION_BUFFER_BYTES, duration, TLS_HANDSHAKE_MS } from '../limits.ts';
-import { chainMatcher, type Share, sharesOf } from './shares.ts';
+import { CONNECTION_BUFFER_BYTES, duration, PROXY_HEADER_MS, TLS_HANDSHAKE_MS } from '../limits.ts';
+import { chainMatcher, rememberNetwork, type Share, sharesOf } from './shares.ts';
 
 export interface ListenerOptions {
   readonly name: string;
@@ -33,7 +33,8 @@ export function listener(options: ListenerOptions): Listener {
     name,
     address: { socket_address: { address: host, port_value: port } },
     per_connection_buffer_limit_bytes: CONNECTION_BUFFER_BYTES,
-    ...(proxyProtocol && { listener_filters: [proxyProtocolFilter()] }),
+    listener_filters: [...(proxyProtocol ? [proxyProtocolFilter()] : []), rememberNetwork()],
+    listener_filters_timeout: duration(PROXY_HEADER_MS),
     filter_chain_matcher: chainMatcher(shares, balancers),
     filter_chains: shares.map((share) => filterChain(share, options)),
   };

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { pack } from '../any.ts';
 import type { CidrRange } from '../gen/envoy/config/core/v3/address.ts';
 import type { TypedExtensionConfig } from '../gen/envoy/config/core/v3/extension.ts';
+import type { ListenerFilter } from '../gen/envoy/config/listener/v3/listener_components.ts';
 import type {
   Matcher,
   Matcher_MatcherList_Predicate,
@@ -30,10 +31,36 @@ export function sharesOf(name: string, maxConnections: number, count: number): r
   }));
 }
 
-/** The address of the client: behind the PROXY protocol the one that the balancer names. */
-const CLIENT = input('SourceIPInput');
-/** The address at the other end of the connection. */
-const PEER = input('DirectSourceIPInput');
+/** Where the connection keeps the network of its client. */
+const NETWORK = 'headgate.network';
+
+/** What quotas count by as well: an IPv4 address, the /64 network of an IPv6 address. */
+export function rememberNetwork(): ListenerFilter {
+  const inline_string = '%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT(64)%';
+  return {
+    name: 'envoy.filters.listener.set_filter_state',
+    typed_config: pack('envoy.extensions.filters.listener.set_filter_state.v3.Config', {
+      on_accept: [
+        {
+          object_key: NETWORK,
+          factory_key: 'envoy.string',
+          format_string: { text_format_source: { inline_string } },
+        },
+      ],
+    }),
+  };
+}
+
+const CLIENT_NETWORK: TypedExtensionConfig = {
+  name: 'envoy.matching.inputs.filter_state',
+  typed_config: pack('envoy.extensions.matching.common_inputs.network.v3.FilterStateInput', { key: NETWORK }),
+};
+
+/** The address at the other end of the connection: a load balancer's, where there is one. */
+const PEER: TypedExtensionConfig = {
+  name: 'envoy.matching.inputs.direct_source_ip',
+  typed_config: pack('envoy.extensions.matching.common_inputs.network.v3.DirectSourceIPInput', {}),
+};
 
 /**
  * Chooses the filter chain of a connection. The seed is new in each configuration, so that nobody can look for
@@ -64,7 +91,9 @@ function halves({ names, from, modulo, seed }: Half): Matcher_OnMatch {
   if (only !== undefined && another === undefined) return chain(only);
   const middle = Math.floor(names.length / 2);
   const threshold = from + middle;
-  const predicate = { single_predicate: { input: CLIENT, custom_match: atLeast(threshold, modulo, seed) } };
+  const predicate = {
+    single_predicate: { input: CLIENT_NETWORK, custom_match: atLeast(threshold, modulo, seed) },
+  };
   const upper = halves({ names: names.slice(middle), from: threshold, modulo, seed });
   return {
     matcher: {
@@ -105,8 +134,4 @@ function chain(name: string): Matcher_OnMatch {
   return {
     action: { name: 'filter-chain', typed_config: pack('google.protobuf.StringValue', { value: name }) },
   };
-}
-
-function input(name: 'SourceIPInput' | 'DirectSourceIPInput'): TypedExtensionConfig {
-  return { name, typed_config: pack(`envoy.extensions.matching.common_inputs.network.v3.${name}`, {}) };
 }

@@ -6,8 +6,9 @@
 
 /* eslint-disable */
 
-export interface SourceIPInput {
+export interface DirectSourceIPInput {
 }
 
-export interface DirectSourceIPInput {
+export interface FilterStateInput {
+  key?: string | undefined;
 }
