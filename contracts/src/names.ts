@@ -11,6 +11,8 @@ export const HEADER = {
   traceparent: 'traceparent',
   tracestate: 'tracestate',
   forwardedFor: 'x-forwarded-for',
+  /** Shows that a request comes from a process of ours (runtime/src/internal-secret.ts); gRPC metadata has it too. */
+  internalSecret: 'x-headgate-internal-secret',
   rateLimit: 'ratelimit',
   rateLimitPolicy: 'ratelimit-policy',
   retryAfter: 'retry-after',

@@ -1,5 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { HEADER } from '@headgate/contracts/names';
 import { deliverySchema } from '@headgate/contracts/records';
+import { isOwnHost } from '@headgate/runtime/internal-http';
+import type { InternalSecret } from '@headgate/runtime/internal-secret';
 import type { Logger } from '@headgate/runtime/logger';
 import { type JudgedImage, type JudgedQuery, judgedQuerySchema } from '@headgate/stores/records/judged';
 import { type RecordSink, RecordsRefusedError } from '@headgate/stores/records/sink';
@@ -17,6 +20,8 @@ export interface InternalServerOptions {
   readonly judged?: (query: JudgedQuery) => Promise<readonly JudgedImage[]>;
   /** What Prometheus reads. */
   readonly registry: Registry;
+  /** What callers show for everything but /livez and /metrics; absent: nothing. */
+  readonly secret?: InternalSecret | undefined;
   readonly logger: Pick<Logger, 'error'>;
 }
 
@@ -34,11 +39,11 @@ const confirmationSchema = z.strictObject({ logs: logsSchema });
 type Handler = (request: IncomingMessage, signal: AbortSignal) => Promise<Answer>;
 
 /**
- * What gateways on this machine ask of control. Listens on the internal host, and refuses what a browser sends: a page
- * can reach loopback too.
+ * What gateways and the command line ask of control. Refuses callers without the internal secret, and what a browser
+ * sends: a page can reach loopback too.
  */
 export function createInternalServer(options: InternalServerOptions): Server {
-  const { sink, verifyAudit, confirmAudit, judged, registry, logger } = options;
+  const { sink, verifyAudit, confirmAudit, judged, registry, secret, logger } = options;
 
   const deliver = atMost(MAX_DELIVERIES, async (request, signal) => {
     if (request.method !== 'POST') return { status: 405 };
@@ -71,11 +76,14 @@ export function createInternalServer(options: InternalServerOptions): Server {
   });
 
   const answer: Handler = async (request, signal) => {
-    if (request.headers.origin !== undefined) return { status: 403 };
+    const isOpen = request.url === '/livez' || request.url === '/metrics';
+    const isKnown = secret?.accepts(request.headers[HEADER.internalSecret]);
+    if (isFromBrowser(request) || (!isKnown && !isOwnHost(request.headers.host))) return { status: 403 };
+    if (isKnown === false && !isOpen) return { status: 401 };
     if (request.url === '/internal/judged') return judgedAnswer(request, signal);
     if (request.url === '/internal/records') return deliver(request, signal);
     if (request.url === '/internal/audit') return verification(request, signal);
-    if (request.url !== '/livez' && request.url !== '/metrics') return { status: 404 };
+    if (!isOpen) return { status: 404 };
     if (request.method !== 'GET') return { status: 405 };
     if (request.url === '/livez') return { status: 204 };
     return { status: 200, body: await registry.metrics(), type: registry.contentType };
@@ -104,6 +112,11 @@ interface Answer {
   readonly body?: unknown;
   /** Of a body that is text; others are sent as JSON. */
   readonly type?: string;
+}
+
+/** A browser says from where each of its requests comes; programs of ours do not (Node sends `sec-fetch-mode` alone). */
+function isFromBrowser({ headers }: IncomingMessage): boolean {
+  return headers.origin !== undefined || headers['sec-fetch-site'] !== undefined;
 }
 
 /** Answers 503 beyond so many at once: callers try again. */

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { resolve } from 'node:path';
 import { portOf } from '@headgate/contracts/names';
+import { readInternalSecret } from '@headgate/runtime/internal-secret';
 import { ConfigError, loadConfig } from '@headgate/runtime/load-config';
 import { createLogger } from '@headgate/runtime/logger';
 import { refuseUnready } from '@headgate/runtime/production/requirements';
@@ -24,6 +25,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const dir = env.HEADGATE_CONFIG_DIR ?? resolve(root, 'config');
   const config = loadConfig({ dir, environment: env.HEADGATE_ENV ?? 'dev', env });
   refuseUnready(config, root, 'control');
+  const secret = readInternalSecret(config.listen, root);
   setPriority(NICENESS);
   const logger = createLogger({ service: 'control', level: config.telemetry.log_level });
 
@@ -43,7 +45,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const shipping = await startAuditShipping(config, { root, logger, embedded: database, resilience });
   const judged = (query: JudgedQuery) => judgedImages(database, query);
   const audit = { verifyAudit: shipping?.verify, confirmAudit: shipping?.confirm };
-  const server = createInternalServer({ sink, ...audit, judged, registry, logger });
+  const server = createInternalServer({ sink, ...audit, judged, registry, secret, logger });
   server.listen(portOf(config.listen.port_base, 'control'), config.listen.internal_host);
   await once(server, 'listening');
   logger.info({ port: portOf(config.listen.port_base, 'control') }, 'control listens');

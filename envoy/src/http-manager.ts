@@ -14,6 +14,7 @@ import type {
 import type { StringMatcher } from './gen/envoy/type/matcher/v3/string.ts';
 import { duration, HTTP2_DOWNSTREAM, MAX_HEADERS, REQUEST_HEADERS_MS, requestTimeoutMs } from './limits.ts';
 import { header } from './local-replies.ts';
+import { SECRET_VARIABLE } from './process.ts';
 
 /** What differs between listeners; everything else is the same strict edge. */
 export type ManagerOptions = Required<
@@ -39,6 +40,7 @@ const NOT_FROM_CLIENTS = [
   'x-rewrite-url',
   METADATA.variant,
   METADATA.tenant,
+  HEADER.internalSecret,
 ] as const;
 
 /** No client has it. An empty list would mean Envoy's default: private ranges and loopback. */
@@ -193,8 +195,14 @@ export function bodyLimit(maxBytes: number): HttpFilter {
   };
 }
 
+/** What Envoy says about itself and a request, and upstreams believe: the client's address, and that Envoy says it. */
+export function fromEnvoy({ listen }: Config): HeaderValueOption[] {
+  if (listen.internal_secret_file === '') return [forwardedFor()];
+  return [forwardedFor(), header(HEADER.internalSecret, `%ENVIRONMENT(${SECRET_VARIABLE})%`)];
+}
+
 /** X-Forwarded-For as upstreams get it: one address, the client's as `trustedHops` and the PROXY protocol tell it. */
-export function forwardedFor(): HeaderValueOption {
+function forwardedFor(): HeaderValueOption {
   return header(HEADER.forwardedFor, '%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%');
 }
 

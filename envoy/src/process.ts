@@ -1,11 +1,20 @@
 import type { Config } from '@headgate/contracts/config/schema';
-import { portOf } from '@headgate/contracts/names';
+import { HEADER, portOf } from '@headgate/contracts/names';
+import type { InternalSecret } from '@headgate/runtime/internal-secret';
 
 /** How Envoy is started, asked for readiness and drained: what a supervisor or a container entry point needs. */
 
 /** URL of the admin page; always on loopback. */
 export function adminUrl(config: Config): string {
   return `http://127.0.0.1:${portOf(config.listen.port_base, 'envoyAdmin')}`;
+}
+
+/** Variable of Envoy's environment with the internal secret, which stands in none of its files. */
+export const SECRET_VARIABLE = 'ENVOY_INTERNAL_SECRET';
+
+/** What Envoy's environment must have. */
+export function envoyEnvironment(secret: InternalSecret | undefined): Readonly<Record<string, string>> {
+  return secret ? { [SECRET_VARIABLE]: String(secret.header[HEADER.internalSecret]) } : {};
 }
 
 /** Arguments of the envoy binary. `configPath` is the file that holds the output of `renderEnvoy`. */

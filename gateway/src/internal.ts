@@ -1,6 +1,7 @@
 import { problemBody } from '@headgate/contracts/errors';
 import { PROTECTIVE_HEADERS } from '@headgate/contracts/names';
 import { controlOf, modelRouting } from '@headgate/contracts/routing';
+import { HOST_EXPECTED, isOwnHost } from '@headgate/runtime/internal-http';
 import { Hono } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Registry } from 'prom-client';
@@ -21,6 +22,7 @@ export function createInternalApp({ obstacles, registry }: InternalOptions): Hon
   const app = new Hono<AppEnv>();
   app.use(async function protect(c, next) {
     for (const [name, value] of Object.entries(PROTECTIVE_HEADERS)) c.header(name, value);
+    if (!isOwnHost(c.req.header('host'))) return c.text(HOST_EXPECTED, 421);
     const { malformed } = (c.env ?? {}) as MalformedEnv;
     if (!malformed) return next();
     return c.json(problemBody(malformed, crypto.randomUUID()), malformed.httpStatus as ContentfulStatusCode);

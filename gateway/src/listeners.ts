@@ -3,12 +3,13 @@ import type { Config } from '@headgate/contracts/config/schema';
 import { portOf } from '@headgate/contracts/names';
 import type { Logger } from '@headgate/runtime/logger';
 import { createLinger, lingerBounds } from './body/linger.ts';
-import { clientIpOf } from './client-ip.ts';
+import type { ClientIp } from './deps.ts';
 import { type HttpServerOptions, nodeOptions, serveHttp } from './server.ts';
 
 export interface Apps {
   /** What the public reaches, through Envoy alone. */
   readonly app: Pick<HttpServerOptions, 'fetch'>;
+  readonly clientIp: ClientIp;
   readonly internalApp: Pick<HttpServerOptions, 'fetch'>;
 }
 
@@ -24,7 +25,7 @@ export interface Listeners {
  */
 export async function listen(
   { gateway, listen }: Config,
-  { app, internalApp }: Apps,
+  { app, internalApp, clientIp }: Apps,
   logger: Logger,
 ): Promise<Listeners> {
   const node = nodeOptions(gateway);
@@ -32,7 +33,7 @@ export async function listen(
   const internalPort = portOf(port_base, 'gatewayInternal');
   await serveHttp({ fetch: internalApp.fetch, host, port: internalPort, node });
   const port = portOf(port_base, 'gateway');
-  const linger = createLinger(lingerBounds(gateway), clientIpOf(gateway.trusted_proxies));
+  const linger = createLinger(lingerBounds(gateway), clientIp);
   const server = await serveHttp({ fetch: app.fetch, linger, host, port, node });
   logger.info({ port: server.port, internal_port: internalPort }, 'gateway listens');
   return {

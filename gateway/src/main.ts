@@ -33,16 +33,16 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const dir = env.HEADGATE_CONFIG_DIR ?? resolve(root, 'config');
   const config = loadConfig({ dir, environment: env.HEADGATE_ENV ?? 'dev', env });
   refuseUnready(config, root, 'gateway');
-  const { gateway } = config;
   const { spans, ...surroundings } = await startSurroundings(config, root);
-  const { logger, metrics, resilience } = surroundings;
+  const { logger, metrics, resilience, secret } = surroundings;
   for (const warning of warningsFor(config, 'gateway')) logger.warn(warning);
 
   const audit = await startAudit(config, surroundings);
   const routingReport = reportRouting(logger, metrics, audit);
   const routing = fileRoutingSource(resolve(root, config.routing_file), routingReport);
   const { keyUses, lockouts, ...identity } = startIdentity(config, surroundings, audit);
-  const upstream = connectUpstream({ config, routing, readinessReport: reportReadiness(logger), resilience });
+  const readinessReport = reportReadiness(logger);
+  const upstream = connectUpstream({ ...surroundings, config, routing, readinessReport });
   exposeState(metrics.registry, routing, upstream.readiness);
   const database = databasePolicy({
     config: { ...POLICIES.database, ...config.dependencies.database },
@@ -53,9 +53,10 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const quotas = await startLimiter(config, surroundings);
 
   const logsSuccess = successSampler(config.telemetry.success_ratio);
+  const clientIp = clientIpOf(secret);
   let draining = false;
   const app = createApp({
-    config: gateway,
+    config: config.gateway,
     routing,
     ...upstream,
     ...identity,
@@ -63,7 +64,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
     telemetry: createTelemetry({ logger, metrics, logsSuccess, routing, keyUses, lockouts }),
     audit: audit.sink,
     recorder: records.recorder,
-    clientIp: clientIpOf(gateway.trusted_proxies),
+    clientIp,
     ...NODE_HOST,
     draining: () => draining,
     clock: systemClock,
@@ -71,7 +72,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const obstacles = () => obstaclesOf(routing, upstream.readiness, draining);
   const internalApp = createInternalApp({ obstacles, registry: metrics.registry });
 
-  const listeners = await listen(config, { app, internalApp }, logger);
+  const listeners = await listen(config, { app, internalApp, clientIp }, logger);
   await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
   draining = true;
   const stopCaptures = () => captures?.stop();

@@ -118,8 +118,8 @@ const MAX_CALLER = 256;
  * Name in the client certificate of the caller, as Envoy's internal listener verified it: its URI, else its first DNS
  * name, else its subject, else its digest. Undefined for calls that did not come through it, such as those of the gateway.
  *
- * The internal listener replaces what a client sends under this name (`SANITIZE_SET`). A caller of inference's own port
- * can claim any name, so that port is on loopback, or behind a network policy.
+ * The internal listener replaces what a client sends under this name (`SANITIZE_SET`), and calls that did not come from
+ * Envoy or the gateway are refused (`callers-with.ts`): nobody else can claim a name.
  */
 export function callerOf(metadata: Metadata): string | undefined {
   const [value] = metadata.get(METADATA.clientCertificate);

@@ -4,6 +4,7 @@ import { OTHER, portOf } from '@headgate/contracts/names';
 import { type Routing, routingSchema } from '@headgate/contracts/routing';
 import { startAudit } from '@headgate/journal/audit/start-audit';
 import { systemClock } from '@headgate/runtime/clock';
+import { readInternalSecret } from '@headgate/runtime/internal-secret';
 import { type Logger, successSampler } from '@headgate/runtime/logger';
 import { stopAll } from '@headgate/runtime/stop-all';
 import { startTracing } from '@headgate/runtime/tracing';
@@ -44,7 +45,7 @@ const IN_TRANSIT_MS = 100;
 /**
  * Starts everything: listeners first, so that health answers while models load.
  *
- * @throws LoadError when the required execution provider does not work, FileError when there is no usable routing
+ * @throws ConfigError when the internal secret cannot be read, LoadError when the required execution provider does not work, FileError when there is no usable routing
  * table, PortTakenError
  */
 export async function startInference(options: InferenceOptions): Promise<Inference> {
@@ -105,10 +106,11 @@ interface GrpcParts {
   readonly audit: Auditor;
 }
 
-/** The gRPC server with every call of its service; listens nowhere yet. */
-function createGrpc({ config, log }: InferenceOptions, parts: GrpcParts) {
+/** The gRPC server with every call of its service; listens nowhere yet. @throws ConfigError */
+function createGrpc({ config, root, log }: InferenceOptions, parts: GrpcParts) {
   const { catalogue, statistics, health, audit } = parts;
   const { limits } = config.inference;
+  const secret = readInternalSecret(config.listen, root);
   const infer = createInfer({
     catalogue,
     statistics,
@@ -127,7 +129,7 @@ function createGrpc({ config, log }: InferenceOptions, parts: GrpcParts) {
   };
   const service = inferenceService({ ...parts, infer, defaultDeadlineMs, serverVersion: SERVER_VERSION });
   const streams = new InferStreams({ infer, defaultDeadlineMs, audit, onRefused });
-  return { grpc: createGrpcServer({ service, streams, health, limits, audit, onRefused }), streams };
+  return { grpc: createGrpcServer({ service, streams, health, limits, audit, secret, onRefused }), streams };
 }
 
 /** Serves what the routing table names, live. @throws FileError when its first version is not usable */

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type Server as HttpServer, type ServerResponse } from 'node:http';
 import { type Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
-import { hostPort } from '@headgate/contracts/names';
+import { hostPort, PROTECTIVE_HEADERS } from '@headgate/contracts/names';
+import { HOST_EXPECTED, isOwnHost } from '@headgate/runtime/internal-http';
 import type { Metrics } from './telemetry/metrics.ts';
 
 /** A listener's port is in use; the message names it and the remedy. */
@@ -42,6 +43,8 @@ export interface InternalHttpOptions {
 /** /livez, /readyz and /metrics for probes and Prometheus. Listens nowhere yet. */
 export function createInternalHttp({ isReady, metrics }: InternalHttpOptions): HttpServer {
   return createServer(async (request, response) => {
+    if (request.method !== 'GET' && request.method !== 'HEAD') return text(response, 405, 'GET only\n');
+    if (!isOwnHost(request.headers.host)) return text(response, 421, HOST_EXPECTED);
     switch (request.url?.split('?', 1)[0]) {
       case '/livez':
         return text(response, 200, 'live\n');
@@ -61,5 +64,5 @@ function text(
   body: string,
   type = 'text/plain; charset=utf-8',
 ): void {
-  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(body);
+  response.writeHead(status, { ...PROTECTIVE_HEADERS, 'content-type': type }).end(body);
 }

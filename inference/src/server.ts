@@ -4,8 +4,10 @@ import type { InferenceConfig } from '@headgate/contracts/config/schema';
 import type { HeadgateError } from '@headgate/contracts/errors';
 import { CONNECTION_AGE_MS } from '@headgate/contracts/limits';
 import type { TimerClock } from '@headgate/runtime/clock';
+import type { InternalSecret } from '@headgate/runtime/internal-secret';
 import { inferencePackageDefinition, loadHealth, loadInference } from '@headgate/runtime/proto';
 import type { Auditor } from './auditor.ts';
+import { callersWith } from './callers-with.ts';
 import type { Health } from './health.ts';
 import { widenWindows } from './http2.ts';
 import type { UnaryHandlers } from './service.ts';
@@ -19,6 +21,8 @@ export interface GrpcServerOptions {
   readonly health: Health;
   readonly limits: InferenceConfig['limits'];
   readonly audit: Auditor;
+  /** What callers show, unless they ask for health or the schema; absent: nothing. */
+  readonly secret?: InternalSecret | undefined;
   /** Told about each message that was refused before it was read. */
   readonly onRefused: (method: string, error: HeadgateError) => void;
 }
@@ -29,8 +33,9 @@ const KEEPALIVE_TIMEOUT_MS = 20_000;
 
 /** Registers the inference protocol, health and reflection. */
 export function createGrpcServer(options: GrpcServerOptions): Server {
-  const { service, streams, health, limits, audit, onRefused } = options;
-  const server = new Server(channelOptions(limits));
+  const { service, streams, health, limits, audit, secret, onRefused } = options;
+  const interceptors = secret ? [callersWith(secret, onRefused)] : [];
+  const server = new Server({ ...channelOptions(limits), interceptors });
   widenWindows(server);
   const contract = inferencePackageDefinition();
   const unary = { ...service } as unknown as Record<string, UnaryHandler>;

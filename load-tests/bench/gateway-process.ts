@@ -4,6 +4,7 @@ import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { portOf } from '@headgate/contracts/names';
+import { NO_SECRET } from '@headgate/testkit/config';
 import { within } from '@headgate/testkit/eventually';
 import { ROOT } from '@headgate/testkit/root';
 import { DEFAULT_MODEL, oneVersionFile } from './peers/headgate.ts';
@@ -30,6 +31,7 @@ export function spawnGateway(options: GatewayProcessOptions): OwnedProcess {
     stdio: ['ignore', log, 'inherit'],
     env: {
       ...process.env,
+      ...NO_SECRET,
       HEADGATE_ROOT: ROOT,
       HEADGATE_ROUTING_FILE: oneVersionFile(options.dir, DEFAULT_MODEL),
       HEADGATE_LISTEN__PORT_BASE: String(options.portBase),

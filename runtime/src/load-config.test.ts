@@ -45,14 +45,14 @@ describe('loadConfig', () => {
   it('reads numbers, booleans, lists and null from variables, and leaves other text as it is', () => {
     const config = load({
       HEADGATE_GATEWAY__DOCS_PUBLIC: 'false',
-      HEADGATE_GATEWAY__TRUSTED_PROXIES: '["10.0.0.0/8"]',
+      HEADGATE_LISTEN__INTERNAL_NETWORKS: '["10.0.0.0/8"]',
       HEADGATE_GATEWAY__RATE_LIMIT__TIERS__DEFAULT__ALL: 'null',
       HEADGATE_GATEWAY__RATE_LIMIT__TIERS__DEFAULT__PREDICT__POINTS: '7',
       HEADGATE_GATEWAY__UPSTREAM__TARGET: 'dns:///inference:8444',
     });
+    expect(config.listen.internal_networks).toEqual(['10.0.0.0/8']);
     expect(config.gateway).toMatchObject({
       docs_public: false,
-      trusted_proxies: ['10.0.0.0/8'],
       upstream: { target: 'dns:///inference:8444' },
     });
     expect(config.gateway.rate_limit.tiers.default).toEqual({

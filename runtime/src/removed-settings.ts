@@ -6,7 +6,7 @@ const REMOVED = new Set(
   audit.max_credential_keys gateway.upstream.{channels,readiness_interval_ms}
   gateway.upstream.{readiness_timeout_ms,resolve_interval_ms,retry}
   gateway.oidc.{max_token_bytes,keys.cooldown_ms} gateway.{shedding,lingering,keep_alive}
-  gateway.deadline.upload_ms gateway.limits.{json_bytes,image_side,image_metadata_bytes,header_bytes}
+  gateway.trusted_proxies gateway.deadline.upload_ms gateway.limits.{json_bytes,image_side,image_metadata_bytes,header_bytes}
   gateway.rate_limit.{max_subjects,redis.connect_timeout_ms,redis.silence_timeout_ms}
   inference.{models_poll_ms,connection} inference.engine.{parallel_loads,restart_min_ms,restart_max_ms,nice}
   inference.limits.{message_fields,message_numbers,message_strings,image_side}

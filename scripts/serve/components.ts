@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Config } from '@headgate/contracts/config/schema';
-import { envoyArguments } from '@headgate/envoy/process';
+import { envoyArguments, envoyEnvironment } from '@headgate/envoy/process';
+import { readInternalSecret } from '@headgate/runtime/internal-secret';
 import type { Mode } from '../setup/mode.ts';
 import type { ChildSpec } from './child.ts';
 import { ENVOY_STOP_MS } from './envoy.ts';
@@ -47,6 +48,7 @@ export function componentsOf(config: Config, options: ComponentOptions): ChildSp
   const envoy: ChildSpec = {
     ...spec('envoy', ENVOY_STOP_MS),
     command: join(root, '.venv/bin/envoy'),
+    env: { ...env, ...envoyEnvironment(readInternalSecret(config.listen, root)) },
     args: envoyArguments(config, options.envoyConfig),
   };
   const needsControl = config.records.sink === 'control' || config.audit.store !== 'none';

@@ -1,5 +1,6 @@
-import { cpSync, existsSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { NO_SECRET } from '@headgate/testkit/config';
 import { tempDir } from '@headgate/testkit/folders';
 import { expect, it } from 'vitest';
 import { ROOT } from '../setup/bootstrap.mjs';
@@ -43,6 +44,8 @@ it('tells every process where the checkout, the ports and the table are', () => 
   const env = { PATH: '/bin', HEADGATE_GATEWAY__DEADLINE__MAX_MS: '20000' };
   const plan = planOf(root, 'full', env);
   expect(plan.config.gateway.deadline.max_ms).toBe(20_000);
+  const secret = 'ab'.repeat(32);
+  writeFileSync(join(root, 'state/internal.secret'), `${secret}\n`);
   const specs = specsOf(plan, env);
   expect(specs.map(({ name }) => name)).toEqual(['control', 'inference', 'gateway', 'envoy']);
   for (const spec of specs) {
@@ -51,6 +54,8 @@ it('tells every process where the checkout, the ports and the table are', () => 
       HEADGATE_ROOT: root,
       HEADGATE_LISTEN__PORT_BASE: '9000',
       HEADGATE_ROUTING_FILE: 'state/routing.yaml',
+      // The other parts read its file.
+      ...(spec.name === 'envoy' && { ENVOY_INTERNAL_SECRET: secret }),
     });
     expect(spec.logFile).toBe(join(root, 'state/logs/9000', `${spec.name}.log`));
     expect(spec.stopWithinMs).toBeGreaterThan(1000);
@@ -59,11 +64,11 @@ it('tells every process where the checkout, the ports and the table are', () => 
 
 it('renders the configuration that Envoy is started with, and none in the fallback', () => {
   const root = checkout();
-  const envoy = specsOf(planOf(root, 'full'), {}).at(-1);
+  const envoy = specsOf(planOf(root, 'full', NO_SECRET), {}).at(-1);
   const path = join(root, 'state/envoy/9000.json');
   expect(envoy?.args).toContain(path);
   expect(JSON.parse(readFileSync(path, 'utf8'))).toHaveProperty('static_resources');
-  const fallback = specsOf(planOf(root, 'fallback'), {});
+  const fallback = specsOf(planOf(root, 'fallback', NO_SECRET), {});
   expect(fallback.map(({ name }) => name)).toEqual(['control', 'inference', 'gateway']);
 });
 

@@ -1,5 +1,6 @@
 import { buildStep } from './build-step.ts';
 import { certificatesStep } from './certificates-step.ts';
+import { internalSecretStep } from './internal-secret.ts';
 import { keysStep } from './keys.ts';
 import { FallbackNeeded, type Mode } from './mode.ts';
 import { modelsStep } from './models.ts';
@@ -15,7 +16,7 @@ export interface SetupResult {
 export interface SetupOptions {
   /** Use the fallback even if Python is available. */
   readonly fallback: boolean;
-  /** HEADGATE_ENV: only development gets keys, and production no authority of its own machine. */
+  /** HEADGATE_ENV: only development gets keys, and production neither an authority nor a secret of its own machine. */
   readonly environment?: string | undefined;
   /** HEADGATE_PYTHON. */
   readonly python?: string | undefined;
@@ -29,7 +30,9 @@ export interface SetupOptions {
 export async function setup(context: RunnerContext, options: SetupOptions): Promise<SetupResult> {
   const run = (steps: readonly Step[]) => runSteps(steps, context);
   const { environment = 'dev' } = options;
-  const ran = await run(environment === 'dev' ? [buildStep, keysStep] : [buildStep]);
+  const keys = environment === 'dev' ? [keysStep] : [];
+  const secret = environment === 'production' ? [] : [internalSecretStep];
+  const ran = await run([buildStep, ...keys, ...secret]);
   const mode = options.fallback ? 'fallback' : await chooseMode(context, options, ran);
   const certificates = environment === 'production' ? [] : [certificatesStep];
   ran.push(...(await run(mode === 'full' ? [...certificates, modelsStep] : [])));

@@ -4,6 +4,7 @@ import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { portOf } from '@headgate/contracts/names';
 import { createGuard } from '../../scripts/setup/guard.mjs';
+import { NO_SECRET } from './config.ts';
 import { eventually } from './eventually.ts';
 import { type Answer, fetchOnce } from './http.ts';
 import { freePortBase } from './ports.ts';
@@ -51,6 +52,7 @@ export async function startPart(
       PATH: process.env.PATH,
       HEADGATE_ROOT: ROOT,
       HEADGATE_LISTEN__PORT_BASE: String(portBase),
+      ...NO_SECRET,
       ...env,
     },
   });

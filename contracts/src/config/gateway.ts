@@ -6,10 +6,6 @@ import { bytes, count, drain, group, ms, path } from './values.ts';
 export const gatewaySchema = group({
   keys_file: path.default('state/keys.yaml').describe('Hashed API keys (contracts/src/keys.ts).'),
   oidc: oidcSchema,
-  trusted_proxies: z
-    .array(z.string().min(1))
-    .default(['127.0.0.0/8', '::1/128'])
-    .describe('Proxies whose X-Forwarded-For is believed, as CIDR.'),
   docs_public: z.boolean().default(false).describe('Serves /openapi.json and /docs on the public port too.'),
   deadline: group({
     default_ms: ms().default(10_000).describe('Budget of a request whose caller names none.'),

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { problemOfInternalHost } from './networks.ts';
+import { isLoopback, problemOfInternalHost } from './networks.ts';
 import type { Limit, QuotaConfig } from './rate-limit.ts';
 import type { Unchecked } from './schema.ts';
 
@@ -8,9 +8,14 @@ export function checkRules(config: Unchecked, ctx: z.RefinementCtx): void {
   const rule: Rule = (ok, path, message) => {
     if (!ok) ctx.addIssue({ code: 'custom', path, message });
   };
-  const { internal_host, internal_networks } = config.listen;
+  const { internal_host, internal_networks, internal_secret_file } = config.listen;
   const reach = problemOfInternalHost(internal_host, internal_networks);
   rule(reach === undefined, ['listen', 'internal_host'], reach ?? '');
+  rule(
+    internal_secret_file !== '' || isLoopback(internal_host),
+    ['listen', 'internal_secret_file'],
+    'expected a file while listen.internal_host is not loopback: whoever reaches the internal ports could pass for Envoy',
+  );
   const { deadline } = config.gateway;
   rule(
     deadline.default_ms <= deadline.max_ms,

@@ -31,6 +31,12 @@ const layersSchema = z.strictObject({
       .array(cidr)
       .default(PRIVATE_NETWORKS)
       .describe('Networks that only our own machines reach, as CIDR; internal_host lies in one of them.'),
+    internal_secret_file: z
+      .string()
+      .default('')
+      .describe(
+        'Secret that our own processes show each other, a line of at least 32 characters; each further line is accepted too. Empty: none, on loopback only.',
+      ),
     port_base: z
       .number()
       .int()

@@ -1,34 +1,35 @@
+import { internalAddress } from '@headgate/contracts/names';
+import { readInternalSecret } from '@headgate/runtime/internal-secret';
 import type { z } from 'zod';
 import { CliError } from './errors.ts';
-import type { Surroundings } from './surroundings.ts';
+import type { Installation, Surroundings } from './surroundings.ts';
 
 export interface Question<T> {
-  readonly url: string;
+  readonly path: '/internal/audit' | '/internal/judged';
   readonly answer: z.ZodType<T>;
   readonly withinMs: number;
   /** Sent as JSON; absent = a GET. */
   readonly body?: unknown;
 }
 
-/** Asks the process control, which alone can open the embedded database. @throws CliError failed */
+/** Asks the process control, which alone can open the embedded database. @throws CliError failed, ConfigError */
 export async function askControl<T>(
-  { url, answer, withinMs, body }: Question<T>,
+  { path, answer, withinMs, body }: Question<T>,
+  { root, config: { listen, records } }: Installation,
   { fetch }: Pick<Surroundings, 'fetch'>,
 ): Promise<T> {
+  const host = records.control_target || internalAddress(listen, 'control');
   const failed = (cause: unknown) =>
-    new CliError('failed', `control does not answer at ${new URL(url).host}`, {
+    new CliError('failed', `control does not answer at ${host}`, {
       remedy: 'start the service: the embedded database lives in its process control',
       cause,
     });
-  const init: RequestInit = { signal: AbortSignal.timeout(withinMs) };
-  if (body !== undefined) {
-    Object.assign(init, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    });
-  }
-  const response = await fetch(url, init).catch((cause: unknown) => {
+  const response = await fetch(`http://${host}${path}`, {
+    signal: AbortSignal.timeout(withinMs),
+    redirect: 'error',
+    headers: { ...readInternalSecret(listen, root)?.header, 'content-type': 'application/json' },
+    ...(body !== undefined && { method: 'POST', body: JSON.stringify(body) }),
+  }).catch((cause: unknown) => {
     throw failed(cause);
   });
   const parsed = answer.safeParse(response.ok ? await response.json() : undefined);

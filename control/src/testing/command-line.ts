@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { NO_SECRET } from '@headgate/testkit/config';
 import { runCli } from '../cli/program.ts';
 import type { Surroundings } from '../cli/surroundings.ts';
 
@@ -21,7 +22,7 @@ export async function headgate(argv: readonly string[], overrides: Partial<Surro
     nowMs: () => NOW,
     fetch: () => Promise.reject(new TypeError('nobody listens')),
     ...overrides,
-    env: { HEADGATE_AUDIT__SINK: 'none', ...overrides.env },
+    env: { HEADGATE_AUDIT__SINK: 'none', ...NO_SECRET, ...overrides.env },
   });
   return { code, out, err };
 }

@@ -5,7 +5,7 @@ import { safeRetries } from '../clusters.ts';
 import type { Listener } from '../gen/envoy/config/listener/v3/listener.ts';
 import type { RouteConfiguration } from '../gen/envoy/config/route/v3/route.ts';
 import type { Route } from '../gen/envoy/config/route/v3/route_components.ts';
-import { bodyLimit, forwardedFor, httpManager, NO_BODY_LIMIT, rateCeiling } from '../http-manager.ts';
+import { bodyLimit, fromEnvoy, httpManager, NO_BODY_LIMIT, rateCeiling } from '../http-manager.ts';
 import {
   duration,
   GRPC_SLACK_BYTES,
@@ -54,7 +54,7 @@ function routes(config: Config): RouteConfiguration {
   const limit = duration(requestTimeoutMs(config));
   return {
     name: LISTENER.internalGrpc,
-    request_headers_to_add: [forwardedFor()],
+    request_headers_to_add: fromEnvoy(config),
     virtual_hosts: [
       {
         name: CLUSTER.inference,

@@ -4,7 +4,7 @@ import { httpAccessLog } from '../access-log.ts';
 import { safeRetries } from '../clusters.ts';
 import type { Listener } from '../gen/envoy/config/listener/v3/listener.ts';
 import type { RouteConfiguration } from '../gen/envoy/config/route/v3/route.ts';
-import { bodyLimit, forwardedFor, hsts, httpManager, rateCeiling } from '../http-manager.ts';
+import { bodyLimit, fromEnvoy, hsts, httpManager, rateCeiling } from '../http-manager.ts';
 import {
   BALANCER_IDLE_MS,
   duration,
@@ -44,7 +44,7 @@ export function publicListener(config: Config, root: string): Listener {
 function routes(config: Config): RouteConfiguration {
   return {
     name: LISTENER.publicHttps,
-    request_headers_to_add: [forwardedFor()],
+    request_headers_to_add: fromEnvoy(config),
     response_headers_to_add: [hsts(config)],
     response_headers_to_remove: ['server', 'x-powered-by'],
     virtual_hosts: [

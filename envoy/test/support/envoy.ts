@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Config } from '@headgate/contracts/config/schema';
 import { portOf } from '@headgate/contracts/names';
-import { loadConfig } from '@headgate/runtime/load-config';
+import { readInternalSecret } from '@headgate/runtime/internal-secret';
+import { testConfig } from '@headgate/testkit/config';
 import { eventually } from '@headgate/testkit/eventually';
 import { freePortBase } from '@headgate/testkit/ports';
 import { makeInternalCertificates, makePublicCertificates } from '../../../scripts/setup/certificates.ts';
-import { envoyArguments, isEnvoyReady } from '../../src/process.ts';
+import { envoyArguments, envoyEnvironment, isEnvoyReady } from '../../src/process.ts';
 import { renderEnvoy, renderSds } from '../../src/render.ts';
 import { writeFiles } from '../../src/write.ts';
 
@@ -79,6 +80,7 @@ export class TestEnvoy implements AsyncDisposable {
     this.files = files;
     this.#child = spawn(envoyBinary(), envoyArguments(config, files.configPath), {
       stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...envoyEnvironment(readInternalSecret(config.listen, files.root)) },
     });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
@@ -89,8 +91,7 @@ export class TestEnvoy implements AsyncDisposable {
 
   /** @param overrides configuration as HEADGATE_* variables, on top of the dev layer */
   static async start(overrides: Record<string, string> = {}): Promise<TestEnvoy> {
-    const env = { HEADGATE_LISTEN__PORT_BASE: String(await freePortBase()), ...overrides };
-    const config = loadConfig({ dir: CONFIG_DIR, environment: 'dev', env });
+    const config = testConfig({ HEADGATE_LISTEN__PORT_BASE: String(await freePortBase()), ...overrides });
     const files = new EdgeFiles();
     await files.write(config);
     const envoy = new TestEnvoy(config, files);

@@ -1,17 +1,23 @@
 import type { Config } from '@headgate/contracts/config/schema';
 import { internalAddress } from '@headgate/contracts/names';
+import type { InternalSecret } from '@headgate/runtime/internal-secret';
 import type { Logger } from '@headgate/runtime/logger';
 import { createPolicy, type Policy, type PolicyOptions } from '@headgate/runtime/resilience/policy';
 import type { PostgresOptions } from '@headgate/stores/postgres/database';
 import { type RecordSink, RecordsRefusedError } from '@headgate/stores/records/sink';
 import type { SqlSinkOptions } from '@headgate/stores/records/sql-sink';
 
+interface SinkDeps {
+  readonly secret?: InternalSecret | undefined;
+  readonly logger: Pick<Logger, 'error'>;
+}
+
 /** The sink that the configuration names. */
-export function sinkOf(config: Config, logger: Pick<Logger, 'error'>): Promise<RecordSink> | RecordSink {
+export function sinkOf(config: Config, { secret, logger }: SinkDeps): Promise<RecordSink> | RecordSink {
   const { records, listen, dependencies } = config;
   if (records.sink !== 'postgres') {
     const target = records.control_target || internalAddress(listen, 'control');
-    return controlSink(`http://${target}`);
+    return controlSink(`http://${target}`, secret);
   }
   return postgresSink({
     url: records.postgres_url,
@@ -25,12 +31,13 @@ export function sinkOf(config: Config, logger: Pick<Logger, 'error'>): Promise<R
 const REFUSALS = new Set([400, 413]);
 
 /** Delivers to control over HTTP, for the layout whose database lives inside control. @param url its base */
-export function controlSink(url: string): RecordSink {
+export function controlSink(url: string, secret?: InternalSecret): RecordSink {
   return {
     async deliver(records, signal) {
       const response = await fetch(new URL('/internal/records', url), {
         method: 'POST',
-        headers: { 'content-type': 'application/json' },
+        redirect: 'error',
+        headers: { ...secret?.header, 'content-type': 'application/json' },
         body: JSON.stringify({ records }),
         signal,
       }).catch((cause) => {

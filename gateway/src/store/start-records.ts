@@ -37,7 +37,7 @@ export interface RecordsDeps extends Surroundings {
  */
 export async function startRecords(
   config: Config,
-  { root, logger, metrics, database, capture }: RecordsDeps,
+  { root, secret, logger, metrics, database, capture }: RecordsDeps,
 ): Promise<Records> {
   const { records } = config;
   if (records.sink === 'none') return { recorder: noRecorder, stop: async () => undefined };
@@ -49,7 +49,7 @@ export async function startRecords(
     limits: { ...SPOOL_DEFAULTS, maxBytes: records.spool_bytes },
   });
   exposeSpool(metrics.registry, spool, records.spool_bytes);
-  const sink = await sinkOf(config, logger);
+  const sink = await sinkOf(config, { secret, logger });
   const shipper = startShipper({
     reader: spool.reader,
     sink,

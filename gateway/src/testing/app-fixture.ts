@@ -35,7 +35,6 @@ export const CONFIG: GatewayConfig = {
     keys: { refresh_ms: 600_000, max_age_ms: 3_600_000 },
     issuers: [],
   },
-  trusted_proxies: [],
   docs_public: false,
   deadline: { default_ms: 5000, max_ms: 10_000 },
   limits: {

@@ -2,6 +2,7 @@ import type { Config } from '@headgate/contracts/config/schema';
 import { HeadgateError } from '@headgate/contracts/errors';
 import { CONNECTION_AGE_MS } from '@headgate/contracts/limits';
 import { healthServiceName, internalAddress } from '@headgate/contracts/names';
+import type { InternalSecret } from '@headgate/runtime/internal-secret';
 import type { ResilienceReport } from '@headgate/runtime/resilience/report';
 import type { RoutingSource } from '../routing/source.ts';
 import { Attempts } from './attempts.ts';
@@ -13,6 +14,8 @@ import { parseTarget, resolveTarget } from './target.ts';
 
 export interface UpstreamOptions {
   readonly config: Config;
+  /** Shown to inference; absent where none is configured. */
+  readonly secret?: InternalSecret | undefined;
   readonly routing: RoutingSource;
   readonly readinessReport: ReadinessReport;
   readonly resilience: ResilienceReport;
@@ -32,7 +35,8 @@ const RENEW_SHARE = 0.8;
  *
  * @throws ConfigError when the target cannot be read; whether it can be reached shows in readiness
  */
-export function connectUpstream({ config, routing, readinessReport, resilience }: UpstreamOptions): Upstream {
+export function connectUpstream(options: UpstreamOptions): Upstream {
+  const { config, secret, routing, readinessReport, resilience } = options;
   const { upstream } = config.gateway;
   const target = parseTarget(upstream.target || internalAddress(config.listen, 'inferenceGrpc'));
   const readiness = readinessOf(() => endpoints.all(), routing);
@@ -42,6 +46,7 @@ export function connectUpstream({ config, routing, readinessReport, resilience }
     connection: {
       messageBytes: config.inference.limits.message_bytes,
       renewMs: CONNECTION_AGE_MS.max * RENEW_SHARE,
+      metadata: secret?.header ?? {},
     },
     onRound: announcer(readiness, routing, readinessReport),
     onUnresolved: readinessReport.unresolved,

@@ -12,6 +12,8 @@ export interface ConnectionOptions {
   readonly messageBytes: number;
   /** Calls move to a new connection after this time, in ms: before the server ends the old one by its age. */
   readonly renewMs: number;
+  /** Sent once with each stream and each unary call. */
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /** A lost connection is tried again quickly: readiness, not backoff, keeps traffic away from an endpoint that is down. */
@@ -39,20 +41,20 @@ export function channelOptions(messageBytes: number): ChannelOptions {
 /** One HTTP/2 connection to an endpoint: a stream for inference, opened when it is first needed, and unary calls. */
 export class Connection {
   readonly #client: GRPCInferenceServiceClient;
-  readonly #messageBytes: number;
+  readonly #options: ConnectionOptions;
   readonly #renewAtMs: number;
   #stream: InferStream | undefined;
   #isRetired = false;
 
-  constructor(address: string, { messageBytes, renewMs }: ConnectionOptions) {
+  constructor(address: string, options: ConnectionOptions) {
     const { GRPCInferenceService } = loadInference();
     this.#client = new GRPCInferenceService(
       address,
       credentials.createInsecure(),
-      channelOptions(messageBytes),
+      channelOptions(options.messageBytes),
     );
-    this.#messageBytes = messageBytes;
-    this.#renewAtMs = performance.now() + renewMs;
+    this.#options = options;
+    this.#renewAtMs = performance.now() + options.renewMs;
   }
 
   get outstanding(): number {
@@ -75,7 +77,7 @@ export class Connection {
   }
 
   unary<Response>(context: CallContext, method: Method<Response>): Promise<Response> {
-    return unaryCall(this.#client, context, method);
+    return unaryCall(this.#client, method, { context, metadata: this.#options.metadata });
   }
 
   /** Takes no more calls, and closes after those in progress. */
@@ -91,7 +93,7 @@ export class Connection {
   }
 
   #open(): InferStream {
-    const stream = new InferStream(this.#client, this.#messageBytes, () => {
+    const stream = new InferStream(this.#client, this.#options, () => {
       if (this.#stream === stream) this.#stream = undefined;
       if (this.#isRetired) this.#client.close();
       // Connects again at once, so that `isUp` tells.

@@ -13,6 +13,12 @@ import type { CallContext } from './inference.ts';
 /** The server does not know ModelStreamInfer. */
 export class NoStreams extends Error {}
 
+interface StreamOptions {
+  /** Largest message, in bytes. */
+  readonly messageBytes: number;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+}
+
 /** Calls in progress on one stream, at most: as many as inference accepts. */
 const MAX_CALLS = 1024;
 
@@ -35,10 +41,19 @@ export class InferStream {
   #isEnding = false;
 
   /** @param onEnd the stream is over, also when the server ended it */
-  constructor(client: GRPCInferenceServiceClient, messageBytes: number, onEnd: () => void) {
+  constructor(
+    client: GRPCInferenceServiceClient,
+    { messageBytes, metadata }: StreamOptions,
+    onEnd: () => void,
+  ) {
     this.#messageBytes = messageBytes;
     const { path, responseDeserialize } = this.#method;
-    this.#rpc = client.makeBidiStreamRequest(path, asIs, responseDeserialize, new Metadata());
+    this.#rpc = client.makeBidiStreamRequest(
+      path,
+      asIs,
+      responseDeserialize,
+      Metadata.fromHttp2Headers(metadata ?? {}),
+    );
     this.#rpc.on('data', (answer: ModelStreamInferResponse__Output) => this.#settle(answer));
     this.#rpc.on('drain', () => this.#sendMore());
     // The status follows, and says the same.

@@ -13,11 +13,17 @@ export type Method<Response> = (
   done: requestCallback<Response>,
 ) => ClientUnaryCall;
 
+export interface UnaryOptions {
+  readonly context: CallContext;
+  /** Sent in addition to what the context says. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+}
+
 /** One unary call. The remaining budget is the gRPC deadline, and its end cancels. @throws HeadgateError */
 export function unaryCall<Response>(
   client: GRPCInferenceServiceClient,
-  context: CallContext,
   method: Method<Response>,
+  { context, metadata }: UnaryOptions,
 ): Promise<Response> {
   const { deadline } = context;
   if (deadline.over) return Promise.reject(deadline.over);
@@ -28,13 +34,16 @@ export function unaryCall<Response>(
       else reject(error ? fromServiceError(error, deadline) : new TypeError('neither error nor response'));
     };
     const options = { deadline: Date.now() + deadline.remainingMs() };
-    const rpc = method(client, metadataOf(context), options, done);
+    const rpc = method(client, metadataOf(context, metadata), options, done);
     const release = deadline.onOver(() => rpc.cancel());
   });
 }
 
-function metadataOf({ requestId, tenant, variant, trace }: CallContext): Metadata {
-  const metadata = new Metadata();
+function metadataOf(
+  { requestId, tenant, variant, trace }: CallContext,
+  more: UnaryOptions['metadata'] = {},
+): Metadata {
+  const metadata = Metadata.fromHttp2Headers(more);
   metadata.set(METADATA.requestId, requestId);
   metadata.set(METADATA.traceparent, formatTraceparent(trace));
   if (tenant !== null) metadata.set(METADATA.tenant, tenant);

@@ -5,9 +5,9 @@ import type { ModelInferRequest } from '@headgate/contracts/gen/grpc/inference/M
 import type { ModelInferResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
 import { portOf } from '@headgate/contracts/names';
 import { encodeBytesTensor } from '@headgate/contracts/tensor';
-import { loadConfig } from '@headgate/runtime/load-config';
 import { createLogger } from '@headgate/runtime/logger';
 import { loadHealth, loadInference } from '@headgate/runtime/proto';
+import { testConfig } from '@headgate/testkit/config';
 import { eventually } from '@headgate/testkit/eventually';
 import { startFaultProxy } from '@headgate/testkit/fault-proxy';
 import { freePortBase } from '@headgate/testkit/ports';
@@ -60,7 +60,7 @@ export async function runInference(
     HEADGATE_INFERENCE__EXECUTION__INSTANCES: '1',
     ...settings,
   };
-  const config = loadConfig({ dir: join(ROOT, 'config'), environment: 'dev', env });
+  const config = testConfig(env);
   const lines: string[] = [];
   const destination = { write: (line: string) => void lines.push(line) };
   const log = createLogger({ service: 'inference', level: 'info', destination });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Config } from '@headgate/contracts/config/schema';
 import { portOf } from '@headgate/contracts/names';
 import { envoyArguments, isEnvoyReady } from '@headgate/envoy/process';
-import { loadConfig } from '@headgate/runtime/load-config';
+import { testConfig } from '@headgate/testkit/config';
 import { eventually } from '@headgate/testkit/eventually';
 import { freePortBase } from '@headgate/testkit/ports';
 import { stillAliveAfter } from '@headgate/testkit/processes';
@@ -83,7 +83,7 @@ async function startEnvoy(upstream: string, { dir, guard }: OwnRun): Promise<Run
     HEADGATE_LISTEN__PORT_BASE: String(await freePortBase()),
     HEADGATE_ENVOY__GATEWAY_TARGET: upstream,
   };
-  const config = loadConfig({ dir: join(ROOT, 'config'), environment: 'dev', env });
+  const config = testConfig(env);
   const log = openSync(join(dir, 'envoy.log'), 'a');
   const child = spawn(
     join(ROOT, '.venv/bin/envoy'),

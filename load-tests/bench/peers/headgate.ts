@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { NO_SECRET } from '@headgate/testkit/config';
 import { descendantsOf } from '@headgate/testkit/processes';
 import { type OwnedStack, startStack } from '@headgate/testkit/stack';
 import { stringify } from 'yaml';
@@ -27,7 +28,7 @@ export function headgate(dir: string, model = DEFAULT_MODEL): Contender {
     tries: 1,
     start: async (env) => {
       const spawnedMs = monotonicMs();
-      const stack = await startStack({ env: { ...env, HEADGATE_ROUTING_FILE: routingFile } });
+      const stack = await startStack({ env: { ...env, ...NO_SECRET, HEADGATE_ROUTING_FILE: routingFile } });
       const stop = () => stack.stop().then(() => {});
       const ended = () => (stack.supervisor.child.exitCode === null ? undefined : 'it ended');
       return { spawnedMs, doors: doorsOf(stack), clientWrapper: [], ended, stop };

@@ -33,6 +33,7 @@ beforeEach(async () => {
   root = tempDir();
   mkdirSync(join(root, 'state'));
   write('state/keys.yaml', { keys: [keyOf('0a1b2c3d4e5f60718293', 'standard')] });
+  writeFileSync(join(root, 'state/internal.secret'), 'e5'.repeat(32));
   writeFileSync(join(root, 'state/routing.yaml'), readFileSync(join(ROOT, 'config/routing.yaml')));
   for (const dir of ['public', 'internal']) await certificate(dir);
 });
@@ -158,9 +159,10 @@ it('asks each part for what it needs itself', () => {
       return [...(error as Error).message.matchAll(/^ {2}([A-Z][a-zA-Z ]+) \(/gm)].map(([, name]) => name);
     }
   };
-  expect(named('gateway')).toEqual(['API keys', 'Routing table']);
-  expect(named('inference')).toEqual(['Routing table']);
-  expect(named('envoy')).toEqual(['Public certificate', 'Internal certificates']);
+  expect(named('gateway')).toEqual(['API keys', 'Routing table', 'Internal secret']);
+  expect(named('inference')).toEqual(['Routing table', 'Internal secret']);
+  expect(named('control')).toEqual(['Internal secret']);
+  expect(named('envoy')).toEqual(['Internal secret', 'Public certificate', 'Internal certificates']);
 });
 
 it('warns of what may be on purpose', () => {

@@ -7,6 +7,7 @@ import { isDevelopmentKeyId } from '@headgate/contracts/development';
 import { keyFileSchema } from '@headgate/contracts/keys';
 import { describeIssues, routingSchema } from '@headgate/contracts/routing';
 import { z } from 'zod';
+import { readInternalSecret } from '../internal-secret.ts';
 import { ConfigError } from '../load-config.ts';
 import { parseYaml } from '../parse-yaml.ts';
 import { certificateProblems } from './certificate.ts';
@@ -73,6 +74,21 @@ export const REQUIREMENTS: readonly Requirement[] = [
         'copy config/routing.yaml, and name your models',
       );
       return problem === undefined ? [] : [problem];
+    },
+  },
+  {
+    name: 'Internal secret',
+    setting: 'listen.internal_secret_file',
+    parts: PARTS,
+    productionOnly: true,
+    problems: ({ listen }, root) => {
+      if (listen.internal_secret_file === '') return ['none is named; state/internal.secret is the default'];
+      try {
+        readInternalSecret(listen, root);
+        return [];
+      } catch (error) {
+        return [(error as ConfigError).message.replace(/^[^ ]* /, '')];
+      }
     },
   },
   {

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { internalAddress } from '@headgate/contracts/names';
 import { DAY_MS } from '@headgate/runtime/clock';
 import { openPostgres } from '@headgate/stores/postgres/database';
 import type { Command } from 'commander';
@@ -84,8 +83,8 @@ function verifyAll(options: VerifyOptions, installation: Installation, around: S
   });
 }
 
-const controlUrl = ({ config }: Installation) =>
-  `http://${internalAddress(config.listen, 'control')}/internal/audit`;
+/** Where control answers about its store. */
+const asked = { path: '/internal/audit', withinMs: WITHIN_MS } as const;
 
 /** What the store confirms; the embedded database belongs to control, which is asked. */
 async function storedFor(
@@ -97,8 +96,8 @@ async function storedFor(
   if (audit.store === 'postgres') {
     return withPostgres(audit.postgres_url, (store) => storedChains(store, logs));
   }
-  const question = { url: controlUrl(installation), answer: storedSchema, withinMs: WITHIN_MS };
-  return (await askControl({ ...question, body: { logs } }, around)).chains;
+  const question = { ...asked, answer: storedSchema, body: { logs } };
+  return (await askControl(question, installation, around)).chains;
 }
 
 async function withPostgres<T>(url: string, use: (store: AuditStore) => Promise<T>): Promise<T> {
@@ -118,10 +117,12 @@ async function verifyStored(
       remedy: 'leave --database out to verify the logs',
     });
   }
-  const question = { url: controlUrl(installation), answer: storeFindingsSchema, withinMs: WITHIN_MS };
+  const question = { ...asked, answer: storeFindingsSchema };
   const verify = (store: AuditStore) => verifyDatabase(store, { headsFile, nowMs: around.nowMs() });
   const found =
-    audit.store === 'postgres' ? withPostgres(audit.postgres_url, verify) : askControl(question, around);
+    audit.store === 'postgres'
+      ? withPostgres(audit.postgres_url, verify)
+      : askControl(question, installation, around);
   return found.catch((cause: Error) => ({
     logs: [],
     unchecked: [`the store was not asked: ${cause.message}`],

@@ -1,6 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { internalAddress } from '@headgate/contracts/names';
 import { openPostgres } from '@headgate/stores/postgres/database';
 import {
   type JudgedImage,
@@ -60,22 +59,15 @@ async function exportTo(dir: string, installation: Installation, around: Surroun
 }
 
 /** The records in PostgreSQL; the embedded database belongs to control, which is asked. */
-async function openJudged(
-  { config: { records, listen } }: Installation,
-  around: Surroundings,
-): Promise<JudgedSource> {
+async function openJudged(installation: Installation, around: Surroundings): Promise<JudgedSource> {
+  const { records } = installation.config;
   if (records.sink === 'postgres') {
     const db = await openPostgres({ url: records.postgres_url, timeoutMs: PAGE_WITHIN_MS });
     return { page: (query) => judgedImages(db, query), close: () => db.close() };
   }
-  const target = records.control_target || internalAddress(listen, 'control');
-  const question = {
-    url: `http://${target}/internal/judged`,
-    answer: pageSchema,
-    withinMs: PAGE_WITHIN_MS,
-  };
+  const question = { path: '/internal/judged', answer: pageSchema, withinMs: PAGE_WITHIN_MS } as const;
   return {
-    page: async (body) => (await askControl({ ...question, body }, around)).images,
+    page: async (body) => (await askControl({ ...question, body }, installation, around)).images,
     close: async () => undefined,
   };
 }
