@@ -5,6 +5,7 @@ import { type AuditFact, GENESIS, type Head, type Link, link, unlink } from '@he
 import { headLine, lastHeadIn } from '@headgate/journal/audit/heads';
 import { appendDurably } from '@headgate/journal/spool/files';
 import { encodeFrames } from '@headgate/journal/spool/frame';
+import { keepSpares, type Spares, writeIntoSpare } from '../spares.ts';
 import { readLog } from './read-log.ts';
 
 export interface OwnLog {
@@ -14,6 +15,11 @@ export interface OwnLog {
   readonly writer: string;
 }
 
+/** Room for sixteen revocations with the disk full. A record of the command line has less than a KiB. */
+const RESERVE = { count: 32, bytes: 4096 };
+
+const reserveOf = (dir: string): Spares => ({ dir: join(dir, 'reserve'), ...RESERVE });
+
 /** Each attempt that fails means that another command's record went through. */
 const MAX_ATTEMPTS = 1000;
 
@@ -22,16 +28,25 @@ const MAX_ATTEMPTS = 1000;
  * survive a power cut. Every record is a file that is named by its place, and a name can be taken once: whoever comes
  * second goes on after the first one. No lock, because a lock outlives a program that was killed.
  *
+ * @param fromReserve takes blocks that are kept for it when the disk has none, and does without its head
  * @throws as a disk fails: then the fact is not on record
  */
-export async function appendFact(log: OwnLog, fact: AuditFact, atMs: number): Promise<void> {
+export async function appendFact(
+  log: OwnLog,
+  fact: AuditFact,
+  atMs: number,
+  fromReserve = false,
+): Promise<void> {
   const { dir, headsFile, writer } = log;
   const own = join(dir, writer);
   await mkdir(own, { recursive: true, mode: 0o700 });
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const next = link(await lastOf(log), writer, atMs, fact);
-    if (!(await takePlace(own, next))) continue;
-    await appendDurably(headsFile, headLine({ ...next.head, writer, atMs }));
+    if (!(await takePlace(own, next, fromReserve))) continue;
+    const anchored = appendDurably(headsFile, headLine({ ...next.head, writer, atMs }));
+    // The next record's head vouches for this one too.
+    await (fromReserve ? anchored.catch(() => undefined) : anchored);
+    keepSpares(reserveOf(own));
     return;
   }
   throw new Error('other programs append all the time');
@@ -48,10 +63,13 @@ async function lastOf({ dir, headsFile, writer }: OwnLog): Promise<Head> {
 }
 
 /** @returns false when the place is taken */
-async function takePlace(dir: string, { head, bytes }: Link): Promise<boolean> {
+async function takePlace(dir: string, { head, bytes }: Link, fromReserve: boolean): Promise<boolean> {
   const draft = join(dir, `${randomUUID()}.draft`);
-  await appendDurably(draft, encodeFrames([{ sequence: head.seq, kind: 'record', payload: bytes }]));
+  const frames = encodeFrames([{ sequence: head.seq, kind: 'record', payload: bytes }]);
   try {
+    await appendDurably(draft, frames).catch((error) => {
+      if (!fromReserve || !writeIntoSpare(reserveOf(dir), draft, frames)) throw error;
+    });
     await hardLink(draft, join(dir, `${String(head.seq).padStart(16, '0')}.log`));
     const folder = await open(dir, 'r');
     await folder.sync().finally(() => folder.close());

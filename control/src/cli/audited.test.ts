@@ -77,9 +77,26 @@ it('changes nothing that cannot be put on record', async () => {
   rmSync(join(dir, 'log'), { recursive: true });
   // No directory can be made where a file is.
   writeFileSync(join(dir, 'log'), '');
-  const { code, err } = await run('keys', 'revoke', id);
-  expect([code, err]).toEqual([1, expect.stringContaining('nothing was changed')]);
+  for (const argv of [
+    ['rotate', id],
+    ['create', '--name', 'Bob'],
+  ]) {
+    const { code, err } = await run('keys', ...argv);
+    expect([code, err]).toEqual([1, expect.stringContaining('nothing was changed')]);
+  }
   expect(readFileSync(join(dir, 'keys.yaml'), 'utf8')).toBe(before);
+});
+
+it('revokes a key also where no record can be kept, and says what to note', async () => {
+  const { id } = await create();
+  rmSync(join(dir, 'log'), { recursive: true });
+  writeFileSync(join(dir, 'log'), '');
+  const { code, err } = await run('keys', 'revoke', id);
+  expect([code, err]).toEqual([
+    0,
+    expect.stringContaining(`note it yourself: keys.revoke {"key":"key:${id}"`),
+  ]);
+  expect(readFileSync(join(dir, 'keys.yaml'), 'utf8')).not.toContain(id);
 });
 
 it('is one chain for many commands at once, and its heads show a cut end', async () => {
@@ -88,8 +105,12 @@ it('is one chain for many commands at once, and its heads show a cut end', async
   const { logs } = JSON.parse((await verify('--json')).out);
   expect(logs).toMatchObject([{ writer: WRITER, records: 24, anchors: 24, fault: null }]);
   const log = join(dir, 'log', WRITER);
-  expect(readdirSync(log).filter((name) => !name.endsWith('.log'))).toEqual([]);
-  rmSync(join(log, readdirSync(log).sort().at(-1) as string));
+  expect(readdirSync(log).filter((name) => !name.endsWith('.log'))).toEqual(['reserve']);
+  const last = readdirSync(log)
+    .filter((name) => name.endsWith('.log'))
+    .sort()
+    .at(-1);
+  rmSync(join(log, last as string));
   expect((await verify()).err).toContain(`${WRITER}: record 24 is truncated`);
   // Going on does not heal it.
   await create();

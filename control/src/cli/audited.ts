@@ -18,8 +18,12 @@ export interface AuditedChange {
   readonly detail: Readonly<Record<string, string | number>>;
 }
 
+/** What takes rights away is done in any case: a log that is full, or broken by an intruder, must not protect a key. */
+const IN_ANY_CASE: ReadonlySet<AuditedChange['action']> = new Set(['keys.revoke']);
+
 /**
- * Makes a change that is on record: that it is attempted before it begins, and then how it ended.
+ * Makes a change that is on record: that it is attempted before it begins, and then how it ended. A revocation is made
+ * also when there is no record; its user is told so.
  *
  * @throws CliError failed, when it cannot be put on record: nothing was changed then
  */
@@ -37,15 +41,18 @@ export async function audited<T>(
     headsFile: resolve(root, audit.heads_file),
     writer: `headgate-${hostname()}`.replaceAll(/[^A-Za-z0-9._-]/g, '-').slice(0, 128),
   };
+  const inAnyCase = IN_ANY_CASE.has(change.action);
   const fact = { who: await operatorName(installation, around), ...change };
   const note = (outcome: 'attempted' | 'accepted' | 'refused') =>
     appendFact(
       log,
       { type: 'change', ...fact, outcome, request_id: null } satisfies AuditFact,
       around.nowMs(),
+      inAnyCase,
     );
 
   await note('attempted').catch((cause) => {
+    if (inAnyCase) return around.err(unrecorded(change, log.dir));
     throw new CliError('failed', `the change cannot be put on record in ${log.dir}, so nothing was changed`, {
       remedy: 'make room there, or let this user write there',
       cause,
@@ -62,6 +69,10 @@ export async function audited<T>(
     around.err('headgate: the change is made; on record is only that it was attempted\n');
   });
   return made;
+}
+
+function unrecorded({ action, detail }: AuditedChange, dir: string): string {
+  return `headgate: ${dir} takes no record of this change, which is made all the same. Make room there, and note it yourself: ${action} ${JSON.stringify(detail)}\n`;
 }
 
 /** The name of who runs the command. Where no key of names can be kept, one that nobody can look up. */

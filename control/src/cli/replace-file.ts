@@ -5,7 +5,6 @@ import {
   closeSync,
   existsSync,
   fstatSync,
-  fsyncSync,
   linkSync,
   mkdirSync,
   openSync,
@@ -13,10 +12,12 @@ import {
   realpathSync,
   renameSync,
   rmSync,
+  statSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import { keepSpares, writeIntoSpare } from '../spares.ts';
 import { CliError } from './errors.ts';
 
 /** One version of a file: its text, and an identity that no other version has. */
@@ -29,6 +30,13 @@ interface Version {
 /** An author needs a fraction of a millisecond; one that is held up for longer than that counts as dead. */
 const AUTHOR_WITHIN_MS = 1000;
 const POLL_MS = 2;
+
+/** Room for four changes, each of a text that is twice as long, while others take every block that becomes free. */
+const SPARES = 4;
+const MIN_SPARE_BYTES = 8192;
+
+/** `keep`: spare files are kept beside this one; `use`: and one is taken when the disk is full. */
+export type SpareUse = 'none' | 'keep' | 'use';
 
 /** Each attempt that fails means that somebody else's change went through. */
 const MAX_ATTEMPTS = 1000;
@@ -49,13 +57,26 @@ const MAX_ATTEMPTS = 1000;
  * @param change the new text; gets undefined while there is no file. Called again after a lost race
  * @throws CliError conflict, when the others never stop
  */
-export function replaceFile(path: string, change: (text: string | undefined) => string): void {
+export function replaceFile(
+  path: string,
+  change: (text: string | undefined) => string,
+  spare: SpareUse = 'none',
+): void {
   mkdirSync(dirname(path), { recursive: true });
   const target = targetOf(path);
+  replaceTarget(target, change, spare);
+  if (spare === 'none') return;
+  const bytes = Math.max(MIN_SPARE_BYTES, 2 * statSync(target).size);
+  keepSpares({ dir: sparesOf(target), count: SPARES, bytes });
+}
+
+const sparesOf = (target: string) => `${target}.spare`;
+
+function replaceTarget(target: string, change: (text: string | undefined) => string, spare: SpareUse): void {
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const version = readVersion(target);
     const successor = `${target}.after-${version.identity}`;
-    const prepared = writePrepared(target, change(version.text), version);
+    const prepared = writePrepared(target, change(version.text), version, spare);
     try {
       linkSync(prepared, successor);
     } catch (error) {
@@ -73,7 +94,7 @@ export function replaceFile(path: string, change: (text: string | undefined) => 
     // Gone already: another program put it in place. Still there: V had been replaced before the name was taken.
     if (!remove(successor)) return;
   }
-  throw new CliError('conflict', `${path} is changed all the time by others`, { remedy: 'run it again' });
+  throw new CliError('conflict', `${target} is changed all the time by others`, { remedy: 'run it again' });
 }
 
 /** The file itself when the path is a link to it. */
@@ -104,14 +125,13 @@ function readVersion(path: string): Version {
 }
 
 /** On disk before it has its name, and readable by whom the version before was readable. */
-function writePrepared(target: string, text: string, { owner }: Version): string {
+function writePrepared(target: string, text: string, { owner }: Version, spare: SpareUse): string {
   const path = `${target}.${process.pid}-${randomBytes(6).toString('hex')}`;
-  const file = openSync(path, 'wx', 0o600);
   try {
-    writeFileSync(file, text);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
+    writeFileSync(path, text, { mode: 0o600, flag: 'wx', flush: true });
+  } catch (error) {
+    rmSync(path, { force: true });
+    if (spare !== 'use' || !writeIntoSpare({ dir: sparesOf(target) }, path, Buffer.from(text))) throw error;
   }
   if (owner) {
     chmodSync(path, owner.mode);

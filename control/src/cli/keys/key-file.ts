@@ -7,16 +7,23 @@ import type { Command } from 'commander';
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import { CliError } from '../errors.ts';
-import { replaceFile } from '../replace-file.ts';
+import { replaceFile, type SpareUse } from '../replace-file.ts';
 import { type Installation, installationOf, type Surroundings } from '../surroundings.ts';
 
 export type Records = readonly KeyRecord[];
 
 /** Where the keys of this installation are. */
-export function keyFileOf(command: Command, around: Surroundings): Installation & { readonly path: string } {
+export function keyFileOf(command: Command, around: Surroundings): KeyFile {
   const { root, config } = installationOf(command, around);
   const { file } = command.optsWithGlobals<{ file?: string }>();
-  return { root, config, path: file ? resolve(around.cwd, file) : resolve(root, config.gateway.keys_file) };
+  if (file) return { root, config, path: resolve(around.cwd, file), inUse: false };
+  return { root, config, path: resolve(root, config.gateway.keys_file), inUse: true };
+}
+
+export interface KeyFile extends Installation {
+  readonly path: string;
+  /** It is the file that the gateway reads: a spare one is kept beside it, so that keys can be revoked with the disk full. */
+  readonly inUse: boolean;
 }
 
 /** @throws CliError when the file is missing or not valid */
@@ -37,12 +44,18 @@ export function readKeyFile(path: string): Records {
  * Changes the key file as one step, or not at all: two commands at once lose nothing.
  *
  * @param change gets the records in force, and may be called again when another command was faster
+ * @param kind what takes rights away may use the spare file when the disk is full
  * @throws CliError when the file is not valid: it is left as it is
  */
-export function updateKeyFile(path: string, change: (records: Records) => Records): void {
-  replaceFile(path, (text) =>
-    stringify({ keys: change(text === undefined ? [] : parseRecords(path, text)) }, { lineWidth: 0 }),
-  );
+export function updateKeyFile(
+  { path, inUse }: KeyFile,
+  change: (records: Records) => Records,
+  kind: 'grants' | 'revokes' = 'grants',
+): void {
+  const spare: SpareUse = !inUse ? 'none' : kind === 'revokes' ? 'use' : 'keep';
+  const next = (text: string | undefined) =>
+    stringify({ keys: change(text === undefined ? [] : parseRecords(path, text)) }, { lineWidth: 0 });
+  replaceFile(path, next, spare);
 }
 
 function parseRecords(path: string, text: string): Records {

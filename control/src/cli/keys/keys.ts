@@ -66,7 +66,7 @@ function addCreate(keys: Command, around: Surroundings): void {
       const record = recordFrom(options, { id, sha256, nowMs: around.nowMs() });
       const { role, tier, not_after = null } = record;
       const change = { action: 'keys.create', detail: { key: keyName(id), role, tier } } as const;
-      await audited(change, file, around, () => updateKeyFile(file.path, (all) => [...all, record]));
+      await audited(change, file, around, () => updateKeyFile(file, (all) => [...all, record]));
       const until = not_after === null ? '' : `, valid until ${not_after}`;
       print(command, around, { id, key, not_after }, () => shownOnce(`key ${id}${until}`, key));
     });
@@ -95,7 +95,7 @@ function addRotate(keys: Command, around: Surroundings): void {
         return next;
       };
       const change = { action: 'keys.rotate', detail: { key: keyName(id) } } as const;
-      await audited(change, file, around, () => updateKeyFile(file.path, changeOf(id, rotate)));
+      await audited(change, file, around, () => updateKeyFile(file, changeOf(id, rotate)));
       const old = previous_not_after === null ? 'is refused now' : `works until ${previous_not_after}`;
       print(command, around, { id, key, previous_not_after }, () =>
         shownOnce(`key ${id} has a new secret; the old one ${old}`, key),
@@ -114,7 +114,7 @@ function addRevoke(keys: Command, around: Surroundings): void {
       const revoked = previous ? 'previous' : 'key';
       const revoke = previous ? withoutPrevious : () => undefined;
       const change = { action: 'keys.revoke', detail: { key: keyName(id), secret: revoked } } as const;
-      await audited(change, file, around, () => updateKeyFile(file.path, changeOf(id, revoke)));
+      await audited(change, file, around, () => updateKeyFile(file, changeOf(id, revoke), 'revokes'));
       const what = previous ? `the previous secret of key ${id}` : `key ${id}`;
       print(command, around, { id, revoked }, () => `${what} is revoked`);
     });
