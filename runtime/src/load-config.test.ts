@@ -1,8 +1,11 @@
 import { cpSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { configSchema } from '@headgate/contracts/config/schema';
 import { tempDir } from '@headgate/testkit/folders';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { settingsOf, variableOf } from './config-variables.ts';
 import { ConfigError, loadConfig, redact } from './load-config.ts';
 
 const SHIPPED = fileURLToPath(new URL('../../config', import.meta.url));
@@ -219,6 +222,42 @@ describe('secrets', () => {
     } catch (error) {
       expect((error as Error).message).not.toContain('s3cr3t');
       expect((error as Error).message).toMatch(/authori[sz]ation|telemetry__tracing|port_base|log_level/i);
+    }
+  });
+
+  it('of every setting, in a variable or in a file, are not part of an error, nor printed where marked as secret', () => {
+    const CANARIES = [
+      'Geheim12',
+      '!Geheim12',
+      '["Geheim12"]',
+      '[Geheim12',
+      'Geheim12\n',
+      'tcp://u:Geheim12@h:1',
+      'Geheim12.org:99999',
+    ];
+    const dir = tempDir();
+    cpSync(SHIPPED, dir, { recursive: true });
+    const outcome = (text: string, env: Record<string, string>) => {
+      writeFileSync(join(dir, 'dev.yaml'), text);
+      try {
+        return redact(loadConfig({ dir, environment: 'dev', env }));
+      } catch (error) {
+        expect(error).toBeInstanceOf(ConfigError);
+        expect((error as Error).message).not.toContain('Geheim12');
+        return undefined;
+      }
+    };
+    const at = (path: readonly string[], value: unknown): unknown =>
+      path.reduceRight((inner, key) => ({ [key]: inner }), value);
+    for (const { path, schema } of settingsOf(configSchema)) {
+      const isSecret = z.globalRegistry.get(schema)?.secret === true;
+      for (const canary of CANARIES) {
+        const shown = [
+          outcome('', { [variableOf(path)]: canary }),
+          outcome(JSON.stringify(at(path, canary)), {}),
+        ];
+        if (isSecret) expect(JSON.stringify(shown)).not.toContain('Geheim12');
+      }
     }
   });
 });

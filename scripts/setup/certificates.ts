@@ -91,8 +91,10 @@ async function issueLeaf(
   { commonName, usage, valid }: Leaf,
 ): Promise<Identity> {
   const keys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
-  const names: x509.JsonGeneralName[] =
-    usage === 'server' ? LOCAL_NAMES : [{ type: 'dns', value: commonName }];
+  const local = usage === 'server' ? LOCAL_NAMES : [];
+  const names = local.some(({ value }) => value === commonName)
+    ? local
+    : [...local, { type: 'dns', value: commonName } as const];
   const certificate = await x509.X509CertificateGenerator.create({
     ...valid,
     serialNumber: serialNumber(),

@@ -63,8 +63,11 @@ export async function startPart(
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
   const page = (path: string) => fetchOnce(`http://127.0.0.1:${portOf(portBase, INTERNAL[name])}${path}`);
   const stop = async () => {
-    const ended = once(child, 'exit', { signal: AbortSignal.timeout(END_WITHIN_MS) });
-    if (!hasEnded() && child.kill('SIGTERM')) await ended.catch(() => child.kill('SIGKILL'));
+    if (!hasEnded()) {
+      const ended = once(child, 'exit', { signal: AbortSignal.timeout(END_WITHIN_MS) });
+      child.kill('SIGTERM');
+      await ended.catch(() => child.kill('SIGKILL'));
+    }
     await guard.close();
   };
   const ready = async () => hasEnded() || [200, 204].includes((await page(readyPage)).status);

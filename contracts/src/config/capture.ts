@@ -25,7 +25,10 @@ export const captureSchema = group({
       .refine((url) => url === '' || isSecureUrl(url), 'expected https, or http on this machine')
       .default('')
       .describe('Address of the service, without the bucket.'),
-    region: z.string().min(1).default('us-east-1'),
+    region: z
+      .string()
+      .regex(/^[A-Za-z0-9-]+$/, 'expected letters, digits and dashes')
+      .default('us-east-1'),
     bucket: z
       .string()
       .regex(/^$|^[a-z0-9][a-z0-9.-]{1,62}$/, 'expected the name of a bucket, or nothing')
@@ -35,7 +38,9 @@ export const captureSchema = group({
       .regex(/^([A-Za-z0-9._-]+\/)*$/, 'expected names, each followed by a slash, or nothing')
       .default('headgate/')
       .describe('Start of every key, with a slash at its end; empty: none.'),
-    access_key_id: secret('Key of a user who may read, write, list and delete below the prefix.'),
+    access_key_id: secret('Key of a user who may read, write, list and delete below the prefix.', {
+      inHeader: true,
+    }),
     secret_access_key: secret('Its secret.'),
   }),
 });

@@ -28,6 +28,6 @@ export const telemetrySchema = group({
       .max(1)
       .default(0.01)
       .describe("Share of new traces that are sampled; a caller's decision is honoured."),
-    authorization: secret('Value of an Authorization header for the collector.'),
+    authorization: secret('Value of an Authorization header for the collector.', { inHeader: true }),
   }),
 });

@@ -23,8 +23,17 @@ export const writer = z
   .regex(/^[A-Za-z0-9._-]{0,128}$/, 'expected letters, digits, dot, dash and underscore')
   .default('');
 
-/** A value that must never be printed. It comes from a file or the environment, never from YAML in Git. */
-export const secret = (description: string) => z.string().default('').meta({ secret: true, description });
+/**
+ * A value that must never be printed. It comes from a file or the environment, never from YAML in Git. Clients of
+ * HTTP quote a header that they do not accept in their errors, so a secret that is part of one must fit.
+ */
+export const secret = (description: string, { inHeader = false } = {}) =>
+  z
+    .string()
+    .regex(/^\P{Cc}*$/u, 'expected one line, without a line break at its end')
+    .regex(inHeader ? /^[\x20-\x7e]*$/ : /^/, 'expected printable ASCII')
+    .default('')
+    .meta({ secret: true, description });
 
 /** How a process ends. */
 export const drain = (description: string) =>
