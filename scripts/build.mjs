@@ -50,6 +50,9 @@ const COMMON = {
 /** @type {import('esbuild').BuildOptions} */
 const FOR_NODE = { ...COMMON, platform: 'node', external: EXTERNAL, banner: { js: BANNER } };
 
+/** Started by a process as a thread, so it lies beside its bundle. */
+const YAML_THREAD = 'runtime/src/yaml-thread.ts';
+
 /** Any fetch host: an import of a Node module fails the build. @type {import('esbuild').BuildOptions} */
 const FOR_ANY_HOST = {
   ...COMMON,
@@ -65,11 +68,19 @@ const FOR_ANY_HOST = {
 export async function build(root) {
   /** @type {import('esbuild').BuildOptions[]} */
   const bundles = [
-    { ...FOR_NODE, entryPoints: { main: 'gateway/src/main.ts' }, outdir: 'gateway/dist' },
+    {
+      ...FOR_NODE,
+      entryPoints: { main: 'gateway/src/main.ts', 'yaml-thread': YAML_THREAD },
+      outdir: 'gateway/dist',
+    },
     { ...FOR_ANY_HOST, entryPoints: { app: 'gateway/src/app.ts' }, outdir: 'gateway/dist' },
     {
       ...FOR_NODE,
-      entryPoints: { main: 'inference/src/main.ts', 'engine-child': 'inference/src/engine/child/main.ts' },
+      entryPoints: {
+        main: 'inference/src/main.ts',
+        'engine-child': 'inference/src/engine/child/main.ts',
+        'yaml-thread': YAML_THREAD,
+      },
       outdir: 'inference/dist',
     },
     {

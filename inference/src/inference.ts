@@ -1,14 +1,14 @@
 import { resolve } from 'node:path';
 import type { HeadgateError } from '@headgate/contracts/errors';
 import { OTHER, portOf } from '@headgate/contracts/names';
-import { type Routing, routingSchema } from '@headgate/contracts/routing';
+import { parseRouting, type Routing } from '@headgate/contracts/routing';
 import { startAudit } from '@headgate/journal/audit/start-audit';
 import { systemClock } from '@headgate/runtime/clock';
 import { readInternalSecret } from '@headgate/runtime/internal-secret';
 import { type Logger, successSampler } from '@headgate/runtime/logger';
 import { stopAll } from '@headgate/runtime/stop-all';
 import { startTracing } from '@headgate/runtime/tracing';
-import { type WatchedFile, watchFile, yamlOf } from '@headgate/runtime/watch-file';
+import { type WatchedFile, watchFile } from '@headgate/runtime/watch-file';
 import { Auditor } from './auditor.ts';
 import { Health } from './health.ts';
 import { createInternalHttp, listenGrpc, listenHttp } from './listen.ts';
@@ -134,7 +134,7 @@ function createGrpc({ config, root, log }: InferenceOptions, parts: GrpcParts) {
 
 /** Serves what the routing table names, live. @throws FileError when its first version is not usable */
 function followRouting(path: string, { catalogue, metrics, log }: RoutingFollowers): WatchedFile<Routing> {
-  return watchFile(path, yamlOf(routingSchema), {
+  return watchFile(path, parseRouting, {
     onChange: (table) => {
       metrics.routingReloaded('accepted');
       log.info({ versions: namesOf(table) }, 'the routing table has changed');

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { tempDir } from '@headgate/testkit/folders';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { FileError, type WatchedFile, type WatchFileOptions, watchFile, yamlOf } from './watch-file.ts';
+import { FileError, type WatchedFile, type WatchFileOptions, watchFile } from './watch-file.ts';
 
 const schema = z.strictObject({ n: z.number() });
 
@@ -25,7 +25,7 @@ describe('watchFile', () => {
   });
 
   const start = (options: WatchFileOptions<{ n: number }> = {}) => {
-    watched = watchFile(path, yamlOf(schema), {
+    watched = watchFile(path, (document) => schema.parse(document), {
       pollMs: 20,
       settleMs: 20,
       onChange: (value) => events.push(`n=${value.n}`),
@@ -36,7 +36,8 @@ describe('watchFile', () => {
   };
 
   /** Resolves as soon as `count` events were seen. */
-  const until = (count: number) => expect.poll(() => events, { interval: 5 }).toHaveLength(count);
+  const until = (count: number) =>
+    expect.poll(() => events, { interval: 5, timeout: 5000 }).toHaveLength(count);
 
   it('reads the first version at once and reports no event for it', () => {
     expect(start().current()).toEqual({ n: 1 });
@@ -129,6 +130,19 @@ describe('watchFile', () => {
     rmSync(path);
     mkdirSync(path);
     expect(() => start()).toThrow(/expected a regular file/);
+  });
+
+  it('takes a large version, while the event loop goes on', async () => {
+    const file = start();
+    let turns = 0;
+    const timer = setInterval(() => {
+      turns += 1;
+    }, 1);
+    writeFileSync(path, `${'# a comment\n'.repeat(50_000)}n: 2`);
+    await until(1);
+    clearInterval(timer);
+    expect(file.current()).toEqual({ n: 2 });
+    expect(turns).toBeGreaterThan(10);
   });
 
   it('never quotes the file in what it reports', () => {

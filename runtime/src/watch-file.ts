@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { describeIssues } from '@headgate/contracts/routing';
 import { z } from 'zod';
 import { parseYaml } from './parse-yaml.ts';
+import { parseYamlApart } from './parse-yaml-apart.ts';
 import { readRegularFileSync } from './read-file.ts';
 
 /**
@@ -43,11 +44,6 @@ export class FileError extends Error {
   }
 }
 
-/** A parser for `watchFile`: YAML (or JSON) text that must fit `schema`. */
-export function yamlOf<T extends z.ZodType>(schema: T): (text: string) => z.output<T> {
-  return (text) => schema.parse(parseYaml(text));
-}
-
 /** Pause between an event and the look at the file: many events are one look. */
 const EVENT_MS = 10;
 
@@ -55,22 +51,27 @@ const EVENT_MS = 10;
  * Reads `path` now, and again after each change. The directory is watched, because editors and ConfigMap mounts
  * replace the file; a poll of its status covers file systems that send no events.
  *
- * @param parse throws when the text is not acceptable: a ZodError, or a RangeError whose message may be logged
+ * A later version is parsed on a thread of its own, so that the process answers meanwhile; the first one at once.
+ *
+ * @param check what the file says must pass it: throws a ZodError, or a RangeError whose message may be logged
  * @throws FileError when the first version is missing or not acceptable
  */
 export function watchFile<T>(
   path: string,
-  parse: (text: string) => T,
+  check: (document: unknown) => T,
   options: WatchFileOptions<T> = {},
 ): WatchedFile<T> {
   const { onChange, onError, maxBytes = 2 ** 20, pollMs = 1000, settleMs = 100 } = options;
   let seen = stampOf(path);
   let text: string | undefined = readBounded(path, maxBytes);
-  let value = parseChecked(path, text, parse);
+  let value = firstOf(path, text, check);
   let settling: string | undefined;
+  let isTaking = false;
+  let isStopped = false;
   let timer: NodeJS.Timeout | undefined;
 
   const next = (delayMs: number) => {
+    if (isStopped || isTaking) return;
     clearTimeout(timer);
     timer = setTimeout(look, delayMs).unref();
   };
@@ -83,22 +84,27 @@ export function watchFile<T>(
     else {
       seen = stamp;
       settling = undefined;
-      next(pollMs);
-      take();
+      isTaking = true;
+      void take().finally(() => {
+        isTaking = false;
+        next(EVENT_MS);
+      });
       return;
     }
     next(settling === undefined ? pollMs : settleMs);
   };
 
-  const take = () => {
+  const take = async () => {
     const before = text;
     text = undefined;
     try {
       text = readBounded(path, maxBytes);
       if (text === before) return;
-      value = parseChecked(path, text, parse);
+      const next = check(await parseYamlApart(text));
+      if (isStopped) return;
+      value = next;
     } catch (error) {
-      onError?.(error as FileError);
+      if (!isStopped) onError?.(fileErrorOf(path, error));
       return;
     }
     onChange?.(value);
@@ -113,7 +119,7 @@ export function watchFile<T>(
     stop: () => {
       watcher?.close();
       clearTimeout(timer);
-      timer = undefined;
+      isStopped = true;
     },
   };
 }
@@ -133,12 +139,16 @@ function readBounded(path: string, maxBytes: number): string {
   }
 }
 
-function parseChecked<T>(path: string, text: string, parse: (text: string) => T): T {
+function firstOf<T>(path: string, text: string, check: (document: unknown) => T): T {
   try {
-    return parse(text);
+    return check(parseYaml(text));
   } catch (cause) {
-    throw new FileError(path, issuesOf(cause), { cause });
+    throw fileErrorOf(path, cause);
   }
+}
+
+function fileErrorOf(path: string, cause: unknown): FileError {
+  return cause instanceof FileError ? cause : new FileError(path, issuesOf(cause), { cause });
 }
 
 /** Says where and what, and never quotes the file: it may hold secrets. */

@@ -18,8 +18,10 @@ export const buildStep: Step = {
   outputs: [
     'gateway/dist/main.js',
     'gateway/dist/app.js',
+    'gateway/dist/yaml-thread.js',
     'inference/dist/main.js',
     'inference/dist/engine-child.js',
+    'inference/dist/yaml-thread.js',
     'control/dist/headgate.js',
   ],
   run: async ({ root }) => {

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { keyFileSchema } from '@headgate/contracts/keys';
-import { type FileError, watchFile, yamlOf } from '@headgate/runtime/watch-file';
+import { type FileError, watchFile } from '@headgate/runtime/watch-file';
 import { type KeyStore, memoryKeyStore } from './key-store.ts';
 
 /** Told about every version of the keys file. */
@@ -18,8 +18,6 @@ export interface FileKeyStore extends KeyStore {
 /** 10,000 records, the schema's limit, of 200 bytes each. */
 const MAX_BYTES = 2 * 2 ** 20;
 
-const parseRecords = yamlOf(keyFileSchema);
-
 /** At once, where WebCrypto hands every digest to another thread and back: on a busy machine that is 0.3 ms. */
 const sha256 = (text: string): Uint8Array => hash('sha256', text, 'buffer');
 
@@ -29,12 +27,12 @@ const sha256 = (text: string): Uint8Array => hash('sha256', text, 'buffer');
  * @throws FileError when there is no valid first version
  */
 export function fileKeyStore(path: string, report: KeyFileReport): FileKeyStore {
-  const parse = (text: string) => {
-    const { keys } = parseRecords(text);
+  const check = (document: unknown) => {
+    const { keys } = keyFileSchema.parse(document);
     const tiers = keys.map(({ tier }) => tier);
     return { store: memoryKeyStore(keys, sha256), tiers };
   };
-  const file = watchFile(path, parse, {
+  const file = watchFile(path, check, {
     maxBytes: MAX_BYTES,
     onChange: ({ tiers }) => report.accepted(tiers.length, tiers),
     onError: report.refused,

@@ -1,5 +1,5 @@
-import { type Routing, routingSchema } from '@headgate/contracts/routing';
-import { type FileError, watchFile, yamlOf } from '@headgate/runtime/watch-file';
+import { parseRouting, type Routing } from '@headgate/contracts/routing';
+import { type FileError, watchFile } from '@headgate/runtime/watch-file';
 import type { RoutingSource } from './source.ts';
 
 /** Told about every version of the routing table, so that an operator sees what is in force (decision 0007). */
@@ -23,7 +23,7 @@ const MAX_BYTES = 256 * 1024;
  * @throws FileError when there is no valid first table
  */
 export function fileRoutingSource(path: string, report: RoutingReport): FileRoutingSource {
-  const file = watchFile(path, yamlOf(routingSchema), {
+  const file = watchFile(path, parseRouting, {
     maxBytes: MAX_BYTES,
     onChange: report.accepted,
     onError: report.refused,

@@ -1,0 +1,44 @@
+import { Worker } from 'node:worker_threads';
+import { parseYaml, YamlError } from './parse-yaml.ts';
+import type { ParsedApart } from './yaml-thread.ts';
+
+/** Up to this length a text is parsed in place: 10 ms whatever it holds, where a thread takes 60 ms of another core. */
+const SMALL_TEXT = 4096;
+/** A text of the largest size that we read, 2 MiB of key records, takes a tenth of it. */
+const MAX_MS = 20_000;
+const MAX_HEAP_MB = 512;
+
+/** The source runs as it is; the bundle lies beside that of the process. */
+const THREAD = new URL(
+  import.meta.url.endsWith('.ts') ? './yaml-thread.ts' : './yaml-thread.js',
+  import.meta.url,
+);
+
+/**
+ * As `parseYaml`, for a process that answers meanwhile: some texts take the parser seconds and gigabytes. They are parsed
+ * on a thread that has a bound of both.
+ *
+ * @throws YamlError
+ */
+export async function parseYamlApart(text: string): Promise<unknown> {
+  if (text.length <= SMALL_TEXT) return parseYaml(text);
+  const limits = { maxOldGenerationSizeMb: MAX_HEAP_MB };
+  const thread = new Worker(THREAD, { workerData: text, execArgv: [], resourceLimits: limits });
+  const { promise, resolve, reject } = Promise.withResolvers<ParsedApart>();
+  thread.once('message', resolve);
+  thread.once('error', (cause) => reject(tooMuch(cause)));
+  thread.once('exit', () => reject(tooMuch()));
+  const timer = setTimeout(() => void thread.terminate(), MAX_MS);
+  try {
+    const result = await promise;
+    if ('document' in result) return result.document;
+    throw new YamlError(result.problem);
+  } finally {
+    clearTimeout(timer);
+    await thread.terminate();
+  }
+}
+
+function tooMuch(cause?: unknown): YamlError {
+  return new YamlError('it takes too long or too much memory to read', { cause });
+}
