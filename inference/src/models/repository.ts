@@ -49,7 +49,10 @@ export function isModelName(name: string): boolean {
   return NAME.test(name);
 }
 
+/** One for all: an order made for each comparison takes 50 times as long. */
+const ORDER = new Intl.Collator('en', { numeric: true });
+
 /** The order of a repository: by model, then by version, numbers by their value. */
 export function compareNames(a: string, b: string): number {
-  return a.localeCompare(b, 'en', { numeric: true });
+  return ORDER.compare(a, b);
 }
