@@ -70,7 +70,11 @@ export async function build(root) {
   const bundles = [
     {
       ...FOR_NODE,
-      entryPoints: { main: 'gateway/src/main.ts', 'yaml-thread': YAML_THREAD },
+      entryPoints: {
+        main: 'gateway/src/main.ts',
+        'json-thread': 'gateway/src/json-thread/main.ts',
+        'yaml-thread': YAML_THREAD,
+      },
       outdir: 'gateway/dist',
     },
     { ...FOR_ANY_HOST, entryPoints: { app: 'gateway/src/app.ts' }, outdir: 'gateway/dist' },

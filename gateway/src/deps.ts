@@ -5,6 +5,7 @@ import type { KeyStore } from './auth/key-store.ts';
 import type { TokenVerifier } from './auth/tokens.ts';
 import type { ReadBody } from './body/read-body.ts';
 import type { Limiter } from './rate-limit/limiter.ts';
+import type { JsonWork } from './routes/v2/json-work.ts';
 import type { RoutingSource } from './routing/source.ts';
 import type { Recorder } from './store/recorder.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
@@ -39,6 +40,8 @@ export interface AppDeps {
   readonly clientIp: ClientIp;
   /** How this host reads a body; absent = as a Web stream, which every host can. */
   readonly readBody?: ReadBody;
+  /** Does what much JSON costs; absent = at once, which holds up every other request. */
+  readonly jsonWork?: JsonWork;
   /** Absent = answers count as sent once the app has made them. */
   readonly onAnswered?: OnAnswered;
   /** True from the moment the host wants its connections to close; answers then say so. */

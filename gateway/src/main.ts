@@ -17,7 +17,7 @@ import { createInternalApp, obstaclesOf } from './internal.ts';
 import { listen } from './listeners.ts';
 import { startLimiter } from './rate-limit/start-limiter.ts';
 import { fileRoutingSource } from './routing/file-source.ts';
-import { NODE_HOST } from './server.ts';
+import { nodeHost } from './server.ts';
 import { databasePolicy } from './store/sinks.ts';
 import { startRecords } from './store/start-records.ts';
 import { startSurroundings } from './surroundings.ts';
@@ -65,7 +65,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
     audit: audit.sink,
     recorder: records.recorder,
     clientIp,
-    ...NODE_HOST,
+    ...nodeHost(),
     draining: () => draining,
     clock: systemClock,
   });

@@ -8,6 +8,7 @@ import type { Linger } from './body/linger.ts';
 import { readIncoming } from './body/read-incoming.ts';
 import type { AppDeps } from './deps.ts';
 import { type Fetch, handOver, type NodeEnv } from './hand-over.ts';
+import { createJsonThread } from './json-thread/json-thread.ts';
 
 export interface HttpServerOptions {
   /** The app: Web-standard request in, response out. */
@@ -78,15 +79,16 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
   };
 }
 
-/** What the app is told of this host. An answer has left when the kernel has taken its last byte. */
-export const NODE_HOST: Pick<AppDeps, 'readBody' | 'onAnswered'> = {
+/** What this host does for the app. An answer has left when the kernel has taken its last byte. */
+export const nodeHost = (): Pick<AppDeps, 'readBody' | 'onAnswered' | 'jsonWork'> => ({
   readBody: readIncoming,
   onAnswered(env, then) {
     const { outgoing } = env as NodeEnv;
     if (outgoing.closed) then();
     else outgoing.once('close', then);
   },
-};
+  jsonWork: createJsonThread(),
+});
 
 /** Answers that say themselves that the rest of the body is not wanted: too slow, too large. */
 const DONE_WITH_BODY: ReadonlySet<number> = new Set([408, 413]);

@@ -116,6 +116,13 @@ describe('the model repository under /v2', () => {
     ]);
   });
 
+  it('reads no more than a call needs', async () => {
+    const { post, asked } = await rest();
+    const response = await post('/v2/repository/index', `{"x":[${'1,'.repeat(40_000)}1]}`);
+    expect([response.status, (await problemOf(response)).reason]).toEqual([413, 'body_too_large']);
+    expect(asked.others).toEqual([]);
+  });
+
   it('passes on why inference refuses', async () => {
     const { post } = await rest();
     const response = await post('/v2/repository/models/net/unload', '{}');

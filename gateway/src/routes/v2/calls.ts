@@ -1,6 +1,7 @@
 import { HeadgateError, toHeadgateError } from '@headgate/contracts/errors';
 import type { ModelRepositoryParameter } from '@headgate/contracts/gen/grpc/inference/ModelRepositoryParameter';
 import { controlOf } from '@headgate/contracts/routing';
+import { tooLarge } from '../../body/read-body.ts';
 import { type AppContext, callContext } from '../../context.ts';
 import type { AppDeps } from '../../deps.ts';
 import type { ModelName, OpenInference } from '../../upstream/inference.ts';
@@ -123,10 +124,15 @@ function plain(message: unknown): unknown {
   return Object.fromEntries(set.map(([name, value]) => [name, plain(value)]));
 }
 
+/** Models are loaded by a few lines. */
+const MAX_BYTES = 64 * 1024;
+
 /** The members of the body; none when it is empty. */
 async function bodyOf(c: AppContext): Promise<Fields> {
   try {
-    return objectOf(parseJson(await c.get('readBody')()), 'body');
+    const body = await c.get('readBody')();
+    if (body.byteLength > MAX_BYTES) throw tooLarge(MAX_BYTES);
+    return objectOf(parseJson(body), 'body');
   } catch (thrown) {
     if (toHeadgateError(thrown).reason === 'empty_body') return {};
     throw thrown;

@@ -8,7 +8,10 @@ const MAX_JSON_BYTES = 1024 * 1024;
 
 describe('a body of the corpus', () => {
   it.each(corpus().map((one) => [one.name, one.why, one] as const))('%s: %s', (_name, _why, one) => {
-    const read = () => readInferRequest(frameOf(one.body, one.headerLength, MAX_JSON_BYTES));
+    const read = () =>
+      readInferRequest(
+        frameOf({ bytes: one.body, headerLength: one.headerLength, maxJsonBytes: MAX_JSON_BYTES }),
+      );
     if (one.refused === null) {
       expect(read().message.inputs?.length).toBeGreaterThan(0);
       return;

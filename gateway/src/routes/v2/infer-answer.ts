@@ -4,14 +4,16 @@ import type { ModelInferResponse__Output } from '@headgate/contracts/gen/grpc/in
 import { DATATYPES, type Datatype } from '@headgate/contracts/manifest';
 import { decodeBytesTensor, ELEMENT_BYTES, elementCount } from '@headgate/contracts/tensor';
 import { NUMBERS, type NumberType } from '@headgate/contracts/tensor-numbers';
+import { type BinaryRule, isBinary } from './infer-request.ts';
 
-interface AnswerOptions {
+export interface Wording {
+  readonly response: ModelInferResponse__Output;
   /** Id to answer. */
   readonly id: string;
   /** Parameters in addition to those of inference. */
   readonly parameters: Readonly<Record<string, string>>;
-  /** Whether an output travels as a raw block behind the JSON. */
-  readonly wantsBinary: (output: string) => boolean;
+  /** Which outputs travel as raw blocks behind the JSON. */
+  readonly binary: BinaryRule;
 }
 
 const encoder = new TextEncoder();
@@ -25,25 +27,25 @@ const MAX_JSON_VALUES = 250_000;
  * @returns the body, and where its JSON ends when raw blocks follow
  * @throws HeadgateError invalid_request when an output cannot be JSON; internal when the answer cannot be read
  */
-export function wordAnswer(response: ModelInferResponse__Output, options: AnswerOptions) {
-  checkCount(response, options);
+export function wordAnswer({ response, id, binary, ...options }: Wording) {
+  checkCount(response, binary);
   const outputs = response.outputs.map((tensor, i) =>
-    outputOf(tensor, response.raw_output_contents[i], options),
+    outputOf(tensor, response.raw_output_contents[i], binary),
   );
   const { model_name, model_version } = response;
   const parameters = { ...valuesOf(response.parameters), ...options.parameters };
-  const head = JSON.stringify({ model_name, model_version, id: options.id, parameters });
+  const head = JSON.stringify({ model_name, model_version, id, parameters });
   const json = encoder.encode(`${head.slice(0, -1)},"outputs":[${outputs.map(({ text }) => text).join()}]}`);
   const blocks = outputs.flatMap(({ block }) => (block ? [block] : []));
   return {
     body: blocks.length === 0 ? json : joined([json, ...blocks]),
     jsonBytes: json.byteLength,
-    isBinary: blocks.length > 0,
+    hasBlocks: blocks.length > 0,
   };
 }
 
-function checkCount({ outputs }: ModelInferResponse__Output, { wantsBinary }: AnswerOptions): void {
-  const inJson = outputs.filter(({ name }) => !wantsBinary(name));
+function checkCount({ outputs }: ModelInferResponse__Output, binary: BinaryRule): void {
+  const inJson = outputs.filter(({ name }) => !isBinary(binary, name));
   const values = inJson.reduce((sum, { shape }) => sum + (elementCount(shape) ?? 0), 0);
   if (values <= MAX_JSON_VALUES) return;
   const detail = `The outputs have ${values} values, and JSON may have ${MAX_JSON_VALUES}. Ask with binary_data_output: true.`;
@@ -54,14 +56,14 @@ function checkCount({ outputs }: ModelInferResponse__Output, { wantsBinary }: An
 function outputOf(
   { name, datatype, shape }: ModelInferResponse__Output['outputs'][number],
   block: Uint8Array | undefined,
-  { wantsBinary }: AnswerOptions,
+  binary: BinaryRule,
 ): { readonly text: string; readonly block?: Uint8Array } {
   const head = { name, datatype, shape };
   const count = elementCount(shape);
   try {
     if (!block || count === undefined || !isDatatype(datatype))
       throw new RangeError(`${name} is no raw tensor`);
-    if (wantsBinary(name)) {
+    if (isBinary(binary, name)) {
       return { text: JSON.stringify({ ...head, parameters: { binary_data_size: block.byteLength } }), block };
     }
     const data = jsonOfBlock(name, datatype, count, block);

@@ -27,10 +27,20 @@ export interface InferRequest {
   readonly id: string | undefined;
   /** The request in the words of gRPC, except for model and version. Its raw blocks are views on the body. */
   readonly message: Pick<ModelInferRequest, 'parameters' | 'inputs' | 'outputs' | 'raw_input_contents'>;
-  /** Whether an output is answered as a raw block rather than in JSON. */
-  readonly wantsBinary: (output: string) => boolean;
+  /** Which outputs are answered as raw blocks rather than in JSON. */
+  readonly binary: BinaryRule;
   /** Triton's `timeout` parameter in ms; Infinity when there is none. */
   readonly timeoutMs: number;
+}
+
+/** What the caller says of single outputs, and of all others. */
+export interface BinaryRule {
+  readonly chosen: ReadonlyMap<string, boolean | undefined>;
+  readonly byDefault: boolean;
+}
+
+export function isBinary({ chosen, byDefault }: BinaryRule, output: string): boolean {
+  return chosen.get(output) ?? byDefault;
 }
 
 /** More tensors than any model has; a bound for what a request can make us do. */
@@ -64,7 +74,10 @@ export function readInferRequest({ json, binary }: Frame): InferRequest {
       raw_input_contents: inputs.map(({ block }) => block),
       outputs: outputs.map(({ tensor }) => tensor),
     },
-    wantsBinary: binaryRule(outputs, flagOf(parameters, 'binary_data_output') ?? false),
+    binary: {
+      chosen: new Map(outputs.map(({ name, binary }) => [name, binary])),
+      byDefault: flagOf(parameters, 'binary_data_output') ?? false,
+    },
     timeoutMs: timeoutOf(parameters),
   };
 }
@@ -82,11 +95,6 @@ function outputOf(entry: Fields, index: number): Output {
   const parameters = parametersOf(entry, field);
   const binary = flagOf(parameters, 'binary_data');
   return { name, tensor: { name, parameters: toMessage(parameters) }, binary };
-}
-
-function binaryRule(outputs: readonly Output[], byDefault: boolean): InferRequest['wantsBinary'] {
-  const chosen = new Map(outputs.map(({ name, binary }) => [name, binary]));
-  return (output) => chosen.get(output) ?? byDefault;
 }
 
 /** Triton counts in µs, and 0 grants as much as no timeout. */

@@ -7,7 +7,10 @@ import type { OpenInference } from '../../upstream/inference.ts';
 import { ASK_FOR_SKETCHES, engineMsOf } from '../../upstream/messages.ts';
 import type { Settle } from '../settle.ts';
 import { uuidV7 } from '../uuid-v7.ts';
-import { wordAnswer } from './infer-answer.ts';
+import type { Wording } from './infer-answer.ts';
+import { isBinary } from './infer-request.ts';
+import type { JsonWork } from './json-work.ts';
+import { jsonCall } from './read-tensors.ts';
 import { imagesOf, seenItems, withoutSketches } from './seen.ts';
 
 export interface InferOptions {
@@ -16,6 +19,7 @@ export interface InferOptions {
   /** Whether records store a sketch of each image. */
   readonly sketch: boolean;
   readonly clock: Clock;
+  readonly jsonWork: JsonWork;
   /** A request of more images is recorded as one prediction without images. */
   readonly images_per_request: number;
 }
@@ -24,11 +28,12 @@ export interface InferOptions {
  * Forwards the tensors to the version that was chosen. A request is one prediction, however many rows it has. The
  * caller's `id` is echoed; without one, the answer has the prediction id there too.
  */
-export function infer({ inference, settle, sketch, clock, images_per_request }: InferOptions): RouteHandler {
+export function infer(options: InferOptions): RouteHandler {
+  const { inference, settle, sketch, clock, jsonWork, images_per_request } = options;
   return async function infer(c) {
     const predictionId = uuidV7(clock.epochMs());
     const { model, version, variant } = c.get('choice');
-    const { message, id = predictionId, timeoutMs, wantsBinary } = c.get('tensors');
+    const { message, id = predictionId, timeoutMs, binary } = c.get('tensors');
     const images = imagesOf(c.get('tensors'), images_per_request);
     const sketches = images.length > 0 && sketch ? ASK_FOR_SKETCHES : {};
     const request = {
@@ -50,13 +55,20 @@ export function infer({ inference, settle, sketch, clock, images_per_request }: 
     c.get('charge')?.debitEngine(engineMsOf(outcome));
 
     const parameters = { prediction_id: predictionId, ...(variant !== null && { variant }) };
-    const { body, jsonBytes, isBinary } = wordAnswer(withoutSketches(outcome), {
-      id,
-      parameters,
-      wantsBinary,
-    });
-    c.header('content-type', isBinary ? 'application/octet-stream' : 'application/json');
-    if (isBinary) c.header(HEADER.inferenceHeaderLength, String(jsonBytes));
+    const response = withoutSketches(outcome);
+    const wording = { response, id, parameters, binary };
+    const { body, jsonBytes, hasBlocks } = await jsonWork('word', wording, jsonCall(c, inJson(wording)));
+    c.header('content-type', hasBlocks ? 'application/octet-stream' : 'application/json');
+    if (hasBlocks) c.header(HEADER.inferenceHeaderLength, String(jsonBytes));
     return c.body(body);
   };
+}
+
+/** Bytes of the outputs that the answer says in JSON. */
+function inJson({ response, binary }: Wording): number {
+  return response.outputs.reduce(
+    (sum, { name }, i) =>
+      sum + (isBinary(binary, name) ? 0 : (response.raw_output_contents[i]?.byteLength ?? 0)),
+    0,
+  );
 }

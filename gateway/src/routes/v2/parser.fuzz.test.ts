@@ -119,7 +119,11 @@ describe('the parser of tensor requests', () => {
     fc.assert(
       fc.property(brokenBodies, (sent) => {
         try {
-          expectWhole(readInferRequest(frameOf(sent.body, sent.headerLength, MAX_JSON_BYTES)));
+          expectWhole(
+            readInferRequest(
+              frameOf({ bytes: sent.body, headerLength: sent.headerLength, maxJsonBytes: MAX_JSON_BYTES }),
+            ),
+          );
           seen.accepted += 1;
         } catch (error) {
           if (!(error instanceof HeadgateError)) throw error;

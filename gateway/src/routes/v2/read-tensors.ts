@@ -4,18 +4,21 @@ import { type BodyBounds, ByteSink, tooLarge } from '../../body/read-body.ts';
 import type { AppContext, Layer } from '../../context.ts';
 import { parseMediaType } from '../../validate/media-type.ts';
 import { type Fields, invalidField, objectOf } from './fields.ts';
-import { type InferRequest, readInferRequest } from './infer-request.ts';
+import type { InferRequest } from './infer-request.ts';
+import type { JsonCall, JsonWork } from './json-work.ts';
 
-/** Parsing holds up every other request; larger tensors travel in binary. */
+/** Larger tensors travel in binary, which costs a hundredth of the time. */
 const MAX_JSON_BYTES = 4 * 2 ** 20;
 
-/**
- * Reads the tensors of the request, from JSON and from raw blocks.
- *
- * @param body_bytes most bytes of a body, also after it was inflated; and of the tensors in it
- */
-export function readTensors({ body_bytes }: { readonly body_bytes: number }): Layer {
-  const jsonBytes = Math.min(MAX_JSON_BYTES, body_bytes / 2);
+export interface ReadTensorsOptions {
+  /** Most bytes of a body, also after it was inflated; and of the tensors in it. */
+  readonly body_bytes: number;
+  readonly jsonWork: JsonWork;
+}
+
+/** Reads the tensors of the request, from JSON and from raw blocks. */
+export function readTensors({ body_bytes, jsonWork }: ReadTensorsOptions): Layer {
+  const maxJsonBytes = Math.min(MAX_JSON_BYTES, body_bytes / 2);
   const bodyOf = async (c: AppContext): Promise<Uint8Array> => {
     const body = await c.get('readBody')();
     const encoding = c.req.header('content-encoding');
@@ -26,8 +29,11 @@ export function readTensors({ body_bytes }: { readonly body_bytes: number }): La
 
   return async function readTensors(c, next) {
     refuseForms(c.req.header('content-type'));
-    const frame = frameOf(await bodyOf(c), c.req.header(HEADER.inferenceHeaderLength), jsonBytes);
-    const tensors = readInferRequest(frame);
+    const bytes = await bodyOf(c);
+    const headerLength = c.req.header(HEADER.inferenceHeaderLength);
+    const jsonBytes = Math.min(Number(headerLength) || Number.POSITIVE_INFINITY, bytes.byteLength);
+    const body = { bytes, headerLength, maxJsonBytes };
+    const tensors = await jsonWork('read', body, jsonCall(c, jsonBytes));
     checkSize(tensors, body_bytes);
     c.set('tensors', tensors);
     await next();
@@ -92,6 +98,19 @@ async function inflate(
   return sink.bytes();
 }
 
+/** The request for which a step with so much JSON is done. */
+export function jsonCall(c: AppContext, bytes: number): JsonCall {
+  return { bytes, caller: c.get('identity')?.keyId ?? '', deadline: c.get('deadline') };
+}
+
+export interface Body {
+  readonly bytes: Uint8Array;
+  /** Value of Inference-Header-Content-Length. */
+  readonly headerLength: string | undefined;
+  /** Most bytes of JSON. */
+  readonly maxJsonBytes: number;
+}
+
 /** A body of the binary tensor extension, taken apart. */
 export interface Frame {
   readonly json: Fields;
@@ -106,11 +125,9 @@ const NAME = 'Inference-Header-Content-Length';
 /**
  * Takes a body apart: JSON alone, or as many bytes of JSON as the header says and raw blocks behind it.
  *
- * @param headerLength value of Inference-Header-Content-Length
- * @param maxJsonBytes most bytes of JSON
  * @throws HeadgateError invalid_request, body_too_large
  */
-export function frameOf(body: Uint8Array, headerLength: string | undefined, maxJsonBytes: number): Frame {
+export function frameOf({ bytes: body, headerLength, maxJsonBytes }: Body): Frame {
   const jsonBytes = headerLength === undefined ? body.byteLength : jsonBytesOf(headerLength, body.byteLength);
   if (jsonBytes > maxJsonBytes) {
     throw new HeadgateError(

@@ -9,6 +9,7 @@ import type { Route } from '../route.ts';
 import type { Settle } from '../settle.ts';
 import { describeCalls, healthCalls, repositoryCalls } from './calls.ts';
 import { infer } from './infer.ts';
+import { jsonHere } from './json-work.ts';
 import { readTensors } from './read-tensors.ts';
 
 /** What routes that send predictions share. */
@@ -21,7 +22,7 @@ export interface SendingOptions {
 
 /** The Open Inference Protocol v2 over REST, and the calls of Triton that its clients also make. */
 export function openInferenceRoutes(
-  { inference, config, ...deps }: AppDeps,
+  { inference, config, jsonWork = jsonHere, ...deps }: AppDeps,
   { unlessOverloaded, ...sending }: SendingOptions,
 ): Route[] {
   if (!inference) return [];
@@ -29,8 +30,8 @@ export function openInferenceRoutes(
   const { serverLive, serverReady, modelReady } = healthCalls(deps);
   const { repositoryIndex, loadModel, unloadModel } = repositoryCalls(inference);
 
-  const tensors = readTensors(config.limits);
-  const answer = infer({ ...config.limits, ...sending, inference });
+  const tensors = readTensors({ ...config.limits, jsonWork });
+  const answer = infer({ ...config.limits, ...sending, inference, jsonWork });
   const charged = [unlessOverloaded, tensors, chargeTensors(), answer];
   const byUnit = [chooseVariant(deps), ...charged];
   const byVersion = [mayNameVersion(), chooseVersion(deps), ...charged];

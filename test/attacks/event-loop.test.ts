@@ -1,0 +1,79 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
+import { HEADER } from '@headgate/contracts/names';
+import { sendAll } from '@headgate/testkit/load';
+import { median } from '@headgate/testkit/stats';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { KEYS } from '../../gateway/src/testing/app-fixture.ts';
+import { type LoneGateway, type Others, othersWhile, startLoneGateway } from './lone-gateway.ts';
+
+const MIB = 2 ** 20;
+const INFER = '/v2/models/digits/infer';
+
+let gateway: LoneGateway;
+beforeAll(async () => {
+  gateway = await startLoneGateway();
+});
+afterAll(() => gateway?.[Symbol.asyncDispose]());
+
+/** Tensors in JSON of about so many bytes. */
+function tensors(datatype: string, value: string, bytes: number): Buffer {
+  const count = Math.floor((bytes - 200) / (value.length + 1));
+  const data = `${`${value},`.repeat(count - 1)}${value}`;
+  return Buffer.from(
+    `{"inputs":[{"name":"x","datatype":"${datatype}","shape":[${count}],"data":[${data}]}]}`,
+  );
+}
+
+/** A file of `bytes` bytes: a beginning, then the same unit again and again. */
+function filled(head: readonly number[], unit: readonly number[], bytes: number): Buffer {
+  const rest = Buffer.alloc(bytes - head.length, Buffer.from(unit));
+  return Buffer.concat([Buffer.from(head), rest]);
+}
+
+const PNG = [
+  ...Buffer.from('\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x08\0\0\0\x08\x08\x02\0\0\0\0\0\0\0', 'latin1'),
+];
+const WEBP = [...Buffer.from('RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\x07\0\0\x07\0\0', 'latin1')];
+
+const ATTACKS: readonly [what: string, path: string, type: string, body: Buffer, encoding?: string][] = [
+  ['numbers', INFER, 'application/json', tensors('INT64', '1', 4 * MIB)],
+  ['reals', INFER, 'application/json', tensors('FP32', '0.5', 4 * MIB)],
+  ['strings', INFER, 'application/json', tensors('BYTES', '""', MIB / 4)],
+  ['inflated numbers', INFER, 'application/json', gzipSync(tensors('BOOL', 'true', 4 * MIB)), 'gzip'],
+  [
+    'a PNG of empty chunks',
+    '/predict',
+    'image/png',
+    filled(PNG, [0, 0, 0, 0, 73, 68, 65, 84, 0, 0, 0, 0], 9 * MIB),
+  ],
+  ['a WebP of empty chunks', '/predict', 'image/webp', filled(WEBP, [65, 76, 80, 72, 0, 0, 0, 0], 9 * MIB)],
+  ['a JPEG of fill bytes', '/predict', 'image/jpeg', filled([0xff, 0xd8], [0xff], 9 * MIB)],
+];
+
+describe('what costs one caller time', () => {
+  it.each(ATTACKS)('is not paid by others: %s', async (what, path, type, body, encoding) => {
+    const others = gateway.client('127.0.0.72');
+    const attacker = gateway.client('127.0.0.71');
+    const headers = {
+      [HEADER.apiKey]: KEYS.bench,
+      'content-type': type,
+      ...(encoding && { 'content-encoding': encoding }),
+    };
+    const attack = () => sendAll(10, 10, () => attacker.send({ path, headers, body }));
+    // The first one also pays for what is loaded and compiled once.
+    await attack();
+    const rounds: Record<'usual' | 'attacked', Others>[] = [];
+    for (let i = 0; i < 3; i += 1) {
+      const usual = await othersWhile(others, () => pause(400));
+      const attacked = await othersWhile(others, attack);
+      rounds.push({ usual, attacked });
+    }
+    const p99 = (key: 'usual' | 'attacked') => median(rounds.map((round) => round[key].p99)).toFixed(1);
+    const worst = Math.max(...rounds.map(({ attacked }) => attacked.max)).toFixed(0);
+    console.log(`${what}: p99 of others ${p99('usual')} -> ${p99('attacked')} ms, slowest ${worst} ms`);
+    expect(rounds.flatMap(({ usual, attacked }) => [usual.failed, attacked.failed])).toEqual(
+      Array(6).fill(0),
+    );
+  });
+});
