@@ -3,10 +3,11 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type AuditRecord, unlink } from '@headgate/journal/audit/chain';
 import { eventually } from '@headgate/testkit/eventually';
-import { fetchOnce } from '@headgate/testkit/http';
+import { fetchOnce, type Headers, httpClient } from '@headgate/testkit/http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readLog } from '../../control/src/audit/read-log.ts';
 import { headgate } from '../../control/src/testing/command-line.ts';
+import { KEYS } from '../../gateway/src/testing/app-fixture.ts';
 import { mountSmallDisk } from '../services/small-disk.ts';
 import { type OneGateway, startOneGateway } from './one-gateway.ts';
 
@@ -95,5 +96,35 @@ describe.skipIf(!logs || !keys)('With every disk full (needs root for a tmpfs)',
     for (const disk of [logs, keys]) disk?.fill();
     expect(await run('keys', 'revoke', created[19]?.id as string)).toMatchObject({ code: 0, err: '' });
     for (const disk of [logs, keys]) disk?.free();
+  });
+});
+
+describe('3,000 requests of strangers', () => {
+  it('leave few records, which count them all, and each identified call has its own', async () => {
+    await using gateway = await startOneGateway();
+    const client = httpClient(gateway.origin);
+    const ask = (headers: Headers = {}) => client.send({ method: 'GET', path: '/v1/models', headers });
+    const sizeOf = async () =>
+      (await gateway.records()).reduce((sum, one) => sum + JSON.stringify(one).length, 0);
+    const before = await sizeOf();
+    for (let round = 0; round < 60; round++) {
+      const strangers = Array.from({ length: 50 }, (_, i) =>
+        ask(i % 2 === 0 ? {} : { 'x-api-key': 'wrong' }),
+      );
+      await Promise.all([...strangers, ask({ 'x-api-key': KEYS.bench })]);
+    }
+    await client.close();
+    const strangersOn = (records: readonly AuditRecord[]) =>
+      records.reduce(
+        (sum, one) =>
+          sum + (one.type === 'aggregate' ? one.calls : one.type === 'call' && one.who === null ? 1 : 0),
+        0,
+      );
+    await eventually(async () => strangersOn(await gateway.records()) === 3000, 'the count of all strangers');
+    const records = await gateway.records();
+    expect(records.filter((one) => one.type === 'call' && one.who !== null)).toHaveLength(60);
+    const grown = (await sizeOf()) - before;
+    console.info(`3,060 requests, ${grown} bytes of records`);
+    expect(grown).toBeLessThan(100_000);
   });
 });

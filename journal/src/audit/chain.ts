@@ -44,6 +44,19 @@ export type AuditFact =
       readonly detail: Readonly<Record<string, string | number>>;
       readonly request_id: string | null;
     }
+  /** Stands for calls that have no records of their own, because strangers sent too many at once (anonymous.ts). */
+  | {
+      readonly type: 'aggregate';
+      readonly of: 'calls without an identity';
+      readonly calls: number;
+      readonly from_ms: number;
+      readonly to_ms: number;
+      /** Calls by the reason of their refusal; `none`: not refused. */
+      readonly reasons: Readonly<Record<string, number>>;
+      /** How many different ones, at least. */
+      readonly addresses: number;
+      readonly more_addresses: boolean;
+    }
   /** Stands for records that could not be kept. */
   | {
       readonly type: 'gap';

@@ -2,6 +2,7 @@ import type { Clock } from '@headgate/runtime/clock';
 import type { WriteSoon } from '@headgate/runtime/write-soon';
 import { appendLine, type SpoolFiles } from '../spool/files.ts';
 import { openSpool, type SpoolLimits, type SpoolReport } from '../spool/spool.ts';
+import { createAnonymous } from './anonymous.ts';
 import type { AuditFact } from './chain.ts';
 import { createChainWriter, findLastRecord, type LastRecord } from './chain-writer.ts';
 import { headLine } from './heads.ts';
@@ -86,15 +87,22 @@ export async function openFileAudit(options: FileAuditOptions): Promise<FileAudi
     },
   });
 
+  const anonymous = createAnonymous({
+    clock,
+    write: (fact) => spool.appendDurable(() => chain.encode(fact, clock.epochMs())),
+  });
+
   return {
     found,
     record(entry) {
+      if (entry.keyId === undefined && !anonymous.takes(entry)) return;
       spool.append(() => chain.encode(callOf(entry, pseudonyms), entry.atMs));
     },
     async change(change) {
       await spool.appendDurable(() => chain.encode(changeOf(change, pseudonyms), change.atMs));
     },
     async anchor() {
+      await anonymous.settle(true);
       await spool.flush();
       if (chain.head().seq === anchoredSeq) return;
       const atMs = clock.epochMs();
@@ -106,9 +114,15 @@ export async function openFileAudit(options: FileAuditOptions): Promise<FileAudi
     },
     trim,
     flush: spool.flush,
-    sync: spool.sync,
+    async sync() {
+      await anonymous.settle();
+      await spool.sync();
+    },
     stats: () => ({ bytes: spool.stats().bytes, lastSeq: chain.head().seq, storedSeq: storedSeq() }),
-    close: spool.close,
+    async close() {
+      await anonymous.settle(true);
+      await spool.close();
+    },
   };
 }
 

@@ -41,7 +41,10 @@ export type ChangeAction =
   | 'model.unload';
 
 export interface AuditSink {
-  /** Takes one entry per request, refused ones included. Must return at once: the answer waits for it. */
+  /**
+   * Takes one entry per request, refused ones included; many without an identity may share a record. Must return at
+   * once: the answer waits for it.
+   */
   record(entry: AuditEntry): void;
   /**
    * Settles once the record survives a power cut. A caller that is about to change something waits for it.
