@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { eventually } from '@headgate/testkit/eventually';
 import { describe, expect, it } from 'vitest';
 import { https } from './support/client.ts';
@@ -82,4 +83,17 @@ describe('a listener', () => {
     first.destroy();
     expect((await https(envoy)).status).toBe(200);
   });
+});
+
+it('a client that does not read its answer loses its connection', async () => {
+  await using envoy = await TestEnvoy.start(HASTY);
+  await using upstream = await Upstream.listen(envoy);
+  const { httpsPort: port, ca } = envoy;
+  const client = connectTls({ host: 'localhost', port, ca });
+  client.on('error', () => undefined).pause();
+  client.write('GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await eventually(() => upstream.cut.includes('/large'), 'Envoy gives up');
+  const closed = new Promise((resolve) => client.on('close', resolve));
+  client.resume();
+  await closed;
 });

@@ -25,7 +25,8 @@ export async function becomeReady(
   const withinMs = config.inference.engine.start_timeout_ms + MARGIN_MS;
   await waitUntilWarm(probesOf(plan), { signal, withinMs });
   const photo = samplePhoto(root, service);
-  const answer = service.keys ? await firstAnswer(service, service.keys.bench, photo) : undefined;
+  const entry = isBehindBalancer(config) ? { ...service, https: null } : service;
+  const answer = service.keys ? await firstAnswer(entry, service.keys.bench, photo) : undefined;
   const seconds = ((Date.now() - startedAtMs) / 1000).toFixed(1);
   say(
     answer ? `ready: first prediction ${seconds} s after the start (${answer})` : `ready after ${seconds} s`,
@@ -35,6 +36,11 @@ export async function becomeReady(
   say(`  logs     state/logs/${config.listen.port_base}/`);
   say(`  try      ${curlFor(service, photo)}`);
   say('  Ctrl-C stops everything');
+}
+
+/** Envoy then refuses connections from here: the photo goes to the gateway. */
+function isBehindBalancer({ envoy }: Config): boolean {
+  return envoy.proxy_protocol === 'required' || envoy.balancers.length > 0;
 }
 
 async function firstAnswer(service: Service, key: string, photo: string): Promise<string> {

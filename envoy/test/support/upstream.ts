@@ -19,13 +19,15 @@ export interface Echo {
 
 /**
  * A tiny gateway: answers what it saw. `/hold` is answered only after `release()`, `/early` is refused with 413
- * before its body is read.
+ * before its body is read, `/large` is answered with more bytes than all buffers on the way hold.
  */
 export class Upstream implements AsyncDisposable {
   /** Requests whose headers arrived. */
   readonly seen: string[] = [];
   /** Bytes of the body that arrived so far, by URL. */
   readonly bytes = new Map<string, number>();
+  /** Answers that were cut before their end, by URL. */
+  readonly cut: string[] = [];
   readonly #held: (() => void)[] = [];
   readonly #server: Server;
 
@@ -51,6 +53,11 @@ export class Upstream implements AsyncDisposable {
     this.seen.push(url);
     if (url.startsWith('/early')) {
       response.writeHead(413).end('refused');
+      return;
+    }
+    if (url.startsWith('/large')) {
+      response.on('close', () => response.writableFinished || this.cut.push(url));
+      response.end(Buffer.alloc(64 * 2 ** 20));
       return;
     }
     let bytes = 0;
