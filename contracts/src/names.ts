@@ -185,7 +185,7 @@ export const PORT_OFFSET = {
   inferenceInternal: 5,
   internalGrpcMtls: 6,
   control: 7,
-  envoyAdmin: 8,
+  envoyInternal: 8,
 } as const;
 
 export type Listener = keyof typeof PORT_OFFSET;

@@ -1,33 +1,34 @@
 import type { Config } from '@headgate/contracts/config/schema';
-import { portOf } from '@headgate/contracts/names';
-import { acmeCluster, gatewayCluster, inferenceCluster } from './clusters.ts';
+import { adminSocket } from './admin.ts';
+import { acmeCluster, adminCluster, gatewayCluster, inferenceCluster } from './clusters.ts';
 import type { Bootstrap } from './gen/envoy/config/bootstrap/v3/bootstrap.ts';
 import { WATCHDOG } from './limits.ts';
 import { internalGrpcListener } from './listeners/internal-grpc.ts';
+import { probesListener } from './listeners/probes.ts';
 import { publicListener } from './listeners/public.ts';
 import { redirectListener } from './listeners/redirect.ts';
 import { overloadManager } from './overload.ts';
 
-/** The whole configuration: three listeners, their clusters, the admin page on loopback. */
+/** The whole configuration: four listeners, their clusters, the admin page on a socket. */
 export function bootstrap(config: Config, root: string): Bootstrap {
   return {
     node: { id: 'headgate-edge', cluster: `headgate-${config.environment}` },
     admin: {
-      // Loopback wherever the listeners are: the admin page can stop the process and shows everything.
-      address: {
-        socket_address: {
-          address: '127.0.0.1',
-          port_value: portOf(config.listen.port_base, 'envoyAdmin'),
-        },
-      },
+      address: { pipe: { path: adminSocket(config, root), mode: 0o600 } },
       // Reachable when all connections are taken: that is when it is needed.
       ignore_global_conn_limit: true,
     },
     static_resources: {
-      listeners: [publicListener(config, root), redirectListener(config), internalGrpcListener(config, root)],
+      listeners: [
+        publicListener(config, root),
+        redirectListener(config),
+        internalGrpcListener(config, root),
+        probesListener(config),
+      ],
       clusters: [
         gatewayCluster(config),
         inferenceCluster(config),
+        adminCluster(config, root),
         ...(config.envoy.acme_challenge_target === '' ? [] : [acmeCluster(config)]),
       ],
     },

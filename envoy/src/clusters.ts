@@ -2,9 +2,11 @@ import { isIP } from 'node:net';
 import type { Config } from '@headgate/contracts/config/schema';
 import { IDLE_MS } from '@headgate/contracts/limits';
 import { internalAddress } from '@headgate/contracts/names';
+import { adminSocket } from './admin.ts';
 import { pack } from './any.ts';
 import type { CircuitBreakers } from './gen/envoy/config/cluster/v3/circuit_breaker.ts';
 import type { Cluster } from './gen/envoy/config/cluster/v3/cluster.ts';
+import type { Address } from './gen/envoy/config/core/v3/address.ts';
 import type { RetryPolicy } from './gen/envoy/config/route/v3/route_components.ts';
 import type { HttpProtocolOptions } from './gen/envoy/extensions/upstreams/http/v3/http_protocol_options.ts';
 import {
@@ -58,6 +60,15 @@ export function acmeCluster(config: Config): Cluster {
   });
 }
 
+/** Envoy's own admin page. */
+export function adminCluster(config: Config, root: string): Cluster {
+  return cluster(config, {
+    name: CLUSTER.admin,
+    target: { pipe: { path: adminSocket(config, root) } },
+    protocol: { explicit_http_config: { http_protocol_options: {} } },
+  });
+}
+
 /** Only what never reached the other side is sent again: a prediction must not run twice. */
 export function safeRetries(): RetryPolicy {
   return {
@@ -76,16 +87,17 @@ export function safeRetries(): RetryPolicy {
 
 interface ClusterOptions {
   readonly name: string;
-  /** host:port or [IPv6]:port */
-  readonly target: string;
+  /** host:port or [IPv6]:port, or a unix socket. */
+  readonly target: string | Address;
   readonly protocol: HttpProtocolOptions;
 }
 
 function cluster(config: Config, { name, target, protocol }: ClusterOptions): Cluster {
-  const [, address = '', port = ''] = /^\[?(.*?)\]?:(\d+)$/.exec(target) ?? [];
+  const address = typeof target === 'string' ? socketAddress(target) : target;
+  const host = address.socket_address?.address;
   return {
     name,
-    type: isIP(address) ? 'STATIC' : 'STRICT_DNS',
+    type: host === undefined || isIP(host) ? 'STATIC' : 'STRICT_DNS',
     dns_lookup_family: 'V4_PREFERRED',
     lb_policy: 'LEAST_REQUEST',
     connect_timeout: duration(UPSTREAM_CONNECT_MS),
@@ -101,13 +113,16 @@ function cluster(config: Config, { name, target, protocol }: ClusterOptions): Cl
       cluster_name: name,
       endpoints: [
         {
-          lb_endpoints: [
-            { endpoint: { address: { socket_address: { address, port_value: Number(port) } } } },
-          ],
+          lb_endpoints: [{ endpoint: { address } }],
         },
       ],
     },
   };
+}
+
+function socketAddress(target: string): Address {
+  const [, address = '', port = ''] = /^\[?(.*?)\]?:(\d+)$/.exec(target) ?? [];
+  return { socket_address: { address, port_value: Number(port) } };
 }
 
 /** Explicit ceilings; no more requests wait for a connection than can have one. */

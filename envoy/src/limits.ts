@@ -48,6 +48,12 @@ export const REDIRECT_IDLE_MS = 10_000;
 /** The ACME client answers a challenge from memory or from a file of a line. */
 export const CHALLENGE_MS = 5000;
 
+/** Kubelet, Prometheus and a person with curl. */
+export const PROBE_CONNECTIONS = 100;
+
+/** The admin page answers in milliseconds, or Envoy hangs or is gone. */
+export const ADMIN_MS = 2000;
+
 export const UPSTREAM_CONNECT_MS = 1000;
 
 /** Connections to the gateways, and again to inference; Envoy's silent default of 1024 would be a surprise. */

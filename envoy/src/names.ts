@@ -6,7 +6,7 @@ export const LISTENER = {
   internalGrpc: 'internal-grpc',
 } as const;
 
-export const CLUSTER = { gateway: 'gateway', inference: 'inference', acme: 'acme' } as const;
+export const CLUSTER = { gateway: 'gateway', inference: 'inference', acme: 'acme', admin: 'admin' } as const;
 
 /** Secrets delivered by file, each in `<root>/state/envoy/<name>.yaml`. */
 export const SECRET = {

@@ -1,13 +1,8 @@
 import type { Config } from '@headgate/contracts/config/schema';
-import { HEADER, portOf } from '@headgate/contracts/names';
+import { HEADER } from '@headgate/contracts/names';
 import type { InternalSecret } from '@headgate/runtime/internal-secret';
 
-/** How Envoy is started, asked for readiness and drained: what a supervisor or a container entry point needs. */
-
-/** URL of the admin page; always on loopback. */
-export function adminUrl(config: Config): string {
-  return `http://127.0.0.1:${portOf(config.listen.port_base, 'envoyAdmin')}`;
-}
+/** How Envoy is started: what a supervisor or a container entry point needs. */
 
 /** Variable of Envoy's environment with the internal secret, which stands in none of its files. */
 export const SECRET_VARIABLE = 'ENVOY_INTERNAL_SECRET';
@@ -41,13 +36,3 @@ const LOG_LEVEL = {
   error: 'error',
   silent: 'off',
 } as const satisfies Record<Config['telemetry']['log_level'], string>;
-
-/** True once Envoy has its configuration and certificates and accepts connections. */
-export async function isEnvoyReady(config: Config, signal: AbortSignal): Promise<boolean> {
-  try {
-    const response = await fetch(`${adminUrl(config)}/ready`, { signal });
-    return response.ok;
-  } catch {
-    return false;
-  }
-}

@@ -38,8 +38,9 @@ describe.each(['dev', 'staging', 'production'])('the rendered configuration of %
     expect(IDLE_MS.gatewayKeepAlive).toBeLessThan(IDLE_MS.gatewayHeaders);
   });
 
-  it('keeps the admin page on loopback, wherever the listeners are', () => {
-    expect(document.admin?.address?.socket_address).toEqual({ address: '127.0.0.1', port_value: 8448 });
+  it('keeps the admin page on a socket that only its user opens', () => {
+    const pipe = { path: `${ROOT}/state/envoy/8440.sock`, mode: 0o600 };
+    expect(document.admin?.address).toEqual({ pipe });
   });
 
   it('puts the listeners on their ports and hosts', () => {
@@ -52,6 +53,7 @@ describe.each(['dev', 'staging', 'production'])('the rendered configuration of %
       ['public-https', config.listen.host, 8443],
       ['http-redirect', config.listen.host, 8440],
       ['internal-grpc', config.listen.internal_host, 8446],
+      ['probes', config.listen.internal_host, 8448],
     ]);
   });
 

@@ -3,7 +3,6 @@ import { connect } from 'node:net';
 import { eventually } from '@headgate/testkit/eventually';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { drainEnvoy } from '../src/drain.ts';
-import { adminUrl } from '../src/process.ts';
 import { https } from './support/client.ts';
 import { TestEnvoy } from './support/envoy.ts';
 import { Upstream } from './support/upstream.ts';
@@ -38,9 +37,9 @@ describe('draining', () => {
   it('takes nothing new, finishes what was accepted, and then lets Envoy end', async () => {
     const held = https(envoy, { path: '/hold' });
     await eventually(() => upstream.seen.includes('/hold'), 'a request is in progress');
-    const drained = drainEnvoy(envoy.config);
+    const drained = drainEnvoy(envoy.config, envoy.adminSocket);
     await listenerClosed();
-    expect((await fetch(`${adminUrl(envoy.config)}/ready`)).status).toBe(503);
+    expect((await envoy.admin('/ready')).status).toBe(503);
 
     upstream.release();
     const answer = await held;
@@ -54,7 +53,7 @@ describe('draining', () => {
     const held = https(envoy, { path: '/hold' });
     await eventually(() => upstream.seen.includes('/hold'), 'a request is in progress');
     const hurry = new AbortController();
-    const drained = drainEnvoy(envoy.config, hurry.signal);
+    const drained = drainEnvoy(envoy.config, envoy.adminSocket, hurry.signal);
     await listenerClosed();
     hurry.abort();
     expect(await drained).toBe(1);

@@ -1,5 +1,5 @@
 import type { Config } from '@headgate/contracts/config/schema';
-import { isEnvoyReady } from '@headgate/envoy/process';
+import { adminSocket, isEnvoyReady } from '@headgate/envoy/admin';
 import { printable } from '@headgate/runtime/printable';
 import type { Bootstrapped } from '../setup/bootstrap.mjs';
 import { curlFor, samplePhoto } from './announce.ts';
@@ -49,9 +49,12 @@ async function firstAnswer(service: Service, key: string, photo: string): Promis
   return printable(`${label}, ${score.toFixed(2)}, ${model} version ${version}`);
 }
 
-function probesOf({ config, service, mode }: Plan): Probe[] {
+function probesOf({ root, config, service, mode }: Plan): Probe[] {
   const probes = [httpProbe('gateway', service.health), httpProbe('inference', inferenceHealth(config))];
-  if (mode === 'full') probes.push({ name: 'envoy', check: (signal) => isEnvoyReady(config, signal) });
+  if (mode === 'full') {
+    const socket = adminSocket(config, root);
+    probes.push({ name: 'envoy', check: (signal) => isEnvoyReady(socket, signal) });
+  }
   return probes;
 }
 

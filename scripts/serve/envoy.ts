@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '@headgate/contracts/config/schema';
+import { adminSocket } from '@headgate/envoy/admin';
 import { drainEnvoy } from '@headgate/envoy/drain';
 import { renderEnvoy, renderSds } from '@headgate/envoy/render';
 import { writeFiles } from '@headgate/envoy/write';
@@ -18,8 +19,8 @@ export function writeEnvoyConfig(config: Config, root: string): string {
 }
 
 /** Lets Envoy finish accepted requests within its configured time. No effect once Envoy has ended. */
-export async function letEnvoyFinish(config: Config, force: AbortSignal): Promise<void> {
+export async function letEnvoyFinish(config: Config, root: string, force: AbortSignal): Promise<void> {
   const { delay_ms, timeout_ms } = config.gateway.drain;
   const bound = sleep(delay_ms + timeout_ms + MARGIN_MS, undefined, { signal: force, ref: false });
-  await Promise.race([drainEnvoy(config, force), bound]).catch(() => undefined);
+  await Promise.race([drainEnvoy(config, adminSocket(config, root), force), bound]).catch(() => undefined);
 }

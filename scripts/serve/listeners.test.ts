@@ -16,7 +16,7 @@ it('lists what each mode listens on', () => {
     control: 8447,
   };
   expect(ports('fallback')).toEqual(fallback);
-  const envoy = { httpRedirect: 8440, https: 8443, internalGrpcMtls: 8446, envoyAdmin: 8448 };
+  const envoy = { httpRedirect: 8440, https: 8443, internalGrpcMtls: 8446, envoyInternal: 8448 };
   expect(ports('full')).toEqual({ ...fallback, ...envoy });
 });
 

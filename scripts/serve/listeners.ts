@@ -11,7 +11,7 @@ export interface Address {
 }
 
 const PUBLIC: readonly Listener[] = ['httpRedirect', 'https'];
-const ENVOY: readonly Listener[] = [...PUBLIC, 'internalGrpcMtls', 'envoyAdmin'];
+const ENVOY: readonly Listener[] = [...PUBLIC, 'internalGrpcMtls', 'envoyInternal'];
 const ALWAYS: readonly Listener[] = [
   'gateway',
   'gatewayInternal',

@@ -101,12 +101,16 @@ async function stayUp(context: Bootstrapped, plan: Plan, stack: Stack, onReady: 
 }
 
 /** Envoy refuses new requests and finishes the accepted ones; then the gateway ends, then inference. */
-async function stopInOrder({ signal, force, ui }: Bootstrapped, config: Config, stack: Stack): Promise<void> {
+async function stopInOrder(
+  { root, signal, force, ui }: Bootstrapped,
+  config: Config,
+  stack: Stack,
+): Promise<void> {
   if (signal.aborted) ui.say(`stopping (${signal.reason})`);
   await stack.stop({
     force,
     beforeEach: async (name) => {
-      if (name === 'envoy') await letEnvoyFinish(config, force);
+      if (name === 'envoy') await letEnvoyFinish(config, root, force);
     },
   });
 }

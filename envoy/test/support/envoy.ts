@@ -10,7 +10,8 @@ import { testConfig } from '@headgate/testkit/config';
 import { eventually } from '@headgate/testkit/eventually';
 import { freePortBase } from '@headgate/testkit/ports';
 import { makeInternalCertificates, makePublicCertificates } from '../../../scripts/setup/certificates.ts';
-import { envoyArguments, envoyEnvironment, isEnvoyReady } from '../../src/process.ts';
+import { adminSocket, askAdmin, isEnvoyReady } from '../../src/admin.ts';
+import { envoyArguments, envoyEnvironment } from '../../src/process.ts';
 import { renderEnvoy, renderSds } from '../../src/render.ts';
 import { writeFiles } from '../../src/write.ts';
 
@@ -97,9 +98,18 @@ export class TestEnvoy implements AsyncDisposable {
     const envoy = new TestEnvoy(config, files);
     await eventually(async () => {
       if (envoy.hasExited) throw new Error(`Envoy ended: ${envoy.#output}`);
-      return isEnvoyReady(config, AbortSignal.timeout(1000));
+      return isEnvoyReady(envoy.adminSocket, AbortSignal.timeout(1000));
     }, 'Envoy is ready');
     return envoy;
+  }
+
+  get adminSocket(): string {
+    return adminSocket(this.config, this.files.root);
+  }
+
+  /** A page of the admin socket. */
+  admin(path: string): Promise<{ status: number; body: string }> {
+    return askAdmin(this.adminSocket, path, { signal: AbortSignal.timeout(5000) });
   }
 
   get httpsPort(): number {

@@ -4,7 +4,8 @@ import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '@headgate/contracts/config/schema';
 import { portOf } from '@headgate/contracts/names';
-import { envoyArguments, isEnvoyReady } from '@headgate/envoy/process';
+import { adminSocket, isEnvoyReady } from '@headgate/envoy/admin';
+import { envoyArguments } from '@headgate/envoy/process';
 import { testConfig } from '@headgate/testkit/config';
 import { eventually } from '@headgate/testkit/eventually';
 import { freePortBase } from '@headgate/testkit/ports';
@@ -99,7 +100,7 @@ async function startEnvoy(upstream: string, { dir, guard }: OwnRun): Promise<Run
     if ((await stillAliveAfter([pid], STOP_WITHIN_MS)).length > 0) child.kill('SIGKILL');
     guard.remove(pid);
   };
-  const ready = () => isEnvoyReady(config, AbortSignal.timeout(1000));
+  const ready = () => isEnvoyReady(adminSocket(config, ROOT), AbortSignal.timeout(1000));
   await eventually(ready, { what: 'Envoy before a peer', withinMs: READY_WITHIN_MS }).catch(async (error) => {
     await stop();
     throw error;
