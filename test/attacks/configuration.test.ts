@@ -6,7 +6,6 @@ import { request } from 'node:https';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
-import { eventually } from '@headgate/testkit/eventually';
 import { tempDir } from '@headgate/testkit/folders';
 import { fetchOnce } from '@headgate/testkit/http';
 import { startPart } from '@headgate/testkit/part';
@@ -29,8 +28,8 @@ const SECRETS: readonly [what: string, secret: string, inAddress: string, starts
   ['of two lines', `${CANARY}\nX-Second: line`, CANARY, false],
 ];
 
-/** Runs a command to its end, or ends it once `until` answers. */
-async function run(args: readonly string[], env: Env, until?: () => Promise<boolean>) {
+/** Runs a command to its end. */
+async function run(args: readonly string[], env: Env) {
   const child = spawn(process.execPath, args, {
     cwd: ROOT,
     env: { PATH: process.env.PATH, HEADGATE_ROOT: ROOT, ...env },
@@ -40,20 +39,17 @@ async function run(args: readonly string[], env: Env, until?: () => Promise<bool
   });
   const output = Promise.all([textOf(child.stdout), textOf(child.stderr)]);
   const ended = once(child, 'exit') as Promise<[number | null]>;
-  if (until) {
-    await eventually(async () => child.exitCode !== null || until(), 'the part, or its end');
-    child.kill('SIGTERM');
-  }
   const [code] = await ended;
   return { code, output: (await output).join('') };
 }
 
 /** Files and folders of one installation, all in a folder of its own. */
 function installation(): { dir: string; env: Env } {
-  const dir = tempDir({ 'keys.yaml': 'keys: []' });
+  const dir = tempDir({ 'keys.yaml': 'keys: []', 'internal.secret': 'e5'.repeat(32) });
   seedRouting(join(dir, 'routing.yaml'), 'digits');
   const env = {
     HEADGATE_GATEWAY__KEYS_FILE: join(dir, 'keys.yaml'),
+    HEADGATE_LISTEN__INTERNAL_SECRET_FILE: join(dir, 'internal.secret'),
     HEADGATE_ROUTING_FILE: join(dir, 'routing.yaml'),
     HEADGATE_RECORDS__SPOOL_DIR: join(dir, 'spool'),
     HEADGATE_RECORDS__HASH_KEY_FILE: join(dir, 'records.key'),
@@ -109,7 +105,7 @@ describe('a secret', () => {
       ),
     };
     const seen: Record<string, string> = {};
-    const part = async (name: 'gateway' | 'inference') => {
+    const part = async (name: 'gateway' | 'inference' | 'control') => {
       const logFile = join(dir, `${name}.log`);
       const started = await startPart(name, { readyPage: '/livez', logFile, env: settings }).catch(
         () => undefined,
@@ -122,20 +118,13 @@ describe('a secret', () => {
       }
       seen[name] = readFileSync(logFile, 'utf8');
     };
-    const control = async () => {
-      const base = await freePortBase();
-      const isUp = async () => (await fetchOnce(`http://127.0.0.1:${base + 7}/metrics`)).status === 200;
-      const variables = { ...settings, HEADGATE_LISTEN__PORT_BASE: String(base) };
-      seen.control = (await run(['control/src/main.ts'], variables, isUp)).output;
-    };
     const command = async (...args: string[]) => {
       seen[args.join(' ')] = (await run(args, settings)).output;
     };
-    await Promise.all([part('gateway'), part('inference'), control()]);
+    await Promise.all([part('gateway'), part('inference'), part('control')]);
     await Promise.all([
       command('scripts/config.ts'),
       command('envoy/src/main.ts'),
-      command('control/src/cli/main.ts', 'audit', 'verify'),
       command('control/src/cli/main.ts', 'captures', 'list'),
       command('control/src/cli/main.ts', 'audit', 'verify', '--json'),
     ]);
@@ -192,6 +181,7 @@ describe('production', () => {
       ...PRODUCTION,
       HEADGATE_GATEWAY__KEYS_FILE: join(dir, 'state/keys.yaml'),
       HEADGATE_ROUTING_FILE: join(dir, 'none/routing.yaml'),
+      HEADGATE_LISTEN__INTERNAL_SECRET_FILE: join(dir, 'none/internal.secret'),
     };
     const start = spawnStart(['--port-base', String(await freePortBase()), '--fallback'], left);
     expect(await start.exit(60_000)).toBe(2);
@@ -201,6 +191,7 @@ describe('production', () => {
       ['API keys (gateway.keys_file)', ...ids, 'npx headgate keys revoke'],
       ['Tiers (gateway.rate_limit.tiers)', 'bench'],
       ['Routing table (routing_file)', 'config/routing.yaml'],
+      ['Internal secret (listen.internal_secret_file)', 'openssl rand'],
       ['Host names (envoy.server_names)', 'localhost'],
       ['Host names (envoy.server_names)', '127.0.0.1'],
       ['Public certificate (envoy.tls_dir)', 'local authority', 'npx headgate certificate install'],
@@ -213,7 +204,12 @@ describe('production', () => {
     for (const key of Object.values(keys ?? {})) expect(start.output()).not.toContain(key);
     expect(existsSync(join(dir, 'none'))).toBe(false);
 
-    const parts = { gateway: 'API keys', inference: 'Routing table', envoy: 'Public certificate' };
+    const parts = {
+      gateway: 'API keys',
+      inference: 'Routing table',
+      control: 'Internal secret',
+      envoy: 'Public certificate',
+    };
     for (const [part, item] of Object.entries(parts)) {
       const { code, output } = await run(
         [`${part}/src/main.ts`, ...(part === 'envoy' ? ['--write'] : [])],

@@ -30,8 +30,8 @@ export const writer = z
 export const secret = (description: string, { inHeader = false } = {}) =>
   z
     .string()
-    .regex(/^\P{Cc}*$/u, 'expected one line, without a line break at its end')
-    .regex(inHeader ? /^[\x20-\x7e]*$/ : /^/, 'expected printable ASCII')
+    .refine((text) => !/\p{Cc}/u.test(text), 'expected one line, without a line break at its end')
+    .refine((text) => !inHeader || /^[ -~]*$/.test(text), 'expected printable ASCII')
     .default('')
     .meta({ secret: true, description });
 
