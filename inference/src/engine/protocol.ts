@@ -49,7 +49,7 @@ export type ProbeResult = { readonly ok: true } | { readonly ok: false; readonly
 export interface EngineSpec {
   /** Directory of the model version. */
   readonly directory: string;
-  /** Empty folder that only this engine uses, for copies of external data while it loads; none for models without. */
+  /** Folder for verified copies of external data, which no other user can enter; none for models without. */
   readonly privateDir?: string;
   /** Directories in which golden samples are looked up, in this order. */
   readonly sampleDirs: readonly string[];

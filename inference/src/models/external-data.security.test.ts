@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -13,7 +14,7 @@ import { join } from 'node:path';
 import { batchingSchema, type Manifest } from '@headgate/contracts/manifest';
 import { tempDir } from '@headgate/testkit/folders';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { loadOnce } from '../testing/load-once.ts';
+import { engineOf, loadOnce } from '../testing/load-once.ts';
 import { ELEMENT, encodeModel } from '../testing/onnx-writer.ts';
 
 const WEIGHTS = Buffer.from(Float32Array.of(1, 2, 3, 4).buffer);
@@ -68,7 +69,7 @@ function version(model: Buffer, listed: readonly string[]) {
 
 describe('external data of a model', () => {
   it.each(['weights.bin', './weights.bin', 'sub/weights.bin'])(
-    'is loaded from %s when the manifest lists it, and no copy of it stays',
+    'is loaded from %s when the manifest lists it, and no copy of it stays behind',
     async (location) => {
       mkdirSync(join(directory, 'sub'));
       writeFileSync(join(directory, 'sub/weights.bin'), WEIGHTS);
@@ -79,6 +80,21 @@ describe('external data of a model', () => {
       expect(copies()).toEqual([]);
     },
   );
+
+  it('is copied once for the engines of a version, which serve on when the file is gone', async () => {
+    const opened = version(modelAt('weights.bin'), ['weights.bin']);
+    const first = await engineOf(opened);
+    rmSync(join(directory, 'weights.bin'));
+    const second = await engineOf(opened);
+    expect(copies()).toHaveLength(1);
+    first.kill();
+    await first.ended;
+    expect(copies()).toHaveLength(1);
+    second.kill();
+    await second.ended;
+    expect(copies()).toEqual([]);
+    await expect(loadOnce(opened)).rejects.toThrow(/weights\.bin: it cannot be read/);
+  });
 
   it.each([
     ['above the folder', '../../secret'],
@@ -136,9 +152,9 @@ describe('external data of a model', () => {
   });
 });
 
-/** Folders for copies; those of tests that run at the same time do not count. */
+/** Folders with a copy of these weights. */
 function copies(): string[] {
   return readdirSync(tmpdir())
     .filter((name) => name.startsWith('headgate-weights-'))
-    .filter((name) => readdirSync(join(tmpdir(), name)).includes('weights.bin'));
+    .filter((name) => existsSync(join(tmpdir(), name, 'weights.bin')));
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { type FileHandle, mkdir, open, realpath, statfs } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { type FileHandle, mkdir, open, realpath, rename, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Manifest, ModelFile } from '@headgate/contracts/manifest';
 import { openRegularFile } from '@headgate/runtime/read-file';
@@ -14,6 +15,8 @@ import { LoadError } from '../load-error.ts';
 const PIECE_BYTES = 2 ** 20;
 /** A copy leaves so much of the disk free for others, in bytes. */
 const DISK_RESERVE_BYTES = 64 * 2 ** 20;
+/** Name of a copy until it is verified; no file of a version is called so. */
+const UNVERIFIED = '\\unverified';
 /** No protobuf message is longer. */
 const MAX_MODEL_BYTES = 2 ** 31 - 1;
 
@@ -41,14 +44,22 @@ export async function readVerified(directory: string, file: ModelFile): Promise<
 }
 
 /**
- * Copies a file into the private folder `target`, under its own name.
+ * Copies a file into the private folder `target`, under its own name, unless its copy is there: a copy has that name once
+ * it is verified.
  *
  * @throws LoadError as `readVerified`, and when the disk has no room for it
  */
 export async function copyVerified(directory: string, file: ModelFile, target: string): Promise<void> {
-  await refuseWithoutRoom(file, target);
   const path = join(target, file.path);
+  if (existsSync(path)) return;
+  await refuseWithoutRoom(file, target);
   await mkdir(dirname(path), { recursive: true });
+  const unverified = join(target, UNVERIFIED);
+  await copyInto(unverified, directory, file);
+  await rename(unverified, path);
+}
+
+async function copyInto(path: string, directory: string, file: ModelFile): Promise<void> {
   await using source = await openListed(directory, file);
   await using copy = await open(path, 'w', 0o600);
   const hash = createHash('sha256');

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { isMainThread } from 'node:worker_threads';
 import { toHeadgateError } from '@headgate/contracts/errors';
@@ -42,12 +42,14 @@ else await serveSession();
  */
 function serveFront(entry: URL): void {
   let engine: Engine | undefined;
+  let privateDir: string | undefined;
 
   onMessage<ToEngine>(process, async (message) => {
     if (message.type === 'probe') {
       outbox.send({ type: 'probed', result: await tryProvider(message.provider, message.deviceId) });
     } else if (message.type === 'load') {
       lowerPriority(message.spec.nice);
+      privateDir = message.spec.privateDir;
       const model = await loadModel(entry, message.spec).catch(refuse);
       if (model) engine = start(model, message.spec.decodeThreads);
     } else if (!engine) {
@@ -64,7 +66,10 @@ function serveFront(entry: URL): void {
   process.on('SIGINT', () => {});
   process.on('SIGTERM', () => {});
   // The front has ended, so no answer is awaited. An orderly exit would wait for the run.
-  process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+  process.on('disconnect', () => {
+    if (privateDir) rmSync(privateDir, { recursive: true, force: true });
+    process.kill(process.pid, 'SIGKILL');
+  });
 }
 
 function start(model: LoadedModel, decodeThreads: number): Engine {

@@ -1,13 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { HeadgateError } from '@headgate/contracts/errors';
 import type { Logger } from '@headgate/runtime/logger';
 import { LoadError, MemoryLimitError } from '../../load-error.ts';
 import { createOutbox } from '../channel.ts';
 import type { EngineSpec, FromEngine, LoadReport, Question, Row, RowFailure, ToEngine } from '../protocol.ts';
 import { LoadedEngine } from './loaded-engine.ts';
+import { withCopies } from './shared-copies.ts';
 
 export interface EngineOptions {
   /** Module that the child runs: `child.ts`, or its bundle. */
@@ -77,17 +75,23 @@ export interface EngineProcess {
  */
 export async function startEngine(options: EngineOptions, signal: AbortSignal): Promise<EngineProcess> {
   const { spec } = options;
-  if (spec.manifest.file.external_data.length === 0) return startChild(options, signal);
-  const privateDir = await mkdtemp(join(tmpdir(), 'headgate-weights-'));
-  try {
-    return await startChild({ ...options, spec: { ...spec, privateDir } }, signal);
-  } finally {
-    // A loaded engine has mapped the files: what it reads stays until it ends, and nobody else finds it.
-    await rm(privateDir, { recursive: true });
-  }
+  const { external_data } = spec.manifest.file;
+  if (external_data.length === 0) return startChild(options, { signal });
+  return withCopies(external_data, (privateDir, onEnded) =>
+    startChild({ ...options, spec: { ...spec, privateDir } }, { signal, onEnded }),
+  );
 }
 
-async function startChild(options: EngineOptions, signal: AbortSignal): Promise<EngineProcess> {
+interface StartContext {
+  readonly signal: AbortSignal;
+  /** Before anybody else learns that the process has ended. */
+  readonly onEnded?: () => Promise<void>;
+}
+
+async function startChild(
+  options: EngineOptions,
+  { signal, onEnded = async () => {} }: StartContext,
+): Promise<EngineProcess> {
   const child = fork(options.entry, [], {
     serialization: 'advanced',
     // Execution arguments of the front (inspector, coverage) are not the engine's.
@@ -98,9 +102,10 @@ async function startChild(options: EngineOptions, signal: AbortSignal): Promise<
   const ended = new Promise<string>((resolve) => {
     child.once('exit', (code, signal) => resolve(signal ? `ended by ${signal}` : `exit code ${code}`));
     child.once('error', (error) => resolve(error.message));
-  });
+  }).finally(onEnded);
   const abort = () => child.kill('SIGKILL');
   signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
   try {
     const { report, residentBytes } = await handshake(child, ended, options);
     refuseTooLarge(residentBytes, options.memoryLimitBytes);
