@@ -107,7 +107,7 @@ it.each([
   'localhost', 'api.localhost', 'api.example.com', 'EXAMPLE.org', 'a.example.net.', 'x.example', 'a.test', 'b.invalid', '127.0.0.1', '127.9.9.9', '::1',
 ])('refuses a host name that stands for none: %s', (name) => {
   const found = missing({ HEADGATE_ENVOY__SERVER_NAMES: JSON.stringify(['api.acme.org', name]) });
-  expect(found).toEqual([expect.stringContaining(`Host names (envoy.server_names): ${name} is`)]);
+  expect(found).toEqual([expect.stringContaining(`Host names (envoy.server_names): ${name}: for`)]);
 }); // biome-ignore format: the list
 
 it.each([

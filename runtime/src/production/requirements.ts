@@ -96,10 +96,11 @@ export const REQUIREMENTS: readonly Requirement[] = [
     setting: 'envoy.server_names',
     parts: ['envoy'],
     productionOnly: true,
-    problems: ({ envoy }) =>
-      envoy.server_names
-        .filter(isReserved)
-        .map((name) => `${name} is for examples and tests; name the hosts that clients call`),
+    problems: ({ envoy }) => {
+      const reserved = envoy.server_names.filter(isReserved);
+      const remedy = `name the hosts that clients call: HEADGATE_ENVOY__SERVER_NAMES='["HOST"]'`;
+      return reserved.length === 0 ? [] : [`${reserved.join(', ')}: for examples and tests; ${remedy}`];
+    },
   },
   {
     name: 'Public certificate',
