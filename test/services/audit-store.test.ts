@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { GENESIS, HASH_BYTES, link } from '@headgate/journal/audit/chain';
 import { openPostgres, type PostgresDatabase } from '@headgate/stores/postgres/database';
 import { tempDir } from '@headgate/testkit/folders';
 import { startPostgresCluster, type TestPostgres } from '@headgate/testkit/services/postgres';
@@ -140,6 +141,89 @@ describe('headgate audit verify --database', () => {
     });
     const { code, err } = await verify('--heads', headsFile);
     expect([code, err]).toEqual([1, expect.stringContaining('record 12 is truncated')]);
+  });
+});
+
+describe('headgate audit verify', () => {
+  /** Against the database, from a machine that may share it with others. */
+  const verify = ({ dir, headsFile }: { dir: string; headsFile: string }, ...more: string[]) =>
+    headgate(['audit', 'verify', ...more], {
+      nowMs: Date.now,
+      env: {
+        HEADGATE_AUDIT__STORE: 'postgres',
+        HEADGATE_AUDIT__POSTGRES_URL: urlOf('control'),
+        HEADGATE_AUDIT__DIR: dir,
+        HEADGATE_AUDIT__HEADS_FILE: headsFile,
+        HEADGATE_AUDIT__KEYS_DIR: join(dir, '..', 'keys'),
+      },
+    });
+  const elsewhere = () => ({ dir: tempDir(), headsFile: join(tempDir(), 'heads.jsonl') });
+
+  it('compares a log with what is stored of it, and names what lies on other machines', async () => {
+    const log = await storeLog();
+    const { code, out, err } = await verify(log);
+    expect([code, err]).toEqual([0, '']);
+    expect(out).toContain(
+      'gateway-test: 20 records intact up to 20, 2 anchored, 0 lost when they happened, 20 in',
+    );
+    const other = await verify(elsewhere());
+    expect([other.code, other.err]).toEqual([
+      3,
+      expect.stringContaining('gateway-test: its log is not here'),
+    ]);
+    expect((await verify(elsewhere(), '--writer', 'gateway-test')).code).toBe(1);
+  });
+
+  it('says that the database was not asked where it does not answer', async () => {
+    const log = await storeLog();
+    const env = {
+      HEADGATE_AUDIT__STORE: 'postgres',
+      HEADGATE_AUDIT__POSTGRES_URL: 'postgres://127.0.0.1:1/none',
+    };
+    for (const mode of [['--dir', log.dir], ['--database']]) {
+      const { code, err } = await headgate(['audit', 'verify', '--heads', log.headsFile, ...mode], { env });
+      expect([code, err]).toEqual([3, expect.stringContaining('the store was not asked')]);
+    }
+  });
+
+  it('fails where an attacker with the login of control went on with another one’s chain', async () => {
+    await emptyAudit(owner);
+    const log = await testLog();
+    await log.anchored(10);
+    await shipOnce(log, control);
+    const store = sqlAuditStore(control);
+    const last = await store.last('gateway-test');
+    if (!last) throw new Error('nothing is stored');
+    const { head, bytes } = link(last, 'gateway-test', last.atMs, { type: 'anchor' });
+    const forged = { seq: head.seq, atMs: last.atMs, hash: head.hash, body: bytes.subarray(HASH_BYTES) };
+    await store.append('gateway-test', [forged]);
+    await log.anchored(5);
+    const faults: string[] = [];
+    await shipOnce(log, control, { fault: (_, error) => faults.push(error.message) });
+    expect(faults).toEqual([expect.stringContaining('record 13 of gateway-test does not go on')]);
+    const { code, err } = await verify(log);
+    expect([code, err]).toEqual([1, expect.stringContaining('gateway-test: record 12 is replaced')]);
+    await log.close();
+  });
+
+  it.each([
+    ['replaced', 11, 'a head that contradicts a record'],
+    ['truncated', 21, 'a head of records that are nowhere'],
+  ])('fails where an attacker with the login of control stored, as %s, from %i: %s', async (kind, seq) => {
+    const log = await storeLog();
+    const head = { writer: 'gateway-test', seq, hash: Buffer.alloc(HASH_BYTES, 7), atMs: 1 };
+    await sqlAuditStore(control).appendHeads([head]);
+    const { code, err } = await verify(log);
+    expect([code, err]).toEqual([1, expect.stringContaining(`gateway-test: record ${seq} is ${kind}`)]);
+  });
+
+  it('fails where an attacker with the login of control made up a writer of this machine', async () => {
+    const log = await storeLog();
+    const { head, bytes } = link(GENESIS, 'gateway-9', Date.now(), { type: 'anchor' });
+    const record = { seq: 1, atMs: Date.now(), hash: head.hash, body: bytes.subarray(HASH_BYTES) };
+    await sqlAuditStore(control).append('gateway-9', [record]);
+    const { code, err } = await verify(log, '--writer', 'gateway-9', 'gateway-test');
+    expect([code, err]).toEqual([1, expect.stringContaining('gateway-9: record 1 is truncated')]);
   });
 });
 

@@ -6,6 +6,7 @@ import { SPOOL_DEFAULTS } from '@headgate/journal/spool/spool';
 import { readHeads, uncheckedIn } from './heads-files.ts';
 import { extentOf, readLog, writersIn } from './read-log.ts';
 import { type LogBegins, MAX_LAG_MS, type StoredChain, summaryOf, type VerifiedLog } from './verify.ts';
+import { lostNames, type NameKeys } from './verify-names.ts';
 
 /** What was found in the log of one writer, as it is printed. */
 export interface LogReport extends VerifiedLog {
@@ -37,6 +38,8 @@ export interface LogsToVerify {
   readonly storeIsShared: boolean;
   /** Only these writers; undefined: all of them. */
   readonly only: readonly string[] | undefined;
+  /** Keys of names; undefined for logs that come without theirs. */
+  readonly names: NameKeys | undefined;
   /** By which rules a writer removes old records. */
   readonly keepMs: number;
   readonly maxBytes: number;
@@ -82,12 +85,15 @@ async function lookAt(options: LogsToVerify, begins: LogBegins): Promise<Finding
   const logged = begins.map(({ writer }) => writer);
   const known = [...logged, ...heads.map(({ writer }) => writer), ...(stored?.keys() ?? [])];
   const logs: LogReport[] = [];
+  const chains: ChainResult[] = [];
+  const look = { ...options, asked: stored !== undefined, unchecked, chains };
   for (const writer of [...new Set(known)].sort()) {
     if (options.only && !options.only.includes(writer)) continue;
     const own = heads.filter((head) => head.writer === writer);
     const log = { writer, heads: own, hasLog: logged.includes(writer), stored: stored?.get(writer) };
-    logs.push(await verifyLog(log, { ...options, asked: stored !== undefined, unchecked }));
+    logs.push(await verifyLog(log, look));
   }
+  if (options.names) unchecked.push(...(await lostNames(chains, options.names, options.nowMs())));
   const unknown = options.only?.filter((writer) => !known.includes(writer)) ?? [];
   for (const writer of unknown)
     unchecked.push(`${writer}: neither a log nor a head nor a stored record is known`);
@@ -119,37 +125,29 @@ interface Log {
 interface LookOptions extends LogsToVerify {
   /** The store was asked, and may know nothing of a writer. */
   readonly asked: boolean;
+  /** Both gather what is found. */
   readonly unchecked: string[];
+  readonly chains: ChainResult[];
 }
 
 async function verifyLog(log: Log, options: LookOptions): Promise<LogReport> {
-  const { writer, heads, hasLog, stored } = log;
-  const { dir, asked, unchecked, nowMs } = options;
+  const { writer, hasLog, stored } = log;
   if (!hasLog && stored?.end && !isExpectedHere(log, options)) {
     return reportOf(new ChainVerifier(writer, [], { trimmed: true }).end(), stored, stored.fault);
   }
-  const confirmedSeq = asked ? (stored?.end?.seq ?? 0) : Math.max(0, ...heads.map(({ seq }) => seq));
-  const verifier = new ChainVerifier(writer, [...heads, ...headsOf(stored)], {
-    trimmed: true,
-    confirmedSeq,
-    base: asked ? (headOf(writer, stored?.base) ?? null) : undefined,
-  });
-  const { bytes } = hasLog ? await extentOf(join(dir, writer)) : { bytes: 0 };
-  if (hasLog) {
-    for await (const record of readLog(join(dir, writer))) if (!verifier.add(record)) break;
-  }
-  const result = verifier.end();
+  const { asked, unchecked, chains, nowMs } = options;
+  const { result, bytes } = await walk(log, options);
+  chains.push(result);
   const fault =
     result.fault ??
     (stored?.fault && { ...stored.fault, message: `in the store: ${stored.fault.message}` }) ??
     unanchored(result, log, options) ??
     trimmedTooSoon(result, bytes, { stored, ...options });
-  if (!asked && result.first > 1) {
-    unchecked.push(
-      `${writer}: the records up to ${result.first - 1} are removed, and no store was asked for them`,
-    );
+  const { first, tail } = result;
+  if (!asked && first > 1) {
+    unchecked.push(`${writer}: the records up to ${first - 1} are removed, and no store was asked for them`);
   }
-  const { records, sinceMs = 0 } = result.tail;
+  const { records, sinceMs = 0 } = tail;
   // A clock that was changed cannot make it young.
   if (records > 0 && Math.abs(nowMs() - sinceMs) > MAX_LAG_MS) {
     const by = asked ? 'stored' : 'anchored';
@@ -158,11 +156,28 @@ async function verifyLog(log: Log, options: LookOptions): Promise<LogReport> {
   return reportOf(result, asked ? (stored ?? null) : undefined, fault ?? null);
 }
 
-/** Should the log of a stored chain be here? It should not once all of it is older than logs are kept. */
+/** Reads a log from its first to its last record. */
+async function walk({ writer, heads, hasLog, stored }: Log, { dir, asked }: LookOptions) {
+  const lastHeadSeq = heads.reduce((last, { seq }) => Math.max(last, seq), 0);
+  const verifier = new ChainVerifier(writer, [...heads, ...headsOf(stored)], {
+    trimmed: true,
+    confirmedSeq: asked ? (stored?.end?.seq ?? 0) : lastHeadSeq,
+    base: asked ? (headOf(writer, stored?.base) ?? null) : undefined,
+  });
+  if (!hasLog) return { result: verifier.end(), bytes: 0 };
+  const { bytes } = await extentOf(join(dir, writer));
+  for await (const record of readLog(join(dir, writer))) if (!verifier.add(record)) break;
+  return { result: verifier.end(), bytes };
+}
+
+/**
+ * Should the log of a stored chain be here? It should not once all of it is stored for longer than logs are kept; the
+ * time in a record may be forged.
+ */
 function isExpectedHere({ writer, heads, stored }: Log, options: LookOptions): boolean {
   const { storeIsShared, only, nowMs, keepMs, unchecked } = options;
-  const { seq = 0, at_ms = 0 } = stored?.end ?? {};
-  if (at_ms < nowMs() - keepMs && heads.every((head) => head.seq <= seq)) return false;
+  const { seq = 0, stored_at_ms = 0 } = stored?.end ?? {};
+  if (stored_at_ms < nowMs() - keepMs && heads.every((head) => head.seq <= seq)) return false;
   if (!storeIsShared || heads.length > 0 || only?.includes(writer)) return true;
   unchecked.push(`${writer}: its log is not here; the store has ${seq} records of it`);
   return false;
@@ -236,7 +251,7 @@ function headsOf(stored: StoredChain | undefined): AnchoredHead[] {
     .filter((head) => head !== undefined);
 }
 
-function headOf(writer: string, place: StoredChain['end'] | undefined): AnchoredHead | undefined {
+function headOf(writer: string, place: StoredChain['base'] | undefined): AnchoredHead | undefined {
   return place
     ? { writer, seq: place.seq, hash: Buffer.from(place.hash, 'hex'), atMs: place.at_ms }
     : undefined;

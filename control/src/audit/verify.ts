@@ -30,8 +30,8 @@ const placeSchema = z.strictObject({ seq: z.number(), hash: z.string(), at_ms: z
 
 /** What the store confirms of one writer: its chain, verified from its first record, and what a log is compared with. */
 export const storedChainSchema = verifiedLogSchema.extend({
-  /** The last stored record; null where only heads are stored. */
-  end: placeSchema.nullable(),
+  /** The last stored record, and when it was stored; null where only heads are stored. */
+  end: placeSchema.extend({ stored_at_ms: z.number() }).nullable(),
   /** The record before the first one of the log. */
   base: placeSchema.nullable(),
   /** Heads that the log can be compared with. */
@@ -56,7 +56,7 @@ export async function storedChains(store: AuditStore, logs: LogBegins): Promise<
     const own = all.filter((head) => head.writer === writer);
     chains.push({
       ...summaryOf(await verifyWriter(store, writer, own)),
-      end: end ? placeOf(end) : null,
+      end: end ? { ...placeOf(end), stored_at_ms: end.storedAtMs } : null,
       base: base ? placeOf(base) : null,
       heads: first === undefined ? [] : own.filter(({ seq }) => seq >= before).map(placeOf),
     });
@@ -64,7 +64,7 @@ export async function storedChains(store: AuditStore, logs: LogBegins): Promise<
   return chains;
 }
 
-const placeOf = ({ seq, hash, atMs }: StoredPlace) => ({
+const placeOf = ({ seq, hash, atMs }: Omit<StoredPlace, 'storedAtMs'>) => ({
   seq,
   hash: Buffer.from(hash).toString('hex'),
   at_ms: atMs,

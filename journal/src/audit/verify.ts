@@ -1,4 +1,5 @@
-import { type AuditRecord, GENESIS, type Head, hashOf, TRIM, unlink } from './chain.ts';
+import { DAY_MS } from '@headgate/runtime/clock';
+import { type AuditRecord, FORGET, GENESIS, type Head, hashOf, TRIM, unlink } from './chain.ts';
 import type { AnchoredHead } from './heads.ts';
 
 /** What can be wrong with a chain; docs/audit.md explains each. */
@@ -34,6 +35,10 @@ export interface ChainResult {
   readonly first: number;
   /** Records that nobody outside of the log has confirmed. */
   readonly tail: Tail;
+  /** Days (UTC, since the Unix epoch) of calls, whose names need the keys of their day. */
+  readonly days: ReadonlySet<number>;
+  /** When the keys of a kind of names were destroyed, as the log says, in ms since the Unix epoch. */
+  readonly forgotten: ReadonlyMap<string, number>;
   /** The last record that says that a head was about to be written outside. */
   readonly lastAnchor?: { readonly seq: number; readonly atMs: number };
   readonly fault?: ChainFault;
@@ -68,6 +73,8 @@ export class ChainVerifier {
   #first = 0;
   #tail: Tail = { records: 0 };
   #lastAnchor: ChainResult['lastAnchor'];
+  readonly #days = new Set<number>();
+  readonly #forgotten = new Map<string, number>();
   #last: Head | undefined;
   #records = 0;
   #gaps = 0;
@@ -102,14 +109,21 @@ export class ChainVerifier {
     this.#anchors += elsewhere.length;
     this.#records += 1;
     this.#first ||= record.seq;
-    if (record.type === 'gap') this.#gaps += record.dropped;
-    if (record.type === 'anchor') this.#lastAnchor = { seq: record.seq, atMs: record.at_ms };
-    if (record.seq > (this.#options.confirmedSeq ?? Number.POSITIVE_INFINITY)) {
-      this.#tail = { records: this.#tail.records + 1, sinceMs: this.#tail.sinceMs ?? record.at_ms };
-    }
+    this.#note(record);
     if (this.#missing && isTrimUpTo(this.#missing, record)) this.#missing = undefined;
     this.#last = { seq: record.seq, hash: Buffer.from(hash) };
     return true;
+  }
+
+  #note(record: AuditRecord): void {
+    const { type, seq, at_ms: atMs } = record;
+    if (type === 'gap') this.#gaps += record.dropped;
+    if (type === 'call') this.#days.add(Math.floor(atMs / DAY_MS));
+    if (type === 'anchor') this.#lastAnchor = { seq, atMs };
+    if (type === 'change' && record.action === FORGET) this.#forgotten.set(String(record.detail.kind), atMs);
+    if (seq > (this.#options.confirmedSeq ?? Number.POSITIVE_INFINITY)) {
+      this.#tail = { records: this.#tail.records + 1, sinceMs: this.#tail.sinceMs ?? atMs };
+    }
   }
 
   /** No more records: is the end where the heads say it was at least? */
@@ -132,6 +146,8 @@ export class ChainVerifier {
       last: this.#last ?? GENESIS,
       first: this.#first,
       tail: this.#tail,
+      days: this.#days,
+      forgotten: this.#forgotten,
       ...(this.#lastAnchor && { lastAnchor: this.#lastAnchor }),
       ...(this.#fault && { fault: this.#fault }),
     };

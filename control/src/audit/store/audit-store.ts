@@ -12,7 +12,10 @@ export interface StoredRecord {
 
 /** A stored record without its body. */
 export interface StoredPlace extends Head {
+  /** What the record says. */
   readonly atMs: number;
+  /** By the clock of the database. */
+  readonly storedAtMs: number;
 }
 
 /** Drivers differ in how they give a bigint. */
@@ -20,6 +23,7 @@ interface Row {
   readonly writer: string;
   readonly seq: number | string | bigint;
   readonly at: Date;
+  readonly stored_at: Date;
   readonly hash: Uint8Array;
   readonly body: Uint8Array;
 }
@@ -42,7 +46,7 @@ export function sqlAuditStore(db: Queryable) {
     /** The last record of a writer; undefined when there is none. */
     async last(writer: string): Promise<StoredPlace | undefined> {
       const [row] = await rowsOf(
-        'SELECT seq, hash, at FROM audit.records WHERE writer = $1 ORDER BY seq DESC LIMIT 1',
+        'SELECT seq, hash, at, stored_at FROM audit.records WHERE writer = $1 ORDER BY seq DESC LIMIT 1',
         [writer],
       );
       return row && placeOf(row);
@@ -50,10 +54,10 @@ export function sqlAuditStore(db: Queryable) {
 
     /** Undefined where no record of that place is stored. */
     async at(writer: string, seq: number): Promise<StoredPlace | undefined> {
-      const [row] = await rowsOf('SELECT seq, hash, at FROM audit.records WHERE writer = $1 AND seq = $2', [
-        writer,
-        seq,
-      ]);
+      const [row] = await rowsOf(
+        'SELECT seq, hash, at, stored_at FROM audit.records WHERE writer = $1 AND seq = $2',
+        [writer, seq],
+      );
       return row && placeOf(row);
     },
 
@@ -102,7 +106,12 @@ export function sqlAuditStore(db: Queryable) {
   };
 }
 
-const placeOf = ({ seq, hash, at }: Row): StoredPlace => ({ seq: Number(seq), hash, atMs: at.getTime() });
+const placeOf = ({ seq, hash, at, stored_at }: Row): StoredPlace => ({
+  seq: Number(seq),
+  hash,
+  atMs: at.getTime(),
+  storedAtMs: stored_at.getTime(),
+});
 
 function appendTo(db: Queryable) {
   return {

@@ -8,7 +8,8 @@ const LOCK = 8_447_048;
 
 /**
  * Append-only by the database itself (decision 0048): triggers refuse UPDATE, DELETE and TRUNCATE to everybody, the
- * owner included, and an INSERT that does not go on with the chain. A record that is there already is left out.
+ * owner included, and an INSERT that does not go on with the chain. A record that is there already is left out. When a
+ * record was stored is what the clock of the database said.
  * The owner of the tables can drop the triggers; what is done then, `headgate audit verify` finds.
  */
 const LAYOUT = `
@@ -66,6 +67,7 @@ const LAYOUT = `
       RAISE EXCEPTION 'record % of % does not follow what is stored', NEW.seq, NEW.writer
         USING ERRCODE = 'integrity_constraint_violation';
     END IF;
+    NEW.stored_at := now();
     RETURN NEW;
   END $function$;
 

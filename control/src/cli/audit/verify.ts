@@ -77,6 +77,7 @@ function verifyAll(options: VerifyOptions, installation: Installation, around: S
     askStore: audit.store === 'none' ? undefined : askStore,
     storeIsShared: audit.store === 'postgres',
     only: options.writer,
+    names: options.dir || options.writer ? undefined : namesOf(installation),
     keepMs: audit.keep_days * DAY_MS,
     maxBytes: audit.max_bytes,
     nowMs: around.nowMs,
@@ -85,6 +86,12 @@ function verifyAll(options: VerifyOptions, installation: Installation, around: S
 
 /** Where control answers about its store. */
 const asked = { path: '/internal/audit', withinMs: WITHIN_MS } as const;
+
+const namesOf = ({ root, config: { audit } }: Installation) => ({
+  dir: resolve(root, audit.keys_dir),
+  addressDays: audit.address_days,
+  credentialDays: audit.credential_days,
+});
 
 /** What the store confirms; the embedded database belongs to control, which is asked. */
 async function storedFor(
