@@ -16,6 +16,7 @@ import { portOf } from '@headgate/contracts/names';
 import { type AuditFact, link, TRIM, unlink } from '@headgate/journal/audit/chain';
 import { type AnchoredHead, headLine, lastHead, parseHeads } from '@headgate/journal/audit/heads';
 import { encodeFrames, scanFrames } from '@headgate/journal/spool/frame';
+import { NO_SECRET } from '@headgate/testkit/config';
 import { eventually } from '@headgate/testkit/eventually';
 import { fetchOnce } from '@headgate/testkit/http';
 import { type RunningPart, startPart } from '@headgate/testkit/part';
@@ -60,6 +61,7 @@ async function headgate(folder: string, ...argv: string[]) {
   const env = {
     PATH: process.env.PATH,
     HEADGATE_ROOT: ROOT,
+    ...NO_SECRET,
     ...auditIn(folder),
     HEADGATE_LISTEN__PORT_BASE: String(control.portBase),
   };
@@ -83,8 +85,8 @@ beforeAll(async () => {
   await headgate(dir, 'keys', 'create', '--name', 'Alice');
   await eventually(
     async () => {
-      const { code, out } = await headgate(dir, 'audit', 'verify', '--json');
-      if (code !== 0) return false;
+      const { code, out, err } = await headgate(dir, 'audit', 'verify', '--json');
+      if (code !== 0) throw new Error(err);
       const { logs } = JSON.parse(out) as { logs: { unconfirmed: number; stored: number }[] };
       return logs.length === 2 && logs.every((log) => log.unconfirmed === 0 && log.stored > 0);
     },
