@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { appendFileSync, cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { tempDir } from '@headgate/testkit/folders';
@@ -54,6 +54,17 @@ describe('npm run model:sign', () => {
     rmSync(join(folder, 'manifest.yaml.sig'));
     signVersion(folder, keys.privateKey);
     await expect(served(next)).rejects.toMatchObject({ kind: 'signature' });
+  });
+
+  it('writes through no link, and reads no pipe', () => {
+    const elsewhere = join(root, 'elsewhere');
+    writeFileSync(elsewhere, 'precious');
+    symlinkSync(elsewhere, join(folder, 'manifest.yaml.sig.new'));
+    signVersion(folder, keys.privateKey);
+    expect(readFileSync(elsewhere, 'utf8')).toBe('precious');
+    rmSync(join(folder, 'manifest.yaml'));
+    symlinkSync('/dev/zero', join(folder, 'manifest.yaml'));
+    expect(() => signVersion(folder, keys.privateKey)).toThrow('expected a regular file');
   });
 
   it('signs nothing that leaves the labels open, and with no key of another kind', () => {

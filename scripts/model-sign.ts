@@ -6,13 +6,15 @@
  *   openssl pkey -in model.key -pubout -out model.pub
  */
 import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { manifestSchema } from '@headgate/contracts/manifest';
 import { parseYaml } from '@headgate/runtime/parse-yaml';
+import { type Links, readRegularFileSync } from '@headgate/runtime/read-file';
 
 const SIGNATURE_FILE = 'manifest.yaml.sig';
+const MAX_FILE_BYTES = 2 ** 16;
 
 /**
  * Signs `manifest.yaml` in the folder of a version.
@@ -23,7 +25,7 @@ const SIGNATURE_FILE = 'manifest.yaml.sig';
 export function signVersion(folder: string, key: KeyObject): string {
   if (key.asymmetricKeyType !== 'ed25519')
     throw new Error(`expected an Ed25519 key, not ${key.asymmetricKeyType}`);
-  const bytes = readFileSync(join(folder, 'manifest.yaml'));
+  const bytes = readSmall(join(folder, 'manifest.yaml'));
   const { name, version, image } = manifestSchema.parse(parseYaml(bytes.toString('utf8')));
   if (image && !image.labels_sha256) {
     throw new Error(
@@ -33,13 +35,21 @@ export function signVersion(folder: string, key: KeyObject): string {
   const path = join(folder, SIGNATURE_FILE);
   const line = sign(null, bytes, key).toString('base64');
   const others = existsSync(path)
-    ? readFileSync(path, 'utf8')
+    ? readSmall(path)
+        .toString()
         .split('\n')
         .filter((one) => one && one !== line)
     : [];
-  writeFileSync(`${path}.new`, `${[...others, line].join('\n')}\n`);
+  // Never through a link that somebody has put there.
+  rmSync(`${path}.new`, { force: true });
+  writeFileSync(`${path}.new`, `${[...others, line].join('\n')}\n`, { flag: 'wx' });
   renameSync(`${path}.new`, path);
   return `${name}/${version}`;
+}
+
+/** As the server reads them; the key may be a link. */
+function readSmall(path: string, links: Links = 'refuse'): Buffer {
+  return readRegularFileSync(path, { maxBytes: MAX_FILE_BYTES, links });
 }
 
 function main([folder, keyFile]: readonly string[]): void {
@@ -48,7 +58,7 @@ function main([folder, keyFile]: readonly string[]): void {
     process.exit(2);
   }
   try {
-    console.log(`signed ${signVersion(folder, createPrivateKey(readFileSync(keyFile)))}`);
+    console.log(`signed ${signVersion(folder, createPrivateKey(readSmall(keyFile, 'follow')))}`);
   } catch (error) {
     console.error(`not signed: ${error instanceof Error ? error.message : error}`);
     process.exit(1);

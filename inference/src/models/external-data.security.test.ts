@@ -16,6 +16,7 @@ import { tempDir } from '@headgate/testkit/folders';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { engineOf, loadOnce } from '../testing/load-once.ts';
 import { ELEMENT, encodeModel } from '../testing/onnx-writer.ts';
+import { bytesField } from '../testing/protobuf.ts';
 
 const WEIGHTS = Buffer.from(Float32Array.of(1, 2, 3, 4).buffer);
 
@@ -141,6 +142,15 @@ describe('external data of a model', () => {
     rmSync(path);
     await expect(loadOnce(opened)).rejects.toThrow(/weights\.bin: it cannot be read/);
     expect(copies()).toEqual([]);
+  });
+
+  it('is refused for the same reason where the model is too large for the thread that reads messages', async () => {
+    const padding = bytesField(9999, Buffer.alloc(2 ** 21));
+    const large = Buffer.concat([modelAt('weights.bin'), padding]);
+    const opened = version(large, ['weights.bin']);
+    await expect(loadOnce(opened)).resolves.toMatchObject({ provider: 'cpu' });
+    writeFileSync(join(directory, 'weights.bin'), Buffer.alloc(WEIGHTS.byteLength));
+    await expect(loadOnce(opened)).rejects.toMatchObject({ kind: 'digest' });
   });
 
   it('is refused before it is copied where the disk has no room', async () => {
