@@ -67,7 +67,8 @@ export const REQUEST_ID = `%COALESCE(${JSON.stringify({
   ],
 })})%`;
 
-const PROTECTIVE = Object.entries(PROTECTIVE_HEADERS).map(([name, value]) => header(name, value));
+/** What every answer has that Envoy makes itself. */
+export const PROTECTIVE = Object.entries(PROTECTIVE_HEADERS).map(([name, value]) => header(name, value));
 
 /**
  * Problem bodies (RFC 9457) for the HTTP listeners. Under /v2 they have the member `error` as well and are plain

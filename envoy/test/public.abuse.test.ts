@@ -3,6 +3,8 @@ import { Agent, request as tlsRequest } from 'node:https';
 import { connect } from 'node:tls';
 import { eventually } from '@headgate/testkit/eventually';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { LISTENER } from '../src/names.ts';
+import { adminUrl } from '../src/process.ts';
 import { type Answer, echoOf, http, http2, https } from './support/client.ts';
 import { TestEnvoy } from './support/envoy.ts';
 import { expectProblem } from './support/problem.ts';
@@ -36,6 +38,13 @@ async function raw(...lines: string[]): Promise<Answer> {
     }
   }
   throw new Error(`no whole answer: ${received}`);
+}
+
+/** Answers of 4xx that Envoy has counted on its public listener. */
+async function refusals(): Promise<number> {
+  const name = `^http.${LISTENER.publicHttps}.downstream_rq_4xx$`;
+  const page = await (await fetch(`${adminUrl(envoy.config)}/stats?filter=${name}`)).text();
+  return Number(page.split(': ')[1]);
 }
 
 describe('headers of a client', () => {
@@ -115,9 +124,16 @@ describe('a request that is not what it seems', () => {
     ['HTTP/1.0', ['GET / HTTP/1.0', 'Host: localhost'], 'invalid_request'],
     ['CONNECT', ['CONNECT localhost:1 HTTP/1.1', 'Host: localhost', 'Connection: close'], 'not_found'],
     ['something else than HTTP', ['SSH-2.0-OpenSSH_9.2'], 'invalid_request'],
-  ] as const)('is answered with a problem body: %s', async (_, lines, reason) => {
-    expectProblem(await raw(...lines, '', ''), reason);
-  });
+  ] as const)(
+    'is answered with a problem body, once counted and once logged: %s',
+    async (_, lines, reason) => {
+      const before = await refusals();
+      const answer = await raw(...lines, '', '');
+      expectProblem(answer, reason);
+      await eventually(async () => (await refusals()) === before + 1, 'the count of the refusal');
+      await envoy.accessEntry(({ request_id }) => request_id === answer.headers['x-request-id']);
+    },
+  );
 
   it('is not redirected to a host that is not ours', async () => {
     expectProblem(await http(envoy.redirectPort, { headers: { host: 'evil.example' } }), 'not_found');

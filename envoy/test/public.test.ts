@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { Agent, request as tlsRequest } from 'node:https';
 import { connect } from 'node:tls';
+import { PROTECTIVE_HEADERS } from '@headgate/contracts/names';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { echoOf, http, http2, https } from './support/client.ts';
 import { TestEnvoy } from './support/envoy.ts';
@@ -116,7 +117,7 @@ it('passes the trace context untouched', async () => {
 
 it('redirects plain HTTP to HTTPS and keeps method, path and query', async () => {
   const answer = await http(envoy.redirectPort, { method: 'POST', path: '/redirected?top=3', body: 'x' });
-  expect(answer.status).toBe(308);
+  expect([answer.status, answer.headers]).toEqual([308, expect.objectContaining(PROTECTIVE_HEADERS)]);
   expect(answer.headers.location).toBe(`https://localhost:${envoy.httpsPort}/redirected?top=3`);
   expect(Object.keys(answer.headers)).not.toContain('strict-transport-security');
   expect(upstream.seen.filter((url) => url.startsWith('/redirected'))).toEqual([]);

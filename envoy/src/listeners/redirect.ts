@@ -6,7 +6,7 @@ import type { RouteConfiguration } from '../gen/envoy/config/route/v3/route.ts';
 import type { Route } from '../gen/envoy/config/route/v3/route_components.ts';
 import { httpManager, rateCeiling } from '../http-manager.ts';
 import { CHALLENGE_MS, duration, minorListenerConnections, REDIRECT_IDLE_MS, SHARES } from '../limits.ts';
-import { problemReplies } from '../local-replies.ts';
+import { PROTECTIVE, problemReplies } from '../local-replies.ts';
 import { CLUSTER, LISTENER } from '../names.ts';
 import { frontOf, listener } from './listener.ts';
 
@@ -38,6 +38,7 @@ export function redirectListener(config: Config): Listener {
 function routes(config: Config): RouteConfiguration {
   return {
     name: LISTENER.httpRedirect,
+    response_headers_to_add: [...PROTECTIVE],
     virtual_hosts: [
       {
         name: LISTENER.httpRedirect,

@@ -1,11 +1,13 @@
 import { type ProblemBody, REASONS, type Reason } from '@headgate/contracts/errors';
+import { PROTECTIVE_HEADERS } from '@headgate/contracts/names';
 import { expect } from 'vitest';
 import type { Answer } from './client.ts';
 
-/** Asserts that an answer is the problem body of `reason`, with its status and a request id that the header has too. */
+/** Asserts that an answer is the problem body of `reason`, with its status, its headers and a request id that the header has too. */
 export function expectProblem(answer: Answer, reason: Reason): void {
   expect(answer.status).toBe(REASONS[reason].http);
   expect(answer.headers['content-type']).toBe('application/problem+json');
+  expect(answer.headers).toMatchObject(PROTECTIVE_HEADERS);
   const body = JSON.parse(answer.body) as ProblemBody;
   expect(body).toEqual({
     type: `urn:headgate:problem:${reason}`,
