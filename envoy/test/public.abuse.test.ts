@@ -4,7 +4,6 @@ import { connect } from 'node:tls';
 import { eventually } from '@headgate/testkit/eventually';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LISTENER } from '../src/names.ts';
-import { adminUrl } from '../src/process.ts';
 import { type Answer, echoOf, http, http2, https } from './support/client.ts';
 import { TestEnvoy } from './support/envoy.ts';
 import { expectProblem } from './support/problem.ts';
@@ -43,8 +42,8 @@ async function raw(...lines: string[]): Promise<Answer> {
 /** Answers of 4xx that Envoy has counted on its public listener. */
 async function refusals(): Promise<number> {
   const name = `^http.${LISTENER.publicHttps}.downstream_rq_4xx$`;
-  const page = await (await fetch(`${adminUrl(envoy.config)}/stats?filter=${name}`)).text();
-  return Number(page.split(': ')[1]);
+  const { body } = await envoy.admin(`/stats?filter=${encodeURIComponent(name)}`);
+  return Number(body.split(': ')[1]);
 }
 
 describe('headers of a client', () => {
