@@ -1,4 +1,3 @@
-import type { QuotaUnit } from '@headgate/contracts/config/schema';
 import type { Limiter } from './limiter.ts';
 import { chargeOf, type QuotaScope, type Rule, type RuleCharge } from './rules.ts';
 import type { Applied, Verdict } from './verdict.ts';
@@ -18,13 +17,10 @@ interface ChargeOptions {
 
 /** Charges a request now; its images and engine time are charged through the result. */
 export async function chargeRequest({ own, global, subjects, apply, debit }: ChargeOptions) {
-  const charges = (rules: readonly Rule[], cost: (unit: QuotaUnit) => number): RuleCharge[] =>
-    rules.map((rule) => chargeOf(rule, subjects[rule.scope], cost(rule.unit)));
+  const charges = (rules: readonly Rule[], cost: (rule: Rule) => number): RuleCharge[] =>
+    rules.map((rule) => chargeOf(rule, subjects[rule.scope], cost(rule)));
 
-  const charge = async (
-    keep: (rule: Rule) => boolean,
-    cost: (unit: QuotaUnit) => number,
-  ): Promise<Verdict> => {
+  const charge = async (keep: (rule: Rule) => boolean, cost: (rule: Rule) => number): Promise<Verdict> => {
     const first = await apply(charges(own.filter(keep), cost));
     if (first.refusal) return first;
     const second = await apply(charges(global.filter(keep), cost));
@@ -33,17 +29,20 @@ export async function chargeRequest({ own, global, subjects, apply, debit }: Cha
 
   const verdict = await charge(
     () => true,
-    (unit) => (unit === 'requests' ? 1 : 0),
+    ({ unit }) => (unit === 'requests' ? 1 : 0),
   );
   return {
     /** After the request itself was charged, and images and engine time were looked at. */
     verdict,
-    /** Before the images are sent on. @param count images that are worth sending on */
-    async chargeImages(count: number): Promise<Verdict> {
-      const charged = await charge(
-        ({ unit }) => unit === 'images' && count > 0,
-        () => count,
-      );
+    /**
+     * Before the images are sent on.
+     *
+     * @param count images that are worth sending on
+     * @param weight as how many they count, since some are dear to decode; at least `count`
+     */
+    async chargeImages(count: number, weight: number): Promise<Verdict> {
+      const cost = (rule: Rule) => imageCost(rule, count, weight);
+      const charged = await charge((rule) => cost(rule) > 0, cost);
       return { ...charged, applied: updated(verdict.applied, charged.applied) };
     },
     /** After the answer: engines have run, so their time is charged even beyond the quota. Never throws; not awaited. */
@@ -54,6 +53,15 @@ export async function chargeRequest({ own, global, subjects, apply, debit }: Cha
       debit(charges(due, () => wholePoints(engineMs))).catch(() => undefined);
     },
   };
+}
+
+/**
+ * Points for images. What they weigh beyond their number counts as further requests. A charge for weight fills the
+ * window at most, so that a request which fits by its number fits once a window.
+ */
+function imageCost({ unit, quota: { points } }: Rule, count: number, weight: number): number {
+  if (unit === 'images') return Math.max(count, Math.min(weight, points));
+  return unit === 'requests' ? Math.min(weight - count, points - 1) : 0;
 }
 
 /** Points for a measured time: begun milliseconds count whole, so that no run is free. */

@@ -1,11 +1,11 @@
 import { HeadgateError } from '@headgate/contracts/errors';
+import { ascii } from '@headgate/contracts/image/bytes';
 import { pngChunk } from '@headgate/testkit/png';
 import fc from 'fast-check';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { jpegHeader, pngHeader, webpHeader } from '../testing/images.ts';
 import { extrasOf } from './extras.ts';
-import { ascii } from './format.ts';
 import { checkImage } from './image.ts';
 
 const LIMITS = {

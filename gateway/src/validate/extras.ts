@@ -1,4 +1,5 @@
-import { ascii, hasBytes, type ImageType, viewOf } from './format.ts';
+import { ascii, hasBytes, viewOf } from '@headgate/contracts/image/bytes';
+import type { ImageType } from '@headgate/contracts/image/header';
 
 /** What an image file holds in addition to the pixels of one picture. */
 export interface Extras {

@@ -1,8 +1,9 @@
 import { HeadgateError } from '@headgate/contracts/errors';
+import { imageTypeOf } from '@headgate/contracts/image/header';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { jpegHeader, pngHeader, webpHeader } from '../testing/images.ts';
-import { checkImage, imageTypeOf } from './image.ts';
+import { checkImage } from './image.ts';
 
 const LIMITS = { maxPixels: 1_000_000, maxSide: 32_768, maxMetadataBytes: 100_000, maxFrames: 4 };
 

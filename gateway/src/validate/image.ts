@@ -1,13 +1,14 @@
 import { HeadgateError } from '@headgate/contracts/errors';
-import { JPEG_MAGIC, jpegSize } from '@headgate/contracts/jpeg';
+import { type DecodeCost, decodeCost, tooDear } from '@headgate/contracts/image/decode-cost';
+import {
+  type ImageHeader,
+  type ImageType,
+  imageTypeOf,
+  readImageHeader,
+} from '@headgate/contracts/image/header';
 import { extrasOf } from './extras.ts';
-import { hasBytes, type ImageType, isWebp, PNG_MAGIC, pngSize, type SizeReader, webpSize } from './format.ts';
 
-const SIZE_READERS: Record<ImageType, SizeReader> = {
-  'image/jpeg': jpegSize,
-  'image/png': pngSize,
-  'image/webp': webpSize,
-};
+const IMAGE_TYPES: ReadonlySet<string> = new Set<ImageType>(['image/jpeg', 'image/png', 'image/webp']);
 
 /** `image/jpg` is not registered, but widely sent. */
 const ALIASES: ReadonlyMap<string, ImageType> = new Map([['image/jpg', 'image/jpeg']]);
@@ -33,11 +34,12 @@ export interface ImageCheck extends ImageLimits {
 
 /**
  * Checks what can be known without decoding: the magic bytes, the declared type against them, the size that the
- * header names, and the metadata and frames of the file.
+ * header names, what a decode will cost, and the metadata and frames of the file.
  *
+ * @returns what decoding it will cost
  * @throws HeadgateError empty_body, unsupported_media_type, undecodable_image, image_too_large
  */
-export function checkImage(bytes: Uint8Array, { declared, ...limits }: ImageCheck): void {
+export function checkImage(bytes: Uint8Array, { declared, ...limits }: ImageCheck): DecodeCost {
   if (bytes.byteLength === 0) throw new HeadgateError('empty_body', 'The image has no bytes.');
   const type = imageTypeOf(bytes);
   if (!type) throw new HeadgateError('unsupported_media_type', 'The bytes are no JPEG, PNG or WebP image.');
@@ -47,15 +49,19 @@ export function checkImage(bytes: Uint8Array, { declared, ...limits }: ImageChec
       `The bytes are ${type}, which is not the declared media type.`,
     );
   }
-  const size = SIZE_READERS[type](bytes);
-  if (!size) throw new HeadgateError('undecodable_image', 'The header of the image is damaged or cut off.');
-  if (size.width * size.height > limits.maxPixels) {
-    throw tooLarge(`${limits.maxPixels} pixels`);
-  }
-  if (Math.max(size.width, size.height) > limits.maxSide) {
-    throw tooLarge(`${limits.maxSide} pixels along a side`);
-  }
+  const header = readImageHeader(bytes);
+  if (!header) throw new HeadgateError('undecodable_image', 'The header of the image is damaged or cut off.');
+  refuseTooLarge(header, limits);
+  const cost = decodeCost(header, bytes.byteLength);
+  const why = tooDear(cost, header);
+  if (why) throw new HeadgateError('undecodable_image', why);
   refuseExtras(bytes, type, limits);
+  return cost;
+}
+
+function refuseTooLarge({ width, height }: ImageHeader, { maxPixels, maxSide }: ImageLimits): void {
+  if (width * height > maxPixels) throw tooLarge(`${maxPixels} pixels`);
+  if (Math.max(width, height) > maxSide) throw tooLarge(`${maxSide} pixels along a side`);
 }
 
 function refuseExtras(
@@ -72,17 +78,10 @@ function tooLarge(most: string): HeadgateError {
   return new HeadgateError('image_too_large', `An image may have at most ${most}.`);
 }
 
-/** The format that the first bytes show. */
-export function imageTypeOf(bytes: Uint8Array): ImageType | undefined {
-  if (hasBytes(bytes, 0, JPEG_MAGIC)) return 'image/jpeg';
-  if (hasBytes(bytes, 0, PNG_MAGIC)) return 'image/png';
-  return isWebp(bytes) ? 'image/webp' : undefined;
-}
-
 /** True for a media type whose body may be one raw image. */
 export function mayBeImage(mediaType: string): boolean {
   if (mediaType === '') return false;
-  return UNDECLARED.has(mediaType) || Object.hasOwn(SIZE_READERS, canonical(mediaType));
+  return UNDECLARED.has(mediaType) || IMAGE_TYPES.has(canonical(mediaType));
 }
 
 function canonical(mediaType: string): string {

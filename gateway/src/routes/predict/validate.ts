@@ -1,4 +1,5 @@
 import { HeadgateError, toHeadgateError } from '@headgate/contracts/errors';
+import { weightOf } from '@headgate/contracts/image/decode-cost';
 import { MAX_IMAGE_SIDE } from '@headgate/contracts/limits';
 import type { AppContext, Layer } from '../../context.ts';
 import { checkImage, mayBeImage } from '../../validate/image.ts';
@@ -11,6 +12,8 @@ export interface ImageItem {
   readonly bytes: Uint8Array;
   /** Why it is not worth sending on; undefined when it looks right from outside. */
   readonly refusal: HeadgateError | undefined;
+  /** As how many images it counts in quotas: more than one where its decode is dear; 0 where it is refused. */
+  readonly weight: number;
 }
 
 /** EXIF, profiles, comments: depth maps of phones and profiles of printers fit. */
@@ -36,12 +39,12 @@ export function validate({ images_per_request, ...options }: ValidateOptions): L
     maxMetadataBytes: MAX_METADATA_BYTES,
     maxFrames: options.image_frames,
   };
-  const refusalOf = ({ bytes, declared }: UploadedImage): HeadgateError | undefined => {
+  const judge = ({ filename, bytes, declared }: UploadedImage): ImageItem => {
     try {
-      checkImage(bytes, { declared, ...limits });
-      return undefined;
+      const cost = checkImage(bytes, { declared, ...limits });
+      return { filename, bytes, refusal: undefined, weight: weightOf(cost) };
     } catch (thrown) {
-      return toHeadgateError(thrown);
+      return { filename, bytes, refusal: toHeadgateError(thrown), weight: 0 };
     }
   };
 
@@ -59,10 +62,7 @@ export function validate({ images_per_request, ...options }: ValidateOptions): L
 
   return async function validate(c, next) {
     const uploaded = await uploadedBy(c);
-    c.set(
-      'images',
-      uploaded.map((image) => ({ filename: image.filename, bytes: image.bytes, refusal: refusalOf(image) })),
-    );
+    c.set('images', uploaded.map(judge));
     await next();
   };
 }

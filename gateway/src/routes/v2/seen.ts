@@ -1,8 +1,8 @@
 import type { ModelInferResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
+import { imageTypeOf } from '@headgate/contracts/image/header';
 import { SKETCH } from '@headgate/contracts/sketch';
 import { decodeBytesTensor, elementCount } from '@headgate/contracts/tensor';
 import { sketchesOf } from '../../upstream/messages.ts';
-import { imageTypeOf } from '../../validate/image.ts';
 import type { SeenItem } from '../settle.ts';
 import type { InferRequest } from './infer-request.ts';
 

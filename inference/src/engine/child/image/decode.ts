@@ -1,7 +1,7 @@
 import { HeadgateError } from '@headgate/contracts/errors';
-import { jpegSize } from '@headgate/contracts/jpeg';
+import { readJpegFrame } from '@headgate/contracts/image/jpeg';
 import type { Preprocessing } from '@headgate/contracts/manifest';
-import { loadJpegDecoder, refuseEndlessScans } from './jpeg.ts';
+import { loadJpegDecoder } from './jpeg.ts';
 import { type Png, readPng } from './png/file.ts';
 import { canBecome, decodePng } from './png/pixels.ts';
 import { createAxes } from './resize/axis.ts';
@@ -117,14 +117,13 @@ async function readHeader(
       `The image has ${width} x ${height} pixels; at most ${maxSide} along a side are accepted.`,
     );
   }
-  if (format === 'jpeg') refuseEndlessScans(bytes, width * height, maxPixels);
   return header;
 }
 
 /** Headers that are read without sharp. */
 function ownHeader(bytes: Uint8Array, format: Header['format']): HeaderWithPng | undefined {
-  const size = format === 'jpeg' ? jpegSize(bytes) : undefined;
-  if (size) return { format, ...size, hasAlpha: false };
+  const frame = format === 'jpeg' ? readJpegFrame(bytes) : undefined;
+  if (frame) return { format, width: frame.width, height: frame.height, hasAlpha: false };
   const png = format === 'png' ? readPng(bytes) : undefined;
   return png && { format, width: png.width, height: png.height, hasAlpha: png.hasAlpha, png };
 }

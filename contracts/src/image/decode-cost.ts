@@ -1,0 +1,97 @@
+import type { ImageHeader } from './header.ts';
+
+/** What decoding an image takes, by its header. */
+export interface DecodeCost {
+  /**
+   * CPU-ms on the machine of decision 0070, for a model of 224 × 224 pixels. Only ratios hold elsewhere: an engine
+   * measures how long a unit takes it.
+   */
+  readonly work: number;
+  /** What the decoder holds at its peak, beyond some rows; in bytes. */
+  readonly memoryBytes: number;
+}
+
+/** Of what needs no decoding: tensors. */
+export const NO_DECODE: DecodeCost = { work: 0.1, memoryBytes: 0 };
+
+/** Most work of one image: twice what 40 megapixels take a plain JPEG or PNG of 10 MiB at the most. */
+export const MAX_DECODE_WORK = 450;
+
+/** Most work of an image that counts once: photos of a phone, progressive ones too, and screenshots of 5K. */
+export const USUAL_DECODE_WORK = 150;
+
+/** As how many images one counts in quotas. */
+export function weightOf({ work }: DecodeCost): number {
+  return Math.max(1, Math.ceil(work / USUAL_DECODE_WORK));
+}
+
+/** Why an image beyond the bound is refused, and what its sender can do; undefined: it is accepted. */
+export function tooDear({ work }: DecodeCost, { type, isInPasses }: ImageHeader): string | undefined {
+  if (work <= MAX_DECODE_WORK) return undefined;
+  const how = type === 'image/jpeg' ? 'as a baseline JPEG' : 'without interlacing';
+  const advice = isInPasses ? `${how}, or smaller` : 'smaller, or as a baseline JPEG';
+  return `The image takes too long to decode; save it ${advice}.`;
+}
+
+/** Pure; the table of measurements is in decision 0070. */
+export function decodeCost(header: ImageHeader, byteLength: number): DecodeCost {
+  const size = {
+    megapixels: (header.width * header.height) / 1e6,
+    megabytes: byteLength / 1e6,
+    isScaled: Math.min(header.width, header.height) >= SCALED_SIDE,
+  };
+  return { work: WORK[header.type](header, size), memoryBytes: memoryOf(header, size.isScaled) };
+}
+
+/** From this short side on, JPEG and WebP are decoded at a fraction of their size (inference/src/engine/child/image/vips.ts). */
+const SCALED_SIDE = 1280;
+
+interface Size {
+  readonly megapixels: number;
+  readonly megabytes: number;
+  readonly isScaled: boolean;
+}
+
+const WORK: Record<ImageHeader['type'], (header: ImageHeader, size: Size) => number> = {
+  'image/jpeg': jpegWork,
+  'image/png': pngWork,
+  'image/webp': webpWork,
+};
+
+/** CMYK is converted by a colour profile, which takes 55 ms to set up. */
+const CMYK_COMPONENTS = 4;
+
+function jpegWork(
+  { isInPasses, isSlow, parts, pixelBytes }: ImageHeader,
+  { megapixels, megabytes, isScaled }: Size,
+): number {
+  const components = isInPasses ? pixelBytes / 2 : pixelBytes;
+  const colours = components >= CMYK_COMPONENTS ? 55 + megapixels : 0;
+  const pixels = megapixels * ((isScaled ? 0.3 : 4) + (isInPasses ? 0.55 * parts : 0));
+  const bytes = megabytes * (isSlow ? 100 : isInPasses ? 23 : 8.5);
+  return 1 + colours + pixels + bytes;
+}
+
+function pngWork(
+  { isInPasses, parts, pixelBytes, packedTextBytes }: ImageHeader,
+  { megapixels, megabytes }: Size,
+): number {
+  const pixels = megapixels * (1.2 + 0.6 * pixelBytes + (isInPasses ? 9 + 0.6 * pixelBytes : 0));
+  return 1 + pixels + 2.5 * megabytes + 0.0005 * parts + 900 * (packedTextBytes / 1e6);
+}
+
+function webpWork({ hasAlpha, isSlow }: ImageHeader, { megapixels, megabytes }: Size): number {
+  if (isSlow) return 5 + 6 * megapixels + 17 * megabytes;
+  return 5 + (hasAlpha ? 4 : 1.2) * megapixels + 75 * megabytes;
+}
+
+function memoryOf(
+  { type, width, height, pixelBytes, isInPasses, isSlow, hasAlpha }: ImageHeader,
+  isScaled: boolean,
+): number {
+  const pixels = width * height;
+  if (isInPasses || (type === 'image/webp' && isSlow)) return pixels * pixelBytes;
+  if (type === 'image/png') return 0;
+  if (!isScaled) return pixels * pixelBytes;
+  return hasAlpha ? pixels : 0;
+}

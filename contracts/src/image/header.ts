@@ -1,0 +1,176 @@
+import { ascii, hasBytes, viewOf } from './bytes.ts';
+import { countScans, JPEG_MAGIC, readJpegFrame } from './jpeg.ts';
+
+/** Image formats that the inference side decodes, by their media type. */
+export type ImageType = 'image/jpeg' | 'image/png' | 'image/webp';
+
+/** What a file says about itself before it is decoded: its size, and what makes a decode dear. */
+export interface ImageHeader {
+  readonly type: ImageType;
+  /** In pixels. */
+  readonly width: number;
+  readonly height: number;
+  /** Bytes of one pixel as a decoder holds it. */
+  readonly pixelBytes: number;
+  /** Alpha has to be blended. */
+  readonly hasAlpha: boolean;
+  /** JPEG in several scans, or PNG in seven passes: a decoder holds the whole picture. */
+  readonly isInPasses: boolean;
+  /** Parts that a decoder takes one by one: scans of a JPEG, chunks of a PNG; else 1. */
+  readonly parts: number;
+  /** The slow way of the format: JPEG with arithmetic coding or lossless; WebP that is lossless or may be. */
+  readonly isSlow: boolean;
+  /** Compressed text of a PNG, in bytes: readers inflate it, a thousandfold, and throw it away. */
+  readonly packedTextBytes: number;
+}
+
+/**
+ * Reads an image's header without decoding anything: microseconds for an ordinary file.
+ *
+ * @returns undefined when the header is cut off, contradicts its format, or names no pixels at all
+ */
+export function readImageHeader(bytes: Uint8Array): ImageHeader | undefined {
+  const type = imageTypeOf(bytes);
+  const header = type && READERS[type](bytes);
+  return header && header.width > 0 && header.height > 0 ? { ...header, type } : undefined;
+}
+
+/** The format that the first bytes show. */
+export function imageTypeOf(bytes: Uint8Array): ImageType | undefined {
+  if (hasBytes(bytes, 0, JPEG_MAGIC)) return 'image/jpeg';
+  if (hasBytes(bytes, 0, PNG_MAGIC)) return 'image/png';
+  return hasBytes(bytes, 0, RIFF) && hasBytes(bytes, 8, WEBP) ? 'image/webp' : undefined;
+}
+
+type Read = (bytes: Uint8Array) => Omit<ImageHeader, 'type'> | undefined;
+
+const READERS: Record<ImageType, Read> = {
+  'image/jpeg': readJpeg,
+  'image/png': readPng,
+  'image/webp': readWebp,
+};
+
+const PLAIN = { hasAlpha: false, isInPasses: false, parts: 1, isSlow: false, packedTextBytes: 0 };
+
+/** Bytes of a DCT coefficient. */
+const COEFFICIENT_BYTES = 2;
+
+function readJpeg(bytes: Uint8Array): ReturnType<Read> {
+  const frame = readJpegFrame(bytes);
+  if (!frame) return undefined;
+  const { width, height, components, isRare } = frame;
+  const parts = countScans(bytes, frame);
+  const isInPasses = parts > 1;
+  const pixelBytes = components * (isInPasses ? COEFFICIENT_BYTES : 1);
+  return { ...PLAIN, width, height, pixelBytes, isInPasses, parts, isSlow: isRare };
+}
+
+const PNG_MAGIC: readonly number[] = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
+const [IHDR, IEND, TRNS, ZTXT, ITXT] = [0x49484452, 0x49454e44, 0x74524e53, 0x7a545874, 0x69545874] as const;
+/** Signature, then the IHDR chunk: length, type, 13 bytes, checksum. */
+const HEADER_BYTES = 33;
+/** Length and type before the data of a chunk, checksum behind it. */
+const CHUNK_BYTES = 12;
+/** Channels by colour type: grey, RGB, palette (becomes RGB), grey with alpha, RGB with alpha. */
+const CHANNELS: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 3, 4: 2, 6: 4 };
+
+/** From the IHDR chunk, which must come first (PNG specification, 11.2.1); the other chunks are counted. */
+function readPng(bytes: Uint8Array): ReturnType<Read> {
+  if (bytes.byteLength < HEADER_BYTES) return undefined;
+  const view = viewOf(bytes);
+  if (view.getUint32(8) !== 13 || view.getUint32(12) !== IHDR) return undefined;
+  const [depth, colourType, interlace] = [view.getUint8(24), view.getUint8(25), view.getUint8(28)];
+  const { count, isTransparent, packedTextBytes } = chunksOf(bytes, view);
+  const channels = (CHANNELS[colourType] ?? 4) + (isTransparent ? 1 : 0);
+  return {
+    ...PLAIN,
+    width: view.getUint32(16),
+    height: view.getUint32(20),
+    pixelBytes: channels * (depth > 8 ? 2 : 1),
+    hasAlpha: isTransparent || colourType === 4 || colourType === 6,
+    isInPasses: interlace !== 0,
+    parts: count,
+    packedTextBytes,
+  };
+}
+
+/** Readers give up a text beyond 8 MiB, to which so much may inflate. */
+const MOST_PACKED_BYTES = 16_384;
+
+function chunksOf(bytes: Uint8Array, view: DataView) {
+  let count = 1;
+  let isTransparent = false;
+  let packedTextBytes = 0;
+  for (let offset = HEADER_BYTES; offset + CHUNK_BYTES <= view.byteLength; count += 1) {
+    const length = view.getUint32(offset);
+    const type = view.getUint32(offset + 4);
+    if (type === IEND) break;
+    if (type === TRNS) isTransparent = true;
+    else if (type === ZTXT || (type === ITXT && isPacked(bytes, offset + 8)))
+      packedTextBytes += Math.min(length, MOST_PACKED_BYTES);
+    offset += CHUNK_BYTES + length;
+  }
+  return { count, isTransparent, packedTextBytes };
+}
+
+/** The flag of iTXt lies behind its keyword of at most 79 bytes. */
+function isPacked(bytes: Uint8Array, data: number): boolean {
+  const keywordEnd = bytes.subarray(data, data + 80).indexOf(0);
+  return keywordEnd >= 0 && bytes[data + keywordEnd + 1] !== 0;
+}
+
+const RIFF = ascii('RIFF');
+const WEBP = ascii('WEBP');
+const LOSSY = ascii('VP8 ');
+const LOSSLESS = ascii('VP8L');
+const EXTENDED = ascii('VP8X');
+/** Where the first chunk starts, and its data after type and length. */
+const CHUNK = 12;
+const DATA = 20;
+const EXTENDED_BYTES = 10;
+const ALPHA_FLAG = 0x10;
+/** First bytes of a lossy key frame after its 3 byte tag, and of a lossless stream. */
+const KEY_FRAME = [0x9d, 0x01, 0x2a] as const;
+const LOSSLESS_SIGNATURE = 0x2f;
+
+/** From the first chunk (RFC 9649): lossy frame header, lossless header, or the canvas of an extended file. */
+function readWebp(bytes: Uint8Array): ReturnType<Read> {
+  const view = viewOf(bytes);
+  const common = { ...PLAIN, pixelBytes: 4 };
+  if (hasBytes(bytes, CHUNK, LOSSLESS)) {
+    if (view.byteLength < DATA + 5 || view.getUint8(DATA) !== LOSSLESS_SIGNATURE) return undefined;
+    const bits = view.getUint32(DATA + 1, true);
+    return { ...common, isSlow: true, width: (bits & 0x3fff) + 1, height: ((bits >>> 14) & 0x3fff) + 1 };
+  }
+  if (view.byteLength < DATA + 10) return undefined;
+  if (hasBytes(bytes, CHUNK, LOSSY)) {
+    if (!hasBytes(bytes, DATA + 3, KEY_FRAME)) return undefined;
+    const [width, height] = [view.getUint16(DATA + 6, true), view.getUint16(DATA + 8, true)];
+    return { ...common, width: width & 0x3fff, height: height & 0x3fff };
+  }
+  if (!hasBytes(bytes, CHUNK, EXTENDED)) return undefined;
+  const uint24 = (offset: number) => view.getUint16(offset, true) | (view.getUint8(offset + 2) << 16);
+  const picture = firstPicture(bytes, view);
+  return {
+    ...common,
+    hasAlpha: (view.getUint8(DATA) & ALPHA_FLAG) !== 0 || picture !== 'lossy',
+    isSlow: picture === 'lossless',
+    width: uint24(DATA + 4) + 1,
+    height: uint24(DATA + 7) + 1,
+  };
+}
+
+/** Chunks in front of the picture of an extended file: profile, alpha, and unknown ones. */
+const MOST_CHUNKS_BEFORE = 8;
+
+/** An animation is `unknown`: its frames are not looked into. */
+function firstPicture(bytes: Uint8Array, view: DataView): 'lossy' | 'lossless' | 'unknown' {
+  let offset = DATA + EXTENDED_BYTES;
+  for (let i = 0; i < MOST_CHUNKS_BEFORE && offset + 8 <= bytes.byteLength; i += 1) {
+    if (hasBytes(bytes, offset, LOSSY)) return 'lossy';
+    if (hasBytes(bytes, offset, LOSSLESS)) return 'lossless';
+    const length = view.getUint32(offset + 4, true);
+    offset += 8 + length + (length % 2);
+  }
+  return 'unknown';
+}
