@@ -1,5 +1,13 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { ModelInferRequest__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
+import {
+  type DecodeCost,
+  decodeCost,
+  MAX_DECODE_WORK,
+  NO_DECODE,
+  tooDear,
+} from '@headgate/contracts/image/decode-cost';
+import { imageTypeOf, readImageHeader } from '@headgate/contracts/image/header';
 import type { Tenant } from './cache/key.ts';
 import type { Answerer } from './cache/response-cache.ts';
 import type { Payload } from './engine/protocol.ts';
@@ -19,6 +27,10 @@ export interface Admitted {
   readonly answerer: Answerer;
   /** At least one. */
   readonly items: readonly Payload[];
+  /** What decoding each of them takes. */
+  readonly costs: readonly DecodeCost[];
+  /** Whose share of the engines they take. */
+  readonly share: string;
   /** Names of the outputs, in the order in which they are answered. */
   readonly outputs: readonly string[];
   /** Answer sketches of the items too. */
@@ -36,18 +48,21 @@ export interface AdmitCall {
   /** Remaining budget, in ms. */
   readonly remainingMs: number;
   readonly tenant: Tenant;
+  /** Name in the client certificate. */
+  readonly peer: string | undefined;
 }
 
 /**
  * First stage: settles everything that can be refused before any work is done for it: unknown or unready version,
- * a deadline that has passed or is too short, a full queue, malformed tensors. What cannot be served is refused before
- * its tensors are looked at.
+ * a deadline that has passed or is too short, a full queue, malformed tensors, images that take too long to decode.
+ * What cannot be served is refused before its numbers are looked at; images are looked at first, since their headers
+ * say what they cost.
  *
  * @throws HeadgateError
  */
 export function admit(
   { find, maxStrings }: AdmitOptions,
-  { request, remainingMs, tenant }: AdmitCall,
+  { request, remainingMs, tenant, peer }: AdmitCall,
 ): Admitted {
   if (request.model_name === '') {
     throw new HeadgateError('invalid_request', 'model_name: expected the name of a model.');
@@ -58,15 +73,39 @@ export function admit(
   if (remainingMs <= 0) {
     throw new HeadgateError('deadline_exceeded', 'The deadline had passed when the request arrived.');
   }
-  const ask = { count: itemCount(request, serving), remainingMs };
+  const share = tenant === undefined ? `peer ${peer ?? ''}` : `tenant ${tenant}`;
+  const ask = {
+    count: itemCount(request, serving),
+    work: NO_DECODE.work,
+    remainingMs,
+    level: terms.level,
+    share,
+  };
+  const { image } = serving.model.manifest;
   // Refused before it is read, where that is possible: what a cache knows must not be refused.
-  if (!serving.cache) serving.dispatcher.admit(ask, terms.level);
+  if (!serving.cache && !image) serving.dispatcher.admit(ask);
   const { items, outputs } = read(request, serving, maxStrings);
-  const sketch = serving.model.manifest.image !== undefined && wantsSketch(request);
+  const costs = items.map(costOf);
+  const sketch = image !== undefined && wantsSketch(request);
   const answerer = serving.cache?.forCall({ tenant, items, sketch }) ?? serving.dispatcher;
-  if (serving.cache) answerer.admit(ask, terms.level);
-  return { serving, terms, answerer, items, outputs, sketch };
+  const work = costs.reduce((sum, cost) => sum + cost.work, 0);
+  if (serving.cache || image) answerer.admit({ ...ask, work });
+  return { serving, terms, answerer, items, costs, share, outputs, sketch };
 }
+
+/** @throws HeadgateError undecodable_image: it would take too long */
+function costOf(payload: Payload): DecodeCost {
+  if (!(payload instanceof Uint8Array)) return NO_DECODE;
+  const header = readImageHeader(payload);
+  // An engine refuses what is no image at once. What only pretends to be one may be anything.
+  if (!header) return imageTypeOf(payload) ? UNREADABLE : NO_DECODE;
+  const cost = decodeCost(header, payload.byteLength);
+  const why = tooDear(cost, header);
+  if (why) throw new HeadgateError('undecodable_image', why);
+  return cost;
+}
+
+const UNREADABLE: DecodeCost = { work: MAX_DECODE_WORK, memoryBytes: 0 };
 
 /** Items that the first shape declares, within what a call may hold; whether it is true is seen later. */
 function itemCount({ inputs }: ModelInferRequest__Output, { model }: Serving): number {

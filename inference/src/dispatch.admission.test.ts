@@ -12,7 +12,7 @@ describe('admission by estimates', () => {
   const exact = { warmUpMs, admission: { estimateMargin: 0 } };
   const asked = (dispatcher: Dispatcher, remainingMs: number, count = 1, level = 1) => {
     try {
-      dispatcher.admit({ count, remainingMs }, level);
+      dispatcher.admit({ count, remainingMs, work: 0.1, level, share: '' });
       return 'ok';
     } catch (error) {
       return (error as HeadgateError).reason;
@@ -32,7 +32,7 @@ describe('admission by estimates', () => {
     // One runs for 10 ms more, two gather, and one would be alone after them.
     clock.advance(5);
     expect([asked(dispatcher, 34), asked(dispatcher, 35)]).toEqual(['overloaded', 'ok']);
-    expect(() => dispatcher.admit({ count: 1, remainingMs: 12 }, 1)).toThrow(
+    expect(() => dispatcher.admit({ count: 1, remainingMs: 12, work: 0.1, level: 1, share: '' })).toThrow(
       expect.objectContaining({ reason: 'overloaded', retryAfterMs: 50 }),
     );
   });

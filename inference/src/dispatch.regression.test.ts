@@ -11,13 +11,17 @@ describe('the dispatcher does not repeat', () => {
     // Two calls of three items each.
     for (const image of [1, 2, 3, 4, 5, 6]) submit(image).catch(() => {});
     expect([engine.ahead, dispatcher.queued]).toEqual([4, 2]);
-    expect(() => dispatcher.admit({ count: 1, remainingMs: 1000 }, 1)).toThrow(/overloaded/);
+    expect(() => dispatcher.admit({ count: 1, remainingMs: 1000, work: 0.1, level: 1, share: '' })).toThrow(
+      /overloaded/,
+    );
     for (let i = 0; i < 3; i += 1) {
       engine.decodeAll();
       engine.finishRun();
     }
     expect(engine.runs.map(({ length }) => length)).toEqual([1, 4, 2]);
-    expect(() => dispatcher.admit({ count: 7, remainingMs: 1000 }, 1)).toThrow(/overloaded/);
+    expect(() => dispatcher.admit({ count: 7, remainingMs: 1000, work: 0.1, level: 1, share: '' })).toThrow(
+      /overloaded/,
+    );
   });
 
   it('MLServer#2065, #1936: a window that shrinks with each arrival (20 ms apart, 100 ms long: five, not two)', () => {
@@ -124,7 +128,9 @@ describe('the dispatcher does not repeat', () => {
     const { submit, dispatcher, engine } = setUp({ batching: { max_batch_size: 1, max_queue_size: 3 } });
     for (const image of [1, 2, 3, 4]) submit(image).catch(() => {});
     expect([engine.ahead, dispatcher.queued]).toEqual([1, 3]);
-    expect(() => dispatcher.admit({ count: 1, remainingMs: 1000 }, 1)).toThrow(/overloaded/);
+    expect(() => dispatcher.admit({ count: 1, remainingMs: 1000, work: 0.1, level: 1, share: '' })).toThrow(
+      /overloaded/,
+    );
   });
 
   it('server#7077, LitServe#165: an item that runs although its caller has gone', () => {

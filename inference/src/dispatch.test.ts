@@ -150,8 +150,12 @@ describe('Dispatcher', () => {
 
   it('takes more items than the queue holds while the engines have room for them', async () => {
     const { dispatcher } = setUp({ batching: { max_queue_size: 1 } });
-    expect(() => dispatcher.admit({ count: 3, remainingMs: 1000 }, 1)).not.toThrow();
-    expect(() => dispatcher.admit({ count: 4, remainingMs: 1000 }, 1)).toThrow(/overloaded/);
+    expect(() =>
+      dispatcher.admit({ count: 3, remainingMs: 1000, work: 0.1, level: 1, share: '' }),
+    ).not.toThrow();
+    expect(() => dispatcher.admit({ count: 4, remainingMs: 1000, work: 0.1, level: 1, share: '' })).toThrow(
+      /overloaded/,
+    );
   });
 
   it('fills an engine that waits for company before it wakes another one', () => {

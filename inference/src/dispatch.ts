@@ -1,4 +1,5 @@
 import { HeadgateError } from '@headgate/contracts/errors';
+import { type DecodeCost, NO_DECODE } from '@headgate/contracts/image/decode-cost';
 import type { TimerClock } from '@headgate/runtime/clock';
 import type { SpanContext } from '@opentelemetry/api';
 import { Admission, type AdmissionPolicy, type Ask } from './admission/admission.ts';
@@ -21,6 +22,10 @@ export interface DispatchOptions {
 export interface Work {
   /** Not copied; must not change before the result. */
   readonly payload: Payload;
+  /** What decoding it takes, by its header; of tensors nothing. */
+  readonly cost?: DecodeCost;
+  /** Whose share of the engines it takes. */
+  readonly share?: string;
   /** Sketch its image too. */
   readonly sketch?: boolean;
   /** Priority level, 1 to the number of levels. */
@@ -34,6 +39,13 @@ export interface Work {
   readonly span: SpanContext | undefined;
 }
 
+/** Items that ask to come in, and how they would wait. */
+export interface Admittance extends Ask {
+  /** Priority level. */
+  readonly level: number;
+  readonly share: string;
+}
+
 /**
  * Brings items to the engines of one model version: queue → gathering batch → run. It holds these promises:
  *
@@ -41,7 +53,8 @@ export interface Work {
  * - an item leaves its place at once when its caller goes away or its deadline passes, and is never run afterwards;
  * - an idle engine never waits (unless the policy grants a delay), not even for what another engine has gathered, and
  *   while it runs, its next batch decodes;
- * - no queue, gathering or batch exceeds its bound, counted in items.
+ * - no queue, gathering or batch exceeds its bound, counted in items;
+ * - shares take turns by what their items cost, and none of them fills the queue while others come.
  */
 export class Dispatcher {
   readonly #options: DispatchOptions;
@@ -56,7 +69,8 @@ export class Dispatcher {
     this.#options = options;
     const { admission: policy, batch, queue, clock } = options;
     const { maxQueueSize, levels, starvationMs } = queue;
-    this.#queue = new ItemQueue({ capacity: maxQueueSize, levels, starvationMs });
+    const costOf = ({ cost }: Item) => this.#admission.estimate.itemMs(cost.work) || cost.work;
+    this.#queue = new ItemQueue({ capacity: maxQueueSize, levels, starvationMs }, costOf);
     this.#lanes = new Lanes(batch.maxQueueDelayMs > 0);
     this.#admission = new Admission({ policy, maxBatchSize: batch.maxBatchSize, maxQueueSize, clock });
   }
@@ -79,13 +93,13 @@ export class Dispatcher {
   /**
    * Whether more items are welcome now: refuses what can be refused before any work is done for it.
    *
-   * @param level priority level of the items
    * @throws HeadgateError unavailable without an engine; overloaded without room, or when they cannot finish in time
    * after what is here already; deadline_exceeded when they could not finish in time even alone
    */
-  admit(ask: Ask, level: number): void {
-    this.#requireRoom(ask.count);
-    this.#admission.requireTime(ask, this.#lanes.backlog(this.#queue.ahead(level)));
+  admit({ level, share, ...ask }: Admittance): void {
+    this.#requireEngine();
+    if (!this.#hasRoom(ask.count) && !this.#queue.displaceable(share, ask.count)) throw this.#full();
+    this.#admission.requireTime(ask, this.#lanes.backlog(this.#queue.ahead(level, share)));
   }
 
   /**
@@ -95,8 +109,9 @@ export class Dispatcher {
    * and the like for this item alone, deadline_exceeded, cancelled, unavailable when its engine ended, internal
    */
   async submit(work: Work): Promise<ItemResult> {
-    this.#requireRoom(1);
+    this.#requireEngine();
     if (work.signal.aborted) throw cancelled();
+    if (!this.#hasRoom(1)) this.#makeRoom(work.share);
     const answer = Promise.withResolvers<ItemResult>();
     const item = this.#accept(work, answer);
     this.#queue.push(item);
@@ -144,18 +159,34 @@ export class Dispatcher {
     });
   }
 
-  #requireRoom(count: number): void {
-    if (this.#lanes.size === 0) {
-      throw unavailable('No engine of this model version is ready right now; please try again.', RESTART_MS);
-    }
-    const room = this.#queue.room + this.#lanes.room;
-    this.#admission.requireRoom(count, { room, inFlight: this.inFlight });
+  #requireEngine(): void {
+    if (this.#lanes.size > 0) return;
+    throw unavailable('No engine of this model version is ready right now; please try again.', RESTART_MS);
+  }
+
+  #hasRoom(count: number): boolean {
+    // What waits although engines have room waits for their decode threads.
+    const lanes = this.#queue.size > 0 ? 0 : this.#lanes.room;
+    const room = this.#queue.room + lanes;
+    return this.#admission.hasRoom(count, { room, inFlight: this.inFlight });
+  }
+
+  /** Refuses the last item of the share that has most in the queue, for one of a share that has less. */
+  #makeRoom(share = ''): void {
+    const displaced = this.#queue.displaceable(share);
+    if (!displaced) throw this.#full();
+    this.#queue.remove(displaced);
+    displaced.settle({ ok: false, error: this.#full() });
+  }
+
+  #full(): HeadgateError {
+    return this.#admission.full(this.inFlight);
   }
 
   /** Makes the item of accepted work, and watches its deadline and its caller from now on. */
   #accept(work: Work, answer: PromiseWithResolvers<ItemResult>): Item {
     const { clock } = this.#options;
-    const { payload, sketch = false, level, deadlineAtMs, span } = work;
+    const { payload, cost = NO_DECODE, share = '', sketch = false, level, deadlineAtMs, span } = work;
     const id = ++this.#lastId;
     const queuedAtMs = clock.monotonicMs();
     const settle = (outcome: ItemOutcome) => {
@@ -166,7 +197,7 @@ export class Dispatcher {
       else answer.reject(outcome.error);
       if (this.#unsettled.size === 0) this.#whenEmpty?.();
     };
-    const item: Item = { id, payload, sketch, level, queuedAtMs, deadlineAtMs, span, settle };
+    const item: Item = { id, payload, cost, share, sketch, level, queuedAtMs, deadlineAtMs, span, settle };
     const stopWatching = this.#watch(item, work);
     this.#unsettled.add(id);
     return item;
@@ -199,17 +230,20 @@ export class Dispatcher {
     };
   }
 
-  #next(): Item | undefined {
-    return this.#queue.shift(this.#options.clock.monotonicMs());
+  #next(fits?: (item: Item) => boolean): Item | undefined {
+    return this.#queue.shift(this.#options.clock.monotonicMs(), fits);
   }
 
   /** Gives queued items to the engines that run them soonest, as far as there is room, and leaves no engine idle. */
   #handAhead(): void {
-    for (let lane = this.#lanes.soonest(); lane && this.#queue.size > 0; lane = this.#lanes.soonest()) {
-      const item = this.#next() as Item;
+    const fits = ({ cost }: Item) => this.#lanes.soonest(cost) !== undefined;
+    while (this.#queue.size > 0 && this.#lanes.room > 0) {
+      const item = this.#next(fits);
+      const lane = item && this.#lanes.soonest(item.cost);
+      if (!item || !lane) break;
       // Its decoding would be wasted. An idle engine has nothing better to do, and tries.
       const isHopeless =
-        lane.load > 0 && this.#options.clock.monotonicMs() + lane.finishMs() > item.deadlineAtMs;
+        lane.load > 0 && this.#options.clock.monotonicMs() + lane.finishMs(item.cost) > item.deadlineAtMs;
       if (isHopeless) item.settle({ ok: false, error: tooLate() });
       else lane.take(item);
     }

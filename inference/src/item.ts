@@ -1,4 +1,5 @@
 import type { HeadgateError } from '@headgate/contracts/errors';
+import type { DecodeCost } from '@headgate/contracts/image/decode-cost';
 import type { SpanContext } from '@opentelemetry/api';
 import type { Payload, Row } from './engine/protocol.ts';
 
@@ -7,6 +8,10 @@ export interface Item {
   /** Unique within the dispatcher. */
   readonly id: number;
   readonly payload: Payload;
+  /** What decoding it takes, by its header. */
+  readonly cost: DecodeCost;
+  /** Whose share of the engines it takes: a tenant, or a caller inside. */
+  readonly share: string;
   /** Its image is to be sketched too. */
   readonly sketch?: boolean;
   /** Priority level; 1 goes first. */

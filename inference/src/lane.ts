@@ -1,7 +1,9 @@
 import { HeadgateError } from '@headgate/contracts/errors';
+import type { DecodeCost } from '@headgate/contracts/image/decode-cost';
 import type { TimerClock } from '@headgate/runtime/clock';
 import type { Estimate } from './admission/estimate.ts';
 import { type Batch, type BatchPolicy, Gathering, type Member } from './batch.ts';
+import { Decoding, isHeavy } from './decoding.ts';
 import type { EngineListener } from './engine/parent/process.ts';
 import type { Question, Row, RowFailure } from './engine/protocol.ts';
 import type { Item } from './item.ts';
@@ -10,6 +12,8 @@ import type { Item } from './item.ts';
 export interface EnginePort {
   /** Most items in one batch; the policy of the model may say less. */
   readonly maxBatchSize: number;
+  /** Images decoded at the same time. */
+  readonly decodeThreads: number;
   listen(listener: EngineListener): void;
   prepare(id: number, question: Question): void;
   discard(id: number): void;
@@ -48,6 +52,7 @@ export class Lane {
   readonly #options: LaneOptions;
   readonly #gathering: Gathering;
   readonly #had = new WeakSet<Item>();
+  readonly #decoding: Decoding;
   #running: Running | undefined;
   /** Cancels the timer of a granted batch delay. */
   #cancelWait: (() => void) | undefined;
@@ -58,9 +63,14 @@ export class Lane {
     const maxBatchSize = Math.min(options.policy.maxBatchSize, options.engine.maxBatchSize);
     this.#options = { ...options, policy: { ...options.policy, maxBatchSize } };
     this.#gathering = new Gathering(this.#options.policy);
+    this.#decoding = new Decoding(options.engine.decodeThreads);
     options.engine.listen({
       decoded: (id, decodeMs) => this.#decoded(id, decodeMs),
+      discarded: (id) => {
+        if (this.#decoding.end(id)) options.onRoom();
+      },
       failed: (id, error) => {
+        this.#decoding.end(id);
         this.#gathering.remove(id)?.settle({ ok: false, error });
         this.#noteDrained();
         options.onRoom();
@@ -80,6 +90,20 @@ export class Lane {
     return this.#options.policy.maxBatchSize - this.#gathering.size;
   }
 
+  get decodeThreads(): number {
+    return this.#decoding.threads;
+  }
+
+  /** Decode threads that heavy items take. */
+  get heavy(): number {
+    return this.#decoding.heavy;
+  }
+
+  /** Whether an item of this cost may be handed ahead now. */
+  accepts(cost: DecodeCost): boolean {
+    return this.room > 0 && this.#decoding.accepts(cost);
+  }
+
   /** Ms until its engine can begin a batch at the earliest; 0 when it is idle. */
   untilIdleMs(): number {
     if (!this.#running) return 0;
@@ -88,9 +112,16 @@ export class Lane {
     return Math.max(0, endsAtMs - this.#options.clock.monotonicMs());
   }
 
-  /** Ms after which one more item would have been run at the earliest. */
-  finishMs(): number {
-    return this.untilIdleMs() + this.#options.estimate.runAtLeastMs(this.gathering + 1);
+  /** Ms after which one more item would have been run at the earliest. @param workAhead decoded before it */
+  finishMs({ work }: DecodeCost, workAhead = 0): number {
+    const { estimate } = this.#options;
+    const decodedMs = estimate.decodeAtLeastMs(workAhead + work);
+    return Math.max(this.untilIdleMs(), decodedMs) + estimate.runAtLeastMs(this.gathering + 1);
+  }
+
+  /** The same, behind what it decodes already. */
+  soonMs(cost: DecodeCost): number {
+    return this.finishMs(cost, this.#decoding.workAhead);
   }
 
   /** Items that it runs or gathers. */
@@ -103,9 +134,12 @@ export class Lane {
     return this.#running ? 0 : this.gathering;
   }
 
-  /** Items queued behind the running batch, oldest first; those that still decode come last. */
+  /**
+   * Items queued behind the running batch, oldest first; those that still decode come last. Without heavy ones: a
+   * second decode would take longer than the wait.
+   */
   behindRun(): readonly Item[] {
-    return this.#running ? this.#gathering.items() : [];
+    return this.#running ? this.#gathering.items().filter(({ cost }) => !isHeavy(cost)) : [];
   }
 
   /** Whether its engine got this item at any time: an engine takes an id only once. */
@@ -117,7 +151,8 @@ export class Lane {
   take(item: Item): void {
     this.#gathering.add(item);
     this.#had.add(item);
-    const { id, payload, sketch = false } = item;
+    const { id, payload, cost, sketch = false } = item;
+    this.#decoding.begin(id, cost);
     this.#options.engine.prepare(id, { payload, sketch });
   }
 
@@ -147,8 +182,10 @@ export class Lane {
   }
 
   #decoded(id: number, decodeMs: number): void {
-    this.#options.estimate.decoded(decodeMs);
+    const cost = this.#decoding.end(id);
+    if (cost) this.#options.estimate.decoded(decodeMs, cost.work);
     if (this.#gathering.markDecoded(id, decodeMs)) this.#release();
+    this.#options.onRoom();
   }
 
   /** Starts the next batch of an idle engine, or waits as long as the policy says. */

@@ -1,4 +1,6 @@
+import type { DecodeCost } from '@headgate/contracts/image/decode-cost';
 import type { Backlog } from './admission/forecast.ts';
+import { isHeavy } from './decoding.ts';
 import type { Item } from './item.ts';
 import type { EnginePort, Lane } from './lane.ts';
 
@@ -36,18 +38,28 @@ export class Lanes {
     return lane;
   }
 
-  /** @param queued items in the queue that go before one that comes now */
-  backlog(queued: number): Backlog {
+  /** @param queued items in the queue that go before one that comes now, and the work of decoding them */
+  backlog(queued: { readonly count: number; readonly work: number }): Backlog {
     let untilIdleMs = Number.POSITIVE_INFINITY;
     for (const lane of this.#lanes.values()) untilIdleMs = Math.min(untilIdleMs, lane.untilIdleMs());
-    return { engines: this.size, ahead: queued + this.#sum(({ gathering }) => gathering), untilIdleMs };
+    return {
+      engines: this.size,
+      ahead: queued.count + this.#sum(({ gathering }) => gathering),
+      aheadWork: queued.work,
+      decodeThreads: this.#threads,
+      untilIdleMs,
+    };
   }
 
-  /** Where one more item would run first; undefined when there is no room anywhere. */
-  soonest(): Lane | undefined {
+  /**
+   * Where one more item would run first; undefined when it finds no room anywhere. Heavy items get all decode threads
+   * but one, since a decode that has begun cannot be stopped and others come at any time.
+   */
+  soonest(cost: DecodeCost): Lane | undefined {
+    if (isHeavy(cost) && this.#sum(({ heavy }) => heavy) >= Math.max(1, this.#threads - 1)) return undefined;
     let best: Lane | undefined;
     for (const lane of this.#lanes.values()) {
-      if (lane.room > 0 && (!best || this.#isSooner(lane, best))) best = lane;
+      if (lane.accepts(cost) && (!best || this.#isSooner(lane, best, cost))) best = lane;
     }
     return best;
   }
@@ -80,9 +92,13 @@ export class Lanes {
     }
   }
 
-  #isSooner(a: Lane, b: Lane): boolean {
+  get #threads(): number {
+    return this.#sum(({ decodeThreads }) => decodeThreads);
+  }
+
+  #isSooner(a: Lane, b: Lane, cost: DecodeCost): boolean {
     if (this.#fillsFirst && a.waiting !== b.waiting) return a.waiting > b.waiting;
-    const difference = a.finishMs() - b.finishMs();
+    const difference = a.soonMs(cost) - b.soonMs(cost);
     return difference < 0 || (difference === 0 && a.load < b.load);
   }
 

@@ -1,6 +1,7 @@
 import { HeadgateError, toHeadgateError } from '@headgate/contracts/errors';
 import type { ModelInferRequest__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
 import type { ModelInferResponse } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
+import type { DecodeCost } from '@headgate/contracts/image/decode-cost';
 import { parseTraceparent, type TraceContext } from '@headgate/contracts/trace-context';
 import type { TimerClock } from '@headgate/runtime/clock';
 import type { Logger } from '@headgate/runtime/logger';
@@ -8,7 +9,6 @@ import { type AdmitOptions, admit } from './admit.ts';
 import type { Tenant } from './cache/key.ts';
 import type { Answerer } from './cache/response-cache.ts';
 import type { Work } from './dispatch.ts';
-import type { Payload } from './engine/protocol.ts';
 import type { ItemResult } from './item.ts';
 import type { Catalogue } from './models/catalogue.ts';
 import { requireFits, respond } from './respond.ts';
@@ -89,11 +89,15 @@ async function answer(
   const { request, signal } = call;
   const deadlineAtMs = clock.monotonicMs() + call.remainingMs;
   const find = (model: string, version: string) => catalogue.serving(model, version);
-  const { serving, answerer, terms, items, outputs, sketch } = admit({ find, maxStrings }, call);
-  const work = { ...terms, sketch, deadlineAtMs, signal, span: context };
-  const results = await (items.length === 1
-    ? [await answerer.submit({ ...work, payload: items[0] as Payload })]
-    : runAll(answerer, items, work));
+  const { serving, answerer, terms, items, costs, share, outputs, sketch } = admit(
+    { find, maxStrings },
+    call,
+  );
+  const work = { ...terms, share, sketch, deadlineAtMs, signal, span: context };
+  const works = items.map((payload, i) => ({ ...work, payload, cost: costs[i] as DecodeCost }));
+  const results = await (works.length === 1
+    ? [await answerer.submit(works[0] as Work)]
+    : runAll(answerer, works, signal));
   const answeredAtMs = clock.monotonicMs();
   const response = respond(serving.model, { id: request.id, outputs, results });
   requireFits(response, maxAnswerBytes);
@@ -107,20 +111,20 @@ async function answer(
  */
 async function runAll(
   answerer: Answerer,
-  items: readonly Payload[],
-  terms: Omit<Work, 'payload'>,
+  works: readonly Work[],
+  caller: AbortSignal,
 ): Promise<ItemResult[]> {
   const siblings = new AbortController();
-  const signal = AbortSignal.any([terms.signal, siblings.signal]);
-  const submit = async (payload: Payload, index: number) => {
+  const signal = AbortSignal.any([caller, siblings.signal]);
+  const submit = async (work: Work, index: number) => {
     try {
-      return await answerer.submit({ ...terms, payload, signal });
+      return await answerer.submit({ ...work, signal });
     } catch (error) {
       siblings.abort();
       throw named(error, index);
     }
   };
-  return Promise.all(items.map(submit));
+  return Promise.all(works.map(submit));
 }
 
 function named(error: unknown, index: number): unknown {

@@ -24,8 +24,8 @@ describe('ItemQueue', () => {
   it('serves level 1 first', () => {
     const queue = queueOf({ levels: 3 });
     for (const [id, level] of [3, 1, 2, 1].entries()) queue.push(itemOf(id, { level }));
-    expect(queue.ahead(1)).toBe(2);
-    expect(queue.ahead(2)).toBe(3);
+    expect(queue.ahead(1, '').count).toBe(2);
+    expect(queue.ahead(2, '').count).toBe(3);
     expect(drain(queue)).toEqual([1, 3, 2, 0]);
   });
 
@@ -55,7 +55,7 @@ describe('ItemQueue', () => {
     queue.push(itemOf(3, { level: 2 }));
     expect(queue.delay(itemOf(1, { level: 1 }))).toBe(true);
     queue.push(itemOf(4, { level: 1 }));
-    expect(queue.ahead(1)).toBe(2);
+    expect(queue.ahead(1, '').count).toBe(2);
     expect(queue.delay(itemOf(9))).toBe(false);
     expect(drain(queue)).toEqual([2, 4, 1, 3]);
   });

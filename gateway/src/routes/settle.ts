@@ -43,7 +43,7 @@ export function createSettle({ throttle, telemetry, recorder = noRecorder, clock
   const attempt = async <T>(c: AppContext, send: Sent<T>['send']): Promise<T | HeadgateError> => {
     try {
       const context = callContext(c, c.get('choice').variant);
-      const counted = throttle.sent(c.get('choice'));
+      const counted = throttle.sent({ ...c.get('choice'), tenant: context.tenant ?? '' });
       try {
         return await untilOver(send(context), context.deadline);
       } catch (thrown) {

@@ -5,7 +5,7 @@ import { type Load, simulate } from '../testing/overloaded-backend.ts';
 import { createThrottle, shareToShed } from './throttle.ts';
 
 const POLICY = { window_ms: 2000, sent_per_accepted: 1.1, max_share: 0.95 };
-const NET = { model: 'net', version: '1' };
+const NET = { model: 'net', version: '1', tenant: 'one' };
 const BACKEND = { capacityPerS: 100, room: 50 };
 
 const run = (loads: readonly Load[], policy = POLICY) =>
@@ -80,11 +80,12 @@ describe('A throttle', () => {
     expect(throttle.shed(NET)).toEqual({ retryAfterMs: 700 });
   });
 
-  it('holds nothing against one version that another one did', () => {
+  it('holds nothing against one version or caller that another one did', () => {
     const { throttle } = byHand();
     for (let i = 0; i < 100; i++) throttle.sent(NET).refused(undefined);
     expect(throttle.shed({ ...NET, version: '2' })).toBeUndefined();
     expect(throttle.shed({ ...NET, model: 'other' })).toBeUndefined();
+    expect(throttle.shed({ ...NET, tenant: 'another' })).toBeUndefined();
     expect(throttle.shed(NET)).toBeDefined();
   });
 

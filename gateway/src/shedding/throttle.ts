@@ -15,10 +15,12 @@ export interface ThrottleOptions {
   readonly random: () => number;
 }
 
-/** A model version, as the routing table has it. */
+/** A model version, as the routing table has it, and who asks it. */
 interface Served {
   readonly model: string;
   readonly version: string;
+  /** Inference refuses the items of one caller to keep room for others: nobody is refused for that here. */
+  readonly tenant: string;
 }
 
 /** A request that is refused here, in place of inference. */
@@ -36,15 +38,19 @@ interface Backend {
 
 /**
  * Refuses here what inference would surely refuse: client-side throttling as in "Handling Overload" of Google's book
- * on site reliability engineering, per model version.
+ * on site reliability engineering, per model version and caller.
  */
 export function createThrottle(options: ThrottleOptions) {
   const { window_ms, clock, random } = options;
   const backends = new Map<string, Backend>();
+  let sweptAtMs = clock.monotonicMs();
 
-  /** Versions come and go with the routing table: what has not been asked for a while is dropped for a new one. */
+  /** Versions and callers come and go: once a window, those that did not ask in it are dropped. */
   const open = (name: string, nowMs: number): Backend => {
-    for (const [other, { window }] of backends) if (window.isEmpty(nowMs)) backends.delete(other);
+    if (nowMs - sweptAtMs >= window_ms) {
+      for (const [other, { window }] of backends) if (window.isEmpty(nowMs)) backends.delete(other);
+      sweptAtMs = nowMs;
+    }
     const backend = { window: new SlidingWindow(window_ms), retryAfterMs: undefined };
     backends.set(name, backend);
     return backend;
@@ -98,8 +104,8 @@ export function shareToShed(
   return Math.min(max_share, Math.max(0, share));
 }
 
-function nameOf({ model, version }: Served): string {
-  return `${model}/${version}`;
+function nameOf({ model, version, tenant }: Served): string {
+  return `${model}/${version}/${tenant}`;
 }
 
 /** Requests to a backend during one slice of time, and their outcomes. */

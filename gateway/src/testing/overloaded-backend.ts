@@ -23,7 +23,7 @@ export interface Tally {
   answered: number;
 }
 
-const SERVED = { model: 'net', version: '1' };
+const SERVED = { model: 'net', version: '1', tenant: 'one' };
 
 /** A backend behind a throttle in virtual time: one tally per load. */
 export function simulate({ policy, backend, loads, random }: SimulationOptions): Tally[] {

@@ -43,6 +43,8 @@ export interface AdmissionOptions {
 export interface Ask {
   /** At least 1. */
   readonly count: number;
+  /** Of decoding all of them. */
+  readonly work: number;
   /** Until their deadline, in ms. */
   readonly remainingMs: number;
 }
@@ -94,18 +96,22 @@ export class Admission {
     this.#confirmedAtMs = this.#options.clock.monotonicMs();
   }
 
-  /** @param room items that fit into queue and engines. @throws HeadgateError overloaded */
-  requireRoom(count: number, { room, inFlight }: { readonly room: number; readonly inFlight: number }): void {
-    if (count <= room && inFlight + count <= this.limit) return;
+  /** @param room items that fit into queue and engines */
+  hasRoom(count: number, { room, inFlight }: { readonly room: number; readonly inFlight: number }): boolean {
+    return count <= room && inFlight + count <= this.limit;
+  }
+
+  /** What a caller is told whose items find no room. */
+  full(inFlight: number): HeadgateError {
     const detail = 'This model version has all the work that it can hold; please try again later.';
-    throw overloaded(detail, this.#forecast.clearMs(inFlight, this.#engines));
+    return overloaded(detail, this.#forecast.clearMs(inFlight, this.#engines));
   }
 
   /** @throws HeadgateError deadline_exceeded: not even alone; overloaded: not after those who wait already */
-  requireTime({ count, remainingMs }: Ask, backlog: Backlog): void {
-    const finishMs = this.#forecast.finishMs(backlog, count);
+  requireTime({ count, work, remainingMs }: Ask, backlog: Backlog): void {
+    const finishMs = this.#forecast.finishMs(backlog, count, work);
     if (finishMs <= remainingMs || this.#mayPutToTheTest()) return;
-    const aloneMs = this.#forecast.aloneMs();
+    const aloneMs = this.#forecast.aloneMs(work, backlog.decodeThreads);
     if (aloneMs > remainingMs) {
       const detail = `The deadline is too short: this model takes at least ${Math.ceil(aloneMs)} ms.`;
       throw new HeadgateError('deadline_exceeded', detail);

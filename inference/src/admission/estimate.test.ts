@@ -11,7 +11,7 @@ const estimateOf = (runs: readonly (readonly [size: number, ms: number])[], marg
 describe('Estimate', () => {
   it('knows nothing at first, and so refuses nothing', () => {
     const estimate = estimateOf([]);
-    expect([estimate.runMs(1), estimate.runMs(8), estimate.decodeAtLeastMs()]).toEqual([0, 0, 0]);
+    expect([estimate.runMs(1), estimate.runMs(8), estimate.decodeAtLeastMs(1)]).toEqual([0, 0, 0]);
   });
 
   it('begins with what the warm-up measured, and fills in the sizes between and beyond', () => {
@@ -51,10 +51,10 @@ describe('Estimate', () => {
 
   it('takes the quickest of the last decodes, since small images exist', () => {
     const estimate = estimateOf([], 0.5);
-    for (const ms of [30, 4, 50]) estimate.decoded(ms);
-    expect(estimate.decodeAtLeastMs()).toBe(2);
-    for (let i = 0; i < 16; i += 1) estimate.decoded(40);
-    expect(estimate.decodeAtLeastMs()).toBe(20);
+    for (const ms of [30, 4, 50]) estimate.decoded(ms, 1);
+    expect(estimate.decodeAtLeastMs(1)).toBe(2);
+    for (let i = 0; i < 16; i += 1) estimate.decoded(40, 1);
+    expect(estimate.decodeAtLeastMs(1)).toBe(20);
   });
 });
 
@@ -68,27 +68,27 @@ describe('Forecast', () => {
       ],
       0,
     );
-    estimate.decoded(5);
+    estimate.decoded(5, 1);
     return new Forecast(estimate, 8);
   };
-  const idle = { engines: 1, ahead: 0, untilIdleMs: 0 };
+  const idle = { engines: 1, ahead: 0, aheadWork: 0, decodeThreads: 1, untilIdleMs: 0 };
 
   it('needs decode and run for an item that is alone', () => {
-    expect(exact().aloneMs()).toBe(15);
-    expect(exact().finishMs(idle, 1)).toBe(15);
+    expect(exact().aloneMs(1, 1)).toBe(15);
+    expect(exact().finishMs(idle, 1, 1)).toBe(15);
   });
 
   it('counts whole batches before an item, and its own', () => {
-    expect(exact().finishMs({ ...idle, ahead: 17, untilIdleMs: 30 }, 1)).toBe(30 + 2 * 80 + 20);
+    expect(exact().finishMs({ ...idle, ahead: 17, untilIdleMs: 30 }, 1, 1)).toBe(30 + 2 * 80 + 20);
   });
 
   it('counts items, not calls: the last of a call decides', () => {
-    expect(exact().finishMs(idle, 8)).toBe(80);
-    expect(exact().finishMs({ ...idle, ahead: 1 }, 8)).toBe(80 + 10);
+    expect(exact().finishMs(idle, 8, 1)).toBe(80);
+    expect(exact().finishMs({ ...idle, ahead: 1 }, 8, 1)).toBe(80 + 10);
   });
 
   it('shares the work among engines', () => {
-    expect(exact().finishMs({ engines: 2, ahead: 16, untilIdleMs: 0 }, 1)).toBe(80 + 10);
+    expect(exact().finishMs({ ...idle, engines: 2, ahead: 16 }, 1, 1)).toBe(80 + 10);
     expect(exact().clearMs(32, 2)).toBe(160);
   });
 });

@@ -20,6 +20,7 @@ export class Estimate {
   readonly #answerReserveMs: number;
   /** Batch size → its last runs, in ms. */
   readonly #runs = new Map<number, number[]>();
+  /** Ms of a unit of work, of the last decodes. */
   readonly #decodes: number[] = [];
   /** Median of those, by batch size; NaN for a size that never ran. */
   readonly #medians: Float64Array;
@@ -44,8 +45,9 @@ export class Estimate {
     this.#fill();
   }
 
-  decoded(ms: number): void {
-    this.#decodes.push(ms);
+  /** @param work what the header let expect */
+  decoded(ms: number, work: number): void {
+    this.#decodes.push(ms / work);
     if (this.#decodes.length > DECODES) this.#decodes.shift();
   }
 
@@ -64,9 +66,15 @@ export class Estimate {
     return this.runMs(batchSize) * (1 + this.#margin) + this.#answerReserveMs;
   }
 
-  /** Ms that a decode surely takes: images differ, so that of the quickest one lately. */
-  decodeAtLeastMs(): number {
-    return this.#decodes.length === 0 ? 0 : Math.min(...this.#decodes) * (1 - this.#margin);
+  /** Ms that so much work surely takes: as quick as the quickest decode lately. */
+  decodeAtLeastMs(work: number): number {
+    return this.#decodes.length === 0 ? 0 : work * Math.min(...this.#decodes) * (1 - this.#margin);
+  }
+
+  /** Ms of the engines that an item probably takes, its decode included; 0 before the first run. */
+  itemMs(work: number): number {
+    const most = this.#table.length - 1;
+    return this.decodeAtLeastMs(work) + this.runMs(most) / most;
   }
 
   #remember(size: number, ms: number): void {

@@ -43,7 +43,7 @@ function call(images: readonly number[], caller: Terms = {}): Promise<ItemResult
   const tenant = Object.hasOwn(caller, 'tenant') ? caller.tenant : 'a';
   const items = images.map((image) => Uint8Array.of(image));
   const answerer = cache.forCall({ tenant, items });
-  answerer.admit({ count: items.length, remainingMs: deadlineMs }, 1);
+  answerer.admit({ count: items.length, remainingMs: deadlineMs, work: 0.1, level: 1, share: '' });
   const terms = { level: 1, queueTimeoutMs: Number.POSITIVE_INFINITY, signal, span: undefined };
   const deadlineAtMs = clock.monotonicMs() + deadlineMs;
   const answers = items.map((payload) => answerer.submit({ ...terms, payload, deadlineAtMs }));

@@ -60,10 +60,11 @@ export class ResponseCache {
     const ask = (payload: Payload) => this.#ask(tenant, payload, sketch);
     const asked = new Map(items.map((payload) => [payload, ask(payload)]));
     return {
-      admit: (terms, level) => {
+      admit: (terms) => {
         const misses = new Set([...asked.values()].map(({ key }) => key).filter((key) => !this.#knows(key)));
         // What is known needs neither room nor an engine.
-        if (misses.size > 0) this.#dispatcher.admit({ ...terms, count: misses.size }, level);
+        const count = misses.size;
+        if (count > 0) this.#dispatcher.admit({ ...terms, count, work: (terms.work * count) / items.length });
       },
       submit: (work) => this.#answer(asked.get(work.payload) ?? ask(work.payload), work),
     };

@@ -78,7 +78,7 @@ export type ToEngine =
   | { readonly type: 'load'; readonly spec: EngineSpec }
   /** Decode this item. Answered by `decoded` (during a run: together with the end of the run) or `failed`. */
   | ({ readonly type: 'prepare'; readonly id: number } & Question)
-  /** Forget the item; it may be decoding. No answer. */
+  /** Forget the item. Answered by `discarded` once it takes nothing of the engine: a decode that has begun goes on. */
   | { readonly type: 'discard'; readonly id: number }
   /** Run decoded items as one batch, at most one batch at a time. Answered by `ran` or `run_failed`. */
   | { readonly type: 'run'; readonly ids: readonly number[] };
@@ -89,6 +89,7 @@ export type FromEngine =
   | { readonly type: 'loaded'; readonly report: LoadReport; readonly residentBytes: number }
   /** Cannot serve this spec; the process ends. */
   | { readonly type: 'refused'; readonly kind: LoadErrorKind; readonly message: string }
+  | { readonly type: 'discarded'; readonly id: number }
   | ({ readonly type: 'decoded'; readonly id: number; readonly decodeMs: number } & Timed)
   | { readonly type: 'failed'; readonly id: number; readonly failure: ItemFailure }
   | ({ readonly type: 'ran'; readonly runMs: number; readonly rows: readonly (Row | RowFailure)[] } & Timed)

@@ -11,6 +11,7 @@ export class FakeEngine implements EnginePort {
   readonly #images = new Map<number, number>();
   readonly #decoding = new Set<number>();
   readonly maxBatchSize: number;
+  readonly decodeThreads = 1;
   #listener: EngineListener | undefined;
   #running: readonly number[] = [];
   /** Bytes of the images of every run so far. */
@@ -61,6 +62,8 @@ export class FakeEngine implements EnginePort {
   discard(id: number): void {
     if (!this.#images.delete(id)) throw new Error(`item ${id} is not here`);
     this.#decoding.delete(id);
+    // As from another process.
+    queueMicrotask(() => this.#listener?.discarded(id));
   }
 
   run(ids: readonly number[]): void {

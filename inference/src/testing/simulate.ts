@@ -70,7 +70,7 @@ export async function simulate(scenario: Scenario): Promise<Simulation> {
 
 async function call(dispatcher: Dispatcher, nowMs: number, remainingMs: number): Promise<Call['outcome']> {
   try {
-    dispatcher.admit({ count: 1, remainingMs }, 1);
+    dispatcher.admit({ count: 1, work: 0.1, remainingMs, level: 1, share: '' });
   } catch {
     return 'refused';
   }

@@ -12,6 +12,7 @@ export interface SimulatedTimes {
 /** An engine that takes time, but only that of a clock which a test moves. */
 export class SimulatedEngine implements EnginePort {
   readonly maxBatchSize = Number.POSITIVE_INFINITY;
+  readonly decodeThreads = 1;
   readonly #clock: TimerClock;
   readonly #times: SimulatedTimes;
   readonly #decoding: number[] = [];
@@ -37,6 +38,7 @@ export class SimulatedEngine implements EnginePort {
     const place = this.#decoding.indexOf(id);
     // The first one is being decoded: that goes on, and nobody hears of it.
     if (place > 0) this.#decoding.splice(place, 1);
+    if (place !== 0) this.#listener?.discarded(id);
   }
 
   run(ids: readonly number[]): void {

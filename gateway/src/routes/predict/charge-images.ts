@@ -8,9 +8,12 @@ import { imagesOf } from '../v2/seen.ts';
 /** Charges the images of the request, now that they are counted and before they cost anything more. */
 export function chargeImages(): Layer {
   return async function chargeImages(c, next) {
-    const accepted = c.get('images').filter(({ refusal }) => refusal === undefined);
-    const weight = accepted.reduce((sum, image) => sum + image.weight, 0);
-    await charge(c, accepted.length, weight);
+    const costs = c.get('images').flatMap(({ cost }) => cost ?? []);
+    await charge(
+      c,
+      costs.length,
+      costs.reduce((sum, cost) => sum + weightOf(cost), 0),
+    );
     await next();
   };
 }

@@ -4,6 +4,7 @@ import type { RouteHandler } from '../../context.ts';
 import type { Prediction, Predictor } from '../../upstream/inference.ts';
 import type { Settle } from '../settle.ts';
 import { uuidV7 } from '../uuid-v7.ts';
+import { paced } from './paced.ts';
 import type { FailedItem, PredictAnswer, PredictedItem } from './schema.ts';
 
 export interface PredictOptions {
@@ -17,8 +18,8 @@ export interface PredictOptions {
 type Outcome = Prediction | HeadgateError;
 
 /**
- * Sends every image on at once and answers when all are settled: 200 when at least one succeeded, otherwise with
- * the most severe of their errors.
+ * Sends the images on, ordinary ones at once, and answers when all are settled: 200 when at least one succeeded,
+ * otherwise with the most severe of their errors.
  */
 export function predict({ predictor, settle, sketch, clock }: PredictOptions): RouteHandler {
   return async function predict(c) {
@@ -26,8 +27,10 @@ export function predict({ predictor, settle, sketch, clock }: PredictOptions): R
     const id = uuidV7(clock.epochMs());
     const { model, version, variant } = c.get('choice');
     const images = c.get('images');
-    const outcomes = await Promise.all(
-      images.map(({ bytes: image, refusal }, index) =>
+    const outcomes = await paced(
+      images,
+      ({ cost }) => cost?.work ?? 0,
+      ({ bytes: image, refusal }, index) =>
         settle<Prediction>(c, {
           id,
           index,
@@ -36,7 +39,6 @@ export function predict({ predictor, settle, sketch, clock }: PredictOptions): R
           send: (context) => predictor.predict({ ...context, model, version, image, sketch }),
           seen: (prediction) => [prediction],
         }),
-      ),
     );
     const succeeded = outcomes.filter(isPrediction);
     c.get('charge')?.debitEngine(succeeded.reduce((sum, { engineMs }) => sum + engineMs, 0));

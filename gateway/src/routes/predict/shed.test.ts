@@ -17,9 +17,13 @@ const overloaded = () => {
 const eager = { random: () => 0 };
 
 /** Inference that refuses each image, and dice that fall for shedding. */
-async function refused(overrides: Parameters<typeof fixture>[0] = {}): Promise<Fixture> {
+async function refused(
+  overrides: Parameters<typeof fixture>[0] = {},
+  key: string = KEYS.bench,
+): Promise<Fixture> {
   const gateway = await fixture({ ...eager, predictor: { predict: async () => overloaded() }, ...overrides });
-  for (let i = 0; i < 3; i++) await gateway.send('/predict', IMAGE);
+  const headers = { ...IMAGE.headers, 'x-api-key': key };
+  for (let i = 0; i < 3; i++) await gateway.send('/predict', { ...IMAGE, headers });
   return gateway;
 }
 
@@ -41,7 +45,7 @@ describe('A request to a version that refuses', () => {
     '/v2/models/net/infer',
     '/v2/models/net/versions/1/infer',
   ])('is refused at %s too', async (path) => {
-    const { send, seen } = await refused();
+    const { send, seen } = await refused({}, KEYS.admin);
     const before = seen.shed.length;
     const headers = { ...IMAGE.headers, 'x-api-key': KEYS.admin };
     expect((await send(path, { ...IMAGE, headers })).status).toBe(503);
@@ -60,6 +64,12 @@ describe('A request to a version that refuses', () => {
     expect(seen.shed).toEqual([]);
     expect((await send('/v2/models/net/infer', tensors)).status).toBe(503);
     expect((await send('/predict', IMAGE)).status).toBe(503);
+    expect(seen.shed).toEqual(['net/1', 'net/1']);
+  });
+
+  it('of another caller changes nothing for others', async () => {
+    const { send, seen } = await refused({}, KEYS.admin);
+    await send('/predict', IMAGE);
     expect(seen.shed).toEqual(['net/1', 'net/1']);
   });
 

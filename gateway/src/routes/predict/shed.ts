@@ -17,7 +17,7 @@ export function shed({ throttle, telemetry }: ShedOptions): Layer {
   let overloaded = overloadedFor({ retryAfterMs: undefined });
   return async function shed(c, next) {
     const { model, version } = c.get('choice');
-    const refusal = throttle.shed({ model, version });
+    const refusal = throttle.shed({ model, version, tenant: c.get('identity')?.keyId ?? '' });
     if (!refusal) return await next();
     telemetry.requestShed(model, version);
     if (refusal.retryAfterMs !== overloaded.retryAfterMs) overloaded = overloadedFor(refusal);

@@ -1,5 +1,5 @@
 import { HeadgateError, toHeadgateError } from '@headgate/contracts/errors';
-import { weightOf } from '@headgate/contracts/image/decode-cost';
+import type { DecodeCost } from '@headgate/contracts/image/decode-cost';
 import { MAX_IMAGE_SIDE } from '@headgate/contracts/limits';
 import type { AppContext, Layer } from '../../context.ts';
 import { checkImage, mayBeImage } from '../../validate/image.ts';
@@ -12,8 +12,8 @@ export interface ImageItem {
   readonly bytes: Uint8Array;
   /** Why it is not worth sending on; undefined when it looks right from outside. */
   readonly refusal: HeadgateError | undefined;
-  /** As how many images it counts in quotas: more than one where its decode is dear; 0 where it is refused. */
-  readonly weight: number;
+  /** What decoding it will cost; undefined where it is refused. */
+  readonly cost: DecodeCost | undefined;
 }
 
 /** EXIF, profiles, comments: depth maps of phones and profiles of printers fit. */
@@ -42,9 +42,9 @@ export function validate({ images_per_request, ...options }: ValidateOptions): L
   const judge = ({ filename, bytes, declared }: UploadedImage): ImageItem => {
     try {
       const cost = checkImage(bytes, { declared, ...limits });
-      return { filename, bytes, refusal: undefined, weight: weightOf(cost) };
+      return { filename, bytes, refusal: undefined, cost };
     } catch (thrown) {
-      return { filename, bytes, refusal: toHeadgateError(thrown), weight: 0 };
+      return { filename, bytes, refusal: toHeadgateError(thrown), cost: undefined };
     }
   };
 

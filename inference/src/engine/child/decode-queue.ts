@@ -4,6 +4,8 @@ export interface DecodeQueueOptions<Encoded, Decoded> {
   readonly parallel: number;
   readonly onDecoded: (id: number, decodeMs: number) => void;
   readonly onFailed: (id: number, error: unknown) => void;
+  /** A dropped item is not decoded any more, or never was. */
+  readonly onDropped: (id: number) => void;
 }
 
 /**
@@ -44,11 +46,12 @@ export function createDecodeQueue<Encoded, Decoded>(
     const startedMs = performance.now();
     try {
       const result = await options.decode(encoded);
-      if (!decoding.delete(id)) return;
+      if (!decoding.delete(id)) return options.onDropped(id);
       decoded.set(id, result);
       options.onDecoded(id, performance.now() - startedMs);
     } catch (error) {
       if (decoding.delete(id)) options.onFailed(id, error);
+      else options.onDropped(id);
     } finally {
       active -= 1;
       next();
@@ -61,9 +64,8 @@ export function createDecodeQueue<Encoded, Decoded>(
       next();
     },
     drop(id) {
-      waiting.delete(id);
-      decoding.delete(id);
-      decoded.delete(id);
+      const isDecoding = decoding.delete(id);
+      if (waiting.delete(id) || decoded.delete(id) || !isDecoding) options.onDropped(id);
     },
     take(ids) {
       const missing = ids.find((id) => !decoded.has(id));

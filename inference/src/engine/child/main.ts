@@ -83,6 +83,7 @@ function start(model: LoadedModel, decodeThreads: number): Engine {
       if (engine.isRunning) outbox.hold(message);
       else outbox.send(message);
     },
+    onDropped: (id) => outbox.send({ type: 'discarded', id }),
     onFailed: (id, error) => outbox.send({ type: 'failed', id, failure: failureOf(error) }),
   });
   const engine: Engine = { model, decodes, isRunning: false };

@@ -73,6 +73,10 @@ export class LoadedEngine implements EngineProcess {
     return this.#options.spec.manifest.batching.max_batch_size;
   }
 
+  get decodeThreads(): number {
+    return this.#options.spec.decodeThreads;
+  }
+
   get wornOut(): Promise<void> {
     return this.#wornOut.promise;
   }
@@ -120,6 +124,9 @@ export class LoadedEngine implements EngineProcess {
       case 'decoded':
         this.#listener?.decoded(message.id, message.decodeMs);
         this.#options.onSpan?.({ stage: 'decode', tookMs: message.decodeMs, endedAtMs: message.endedAtMs });
+        break;
+      case 'discarded':
+        this.#listener?.discarded(message.id);
         break;
       case 'failed': {
         const { reason, detail, cause } = message.failure;

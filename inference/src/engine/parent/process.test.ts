@@ -35,6 +35,7 @@ async function runOne(behaviour: string, options = {}) {
     engine.listen({
       decoded: (id) => engine.run([id]),
       failed: (_, error) => resolve(error),
+      discarded: () => {},
       ran: () => resolve('ran'),
       runFailed: resolve,
     });

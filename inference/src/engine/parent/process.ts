@@ -36,6 +36,8 @@ export interface EngineSpan {
 export interface EngineListener {
   decoded(id: number, decodeMs: number): void;
   failed(id: number, error: HeadgateError): void;
+  /** A discarded item takes nothing of the engine any more. */
+  discarded(id: number): void;
   ran(rows: readonly (Row | RowFailure)[], runMs: number): void;
   /** The batch failed as a whole. The engine goes on, unless it ends by itself. */
   runFailed(error: HeadgateError): void;
@@ -51,6 +53,8 @@ export interface EngineProcess {
   readonly deviceId: number;
   /** Most items in one batch. */
   readonly maxBatchSize: number;
+  /** Images decoded at the same time. */
+  readonly decodeThreads: number;
   /** Resolves once it takes more memory than it may. */
   readonly wornOut: Promise<void>;
   /** Of meaning once it has ended. */

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import type { HeadgateError } from '@headgate/contracts/errors';
 import { seededBelow } from '@headgate/testkit/random';

@@ -1,0 +1,72 @@
+import type { DecodeCost } from '@headgate/contracts/image/decode-cost';
+
+/**
+ * Work that one decode thread is given ahead. An item waits so long at the most behind others that were there before;
+ * it is what a batch of eight phone photos takes, and a run of the model for them.
+ */
+const AHEAD_WORK = 50;
+
+/** Memory for decodes of one engine, in bytes; a single item may take more. */
+const MEMORY_BYTES = 384 * 2 ** 20;
+
+/** An item that takes a thread for longer than others may wait. */
+export function isHeavy({ work }: DecodeCost): boolean {
+  return work > AHEAD_WORK;
+}
+
+/**
+ * What one engine decodes, or will: from the hand-over of an item until the engine says that it takes nothing more.
+ * A decode that has begun goes on when its caller leaves.
+ */
+export class Decoding {
+  readonly threads: number;
+  readonly #costs = new Map<number, DecodeCost>();
+  #heavy = 0;
+  #lightWork = 0;
+  #memoryBytes = 0;
+
+  /** @param threads at least 1 */
+  constructor(threads: number) {
+    this.threads = threads;
+  }
+
+  /** Threads that heavy items take. */
+  get heavy(): number {
+    return this.#heavy;
+  }
+
+  /** Work that a light item finds in front of it, per thread that takes light ones. */
+  get workAhead(): number {
+    return this.#lightWork / Math.max(1, this.threads - this.#heavy);
+  }
+
+  /** Whether an item may be handed over now. A thread that heavy items took takes nothing else. */
+  accepts(cost: DecodeCost): boolean {
+    if (this.#heavy >= this.threads) return false;
+    if (this.#costs.size > 0 && this.#memoryBytes + cost.memoryBytes > MEMORY_BYTES) return false;
+    if (isHeavy(cost) || this.#lightWork === 0) return true;
+    return this.workAhead + cost.work / (this.threads - this.#heavy) <= AHEAD_WORK;
+  }
+
+  begin(id: number, cost: DecodeCost): void {
+    this.#costs.set(id, cost);
+    this.#count(cost, 1);
+  }
+
+  /** @returns what the item cost by its header; undefined when it has ended before */
+  end(id: number): DecodeCost | undefined {
+    const cost = this.#costs.get(id);
+    if (!cost) return undefined;
+    this.#costs.delete(id);
+    this.#count(cost, -1);
+    return cost;
+  }
+
+  #count(cost: DecodeCost, sign: 1 | -1): void {
+    if (isHeavy(cost)) this.#heavy += sign;
+    else this.#lightWork += sign * cost.work;
+    this.#memoryBytes += sign * cost.memoryBytes;
+    // No rest of rounding keeps an idle engine from its next item.
+    if (this.#costs.size === 0) this.#lightWork = 0;
+  }
+}
