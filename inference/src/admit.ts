@@ -41,6 +41,8 @@ export interface AdmitOptions {
   readonly find: FindServing;
   /** Most elements of datatype BYTES in a call to a tensor model. */
   readonly maxStrings: number;
+  /** Most pixels of an image: engines refuse more by the header, too. */
+  readonly maxPixels: number;
 }
 
 export interface AdmitCall {
@@ -61,7 +63,7 @@ export interface AdmitCall {
  * @throws HeadgateError
  */
 export function admit(
-  { find, maxStrings }: AdmitOptions,
+  { find, maxStrings, maxPixels }: AdmitOptions,
   { request, remainingMs, tenant, peer }: AdmitCall,
 ): Admitted {
   if (request.model_name === '') {
@@ -85,7 +87,7 @@ export function admit(
   // Refused before it is read, where that is possible: what a cache knows must not be refused.
   if (!serving.cache && !image) serving.dispatcher.admit(ask);
   const { items, outputs } = read(request, serving, maxStrings);
-  const costs = items.map(costOf);
+  const costs = items.map((item) => costOf(item, maxPixels));
   const sketch = image !== undefined && wantsSketch(request);
   const answerer = serving.cache?.forCall({ tenant, items, sketch }) ?? serving.dispatcher;
   const work = costs.reduce((sum, cost) => sum + cost.work, 0);
@@ -94,11 +96,12 @@ export function admit(
 }
 
 /** @throws HeadgateError undecodable_image: it would take too long */
-function costOf(payload: Payload): DecodeCost {
+function costOf(payload: Payload, maxPixels: number): DecodeCost {
   if (!(payload instanceof Uint8Array)) return NO_DECODE;
   const header = readImageHeader(payload);
-  // An engine refuses what is no image at once. What only pretends to be one may be anything.
+  // An engine refuses at once what is no image or too large. What only pretends to be one may be anything.
   if (!header) return imageTypeOf(payload) ? UNREADABLE : NO_DECODE;
+  if (header.width * header.height > maxPixels) return NO_DECODE;
   const cost = decodeCost(header, payload.byteLength);
   const why = tooDear(cost, header);
   if (why) throw new HeadgateError('undecodable_image', why);

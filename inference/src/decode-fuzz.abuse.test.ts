@@ -27,6 +27,7 @@ const REFUSED: Readonly<Record<string, string>> = {
   'twelve-bits.jpg': 'undecodable_image',
   'lossless.jpg': 'undecodable_image',
   'no-height.jpg': 'undecodable_image',
+  'many-scans.jpg': 'undecodable_image',
   'promises-36-megapixels.jpg': 'undecodable_image',
   'promises-36-megapixels-progressive.jpg': 'undecodable_image',
   'promises-36-megapixels.png': 'undecodable_image',

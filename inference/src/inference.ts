@@ -116,6 +116,7 @@ function createGrpc({ config, root, log }: InferenceOptions, parts: GrpcParts) {
     statistics,
     startSpan: config.telemetry.tracing.exporter === 'none' ? startNoSpan : startInferSpan,
     maxStrings: MAX_STRINGS,
+    maxPixels: limits.image_pixels,
     maxAnswerBytes: limits.message_bytes,
     clock: systemClock,
     log,

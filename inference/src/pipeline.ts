@@ -81,7 +81,7 @@ export function createInfer(deps: InferDeps): Infer {
 }
 
 async function answer(
-  { catalogue, maxStrings, maxAnswerBytes, clock }: InferDeps,
+  { catalogue, maxStrings, maxPixels, maxAnswerBytes, clock }: InferDeps,
   call: Call,
   { context }: InferSpan,
 ): Promise<ModelInferResponse> {
@@ -90,7 +90,7 @@ async function answer(
   const deadlineAtMs = clock.monotonicMs() + call.remainingMs;
   const find = (model: string, version: string) => catalogue.serving(model, version);
   const { serving, answerer, terms, items, costs, share, outputs, sketch } = admit(
-    { find, maxStrings },
+    { find, maxStrings, maxPixels },
     call,
   );
   const work = { ...terms, share, sketch, deadlineAtMs, signal, span: context };

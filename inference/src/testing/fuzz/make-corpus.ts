@@ -38,6 +38,12 @@ function withSides(file: Buffer, width: number, height: number): Buffer {
   });
 }
 
+/** A progressive JPEG that repeats its last scan. */
+function withScans(file: Buffer, times: number): Buffer {
+  const scan = file.subarray(file.lastIndexOf(Buffer.of(0xff, 0xda)), -2);
+  return Buffer.concat([file.subarray(0, -2), ...Array(times).fill(scan), file.subarray(-2)]);
+}
+
 /** An animated PNG: a second frame behind the first one. */
 async function apng(): Promise<Buffer> {
   const file = await png();
@@ -99,6 +105,7 @@ const FILES: Readonly<Record<string, () => Promise<Buffer>>> = {
   'promises-36-megapixels.jpg': async () => withSides(await jpeg(), 6000, 6000),
   'promises-36-megapixels-progressive.jpg': async () => withSides(await jpeg({ progressive: true }), 6000, 6000),
   'no-height.jpg': async () => withSides(await jpeg(), 60, 0),
+  'many-scans.jpg': async () => withSides(withScans(await jpeg({ progressive: true }), 100), 6000, 6000),
   'exif-loop.jpg': async () => { const file = await jpeg(); return Buffer.concat([file.subarray(0, 2), exifLoop(), file.subarray(2)]); },
   'plain.png': () => png(),
   'interlaced.png': () => png({ progressive: true }),
