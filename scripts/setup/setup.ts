@@ -29,14 +29,21 @@ export interface SetupOptions {
  */
 export async function setup(context: RunnerContext, options: SetupOptions): Promise<SetupResult> {
   const run = (steps: readonly Step[]) => runSteps(steps, context);
-  const { environment = 'dev' } = options;
-  const keys = environment === 'dev' ? [keysStep] : [];
-  const secret = environment === 'production' ? [] : [internalSecretStep];
-  const ran = await run([buildStep, ...keys, ...secret]);
+  const steps = stepsFor(options.environment);
+  const ran = await run(steps.common);
   const mode = options.fallback ? 'fallback' : await chooseMode(context, options, ran);
-  const certificates = environment === 'production' ? [] : [certificatesStep];
-  ran.push(...(await run(mode === 'full' ? [...certificates, modelsStep] : [])));
+  ran.push(...(await run(mode === 'full' ? steps.full : [])));
   return { mode, ran };
+}
+
+/** What both modes need, and what the full one needs further. */
+export function stepsFor(environment = 'dev'): {
+  readonly common: readonly Step[];
+  readonly full: readonly Step[];
+} {
+  if (environment === 'production') return { common: [buildStep], full: [modelsStep] };
+  const keys = environment === 'dev' ? [keysStep] : [];
+  return { common: [buildStep, ...keys, internalSecretStep], full: [certificatesStep, modelsStep] };
 }
 
 /** Full if the Python packages are in place or can be installed. */
