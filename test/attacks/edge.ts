@@ -24,7 +24,7 @@ export function startCrowd(options: CrowdOptions): Crowd {
   });
   return {
     report: async () => {
-      const [report] = await once(child, 'message', { signal: AbortSignal.timeout(60_000) });
+      const [report] = await once(child, 'message', { signal: AbortSignal.timeout(100_000) });
       return report as CrowdReport;
     },
     async [Symbol.asyncDispose]() {
