@@ -1,16 +1,23 @@
+import { join } from 'node:path';
 import { HEADER, METRIC, PROTECTIVE_HEADERS } from '@headgate/contracts/names';
 import { eventually } from '@headgate/testkit/eventually';
 import { total } from '@headgate/testkit/metrics';
 import { rawConnection } from '@headgate/testkit/raw';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TestEnvoy } from '../../envoy/test/support/envoy.ts';
 import { KEYS } from '../../gateway/src/testing/app-fixture.ts';
 import { type OneGateway, startOneGateway } from './one-gateway.ts';
 
 let gateway: OneGateway;
+let envoy: TestEnvoy;
 beforeAll(async () => {
   gateway = await startOneGateway();
+  envoy = await TestEnvoy.start({ HEADGATE_ENVOY__GATEWAY_TARGET: `127.0.0.1:${gateway.port}` });
 });
-afterAll(() => gateway?.[Symbol.asyncDispose]());
+afterAll(async () => {
+  await envoy?.[Symbol.asyncDispose]();
+  await gateway?.[Symbol.asyncDispose]();
+});
 
 const END = 'connection: close\r\n\r\n';
 const get = (lines: string, target = '/v1/models') => `GET ${target} HTTP/1.1\r\n${lines}${END}`;
@@ -62,8 +69,13 @@ const ODD: readonly (readonly [what: string, bytes: string, status: number])[] =
 /** Addresses of loopback: one for each, so that quotas do not mix. */
 const addressOf = (index: number) => `127.0.1.${index + 1}`;
 
-async function answersTo(bytes: string, localAddress: string) {
-  await using socket = await rawConnection(gateway.port, { localAddress });
+async function answersTo(bytes: string, localAddress: string, byEnvoy = false) {
+  await using socket = byEnvoy
+    ? await rawConnection(`https://localhost:${envoy.httpsPort}`, {
+        localAddress,
+        caFile: join(envoy.files.publicDir, 'ca.crt'),
+      })
+    : await rawConnection(gateway.port, { localAddress });
   await socket.write(Buffer.from(bytes, 'latin1'));
   const answers = [];
   for (let next = await socket.answer(); next; next = await socket.answer()) {
@@ -97,16 +109,48 @@ describe('What Node or the adapter would answer by itself', () => {
       ]);
     },
   );
+});
 
-  it('uses up the quota of the address, in whatever mixture', async () => {
-    const address = '127.0.2.1';
-    const odd = ODD.filter(([, , status]) => status === 400 || status === 401).slice(0, 20);
-    const statuses: (number | undefined)[] = [];
-    for (let i = 0; i < 120; i += 1) {
-      const [, bytes] = odd[i % odd.length] as (typeof odd)[0];
-      statuses.push((await answersTo(bytes, address))[0]?.status);
-    }
-    expect(statuses.slice(0, 100)).not.toContain(429);
-    expect(new Set(statuses.slice(100))).toEqual(new Set([429]));
-  });
+it('The internal port sees the host as it was sent', async () => {
+  await using socket = await rawConnection(gateway.internalPort);
+  await socket.write(get('host: evil.example\r\n', '/livez'));
+  expect((await socket.answer())?.status).toBe(421);
+});
+
+/** Envoy speaks another protocol then, or waits for more. */
+const NOT_FOR_ENVOY = new Set(['HTTP/2', 'TLS']);
+
+it('Through Envoy each has one answer with the same headers, which Envoy logs, and the gateway records if it was asked', async () => {
+  const odd = ODD.filter(([what]) => !NOT_FOR_ENVOY.has(what));
+  const seen = await Promise.all(
+    odd.map(async ([what, bytes], i) => {
+      const sent = bytes.replaceAll(/^host: x\r\n/gim, 'host: localhost\r\n');
+      const answers = await answersTo(sent, `127.0.3.${i + 1}`, true);
+      return { what, answers };
+    }),
+  );
+  for (const { what, answers } of seen) {
+    expect([what, answers.length]).toEqual([what, 1]);
+    const { headers, status } = answers[0] as (typeof answers)[0];
+    expect(headers).toMatchObject(PROTECTIVE_HEADERS);
+    const id = headers[HEADER.requestId];
+    const entry = await envoy.accessEntry(({ request_id }) => request_id === id);
+    expect([what, entry.status]).toEqual([what, status]);
+    if (entry.details !== 'via_upstream') continue;
+    const recorded = async () =>
+      (await calls()).filter((one) => one.type === 'call' && one.request_id === id).length === 1;
+    await eventually(recorded, `the record of ${what}`);
+  }
+});
+
+it('Odd requests use up the quota of the address, in whatever mixture', async () => {
+  const address = '127.0.2.1';
+  const odd = ODD.filter(([, , status]) => status === 400 || status === 401).slice(0, 20);
+  const statuses: (number | undefined)[] = [];
+  for (let i = 0; i < 120; i += 1) {
+    const [, bytes] = odd[i % odd.length] as (typeof odd)[0];
+    statuses.push((await answersTo(bytes, address))[0]?.status);
+  }
+  expect(statuses.slice(0, 100)).not.toContain(429);
+  expect(new Set(statuses.slice(100))).toEqual(new Set([429]));
 });
