@@ -126,6 +126,31 @@ it('says HSTS for a year, but for a minute where browsers would remember it for 
   expect(load('dev').text).not.toContain('max-age=31536000');
 });
 
+describe('load balancers in front', () => {
+  const hops = { HEADGATE_ENVOY__XFF_NUM_TRUSTED_HOPS: '2' };
+  const proxy = { HEADGATE_ENVOY__PROXY_PROTOCOL: 'required' };
+  const balancers = { HEADGATE_ENVOY__BALANCERS: '["10.0.8.0/24"]' };
+  const chains = (env: Record<string, string>) =>
+    load('dev', env)
+      .document.static_resources?.listeners?.slice(0, 3)
+      .map(({ filter_chains }) => filter_chains?.length);
+
+  it.each([hops, proxy])('have to be named where their word is taken: %o', (env) => {
+    expect(() => load('dev', env)).toThrow(/envoy\.balancers.*anybody else could choose an address/);
+  });
+
+  it('hold all connections where hops are trusted, and none of internal gRPC', () => {
+    expect(chains({})).toEqual([32, 8, 8]);
+    expect(chains({ ...proxy, ...balancers })).toEqual([32, 8, 8]);
+    expect(chains({ ...hops, ...balancers })).toEqual([1, 1, 8]);
+  });
+
+  it('close their idle connections before Envoy does', () => {
+    expect(load('dev').text.match(/"idle_timeout": "(60|650)s"/)?.[1]).toBe('60');
+    expect(load('dev', { ...hops, ...balancers }).text.match(/"idle_timeout": "(60|650)s"/)?.[1]).toBe('650');
+  });
+});
+
 it('refuses a relative root', () => {
   const { config } = load('dev');
   expect(() => renderEnvoy(config, { root: 'somewhere' })).toThrow(TypeError);

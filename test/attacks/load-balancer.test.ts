@@ -36,7 +36,13 @@ beforeAll(async () => {
       HEADGATE_ENVOY__BALANCERS: '["127.0.0.1/32"]',
     }),
   );
-  byConnection = await start(TestEnvoy.start({ ...target, HEADGATE_ENVOY__PROXY_PROTOCOL: 'required' }));
+  byConnection = await start(
+    TestEnvoy.start({
+      ...target,
+      HEADGATE_ENVOY__PROXY_PROTOCOL: 'required',
+      HEADGATE_ENVOY__BALANCERS: '["127.0.0.0/8"]',
+    }),
+  );
   balancer = await start(
     startBalancer([
       { kind: 'http', target: byHeader.httpsPort },

@@ -47,7 +47,9 @@ export const envoySchema = group({
   balancers: z
     .array(cidr)
     .default([])
-    .describe('Networks that may connect to the public listeners, as CIDR; empty: everybody.'),
+    .describe(
+      'Networks of load balancers, the only ones that may connect to the public listeners, as CIDR; empty: everybody.',
+    ),
   max_connections: count
     .default(10_000)
     .describe('Connections of the public listener; one address has at most a 32nd of them.'),

@@ -59,6 +59,12 @@ export function checkRules(config: Unchecked, ctx: z.RefinementCtx): void {
     ['audit', 'postgres_url'],
     'expected the address of PostgreSQL while audit.store is postgres',
   );
+  const { xff_num_trusted_hops, proxy_protocol, balancers } = config.envoy;
+  rule(
+    balancers.length > 0 || (xff_num_trusted_hops === 0 && proxy_protocol === 'off'),
+    ['envoy', 'balancers'],
+    'expected the networks of the load balancers while envoy.xff_num_trusted_hops or envoy.proxy_protocol is set: anybody else could choose an address; 0.0.0.0/0 where a firewall keeps others away',
+  );
   checkCapture(config, rule);
 }
 
