@@ -18,6 +18,8 @@ export interface LogReport extends VerifiedLog {
   readonly unconfirmed: number;
   /** When the first of them was written; null when there are none. */
   readonly unconfirmed_since: string | null;
+  /** Where the clock of the writer was set back, and by how much, in ms; null where it was not. */
+  readonly clock_back: { readonly seq: number; readonly ms: number } | null;
 }
 
 export interface Findings {
@@ -108,7 +110,12 @@ async function confirmed(options: LogsToVerify, begins: LogBegins, unchecked: st
     return undefined;
   }
   try {
-    return new Map((await askStore(begins)).map((chain) => [chain.writer, chain]));
+    const chains = await askStore(begins);
+    const latestMs = chains.reduce((latest, { end }) => Math.max(latest, end?.stored_at_ms ?? 0), 0);
+    if (latestMs > options.nowMs() + MAX_LAG_MS) {
+      unchecked.push(`the clock here is behind that of the store, which has records of ${isoOf(latestMs)}`);
+    }
+    return new Map(chains.map((chain) => [chain.writer, chain]));
   } catch (error) {
     unchecked.push(`the store was not asked: ${(error as Error).message}`);
     return undefined;
@@ -227,7 +234,7 @@ function reportOf(
   stored: StoredChain | null | undefined,
   fault: VerifiedLog['fault'],
 ): LogReport {
-  const { first, tail } = result;
+  const { first, tail, clockBack } = result;
   return {
     ...summaryOf(result),
     fault,
@@ -235,6 +242,7 @@ function reportOf(
     stored: stored === undefined ? null : (stored?.records ?? 0),
     unconfirmed: tail.records,
     unconfirmed_since: tail.sinceMs === undefined ? null : isoOf(tail.sinceMs),
+    clock_back: clockBack ?? null,
   };
 }
 

@@ -22,11 +22,11 @@ export async function writeLog(at: string, rounds: number): Promise<number> {
 }
 
 /** Records that follow a head, as anybody can write them. */
-export function forged(from: Head, facts: number, writer = AUDIT_WRITER) {
+export function forged(from: Head, facts: number, writer = AUDIT_WRITER, atMs = CALL.atMs) {
   const records: Uint8Array[] = [];
   let last = from;
   for (let i = 0; i < facts; i += 1) {
-    const next = link(last, writer, CALL.atMs, { type: 'anchor' });
+    const next = link(last, writer, atMs, { type: 'anchor' });
     records.push(next.bytes);
     last = next.head;
   }

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -81,4 +82,11 @@ it('has no heads where there is no file, but fails on one that cannot be read', 
   expect(await lastHeadIn(`${path}.none`, 'a')).toBeUndefined();
   await expect(lastHeadIn(join(path, 'below'), 'a')).rejects.toThrow('ENOTDIR');
   expect(await headsIn(`${path}.none`)).toEqual({ heads: [], unreadable: 0 });
+});
+
+it('fails on a pipe, and does not wait for what nobody writes', async () => {
+  const path = join(tempDir(), 'heads.jsonl');
+  execFileSync('mkfifo', [path]);
+  await expect(headsIn(path)).rejects.toThrow('no regular file');
+  await expect(lastHeadIn(path, 'a')).rejects.toThrow('no regular file');
 });

@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Head } from './chain.ts';
 
@@ -131,12 +132,22 @@ export async function headsIn(path: string): Promise<ReadHeads> {
   }
 }
 
-/** Undefined when the file is missing; one that cannot be read is no missing one. */
+/**
+ * Undefined when the file is missing; one that cannot be read is no missing one.
+ *
+ * @throws Error for a pipe or a device, which would never end
+ */
 export async function openIfThere(path: string): Promise<FileHandle | undefined> {
-  return open(path, 'r').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
+  try {
+    // Not blocking: a pipe without a writer would hold up the open for ever.
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    if ((await file.stat()).isFile()) return file;
+    await file.close();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
-  });
+  }
+  throw new Error(`${path} is no regular file`);
 }
 
 /** The lines of a file, the last part first. */

@@ -14,6 +14,9 @@ export const FAULT_KINDS = [
   'unanchored',
 ] as const;
 
+/** A call has the time of its begin: records of one moment differ by as long as a call may take, and less than this. */
+const CLOCK_STEP_MS = 900_000;
+
 /** What is wrong with a chain, and where it begins to be. */
 export interface ChainFault {
   readonly kind: (typeof FAULT_KINDS)[number];
@@ -35,6 +38,8 @@ export interface ChainResult {
   readonly first: number;
   /** Records that nobody outside of the log has confirmed. */
   readonly tail: Tail;
+  /** The largest step back of the clock between two records, when it was a large one. */
+  readonly clockBack?: { readonly seq: number; readonly ms: number };
   /** Days (UTC, since the Unix epoch) of calls, whose names need the keys of their day. */
   readonly days: ReadonlySet<number>;
   /** When the keys of a kind of names were destroyed, as the log says, in ms since the Unix epoch. */
@@ -72,6 +77,8 @@ export class ChainVerifier {
   readonly #options: ChainOptions;
   #first = 0;
   #tail: Tail = { records: 0 };
+  #latestMs = Number.NEGATIVE_INFINITY;
+  #clockBack: ChainResult['clockBack'];
   #lastAnchor: ChainResult['lastAnchor'];
   readonly #days = new Set<number>();
   readonly #forgotten = new Map<string, number>();
@@ -117,6 +124,9 @@ export class ChainVerifier {
 
   #note(record: AuditRecord): void {
     const { type, seq, at_ms: atMs } = record;
+    const back = this.#latestMs - atMs;
+    if (back > Math.max(CLOCK_STEP_MS, this.#clockBack?.ms ?? 0)) this.#clockBack = { seq, ms: back };
+    this.#latestMs = Math.max(this.#latestMs, atMs);
     if (type === 'gap') this.#gaps += record.dropped;
     if (type === 'call') this.#days.add(Math.floor(atMs / DAY_MS));
     if (type === 'anchor') this.#lastAnchor = { seq, atMs };
@@ -148,6 +158,7 @@ export class ChainVerifier {
       tail: this.#tail,
       days: this.#days,
       forgotten: this.#forgotten,
+      ...(this.#clockBack && { clockBack: this.#clockBack }),
       ...(this.#lastAnchor && { lastAnchor: this.#lastAnchor }),
       ...(this.#fault && { fault: this.#fault }),
     };

@@ -167,5 +167,11 @@ function logInWords(log: LogReport): string {
   if (log.stored !== null) parts.push(`${log.stored} in the store`);
   if (log.removed > 0) parts.push(`1 to ${log.removed} removed from the log`);
   if (log.unconfirmed > 0) parts.push(`${log.unconfirmed} since ${log.unconfirmed_since} not confirmed yet`);
+  if (log.clock_back) {
+    const { seq, ms } = log.clock_back;
+    parts.push(
+      `at record ${seq} the clock was ${Math.round(ms / 60_000)} minutes behind that of an earlier record`,
+    );
+  }
   return parts.join(', ');
 }
