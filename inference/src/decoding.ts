@@ -37,15 +37,14 @@ export class Decoding {
 
   /** Work that a light item finds in front of it, per thread that takes light ones. */
   get workAhead(): number {
-    return this.#lightWork / Math.max(1, this.threads - this.#heavy);
+    return this.#lightWork / this.#lightThreads;
   }
 
-  /** Whether an item may be handed over now. A thread that heavy items took takes nothing else. */
+  /** Whether an item may be handed over now. */
   accepts(cost: DecodeCost): boolean {
-    if (this.#heavy >= this.threads) return false;
     if (this.#costs.size > 0 && this.#memoryBytes + cost.memoryBytes > MEMORY_BYTES) return false;
-    if (isHeavy(cost) || this.#lightWork === 0) return true;
-    return this.workAhead + cost.work / (this.threads - this.#heavy) <= AHEAD_WORK;
+    if (isHeavy(cost)) return this.#heavy < this.threads;
+    return this.#lightWork === 0 || this.workAhead + cost.work / this.#lightThreads <= AHEAD_WORK;
   }
 
   begin(id: number, cost: DecodeCost): void {
@@ -60,6 +59,11 @@ export class Decoding {
     this.#costs.delete(id);
     this.#count(cost, -1);
     return cost;
+  }
+
+  /** An engine has one thread more than these: heavy items always leave one. */
+  get #lightThreads(): number {
+    return Math.min(this.threads, this.threads + 1 - this.#heavy);
   }
 
   #count(cost: DecodeCost, sign: 1 | -1): void {

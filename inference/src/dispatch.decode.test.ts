@@ -13,15 +13,18 @@ describe('dear decodes', () => {
     for (const image of [1, 2, 3]) reasonOf(submit(image, { cost: HEAVY, share: 'dear' }));
     expect(fakes.map(({ ahead }) => ahead)).toEqual([1, 0]);
     for (const image of [4, 5]) reasonOf(submit(image, { cost: LIGHT, share: 'other' }));
-    expect(fakes.map(({ ahead }) => ahead)).toEqual([1, 2]);
+    expect(fakes.map(({ ahead }) => ahead)).toEqual([2, 1]);
   });
 
-  it('go on one after the other where there is one thread', () => {
+  it('go on one after the other where there is one thread, and others beside them', () => {
     const { dispatcher, submit, engine } = setUpDispatcher({ batching: { max_batch_size: 4 } });
     for (const image of [1, 2]) reasonOf(submit(image, { cost: HEAVY }));
     expect([engine.ahead, dispatcher.queued]).toEqual([1, 1]);
+    reasonOf(submit(3, { cost: LIGHT }));
+    expect([engine.ahead, dispatcher.queued]).toEqual([2, 1]);
     engine.decodeAll();
-    expect([engine.runs.length, engine.ahead, dispatcher.queued]).toEqual([1, 1, 0]);
+    expect(engine.runs).toEqual([[1]]);
+    expect([engine.ahead, dispatcher.queued]).toEqual([2, 0]);
   });
 
   it('hold their thread until they end, also when their caller leaves', async () => {
@@ -33,7 +36,7 @@ describe('dear decodes', () => {
       discarded += 1;
     };
     const first = reasonOf(submit(1, { cost: HEAVY, signal: controller.signal }));
-    reasonOf(submit(2, { cost: LIGHT }));
+    reasonOf(submit(2, { cost: HEAVY }));
     controller.abort();
     expect([await first, discarded, dispatcher.queued]).toEqual(['cancelled', 1, 1]);
     engine.finishDecode(1);
@@ -88,8 +91,10 @@ describe('what an engine decodes', () => {
     for (let id = 0; decoding.accepts(LIGHT); id += 1) decoding.begin(id, LIGHT);
     expect(decoding.workAhead).toBe(50);
     decoding.begin(100, HEAVY);
-    expect([decoding.heavy, decoding.workAhead]).toEqual([1, 100]);
-    expect(decoding.accepts(HEAVY)).toBe(true);
+    expect([decoding.heavy, decoding.workAhead]).toEqual([1, 50]);
+    decoding.begin(101, HEAVY);
+    expect([decoding.heavy, decoding.workAhead]).toEqual([2, 100]);
+    expect(decoding.accepts(HEAVY)).toBe(false);
   });
 
   it('is bounded in memory, but for a single item', () => {

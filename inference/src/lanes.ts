@@ -53,7 +53,7 @@ export class Lanes {
 
   /**
    * Where one more item would run first; undefined when it finds no room anywhere. Heavy items get all decode threads
-   * but one, since a decode that has begun cannot be stopped and others come at any time.
+   * but one, since a decode that has begun cannot be stopped and others come at any time. A single thread has a spare one.
    */
   soonest(cost: DecodeCost): Lane | undefined {
     if (isHeavy(cost) && this.#sum(({ heavy }) => heavy) >= Math.max(1, this.#threads - 1)) return undefined;

@@ -60,7 +60,7 @@ export interface EngineSpec {
   readonly intraOpThreads: number;
   /** Let CUDA compute matrix products and convolutions in TF32: faster, with 10 bits of mantissa. */
   readonly tf32: boolean;
-  /** Images decoded at the same time; the front sets UV_THREADPOOL_SIZE to it. */
+  /** Images decoded at the same time; the front sets UV_THREADPOOL_SIZE to one more. */
   readonly decodeThreads: number;
   /** Images with more pixels are refused before they are decoded. */
   readonly maxPixels: number;

@@ -75,8 +75,8 @@ function serveFront(entry: URL): void {
 function start(model: LoadedModel, decodeThreads: number): Engine {
   const decodes = createDecodeQueue({
     decode: model.prepare,
-    // One more than there are threads: its first step is ready when a thread becomes free.
-    parallel: decodeThreads + 1,
+    // One more than there are threads, of which one is spare: its first step is ready when a thread becomes free.
+    parallel: decodeThreads + 2,
     onDecoded: (id, decodeMs) => {
       const message: FromEngine = { type: 'decoded', id, decodeMs, endedAtMs: monotonicMs() };
       // The front starts no batch before this one has run.

@@ -112,7 +112,7 @@ describe('engineEnv', () => {
     engineEnv({ env: { PATH: '/bin' }, spec: { decodeThreads: 3, tf32: true, ...spec } as EngineSpec });
 
   it('sizes the thread pool for the decoders', () => {
-    expect(envFor({ provider: 'cuda' })).toMatchObject({ PATH: '/bin', UV_THREADPOOL_SIZE: '3' });
+    expect(envFor({ provider: 'cuda' })).toMatchObject({ PATH: '/bin', UV_THREADPOOL_SIZE: '4' });
   });
 
   it('switches TF32 off where the binding cannot, and only for CUDA', () => {

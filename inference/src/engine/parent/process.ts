@@ -127,7 +127,8 @@ async function startChild(
 export function engineEnv({ env, spec }: Pick<EngineOptions, 'env' | 'spec'>): NodeJS.ProcessEnv {
   return {
     ...env,
-    UV_THREADPOOL_SIZE: String(spec.decodeThreads),
+    // One more, for a decode that takes so long that others go past it.
+    UV_THREADPOOL_SIZE: String(spec.decodeThreads + 1),
     // glibc gives large blocks back to the system when they are freed, also after a model has been read through them.
     MALLOC_MMAP_THRESHOLD_: '131072',
     // A model file could carry settings of its own for the session.
