@@ -107,6 +107,18 @@ describe('a request that is not what it seems', () => {
     expect(upstream.seen).not.toContain('/smuggled');
   });
 
+  it('has one header where one is folded: Envoy joins its lines before anybody else reads them', async () => {
+    const head = ['GET /folded HTTP/1.1', 'Host: localhost', 'Connection: close', 'X-Fold: a'];
+    for (const hidden of ['transfer-encoding: chunked', 'x-headgate-tenant: b', 'x-forwarded-for: 1.2.3.4']) {
+      const answer = await raw(...head, ` ${hidden}`, '', '');
+      expect(answer.status).toBe(200);
+      const { headers } = echoOf(answer);
+      expect(headers['x-fold']).toBe(`a ${hidden}`);
+      expect(headers['transfer-encoding'] ?? headers['x-headgate-tenant']).toBeUndefined();
+      expect(headers['x-forwarded-for']).toBe('127.0.0.1');
+    }
+  });
+
   it('cannot send more bytes than its length says', async () => {
     const head = ['POST /short HTTP/1.1', 'Host: localhost', 'Content-Length: 4', '', 'fourEXTRA', ''];
     const answer = await raw(...head);

@@ -11,10 +11,10 @@ const served = (...versions: string[]) => ({
   isReady: (_model: string, version: string) => versions.includes(version),
 });
 
-function get(path: string, obstacles: string[] = []): Promise<Response> {
+function get(path: string, obstacles: string[] = [], init: RequestInit = {}): Promise<Response> {
   const registry = new Registry();
   new Counter({ name: 'a_total', help: 'a', registers: [registry] }).inc();
-  return Promise.resolve(createInternalApp({ obstacles: () => obstacles, registry }).request(path));
+  return Promise.resolve(createInternalApp({ obstacles: () => obstacles, registry }).request(path, init));
 }
 
 describe('createInternalApp', () => {
@@ -34,6 +34,16 @@ describe('createInternalApp', () => {
     expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
     expect(await response.text()).toContain('a_total 1');
   });
+
+  it.each(['/livez', '/readyz', '/metrics', '/openapi.json', '/docs'])(
+    'shows nothing to a page that made its own name point here: %s',
+    async (path) => {
+      const rebound = await get(path, [], { headers: { host: 'evil.example:8442' } });
+      expect([rebound.status, await rebound.text()]).toEqual([421, expect.stringContaining('IP address')]);
+      expect((await get(path, [], { headers: { host: 'localhost:8442' } })).status).toBe(200);
+      expect((await get(path, [], { method: 'POST' })).status).toBe(404);
+    },
+  );
 
   it('shows the documentation, whether or not it is public', async () => {
     expect(await (await get('/openapi.json')).json()).toMatchObject({ openapi: '3.1.0' });

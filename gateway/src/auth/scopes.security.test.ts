@@ -72,14 +72,20 @@ describe('a key that is limited to a model', () => {
 
   it('sees that one in the list, and no numbers of all of them', async () => {
     const gateway = await knowing({ scopes });
-    const { models } = (await (
-      await gateway.send('/v1/models', { headers: { 'x-api-key': CURRENT } })
-    ).json()) as {
-      models: { name: string }[];
-    };
-    expect(models.map(({ name }) => name)).toEqual(['secret']);
+    const answer = await gateway.send('/v1/models', { headers: { 'x-api-key': CURRENT } });
+    const text = await answer.text();
+    const { default_model, models } = JSON.parse(text);
+    expect(models.map(({ name }: { name: string }) => name)).toEqual(['secret']);
+    expect(default_model).toBeNull();
+    expect(text).not.toContain('"net"');
     expect(await statusOf(gateway, '/v2/models/stats')).toBe('403 scope_missing');
     expect(await statusOf(gateway, '/v2/repository/index', 'POST')).toBe('403 scope_missing');
+  });
+
+  it('sees which model is the default one where it may use that', async () => {
+    const gateway = await knowing({ scopes: { models: ['net'] } });
+    const answer = await gateway.send('/v1/models', { headers: { 'x-api-key': CURRENT } });
+    expect(await answer.json()).toMatchObject({ default_model: 'net', models: [{ name: 'net' }] });
   });
 
   it('is refused before a byte of the body is read', async () => {

@@ -23,10 +23,11 @@ export function listModels({ routing, readiness }: ListModelsOptions): RouteHand
 
   return function listModels(c) {
     const { default_model, models } = routing.current();
+    const isAllowed = (name: string) => allowsModel(c.get('identity'), name);
     const answer: ModelsAnswer = {
-      default_model,
+      default_model: isAllowed(default_model) ? default_model : null,
       models: Object.entries(models)
-        .filter(([name]) => allowsModel(c.get('identity'), name))
+        .filter(([name]) => isAllowed(name))
         .map(([name, model]) => describe(name, model)),
     };
     return c.json(answer);

@@ -28,7 +28,10 @@ const model = z
 
 export const modelsAnswerSchema = z
   .object({
-    default_model: z.string().describe('Model that answers POST /predict.'),
+    default_model: z
+      .string()
+      .nullable()
+      .describe('Model that answers POST /predict; null where the credential may not use it.'),
     models: z.array(model),
   })
   .openapi('Models');
