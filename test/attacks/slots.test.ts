@@ -46,3 +46,41 @@ describe('slow bodies of one key', () => {
     expect(seen.sent).toBeGreaterThan(50);
   });
 });
+
+describe('an upload over a slow line', () => {
+  const KIB = 1024;
+  /** Sends `bytes` at `rate` bytes a second, then waits for the answer. */
+  const upload = async (bytes: number, { rate, sends }: { rate: number; sends: number }) => {
+    const connection = await rawConnection(gateway.port, { localAddress: '127.0.0.63' });
+    const head = requestHead('POST', '/predict', {
+      'content-type': 'image/png',
+      'content-length': String(bytes),
+      [HEADER.apiKey]: KEYS.bench,
+      [HEADER.timeoutMs]: '30000',
+    });
+    const startMs = performance.now();
+    await connection.write(head);
+    for (let sent = 0; sent < sends; sent += rate / 10) {
+      await connection.write(Buffer.alloc(Math.min(rate / 10, bytes - sent)));
+      await pause(100);
+    }
+    const answer = await connection.answer();
+    connection.close();
+    return { status: answer?.status, seconds: (performance.now() - startMs) / 1000, text: answer?.text };
+  };
+
+  it('may take the time that its caller grants, as long as it goes on', async () => {
+    const seconds = process.env.E2E_FULL ? 12 : 6;
+    const bytes = seconds * 300 * KIB;
+    const { status, seconds: took } = await upload(bytes, { rate: 300 * KIB, sends: bytes });
+    // It arrived whole: it is refused for being no image.
+    expect(status).toBe(415);
+    expect(took).toBeGreaterThan(seconds);
+  });
+
+  it('is cut when it stalls, long before that', async () => {
+    const stalled = await upload(600 * KIB, { rate: 300 * KIB, sends: 60 * KIB });
+    expect(stalled).toMatchObject({ status: 408, text: expect.stringContaining('upload_timeout') });
+    expect(stalled.seconds).toBeLessThan(15);
+  });
+});
