@@ -1,4 +1,4 @@
-import { ascii, hasBytes, viewOf } from '@headgate/contracts/image/bytes';
+import { ascii, viewOf } from '@headgate/contracts/image/bytes';
 import type { ImageType } from '@headgate/contracts/image/header';
 
 /** What an image file holds in addition to the pixels of one picture. */
@@ -53,7 +53,8 @@ function jpegExtras(bytes: Uint8Array): Extras {
 }
 
 /** What pixels are made of, an animation's frames included (PNG specification, 11). */
-const PNG_PICTURE = new Set(['IHDR', 'PLTE', 'tRNS', 'IDAT', 'IEND', 'acTL', 'fcTL', 'fdAT']);
+const PNG_PICTURE = codes('IHDR', 'PLTE', 'tRNS', 'IDAT', 'IEND', 'acTL', 'fcTL', 'fdAT');
+const [FRAME_CONTROL, IMAGE_END] = codes('fcTL', 'IEND');
 /** Length and type before the data, checksum behind it. */
 const PNG_FRAMING = 12;
 
@@ -64,20 +65,20 @@ function pngExtras(bytes: Uint8Array): Extras {
   let offset = 8;
   while (offset + PNG_FRAMING <= bytes.byteLength) {
     const size = PNG_FRAMING + view.getUint32(offset);
-    const type = fourCharacters(bytes, offset + 4);
+    const type = view.getUint32(offset + 4);
     if (!PNG_PICTURE.has(type)) metadataBytes += size;
-    else if (type === 'fcTL') frames += 1;
-    else if (type === 'IEND') break;
+    else if (type === FRAME_CONTROL) frames += 1;
+    else if (type === IMAGE_END) break;
     offset += size;
   }
   return { metadataBytes, frames: Math.max(1, frames) };
 }
 
 /** RFC 9649, 2.7: everything else, an unknown chunk included, is metadata. */
-const WEBP_PICTURE = new Set(['VP8 ', 'VP8L', 'VP8X', 'ALPH', 'ANIM', 'ANMF']);
+const WEBP_PICTURE = codes('VP8 ', 'VP8L', 'VP8X', 'ALPH', 'ANIM', 'ANMF');
+const [ANIMATION_FRAME] = codes('ANMF');
 const WEBP_FRAMING = 8;
 const FIRST_CHUNK = 12;
-const FRAME = ascii('ANMF');
 
 function webpExtras(bytes: Uint8Array): Extras {
   const view = viewOf(bytes);
@@ -88,13 +89,15 @@ function webpExtras(bytes: Uint8Array): Extras {
     const length = view.getUint32(offset + 4, true);
     // Chunks are padded to an even number of bytes.
     const size = WEBP_FRAMING + length + (length % 2);
-    if (hasBytes(bytes, offset, FRAME)) frames += 1;
-    else if (!WEBP_PICTURE.has(fourCharacters(bytes, offset))) metadataBytes += size;
+    const type = view.getUint32(offset);
+    if (type === ANIMATION_FRAME) frames += 1;
+    else if (!WEBP_PICTURE.has(type)) metadataBytes += size;
     offset += size;
   }
   return { metadataBytes, frames: Math.max(1, frames) };
 }
 
-function fourCharacters(bytes: Uint8Array, offset: number): string {
-  return String.fromCharCode(...bytes.subarray(offset, offset + 4));
+/** Types of chunks as numbers: a file of 10 MiB may have a million chunks, and a text for each takes 0.3 s. */
+function codes(...types: readonly string[]): Set<number> {
+  return new Set(types.map((type) => viewOf(Uint8Array.from(ascii(type))).getUint32(0)));
 }
