@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { problemBody } from '@headgate/contracts/errors';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Fetch, NodeEnv } from './hand-over.ts';
-import { type HttpServer, PortTakenError, serveHttp } from './server.ts';
+import { type HttpServer, nodeHost, PortTakenError, serveHttp } from './server.ts';
 
 const answer = () => new Response('ok');
 /** Answers as the app does: what is malformed with its problem. */
@@ -215,6 +215,51 @@ describe('serveHttp', () => {
     );
     client.socket.write(GET);
     await expect.poll(() => client.text).toMatch(/^HTTP\/1.1 500 .*refused$/s);
+  });
+
+  describe('tells when an answer has left', () => {
+    const { onAnswered } = nodeHost();
+    const large = new Uint8Array(16 * 2 ** 20);
+    let left: number;
+    const serveLarge = async () => {
+      left = 0;
+      return serve((_request, env) => {
+        onAnswered?.(env, () => {
+          left += 1;
+        });
+        return new Response(large);
+      });
+    };
+
+    it('which it has not while its client does not read', async () => {
+      const { socket } = await open(await serveLarge());
+      socket.pause().write(GET);
+      await expect.poll(() => socket.readableLength).toBeGreaterThan(0);
+      expect(left).toBe(0);
+      socket.resume();
+      await expect.poll(() => left).toBe(1);
+    });
+
+    it('or its client, before or after the app has answered', async () => {
+      const { socket } = await open(await serveLarge());
+      socket.pause().write(GET);
+      await expect.poll(() => socket.readableLength).toBeGreaterThan(0);
+      socket.destroy();
+      await expect.poll(() => left).toBe(1);
+
+      const gone = Promise.withResolvers<void>();
+      await server?.drain(0);
+      const live = await serve(async (_request, env) => {
+        const { outgoing } = env as NodeEnv;
+        leaving.socket.destroy();
+        if (!outgoing.closed) await new Promise((resolve) => outgoing.once('close', resolve));
+        onAnswered?.(env, gone.resolve);
+        return answer();
+      });
+      const leaving = await open(live);
+      leaving.socket.write(GET);
+      await gone.promise;
+    });
   });
 
   describe('lets a body pass by before the answer', () => {
