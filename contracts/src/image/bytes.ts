@@ -12,3 +12,9 @@ export function ascii(text: string): number[] {
 export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
+
+/**
+ * Most segments or chunks of a file that are looked at: a file of 10 MiB may have a million of them. Photos of that size
+ * have 40,000 marks in their pixels.
+ */
+export const MOST_PARTS = 2 ** 17;

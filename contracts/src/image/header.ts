@@ -1,4 +1,4 @@
-import { ascii, hasBytes, viewOf } from './bytes.ts';
+import { ascii, hasBytes, MOST_PARTS, viewOf } from './bytes.ts';
 import { countScans, JPEG_MAGIC, readJpegFrame } from './jpeg.ts';
 
 /** Image formats that the inference side decodes, by their media type. */
@@ -109,6 +109,7 @@ function chunksOf(bytes: Uint8Array, view: DataView) {
     else if (type === ZTXT || (type === ITXT && isPacked(bytes, offset + 8)))
       packedTextBytes += Math.min(length, MOST_PACKED_BYTES);
     offset += CHUNK_BYTES + length;
+    if (count > MOST_PARTS) return { count: Number.POSITIVE_INFINITY, isTransparent, packedTextBytes };
   }
   return { count, isTransparent, packedTextBytes };
 }

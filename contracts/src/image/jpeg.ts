@@ -1,4 +1,4 @@
-import { viewOf } from './bytes.ts';
+import { MOST_PARTS, viewOf } from './bytes.ts';
 
 export const JPEG_MAGIC: readonly number[] = [0xff, 0xd8, 0xff];
 
@@ -29,12 +29,13 @@ const standsAlone = (code: number) => code <= 0x01 || (code >= 0xd0 && code <= 0
  * Reads the first frame header. Segments before it are skipped by their length, so a thumbnail inside of EXIF is not
  * taken for the image. Nothing is decoded.
  *
- * @returns undefined when the header is cut off, contradicts the format, or names no pixels at all
+ * @returns undefined when the header is cut off, contradicts the format, names no pixels at all, or lies behind more
+ * segments and fill bytes than are looked at
  */
 export function readJpegFrame(bytes: Uint8Array): JpegFrame | undefined {
   const view = viewOf(bytes);
   let offset = 2;
-  while (offset + 4 <= bytes.byteLength) {
+  for (let parts = 0; parts < MOST_PARTS && offset + 4 <= view.byteLength; parts += 1) {
     if (bytes[offset] !== MARKER) return undefined;
     const code = bytes[offset + 1] as number;
     if (code === MARKER) {
@@ -67,9 +68,6 @@ function frameOf(view: DataView, offset: number, code: number): JpegFrame | unde
   };
 }
 
-/** Beyond, a file makes its readers search: photos of 10 MiB have 40,000. */
-const MOST_STEPS = 2 ** 17;
-
 /**
  * Scans of the picture, those that end it included. What lies behind the end of the image is not looked at.
  *
@@ -82,7 +80,7 @@ export function countScans(bytes: Uint8Array, { components, isProgressive, end }
   let steps = 0;
   for (let at = bytes.indexOf(MARKER, end); at >= 0 && at + 4 < bytes.byteLength; ) {
     steps += 1;
-    if (steps > MOST_STEPS) return Number.POSITIVE_INFINITY;
+    if (steps > MOST_PARTS) return Number.POSITIVE_INFINITY;
     const code = bytes[at + 1] as number;
     if (code === END_OF_IMAGE) break;
     if (code === START_OF_SCAN) {

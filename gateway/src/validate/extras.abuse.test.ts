@@ -45,6 +45,25 @@ function webpChunk(type: string, content: Uint8Array): Buffer {
 
 const LARGE = new Uint8Array(10_001);
 
+describe('a file of a million parts', () => {
+  const filled = (head: Uint8Array, unit: readonly number[]) =>
+    Buffer.concat([head, Buffer.alloc(4 * 1024 * 1024, Buffer.from(unit))]);
+  const empty = (type: string) => [0, 0, 0, 0, ...ascii(type), 0, 0, 0, 0];
+
+  it.each([
+    [
+      'PNG chunks',
+      filled(pngHeader(8, 8), empty('IDAT')),
+      'undecodable_image: The image takes too long to decode',
+    ],
+    ['WebP chunks', filled(webpHeader('extended', 8, 8), [...ascii('ALPH'), 0, 0, 0, 0]), 'image_too_large'],
+    ['JPEG fill bytes', filled(Uint8Array.of(0xff, 0xd8), [0xff]), 'undecodable_image: The header'],
+    ['JPEG segments', filled(Uint8Array.of(0xff, 0xd8), [0xff, 0xdb, 0, 2]), 'undecodable_image: The header'],
+  ])('is refused before all of them are looked at: %s', (_, bytes, refusal) => {
+    expect(verdict(bytes)).toContain(refusal);
+  });
+});
+
 describe('metadata', () => {
   it.each([
     ['EXIF in a JPEG', withSegment(jpegHeader(8, 8), 0xe1, LARGE)],
