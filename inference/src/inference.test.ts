@@ -255,7 +255,7 @@ describe('inference with a version that cannot be loaded', () => {
       (folder) => truncateSync(join(folder, 'model.onnx'), 1000),
       /has 1000 bytes, but the manifest says/,
     ],
-    ['no labels', (folder) => rmSync(join(folder, 'labels.json')), /labels\.json cannot be read/],
+    ['no labels', (folder) => rmSync(join(folder, 'labels.json')), /labels\.json: it cannot be read/],
     [
       'a manifest with a typing error',
       (folder) => writeFileSync(join(folder, 'manifest.yaml'), 'schema: 2'),

@@ -260,6 +260,6 @@ const { workerData: { path, good, evil } } = require('node:worker_threads');
 for (let i = 0; ; i += 1) {
   symlinkSync(i % 2 ? good : evil, path + '.new');
   renameSync(path + '.new', path);
-  const until = performance.now() + Math.random() * 20;
+  const until = performance.now() + Math.random() * 6;
   while (performance.now() < until);
 }`;
