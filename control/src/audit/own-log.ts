@@ -3,7 +3,7 @@ import { link as hardLink, mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AuditFact, GENESIS, type Head, type Link, link, unlink } from '@headgate/journal/audit/chain';
 import { headLine, lastHeadIn } from '@headgate/journal/audit/heads';
-import { appendDurably } from '@headgate/journal/spool/files';
+import { appendDurably, appendLine } from '@headgate/journal/spool/files';
 import { encodeFrames } from '@headgate/journal/spool/frame';
 import { keepSpares, type Spares, writeIntoSpare } from '../spares.ts';
 import { readLog } from './read-log.ts';
@@ -43,7 +43,7 @@ export async function appendFact(
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const next = link(await lastOf(log), writer, atMs, fact);
     if (!(await takePlace(own, next, fromReserve))) continue;
-    const anchored = appendDurably(headsFile, headLine({ ...next.head, writer, atMs }));
+    const anchored = appendLine(headsFile, headLine({ ...next.head, writer, atMs }));
     // The next record's head vouches for this one too.
     await (fromReserve ? anchored.catch(() => undefined) : anchored);
     keepSpares(reserveOf(own));

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type AuditRecord, unlink } from '@headgate/journal/audit/chain';
@@ -115,6 +115,14 @@ it('is one chain for many commands at once, and its heads show a cut end', async
   // Going on does not heal it.
   await create();
   expect((await verify()).err).toContain(`${WRITER}: record 24 is removed`);
+});
+
+it('loses no head to one before it that a full disk tore', async () => {
+  await create();
+  appendFileSync(join(dir, 'heads'), '{"writer":"headga');
+  await create();
+  const { logs } = JSON.parse((await verify('--json')).out);
+  expect(logs).toMatchObject([{ writer: WRITER, records: 4, anchors: 4, fault: null }]);
 });
 
 it('goes on after a command that was killed while it wrote', async () => {

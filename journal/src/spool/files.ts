@@ -47,10 +47,25 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Appends one line, in a folder that is made where it is missing; settles when the line survives a power cut. */
+/**
+ * Appends one line, in a folder that is made where it is missing; settles when the line survives a power cut. A line
+ * before it that a full disk tore ends there, so that it takes no other with it.
+ */
 export async function appendLine(path: string, line: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  await appendDurably(path, line);
+  await appendDurably(path, (await isTorn(path)) ? `\n${line}` : line);
+}
+
+async function isTorn(path: string): Promise<boolean> {
+  const file = await open(path, 'r').catch(() => undefined);
+  if (!file) return false;
+  try {
+    const { size } = await file.stat();
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(1), 0, 1, Math.max(0, size - 1));
+    return bytesRead > 0 && buffer.toString() !== '\n';
+  } finally {
+    await file.close();
+  }
 }
 
 /** Settles when the bytes survive a power cut. One write, so that lines of several programs do not mix. */
