@@ -28,8 +28,8 @@ interface AppVariables {
   charge: RequestCharge | undefined;
   /** bodyLimit: reads the body, once, within its bounds. */
   readBody: () => Promise<Uint8Array>;
-  /** bodyLimit: called when the request needs so many bytes of memory in all. Throws when they are not to be had. */
-  holdBytes: (total: number) => void;
+  /** bodyLimit: called when the request needs so many bytes of memory in addition to its body. Throws when there are none. */
+  holdMore: (bytes: number) => void;
   /** validate: the images of the request, in order; a refused one keeps its place. */
   images: readonly ImageItem[];
   /** readTensors: what a caller of /v2 wants inferred. */

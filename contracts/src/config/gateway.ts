@@ -26,7 +26,7 @@ export const gatewaySchema = group({
     held_bytes: bytes
       .default(512 * 2 ** 20)
       .describe(
-        'Bytes of bodies that requests in progress hold; the process needs up to three times as much memory.',
+        'Bytes of bodies and tensors that requests in progress hold; the process needs up to three times as much memory.',
       ),
   }),
   drain: drain('Requests still running after that are cut.'),

@@ -117,4 +117,14 @@ describe('bytes of bodies in progress', () => {
     });
     expect(await problemOf(bomb)).toMatchObject({ reason: 'overloaded' });
   });
+
+  it('count of answers with tensors too, until they have left', async () => {
+    const { send, deliver } = await crowded({ body_bytes: 2000, held_bytes: 2000 });
+    const data = Array(100).fill(1.25);
+    const body = JSON.stringify({ inputs: [{ name: 'x', datatype: 'FP32', shape: [100], data }] });
+    const ask = () => send(INFER, { method: 'POST', body });
+    expect([(await ask()).status, (await ask()).status]).toEqual([200, 429]);
+    deliver();
+    expect((await ask()).status).toBe(200);
+  });
 });

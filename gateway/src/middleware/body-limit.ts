@@ -31,17 +31,11 @@ export function bodyLimit(options: BodyLimitOptions): Layer {
   const slots = new Shares(options.in_flight);
   const bytes = new Shares(options.held_bytes);
 
-  const boundsOf = (c: AppContext): BodyBounds => ({
-    maxBytes: body_bytes,
-    declaredBytes: declaredBytes(c),
-    deadline: c.get('deadline'),
-    holdBytes: c.get('holdBytes'),
-  });
-
-  const readBodyOf = async (c: AppContext) => {
-    const bounds = boundsOf(c);
+  const readBodyOf = async (c: AppContext, holdBytes: BodyBounds['holdBytes']) => {
+    const declared = declaredBytes(c);
     // Memory is set aside by the declared length.
-    bounds.holdBytes(bounds.declaredBytes);
+    holdBytes(declared);
+    const bounds = { maxBytes: body_bytes, declaredBytes: declared, deadline: c.get('deadline'), holdBytes };
     const body = await readBody(c.req.raw, c.env, bounds);
     telemetry.bodyReceived(body.byteLength);
     return body;
@@ -54,12 +48,13 @@ export function bodyLimit(options: BodyLimitOptions): Layer {
     const caller = c.get('identity')?.keyId ?? c.get('ipSubject');
     take(slots, caller, { amount: 1, unit: 'requests' });
     let heldBytes = 0;
-    c.set('holdBytes', (total) => {
+    const holdBytes = (total: number) => {
       if (total <= heldBytes) return;
       take(bytes, caller, { amount: total - heldBytes, unit: 'bytes' });
       heldBytes = total;
-    });
-    c.set('readBody', () => readBodyOf(c));
+    };
+    c.set('holdMore', (more) => holdBytes(heldBytes + more));
+    c.set('readBody', () => readBodyOf(c, holdBytes));
     try {
       await next();
     } finally {

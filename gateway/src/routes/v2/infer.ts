@@ -58,6 +58,7 @@ export function infer(options: InferOptions): RouteHandler {
     const response = withoutSketches(outcome);
     const wording = { response, id, parameters, binary };
     const { body, jsonBytes, hasBlocks } = await jsonWork('word', wording, jsonCall(c, inJson(wording)));
+    c.get('holdMore')(body.byteLength);
     c.header('content-type', hasBlocks ? 'application/octet-stream' : 'application/json');
     if (hasBlocks) c.header(HEADER.inferenceHeaderLength, String(jsonBytes));
     return c.body(body);

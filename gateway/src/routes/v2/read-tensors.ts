@@ -1,6 +1,6 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import { HEADER } from '@headgate/contracts/names';
-import { type BodyBounds, ByteSink, tooLarge } from '../../body/read-body.ts';
+import { ByteSink, tooLarge } from '../../body/read-body.ts';
 import type { AppContext, Layer } from '../../context.ts';
 import { parseMediaType } from '../../validate/media-type.ts';
 import { type Fields, invalidField, objectOf } from './fields.ts';
@@ -23,8 +23,7 @@ export function readTensors({ body_bytes, jsonWork }: ReadTensorsOptions): Layer
     const body = await c.get('readBody')();
     const encoding = c.req.header('content-encoding');
     if (encoding === undefined) return body;
-    const holdBytes = (inflated: number) => c.get('holdBytes')(body.byteLength + inflated);
-    return inflate(body, encoding, { maxBytes: body_bytes, holdBytes });
+    return inflate(body, encoding, { maxBytes: body_bytes, holdMore: c.get('holdMore') });
   };
 
   return async function readTensors(c, next) {
@@ -64,17 +63,22 @@ const FORMATS: Readonly<Record<string, 'gzip' | 'deflate'>> = {
   deflate: 'deflate',
 };
 
+interface Room {
+  readonly maxBytes: number;
+  readonly holdMore: (bytes: number) => void;
+}
+
 /**
  * Undoes the encoding of a body.
  *
  * @param encoding value of Content-Encoding
  * @param bounds most bytes to make of it, and how to ask for them: a small body can claim to be a huge one
- * @throws HeadgateError unsupported_media_type, body_too_large, invalid_request, or what `holdBytes` throws
+ * @throws HeadgateError unsupported_media_type, body_too_large, invalid_request, or what `holdMore` throws
  */
 async function inflate(
   body: Uint8Array,
   encoding: string,
-  { maxBytes, holdBytes }: Pick<BodyBounds, 'maxBytes' | 'holdBytes'>,
+  { maxBytes, holdMore }: Room,
 ): Promise<Uint8Array> {
   const name = encoding.trim().toLowerCase();
   if (name === 'identity') return body;
@@ -86,9 +90,8 @@ async function inflate(
   const source = new Blob([body as Uint8Array<ArrayBuffer>]).stream();
   try {
     for await (const chunk of source.pipeThrough(new DecompressionStream(format))) {
-      const bytes = sink.length + chunk.byteLength;
-      if (bytes > maxBytes) throw tooLarge(maxBytes);
-      holdBytes(bytes);
+      if (sink.length + chunk.byteLength > maxBytes) throw tooLarge(maxBytes);
+      holdMore(chunk.byteLength);
       sink.append(chunk);
     }
   } catch (cause) {
