@@ -10,6 +10,7 @@ import {
 import { imageTypeOf, readImageHeader } from '@headgate/contracts/image/header';
 import type { Tenant } from './cache/key.ts';
 import type { Answerer } from './cache/response-cache.ts';
+import { scaledFrom } from './engine/child/image/vips.ts';
 import type { Payload } from './engine/protocol.ts';
 import type { Serving } from './models/deployment.ts';
 import { checkParameters, type QueueTerms, queueTerms, wantsSketch } from './parameters.ts';
@@ -87,7 +88,8 @@ export function admit(
   // Refused before it is read, where that is possible: what a cache knows must not be refused.
   if (!serving.cache && !image) serving.dispatcher.admit(ask);
   const { items, outputs } = read(request, serving, maxStrings);
-  const costs = items.map((item) => costOf(item, maxPixels));
+  const judge = costsFor(serving, maxPixels);
+  const costs = items.map((item, i) => judge(item, items.length > 1 ? `inputs[0] element ${i}: ` : ''));
   const sketch = image !== undefined && wantsSketch(request);
   const answerer = serving.cache?.forCall({ tenant, items, sketch }) ?? serving.dispatcher;
   const work = costs.reduce((sum, cost) => sum + cost.work, 0);
@@ -95,17 +97,21 @@ export function admit(
   return { serving, terms, answerer, items, costs, share, outputs, sketch };
 }
 
-/** @throws HeadgateError undecodable_image: it would take too long */
-function costOf(payload: Payload, maxPixels: number): DecodeCost {
-  if (!(payload instanceof Uint8Array)) return NO_DECODE;
-  const header = readImageHeader(payload);
-  // An engine refuses at once what is no image or too large. What only pretends to be one may be anything.
-  if (!header) return imageTypeOf(payload) ? UNREADABLE : NO_DECODE;
-  if (header.width * header.height > maxPixels) return NO_DECODE;
-  const cost = decodeCost(header, payload.byteLength);
-  const why = tooDear(cost, header);
-  if (why) throw new HeadgateError('undecodable_image', why);
-  return cost;
+/** What decoding an item takes a version. The function throws HeadgateError undecodable_image: it would take too long */
+function costsFor({ model }: Serving, maxPixels: number): (payload: Payload, where: string) => DecodeCost {
+  const { image } = model.manifest;
+  const scaledSide = image && scaledFrom(image.preprocessing);
+  return (payload, where) => {
+    if (!(payload instanceof Uint8Array)) return NO_DECODE;
+    const header = readImageHeader(payload);
+    // An engine refuses at once what is no image or too large. What only pretends to be one may be anything.
+    if (!header) return imageTypeOf(payload) ? UNREADABLE : NO_DECODE;
+    if (header.width * header.height > maxPixels) return NO_DECODE;
+    const cost = decodeCost(header, payload.byteLength, scaledSide);
+    const why = tooDear(cost, header);
+    if (why) throw new HeadgateError('undecodable_image', where + why);
+    return cost;
+  };
 }
 
 const UNREADABLE: DecodeCost = { work: MAX_DECODE_WORK, memoryBytes: 0 };

@@ -33,17 +33,25 @@ export function tooDear({ work }: DecodeCost, { type, isInPasses }: ImageHeader)
   return `The image takes too long to decode; save it ${advice}.`;
 }
 
-/** Pure; the table of measurements is in decision 0070. */
-export function decodeCost(header: ImageHeader, byteLength: number): DecodeCost {
+/**
+ * Pure; the table of measurements is in decision 0070.
+ *
+ * @param scaledSide short side from which the model's decoder reads JPEG and WebP at a fraction of their size
+ */
+export function decodeCost(
+  header: ImageHeader,
+  byteLength: number,
+  scaledSide: number = SCALED_SIDE,
+): DecodeCost {
   const size = {
     megapixels: (header.width * header.height) / 1e6,
     megabytes: byteLength / 1e6,
-    isScaled: Math.min(header.width, header.height) >= SCALED_SIDE,
+    isScaled: Math.min(header.width, header.height) >= scaledSide,
   };
   return { work: WORK[header.type](header, size), memoryBytes: memoryOf(header, size.isScaled) };
 }
 
-/** From this short side on, JPEG and WebP are decoded at a fraction of their size (inference/src/engine/child/image/vips.ts). */
+/** Of a model of 224 pixels (inference/src/engine/child/image/vips.ts). */
 const SCALED_SIDE = 1280;
 
 interface Size {

@@ -83,6 +83,11 @@ interface Size {
  */
 const SCALED_DECODE_RATIO = 5;
 
+/** Short side of a picture from which `decodesScaled` holds. */
+export function scaledFrom({ width, height, crop_fraction }: Preprocessing): number {
+  return (SCALED_DECODE_RATIO * Math.max(width, height)) / crop_fraction;
+}
+
 /** Whether a JPEG or WebP is best decoded at a fraction of its size. */
 export function decodesScaled({ side }: Crop, to: Size): boolean {
   return side >= SCALED_DECODE_RATIO * Math.max(to.width, to.height);
