@@ -51,7 +51,9 @@ export async function audited<T>(
       inAnyCase,
     );
 
+  let isNoted = true;
   await note('attempted').catch((cause) => {
+    isNoted = false;
     if (inAnyCase) return around.err(unrecorded(change, log.dir));
     throw new CliError('failed', `the change cannot be put on record in ${log.dir}, so nothing was changed`, {
       remedy: 'make room there, or let this user write there',
@@ -66,7 +68,7 @@ export async function audited<T>(
     throw error;
   }
   await note('accepted').catch(() => {
-    around.err('headgate: the change is made; on record is only that it was attempted\n');
+    if (isNoted) around.err('headgate: the change is made; on record is only that it was attempted\n');
   });
   return made;
 }
