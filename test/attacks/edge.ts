@@ -61,6 +61,15 @@ export function redirectDoor({ redirectPort: port }: TestEnvoy): Door {
   return { port, serves };
 }
 
+export function probesDoor({ config }: TestEnvoy): Door {
+  const port = portOf(config.listen.port_base, 'envoyInternal');
+  const host = { host: '127.0.0.1', port, path: '/ready', agent: false, timeout: WITHIN_MS } as const;
+  return {
+    port,
+    serves: async (localAddress) => (await answer(plainRequest({ ...host, localAddress }))) === 200,
+  };
+}
+
 /** A client is served here when it learns the settings of HTTP/2. */
 export function internalDoor({ config, files }: TestEnvoy): Door {
   const port = portOf(config.listen.port_base, 'internalGrpcMtls');

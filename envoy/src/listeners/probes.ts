@@ -4,7 +4,7 @@ import { OWN_HOST } from '@headgate/runtime/internal-http';
 import type { Listener } from '../gen/envoy/config/listener/v3/listener.ts';
 import type { Route } from '../gen/envoy/config/route/v3/route_components.ts';
 import { httpManager } from '../http-manager.ts';
-import { ADMIN_MS, duration, INTERNAL_IDLE_MS, PROBE_CONNECTIONS } from '../limits.ts';
+import { ADMIN_MS, duration, PROBE_CONNECTIONS, PUBLIC_IDLE_MS, SHARES } from '../limits.ts';
 import { problemReplies } from '../local-replies.ts';
 import { CLUSTER } from '../names.ts';
 import { listener } from './listener.ts';
@@ -19,11 +19,11 @@ export function probesListener(config: Config): Listener {
       host: config.listen.internal_host,
       port: portOf(config.listen.port_base, 'envoyInternal'),
       maxConnections: PROBE_CONNECTIONS,
-      shares: 1,
+      shares: SHARES.minor,
       manager: httpManager(config, {
         stat_prefix: NAME,
         codec_type: 'HTTP1',
-        idleMs: INTERNAL_IDLE_MS,
+        idleMs: PUBLIC_IDLE_MS,
         access_log: [],
         local_reply_config: problemReplies(),
         routes: {
