@@ -3,13 +3,17 @@ import { createHash, generateKeyPairSync, sign } from 'node:crypto';
 import {
   cpSync,
   mkdirSync,
+  mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -38,19 +42,25 @@ const shape = [4];
 const info = { name: 'x', element: ELEMENT.FP32, shape };
 
 let front: FrontProcess;
+let temporary: string;
 
 beforeAll(async () => {
+  temporary = mkdtempSync(join(tmpdir(), 'headgate-attack-'));
   const settings = {
     HEADGATE_INFERENCE__MODELS_TRUST__REQUIRE_SIGNATURE: 'true',
     HEADGATE_INFERENCE__MODELS_TRUST__PUBLIC_KEY_FILES: '["key.pub"]',
     HEADGATE_TELEMETRY__LOG_LEVEL: 'silent',
+    TMPDIR: temporary,
   };
   front = await startFront(settings, ({ dir }) => {
     writeFileSync(join(dir, 'key.pub'), publicKey.export({ type: 'spki', format: 'pem' }));
     signFolder(join(dir, 'models/digits/1'));
   });
 });
-afterAll(() => front?.stop());
+afterAll(async () => {
+  await front?.stop();
+  rmSync(temporary, { recursive: true, force: true });
+});
 
 function signFolder(folder: string): void {
   const signature = sign(null, readFileSync(join(folder, 'manifest.yaml')), privateKey);
@@ -129,7 +139,7 @@ describe('where signatures are required', () => {
     symlinkSync(good, folderOf('turned'));
     const turner = new Worker(TURN, { eval: true, workerData: { path: folderOf('turned'), good, evil } });
     const answers = new Map<unknown, number>();
-    const until = performance.now() + (FULL ? 60_000 : 8_000);
+    const until = performance.now() + (FULL ? 60_000 : 6_000);
     try {
       while (performance.now() < until) {
         const outcome = await outcomeOf(front.load('turned', ['1']));
@@ -172,7 +182,7 @@ describe('while others ask for another model', () => {
   it.each<[string, (folder: string) => void]>([
     ['a manifest of 15 MB', (folder) => writeSigned(folder, 'x: y\n'.repeat(3_000_000).slice(0, 15e6))],
     ['a manifest of 65,000 keys', (folder) => writeSigned(folder, '? '.repeat(32_000))],
-    ['a manifest of 65,000 mistakes', (folder) => writeSigned(folder, '}'.repeat(65_000))],
+    ['a manifest of 20,000 mistakes', (folder) => writeSigned(folder, '}'.repeat(20_000))],
     ['a manifest of brackets', (folder) => writeSigned(folder, '['.repeat(65_000))],
     ['a pipe as manifest', (folder) => makePipe(join(folder, 'manifest.yaml'))],
     ['a device as manifest', (folder) => linkTo(join(folder, 'manifest.yaml'), '/dev/zero')],
@@ -207,14 +217,18 @@ describe('while others ask for another model', () => {
 
   it('a repository of 1,000 versions is listed, and nobody else fails', async () => {
     for (let version = 1; version <= 1000; version += 1) {
-      cpSync(folderOf('digits'), folderOf('many', String(version)), { recursive: true });
+      mkdirSync(folderOf('many', String(version)), { recursive: true });
+      cpSync(
+        join(folderOf('digits'), 'manifest.yaml'),
+        join(folderOf('many', String(version)), 'manifest.yaml'),
+      );
     }
     const others = await othersDuring(async () => {
       for (let i = 0; i < 5; i += 1) await front.reasons();
       return outcomeOf(front.load('many'));
     });
     console.info(`1,000 versions: ${others.text}`);
-    expect(others.result).toMatch(/it describes digits\/1|none of the keys/);
+    expect(others.result).toMatch(/manifest\.yaml\.sig is missing/);
     expect(others.failed).toBe(0);
   });
 
@@ -229,6 +243,29 @@ describe('while others ask for another model', () => {
       rawRequest('large', { name: 'index', datatype: 'INT64', shape: [1], values: index }),
     );
     expect(floatsOf(answer, 'y')[3]).toBe(expectedValue('1', 5, 3));
+  });
+});
+
+describe('copies of external data', () => {
+  const copies = () => readdirSync(temporary).filter((name) => name.startsWith('headgate-weights-'));
+
+  it('lie where nobody else can look, and go with the version', async () => {
+    for (const name of ['turned', 'written', 'large']) await outcomeOf(front.unload(name));
+    await expect.poll(copies, { timeout: 10_000 }).toEqual([]);
+    writeAdd(folderOf('copied'), 'copied');
+    await front.load('copied', ['1']);
+    const [folder = ''] = copies();
+    expect(statSync(join(temporary, folder)).mode & 0o777).toBe(0o700);
+    expect(readdirSync(join(temporary, folder))).toEqual(['weights.bin']);
+    await front.unload('copied');
+    await expect.poll(copies, { timeout: 10_000 }).toEqual([]);
+  });
+
+  it('go with the engines when the front is killed', async () => {
+    await front.load('copied', ['1']);
+    expect(copies()).toHaveLength(1);
+    process.kill(front.pid, 'SIGKILL');
+    await expect.poll(copies, { timeout: 10_000 }).toEqual([]);
   });
 });
 

@@ -1,5 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Manifest } from '@headgate/contracts/manifest';
@@ -52,5 +53,13 @@ describe('compareGolden', () => {
   it('skips and names a sample that is absent, or is not the recorded file', async () => {
     expect(await compare([[7, 0]], [[7, 1]], 'b.png')).toMatchObject({ compared: 0, skipped: ['b.png'] });
     expect(await compare([[7, 0]], [[7, 1]], 'a.png', 'other')).toMatchObject({ skipped: ['a.png'] });
+  });
+
+  it('skips a pipe and a device, at once', async () => {
+    execFileSync('mkfifo', [join(dir, 'pipe.png')]);
+    symlinkSync('/dev/zero', join(dir, 'device.png'));
+    for (const file of ['pipe.png', 'device.png']) {
+      expect(await compare([[1, 0.9]], [[1, 0.9]], file)).toMatchObject({ compared: 0, skipped: [file] });
+    }
   });
 });
