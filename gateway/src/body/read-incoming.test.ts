@@ -90,13 +90,13 @@ describe('readIncoming', () => {
 
   it('goes on with a slow body as long as enough of it arrives', async () => {
     // A busy machine may sleep several times as long as it should.
-    progress = { period_ms: 150, bytes: 1 };
-    post('Content-Length: 30');
-    for (let i = 0; i < 30; i++) {
+    progress = { period_ms: 500, bytes: 1 };
+    post('Content-Length: 60');
+    for (let i = 0; i < 60; i++) {
       socket.write('x');
-      await pause(10);
+      await pause(20);
     }
-    expect(await first()).toHaveLength(30);
+    expect(await first()).toHaveLength(60);
   });
 
   it.each(['Content-Length: 0', 'X: no length', 'Transfer-Encoding: chunked'])(
