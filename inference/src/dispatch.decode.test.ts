@@ -27,6 +27,14 @@ describe('dear decodes', () => {
     expect([engine.ahead, dispatcher.queued]).toEqual([2, 0]);
   });
 
+  it('go on elsewhere when their engine ends', () => {
+    const { dispatcher, submit, fakes } = setUpDispatcher({ engines: 2 });
+    for (const image of [1, 2]) reasonOf(submit(image, { cost: HEAVY }));
+    expect([fakes.map(({ ahead }) => ahead), dispatcher.queued]).toEqual([[1, 0], 1]);
+    dispatcher.detach(fakes[0] as (typeof fakes)[0], 'killed');
+    expect([fakes[1]?.ahead, dispatcher.queued]).toEqual([1, 0]);
+  });
+
   it('hold their thread until they end, also when their caller leaves', async () => {
     const { submit, engine, dispatcher } = setUpDispatcher({ batching: { max_batch_size: 4 } });
     const controller = new AbortController();

@@ -142,7 +142,10 @@ export class Dispatcher {
     this.#admission.resize(this.#lanes.size);
     const error = engineEnded(reason);
     lane.close(error);
-    if (this.#lanes.size > 0) return;
+    if (this.#lanes.size > 0) {
+      this.#handAhead();
+      return;
+    }
     for (let item = this.#next(); item; item = this.#next()) item.settle({ ok: false, error });
   }
 

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Metadata, type ServiceError } from '@grpc/grpc-js';
+import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   imageRequest,
@@ -57,6 +57,18 @@ describe('inference under callers who leave, hurry or crowd', () => {
     await running.until(async () => (await running.get('/readyz')).status === 200);
   }, 120_000);
   afterAll(() => running.stop());
+
+  it('refuses an image that takes too long to decode by its header, and names it', async () => {
+    const interlaced = Buffer.from(SEVEN);
+    interlaced.writeUInt32BE(7700, 16);
+    interlaced.writeUInt32BE(5150, 20);
+    interlaced.writeUInt8(1, 28);
+    await expect(running.infer(imageRequest([SEVEN, interlaced]))).rejects.toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      details: expect.stringMatching(/inputs\[0\] element 1: .*without interlacing/),
+    });
+    expect(await reasonOf(running.infer(imageRequest([SEVEN])))).toBe('ok');
+  });
 
   it('gives the place of a cancelled call free and never runs its image', async () => {
     const before = await runs();

@@ -22,6 +22,8 @@ export class Estimate {
   readonly #runs = new Map<number, number[]>();
   /** Ms of a unit of work, of the last decodes. */
   readonly #decodes: number[] = [];
+  /** The least of those. */
+  #quickestMs = 0;
   /** Median of those, by batch size; NaN for a size that never ran. */
   readonly #medians: Float64Array;
   /** Ms of a run, by batch size; filled after each run, since it is read far more often. */
@@ -49,6 +51,7 @@ export class Estimate {
   decoded(ms: number, work: number): void {
     this.#decodes.push(ms / work);
     if (this.#decodes.length > DECODES) this.#decodes.shift();
+    this.#quickestMs = Math.min(...this.#decodes);
   }
 
   /** Ms that a run of so many items probably takes. @param batchSize 1 to the largest batch */
@@ -68,7 +71,7 @@ export class Estimate {
 
   /** Ms that so much work surely takes: as quick as the quickest decode lately. */
   decodeAtLeastMs(work: number): number {
-    return this.#decodes.length === 0 ? 0 : work * Math.min(...this.#decodes) * (1 - this.#margin);
+    return work * this.#quickestMs * (1 - this.#margin);
   }
 
   /** Ms of the engines that an item probably takes, its decode included; 0 before the first run. */
