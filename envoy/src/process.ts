@@ -23,8 +23,9 @@ export function envoyArguments(config: Config, configPath: string): readonly str
     ...['--drain-strategy', 'immediate'],
     ...['--file-flush-interval-msec', '1000'],
     ...['--log-level', LOG_LEVEL[config.telemetry.log_level]],
-    // The body limit logs an error per request that exceeds it; the access log has them all.
-    ...['--component-log-level', 'http:critical'],
+    // The body limit logs an error per request that exceeds it; the access log has them all. At `debug` the router logs
+    // all headers: keys of clients, and the internal secret.
+    ...['--component-log-level', 'http:critical,router:error'],
   ];
 }
 

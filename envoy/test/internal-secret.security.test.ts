@@ -20,6 +20,8 @@ beforeAll(async () => {
   envoy = await TestEnvoy.start({
     HEADGATE_LISTEN__PORT_BASE: String(portBase),
     HEADGATE_LISTEN__INTERNAL_SECRET_FILE: file,
+    // The most that Envoy ever logs.
+    HEADGATE_TELEMETRY__LOG_LEVEL: 'trace',
     // The server that takes the gateway's place is the ACME client too.
     HEADGATE_ENVOY__ACME_CHALLENGE_TARGET: `127.0.0.1:${portOf(portBase, 'gateway')}`,
   });
@@ -50,4 +52,13 @@ it('an ACME client gets none, nor that of a client', async () => {
     const answer = await http(envoy.redirectPort, { path, headers: { host: 'localhost', ...headers } });
     expect(echoOf(answer).headers[HEADER.internalSecret]).toBeUndefined();
   }
+});
+
+it('no log has it, nor the key of a client', async () => {
+  const key = 'hg_client1_0123456789';
+  for (const call of [https, http2])
+    await call(envoy, { path: '/logged', headers: { [HEADER.apiKey]: key } });
+  await envoy.accessEntry(({ path }) => path === '/logged');
+  expect(envoy.output).toContain('"level":"debug"');
+  for (const text of [SECRET, key]) expect(envoy.output).not.toContain(text);
 });

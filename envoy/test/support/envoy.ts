@@ -112,6 +112,11 @@ export class TestEnvoy implements AsyncDisposable {
     return askAdmin(this.adminSocket, path, { signal: AbortSignal.timeout(5000) });
   }
 
+  /** What it has written so far. */
+  get output(): string {
+    return this.#output;
+  }
+
   get httpsPort(): number {
     return portOf(this.config.listen.port_base, 'https');
   }
