@@ -70,8 +70,16 @@ const change = (requestId: string) =>
     headers: { 'x-api-key': stack.ready.keys.admin, 'x-request-id': requestId },
     body: '',
   });
+/** A command beside the stack, which knows its secret. */
 const command = (...argv: string[]) =>
-  headgate(argv, { env: { ...AUDIT, HEADGATE_LISTEN__PORT_BASE: String(stack.portBase) }, fetch });
+  headgate(argv, {
+    env: {
+      ...AUDIT,
+      HEADGATE_LISTEN__PORT_BASE: String(stack.portBase),
+      HEADGATE_LISTEN__INTERNAL_SECRET_FILE: 'state/internal.secret',
+    },
+    fetch,
+  });
 const reasonOf = ({ text }: Answer) => (JSON.parse(text) as { reason?: string }).reason;
 const counter = async (name: string, labels = {}) => total(await scrape(stack.ready.metrics), name, labels);
 const waits = (what: string, look: () => Promise<boolean>) => eventually(look, { what, withinMs: WITHIN_MS });
