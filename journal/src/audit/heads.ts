@@ -1,5 +1,5 @@
-import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { openRegularFile } from '@headgate/runtime/read-file';
 import type { Head } from './chain.ts';
 
 /** A head that was written outside of the log it belongs to. */
@@ -138,16 +138,10 @@ export async function headsIn(path: string): Promise<ReadHeads> {
  * @throws Error for a pipe or a device, which would never end
  */
 export async function openIfThere(path: string): Promise<FileHandle | undefined> {
-  try {
-    // Not blocking: a pipe without a writer would hold up the open for ever.
-    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    if ((await file.stat()).isFile()) return file;
-    await file.close();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-  throw new Error(`${path} is no regular file`);
+  return openRegularFile(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error instanceof RangeError ? new Error(`${path} is no regular file`, { cause: error }) : error;
+  });
 }
 
 /** The lines of a file, the last part first. */
