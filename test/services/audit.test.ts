@@ -79,6 +79,7 @@ const command = (...argv: string[]) =>
       HEADGATE_LISTEN__INTERNAL_SECRET_FILE: 'state/internal.secret',
     },
     fetch,
+    nowMs: Date.now,
   });
 const reasonOf = ({ text }: Answer) => (JSON.parse(text) as { reason?: string }).reason;
 const counter = async (name: string, labels = {}) => total(await scrape(stack.ready.metrics), name, labels);
@@ -176,15 +177,21 @@ it('puts on record each routing table that is put in force or refused, and each 
 
 it('is in the database of control as well, as headgate audit verify --database finds', async () => {
   await waits('every record in the database', async () => {
-    const { code, out } = await command('audit', 'verify', '--database', '--json');
-    if (code !== 0) return false;
+    const { code, out, err } = await command('audit', 'verify', '--database', '--json');
+    if (code !== 0) throw new Error(err);
     const { logs: stored } = JSON.parse(out) as { logs: { writer: string; last_seq: number }[] };
     const ends = new Map(stored.map(({ writer, last_seq }) => [writer, last_seq]));
     return stored.length === 3 && (ends.get('gateway') ?? 0) > 100;
   });
   // The gateway looks at what is stored at each anchor.
   await waits('the gateway to notice', async () => (await counter(METRIC.auditStored)) > 0);
-});
+  // Also while the service writes.
+  await waits('all of it checked', async () => {
+    const { code, err } = await command('audit', 'verify');
+    if (code !== 0) throw new Error(err);
+    return true;
+  });
+}, 150_000);
 
 it.skipIf(disk === undefined && process.env.CI !== 'true')(
   'answers predictions while the disk is full, refuses changes, counts what is lost in a gap of the chain, and heals by itself (needs root for a tmpfs)',
