@@ -97,7 +97,7 @@ const filesOf = (writer?: string) =>
     .sort();
 const payloadsIn = (name: string) =>
   scanFrames(readFileSync(join(logDir(), name))).frames.map(({ payload }) => payload);
-const heads = (): AnchoredHead[] => parseHeads(readFileSync(headsFile(), 'utf8'));
+const heads = (): readonly AnchoredHead[] => parseHeads(readFileSync(headsFile(), 'utf8'));
 const writeHeads = (list: readonly AnchoredHead[]) => writeFileSync(headsFile(), list.map(headLine).join(''));
 
 /** Replaces all files of the log by one with these records. */
@@ -209,7 +209,7 @@ describe('the heads file', () => {
   });
 
   it('with a line that is no head is named', async () => {
-    appendFileSync(headsFile(), '{"writer":"gate\n');
+    appendFileSync(headsFile(), 'damaged\n');
     expect((await look()).unchecked).toEqual([expect.stringContaining('1 lines of')]);
   });
 });

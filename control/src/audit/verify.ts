@@ -1,4 +1,4 @@
-import { unlink } from '@headgate/journal/audit/chain';
+import { type Head, unlink } from '@headgate/journal/audit/chain';
 import type { AnchoredHead } from '@headgate/journal/audit/heads';
 import { type ChainResult, ChainVerifier, FAULT_KINDS } from '@headgate/journal/audit/verify';
 import { z } from 'zod';
@@ -28,7 +28,7 @@ export function summaryOf({ writer, records, gaps, anchors, last, fault }: Chain
 /** A place of a stored chain; its hash as hex. */
 const placeSchema = z.strictObject({ seq: z.number(), hash: z.string(), at_ms: z.number() });
 
-/** What the store confirms of one writer: its chain, verified from its first record, and what a log is compared with. */
+/** What the store confirms of one writer: its chain beside the log is verified, and what was before is counted. */
 export const storedChainSchema = verifiedLogSchema.extend({
   /** The last stored record, and when it was stored; null where only heads are stored. */
   end: placeSchema.extend({ stored_at_ms: z.number() }).nullable(),
@@ -43,25 +43,39 @@ export type StoredChain = z.infer<typeof storedChainSchema>;
 export const logsSchema = z.array(z.strictObject({ writer: z.string(), first_seq: z.int().min(1) }));
 export type LogBegins = z.infer<typeof logsSchema>;
 
-/** Verifies what is stored of every writer, and tells what the logs of some writers are compared with. */
+/**
+ * Verifies what is stored beside the logs of writers, counts the rest, and tells what the logs are compared with. So the
+ * work is that of the logs: the rest grows for years, and was verified when it was stored.
+ */
 export async function storedChains(store: AuditStore, logs: LogBegins): Promise<StoredChain[]> {
   const begins = new Map(logs.map(({ writer, first_seq }) => [writer, first_seq]));
   const all = await store.heads();
   const chains: StoredChain[] = [];
   for (const writer of await store.writers()) {
     const first = begins.get(writer);
-    const before = (first ?? 1) - 1;
     // Before the chain is verified: its end may go on meanwhile.
-    const [end, base] = [await store.last(writer), await store.at(writer, before)];
+    const end = await store.last(writer);
+    const base = await store.at(writer, (first ?? 1) - 1);
     const own = all.filter((head) => head.writer === writer);
+    const after = first === undefined ? end : base;
+    const chain = summaryOf(await verifyWriter(store, writer, { heads: own, after }));
+    const records = end ? await store.count(writer, end.seq) : 0;
     chains.push({
-      ...summaryOf(await verifyWriter(store, writer, own)),
+      ...chain,
+      records,
+      fault: chain.fault ?? holes(records, end?.seq ?? 0),
       end: end ? { ...placeOf(end), stored_at_ms: end.storedAtMs } : null,
       base: base ? placeOf(base) : null,
-      heads: first === undefined ? [] : own.filter(({ seq }) => seq >= before).map(placeOf),
+      heads: first === undefined ? [] : own.filter(({ seq }) => seq >= first - 1).map(placeOf),
     });
   }
   return chains;
+}
+
+function holes(records: number, lastSeq: number): VerifiedLog['fault'] {
+  if (records === lastSeq) return null;
+  const message = `${lastSeq - records} of ${lastSeq} records are missing; audit verify --database finds the first`;
+  return { kind: 'removed', seq: 1, message };
 }
 
 const placeOf = ({ seq, hash, atMs }: Omit<StoredPlace, 'storedAtMs'>) => ({
@@ -106,7 +120,9 @@ export async function verifyStore(store: AuditStore, heads: readonly AnchoredHea
   const all = [...(await store.heads()), ...heads];
   const writers = [...(await store.writers()), ...heads.map(({ writer }) => writer)];
   const results: ChainResult[] = [];
-  for (const writer of [...new Set(writers)].sort()) results.push(await verifyWriter(store, writer, all));
+  for (const writer of [...new Set(writers)].sort()) {
+    results.push(await verifyWriter(store, writer, { heads: all, after: undefined }));
+  }
   return results;
 }
 
@@ -116,11 +132,11 @@ const PAGE = 1000;
 async function verifyWriter(
   store: AuditStore,
   writer: string,
-  heads: readonly AnchoredHead[],
+  { heads, after }: { readonly heads: readonly AnchoredHead[]; readonly after: Head | undefined },
 ): Promise<ChainResult> {
-  const verifier = new ChainVerifier(writer, heads, { trimmed: false });
-  for (let after = 0; ; ) {
-    const rows = await store.after(writer, after, PAGE);
+  const verifier = new ChainVerifier(writer, heads, { trimmed: false, after });
+  for (let seq = after?.seq ?? 0; ; ) {
+    const rows = await store.after(writer, seq, PAGE);
     for (const row of rows) {
       const fault = faultOfRow(row);
       if (fault) return { ...verifier.end(), fault };
@@ -128,7 +144,7 @@ async function verifyWriter(
     }
     const last = rows.at(-1);
     if (!last) return verifier.end();
-    after = last.seq;
+    seq = last.seq;
   }
 }
 

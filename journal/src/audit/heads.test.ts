@@ -84,6 +84,14 @@ it('has no heads where there is no file, but fails on one that cannot be read', 
   expect(await headsIn(`${path}.none`)).toEqual({ heads: [], unreadable: 0 });
 });
 
+it('finds the head that begins in the middle of a torn line, and counts only what is none', async () => {
+  const torn = lineOf('a', 2).slice(0, 30);
+  const path = fileOf(lineOf('a', 1), torn, lineOf('a', 3), 'damage\n', '{"writer":"a"}\n', torn, '\n');
+  const { heads, unreadable } = await headsIn(path);
+  expect(heads.map(({ seq }) => seq)).toEqual([1, 3]);
+  expect(unreadable).toBe(2);
+});
+
 it('fails on a pipe, and does not wait for what nobody writes', async () => {
   const path = join(tempDir(), 'heads.jsonl');
   execFileSync('mkfifo', [path]);

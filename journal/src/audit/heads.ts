@@ -9,17 +9,37 @@ export interface AnchoredHead extends Head {
   readonly atMs: number;
 }
 
+export interface ReadHeads {
+  readonly heads: readonly AnchoredHead[];
+  /** Lines that hold no head. */
+  readonly unreadable: number;
+}
+
 /** One line of a file of heads. */
 export function headLine({ writer, seq, hash, atMs }: AnchoredHead): string {
   return `${JSON.stringify({ writer, seq, hash: Buffer.from(hash).toString('hex'), at_ms: atMs })}\n`;
 }
 
-/** The heads in a file, in its order. A line that is none, such as one torn by a crash, is left out. */
-export function parseHeads(text: string): AnchoredHead[] {
-  return text
-    .split('\n')
-    .map(headOf)
-    .filter((head) => head !== undefined);
+/** The heads in a file, in its order. What is none, such as a line torn by a crash, is left out. */
+export function parseHeads(text: string): readonly AnchoredHead[] {
+  return headsAndRest(text).heads;
+}
+
+const BEGIN = '{"writer":';
+
+/**
+ * A full disk or a crash may tear a line: the next one then begins in the middle of it, and what is left of the first
+ * is no sign of anything.
+ */
+function headsAndRest(text: string): ReadHeads {
+  const heads: AnchoredHead[] = [];
+  let unreadable = 0;
+  for (const line of text.split(/\n|(?=\{"writer":)/)) {
+    const head = headOf(line);
+    if (head) heads.push(head);
+    else if (line !== '' && (!line.startsWith(BEGIN) || line.endsWith('}'))) unreadable += 1;
+  }
+  return { heads, unreadable };
 }
 
 function headOf(line: string): AnchoredHead | undefined {
@@ -47,10 +67,7 @@ export function lastHead(heads: readonly AnchoredHead[], writer: string): Anchor
 const PART_BYTES = 2 ** 20;
 
 /** Heads that stand together in a file. */
-export interface HeadsPart {
-  readonly heads: readonly AnchoredHead[];
-  /** Lines that hold no head. */
-  readonly unreadable: number;
+export interface HeadsPart extends ReadHeads {
   /** Where the part ends: with a whole line, in bytes from the begin of the file. */
   readonly end: number;
 }
@@ -103,16 +120,8 @@ export async function* headsFrom(
     const bytes = whole === 0 && bytesRead === partBytes ? bytesRead : whole;
     if (bytes === 0) return;
     end += bytes;
-    const text = buffer.toString('utf8', 0, bytes);
-    const heads = parseHeads(text);
-    yield { heads, unreadable: text.split('\n').filter((line) => line !== '').length - heads.length, end };
+    yield { ...headsAndRest(buffer.toString('utf8', 0, bytes)), end };
   }
-}
-
-export interface ReadHeads {
-  readonly heads: readonly AnchoredHead[];
-  /** Lines that hold no head. */
-  readonly unreadable: number;
 }
 
 /** All heads of a file, in its order. A missing file holds none. */

@@ -63,6 +63,8 @@ interface ChainOptions {
    * none. Undefined: no store was asked, and any anchored head will do.
    */
   readonly base?: Head | null | undefined;
+  /** What the first record must follow where those before it are verified elsewhere. */
+  readonly after?: Head | undefined;
   /** Records after this place count as tail. */
   readonly confirmedSeq?: number;
 }
@@ -95,6 +97,7 @@ export class ChainVerifier {
     this.#writer = writer;
     this.#anchored = anchoredOf(writer, heads);
     this.#options = options;
+    this.#last = options.after;
   }
 
   /** @returns false from the first fault on */

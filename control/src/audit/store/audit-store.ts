@@ -52,6 +52,12 @@ export function sqlAuditStore(db: Queryable) {
       return row && placeOf(row);
     },
 
+    /** How many records of a writer are stored up to a place. */
+    async count(writer: string, upTo: number): Promise<number> {
+      const sql = 'SELECT count(*) AS seq FROM audit.records WHERE writer = $1 AND seq <= $2';
+      return Number((await rowsOf(sql, [writer, upTo]))[0]?.seq);
+    },
+
     /** Undefined where no record of that place is stored. */
     async at(writer: string, seq: number): Promise<StoredPlace | undefined> {
       const [row] = await rowsOf(
