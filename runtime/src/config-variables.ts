@@ -111,7 +111,7 @@ function put(tree: Tree, path: readonly string[], value: unknown): void {
 
 function unknown(name: string, path: readonly string[], schema: z.ZodType): string {
   if (path.some((_, i) => isRemoved(path.slice(0, i + 1).join('.')))) {
-    return 'this setting is a constant now; remove the variable';
+    return 'this is no setting any more; remove the variable';
   }
   const near = settingsOf(schema).find((one) => isNear(variableOf(one.path), name));
   const advice = near ? `did you mean ${variableOf(near.path)}?` : 'remove it or correct its spelling';

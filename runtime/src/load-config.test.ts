@@ -78,13 +78,11 @@ describe('loadConfig', () => {
     expect(load(named, environment).listen.internal_host).toBe('203.0.113.9');
   });
 
-  it('says of a setting of earlier versions that it is a constant now', () => {
+  it('says of a setting of earlier versions that it is none any more', () => {
     const message = failure({ HEADGATE_DEPENDENCIES__REDIS__BREAKER__FAILURES: '3' });
-    expect(message).toContain(
-      'HEADGATE_DEPENDENCIES__REDIS__BREAKER__FAILURES: this setting is a constant now',
-    );
+    expect(message).toContain('HEADGATE_DEPENDENCIES__REDIS__BREAKER__FAILURES: this is no setting any more');
     writeFileSync(join(dir, 'dev.yaml'), 'dependencies: { redis: { breaker: { failures: 3 } } }');
-    expect(failure()).toContain('dependencies.redis: unknown key breaker; it is a constant now');
+    expect(failure()).toContain('dependencies.redis: unknown key breaker; it is no setting any more');
   });
 
   it('ignores variables of others and those of the process itself', () => {

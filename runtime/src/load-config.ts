@@ -114,7 +114,9 @@ function explain(issue: z.core.$ZodIssue, file: string, variables: ReadonlySet<s
 }
 
 const remedyOf = (path: string) =>
-  isRemoved(path) ? 'it is a constant now: remove it from the files' : 'remove it or correct its spelling';
+  isRemoved(path)
+    ? 'it is no setting any more: remove it from the files'
+    : 'remove it or correct its spelling';
 
 function deepFreeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null) {

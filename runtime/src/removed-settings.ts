@@ -1,4 +1,4 @@
-/** Settings of earlier versions that are constants now; each stands for the keys below it too. */
+/** Settings of earlier versions, most of which are constants now; each stands for the keys below it too. */
 const REMOVED = new Set(
   `
   dependencies.{redis,jwks,database}.{concurrency,retry,breaker}

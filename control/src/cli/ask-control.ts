@@ -32,6 +32,11 @@ export async function askControl<T>(
   }).catch((cause: unknown) => {
     throw failed(cause);
   });
+  if (response.status === 401) {
+    throw new CliError('failed', `control at ${host} does not accept the internal secret of this machine`, {
+      remedy: 'give listen.internal_secret_file the text that control reads',
+    });
+  }
   const parsed = answer.safeParse(response.ok ? await response.json() : undefined);
   if (!parsed.success) throw failed(parsed.error);
   return parsed.data;
