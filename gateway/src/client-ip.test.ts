@@ -1,11 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import { HEADER } from '@headgate/contracts/names';
 import type { InternalSecret } from '@headgate/runtime/internal-secret';
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { clientIpOf } from './client-ip.ts';
 
 const SECRET: InternalSecret = { header: {}, accepts: (shown) => shown === 'right' };
 const CLAIM = '203.0.113.9';
+const warn = vi.fn();
 
 function clientIp(
   peer: string,
@@ -13,8 +14,10 @@ function clientIp(
   secret?: InternalSecret,
 ): string {
   const incoming = { socket: { remoteAddress: peer }, headers } as unknown as IncomingMessage;
-  return clientIpOf(secret)(new Request('http://x/'), { incoming });
+  return clientIpOf({ secret, logger: { warn } })(new Request('http://x/'), { incoming });
 }
+
+beforeEach(() => warn.mockClear());
 
 describe('clientIpOf', () => {
   it.each([
@@ -42,6 +45,19 @@ describe('clientIpOf', () => {
       }
     },
   );
+
+  it('says once that an Envoy shows another secret, and nothing of callers without one', () => {
+    const ask = clientIpOf({ secret: SECRET, logger: { warn } });
+    const request = (shown?: string) => {
+      const headers = { [HEADER.forwardedFor]: CLAIM, [HEADER.internalSecret]: shown };
+      const incoming = { socket: { remoteAddress: '::1' }, headers } as unknown as IncomingMessage;
+      return ask(new Request('http://x/'), { incoming });
+    };
+    request();
+    expect(warn).not.toHaveBeenCalled();
+    for (const shown of ['-', 'wrong', 'right', '-']) request(shown);
+    expect(warn.mock.calls).toEqual([[expect.stringContaining('ENVOY_INTERNAL_SECRET')]]);
+  });
 
   it('reads a long header once', () => {
     const headers = { [HEADER.forwardedFor]: `${'10.0.0.1, '.repeat(5000)}${CLAIM}` };

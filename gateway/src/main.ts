@@ -34,7 +34,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const config = loadConfig({ dir, environment: env.HEADGATE_ENV ?? 'dev', env });
   refuseUnready(config, root, 'gateway');
   const { spans, ...surroundings } = await startSurroundings(config, root);
-  const { logger, metrics, resilience, secret } = surroundings;
+  const { logger, metrics, resilience } = surroundings;
   for (const warning of warningsFor(config, 'gateway')) logger.warn(warning);
 
   const audit = await startAudit(config, surroundings);
@@ -53,7 +53,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const quotas = await startLimiter(config, surroundings);
 
   const logsSuccess = successSampler(config.telemetry.success_ratio);
-  const clientIp = clientIpOf(secret);
+  const clientIp = clientIpOf(surroundings);
   let draining = false;
   const app = createApp({
     config: config.gateway,
