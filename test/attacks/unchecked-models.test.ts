@@ -179,6 +179,11 @@ describe('where signatures are required', () => {
 });
 
 describe('while others ask for another model', () => {
+  beforeAll(async () => {
+    const quiet = await othersDuring(() => new Promise((resolve) => setTimeout(resolve, 1500)));
+    console.info(`without an attack: ${quiet.text}`);
+  });
+
   it.each<[string, (folder: string) => void]>([
     ['a manifest of 15 MB', (folder) => writeSigned(folder, 'x: y\n'.repeat(3_000_000).slice(0, 15e6))],
     ['a manifest of 65,000 keys', (folder) => writeSigned(folder, '? '.repeat(32_000))],

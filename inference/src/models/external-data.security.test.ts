@@ -13,10 +13,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { batchingSchema, type Manifest } from '@headgate/contracts/manifest';
 import { tempDir } from '@headgate/testkit/folders';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { engineOf, loadOnce } from '../testing/load-once.ts';
 import { ELEMENT, encodeModel } from '../testing/onnx-writer.ts';
 import { bytesField } from '../testing/protobuf.ts';
+import { readVerified } from './version-files.ts';
 
 const WEIGHTS = Buffer.from(Float32Array.of(1, 2, 3, 4).buffer);
 
@@ -151,6 +152,15 @@ describe('external data of a model', () => {
     await expect(loadOnce(opened)).resolves.toMatchObject({ provider: 'cpu' });
     writeFileSync(join(directory, 'weights.bin'), Buffer.alloc(WEIGHTS.byteLength));
     await expect(loadOnce(opened)).rejects.toMatchObject({ kind: 'digest' });
+  });
+
+  it('is read only on a machine that has the memory for the model', async () => {
+    const { manifest } = version(modelAt('weights.bin'), ['weights.bin']);
+    const memory = vi.spyOn(process, 'availableMemory').mockReturnValue(manifest.file.bytes);
+    onTestFinished(() => memory.mockRestore());
+    await expect(readVerified(directory, manifest.file)).rejects.toThrow(
+      /model\.onnx needs \d+ bytes of memory/,
+    );
   });
 
   it('is refused before it is copied where the disk has no room', async () => {

@@ -25,10 +25,16 @@ export function modelFiles({ file }: Pick<Manifest, 'file'>): readonly ModelFile
   return [file, ...file.external_data];
 }
 
-/** @throws LoadError with the file when it is missing, or of another size or content */
+/** @throws LoadError with the file when it is missing, of another size or content, or too large for this machine */
 export async function readVerified(directory: string, file: ModelFile): Promise<Uint8Array<ArrayBuffer>> {
   if (file.bytes > MAX_MODEL_BYTES) {
     throw broken(`${file.path} is larger than 2 GiB; keep its weights in files of their own`);
+  }
+  // The runtime has its own copy of them before these bytes can go.
+  if (2 * file.bytes > process.availableMemory()) {
+    throw new LoadError(
+      `${file.path} needs ${2 * file.bytes} bytes of memory, which this machine does not have`,
+    );
   }
   await using source = await openListed(directory, file);
   const hash = createHash('sha256');
