@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs';
 import { lstat, open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MAX_BODY_BYTES, unlink } from '@headgate/journal/audit/chain';
@@ -15,26 +16,19 @@ export async function writersIn(dir: string): Promise<string[]> {
 /** A writer ends a file at 4 MiB and a write. Nothing larger is one of its files. */
 const MAX_FILE_BYTES = 64 * 2 ** 20;
 
-interface LogFile {
-  readonly name: string;
-  readonly bytes: number;
-}
-
 /** Files of a log. A link, pipe or device is none, nor a file that would fill the memory: what it hides counts as removed. */
-async function filesOf(dir: string): Promise<readonly LogFile[]> {
+async function filesOf(dir: string): Promise<readonly string[]> {
   const names = (await readdir(dir)).filter((name) => name.endsWith('.log')).sort();
   const looks = await Promise.all(names.map((name) => lstat(join(dir, name))));
-  return looks.flatMap((look, i) =>
-    look.isFile() && look.size <= MAX_FILE_BYTES ? [{ name: names[i] as string, bytes: look.size }] : [],
-  );
+  const fits = (look: Stats) => look.isFile() && look.size <= MAX_FILE_BYTES;
+  return names.filter((_, i) => fits(looks[i] as Stats));
 }
 
-/** What the files of a log hold now. */
-export async function extentOf(dir: string): Promise<{ readonly firstSeq: number; readonly bytes: number }> {
-  const files = await filesOf(dir);
-  const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-  const firstSeq = files[0] ? await firstSeqOf(join(dir, files[0].name)) : 1;
-  return { firstSeq: Number.isFinite(firstSeq) ? firstSeq : 1, bytes };
+/** Place of the first record of a log; 1 where it has none. */
+export async function firstSeqIn(dir: string): Promise<number> {
+  const [name] = await filesOf(dir);
+  const firstSeq = name === undefined ? 1 : await firstSeqOf(join(dir, name));
+  return Number.isFinite(firstSeq) ? Math.max(1, firstSeq) : 1;
 }
 
 /**
@@ -44,7 +38,7 @@ export async function extentOf(dir: string): Promise<{ readonly firstSeq: number
  * @param after leaves out files before the one that may hold the record after this one
  */
 export async function* readLog(dir: string, after = 0): AsyncGenerator<Uint8Array> {
-  const names = (await filesOf(dir)).map(({ name }) => name);
+  const names = await filesOf(dir);
   for (const name of names.slice(await indexOfFile(dir, names, after + 1))) {
     for (const { payload } of scanFrames(await readFile(join(dir, name))).frames) yield payload;
   }

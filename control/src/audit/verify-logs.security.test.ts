@@ -130,7 +130,9 @@ describe('a removed beginning', () => {
       expect(await faults()).toEqual([`${AUDIT_WRITER} 1 removed`]);
       writeHeads([...heads(), { ...trim.head, writer: AUDIT_WRITER, atMs: nowMs }]);
       expect(await faults()).toEqual([`${AUDIT_WRITER} 1 removed`]);
-      // A time that is far away makes nothing old.
+      // Bytes that are no records make no log half full, and a time that is far away makes nothing old.
+      writeFileSync(join(logDir(), '9999999999999999.log'), Buffer.alloc(2 ** 24));
+      expect(await faults({ maxBytes: 2 ** 25 })).toEqual([`${AUDIT_WRITER} 1 removed`]);
       const later = forgedTrim(last, upTo, nowMs + 1000 * DAY_MS);
       cutUpTo({ ...GENESIS }, [later.bytes]);
       expect(await faults()).not.toEqual([]);
@@ -202,13 +204,10 @@ describe('the heads file', () => {
     expect(await faults()).toEqual([`${AUDIT_WRITER} 11 replaced`]);
   });
 
-  it('that was rotated counts with those that it was rotated to', async () => {
+  it('counts with those that it was rotated to, and a line that is no head is named', async () => {
     cpSync(headsFile(), `${headsFile()}.1`);
     writeHeads([]);
     expect(await faults()).toEqual([]);
-  });
-
-  it('with a line that is no head is named', async () => {
     appendFileSync(headsFile(), 'damaged\n');
     expect((await look()).unchecked).toEqual([expect.stringContaining('1 lines of')]);
   });

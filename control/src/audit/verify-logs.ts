@@ -2,9 +2,10 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { AnchoredHead } from '@headgate/journal/audit/heads';
 import { type ChainFault, type ChainResult, ChainVerifier } from '@headgate/journal/audit/verify';
+import { FRAME_HEADER_BYTES } from '@headgate/journal/spool/frame';
 import { SPOOL_DEFAULTS } from '@headgate/journal/spool/spool';
 import { readHeads, uncheckedIn } from './heads-files.ts';
-import { extentOf, readLog, writersIn } from './read-log.ts';
+import { firstSeqIn, readLog, writersIn } from './read-log.ts';
 import { type LogBegins, MAX_LAG_MS, type StoredChain, summaryOf, type VerifiedLog } from './verify.ts';
 import { lostNames, type NameKeys } from './verify-names.ts';
 
@@ -14,6 +15,8 @@ export interface LogReport extends VerifiedLog {
   readonly removed: number;
   /** Records in the store; null when no store was asked. */
   readonly stored: number | null;
+  /** Time of the last of them; null when there is none. What was written and removed since cannot be found. */
+  readonly stored_until: string | null;
   /** Records that neither the store nor, without a store, a head confirms. */
   readonly unconfirmed: number;
   /** When the first of them was written; null when there are none. */
@@ -73,7 +76,7 @@ async function beginsOf(dir: string): Promise<LogBegins> {
     throw error;
   });
   return Promise.all(
-    writers.map(async (writer) => ({ writer, first_seq: (await extentOf(join(dir, writer))).firstSeq })),
+    writers.map(async (writer) => ({ writer, first_seq: await firstSeqIn(join(dir, writer)) })),
   );
 }
 
@@ -172,8 +175,12 @@ async function walk({ writer, heads, hasLog, stored }: Log, { dir, asked }: Look
     base: asked ? (headOf(writer, stored?.base) ?? null) : undefined,
   });
   if (!hasLog) return { result: verifier.end(), bytes: 0 };
-  const { bytes } = await extentOf(join(dir, writer));
-  for await (const record of readLog(join(dir, writer))) if (!verifier.add(record)) break;
+  // Of records alone: anybody can fill a log with bytes that are none.
+  let bytes = 0;
+  for await (const record of readLog(join(dir, writer))) {
+    if (!verifier.add(record)) break;
+    bytes += FRAME_HEADER_BYTES + record.byteLength;
+  }
   return { result: verifier.end(), bytes };
 }
 
@@ -240,6 +247,7 @@ function reportOf(
     fault,
     removed: Math.max(0, first - 1),
     stored: stored === undefined ? null : (stored?.records ?? 0),
+    stored_until: stored?.end ? isoOf(stored.end.at_ms) : null,
     unconfirmed: tail.records,
     unconfirmed_since: tail.sinceMs === undefined ? null : isoOf(tail.sinceMs),
     clock_back: clockBack ?? null,

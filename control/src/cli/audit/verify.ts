@@ -164,7 +164,8 @@ const chainInWords = ({ writer, records, lost, anchors, last_seq }: VerifiedLog)
 
 function logInWords(log: LogReport): string {
   const parts = [chainInWords(log)];
-  if (log.stored !== null) parts.push(`${log.stored} in the store`);
+  if (log.stored !== null)
+    parts.push(`${log.stored} in the store${log.stored_until ? ` until ${log.stored_until}` : ''}`);
   if (log.removed > 0) parts.push(`1 to ${log.removed} removed from the log`);
   if (log.unconfirmed > 0) parts.push(`${log.unconfirmed} since ${log.unconfirmed_since} not confirmed yet`);
   if (log.clock_back) {
