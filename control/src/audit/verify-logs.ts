@@ -15,7 +15,7 @@ export interface LogReport extends VerifiedLog {
   readonly removed: number;
   /** Records in the store; null when no store was asked. */
   readonly stored: number | null;
-  /** Time of the last of them; null when there is none. What was written and removed since cannot be found. */
+  /** When the last of them was stored; null when there is none. What was written and removed since cannot be found. */
   readonly stored_until: string | null;
   /** Records that neither the store nor, without a store, a head confirms. */
   readonly unconfirmed: number;
@@ -247,7 +247,7 @@ function reportOf(
     fault,
     removed: Math.max(0, first - 1),
     stored: stored === undefined ? null : (stored?.records ?? 0),
-    stored_until: stored?.end ? isoOf(stored.end.at_ms) : null,
+    stored_until: stored?.end ? isoOf(stored.end.stored_at_ms) : null,
     unconfirmed: tail.records,
     unconfirmed_since: tail.sinceMs === undefined ? null : isoOf(tail.sinceMs),
     clock_back: clockBack ?? null,
