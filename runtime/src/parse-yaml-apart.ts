@@ -8,6 +8,9 @@ const SMALL_TEXT = 4096;
 const MAX_MS = 20_000;
 const MAX_HEAP_MB = 512;
 
+/** The text was not parsed to its end. Another attempt may succeed: the machine may have been busy, or out of threads. */
+export class UnfinishedError extends YamlError {}
+
 /** The source runs as it is; the bundle lies beside that of the process. */
 const THREAD = new URL(
   import.meta.url.endsWith('.ts') ? './yaml-thread.ts' : './yaml-thread.js',
@@ -18,7 +21,7 @@ const THREAD = new URL(
  * As `parseYaml`, for a process that answers meanwhile: some texts take the parser seconds and gigabytes. They are parsed
  * on a thread that has a bound of both.
  *
- * @throws YamlError
+ * @throws YamlError, UnfinishedError where the thread was lost
  */
 export async function parseYamlApart(text: string): Promise<unknown> {
   if (text.length <= SMALL_TEXT) return parseYaml(text);
@@ -26,8 +29,8 @@ export async function parseYamlApart(text: string): Promise<unknown> {
   const thread = new Worker(THREAD, { workerData: text, execArgv: [], resourceLimits: limits });
   const { promise, resolve, reject } = Promise.withResolvers<ParsedApart>();
   thread.once('message', resolve);
-  thread.once('error', (cause) => reject(tooMuch(cause)));
-  thread.once('exit', () => reject(tooMuch()));
+  thread.once('error', (cause) => reject(unfinished(cause)));
+  thread.once('exit', () => reject(unfinished()));
   const timer = setTimeout(() => void thread.terminate(), MAX_MS);
   try {
     const result = await promise;
@@ -39,6 +42,6 @@ export async function parseYamlApart(text: string): Promise<unknown> {
   }
 }
 
-function tooMuch(cause?: unknown): YamlError {
-  return new YamlError('it takes too long or too much memory to read', { cause });
+function unfinished(cause?: unknown): UnfinishedError {
+  return new UnfinishedError('it takes too long or too much memory to read', { cause });
 }

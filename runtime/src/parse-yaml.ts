@@ -43,8 +43,10 @@ export function parseYaml(text: string): unknown {
     return document.toJS({ maxAliasCount: MAX_ALIASES });
   } catch (error) {
     if (error instanceof YamlError) throw error;
-    // The library's bound on aliases is a ReferenceError, and a deep document can use up the stack.
-    throw new YamlError(error instanceof ReferenceError ? 'too many aliases (*)' : 'nested too deeply');
+    if (error instanceof ReferenceError) throw new YamlError('too many aliases (*)');
+    // A deep document can use up the stack.
+    if (error instanceof RangeError) throw new YamlError('nested too deeply');
+    throw error;
   }
 }
 

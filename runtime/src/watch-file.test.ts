@@ -1,9 +1,14 @@
 import { mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tempDir } from '@headgate/testkit/folders';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
+import { parseYamlApart, UnfinishedError } from './parse-yaml-apart.ts';
+import { readRegularFileSync } from './read-file.ts';
 import { FileError, type WatchedFile, type WatchFileOptions, watchFile } from './watch-file.ts';
+
+vi.mock('./parse-yaml-apart.ts', { spy: true });
+vi.mock('./read-file.ts', { spy: true });
 
 const schema = z.strictObject({ n: z.number() });
 
@@ -96,6 +101,41 @@ describe('watchFile', () => {
       'the file cannot be read',
       'n=1',
     ]);
+  });
+
+  it('reports once, and takes later, a version whose thread was lost', async () => {
+    const file = start();
+    const lost = () => Promise.reject(new UnfinishedError('lost'));
+    vi.mocked(parseYamlApart).mockImplementationOnce(lost).mockImplementationOnce(lost);
+    writeFileSync(path, 'n: 2');
+    await until(2);
+    expect(events).toEqual(['lost', 'n=2']);
+    expect(file.current()).toEqual({ n: 2 });
+  });
+
+  it('reports once, and takes later, a version that could not be opened', async () => {
+    const file = start();
+    const tooMany = () => {
+      throw Object.assign(new Error('too many open files'), { code: 'EMFILE' });
+    };
+    vi.mocked(readRegularFileSync).mockImplementationOnce(tooMany).mockImplementationOnce(tooMany);
+    writeFileSync(path, 'n: 2');
+    await until(2);
+    expect(events).toEqual(['the file cannot be read', 'n=2']);
+    expect(file.current()).toEqual({ n: 2 });
+  });
+
+  it('outlives a file whose status cannot be asked, and reports each time', async () => {
+    start();
+    for (const n of [1, 2]) {
+      rmSync(path);
+      symlinkSync(path, path);
+      await until(2 * n - 1);
+      rmSync(path);
+      writeFileSync(path, 'n: 1');
+      await until(2 * n);
+    }
+    expect(events).toEqual(['expected a regular file', 'n=1', 'expected a regular file', 'n=1']);
   });
 
   it('says nothing about a touched file whose text is the same', async () => {

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { describeIssues } from '@headgate/contracts/routing';
 import { z } from 'zod';
 import { parseYaml } from './parse-yaml.ts';
-import { parseYamlApart } from './parse-yaml-apart.ts';
+import { parseYamlApart, UnfinishedError } from './parse-yaml-apart.ts';
 import { readRegularFileSync } from './read-file.ts';
 
 /**
@@ -62,16 +62,58 @@ export function watchFile<T>(
   options: WatchFileOptions<T> = {},
 ): WatchedFile<T> {
   const { onChange, onError, maxBytes = 2 ** 20, pollMs = 1000, settleMs = 100 } = options;
-  let seen = stampOf(path);
+  const first = stampOf(path);
   let text: string | undefined = readBounded(path, maxBytes);
   let value = firstOf(path, text, check);
+  let refused: string | undefined;
+
+  const take = async (stamp: string): Promise<boolean> => {
+    const before = text;
+    text = undefined;
+    try {
+      const read = readBounded(path, maxBytes);
+      text = read;
+      if (read === before) return true;
+      const accepted = check(await parseYamlApart(read));
+      if (versions.areOver()) return true;
+      value = accepted;
+    } catch (error) {
+      const isFinal = saysWhy(error);
+      if (!isFinal) text = undefined;
+      if (refused !== stamp && !versions.areOver()) onError?.(fileErrorOf(path, error));
+      refused = stamp;
+      return isFinal;
+    }
+    refused = undefined;
+    onChange?.(value);
+    return true;
+  };
+
+  const versions = followVersions(path, take, { first, pollMs, settleMs });
+  return { current: () => value, stop: versions.stop };
+}
+
+interface FollowOptions {
+  /** The version that is taken already. */
+  readonly first: string;
+  readonly pollMs: number;
+  readonly settleMs: number;
+}
+
+/** @param take called once for each version that has settled, and at each poll again until it answers true */
+function followVersions(
+  path: string,
+  take: (stamp: string) => Promise<boolean>,
+  { first, pollMs, settleMs }: FollowOptions,
+) {
+  let taken: string | undefined = first;
   let settling: string | undefined;
   let isTaking = false;
-  let isStopped = false;
+  let isOver = false;
   let timer: NodeJS.Timeout | undefined;
 
-  const next = (delayMs: number) => {
-    if (isStopped || isTaking) return;
+  const lookIn = (delayMs: number) => {
+    if (isOver || isTaking) return;
     clearTimeout(timer);
     timer = setTimeout(look, delayMs).unref();
   };
@@ -79,55 +121,42 @@ export function watchFile<T>(
   /** One step: unchanged → poll; changed since the last look → let it settle; settled → take it. */
   const look = () => {
     const stamp = stampOf(path);
-    if (stamp === seen) settling = undefined;
-    else if (stamp !== settling) settling = stamp;
-    else {
-      seen = stamp;
-      settling = undefined;
-      isTaking = true;
-      void take().finally(() => {
-        isTaking = false;
-        next(EVENT_MS);
-      });
-      return;
-    }
-    next(settling === undefined ? pollMs : settleMs);
+    if (stamp !== taken && stamp === settling) return void takeNow(stamp);
+    settling = stamp === taken ? undefined : stamp;
+    lookIn(settling === undefined ? pollMs : settleMs);
   };
 
-  const take = async () => {
-    const before = text;
-    text = undefined;
-    try {
-      text = readBounded(path, maxBytes);
-      if (text === before) return;
-      const next = check(await parseYamlApart(text));
-      if (isStopped) return;
-      value = next;
-    } catch (error) {
-      if (!isStopped) onError?.(fileErrorOf(path, error));
-      return;
-    }
-    onChange?.(value);
+  const takeNow = async (stamp: string) => {
+    settling = undefined;
+    isTaking = true;
+    const isDone = await take(stamp);
+    isTaking = false;
+    taken = isDone ? stamp : undefined;
+    lookIn(isDone ? EVENT_MS : pollMs);
   };
 
   const watcher = watchDirectory(dirname(path), () => {
-    if (settling === undefined) next(EVENT_MS);
+    if (settling === undefined) lookIn(EVENT_MS);
   });
-  next(pollMs);
+  lookIn(pollMs);
   return {
-    current: () => value,
+    areOver: () => isOver,
     stop: () => {
       watcher?.close();
       clearTimeout(timer);
-      isStopped = true;
+      isOver = true;
     },
   };
 }
 
 /** Identity of a version without reading it: another inode after a replacement, another ctime after any edit. */
 function stampOf(path: string): string {
-  const status = statSync(path, { bigint: true, throwIfNoEntry: false });
-  return status ? `${status.ino}:${status.size}:${status.ctimeNs}` : 'missing';
+  try {
+    const { ino, size, ctimeNs } = statSync(path, { bigint: true });
+    return `${ino}:${size}:${ctimeNs}`;
+  } catch {
+    return 'unreadable';
+  }
 }
 
 function readBounded(path: string, maxBytes: number): string {
@@ -149,6 +178,12 @@ function firstOf<T>(path: string, text: string, check: (document: unknown) => T)
 
 function fileErrorOf(path: string, cause: unknown): FileError {
   return cause instanceof FileError ? cause : new FileError(path, issuesOf(cause), { cause });
+}
+
+/** The text itself is wrong. Anything else may pass: too many open files, a thread that was lost. */
+function saysWhy(error: unknown): boolean {
+  const cause = error instanceof FileError ? error.cause : error;
+  return cause instanceof z.ZodError || (cause instanceof RangeError && !(cause instanceof UnfinishedError));
 }
 
 /** Says where and what, and never quotes the file: it may hold secrets. */
