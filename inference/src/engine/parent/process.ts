@@ -81,7 +81,7 @@ export async function startEngine(options: EngineOptions, signal: AbortSignal): 
   const { spec } = options;
   const { external_data } = spec.manifest.file;
   if (external_data.length === 0) return startChild(options, { signal });
-  return withCopies(external_data, (privateDir, onEnded) =>
+  return withCopies(external_data, options.log, (privateDir, onEnded) =>
     startChild({ ...options, spec: { ...spec, privateDir } }, { signal, onEnded }),
   );
 }
