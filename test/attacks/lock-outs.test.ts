@@ -12,7 +12,10 @@ let client: Client;
 
 beforeAll(async () => {
   issuer = await startIssuer(Date.now);
-  gateway = await startOneGateway({ HEADGATE_GATEWAY__OIDC__ISSUERS: JSON.stringify([issuer.config]) });
+  gateway = await startOneGateway({
+    HEADGATE_GATEWAY__OIDC__ISSUERS: JSON.stringify([issuer.config]),
+    HEADGATE_DEPENDENCIES__JWKS__TIMEOUT_MS: '20000',
+  });
   client = httpClient(gateway.origin);
 });
 afterAll(async () => {
@@ -48,6 +51,30 @@ describe('From one address, beside a client with a right credential', () => {
     console.info(`three rotations, each with its first token: ${Math.round(tookMs)} ms`);
     // One question a second at most, and one at each end.
     expect(issuer.keyRequests() - asked).toBeLessThanOrEqual(tookMs / 1000 + 2);
+  });
+
+  it('a flood of unknown keys waits on 64 connections, and leaves room for others to wait', async () => {
+    const COUNT = 300;
+    const flood = httpClient(gateway.origin, { localAddress: '127.0.0.64', connections: COUNT });
+    const { promise: until, resolve: answer } = Promise.withResolvers<void>();
+    issuer.until = until;
+    let answered = 0;
+    const refused = Promise.withResolvers<void>();
+    const sent = Array.from({ length: COUNT }, async (_, i) => {
+      const authorization = `Bearer ${await issuer.token({ sub: 'x' }, { kid: `flood-${i}` })}`;
+      await flood.send({ method: 'GET', path: '/v1/models', headers: { authorization } });
+      answered += 1;
+      if (answered === COUNT - 64) refused.resolve();
+    });
+    await refused.promise;
+    await issuer.rotate();
+    const good = bearer(await issuer.token());
+    expect(await ask({ 'x-api-key': KEYS.client })).toBe(200);
+    expect(answered).toBe(COUNT - 64);
+    answer();
+    expect(await good).toBe(200);
+    await Promise.all(sent);
+    await flood.close();
   });
 
   it.each<[string, Record<string, string>]>([

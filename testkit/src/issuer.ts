@@ -20,6 +20,8 @@ export interface Issuer {
   keyRequests(): number;
   /** false: it closes each connection without an answer. */
   isUp: boolean;
+  /** Every answer waits for this. */
+  until: Promise<void>;
   /** Status of every answer; an answer other than 200 has no body. */
   status: number;
   /** Replaces the signing key, also in the key set. */
@@ -52,7 +54,8 @@ export async function startIssuer(nowMs: () => number): Promise<Issuer> {
   let made = 1;
   let keyRequests = 0;
 
-  const server = createServer((request, response) => {
+  const server = createServer(async (request, response) => {
+    await issuer.until;
     if (!issuer.isUp) return void request.socket.destroy();
     if (issuer.status !== 200) return void response.writeHead(issuer.status).end();
     if (request.url === '/.well-known/openid-configuration') {
@@ -70,6 +73,7 @@ export async function startIssuer(nowMs: () => number): Promise<Issuer> {
     config: configOf(url),
     keyRequests: () => keyRequests,
     isUp: true,
+    until: Promise.resolve(),
     status: 200,
     key: () => key,
     async rotate() {

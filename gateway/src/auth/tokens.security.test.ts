@@ -9,7 +9,7 @@ import { nodeOptions, serveHttp } from '../server.ts';
 import { reasonOf } from '../testing/answers.ts';
 import { CONFIG, type Fixture, fixture, KEYS } from '../testing/app-fixture.ts';
 import { pngHeader } from '../testing/images.ts';
-import { PAUSE_MS } from './oidc/key-set.ts';
+import { PAUSE_MS } from './oidc/attempts.ts';
 import { oidcVerifier } from './oidc/verifier.ts';
 
 const START_MS = Date.parse('2030-01-01T00:00:00Z');

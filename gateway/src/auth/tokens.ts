@@ -16,7 +16,8 @@ export type TokenRefusal =
 
 /** Turns a bearer token into an identity. Runs on any fetch host. */
 export interface TokenVerifier {
-  verify(token: string): Promise<Identity | TokenRefusal>;
+  /** @param caller whose place it takes when it must wait for keys: nobody is identified yet */
+  verify(token: string, caller: string): Promise<Identity | TokenRefusal>;
 }
 
 /** An expired token was signed by the issuer; the others may be right, and the keys that we have of the issuer wrong. */

@@ -6,7 +6,7 @@ import { type Identity, identify } from '../auth/identity.ts';
 import type { KeyStore } from '../auth/key-store.ts';
 import { isGuess, type TokenVerifier } from '../auth/tokens.ts';
 import type { AppContext, Layer } from '../context.ts';
-import { type Deadline, untilOver } from '../deadline.ts';
+import { untilOver } from '../deadline.ts';
 import type { Quotas } from '../rate-limit/quotas.ts';
 import { applyVerdict } from '../rate-limit/verdict.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
@@ -43,13 +43,14 @@ export function authenticate(options: AuthenticateOptions): Layer {
     (await identify(keys, key, clock.epochMs())) ??
     refusal('wrong_key', 'The API key is not accepted.', true);
 
-  const byToken = async (authorization: string, deadline: Deadline): Promise<Identity | Refusal> => {
+  const byToken = async (c: AppContext, authorization: string): Promise<Identity | Refusal> => {
     const [, token = ''] = BEARER.exec(authorization) ?? [];
     if (!tokens || keyIdOf(token) !== undefined) {
       const detail = `The Authorization header is not accepted; send an API key in the header ${HEADER.apiKey}.`;
       return refusal('invalid_token', detail, false);
     }
-    const outcome = token === '' ? 'malformed' : await untilOver(tokens.verify(token), deadline);
+    const verify = () => untilOver(tokens.verify(token, c.get('ipSubject')), c.get('deadline'));
+    const outcome = token === '' ? 'malformed' : await verify();
     if (typeof outcome !== 'string') return outcome;
     return refusal('invalid_token', 'The bearer token is not accepted; get a new one.', isGuess(outcome));
   };
@@ -58,7 +59,7 @@ export function authenticate(options: AuthenticateOptions): Layer {
     const key = c.req.header(HEADER.apiKey);
     if (key !== undefined) return byKey(key);
     const authorization = c.req.header('authorization');
-    return authorization === undefined ? missing(tokens) : byToken(authorization, c.get('deadline'));
+    return authorization === undefined ? missing(tokens) : byToken(c, authorization);
   };
 
   const refuse = async (c: AppContext, { error, isGuess }: Refusal): Promise<never> => {

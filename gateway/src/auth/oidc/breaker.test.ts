@@ -1,7 +1,7 @@
 import { ASKED_TWICE } from '@headgate/testkit/issuer';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { CONFIG } from '../../testing/app-fixture.ts';
-import { PAUSE_MS } from './key-set.ts';
+import { PAUSE_MS } from './attempts.ts';
 import { type OidcVerifier, oidcVerifier } from './verifier.ts';
 
 const ISSUER = {

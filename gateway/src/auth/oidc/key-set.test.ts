@@ -1,7 +1,9 @@
 import { ManualClock } from '@headgate/testkit/manual-clock';
 import { exportJWK, generateKeyPair, type JSONWebKeySet } from 'jose';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { createKeySet, type KeySet, PAUSE_MS } from './key-set.ts';
+import { Shares } from '../../shares.ts';
+import { PAUSE_MS } from './attempts.ts';
+import { createKeySet, type KeySet } from './key-set.ts';
 
 const TIMES = { refresh_ms: 100_000, max_age_ms: 1_000_000 };
 
@@ -25,6 +27,7 @@ beforeEach(() => {
   keys = createKeySet({
     ...TIMES,
     clock,
+    waiting: new Shares(400),
     load: () => {
       const { promise, resolve, reject } = Promise.withResolvers<JSONWebKeySet>();
       attempts.push({
@@ -44,8 +47,8 @@ beforeEach(() => {
 });
 
 /** What becomes of a question, so that none is left unheard. */
-const ask = (kid: string) =>
-  keys.keyFor({ alg: 'ES256', kid }).then(
+const ask = (kid: string, caller = 'one') =>
+  keys.keyFor({ alg: 'ES256', kid }, caller).then(
     () => 'key',
     (error: Error) => error.name,
   );
@@ -82,6 +85,20 @@ describe('the keys of an issuer', () => {
     expect(new Set(await Promise.all(asked.slice(1)))).toEqual(new Set([UNKNOWN]));
     expect(await asked[0]).toBe('key');
     expect(clock.pending).toBe(0);
+  });
+
+  it('are waited for by a caller with half of the places at most: the rest is refused at once', async () => {
+    await loadFirst('a');
+    const asked = Array.from({ length: 201 }, (_, i) => ask(`nobody-${i}`));
+    expect([await asked[200], await ask('a')]).toEqual([UNKNOWN, 'key']);
+    const other = ask('b', 'other');
+    await pass(PAUSE_MS);
+    await attempt(1).answer('a', 'b');
+    expect([await other, await asked[0]]).toEqual(['key', UNKNOWN]);
+    const again = ask('c');
+    await pass(PAUSE_MS);
+    await attempt(2).answer('c');
+    expect(await again).toBe('key');
   });
 
   it('are found after one pause, whatever unknown key was asked for a moment ago', async () => {

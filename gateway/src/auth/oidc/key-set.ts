@@ -6,12 +6,8 @@ import {
   type JSONWebKeySet,
   type JWTHeaderParameters,
 } from 'jose';
-
-/**
- * Least pause between the starts of two attempts, in ms. Strangers can make a gateway ask at this rate, with tokens that
- * name random keys, and no oftener: one small document a second. It is also what they can cost the bearer of a good token.
- */
-export const PAUSE_MS = 1000;
+import type { Shares } from '../../shares.ts';
+import { createAttempts } from './attempts.ts';
 
 export interface KeySetOptions {
   /** Loads the keys; ends by itself, in time. */
@@ -19,6 +15,8 @@ export interface KeySetOptions {
   readonly clock: Pick<TimerClock, 'monotonicMs' | 'after'>;
   /** Told about every attempt to load the keys. */
   readonly report: { loaded(keys: number): void; failed(error: unknown): void };
+  /** Who may wait for an attempt, by callers. */
+  readonly waiting: Shares;
   /** Older keys are reloaded in the background. */
   readonly refresh_ms: number;
   /** Older keys are not used: by then a key that was withdrawn must have lost its effect. */
@@ -38,53 +36,25 @@ interface LoadedKeys {
 }
 
 /**
- * Public keys of an issuer, kept for as long as they may be used. One attempt to load them at a time, so that no late
- * answer replaces a later one. Whoever names an unknown key waits for the next attempt together with all others who do:
- * nobody's unknown key makes the gateway refuse another one unasked.
+ * Public keys of an issuer, kept for as long as they may be used. A token that names an unknown key waits for the next
+ * attempt to load them, together with all others that do. An unknown key never blocks the lookup of another.
  */
-export function createKeySet({ load, clock, report, ...times }: KeySetOptions) {
+export function createKeySet({ load, clock, report, waiting, ...times }: KeySetOptions) {
   let keys: LoadedKeys | undefined;
-  let failed = false;
-  let inFlight: Promise<void> | undefined;
-  let next: Promise<void> | undefined;
-  let startedAtMs = Number.NEGATIVE_INFINITY;
 
-  const attempt = async (): Promise<void> => {
+  const attempts = createAttempts(async () => {
     const beganAtMs = clock.monotonicMs();
     try {
       const jwks = await load();
       // Their age counts from the question: whatever was withdrawn afterwards is not in the answer.
       keys = { find: createLocalJWKSet(jwks), count: jwks.keys.length, loadedAtMs: beganAtMs };
-      failed = false;
       report.loaded(jwks.keys.length);
+      return true;
     } catch (error) {
-      failed = true;
       report.failed(error);
+      return false;
     }
-  };
-
-  const start = (): Promise<void> => {
-    startedAtMs = clock.monotonicMs();
-    inFlight = attempt().finally(() => {
-      inFlight = undefined;
-    });
-    return inFlight;
-  };
-  const pauseMs = () => Math.max(0, startedAtMs + PAUSE_MS - clock.monotonicMs());
-
-  /** Starts an attempt, unless one runs or ran a moment ago; never rejects. */
-  const refresh = (): Promise<void> => inFlight ?? (pauseMs() > 0 ? Promise.resolve() : start());
-
-  /** Waits for an attempt that begins from now on, one for all who wait; after one that failed, nobody waits for the pause. */
-  const nextAttempt = (): Promise<void> => {
-    if (next) return next;
-    if (inFlight || pauseMs() === 0 || failed) return refresh();
-    next = new Promise<void>((resolve) => clock.after(pauseMs(), resolve)).then(() => {
-      next = undefined;
-      return inFlight ?? start();
-    });
-    return next;
-  };
+  }, clock);
 
   /** Age of the last good keys in ms; undefined before there were any. */
   const ageMs = () => keys && clock.monotonicMs() - keys.loadedAtMs;
@@ -101,15 +71,19 @@ export function createKeySet({ load, clock, report, ...times }: KeySetOptions) {
   };
 
   /** Waits for the attempt that runs; then, unless that had the key, for the next one. */
-  const findAgain = async (header: JWTHeaderParameters): Promise<CryptoKey> => {
-    if (inFlight) await inFlight;
-    else if (!usable()) await nextAttempt();
+  const findAgain = async (header: JWTHeaderParameters): Promise<CryptoKey | undefined> => {
+    if (attempts.running()) await attempts.running();
+    else if (!usable()) await attempts.next();
     const found = await find(header);
     if (found) return found;
-    await nextAttempt();
-    const late = await find(header);
-    if (late) return late;
-    throw new errors.JWKSNoMatchingKey();
+    await attempts.next();
+    return find(header);
+  };
+
+  /** Waits unless the caller holds its share of those that wait: each of them keeps a connection. */
+  const findLater = async (header: JWTHeaderParameters, caller: string): Promise<CryptoKey | undefined> => {
+    if (waiting.take(caller, 1)) return find(header);
+    return findAgain(header).finally(() => waiting.give(caller, 1));
   };
 
   return {
@@ -119,12 +93,13 @@ export function createKeySet({ load, clock, report, ...times }: KeySetOptions) {
      * @throws KeysUnavailable when there are no keys that may be used
      * @throws JOSEError when there are, and none of them is meant
      */
-    async keyFor(header: JWTHeaderParameters): Promise<CryptoKey> {
-      if (!usable()) return findAgain(header);
-      if ((ageMs() as number) >= times.refresh_ms) void refresh();
-      return (await find(header)) ?? findAgain(header);
+    async keyFor(header: JWTHeaderParameters, caller: string): Promise<CryptoKey> {
+      if (usable() && (ageMs() as number) >= times.refresh_ms) void attempts.refresh();
+      const key = (usable() && (await find(header))) ?? (await findLater(header, caller));
+      if (!key) throw new errors.JWKSNoMatchingKey();
+      return key;
     },
-    refresh,
+    refresh: attempts.refresh,
     ageMs,
     /** How many keys may be used now. */
     size: () => usable()?.count ?? 0,

@@ -38,7 +38,7 @@ afterEach(async () => {
 });
 
 const outcomeOf = async (token: string) => {
-  const outcome = await verifier.verify(token);
+  const outcome = await verifier.verify(token, '192.0.2.7');
   return typeof outcome === 'string' ? outcome : 'accepted';
 };
 

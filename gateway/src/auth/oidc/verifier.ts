@@ -6,6 +6,7 @@ import { createPolicy } from '@headgate/runtime/resilience/policy';
 import type { ResilienceReport } from '@headgate/runtime/resilience/report';
 import { sharedReport } from '@headgate/runtime/resilience/shared-report';
 import { decodeJwt } from 'jose';
+import { Shares } from '../../shares.ts';
 import type { TokenRefusal, TokenVerifier } from '../tokens.ts';
 import { loadKeys } from './discovery.ts';
 import { createKeySet, type KeySet } from './key-set.ts';
@@ -36,6 +37,9 @@ export interface OidcVerifier extends TokenVerifier {
 /** Longer tokens are refused unread; those of an issuer with many groups have about 4 KiB. */
 const MAX_TOKEN_BYTES = 8192;
 
+/** Requests that may wait for keys, of all issuers: an eighth of Envoy's connections to a gateway. The next is refused at once. */
+const MAX_WAITING = 128;
+
 interface Known {
   readonly issuer: OidcIssuer;
   readonly keys: KeySet;
@@ -44,6 +48,7 @@ interface Known {
 /** Accepts bearer tokens (JWT) of the configured issuers; begins to load their keys at once. */
 export function oidcVerifier(options: OidcOptions): OidcVerifier {
   const { config, dependency, fetch, clock, report } = options;
+  const waiting = new Shares(MAX_WAITING);
   const reportOfOne = sharedReport('jwks', options.resilience);
   const known = new Map(
     config.issuers.map((issuer): [string, Known] => {
@@ -58,6 +63,7 @@ export function oidcVerifier(options: OidcOptions): OidcVerifier {
         ...config.keys,
         load: () => policy.run((signal) => loadKeys(issuer, fetch, signal)),
         clock,
+        waiting,
         report: {
           loaded: (count) => report.keysLoaded(issuer.name, count),
           failed: (error) => report.keysFailed(issuer.name, error),
@@ -75,13 +81,13 @@ export function oidcVerifier(options: OidcOptions): OidcVerifier {
 
   return {
     keySets: new Map([...known.values()].map(({ issuer, keys }) => [issuer.name, keys])),
-    async verify(token) {
+    async verify(token, caller) {
       if (token.length > MAX_TOKEN_BYTES) return refuse('too_large');
       const claimed = claimedIssuer(token);
       if (claimed === undefined) return refuse('malformed');
       const entry = known.get(claimed);
       if (!entry) return refuse('unknown_issuer');
-      const outcome = await verifyToken(token, entry.issuer, { keys: entry.keys, clock });
+      const outcome = await verifyToken(token, entry.issuer, { keys: entry.keys, clock, caller });
       return typeof outcome === 'string' ? refuse(outcome, entry.issuer.name) : outcome;
     },
   };

@@ -11,6 +11,13 @@ import { type KeySet, KeysUnavailable } from './key-set.ts';
 const SUBJECT_BYTES = 16;
 const MAX_SUBJECT_CHARS = 255;
 
+interface TokenContext {
+  readonly keys: KeySet;
+  readonly clock: Pick<Clock, 'epochMs'>;
+  /** Who may have to wait for keys. */
+  readonly caller: string;
+}
+
 /**
  * Verifies a token that says it is of this issuer. Algorithms, audience and types come from the configuration, never
  * from the token; `jku`, `x5u` and `jwk` in its header are not looked at, and a critical header is refused.
@@ -18,11 +25,11 @@ const MAX_SUBJECT_CHARS = 255;
 export async function verifyToken(
   token: string,
   issuer: OidcIssuer,
-  { keys, clock }: { readonly keys: KeySet; readonly clock: Pick<Clock, 'epochMs'> },
+  { keys, clock, caller }: TokenContext,
 ): Promise<Identity | TokenRefusal> {
   let verified: JWTVerifyResult;
   try {
-    verified = await jwtVerify(token, (header) => keys.keyFor(header), {
+    verified = await jwtVerify(token, (header) => keys.keyFor(header, caller), {
       issuer: issuer.issuer,
       audience: [...issuer.audiences],
       algorithms: [...issuer.algorithms],
