@@ -44,7 +44,7 @@ export function fromVariables(
     const path = name.slice(PREFIX.length).toLowerCase().split('__');
     const setting = path.reduce<z.ZodType | undefined>(memberOf, schema);
     if (!setting) {
-      if (!isOfKubernetes(name, text)) problems.push(`${name}: ${unknown(name, path, schema)}`);
+      if (!isOfKubernetes(name, text)) problems.push(`${name}: ${unknown(path)}`);
       continue;
     }
     const { value, problem } = readValue(setting, text);
@@ -109,37 +109,11 @@ function put(tree: Tree, path: readonly string[], value: unknown): void {
   parent[path.at(-1) as string] = value;
 }
 
-function unknown(name: string, path: readonly string[], schema: z.ZodType): string {
+function unknown(path: readonly string[]): string {
   if (path.some((_, i) => isRemoved(path.slice(0, i + 1).join('.')))) {
     return 'this is no setting any more; remove the variable';
   }
-  const near = settingsOf(schema).find((one) => isNear(variableOf(one.path), name));
-  const advice = near ? `did you mean ${variableOf(near.path)}?` : 'remove it or correct its spelling';
-  return `no setting has this name; ${advice}`;
-}
-
-/** The same but for underscores, or for one letter. */
-function isNear(known: string, name: string): boolean {
-  const [a, b] = [known, name.toUpperCase()].map((one) => one.replaceAll('_', '')) as [string, string];
-  const at = [...a].findIndex((letter, i) => letter !== b[i]);
-  if (at < 0) return b.length <= a.length + 1;
-  return [
-    [1, 1],
-    [1, 0],
-    [0, 1],
-  ].some(([i = 0, j = 0]) => a.slice(at + i) === b.slice(at + j));
-}
-
-/** Every setting with its path: all that is no group of fixed members. */
-export function settingsOf(
-  schema: z.ZodType,
-  path: readonly string[] = [],
-): { readonly path: readonly string[]; readonly schema: z.ZodType }[] {
-  const type = inner(schema);
-  if (!(type instanceof z.ZodObject)) return [{ path, schema }];
-  return Object.entries(type.shape).flatMap(([key, member]) =>
-    settingsOf(member as z.ZodType, [...path, key]),
-  );
+  return 'no setting has this name; remove it, or correct its spelling (__ between sections)';
 }
 
 export function isTree(value: unknown): value is Tree {

@@ -5,8 +5,9 @@ import { configSchema } from '@headgate/contracts/config/schema';
 import { tempDir } from '@headgate/testkit/folders';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { settingsOf, variableOf } from './config-variables.ts';
+import { variableOf } from './config-variables.ts';
 import { ConfigError, loadConfig, redact } from './load-config.ts';
+import { settingsOf } from './testing/settings-of.ts';
 
 const SHIPPED = fileURLToPath(new URL('../../config', import.meta.url));
 

@@ -20,15 +20,10 @@ const PIECE_BYTES = 2 ** 16;
 export async function readRegularFile(path: string, { maxBytes, links }: ReadOptions): Promise<Buffer> {
   const file = await openRegularFile(path, links);
   try {
-    const pieces: Buffer[] = [];
-    for (let left = maxBytes; ; ) {
-      const piece = Buffer.allocUnsafe(Math.min(PIECE_BYTES, left + 1));
-      const { bytesRead } = await file.read(piece, 0, piece.byteLength, null);
-      if (bytesRead === 0) return Buffer.concat(pieces);
-      left -= bytesRead;
-      if (left < 0) throw tooLarge(maxBytes);
-      pieces.push(piece.subarray(0, bytesRead));
-    }
+    const reading = pieces(maxBytes);
+    let step = reading.next();
+    while (!step.done) step = reading.next((await file.read(step.value, 0, null, null)).bytesRead);
+    return step.value;
   } finally {
     await file.close();
   }
@@ -39,17 +34,25 @@ export function readRegularFileSync(path: string, { maxBytes, links }: ReadOptio
   const file = attempt(() => openSync(path, flagsOf(links)));
   try {
     if (!fstatSync(file).isFile()) throw notRegular();
-    const pieces: Buffer[] = [];
-    for (let left = maxBytes; ; ) {
-      const piece = Buffer.allocUnsafe(Math.min(PIECE_BYTES, left + 1));
-      const bytesRead = readSync(file, piece);
-      if (bytesRead === 0) return Buffer.concat(pieces);
-      left -= bytesRead;
-      if (left < 0) throw tooLarge(maxBytes);
-      pieces.push(piece.subarray(0, bytesRead));
-    }
+    const reading = pieces(maxBytes);
+    let step = reading.next();
+    while (!step.done) step = reading.next(readSync(file, step.value));
+    return step.value;
   } finally {
     closeSync(file);
+  }
+}
+
+/** Yields room for the next piece, is told how many bytes of it were filled, and returns all of them at the end. */
+function* pieces(maxBytes: number): Generator<Buffer, Buffer, number> {
+  const filled: Buffer[] = [];
+  for (let left = maxBytes; ; ) {
+    const piece = Buffer.allocUnsafe(Math.min(PIECE_BYTES, left + 1));
+    const bytes = yield piece;
+    if (bytes === 0) return Buffer.concat(filled);
+    left -= bytes;
+    if (left < 0) throw tooLarge(maxBytes);
+    filled.push(piece.subarray(0, bytes));
   }
 }
 

@@ -164,7 +164,7 @@ describe('variables of Kubernetes', () => {
       expect(code, main).toBe(2);
       expect(output).toContain('HEADGATE_PORT: no setting has this name');
       expect(output).toContain(
-        'HEADGATE_LISTEN_HOST: no setting has this name; did you mean HEADGATE_LISTEN__HOST?',
+        'HEADGATE_LISTEN_HOST: no setting has this name; remove it, or correct its spelling (__ between sections)',
       );
     }
   });

@@ -1,8 +1,12 @@
 import { X509Certificate } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { LOCAL_AUTHORITY } from '@headgate/contracts/development';
+import { readRegularFileSync } from '../read-file.ts';
+
+/** A chain of several certificates is a hundredth of it. */
+const MAX_BYTES = 2 ** 20;
 
 export interface Expected {
   readonly files: readonly string[];
@@ -18,7 +22,7 @@ export function certificateProblems(dir: string, { files, names, remedy }: Expec
   const path = join(dir, 'tls.crt');
   let leaf: X509Certificate;
   try {
-    leaf = new X509Certificate(readFileSync(path));
+    leaf = new X509Certificate(readRegularFileSync(path, { maxBytes: MAX_BYTES }));
   } catch {
     return [`${path} is no certificate; ${remedy}`];
   }

@@ -1,15 +1,15 @@
-import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { isLoopback } from '@headgate/contracts/config/networks';
 import type { Config } from '@headgate/contracts/config/schema';
 import { isDevelopmentKeyId } from '@headgate/contracts/development';
-import { keyFileSchema } from '@headgate/contracts/keys';
+import { type KeyRecord, keyFileSchema } from '@headgate/contracts/keys';
 import { describeIssues, routingSchema } from '@headgate/contracts/routing';
 import { z } from 'zod';
-import { readInternalSecret } from '../internal-secret.ts';
+import { InternalSecretError, readInternalSecret } from '../internal-secret.ts';
 import { ConfigError } from '../load-config.ts';
 import { parseYaml } from '../parse-yaml.ts';
+import { readRegularFileSync } from '../read-file.ts';
 import { certificateProblems } from './certificate.ts';
 
 export const PARTS = ['gateway', 'inference', 'control', 'envoy'] as const;
@@ -20,7 +20,7 @@ export interface Requirement {
   readonly name: string;
   /** The setting that names it. */
   readonly setting: string;
-  /** Who cannot do without. */
+  /** Parts that need it. */
   readonly parts: readonly Part[];
   /** Staging may be local here. */
   readonly productionOnly?: true;
@@ -28,39 +28,16 @@ export interface Requirement {
   readonly problems: (config: Config, root: string) => readonly string[];
 }
 
+const CREATE_KEY = 'npx headgate keys create --name NAME';
+
 export const REQUIREMENTS: readonly Requirement[] = [
   {
     name: 'API keys',
     setting: 'gateway.keys_file',
     parts: ['gateway'],
     problems: ({ gateway }, root) => {
-      const keys = read(
-        resolve(root, gateway.keys_file),
-        keyFileSchema,
-        'npx headgate keys create --name NAME',
-      );
-      if (!keys.value) return [keys.problem];
-      const found = keys.value.keys.filter(({ id }) => isDevelopmentKeyId(id)).map(({ id }) => id);
-      if (found.length > 0) {
-        return [`${found.join(', ')}: a development key; remove each: npx headgate keys revoke ID`];
-      }
-      const nobody = keys.value.keys.length === 0 && gateway.oidc.issuers.length === 0;
-      return nobody
-        ? ['nobody may call: no key and no issuer of tokens; npx headgate keys create --name NAME']
-        : [];
-    },
-  },
-  {
-    name: 'Tiers',
-    setting: 'gateway.rate_limit.tiers',
-    parts: ['gateway'],
-    problems: ({ gateway }, root) => {
-      const { value } = read(resolve(root, gateway.keys_file), keyFileSchema, '');
-      const named = new Set(value?.keys.map(({ tier }) => tier));
-      const unknown = [...named].filter((tier) => !Object.hasOwn(gateway.rate_limit.tiers, tier));
-      return unknown.map(
-        (tier) => `keys name the tier ${tier}; add it to the configuration, or give those keys another one`,
-      );
+      const { value, problem } = read(resolve(root, gateway.keys_file), keyFileSchema, CREATE_KEY);
+      return value ? keyProblems(value.keys, gateway) : [problem];
     },
   },
   {
@@ -87,7 +64,8 @@ export const REQUIREMENTS: readonly Requirement[] = [
         readInternalSecret(listen, root);
         return [];
       } catch (error) {
-        return [(error as ConfigError).message.replace(/^[^ ]* /, '')];
+        if (error instanceof InternalSecretError) return [error.problem];
+        throw error;
       }
     },
   },
@@ -126,6 +104,22 @@ export const REQUIREMENTS: readonly Requirement[] = [
     },
   },
 ];
+
+function keyProblems(keys: readonly KeyRecord[], { oidc, rate_limit }: Config['gateway']): string[] {
+  const development = keys.map(({ id }) => id).filter(isDevelopmentKeyId);
+  const tiers = [...new Set(keys.map(({ tier }) => tier))];
+  const unknown = tiers.filter((tier) => !Object.hasOwn(rate_limit.tiers, tier));
+  const problems = unknown.map(
+    (tier) => `keys name the tier ${tier}; add it under gateway.rate_limit.tiers, or give them another one`,
+  );
+  if (development.length > 0) {
+    problems.push(`${development.join(', ')}: a development key; remove each: npx headgate keys revoke ID`);
+  }
+  if (keys.length === 0 && oidc.issuers.length === 0) {
+    problems.push(`nobody may call: no key and no issuer of tokens; ${CREATE_KEY}`);
+  }
+  return problems;
+}
 
 /** One line for each thing that these parts lack; none in development. */
 export function missingFor(config: Config, root: string, parts: readonly Part[] = PARTS): string[] {
@@ -173,12 +167,16 @@ type Read<T> =
   | { readonly value: T; readonly problem?: undefined }
   | { readonly value?: undefined; readonly problem: string };
 
+/** 10,000 keys, the most that a file may have. */
+const MAX_BYTES = 2 * 2 ** 20;
+
 function read<S extends z.ZodType>(path: string, schema: S, remedy: string): Read<z.output<S>> {
   try {
-    return { value: schema.parse(parseYaml(readFileSync(path, 'utf8'))) };
+    return { value: schema.parse(parseYaml(readRegularFileSync(path, { maxBytes: MAX_BYTES }).toString())) };
   } catch (error) {
     if (error instanceof z.ZodError) return { problem: `${path}: ${describeIssues(error).join('; ')}` };
     if (error instanceof RangeError) return { problem: `${path}: ${error.message}` };
+    if (!(error instanceof Error && 'code' in error)) throw error;
     return { problem: `${path} cannot be read; ${remedy}` };
   }
 }
