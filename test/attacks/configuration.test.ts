@@ -189,7 +189,7 @@ describe('production', () => {
     const ids = Object.values(keys ?? {}).map((key) => key.split('_')[1]);
     for (const [line, ...texts] of [
       ['API keys (gateway.keys_file)', ...ids, 'npx headgate keys revoke'],
-      ['Tiers (gateway.rate_limit.tiers)', 'bench'],
+      ['API keys (gateway.keys_file)', 'the tier bench', 'gateway.rate_limit.tiers'],
       ['Routing table (routing_file)', 'config/routing.yaml'],
       ['Internal secret (listen.internal_secret_file)', 'openssl rand'],
       ['Host names (envoy.server_names)', 'localhost'],
