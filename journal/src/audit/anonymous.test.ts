@@ -2,6 +2,7 @@ import { tempDir } from '@headgate/testkit/folders';
 import { ManualClock } from '@headgate/testkit/manual-clock';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { auditRecords, CALL, testAudit, verifyAudit } from '../testing/audit.ts';
+import { fragileFiles } from '../testing/spool.ts';
 import { type Anonymous, createAnonymous } from './anonymous.ts';
 import type { AuditFact } from './chain.ts';
 
@@ -102,5 +103,14 @@ describe('An audit log under a flood of strangers', () => {
     // The anchor comes after it: a stop loses no count.
     expect(records.at(-1)?.type).toBe('anchor');
     expect(verifyAudit(dir)).not.toHaveProperty('fault');
+  });
+
+  it('tells what it could not write before it is closed', async () => {
+    const disk = fragileFiles();
+    const { audit, unwritten } = await testAudit(tempDir(), { files: disk.files });
+    for (let i = 0; i < 150; i++) audit.record(STRANGER);
+    disk.failing = { code: 'ENOSPC', on: 'write' };
+    await audit.close();
+    expect(unwritten).toMatchObject([{ type: 'aggregate', calls: 50 }]);
   });
 });

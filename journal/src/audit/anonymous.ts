@@ -62,15 +62,18 @@ export function createAnonymous({ clock, write }: AnonymousOptions) {
      * Writes what was counted, once its time is over. What cannot be written is counted on; never rejects.
      *
      * @param now also before its time is over
+     * @returns what could not be written
      */
-    async settle(now = false): Promise<void> {
-      if (!counts || (!now && clock.monotonicMs() - counts.sinceMs < INTERVAL_MS)) return;
+    async settle(now = false): Promise<AuditFact | undefined> {
+      if (!counts || (!now && clock.monotonicMs() - counts.sinceMs < INTERVAL_MS)) return undefined;
       const taken = counts;
       counts = undefined;
       try {
         await write(factOf(taken));
+        return undefined;
       } catch {
         counts = merged(taken, counts, clock.monotonicMs());
+        return factOf(counts);
       }
     },
   };

@@ -1,6 +1,7 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '@headgate/runtime/clock';
+import { readLogFile } from '../spool/files.ts';
 import { scanFrames } from '../spool/frame.ts';
 import type { DropCause, Gap, SpoolReport } from '../spool/spool.ts';
 import { type AuditFact, GENESIS, type Head, link, unlink } from './chain.ts';
@@ -99,7 +100,7 @@ async function lastInLog(dir: string): Promise<{ readonly head: Head; readonly a
     .filter((one) => one.endsWith('.log'))
     .sort()
     .reverse()) {
-    const records = scanFrames(await readFile(join(dir, name)))
+    const records = scanFrames(await readLogFile(join(dir, name)))
       .frames.map(({ payload }) => unlink(payload))
       .filter((one) => one !== undefined);
     const last = records.at(-1);

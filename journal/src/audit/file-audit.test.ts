@@ -277,7 +277,7 @@ const audit = await openFileAudit({
   clock,
   limits: ${JSON.stringify({ ...TEST_LIMITS, segmentBytes: 20_000 })},
   keepMs: 1000,
-  report: { written() {}, dropped() {}, damaged() {} },
+  report: { written() {}, dropped() {}, damaged() {}, unwritten() {} },
 });
 for (let i = 0; ; i++) {
   audit.record(${JSON.stringify(CALL)});

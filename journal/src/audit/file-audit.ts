@@ -4,7 +4,7 @@ import { appendLine, type SpoolFiles } from '../spool/files.ts';
 import { openSpool, type SpoolLimits, type SpoolReport } from '../spool/spool.ts';
 import { createAnonymous } from './anonymous.ts';
 import type { AuditFact } from './chain.ts';
-import { createChainWriter, findLastRecord, type LastRecord } from './chain-writer.ts';
+import { type ChainWriter, createChainWriter, findLastRecord, type LastRecord } from './chain-writer.ts';
 import { headLine } from './heads.ts';
 import type { Pseudonyms } from './pseudonyms.ts';
 import type { AuditChange, AuditEntry, AuditSink } from './sink.ts';
@@ -21,9 +21,14 @@ export interface FileAuditOptions {
   readonly limits: SpoolLimits;
   /** A file that is stored elsewhere is removed when its last record is so old, in ms, or the log is half full. */
   readonly keepMs: number;
-  readonly report: SpoolReport;
+  readonly report: AuditReport;
   readonly files?: SpoolFiles;
   readonly soon?: WriteSoon;
+}
+
+export interface AuditReport extends SpoolReport {
+  /** Counts of calls that the log did not take until it was closed. */
+  unwritten(counts: AuditFact): void;
 }
 
 export interface AuditStats {
@@ -66,31 +71,13 @@ export async function openFileAudit(options: FileAuditOptions): Promise<FileAudi
   const spool = await openSpool({
     ...options,
     encodeGap: chain.encodeGap,
-    report: {
-      damaged: report.damaged,
-      written(records) {
-        chain.report.written(records);
-        report.written(records);
-      },
-      dropped(records, cause) {
-        chain.report.dropped(records, cause);
-        report.dropped(records, cause);
-      },
-    },
+    report: reportToBoth(chain.report, report),
   });
+  const write = (fact: AuditFact, atMs = clock.epochMs()) =>
+    spool.appendDurable(() => chain.encode(fact, atMs));
+  const { trim, storedSeq } = createTrim({ ...options, spool, write });
+  const anonymous = createAnonymous({ clock, write });
   let anchoredSeq = head.seq;
-  const { trim, storedSeq } = createTrim({
-    ...options,
-    spool,
-    note: async (fact) => {
-      await spool.appendDurable(() => chain.encode(fact, clock.epochMs()));
-    },
-  });
-
-  const anonymous = createAnonymous({
-    clock,
-    write: (fact) => spool.appendDurable(() => chain.encode(fact, clock.epochMs())),
-  });
 
   return {
     found,
@@ -107,7 +94,7 @@ export async function openFileAudit(options: FileAuditOptions): Promise<FileAudi
       if (chain.head().seq === anchoredSeq) return;
       const atMs = clock.epochMs();
       // Durable first: a head must never be ahead of what survives a power cut.
-      await spool.appendDurable(() => chain.encode({ type: 'anchor' }, atMs));
+      await write({ type: 'anchor' }, atMs);
       const durable = chain.head();
       await appendLine(headsFile, headLine({ ...durable, writer, atMs }));
       anchoredSeq = durable.seq;
@@ -120,8 +107,24 @@ export async function openFileAudit(options: FileAuditOptions): Promise<FileAudi
     },
     stats: () => ({ bytes: spool.stats().bytes, lastSeq: chain.head().seq, storedSeq: storedSeq() }),
     async close() {
-      await anonymous.settle(true);
+      const unwritten = await anonymous.settle(true);
+      if (unwritten) report.unwritten(unwritten);
       await spool.close();
+    },
+  };
+}
+
+/** The chain learns first what is in the log. */
+function reportToBoth(chain: ChainWriter['report'], { damaged, written, dropped }: SpoolReport): SpoolReport {
+  return {
+    damaged,
+    written(records) {
+      chain.written(records);
+      written(records);
+    },
+    dropped(records, cause) {
+      chain.dropped(records, cause);
+      dropped(records, cause);
     },
   };
 }

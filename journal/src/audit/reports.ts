@@ -3,11 +3,10 @@ import { DROP_CAUSES } from '@headgate/contracts/records';
 import { liveGauge } from '@headgate/runtime/live-gauge';
 import type { Logger } from '@headgate/runtime/logger';
 import { Counter, type Registry } from 'prom-client';
-import type { SpoolReport } from '../spool/spool.ts';
-import type { FileAudit } from './file-audit.ts';
+import type { AuditReport, FileAudit } from './file-audit.ts';
 
 export interface AuditInstruments {
-  readonly log: SpoolReport;
+  readonly log: AuditReport;
   anchorFailed(error: unknown): void;
   /** It is tried again with the next group of records. */
   syncFailed(error: unknown): void;
@@ -55,6 +54,8 @@ export function auditInstruments(logger: Logger, registry: Registry): AuditInstr
       },
       damaged: (bytes) =>
         logger.warn({ bytes }, 'the audit log had a torn end or damage; audit verify tells'),
+      unwritten: (counts) =>
+        logger.error({ counts }, 'the audit log did not take these counts of calls; keep this line'),
     },
     anchorFailed(err) {
       anchorFailures.inc();

@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '@headgate/runtime/clock';
-import { appendLine } from '../spool/files.ts';
+import { readRegularFile } from '@headgate/runtime/read-file';
+import { appendLine, readLogFile } from '../spool/files.ts';
 import { scanFrames } from '../spool/frame.ts';
 import type { Spool, SpoolLimits } from '../spool/spool.ts';
 import { type AuditFact, type AuditRecord, TRIM, unlink } from './chain.ts';
@@ -9,6 +9,9 @@ import { headLine } from './heads.ts';
 
 /** File in the directory of a log: up to which record it is stored elsewhere. */
 export const SHIPMENT_FILE = 'shipped.json';
+
+/** More than a place and a hash take. */
+const SHIPMENT_BYTES = 4096;
 
 /** The last record that the store has. */
 export interface Shipment {
@@ -28,7 +31,7 @@ function parseShipment(text: string): Shipment | undefined {
 }
 
 export interface TrimOptions {
-  /** Log of this writer, where whoever stores it elsewhere notes how far. */
+  /** Log of this writer, where control notes how far it has stored it. */
   readonly dir: string;
   readonly writer: string;
   readonly headsFile: string;
@@ -37,7 +40,7 @@ export interface TrimOptions {
   readonly keepMs: number;
   readonly spool: Pick<Spool, 'finished' | 'reader' | 'stats'>;
   /** Settles once the fact is a durable record of the log. */
-  readonly note: (fact: AuditFact) => Promise<void>;
+  readonly write: (fact: AuditFact) => Promise<unknown>;
 }
 
 interface End {
@@ -53,7 +56,7 @@ export interface Trim {
 }
 
 export function createTrim(options: TrimOptions): Trim {
-  const { dir, writer, headsFile, clock, limits, keepMs, spool, note } = options;
+  const { dir, writer, headsFile, clock, limits, keepMs, spool, write } = options;
 
   let storedSeq = 0;
 
@@ -71,14 +74,14 @@ export function createTrim(options: TrimOptions): Trim {
 
     const { seq } = end.record;
     const fact = trimOf(end);
-    const noted = await note(fact).then(
+    const noted = await write(fact).then(
       () => true,
       () => false,
     );
     await appendLine(headsFile, headLine({ writer, seq, hash: end.hash, atMs: clock.epochMs() }));
     await spool.reader.acknowledge(oldest.lastSequence);
     // A full log has room for the record only now.
-    if (!noted) await note(fact);
+    if (!noted) await write(fact);
     return true;
   };
 
@@ -92,15 +95,17 @@ function trimOf({ record, hash }: End): AuditFact {
 
 /** 0 when nothing is stored elsewhere. */
 async function storedUpTo(dir: string): Promise<number> {
-  const text = await readFile(join(dir, SHIPMENT_FILE), 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return '';
-    throw error;
-  });
-  return parseShipment(text)?.seq ?? 0;
+  const bytes = await readRegularFile(join(dir, SHIPMENT_FILE), { maxBytes: SHIPMENT_BYTES }).catch(
+    (error) => {
+      if (error.code === 'ENOENT') return '';
+      throw error;
+    },
+  );
+  return parseShipment(bytes.toString())?.seq ?? 0;
 }
 
 /** The last record in a file. */
 async function endOf(path: string): Promise<End | undefined> {
-  const { frames } = scanFrames(await readFile(path));
+  const { frames } = scanFrames(await readLogFile(path));
   return unlink(frames.at(-1)?.payload ?? Buffer.alloc(0));
 }

@@ -1,5 +1,6 @@
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { readRegularFile } from '@headgate/runtime/read-file';
 
 /** A segment that is open for appending. Every call may fail as a file system fails: ENOSPC, EIO, EDQUOT. */
 export interface SegmentFile {
@@ -45,6 +46,16 @@ async function syncDirectory(path: string): Promise<void> {
   } finally {
     await dir.close();
   }
+}
+
+/** A writer ends a file at 4 MiB and a write. Nothing larger is one of its files. */
+const MAX_LOG_FILE_BYTES = 64 * 2 ** 20;
+
+/** A whole file of a log. @throws RangeError when it is none: a link, a pipe or a device, or far too large */
+export function readLogFile(path: string): Promise<Buffer> {
+  return readRegularFile(path, { maxBytes: MAX_LOG_FILE_BYTES, links: 'refuse' }).catch((cause) => {
+    throw cause instanceof RangeError ? new RangeError(`${path}: ${cause.message}`, { cause }) : cause;
+  });
 }
 
 /**

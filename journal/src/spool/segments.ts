@@ -1,5 +1,6 @@
-import { readdir, readFile, rm, truncate } from 'node:fs/promises';
+import { readdir, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readLogFile } from './files.ts';
 import { scanFrames } from './frame.ts';
 
 /** A file of the log. A process appends only to files that it made itself. */
@@ -33,7 +34,7 @@ export async function recoverSegments(dir: string): Promise<Recovered> {
   let lastSequence = 0;
   for (const firstSequence of await firstSequencesIn(dir)) {
     const path = segmentPath(dir, firstSequence);
-    const bytes = await readFile(path);
+    const bytes = await readLogFile(path);
     const { frames, end } = scanFrames(bytes);
     cutBytes += bytes.byteLength - end;
     lastSequence = Math.max(lastSequence, frames.at(-1)?.sequence ?? firstSequence - 1);

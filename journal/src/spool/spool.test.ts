@@ -1,4 +1,7 @@
-import { readdirSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { tempDir } from '@headgate/testkit/folders';
 import { expect, it } from 'vitest';
 import { bytesOfText, fragileFiles, TEST_LIMITS, testSpool, textOf } from '../testing/spool.ts';
 
@@ -117,4 +120,21 @@ it('refuses a second writer of the same directory, and lets the next one in afte
   await spool.close();
   const next = await testSpool({ dir });
   await next.spool.close();
+});
+
+it.each([
+  ['a pipe', (path: string) => void execFileSync('mkfifo', [path])],
+  ['a link', (path: string) => symlinkSync('/dev/zero', path)],
+  [
+    'a file without end',
+    (path: string) => {
+      writeFileSync(path, '');
+      truncateSync(path, 2 ** 40);
+    },
+  ],
+])('refuses %s in place of a file, by its name', async (_, put) => {
+  const dir = tempDir();
+  const path = join(dir, `${'1'.padStart(16, '0')}.log`);
+  put(path);
+  await expect(testSpool({ dir })).rejects.toThrow(path);
 });

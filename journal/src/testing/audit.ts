@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ManualClock } from '@headgate/testkit/manual-clock';
-import { type AuditRecord, unlink } from '../audit/chain.ts';
+import { type AuditFact, type AuditRecord, unlink } from '../audit/chain.ts';
 import { type FileAuditOptions, openFileAudit } from '../audit/file-audit.ts';
 import { parseHeads } from '../audit/heads.ts';
 import { openPseudonyms } from '../audit/pseudonyms.ts';
@@ -27,6 +27,7 @@ export const CALL: AuditEntry = {
 export async function testAudit(dir: string, options: Partial<FileAuditOptions> = {}) {
   const clock = new ManualClock();
   const dropped: string[] = [];
+  const unwritten: AuditFact[] = [];
   const keys = { dir: join(dir, 'keys'), clock, addressDays: 30, credentialDays: 400 };
   const raise = (error: unknown) => {
     throw error;
@@ -44,10 +45,11 @@ export async function testAudit(dir: string, options: Partial<FileAuditOptions> 
       written: () => undefined,
       dropped: (records, cause) => void dropped.push(`${records} ${cause}`),
       damaged: () => undefined,
+      unwritten: (counts) => void unwritten.push(counts),
     },
     ...options,
   });
-  return { audit, clock, dropped };
+  return { audit, clock, dropped, unwritten };
 }
 
 /** Payloads of the log below `dir`, in the order of its files. */
