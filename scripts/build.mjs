@@ -72,7 +72,7 @@ export async function build(root) {
       ...FOR_NODE,
       entryPoints: {
         main: 'gateway/src/main.ts',
-        'json-thread': 'gateway/src/json-thread/main.ts',
+        'json-thread': 'gateway/src/json-thread/serve.ts',
         'yaml-thread': YAML_THREAD,
       },
       outdir: 'gateway/dist',

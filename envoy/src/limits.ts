@@ -59,7 +59,7 @@ export const UPSTREAM_CONNECT_MS = 1000;
 /** Connections to the gateways, and again to inference; Envoy's silent default of 1024 would be a surprise. */
 export const UPSTREAM_MAX_CONNECTIONS = 1024;
 
-/** Idle connections of clients and probes: whoever only holds one open must renew it each minute. */
+/** Idle connections of clients and probes: a client that only holds one open must renew it each minute. */
 export const PUBLIC_IDLE_MS = 60_000;
 
 /** Idle connections of a load balancer, which keeps them itself, for up to 10 minutes: it must close them first. */

@@ -41,7 +41,7 @@ export function clientIpOf({ secret, logger }: ClientIpOptions): ClientIp {
   };
 }
 
-/** IPv4 in IPv6 clothes (`::ffff:1.2.3.4`, from a dual-stack socket) as plain IPv4: one client, one quota. */
+/** An IPv4-mapped IPv6 address (`::ffff:1.2.3.4`, from a dual-stack socket) as plain IPv4: one client, one quota. */
 function plainAddress(ip: string): string {
   return ip.startsWith('::ffff:') && isIP(ip.slice(7)) === 4 ? ip.slice(7) : ip;
 }

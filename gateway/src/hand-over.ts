@@ -40,7 +40,6 @@ const nothing = () => new Request('http://gateway/', { method: OTHER });
 export function handOver(server: Server, fetch: Fetch, refuse: Fetch): void {
   const notes = new WeakMap<IncomingMessage, Note>();
   const last = new WeakMap<Socket, Pick<NodeEnv, 'incoming' | 'outgoing'>>();
-  const refused = new WeakSet<Socket>();
 
   const listener = getRequestListener(async (request, env) => {
     const { incoming } = env as NodeEnv;
@@ -85,8 +84,17 @@ export function handOver(server: Server, fetch: Fetch, refuse: Fetch): void {
     socket.on('error', () => socket.destroy());
     take(incoming, outgoing);
   });
+  answerBrokenBytes(server, refuse, (socket) => last.get(socket));
+}
 
-  const refuseBytes = async (socket: Socket, refusal: HeadgateError): Promise<void> => {
+/** @param lastOf the last request of a connection */
+function answerBrokenBytes(
+  server: Server,
+  refuse: Fetch,
+  lastOf: (socket: Socket) => Pick<NodeEnv, 'incoming' | 'outgoing'> | undefined,
+): void {
+  const refused = new WeakSet<Socket>();
+  const answerWith = async (socket: Socket, refusal: HeadgateError): Promise<void> => {
     if (!socket.writable) return void socket.destroy();
     const env = { incoming: { socket, headers: {} }, malformed: refusal };
     await endWith(socket, await refuse(nothing(), env));
@@ -98,8 +106,8 @@ export function handOver(server: Server, fetch: Fetch, refuse: Fetch): void {
     if (refused.has(socket)) return;
     refused.add(socket);
     const refusal = refusalOf(error.code);
-    const { incoming, outgoing } = last.get(socket) ?? {};
-    const answer = () => void refuseBytes(socket, refusal).catch(() => socket.destroy());
+    const { incoming, outgoing } = lastOf(socket) ?? {};
+    const answer = () => void answerWith(socket, refusal).catch(() => socket.destroy());
     if (!incoming || !outgoing) return answer();
     if (incoming.complete) return outgoing.writableFinished ? answer() : outgoing.once('close', answer);
     // The body of a request that the app has: there is one answer, the app's.

@@ -6,7 +6,6 @@ import { systemClock } from '@headgate/runtime/clock';
 import { loadConfig } from '@headgate/runtime/load-config';
 import { successSampler } from '@headgate/runtime/logger';
 import { refuseUnready, warningsFor } from '@headgate/runtime/production/requirements';
-import { POLICIES } from '@headgate/runtime/resilience/policies';
 import { stopAll } from '@headgate/runtime/stop-all';
 import { createApp } from './app.ts';
 import { startIdentity } from './auth/start-identity.ts';
@@ -18,7 +17,6 @@ import { listen } from './listeners.ts';
 import { startLimiter } from './rate-limit/start-limiter.ts';
 import { fileRoutingSource } from './routing/file-source.ts';
 import { nodeHost } from './server.ts';
-import { databasePolicy } from './store/sinks.ts';
 import { startRecords } from './store/start-records.ts';
 import { startSurroundings } from './surroundings.ts';
 import { createTelemetry } from './telemetry/create-telemetry.ts';
@@ -34,7 +32,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const config = loadConfig({ dir, environment: env.HEADGATE_ENV ?? 'dev', env });
   refuseUnready(config, root, 'gateway');
   const { spans, ...surroundings } = await startSurroundings(config, root);
-  const { logger, metrics, resilience } = surroundings;
+  const { logger, metrics } = surroundings;
   for (const warning of warningsFor(config, 'gateway')) logger.warn(warning);
 
   const audit = await startAudit(config, surroundings);
@@ -44,12 +42,8 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const readinessReport = reportReadiness(logger);
   const upstream = connectUpstream({ ...surroundings, config, routing, readinessReport });
   exposeState(metrics.registry, routing, upstream.readiness);
-  const database = databasePolicy({
-    config: { ...POLICIES.database, ...config.dependencies.database },
-    report: resilience,
-  });
   const captures = await startCapture(config, surroundings);
-  const records = await startRecords(config, { ...surroundings, database, capture: captures?.capture });
+  const records = await startRecords(config, { ...surroundings, capture: captures?.capture });
   const quotas = await startLimiter(config, surroundings);
 
   const logsSuccess = successSampler(config.telemetry.success_ratio);

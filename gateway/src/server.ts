@@ -63,7 +63,7 @@ export function nodeOptions({ deadline }: GatewayConfig): ServerOptions {
 export async function serveHttp(options: HttpServerOptions): Promise<HttpServer> {
   const { fetch, host, port, node } = options;
   const server = createServer({ ...node, requireHostHeader: false });
-  // Their bytes are limited; Node drops, unseen, what is beyond a number.
+  // Node silently drops headers beyond its count limit; their bytes are limited.
   server.maxHeadersCount = 0;
   handOver(server, fetchOf(options), fetch);
   const sockets = new Set<Socket>();

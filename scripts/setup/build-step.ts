@@ -18,11 +18,13 @@ export const buildStep: Step = {
   outputs: [
     'gateway/dist/main.js',
     'gateway/dist/app.js',
+    'gateway/dist/json-thread.js',
     'gateway/dist/yaml-thread.js',
     'inference/dist/main.js',
     'inference/dist/engine-child.js',
     'inference/dist/yaml-thread.js',
     'control/dist/headgate.js',
+    'control/dist/main.js',
   ],
   run: async ({ root }) => {
     const { build } = await import('../build.mjs');

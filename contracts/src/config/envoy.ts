@@ -52,7 +52,7 @@ export const envoySchema = group({
     ),
   max_connections: count
     .default(10_000)
-    .describe('Connections of the public listener; one address has at most a 32nd of them.'),
+    .describe('Connections of the public listener, divided into shares by address (docs/edge.md).'),
   upstream_max_requests: count
     .default(4096)
     .describe('Requests in progress to the gateways, and again to inference; more are refused.'),

@@ -14,7 +14,7 @@ export function checkRules(config: Unchecked, ctx: z.RefinementCtx): void {
   rule(
     internal_secret_file !== '' || isLoopback(internal_host),
     ['listen', 'internal_secret_file'],
-    'expected a file while listen.internal_host is not loopback: whoever reaches the internal ports could pass for Envoy',
+    'expected a file while listen.internal_host is not loopback: a process that reaches the internal ports could pass for Envoy',
   );
   const { deadline } = config.gateway;
   rule(

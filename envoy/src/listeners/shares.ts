@@ -11,8 +11,8 @@ import type {
 
 /**
  * A listener divides its connections into shares. The address of a caller decides, by a hash, which share it counts
- * against: whoever opens connections without end fills one share and leaves the others alone (decision 0068). Each
- * share is a filter chain, because the connection limit of Envoy counts per chain.
+ * against: a client that opens connections without end fills one share and leaves the others alone (decision 0068).
+ * Each share is a filter chain, because the connection limit of Envoy counts per chain.
  */
 export interface Share {
   readonly name: string;

@@ -3,7 +3,7 @@ import type { HeadgateError } from '@headgate/contracts/errors';
 
 const refusals = new WeakMap<IncomingMessage, HeadgateError>();
 
-/** Ends the body of a request that turned out not to be HTTP, or took too long: whoever reads it, now or later, is told. */
+/** Ends the body of a request that turned out not to be HTTP, or took too long: its reader, now or later, is told. */
 export function breakBody(incoming: IncomingMessage, refusal: HeadgateError): void {
   refusals.set(incoming, refusal);
   if (incoming.listenerCount('error') > 0) incoming.emit('error', refusal);

@@ -35,7 +35,7 @@ describe('a thread for JSON', () => {
     }
   });
 
-  it('words answers as the calling thread does, and leaves what it was given', async () => {
+  it('encodes answers as the calling thread does, and leaves what it was given', async () => {
     const response = {
       model_name: 'net',
       model_version: '1',
@@ -51,9 +51,9 @@ describe('a thread for JSON', () => {
       raw_output_contents: [Buffer.alloc(16, 255), Buffer.alloc(16, 1)],
     };
     const binary = { chosen: new Map([['raw', true]]), byDefault: false };
-    const wording = { response, id: 'x', parameters: { variant: 'a' }, binary };
-    const there = await createJsonThread()('word', wording, call());
-    expect(there).toEqual(doStep('word', wording));
+    const input = { response, id: 'x', parameters: { variant: 'a' }, binary };
+    const there = await createJsonThread()('encode', input, call());
+    expect(there).toEqual(doStep('encode', input));
     expect(response.raw_output_contents[0]).toHaveLength(16);
   });
 

@@ -10,49 +10,41 @@ const SMALL_BYTES = 32 * 1024;
 /** Several times what 4 MiB of JSON become. A thread that needs more ends, and a new one is started. */
 const LIMITS = { maxOldGenerationSizeMb: 256 };
 
-const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './main.ts' : './json-thread.js', import.meta.url);
+const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './serve.ts' : './json-thread.js', import.meta.url);
+
+type Outcome = OutputOf<JsonStep> | HeadgateError;
 
 interface Job extends ToThread {
-  readonly settle: (outcome: OutputOf<JsonStep> | HeadgateError) => void;
+  readonly settle: (outcome: Outcome) => void;
 }
 
 /**
  * Does steps with much JSON on a thread of its own, one at a time, callers in turn, so that nobody else waits for them.
  * The thread is started by the first of them. How many wait is bounded by the requests in progress.
  *
- * @param entry module that calls `serveThread`
+ * @param entry module of the thread
  */
 export function createJsonThread(entry = ENTRY): JsonWork {
   const waiting = new Turns<Job>();
   let thread: Worker | undefined;
   let running: Job | undefined;
 
-  const done = (outcome: OutputOf<JsonStep> | HeadgateError) => {
+  const done = (outcome: Outcome) => {
     running?.settle(outcome);
     running = undefined;
     next();
   };
 
-  const start = (): Worker => {
-    const worker = new Worker(entry, { resourceLimits: LIMITS, env: {} });
-    worker.unref();
-    worker.on('message', (message: FromThread) => done(outcomeOf(message)));
-    let cause: unknown;
-    worker.once('error', (error) => {
-      cause = error;
-    });
-    worker.once('exit', () => {
-      thread = undefined;
-      done(failure(cause));
-    });
-    return worker;
+  const ended = (cause: unknown) => {
+    thread = undefined;
+    done(failure(cause));
   };
 
   const next = () => {
     if (running) return;
     running = waiting.next();
     if (!running) return;
-    thread ??= start();
+    thread ??= startThread(entry, { done, ended });
     const { step, input } = running;
     thread.postMessage({ step, input } satisfies ToThread);
   };
@@ -87,7 +79,25 @@ export function createJsonThread(entry = ENTRY): JsonWork {
   };
 }
 
-function outcomeOf(message: FromThread): OutputOf<JsonStep> | HeadgateError {
+interface Listeners {
+  readonly done: (outcome: Outcome) => void;
+  /** @param cause what ended it, if it did not end by itself */
+  readonly ended: (cause: unknown) => void;
+}
+
+function startThread(entry: URL, { done, ended }: Listeners): Worker {
+  const worker = new Worker(entry, { resourceLimits: LIMITS, env: {} });
+  worker.unref();
+  worker.on('message', (message: FromThread) => done(outcomeOf(message)));
+  let cause: unknown;
+  worker.once('error', (error) => {
+    cause = error;
+  });
+  worker.once('exit', () => ended(cause));
+  return worker;
+}
+
+function outcomeOf(message: FromThread): Outcome {
   if ('output' in message) return message.output;
   const { reason, detail, cause } = message;
   return new HeadgateError(reason, detail, { cause });

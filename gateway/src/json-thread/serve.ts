@@ -1,4 +1,4 @@
-import type { MessagePort, Transferable } from 'node:worker_threads';
+import { parentPort, type Transferable } from 'node:worker_threads';
 import { type HeadgateError, type Reason, toHeadgateError } from '@headgate/contracts/errors';
 import { doStep, type InputOf, type JsonStep, type OutputOf } from '../routes/v2/json-work.ts';
 
@@ -12,17 +12,18 @@ export type FromThread =
   | { readonly reason: Reason; readonly detail: string; readonly cause: string };
 
 /** The thread's side: one message, one step, one answer. */
-export function serveThread(port: MessagePort): void {
-  const reply = (message: FromThread, transfer: Transferable[] = []) => port.postMessage(message, transfer);
-  port.on('message', ({ step, input }: ToThread) => {
-    try {
-      const output = doStep(step, input);
-      reply({ output }, buffersOf(output));
-    } catch (thrown) {
-      const { reason, detail, cause }: HeadgateError = toHeadgateError(thrown);
-      reply({ reason, detail, cause: String(cause) });
-    }
-  });
+parentPort?.on('message', ({ step, input }: ToThread) => {
+  try {
+    const output = doStep(step, input);
+    reply({ output }, buffersOf(output));
+  } catch (thrown) {
+    const { reason, detail, cause }: HeadgateError = toHeadgateError(thrown);
+    reply({ reason, detail, cause: String(cause) });
+  }
+});
+
+function reply(message: FromThread, transfer: Transferable[] = []): void {
+  parentPort?.postMessage(message, transfer);
 }
 
 /** Memory that moves to the other thread instead of being copied. Several blocks may be views on one body. */

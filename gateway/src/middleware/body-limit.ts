@@ -72,10 +72,10 @@ function take(shares: Shares, caller: string, { amount, unit }: { amount: number
   if (!shortage) return;
   const [reason, detail] =
     shortage === 'all'
-      ? (['overloaded', 'Too many requests are in progress.'] as const)
+      ? (['overloaded', `Too many ${unit} are in progress.`] as const)
       : ([
           'rate_limited',
-          `Your requests in progress hold ${shares.heldBy(caller)} of ${shares.total} ${unit}, your share at present; send the next one when one of them is answered.`,
+          `Your requests in progress hold ${shares.heldBy(caller)} of ${shares.total} ${unit}, your share at present; send the next one when the answer to one of them is read.`,
         ] as const);
   throw new HeadgateError(reason, detail, { retryAfterMs: RETRY_AFTER_MS });
 }

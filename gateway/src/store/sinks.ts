@@ -67,8 +67,8 @@ export async function postgresSink({
 }
 
 /**
- * How this process calls the place where records end up, PostgreSQL or control. One for all who deliver: what one of
- * them finds out, the others need not try. A record that the store refuses says nothing about its health.
+ * How this process calls the place where records end up, PostgreSQL or control. A record that the store refuses says
+ * nothing about its health.
  */
 export function databasePolicy(options: Omit<PolicyOptions, 'dependency' | 'isFailure'>): Policy {
   const isFailure = (error: unknown) => !(error instanceof RecordsRefusedError);

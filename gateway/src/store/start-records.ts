@@ -4,14 +4,14 @@ import type { Config } from '@headgate/contracts/config/schema';
 import { openSpool, SPOOL_DEFAULTS } from '@headgate/journal/spool/spool';
 import { DAY_MS, systemClock } from '@headgate/runtime/clock';
 import { readHashKey } from '@headgate/runtime/keyed-hash';
-import type { Policy } from '@headgate/runtime/resilience/policy';
+import { POLICIES } from '@headgate/runtime/resilience/policies';
 import { stopAll } from '@headgate/runtime/stop-all';
 import type { Capture } from '../capture/capture.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { noRecorder, type Recorder } from './recorder.ts';
 import { exposeSpool, reportShipper, reportSpool } from './reports.ts';
 import { startShipper } from './shipper.ts';
-import { sinkOf } from './sinks.ts';
+import { databasePolicy, sinkOf } from './sinks.ts';
 import { spoolRecorder } from './spool-recorder.ts';
 
 /** To read 250 records holds the event loop for 4 ms; the pauses are those of a breaker that probes every 5 s. */
@@ -24,8 +24,6 @@ export interface Records {
 }
 
 export interface RecordsDeps extends Surroundings {
-  /** How the sink is called. */
-  readonly database: Policy;
   /** Keeps sampled images beside the records. */
   readonly capture?: Capture | undefined;
 }
@@ -37,7 +35,7 @@ export interface RecordsDeps extends Surroundings {
  */
 export async function startRecords(
   config: Config,
-  { root, secret, logger, metrics, database, capture }: RecordsDeps,
+  { root, secret, logger, metrics, resilience, capture }: RecordsDeps,
 ): Promise<Records> {
   const { records } = config;
   if (records.sink === 'none') return { recorder: noRecorder, stop: async () => undefined };
@@ -49,13 +47,14 @@ export async function startRecords(
     limits: { ...SPOOL_DEFAULTS, maxBytes: records.spool_bytes },
   });
   exposeSpool(metrics.registry, spool, records.spool_bytes);
+  const policy = { ...POLICIES.database, ...config.dependencies.database };
   const sink = await sinkOf(config, { secret, logger });
   const shipper = startShipper({
     reader: spool.reader,
     sink,
     writer,
     ...SHIPPING,
-    guard: database.run,
+    guard: databasePolicy({ config: policy, report: resilience }).run,
     report: reportShipper(logger, metrics.registry),
     pause: (ms, signal) => sleep(ms, undefined, { signal, ref: false }).catch(() => undefined),
   });

@@ -35,11 +35,8 @@ interface LoadedKeys {
   readonly loadedAtMs: number;
 }
 
-/**
- * Public keys of an issuer, kept for as long as they may be used. A token that names an unknown key waits for the next
- * attempt to load them, together with all others that do. An unknown key never blocks the lookup of another.
- */
-export function createKeySet({ load, clock, report, waiting, ...times }: KeySetOptions) {
+/** Loads the keys of an issuer, and keeps the last good ones for as long as they may be used. */
+function keepKeys({ load, clock, report, refresh_ms, max_age_ms }: KeySetOptions) {
   let keys: LoadedKeys | undefined;
 
   const attempts = createAttempts(async () => {
@@ -56,33 +53,37 @@ export function createKeySet({ load, clock, report, waiting, ...times }: KeySetO
     }
   }, clock);
 
-  /** Age of the last good keys in ms; undefined before there were any. */
-  const ageMs = () => keys && clock.monotonicMs() - keys.loadedAtMs;
-  const usable = () => (keys && (ageMs() as number) < times.max_age_ms ? keys : undefined);
-
-  /** @returns undefined: there are keys that may be used, and none of them is meant */
-  const find = async (header: JWTHeaderParameters): Promise<CryptoKey | undefined> => {
-    const loaded = usable();
-    if (!loaded) throw new KeysUnavailable('the keys of the issuer are not available');
-    return loaded.find(header).catch((error: unknown) => {
-      if (error instanceof errors.JWKSNoMatchingKey) return undefined;
-      throw error;
-    });
+  const ageOf = ({ loadedAtMs }: LoadedKeys) => clock.monotonicMs() - loadedAtMs;
+  return {
+    attempts,
+    /** Age of the last good keys in ms; undefined before there were any. */
+    ageMs: () => keys && ageOf(keys),
+    usable: () => (keys && ageOf(keys) < max_age_ms ? keys : undefined),
+    isStale: () => keys !== undefined && ageOf(keys) >= refresh_ms,
   };
+}
+
+/**
+ * Public keys of an issuer. A token that names an unknown key waits for the next attempt to load them, together with all
+ * others that do. An unknown key never blocks the lookup of another.
+ */
+export function createKeySet(options: KeySetOptions) {
+  const { attempts, ageMs, usable, isStale } = keepKeys(options);
+  const { waiting } = options;
 
   /** Waits for the attempt that runs; then, unless that had the key, for the next one. */
   const findAgain = async (header: JWTHeaderParameters): Promise<CryptoKey | undefined> => {
     if (attempts.running()) await attempts.running();
     else if (!usable()) await attempts.next();
-    const found = await find(header);
+    const found = await findIn(usable(), header);
     if (found) return found;
     await attempts.next();
-    return find(header);
+    return findIn(usable(), header);
   };
 
   /** Waits unless the caller holds its share of those that wait: each of them keeps a connection. */
   const findLater = async (header: JWTHeaderParameters, caller: string): Promise<CryptoKey | undefined> => {
-    if (waiting.take(caller, 1)) return find(header);
+    if (waiting.take(caller, 1)) return findIn(usable(), header);
     return findAgain(header).finally(() => waiting.give(caller, 1));
   };
 
@@ -94,8 +95,9 @@ export function createKeySet({ load, clock, report, waiting, ...times }: KeySetO
      * @throws JOSEError when there are, and none of them is meant
      */
     async keyFor(header: JWTHeaderParameters, caller: string): Promise<CryptoKey> {
-      if (usable() && (ageMs() as number) >= times.refresh_ms) void attempts.refresh();
-      const key = (usable() && (await find(header))) ?? (await findLater(header, caller));
+      const keys = usable();
+      if (keys && isStale()) void attempts.refresh();
+      const key = (keys && (await findIn(keys, header))) ?? (await findLater(header, caller));
       if (!key) throw new errors.JWKSNoMatchingKey();
       return key;
     },
@@ -104,4 +106,13 @@ export function createKeySet({ load, clock, report, waiting, ...times }: KeySetO
     /** How many keys may be used now. */
     size: () => usable()?.count ?? 0,
   };
+}
+
+/** @returns undefined: there are keys that may be used, and none of them is meant */
+async function findIn(keys: LoadedKeys | undefined, header: JWTHeaderParameters) {
+  if (!keys) throw new KeysUnavailable('the keys of the issuer are not available');
+  return keys.find(header).catch((error: unknown) => {
+    if (error instanceof errors.JWKSNoMatchingKey) return undefined;
+    throw error;
+  });
 }

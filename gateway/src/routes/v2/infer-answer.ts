@@ -6,7 +6,7 @@ import { decodeBytesTensor, ELEMENT_BYTES, elementCount } from '@headgate/contra
 import { NUMBERS, type NumberType } from '@headgate/contracts/tensor-numbers';
 import { type BinaryRule, isBinary } from './infer-request.ts';
 
-export interface Wording {
+export interface AnswerInput {
   readonly response: ModelInferResponse__Output;
   /** Id to answer. */
   readonly id: string;
@@ -18,16 +18,16 @@ export interface Wording {
 
 const encoder = new TextEncoder();
 
-/** Most values that an answer says in JSON: wording a million of them holds up every other request for half a second. */
+/** Most values that an answer says in JSON: a million of them hold up every other request for half a second. */
 const MAX_JSON_VALUES = 250_000;
 
 /**
- * Words the answer of inference in JSON, with raw blocks behind it for the outputs that were asked for so.
+ * Encodes the answer of inference in JSON, with raw blocks behind it for the outputs that were asked for so.
  *
  * @returns the body, and where its JSON ends when raw blocks follow
  * @throws HeadgateError invalid_request when an output cannot be JSON; internal when the answer cannot be read
  */
-export function wordAnswer({ response, id, binary, ...options }: Wording) {
+export function encodeAnswer({ response, id, binary, ...options }: AnswerInput) {
   checkCount(response, binary);
   const outputs = response.outputs.map((tensor, i) =>
     outputOf(tensor, response.raw_output_contents[i], binary),

@@ -7,7 +7,7 @@ import type { OpenInference } from '../../upstream/inference.ts';
 import { ASK_FOR_SKETCHES, engineMsOf } from '../../upstream/messages.ts';
 import type { Settle } from '../settle.ts';
 import { uuidV7 } from '../uuid-v7.ts';
-import type { Wording } from './infer-answer.ts';
+import type { AnswerInput } from './infer-answer.ts';
 import { isBinary } from './infer-request.ts';
 import type { JsonWork } from './json-work.ts';
 import { jsonCall } from './read-tensors.ts';
@@ -56,8 +56,9 @@ export function infer(options: InferOptions): RouteHandler {
 
     const parameters = { prediction_id: predictionId, ...(variant !== null && { variant }) };
     const response = withoutSketches(outcome);
-    const wording = { response, id, parameters, binary };
-    const { body, jsonBytes, hasBlocks } = await jsonWork('word', wording, jsonCall(c, inJson(wording)));
+    const input = { response, id, parameters, binary };
+    const { body, jsonBytes, hasBlocks } = await jsonWork('encode', input, jsonCall(c, inJson(input)));
+    // Refused, although the work is done, where the caller does not read its answers: they would fill the memory.
     c.get('holdMore')(body.byteLength);
     c.header('content-type', hasBlocks ? 'application/octet-stream' : 'application/json');
     if (hasBlocks) c.header(HEADER.inferenceHeaderLength, String(jsonBytes));
@@ -66,7 +67,7 @@ export function infer(options: InferOptions): RouteHandler {
 }
 
 /** Bytes of the outputs that the answer says in JSON. */
-function inJson({ response, binary }: Wording): number {
+function inJson({ response, binary }: AnswerInput): number {
   return response.outputs.reduce(
     (sum, { name }, i) =>
       sum + (isBinary(binary, name) ? 0 : (response.raw_output_contents[i]?.byteLength ?? 0)),

@@ -1,5 +1,5 @@
 import type { Deadline } from '../../deadline.ts';
-import { wordAnswer } from './infer-answer.ts';
+import { encodeAnswer } from './infer-answer.ts';
 import { readInferRequest } from './infer-request.ts';
 import { type Body, frameOf } from './read-tensors.ts';
 
@@ -9,7 +9,7 @@ import { type Body, frameOf } from './read-tensors.ts';
  */
 export const JSON_STEPS = {
   read: (body: Body) => readInferRequest(frameOf(body)),
-  word: wordAnswer,
+  encode: encodeAnswer,
 };
 
 export type JsonSteps = typeof JSON_STEPS;

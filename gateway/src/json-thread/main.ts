@@ -1,4 +1,0 @@
-import { parentPort } from 'node:worker_threads';
-import { serveThread } from './serve.ts';
-
-if (parentPort) serveThread(parentPort);
