@@ -16,7 +16,7 @@ export interface InternalServerOptions {
   readonly verifyAudit?: (() => Promise<unknown>) | undefined;
   /** What that database confirms of logs, with which `headgate audit verify` compares them. */
   readonly confirmAudit?: ((logs: LogBegins) => Promise<unknown>) | undefined;
-  /** Images with feedback, for whom the embedded database is out of reach. */
+  /** Images with feedback, for commands that cannot open the embedded database. */
   readonly judged?: (query: JudgedQuery) => Promise<readonly JudgedImage[]>;
   /** What Prometheus reads. */
   readonly registry: Registry;
@@ -43,49 +43,18 @@ type Handler = (request: IncomingMessage, signal: AbortSignal) => Promise<Answer
  * sends: a page can reach loopback too.
  */
 export function createInternalServer(options: InternalServerOptions): Server {
-  const { sink, verifyAudit, confirmAudit, judged, registry, secret, logger } = options;
-
-  const deliver = atMost(MAX_DELIVERIES, async (request, signal) => {
-    if (request.method !== 'POST') return { status: 405 };
-    if (request.headers['content-type'] !== 'application/json') return { status: 415 };
-    const body = await bodyOf(request);
-    if (body === undefined) return { status: 413 };
-    const delivery = deliverySchema.safeParse(parse(body));
-    if (!delivery.success) return { status: 400 };
-    await sink.deliver(delivery.data.records, signal);
-    return { status: 204 };
-  });
-
-  const judgedAnswer = atMost(MAX_QUERIES, async (request) => {
-    if (!judged) return { status: 404 };
-    if (request.method !== 'POST') return { status: 405 };
-    if (request.headers['content-type'] !== 'application/json') return { status: 415 };
-    const query = judgedQuerySchema.safeParse(parse((await bodyOf(request)) ?? ''));
-    if (!query.success) return { status: 400 };
-    return { status: 200, body: { images: await judged(query.data) } };
-  });
-
-  const verification = atMost(MAX_VERIFICATIONS, async (request) => {
-    if (!verifyAudit || !confirmAudit) return { status: 404 };
-    if (request.method === 'GET') return { status: 200, body: await verifyAudit() };
-    if (request.method !== 'POST') return { status: 405 };
-    if (request.headers['content-type'] !== 'application/json') return { status: 415 };
-    const asked = confirmationSchema.safeParse(parse((await bodyOf(request)) ?? ''));
-    if (!asked.success) return { status: 400 };
-    return { status: 200, body: await confirmAudit(asked.data.logs) };
-  });
+  const { registry, secret, logger } = options;
+  const handlers = handlersOf(options);
 
   const answer: Handler = async (request, signal) => {
-    const isOpen = request.url === '/livez' || request.url === '/metrics';
-    const isKnown = secret?.accepts(request.headers[HEADER.internalSecret]);
-    if (isFromBrowser(request) || (!isKnown && !isOwnHost(request.headers.host))) return { status: 403 };
+    const { url = '', headers, method } = request;
+    const isOpen = url === '/livez' || url === '/metrics';
+    const isKnown = secret?.accepts(headers[HEADER.internalSecret]);
+    if (isFromBrowser(request) || (!isKnown && !isOwnHost(headers.host))) return { status: 403 };
     if (isKnown === false && !isOpen) return { status: 401 };
-    if (request.url === '/internal/judged') return judgedAnswer(request, signal);
-    if (request.url === '/internal/records') return deliver(request, signal);
-    if (request.url === '/internal/audit') return verification(request, signal);
-    if (!isOpen) return { status: 404 };
-    if (request.method !== 'GET') return { status: 405 };
-    if (request.url === '/livez') return { status: 204 };
+    if (!isOpen) return (await handlers.get(url)?.(request, signal)) ?? { status: 404 };
+    if (method !== 'GET') return { status: 405 };
+    if (url === '/livez') return { status: 204 };
     return { status: 200, body: await registry.metrics(), type: registry.contentType };
   };
 
@@ -105,6 +74,53 @@ export function createInternalServer(options: InternalServerOptions): Server {
       else response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     });
   });
+}
+
+/** By path. What is not offered here is not found. */
+function handlersOf({
+  sink,
+  judged,
+  verifyAudit,
+  confirmAudit,
+}: InternalServerOptions): ReadonlyMap<string, Handler> {
+  const handlers = new Map<string, Handler>();
+  const deliver = posted(deliverySchema, async ({ records }, signal) => {
+    await sink.deliver(records, signal);
+    return { status: 204 };
+  });
+  handlers.set('/internal/records', atMost(MAX_DELIVERIES, deliver));
+  if (judged) {
+    const query = posted(judgedQuerySchema, async (asked) => ({
+      status: 200,
+      body: { images: await judged(asked) },
+    }));
+    handlers.set('/internal/judged', atMost(MAX_QUERIES, query));
+  }
+  if (verifyAudit && confirmAudit) {
+    const confirm = posted(confirmationSchema, async ({ logs }) => ({
+      status: 200,
+      body: await confirmAudit(logs),
+    }));
+    const verify: Handler = async (request, signal) =>
+      request.method === 'GET' ? { status: 200, body: await verifyAudit() } : confirm(request, signal);
+    handlers.set('/internal/audit', atMost(MAX_VERIFICATIONS, verify));
+  }
+  return handlers;
+}
+
+/** Takes a POST of JSON that fits the schema. */
+function posted<S extends z.ZodType>(
+  schema: S,
+  handle: (value: z.output<S>, signal: AbortSignal) => Promise<Answer>,
+): Handler {
+  return async (request, signal) => {
+    if (request.method !== 'POST') return { status: 405 };
+    if (request.headers['content-type'] !== 'application/json') return { status: 415 };
+    const body = await bodyOf(request);
+    if (body === undefined) return { status: 413 };
+    const { success, data } = schema.safeParse(parse(body));
+    return success ? handle(data, signal) : { status: 400 };
+  };
 }
 
 interface Answer {

@@ -16,33 +16,7 @@ export function checkRules(config: Unchecked, ctx: z.RefinementCtx): void {
     ['listen', 'internal_secret_file'],
     'expected a file while listen.internal_host is not loopback: a process that reaches the internal ports could pass for Envoy',
   );
-  const { deadline } = config.gateway;
-  rule(
-    deadline.default_ms <= deadline.max_ms,
-    ['gateway', 'deadline', 'default_ms'],
-    'expected at most gateway.deadline.max_ms',
-  );
-  const { limits } = config.gateway;
-  rule(
-    // A body without a length gets at most half; an inflated one is held beside the compressed one.
-    limits.held_bytes >= 4 * limits.body_bytes,
-    ['gateway', 'limits', 'held_bytes'],
-    'expected at least four times gateway.limits.body_bytes',
-  );
-  for (const [index, { tier }] of config.gateway.oidc.issuers.entries()) {
-    rule(
-      Object.hasOwn(config.gateway.rate_limit.tiers, tier),
-      ['gateway', 'oidc', 'issuers', String(index), 'tier'],
-      'expected a tier under gateway.rate_limit.tiers',
-    );
-  }
-  for (const path of tooSmallShares(config)) {
-    rule(
-      false,
-      path,
-      'expected points for gateway.limits.images_per_request images in each share of on_failure.replicas: larger requests were refused while the store is down',
-    );
-  }
+  checkGateway(config, rule);
   rule(
     !config.inference.models_trust.require_signature ||
       config.inference.models_trust.public_key_files.length > 0,
@@ -69,6 +43,35 @@ export function checkRules(config: Unchecked, ctx: z.RefinementCtx): void {
 }
 
 type Rule = (ok: boolean, path: string[], message: string) => void;
+
+function checkGateway(config: Unchecked, rule: Rule): void {
+  const { deadline, limits, oidc, rate_limit } = config.gateway;
+  rule(
+    deadline.default_ms <= deadline.max_ms,
+    ['gateway', 'deadline', 'default_ms'],
+    'expected at most gateway.deadline.max_ms',
+  );
+  rule(
+    // A body without a length gets at most half; an inflated one is held beside the compressed one.
+    limits.held_bytes >= 4 * limits.body_bytes,
+    ['gateway', 'limits', 'held_bytes'],
+    'expected at least four times gateway.limits.body_bytes',
+  );
+  for (const [index, { tier }] of oidc.issuers.entries()) {
+    rule(
+      Object.hasOwn(rate_limit.tiers, tier),
+      ['gateway', 'oidc', 'issuers', String(index), 'tier'],
+      'expected a tier under gateway.rate_limit.tiers',
+    );
+  }
+  for (const path of tooSmallShares(config)) {
+    rule(
+      false,
+      path,
+      'expected points for gateway.limits.images_per_request images in each share of on_failure.replicas: larger requests were refused while the store is down',
+    );
+  }
+}
 
 function checkCapture({ capture, records }: Unchecked, rule: Rule): void {
   rule(
