@@ -17,7 +17,7 @@ export async function readHeads(path: string): Promise<ReadHeads> {
   };
 }
 
-/** What a file of heads cannot be asked, as sentences. */
+/** Unreadable lines of a heads file, as sentences. */
 export function uncheckedIn(path: string, { unreadable }: ReadHeads): string[] {
   return unreadable > 0 ? [`${unreadable} lines of ${path} are no heads`] : [];
 }

@@ -25,8 +25,8 @@ const MAX_ATTEMPTS = 1000;
 
 /**
  * Appends one record to a log that several programs write, each for a moment; settles when the record and its head
- * survive a power cut. Every record is a file that is named by its place, and a name can be taken once: whoever comes
- * second goes on after the first one. No lock, because a lock outlives a program that was killed.
+ * survive a power cut. Every record is a file that is named by its place, and a name can be taken once: the
+ * second program goes on after the first one. No lock, because a lock outlives a program that was killed.
  *
  * @param fromReserve takes blocks that are kept for it when the disk has none, and does without its head
  * @throws as a disk fails: then the fact is not on record
@@ -35,7 +35,7 @@ export async function appendFact(
   log: OwnLog,
   fact: AuditFact,
   atMs: number,
-  fromReserve = false,
+  { fromReserve = false }: { readonly fromReserve?: boolean } = {},
 ): Promise<void> {
   const { dir, headsFile, writer } = log;
   const own = join(dir, writer);

@@ -18,14 +18,14 @@ export interface AuditedChange {
   readonly detail: Readonly<Record<string, string | number>>;
 }
 
-/** What takes rights away is done in any case: a log that is full, or broken by an intruder, must not protect a key. */
+/** Changes that take rights away are made in any case: a log that is full, or broken by an intruder, must not protect a key. */
 const IN_ANY_CASE: ReadonlySet<AuditedChange['action']> = new Set(['keys.revoke']);
 
 /**
- * Makes a change that is on record: that it is attempted before it begins, and then how it ended. A revocation is made
- * also when there is no record; its user is told so.
+ * Makes a change, and records its attempt before it begins and its outcome afterwards. A revocation is made also
+ * without a record; its user is told so.
  *
- * @throws CliError failed, when it cannot be put on record: nothing was changed then
+ * @throws CliError failed, when it cannot be recorded: nothing was changed then
  */
 export async function audited<T>(
   change: AuditedChange,
@@ -48,18 +48,19 @@ export async function audited<T>(
       log,
       { type: 'change', ...fact, outcome, request_id: null } satisfies AuditFact,
       around.nowMs(),
-      inAnyCase,
+      { fromReserve: inAnyCase },
     );
 
-  let isNoted = true;
-  await note('attempted').catch((cause) => {
-    isNoted = false;
-    if (inAnyCase) return around.err(unrecorded(change, log.dir));
-    throw new CliError('failed', `the change cannot be put on record in ${log.dir}, so nothing was changed`, {
-      remedy: 'make room there, or let this user write there',
-      cause,
-    });
-  });
+  const isNoted = await note('attempted').then(
+    () => true,
+    (cause) => {
+      if (inAnyCase) return false;
+      throw new CliError('failed', `the change cannot be recorded in ${log.dir}, so nothing was changed`, {
+        remedy: 'make room there, or let this user write there',
+        cause,
+      });
+    },
+  );
   let made: T;
   try {
     made = await make();
@@ -67,17 +68,17 @@ export async function audited<T>(
     await note('refused').catch(() => undefined);
     throw error;
   }
-  await note('accepted').catch(() => {
-    if (isNoted) around.err('headgate: the change is made; on record is only that it was attempted\n');
-  });
+  await note('accepted').catch(() => around.err(isNoted ? ATTEMPT_ALONE : unrecorded(change, log.dir)));
   return made;
 }
 
+const ATTEMPT_ALONE = 'headgate: the change was made, but only its attempt was recorded\n';
+
 function unrecorded({ action, detail }: AuditedChange, dir: string): string {
-  return `headgate: ${dir} takes no record of this change, which is made all the same. Make room there, and note it yourself: ${action} ${JSON.stringify(detail)}\n`;
+  return `headgate: the change was made, but not recorded in ${dir}. Make room there, and note it yourself: ${action} ${JSON.stringify(detail)}\n`;
 }
 
-/** The name of who runs the command. Where no key of names can be kept, one that nobody can look up. */
+/** Pseudonym of the user who runs the command. Where no key of names can be kept, one that nobody can look up. */
 async function operatorName({ root, config }: Installation, { nowMs }: Surroundings): Promise<string> {
   const { keys_dir, address_days: addressDays, credential_days: credentialDays } = config.audit;
   const clock = { epochMs: nowMs, monotonicMs: nowMs };
@@ -86,7 +87,7 @@ async function operatorName({ root, config }: Installation, { nowMs }: Surroundi
   return names.credential(operator(), nowMs());
 }
 
-/** Who runs the command, as an id whose pseudonym `headgate audit whois` tells. */
+/** The user who runs the command, as an id whose pseudonym `headgate audit whois` tells. */
 export function operator(): string {
   try {
     return `user:${userInfo().username}`;

@@ -46,8 +46,8 @@ const MAX_ATTEMPTS = 1000;
  * do this at once none loses its change.
  *
  * No lock, because a lock outlives a program that was killed. The next version of version V is prepared under a name
- * made from V's identity. That name can be taken once (`link` fails when it exists), so V has one successor. Whoever
- * finds the name taken waits a moment for its author; when nothing happens the author was killed, and the successor is
+ * made from V's identity. That name can be taken once (`link` fails when it exists), so V has one successor. A program
+ * that finds the name taken waits a moment for its author; when nothing happens the author was killed, and the successor is
  * renamed into place for it. V must still be in place after the name was taken, for V's successor may have come and
  * gone in between.
  *

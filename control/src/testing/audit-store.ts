@@ -59,7 +59,7 @@ export async function shipOnce(
 
 export const verifyAll = (db: Queryable) => verifyStore(sqlAuditStore(db), []);
 
-/** Rows are altered behind the triggers, as whoever owns the tables can. Each statement stands here as a whole. */
+/** Rows are altered behind the triggers, as the owner of the tables can. Each statement stands here as a whole. */
 export const TAMPERING: readonly (readonly [kind: string, seq: number, how: string, sql: string])[] = [
   [
     'altered',

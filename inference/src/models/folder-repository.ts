@@ -8,8 +8,8 @@ import { SIGNATURE_FILE, TRUST_ALL, type Trust } from './trust.ts';
 import { modelFiles } from './version-files.ts';
 
 /**
- * Versions as `<root>/<model>/<version>/{manifest.yaml, …}`. A folder without a manifest is no version yet: whoever
- * puts one there writes beside it and renames, or writes the manifest last.
+ * Versions as `<root>/<model>/<version>/{manifest.yaml, …}`. A folder without a manifest is no version yet: a
+ * program that puts one there writes beside it and renames, or writes the manifest last.
  */
 export function folderRepository(root: string, trust: Trust = TRUST_ALL): ModelRepository {
   return {
