@@ -10,6 +10,7 @@ import { keyRecords } from '../../gateway/src/testing/app-fixture.ts';
 
 /** One real gateway with the keys of the fixture and an audit log. There is no inference behind it. */
 export interface OneGateway extends AsyncDisposable {
+  readonly pid: number;
   readonly port: number;
   readonly internalPort: number;
   readonly origin: string;
@@ -48,6 +49,7 @@ export async function startOneGateway(env: Readonly<Record<string, string>> = {}
   }
   const port = portOf(part.portBase, 'gateway');
   return {
+    pid: part.pid,
     port,
     internalPort: portOf(part.portBase, 'gatewayInternal'),
     origin: `http://127.0.0.1:${port}`,

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { type AuditRecord, unlink } from '@headgate/journal/audit/chain';
@@ -96,6 +97,23 @@ describe.skipIf(!logs || !keys)('With every disk full (needs root for a tmpfs)',
     for (const disk of [logs, keys]) disk?.fill();
     expect(await run('keys', 'revoke', created[19]?.id as string)).toMatchObject({ code: 0, err: '' });
     for (const disk of [logs, keys]) disk?.free();
+  });
+});
+
+describe.skipIf(process.platform !== 'linux')('A gateway without a free file descriptor', () => {
+  it('takes the revocation of a key as soon as it has one again', async () => {
+    await using gateway = await startOneGateway();
+    const statusOf = async () =>
+      (await fetchOnce(`${gateway.origin}/v1/models`, { 'x-api-key': KEYS.bench })).status;
+    const limit = (files: string) =>
+      execFileSync('prlimit', ['--pid', `${gateway.pid}`, `--nofile=${files}`]);
+    expect(await statusOf()).toBe(200);
+    limit('3:');
+    writeFileSync(join(gateway.dir, 'keys.yaml'), 'keys: []\n');
+    const output = () => readFileSync(join(gateway.dir, 'gateway.log'), 'utf8');
+    await eventually(() => output().includes('the file cannot be read'), 'the failed look at the keys');
+    limit('1024:');
+    await eventually(async () => (await statusOf()) === 403, 'the refusal of the revoked key');
   });
 });
 
