@@ -69,7 +69,7 @@ export class Dispatcher {
     this.#options = options;
     const { admission: policy, batch, queue, clock } = options;
     const { maxQueueSize, levels, starvationMs } = queue;
-    const costOf = ({ cost }: Item) => this.#admission.estimate.itemMs(cost.work) || cost.work;
+    const costOf = ({ cost }: Item) => this.#admission.estimate.itemCost(cost.work);
     this.#queue = new ItemQueue({ capacity: maxQueueSize, levels, starvationMs }, costOf);
     this.#lanes = new Lanes(batch.maxQueueDelayMs > 0);
     this.#admission = new Admission({ policy, maxBatchSize: batch.maxBatchSize, maxQueueSize, clock });

@@ -131,6 +131,24 @@ describe('what makes a decode dear', () => {
   });
 });
 
+describe('bytes that are no pixels', () => {
+  const flat = sharp({ create: { width: 40, height: 30, channels: 3, background: '#123456' } });
+
+  it.each(['jpeg', 'png', 'webp'] as const)(
+    'cost next to nothing, wherever they are in a %s',
+    async (format) => {
+      const file = await flat.clone().toFormat(format).toBuffer();
+      const padding = Buffer.alloc(10e6, 1);
+      const { work } = decodeCost(headerOf(file), file.byteLength);
+      for (const padded of [
+        Buffer.concat([file, padding]),
+        Buffer.concat([file.subarray(0, -2), padding, file.subarray(-2)]),
+      ])
+        expect(decodeCost(headerOf(padded), padded.byteLength).work).toBeLessThan(work + 1);
+    },
+  );
+});
+
 describe('the estimate', () => {
   const headers = fc.record({
     type: fc.constantFrom('image/jpeg', 'image/png', 'image/webp'),

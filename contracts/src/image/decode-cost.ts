@@ -43,13 +43,17 @@ export function decodeCost(
   byteLength: number,
   scaledSide: number = SCALED_SIDE,
 ): DecodeCost {
+  const pixels = header.width * header.height;
   const size = {
-    megapixels: (header.width * header.height) / 1e6,
-    megabytes: byteLength / 1e6,
+    megapixels: pixels / 1e6,
+    megabytes: Math.min(byteLength, MOST_PIXEL_BYTES * pixels) / 1e6,
     isScaled: Math.min(header.width, header.height) >= scaledSide,
   };
   return { work: WORK[header.type](header, size), memoryBytes: memoryOf(header, size.isScaled) };
 }
+
+/** No pixel takes more in a file. What is beyond that, films behind photos too, is skipped, and costs next to nothing. */
+const MOST_PIXEL_BYTES = 8;
 
 /** Of a model of 224 pixels (inference/src/engine/child/image/vips.ts). */
 const SCALED_SIDE = 1280;

@@ -58,6 +58,23 @@ describe('Estimate', () => {
   });
 });
 
+describe('what an item costs in turns', () => {
+  it('is its work and its part of a full run', () => {
+    expect(estimateOf([[8, 80]]).itemCost(400)).toBe(410);
+  });
+
+  it('is not what callers make of it, with files that decode sooner or later than they look', () => {
+    const estimate = estimateOf([[8, 80]]);
+    for (const [ms, work] of [
+      [1, 400],
+      [400, 1],
+    ] as const) {
+      for (let i = 0; i < 16; i += 1) estimate.decoded(ms, work);
+      expect(estimate.itemCost(400)).toBe(410);
+    }
+  });
+});
+
 describe('Forecast', () => {
   const exact = () => {
     const estimate = estimateOf(

@@ -69,15 +69,18 @@ export class Estimate {
     return this.runMs(batchSize) * (1 + this.#margin) + this.#answerReserveMs;
   }
 
-  /** Ms that so much work surely takes: as quick as the quickest decode lately. */
+  /** Ms that so much work surely takes: as quick as the quickest decode lately, so that no caller can raise it. */
   decodeAtLeastMs(work: number): number {
     return work * this.#quickestMs * (1 - this.#margin);
   }
 
-  /** Ms of the engines that an item probably takes, its decode included; 0 before the first run. */
-  itemMs(work: number): number {
+  /**
+   * What an item takes of the engines, for turns between callers: its decode and its part of a run. A unit of work
+   * counts a ms: by the decodes measured, a caller whose files look costly and are not would make all decodes free.
+   */
+  itemCost(work: number): number {
     const most = this.#table.length - 1;
-    return this.decodeAtLeastMs(work) + this.runMs(most) / most;
+    return work + this.runMs(most) / most;
   }
 
   #remember(size: number, ms: number): void {
