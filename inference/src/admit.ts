@@ -107,7 +107,7 @@ function costsFor({ model }: Serving, maxPixels: number): (payload: Payload, whe
     // An engine refuses at once what is no image or too large. What only pretends to be one may be anything.
     if (!header) return imageTypeOf(payload) ? UNREADABLE : NO_DECODE;
     if (header.width * header.height > maxPixels) return NO_DECODE;
-    const cost = decodeCost(header, payload.byteLength, scaledSide);
+    const cost = decodeCost(header, scaledSide);
     const why = tooDear(cost, header);
     if (why) throw new HeadgateError('undecodable_image', where + why);
     return cost;

@@ -38,15 +38,11 @@ export function tooDear({ work }: DecodeCost, { type, isInPasses }: ImageHeader)
  *
  * @param scaledSide short side from which the model's decoder reads JPEG and WebP at a fraction of their size
  */
-export function decodeCost(
-  header: ImageHeader,
-  byteLength: number,
-  scaledSide: number = SCALED_SIDE,
-): DecodeCost {
+export function decodeCost(header: ImageHeader, scaledSide: number = SCALED_SIDE): DecodeCost {
   const pixels = header.width * header.height;
   const size = {
     megapixels: pixels / 1e6,
-    megabytes: Math.min(byteLength, MOST_PIXEL_BYTES * pixels) / 1e6,
+    megabytes: Math.min(header.dataBytes, MOST_PIXEL_BYTES * pixels) / 1e6,
     isScaled: Math.min(header.width, header.height) >= scaledSide,
   };
   return { work: WORK[header.type](header, size), memoryBytes: memoryOf(header, size.isScaled) };
@@ -85,11 +81,13 @@ function jpegWork(
 }
 
 function pngWork(
-  { isInPasses, parts, pixelBytes, packedTextBytes }: ImageHeader,
+  { isInPasses, parts, pixelBytes, dataBytes, packedTextBytes }: ImageHeader,
   { megapixels, megabytes }: Size,
 ): number {
+  // More than the lines without compression: readers inflate the rest too, a thousandfold.
+  const excess = Math.max(0, dataBytes / 1e6 - 1.1 * megapixels * pixelBytes - 0.1);
   const pixels = megapixels * (1.2 + 0.6 * pixelBytes + (isInPasses ? 9 + 0.6 * pixelBytes : 0));
-  return 1 + pixels + 2.5 * megabytes + 0.0005 * parts + 900 * (packedTextBytes / 1e6);
+  return 1 + pixels + 2.5 * megabytes + 90 * excess + 0.0005 * parts + 900 * (packedTextBytes / 1e6);
 }
 
 function webpWork({ hasAlpha, isSlow }: ImageHeader, { megapixels, megabytes }: Size): number {

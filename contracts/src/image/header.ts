@@ -12,6 +12,8 @@ export interface ImageHeader {
   readonly height: number;
   /** Bytes of one pixel as a decoder holds it. */
   readonly pixelBytes: number;
+  /** Bytes that are read as pixels: of a PNG its IDAT chunks, else the file. */
+  readonly dataBytes: number;
   /** Alpha has to be blended. */
   readonly hasAlpha: boolean;
   /** JPEG in several scans, or PNG in seven passes: a decoder holds the whole picture. */
@@ -62,11 +64,13 @@ function readJpeg(bytes: Uint8Array): ReturnType<Read> {
   const parts = countScans(bytes, frame);
   const isInPasses = parts > 1;
   const pixelBytes = components * (isInPasses ? COEFFICIENT_BYTES : 1);
-  return { ...PLAIN, width, height, pixelBytes, isInPasses, parts, isSlow: isRare };
+  const dataBytes = bytes.byteLength;
+  return { ...PLAIN, width, height, pixelBytes, dataBytes, isInPasses, parts, isSlow: isRare };
 }
 
 const PNG_MAGIC: readonly number[] = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
-const [IHDR, IEND, TRNS, ZTXT, ITXT] = [0x49484452, 0x49454e44, 0x74524e53, 0x7a545874, 0x69545874] as const;
+const [IHDR, IDAT, IEND] = [0x49484452, 0x49444154, 0x49454e44] as const;
+const [TRNS, ZTXT, ITXT] = [0x74524e53, 0x7a545874, 0x69545874] as const;
 /** Signature, then the IHDR chunk: length, type, 13 bytes, checksum. */
 const HEADER_BYTES = 33;
 /** Length and type before the data of a chunk, checksum behind it. */
@@ -80,13 +84,14 @@ function readPng(bytes: Uint8Array): ReturnType<Read> {
   const view = viewOf(bytes);
   if (view.getUint32(8) !== 13 || view.getUint32(12) !== IHDR) return undefined;
   const [depth, colourType, interlace] = [view.getUint8(24), view.getUint8(25), view.getUint8(28)];
-  const { count, isTransparent, packedTextBytes } = chunksOf(bytes, view);
+  const { count, isTransparent, dataBytes, packedTextBytes } = chunksOf(bytes, view);
   const channels = (CHANNELS[colourType] ?? 4) + (isTransparent ? 1 : 0);
   return {
     ...PLAIN,
     width: view.getUint32(16),
     height: view.getUint32(20),
     pixelBytes: channels * (depth > 8 ? 2 : 1),
+    dataBytes,
     hasAlpha: isTransparent || colourType === 4 || colourType === 6,
     isInPasses: interlace !== 0,
     parts: count,
@@ -100,18 +105,23 @@ const MOST_PACKED_BYTES = 16_384;
 function chunksOf(bytes: Uint8Array, view: DataView) {
   let count = 1;
   let isTransparent = false;
+  let dataBytes = 0;
   let packedTextBytes = 0;
   for (let offset = HEADER_BYTES; offset + CHUNK_BYTES <= view.byteLength; count += 1) {
     const length = view.getUint32(offset);
     const type = view.getUint32(offset + 4);
     if (type === IEND) break;
-    if (type === TRNS) isTransparent = true;
+    if (type === IDAT) dataBytes += Math.min(length, view.byteLength - offset);
+    else if (type === TRNS) isTransparent = true;
     else if (type === ZTXT || (type === ITXT && isPacked(bytes, offset + 8)))
       packedTextBytes += Math.min(length, MOST_PACKED_BYTES);
     offset += CHUNK_BYTES + length;
-    if (count > MOST_PARTS) return { count: Number.POSITIVE_INFINITY, isTransparent, packedTextBytes };
+    if (count > MOST_PARTS) {
+      count = Number.POSITIVE_INFINITY;
+      break;
+    }
   }
-  return { count, isTransparent, packedTextBytes };
+  return { count, isTransparent, dataBytes, packedTextBytes };
 }
 
 /** The flag of iTXt lies behind its keyword of at most 79 bytes. */
@@ -137,7 +147,7 @@ const LOSSLESS_SIGNATURE = 0x2f;
 /** From the first chunk (RFC 9649): lossy frame header, lossless header, or the canvas of an extended file. */
 function readWebp(bytes: Uint8Array): ReturnType<Read> {
   const view = viewOf(bytes);
-  const common = { ...PLAIN, pixelBytes: 4 };
+  const common = { ...PLAIN, pixelBytes: 4, dataBytes: bytes.byteLength };
   if (hasBytes(bytes, CHUNK, LOSSLESS)) {
     if (view.byteLength < DATA + 5 || view.getUint8(DATA) !== LOSSLESS_SIGNATURE) return undefined;
     const bits = view.getUint32(DATA + 1, true);

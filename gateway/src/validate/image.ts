@@ -52,7 +52,7 @@ export function checkImage(bytes: Uint8Array, { declared, ...limits }: ImageChec
   const header = readImageHeader(bytes);
   if (!header) throw new HeadgateError('undecodable_image', 'The header of the image is damaged or cut off.');
   refuseTooLarge(header, limits);
-  const cost = decodeCost(header, bytes.byteLength);
+  const cost = decodeCost(header);
   const why = tooDear(cost, header);
   if (why) throw new HeadgateError('undecodable_image', why);
   refuseExtras(bytes, type, limits);

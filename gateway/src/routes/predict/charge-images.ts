@@ -37,7 +37,7 @@ export function chargeTensors(): Layer {
 /** What is damaged counts once: inference refuses it. */
 function weighed(image: Uint8Array): number {
   const header = readImageHeader(image);
-  return header ? weightOf(decodeCost(header, image.byteLength)) : 1;
+  return header ? weightOf(decodeCost(header)) : 1;
 }
 
 async function charge(c: AppContext, count: number, weight: number): Promise<void> {
