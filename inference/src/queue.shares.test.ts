@@ -40,20 +40,41 @@ describe('shares of a queue', () => {
     expect(drain(queue)).toEqual([1]);
   });
 
+  it('let light items of a share go past its heavy ones, which do not fit', () => {
+    const queue = queueOf();
+    for (const id of [1, 2]) queue.push(item(id, 'one', 400));
+    for (const id of [3, 4]) queue.push(item(id, 'one'));
+    expect(drain(queue, ({ cost }) => cost.work < 100)).toEqual([3, 4]);
+    expect(drain(queue)).toEqual([1, 2]);
+  });
+
+  it('are asked for one item each, however many wait', () => {
+    const queue = queueOf(10_000);
+    for (let id = 0; id < 10_000; id += 1) queue.push(item(id, id % 2 ? 'one' : 'two'));
+    let asked = 0;
+    queue.shift(0, () => {
+      asked += 1;
+      return false;
+    });
+    expect(asked).toBe(2);
+  });
+
   it('are not charged for items that left', () => {
     const queue = queueOf();
     queue.push(item(1, 'one', 50));
     queue.push(item(9, 'other', 50));
     queue.remove(item(1, 'one', 50));
-    queue.push(item(2, 'one'));
-    expect(drain(queue)).toEqual([9, 2]);
+    queue.push(item(10, 'one'));
+    expect(drain(queue)).toEqual([9, 10]);
   });
 
   it('count in what goes before an item that comes now', () => {
     const queue = queueOf();
     for (const id of [1, 2, 3]) queue.push(item(id, 'one', 10));
     expect(queue.ahead(1, 'one')).toEqual({ count: 3, work: 30 });
-    expect(queue.ahead(1, 'another')).toEqual({ count: 1, work: 10 });
+    expect(queue.ahead(1, 'another')).toEqual({ count: 0, work: 0 });
+    queue.push(item(4, 'another', 20));
+    expect(queue.ahead(1, 'another')).toEqual({ count: 3, work: 40 });
   });
 });
 

@@ -61,6 +61,15 @@ describe('ItemQueue', () => {
   });
 });
 
+it('lets no level go past another for an item that waits long and does not fit', () => {
+  const queue = queueOf({ levels: 2 });
+  queue.push(itemOf(1, { level: 2, cost: { work: 400, memoryBytes: 0 } }));
+  queue.push(itemOf(2, { level: 2, queuedAtMs: 4000 }));
+  queue.push(itemOf(3, { level: 1, queuedAtMs: 4500 }));
+  const isLight = ({ cost }: Item) => cost.work < 100;
+  expect([queue.shift(5000, isLight)?.id, queue.shift(5000, isLight)?.id]).toEqual([3, 2]);
+});
+
 /** Arrivals in time, each with a level, and at which of them an item is taken. */
 const traffic = fc.array(
   fc.record({ level: fc.integer({ min: 1, max: 3 }), gapMs: fc.nat({ max: 40 }), take: fc.boolean() }),

@@ -1,4 +1,6 @@
+import { isHeavy } from './decoding.ts';
 import type { Item } from './item.ts';
+import { Line, type Share, type Waiting } from './queue-line.ts';
 
 /** How items of one model version wait; docs/inference.md has the words for operators. */
 export interface QueuePolicy {
@@ -26,21 +28,6 @@ export interface QueueBounds {
   readonly starvationMs: number;
 }
 
-/** An item that waits, and its turn among those of its level. */
-interface Waiting {
-  readonly item: Item;
-  readonly cost: number;
-  readonly turn: number;
-}
-
-/** Items of one level. Maps, so that leaving from the middle costs the same as from the front. */
-interface Level {
-  /** In the order of arrival. */
-  readonly items: Map<number, Waiting>;
-  /** Those whose queue timeout passed, in that order. */
-  readonly delayed: Map<number, Waiting>;
-}
-
 /** Whether an item can be taken now. */
 type Fits = (item: Item) => boolean;
 const ANY: Fits = () => true;
@@ -48,54 +35,58 @@ const ANY: Fits = () => true;
 /** Shares that are remembered before those without effect are dropped. */
 const MOST_SHARES = 1024;
 
+const CLASSES = ['light', 'heavy'] as const;
+
+/** Lines of one level, or of the items of a level whose queue timeout passed. */
+type Rank = Map<string, Line>;
+
 /**
  * Items that wait for an engine: by priority level, within a level by share, and within a share first come, first
- * served. Bounded, and counted in items, not requests. An item that is cancelled or expires leaves at once, wherever
- * it stands.
+ * served, but for heavy items, which others of their share may pass. Bounded, and counted in items, not requests. An
+ * item that is cancelled or expires leaves at once, wherever it stands. No operation looks at more than one item a line.
  *
- * Shares take turns by cost, not by count (start-time fair queueing, Goyal 1996): an item's turn is when the items of
- * its share before it would have been served, had each share got the same. Alone, a share gets everything.
+ * Shares take turns by cost, not by count (start-time fair queueing, Goyal 1996): the next one is that which has had
+ * least, counted from when it came. Alone, a share gets everything.
  */
 export class ItemQueue {
   readonly #bounds: QueueBounds;
   readonly #costOf: (item: Item) => number;
-  readonly #levels: readonly Level[];
-  /** Share → where its next item's turn is at the earliest. */
-  readonly #nextTurns = new Map<string, number>();
-  /** Share → items that wait. */
-  readonly #sizes = new Map<string, number>();
+  /** Two of each level: its items, then those that were delayed. */
+  readonly #ranks: readonly Rank[];
+  readonly #shares = new Map<string, Share>();
+  readonly #waiting = new Map<number, Waiting>();
   #turn = 0;
-  #size = 0;
+  #mostShares = MOST_SHARES;
 
   /** @param costOf what an item takes of the engines, in any unit */
   constructor(bounds: QueueBounds, costOf: (item: Item) => number = () => 1) {
     this.#bounds = bounds;
     this.#costOf = costOf;
-    this.#levels = Array.from({ length: bounds.levels }, () => ({ items: new Map(), delayed: new Map() }));
+    this.#ranks = Array.from({ length: 2 * bounds.levels }, () => new Map());
   }
 
   get size(): number {
-    return this.#size;
+    return this.#waiting.size;
   }
 
   /** Items that may still come. */
   get room(): number {
-    return this.#bounds.capacity - this.#size;
+    return this.#bounds.capacity - this.size;
   }
 
-  /** Items that go before one of this level and share that comes now, and the work of decoding them. */
-  ahead(level: number, share: string): { readonly count: number; readonly work: number } {
-    const turn = this.#turnOf(share);
+  /** Items that go before one of this level and share that comes now, and the work of decoding them; of other shares about. */
+  ahead(level: number, name: string): { readonly count: number; readonly work: number } {
+    const own = this.#shares.get(name);
+    const turn = this.#turnOf(own) + (own?.cost ?? 0);
     let count = 0;
     let work = 0;
-    const add = ({ item }: Waiting) => {
-      count += 1;
-      work += item.cost.work;
-    };
-    this.#levels.slice(0, level).forEach(({ items, delayed }, i) => {
-      const isOwn = i === level - 1;
-      for (const waiting of items.values()) if (!isOwn || waiting.turn <= turn) add(waiting);
-      if (!isOwn) for (const waiting of delayed.values()) add(waiting);
+    this.#ranks.slice(0, 2 * level - 1).forEach((rank, i) => {
+      const isOwn = i === 2 * level - 2;
+      for (const { share, count: size, work: lineWork } of rank.values()) {
+        const part = !isOwn || share === own ? 1 : Math.min(1, Math.max(0, turn - share.turn) / share.cost);
+        count += Math.floor(part * size);
+        work += part * lineWork;
+      }
     });
     return { count, work };
   }
@@ -103,32 +94,33 @@ export class ItemQueue {
   /** @throws RangeError when the queue is full (ask `room` first), or has no such level */
   push(item: Item): void {
     if (this.room <= 0) throw new RangeError(`the queue holds ${this.#bounds.capacity} items already`);
-    const { share } = item;
-    const turn = this.#turnOf(share);
-    const cost = this.#costOf(item);
-    this.#level(item.level).items.set(item.id, { item, cost, turn });
-    this.#nextTurns.set(share, turn + cost);
-    this.#sizes.set(share, this.#sizeOf(share) + 1);
-    this.#size += 1;
-    if (this.#nextTurns.size > MOST_SHARES) this.#forgetPast();
+    const share = this.#shares.get(item.share) ?? { turn: 0, count: 0, cost: 0 };
+    if (share.count === 0) share.turn = this.#turnOf(share);
+    const waiting = { item, cost: this.#costOf(item), share };
+    this.#add(waiting, 2 * (item.level - 1));
+    this.#shares.set(item.share, share);
+    this.#waiting.set(item.id, waiting);
+    share.count += 1;
+    share.cost += waiting.cost;
+    if (this.#shares.size > this.#mostShares) this.#forgetPast();
   }
 
   /** The item whose turn it is, among those that fit; undefined when none waits. */
   shift(nowMs: number, fits: Fits = ANY): Item | undefined {
     const waiting = this.#starving(nowMs, fits) ?? this.#foremost(fits);
     if (!waiting) return undefined;
-    this.#turn = Math.max(this.#turn, waiting.turn);
-    this.#take(waiting.item);
-    return waiting.item;
+    const { share, cost, item } = waiting;
+    this.#turn = Math.max(this.#turn, share.turn);
+    share.turn += cost;
+    this.#take(waiting);
+    return item;
   }
 
-  /** Takes out an item that left: its share did not get what it would have cost. @returns false when it does not wait here */
-  remove(item: Item): boolean {
-    const waiting = this.#take(item);
-    if (!waiting) return false;
-    const next = this.#nextTurns.get(item.share);
-    if (next !== undefined) this.#nextTurns.set(item.share, next - waiting.cost);
-    return true;
+  /** Takes out an item that left. @returns false when it does not wait here */
+  remove({ id }: Item): boolean {
+    const waiting = this.#waiting.get(id);
+    if (waiting) this.#take(waiting);
+    return waiting !== undefined;
   }
 
   /**
@@ -136,13 +128,14 @@ export class ItemQueue {
    *
    * @returns undefined where that would only turn the difference round
    */
-  displaceable(share: string, count = 1): Item | undefined {
-    let largest = share;
-    for (const [other, size] of this.#sizes) if (size > this.#sizeOf(largest)) largest = other;
-    if (this.#sizeOf(largest) < this.#sizeOf(share) + count + 1) return undefined;
-    for (const { items, delayed } of this.#levels.toReversed()) {
-      const last = lastOf(delayed, largest) ?? lastOf(items, largest);
-      if (last) return last;
+  displaceable(name: string, count = 1): Item | undefined {
+    const own = this.#shares.get(name)?.count ?? 0;
+    let [largest, most] = [name, own];
+    for (const [other, share] of this.#shares) if (share.count > most) [largest, most] = [other, share.count];
+    if (most < own + count + 1) return undefined;
+    for (const rank of this.#ranks.toReversed()) {
+      const [light, heavy] = CLASSES.map((name) => rank.get(`${name} ${largest}`)?.last?.item);
+      if (light || heavy) return (light?.id ?? -1) > (heavy?.id ?? -1) ? light : heavy;
     }
     return undefined;
   }
@@ -153,79 +146,79 @@ export class ItemQueue {
    * @returns false when the item does not wait here
    */
   delay({ id, level }: Item): boolean {
-    const { items, delayed } = this.#level(level);
-    const waiting = items.get(id);
+    const waiting = this.#waiting.get(id);
     if (!waiting) return false;
-    items.delete(id);
-    delayed.set(id, waiting);
+    waiting.line?.delete(waiting);
+    this.#add(waiting, 2 * level - 1);
     return true;
   }
 
-  #level(level: number): Level {
-    const found = this.#levels[level - 1];
-    if (!found) throw new RangeError(`there is no level ${level}`);
-    return found;
+  #add(waiting: Waiting, place: number): void {
+    const rank = this.#ranks[place];
+    if (!rank) throw new RangeError(`there is no level ${waiting.item.level}`);
+    const { cost, share } = waiting.item;
+    const key = `${CLASSES[isHeavy(cost) ? 1 : 0]} ${share}`;
+    const line = rank.get(key) ?? new Line(waiting.share, () => rank.delete(key));
+    rank.set(key, line);
+    line.add(waiting);
   }
 
-  #take({ id, level, share }: Item): Waiting | undefined {
-    const { items, delayed } = this.#level(level);
-    const waiting = items.get(id) ?? delayed.get(id);
-    if (!waiting) return undefined;
-    if (!items.delete(id)) delayed.delete(id);
-    this.#size -= 1;
-    const size = this.#sizeOf(share) - 1;
-    if (size > 0) this.#sizes.set(share, size);
-    else this.#sizes.delete(share);
-    // Nobody waits: what shares had before is of no account.
-    if (this.#size === 0) {
+  #take(waiting: Waiting): void {
+    const { share, cost, item } = waiting;
+    waiting.line?.delete(waiting);
+    this.#waiting.delete(item.id);
+    share.count -= 1;
+    share.cost -= cost;
+    // The queue is empty: reset all turns.
+    if (this.size === 0) {
       this.#turn = 0;
-      this.#nextTurns.clear();
+      this.#shares.clear();
     }
-    return waiting;
   }
 
-  #turnOf(share: string): number {
-    return Math.max(this.#turn, this.#nextTurns.get(share) ?? 0);
-  }
-
-  #sizeOf(share: string): number {
-    return this.#sizes.get(share) ?? 0;
+  #turnOf(share: Share | undefined): number {
+    return Math.max(this.#turn, share?.turn ?? 0);
   }
 
   /** Shares that have had no more than the others need no memory. */
   #forgetPast(): void {
-    for (const [share, turn] of this.#nextTurns) if (turn <= this.#turn) this.#nextTurns.delete(share);
+    for (const [name, { turn, count }] of this.#shares)
+      if (count === 0 && turn <= this.#turn) this.#shares.delete(name);
+    this.#mostShares = Math.max(MOST_SHARES, 2 * this.#shares.size);
   }
 
-  /** Next of the level whose oldest item has waited beyond the starvation bound. Delayed ones had their turn. */
+  /** Next of the level whose oldest item that fits has waited beyond the bound. Delayed ones had their turn. */
   #starving(nowMs: number, fits: Fits): Waiting | undefined {
-    if (this.#levels.length === 1) return undefined;
-    let oldest: Level | undefined;
+    if (this.#bounds.levels === 1) return undefined;
+    let oldest: Rank | undefined;
     let sinceMs = nowMs - this.#bounds.starvationMs;
-    for (const level of this.#levels) {
-      const { queuedAtMs } = level.items.values().next().value?.item ?? { queuedAtMs: nowMs };
-      if (queuedAtMs < sinceMs) [oldest, sinceMs] = [level, queuedAtMs];
-    }
-    return oldest && nextOf(oldest.items, fits);
+    this.#ranks.forEach((rank, i) => {
+      if (i % 2 === 0)
+        for (const { first } of rank.values())
+          if (first && first.item.queuedAtMs < sinceMs && fits(first.item))
+            [oldest, sinceMs] = [rank, first.item.queuedAtMs];
+    });
+    return oldest && nextOf(oldest, fits);
   }
 
   #foremost(fits: Fits): Waiting | undefined {
-    for (const { items, delayed } of this.#levels) {
-      const next = nextOf(items, fits) ?? nextOf(delayed, fits);
+    for (const rank of this.#ranks) {
+      const next = nextOf(rank, fits);
       if (next) return next;
     }
     return undefined;
   }
 }
 
-function nextOf(waiting: ReadonlyMap<number, Waiting>, fits: Fits): Waiting | undefined {
+/** Of the share that has had least; of equal ones the item that came first. */
+function nextOf(rank: Rank, fits: Fits): Waiting | undefined {
   let next: Waiting | undefined;
-  for (const one of waiting.values()) if (!(next && next.turn <= one.turn) && fits(one.item)) next = one;
+  for (const { first } of rank.values()) if (first && isBefore(first, next) && fits(first.item)) next = first;
   return next;
 }
 
-function lastOf(waiting: ReadonlyMap<number, Waiting>, share: string): Item | undefined {
-  let last: Item | undefined;
-  for (const { item } of waiting.values()) if (item.share === share) last = item;
-  return last;
+function isBefore(one: Waiting, other: Waiting | undefined): boolean {
+  if (!other) return true;
+  const difference = one.share.turn - other.share.turn;
+  return difference < 0 || (difference === 0 && one.item.id < other.item.id);
 }
