@@ -5,7 +5,7 @@ import {
   decodeCost,
   MAX_DECODE_WORK,
   NO_DECODE,
-  tooDear,
+  tooCostly,
 } from '@headgate/contracts/image/decode-cost';
 import { imageTypeOf, readImageHeader } from '@headgate/contracts/image/header';
 import type { Tenant } from './cache/key.ts';
@@ -108,7 +108,7 @@ function costsFor({ model }: Serving, maxPixels: number): (payload: Payload, whe
     if (!header) return imageTypeOf(payload) ? UNREADABLE : NO_DECODE;
     if (header.width * header.height > maxPixels) return NO_DECODE;
     const cost = decodeCost(header, scaledSide);
-    const why = tooDear(cost, header);
+    const why = tooCostly(cost, header);
     if (why) throw new HeadgateError('undecodable_image', where + why);
     return cost;
   };

@@ -7,10 +7,10 @@ const LIGHT = { work: 5, memoryBytes: 0 };
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-describe('dear decodes', () => {
+describe('costly decodes', () => {
   it('take all decode threads but one, and others go past them', () => {
     const { submit, fakes } = setUpDispatcher({ engines: 2, batching: { max_batch_size: 4 } });
-    for (const image of [1, 2, 3]) reasonOf(submit(image, { cost: HEAVY, share: 'dear' }));
+    for (const image of [1, 2, 3]) reasonOf(submit(image, { cost: HEAVY, share: 'costly' }));
     expect(fakes.map(({ ahead }) => ahead)).toEqual([1, 0]);
     for (const image of [4, 5]) reasonOf(submit(image, { cost: LIGHT, share: 'other' }));
     expect(fakes.map(({ ahead }) => ahead)).toEqual([2, 1]);
@@ -76,7 +76,7 @@ describe('admission', () => {
     engine.decodeAll();
     engine.finishRun(10);
     await first;
-    for (const image of [2, 3, 4]) reasonOf(submit(image, { cost: HEAVY, share: 'dear' }));
+    for (const image of [2, 3, 4]) reasonOf(submit(image, { cost: HEAVY, share: 'costly' }));
     const admitted = (share: string, remainingMs: number) => {
       try {
         dispatcher.admit({ count: 1, work: 400, remainingMs, level: 1, share });
@@ -86,8 +86,8 @@ describe('admission', () => {
       }
     };
     // 400 take 80 ms, less the margin of a fifth: 64; and a run 8.
-    expect(admitted('dear', 190)).toBe('overloaded');
-    expect(admitted('dear', 210)).toBe('ok');
+    expect(admitted('costly', 190)).toBe('overloaded');
+    expect(admitted('costly', 210)).toBe('ok');
     expect(admitted('other', 150)).toBe('ok');
     expect(admitted('other', 60)).toBe('deadline_exceeded');
   });

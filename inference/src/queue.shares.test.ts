@@ -17,9 +17,9 @@ function drain(queue: ItemQueue, fits?: (item: Item) => boolean): number[] {
 }
 
 describe('shares of a queue', () => {
-  it('take turns by cost: one dear item of one, as many cheap ones of the other', () => {
+  it('take turns by cost: one costly item of one, as many cheap ones of the other', () => {
     const queue = queueOf();
-    for (const id of [1, 2, 3]) queue.push(item(id, 'dear', 4));
+    for (const id of [1, 2, 3]) queue.push(item(id, 'costly', 4));
     for (const id of [11, 12, 13, 14, 15, 16]) queue.push(item(id, 'cheap'));
     expect(drain(queue)).toEqual([1, 11, 12, 13, 14, 2, 15, 16, 3]);
   });
@@ -34,7 +34,7 @@ describe('shares of a queue', () => {
 
   it('let others go first while their next item does not fit', () => {
     const queue = queueOf();
-    queue.push(item(1, 'dear', 400));
+    queue.push(item(1, 'costly', 400));
     queue.push(item(2, 'cheap'));
     expect(queue.shift(0, ({ cost }) => cost.work < 100)?.id).toBe(2);
     expect(drain(queue)).toEqual([1]);
@@ -103,7 +103,7 @@ describe('shares, whatever comes', () => {
     { minLength: 2, maxLength: 90 },
   );
 
-  it('that wait all the time never differ by more than two of the dearest items', () => {
+  it('that wait all the time never differ by more than two of the costlyest items', () => {
     fc.assert(
       fc.property(arrivals, (all) => {
         const queue = queueOf();

@@ -17,16 +17,8 @@ export const NO_DECODE: DecodeCost = { work: 0.1, memoryBytes: 0 };
 /** Most work of one image: twice what 40 megapixels take a plain JPEG or PNG of 10 MiB at the most. */
 export const MAX_DECODE_WORK = 450;
 
-/** Most work of an image that counts once: photos of a phone, progressive ones too, and screenshots of 5K. */
-export const USUAL_DECODE_WORK = 150;
-
-/** As how many images one counts in quotas. */
-export function weightOf({ work }: DecodeCost): number {
-  return Math.max(1, Math.ceil(work / USUAL_DECODE_WORK));
-}
-
 /** Why an image beyond the bound is refused, and what its sender can do; undefined: it is accepted. */
-export function tooDear({ work }: DecodeCost, { type, isInPasses }: ImageHeader): string | undefined {
+export function tooCostly({ work }: DecodeCost, { type, isInPasses }: ImageHeader): string | undefined {
   if (work <= MAX_DECODE_WORK) return undefined;
   const how = type === 'image/jpeg' ? 'as a baseline JPEG' : 'without interlacing';
   const advice = isInPasses ? `${how}, or smaller` : 'smaller, or as a baseline JPEG';

@@ -4,7 +4,7 @@ import { countScans, JPEG_MAGIC, readJpegFrame } from './jpeg.ts';
 /** Image formats that the inference side decodes, by their media type. */
 export type ImageType = 'image/jpeg' | 'image/png' | 'image/webp';
 
-/** What a file says about itself before it is decoded: its size, and what makes a decode dear. */
+/** What a file says about itself before it is decoded: its size, and what makes a decode costly. */
 export interface ImageHeader {
   readonly type: ImageType;
   /** In pixels. */

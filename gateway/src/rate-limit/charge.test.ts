@@ -31,64 +31,6 @@ function predict({ send }: Fixture, images: readonly Uint8Array<ArrayBuffer>[]):
 const photos = (count: number) => Array.from({ length: count }, () => pngHeader(8, 8));
 const left = (response: Response) => toldQuotas((name) => response.headers.get(name)).map(({ r }) => r);
 
-/** An interlaced PNG by its header that counts as three images. */
-function dearPng(): Uint8Array<ArrayBuffer> {
-  const bytes = pngHeader(6000, 4000);
-  bytes.set([8, 2, 0, 0, 1], 24);
-  return bytes;
-}
-
-const withRequests = (points: number) => () =>
-  fixture({
-    config: {
-      ...CONFIG,
-      rate_limit: {
-        ...CONFIG.rate_limit,
-        tiers: { default: { all: null, predict: { points, window_s: 60 } } },
-      },
-    },
-  });
-
-describe('an image that is dear to decode', () => {
-  it('counts as several images, and as further requests', async () => {
-    const images = await withQuota('images', 10)();
-    expect(left(await predict(images, [dearPng(), ...photos(2)]))).toEqual([5, 5]);
-    const requests = await withRequests(10)();
-    expect(left(await predict(requests, [dearPng(), ...photos(2)]))).toEqual([7, 7]);
-    expect(left(await predict(requests, photos(16)))).toEqual([6, 6]);
-  });
-
-  it('fits a window in any number, once', async () => {
-    for (const app of [await withQuota('images', 16)(), await withRequests(10)()]) {
-      const dear = () => predict(app, Array.from({ length: 16 }, dearPng));
-      const [first, second] = [await dear(), await dear()];
-      expect([first.status, second.status]).toEqual([200, 429]);
-    }
-  });
-
-  it('is refused without a charge where the quota has less', async () => {
-    const app = await withRequests(10)();
-    await predict(app, photos(1));
-    const response = await predict(app, Array.from({ length: 16 }, dearPng));
-    expect([response.status, left(response)]).toEqual([429, [8, 8]]);
-    expect(app.seen.predictions).toHaveLength(1);
-  });
-
-  it('counts the same as an element of a tensor', async () => {
-    const app = await withQuota('images', 10)();
-    const data = [dearPng(), pngHeader(8, 8)].map((image) => Buffer.from(image).toString('base64'));
-    const inputs = [
-      { name: 'image', datatype: 'BYTES', shape: [2], parameters: { content_type: 'base64' }, data },
-    ];
-    const response = await app.send('/v2/models/net/infer', {
-      method: 'POST',
-      body: JSON.stringify({ inputs }),
-      headers,
-    });
-    expect(left(response)).toEqual([6, 6]);
-  });
-});
-
 describe('a quota of images', () => {
   it('is charged by those that are worth sending on, whole or not at all', async () => {
     const app = await withQuota('images', 10)();

@@ -34,15 +34,12 @@ export async function chargeRequest({ own, global, subjects, apply, debit }: Cha
   return {
     /** After the request itself was charged, and images and engine time were looked at. */
     verdict,
-    /**
-     * Before the images are sent on.
-     *
-     * @param count images that are worth sending on
-     * @param weight as how many they count, since some are dear to decode; at least `count`
-     */
-    async chargeImages(count: number, weight: number): Promise<Verdict> {
-      const cost = (rule: Rule) => imageCost(rule, count, weight);
-      const charged = await charge((rule) => cost(rule) > 0, cost);
+    /** Before the images are sent on. @param count images that are worth sending on */
+    async chargeImages(count: number): Promise<Verdict> {
+      const charged = await charge(
+        ({ unit }) => unit === 'images' && count > 0,
+        () => count,
+      );
       return { ...charged, applied: updated(verdict.applied, charged.applied) };
     },
     /** After the answer: engines have run, so their time is charged even beyond the quota. Never throws; not awaited. */
@@ -53,15 +50,6 @@ export async function chargeRequest({ own, global, subjects, apply, debit }: Cha
       debit(charges(due, () => wholePoints(engineMs))).catch(() => undefined);
     },
   };
-}
-
-/**
- * Points for images. What they weigh beyond their number counts as further requests. A charge for weight fills the
- * window at most, so that a request which fits by its number fits once a window.
- */
-function imageCost({ unit, quota: { points } }: Rule, count: number, weight: number): number {
-  if (unit === 'images') return Math.max(count, Math.min(weight, points));
-  return unit === 'requests' ? Math.min(weight - count, points - 1) : 0;
 }
 
 /** Points for a measured time: begun milliseconds count whole, so that no run is free. */

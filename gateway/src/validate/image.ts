@@ -1,5 +1,5 @@
 import { HeadgateError } from '@headgate/contracts/errors';
-import { type DecodeCost, decodeCost, tooDear } from '@headgate/contracts/image/decode-cost';
+import { type DecodeCost, decodeCost, tooCostly } from '@headgate/contracts/image/decode-cost';
 import {
   type ImageHeader,
   type ImageType,
@@ -53,7 +53,7 @@ export function checkImage(bytes: Uint8Array, { declared, ...limits }: ImageChec
   if (!header) throw new HeadgateError('undecodable_image', 'The header of the image is damaged or cut off.');
   refuseTooLarge(header, limits);
   const cost = decodeCost(header);
-  const why = tooDear(cost, header);
+  const why = tooCostly(cost, header);
   if (why) throw new HeadgateError('undecodable_image', why);
   refuseExtras(bytes, type, limits);
   return cost;

@@ -24,7 +24,7 @@ it('sends ordinary items all at once', () => {
   expect(start(Array(16).fill(10)).sent).toHaveLength(16);
 });
 
-it('sends dear items after those before them, in order, and answers in order', async () => {
+it('sends costly items after those before them, in order, and answers in order', async () => {
   const { sent, results, end } = start([140, 140, 140, 450]);
   expect(sent).toEqual([0, 1]);
   await end(1);

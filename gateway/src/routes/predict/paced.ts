@@ -1,8 +1,8 @@
-/** Work of decoding that one request has on its way at once: dozens of photos, and one or two images that are dear. */
+/** Work of decoding that one request has on its way at once: dozens of photos, and one or two images that are costly. */
 const MOST_WORK = 300;
 
 /**
- * Sends the items of one request in their order. Ordinary ones go all at once; dear ones wait for those before them, so
+ * Sends the items of one request in their order. Ordinary ones go all at once; costly ones wait for those before them, so
  * that a request does not fill the way to inference with what cannot be decoded soon.
  *
  * @param work of decoding an item, by its header
