@@ -91,7 +91,7 @@ export function admit(
   const judge = costsFor(serving, maxPixels);
   const costs = items.map((item, i) => judge(item, items.length > 1 ? `inputs[0] element ${i}: ` : ''));
   const sketch = image !== undefined && wantsSketch(request);
-  const answerer = serving.cache?.forCall({ tenant, items, sketch }) ?? serving.dispatcher;
+  const answerer = serving.cache?.forCall({ tenant, items, costs, sketch }) ?? serving.dispatcher;
   const work = costs.reduce((sum, cost) => sum + cost.work, 0);
   if (serving.cache || image) answerer.admit({ ...ask, work });
   return { serving, terms, answerer, items, costs, share, outputs, sketch };

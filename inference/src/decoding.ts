@@ -14,10 +14,7 @@ export function isHeavy({ work }: DecodeCost): boolean {
   return work > AHEAD_WORK;
 }
 
-/**
- * What one engine decodes, or will: from the hand-over of an item until the engine says that it takes nothing more.
- * A decode that has begun goes on when its caller leaves.
- */
+/** Decodes handed to one engine and not yet finished. A decode that has begun goes on when its caller leaves. */
 export class Decoding {
   readonly threads: number;
   readonly #costs = new Map<number, DecodeCost>();

@@ -51,8 +51,8 @@ export interface Admittance extends Ask {
  *
  * - every accepted item is settled exactly once: result, failure, deadline, or cancellation;
  * - an item leaves its place at once when its caller goes away or its deadline passes, and is never run afterwards;
- * - an idle engine never waits (unless the policy grants a delay), not even for what another engine has gathered, and
- *   while it runs, its next batch decodes;
+ * - an idle engine never waits (unless the policy grants a delay, or all that waits is heavy and one decode thread is
+ *   left), not even for what another engine has gathered, and while it runs, its next batch decodes;
  * - no queue, gathering or batch exceeds its bound, counted in items;
  * - shares take turns by what their items cost, and none of them fills the queue while others come.
  */

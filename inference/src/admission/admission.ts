@@ -101,7 +101,7 @@ export class Admission {
     return count <= room && inFlight + count <= this.limit;
   }
 
-  /** What a caller is told whose items find no room. */
+  /** The error for items without room. */
   full(inFlight: number): HeadgateError {
     const detail = 'This model version has all the work that it can hold; please try again later.';
     return overloaded(detail, this.#forecast.clearMs(inFlight, this.#engines));

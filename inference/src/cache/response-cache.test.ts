@@ -1,7 +1,8 @@
 import type { HeadgateError } from '@headgate/contracts/errors';
+import { NO_DECODE } from '@headgate/contracts/image/decode-cost';
 import { ManualClock } from '@headgate/testkit/manual-clock';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Dispatcher } from '../dispatch.ts';
+import { Dispatcher, type Work } from '../dispatch.ts';
 import type { Classes } from '../engine/protocol.ts';
 import type { ItemResult } from '../item.ts';
 import { FakeEngine } from '../testing/fake-engine.ts';
@@ -42,7 +43,7 @@ function call(images: readonly number[], caller: Terms = {}): Promise<ItemResult
   const { deadlineMs = 1000, signal = new AbortController().signal } = caller;
   const tenant = Object.hasOwn(caller, 'tenant') ? caller.tenant : 'a';
   const items = images.map((image) => Uint8Array.of(image));
-  const answerer = cache.forCall({ tenant, items });
+  const answerer = cache.forCall({ tenant, items, costs: items.map(() => NO_DECODE) });
   answerer.admit({ count: items.length, remainingMs: deadlineMs, work: 0.1, level: 1, share: '' });
   const terms = { level: 1, queueTimeoutMs: Number.POSITIVE_INFINITY, signal, span: undefined };
   const deadlineAtMs = clock.monotonicMs() + deadlineMs;
@@ -133,6 +134,26 @@ describe('ResponseCache', () => {
     expect(() => call([1, 13, 14])).toThrow(expect.objectContaining({ reason: 'overloaded' }));
     await work();
     expect(await Promise.all(joint.map(outcomeOf))).toEqual(['hit', 'shared', 'miss']);
+  });
+
+  it('asks for the work of what would have to run, and not for a part of all', () => {
+    const asks: { count: number; work: number }[] = [];
+    const noting = {
+      admit: (asked: (typeof asks)[number]) => void asks.push(asked),
+      submit: (one: Work) => dispatcher.submit(one),
+    };
+    const noted = new ResponseCache({
+      settings: SETTINGS,
+      manifest: manifestOf('m', AFFINE),
+      dispatcher: noting,
+      clock,
+    });
+    const costs = [400, 1, 400].map((work) => ({ work, memoryBytes: 0 }));
+    const items = [7, 8, 7].map((image) => Uint8Array.of(image));
+    noted
+      .forCall({ tenant: 'a', items, costs })
+      .admit({ count: 3, remainingMs: 1000, work: 801, level: 1, share: '' });
+    expect(asks).toMatchObject([{ count: 2, work: 401 }]);
   });
 
   it('goes on for those who wait when the one who asked first cancels', async () => {

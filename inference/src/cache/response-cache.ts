@@ -1,4 +1,5 @@
 import type { InferenceConfig } from '@headgate/contracts/config/schema';
+import type { DecodeCost } from '@headgate/contracts/image/decode-cost';
 import type { Manifest } from '@headgate/contracts/manifest';
 import type { TimerClock } from '@headgate/runtime/clock';
 import type { Dispatcher, Work } from '../dispatch.ts';
@@ -56,15 +57,19 @@ export class ResponseCache {
   }
 
   /** Who answers a call of these items. Each of them is hashed once, here. */
-  forCall({ tenant, items, sketch = false }: CachedCall): Answerer {
+  forCall({ tenant, items, costs, sketch = false }: CachedCall): Answerer {
     const ask = (payload: Payload) => this.#ask(tenant, payload, sketch);
     const asked = new Map(items.map((payload) => [payload, ask(payload)]));
     return {
       admit: (terms) => {
-        const misses = new Set([...asked.values()].map(({ key }) => key).filter((key) => !this.#knows(key)));
         // What is known needs neither room nor an engine.
-        const count = misses.size;
-        if (count > 0) this.#dispatcher.admit({ ...terms, count, work: (terms.work * count) / items.length });
+        const misses = new Map<string, number>();
+        items.forEach((payload, i) => {
+          const key = asked.get(payload)?.key ?? '';
+          if (!this.#knows(key)) misses.set(key, costs[i]?.work ?? 0);
+        });
+        const work = [...misses.values()].reduce((sum, one) => sum + one, 0);
+        if (misses.size > 0) this.#dispatcher.admit({ ...terms, count: misses.size, work });
       },
       submit: (work) => this.#answer(asked.get(work.payload) ?? ask(work.payload), work),
     };
@@ -104,6 +109,8 @@ export class ResponseCache {
 interface CachedCall {
   readonly tenant: Tenant;
   readonly items: readonly Payload[];
+  /** What decoding each of them takes. */
+  readonly costs: readonly DecodeCost[];
   /** The answers contain sketches too: they differ from those without. */
   readonly sketch?: boolean;
 }
