@@ -20,6 +20,7 @@ const PIECE_BYTES = 2 ** 16;
 export async function readRegularFile(path: string, { maxBytes, links }: ReadOptions): Promise<Buffer> {
   const file = await openRegularFile(path, links);
   try {
+    if ((await file.stat()).size > maxBytes) throw tooLarge(maxBytes);
     const reading = pieces(maxBytes);
     let step = reading.next();
     while (!step.done) step = reading.next((await file.read(step.value, 0, null, null)).bytesRead);

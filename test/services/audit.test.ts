@@ -103,7 +103,6 @@ const faults = async () => {
     askStore: undefined,
     storeIsShared: false,
     only: undefined,
-    names: undefined,
     keepMs: DAY_MS,
     maxBytes: 2 ** 30,
     nowMs: Date.now,

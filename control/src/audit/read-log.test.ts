@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { link } from '@headgate/journal/audit/chain';
 import { encodeFrames } from '@headgate/journal/spool/frame';
 import { tempDir } from '@headgate/testkit/folders';
 import { expect, it } from 'vitest';
-import { readLog, writersIn } from './read-log.ts';
+import { firstSeqIn, readLog, writersIn } from './read-log.ts';
 
 const frameOf = (text: string) => encodeFrames([{ sequence: 1, kind: 'record', payload: Buffer.from(text) }]);
 
@@ -25,6 +26,15 @@ it('reads the files of a log, and no link, pipe, folder or file that would fill 
   truncateSync(join(dir, '5.log'), 2 ** 32);
   writeFileSync(join(dir, '6.log'), frameOf('last'));
   expect(await textsIn(dir)).toEqual(['first', 'last']);
+});
+
+it('tells where a log begins by its first file that is one', async () => {
+  const dir = tempDir();
+  execFileSync('mkfifo', [join(dir, '1.log')]);
+  expect(await firstSeqIn(dir)).toBe(1);
+  const { bytes } = link({ seq: 7, hash: Buffer.alloc(32) }, 'w', 0, { type: 'anchor' });
+  writeFileSync(join(dir, '8.log'), encodeFrames([{ sequence: 8, kind: 'record', payload: bytes }]));
+  expect(await firstSeqIn(dir)).toBe(8);
 });
 
 it('takes no link for the directory of a writer', async () => {

@@ -1,8 +1,9 @@
-import type { Stats } from 'node:fs';
-import { lstat, open, readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MAX_BODY_BYTES, unlink } from '@headgate/journal/audit/chain';
+import { readLogFile } from '@headgate/journal/spool/files';
 import { scanFrames } from '@headgate/journal/spool/frame';
+import { openRegularFile } from '@headgate/runtime/read-file';
 
 /** Names of the writers whose logs are in `dir`. */
 export async function writersIn(dir: string): Promise<string[]> {
@@ -13,22 +14,22 @@ export async function writersIn(dir: string): Promise<string[]> {
     .sort();
 }
 
-/** A writer ends a file at 4 MiB and a write. Nothing larger is one of its files. */
-const MAX_FILE_BYTES = 64 * 2 ** 20;
-
-/** Files of a log. A link, pipe or device is none, nor a file that would fill the memory: what it hides counts as removed. */
 async function filesOf(dir: string): Promise<readonly string[]> {
-  const names = (await readdir(dir)).filter((name) => name.endsWith('.log')).sort();
-  const looks = await Promise.all(names.map((name) => lstat(join(dir, name))));
-  const fits = (look: Stats) => look.isFile() && look.size <= MAX_FILE_BYTES;
-  return names.filter((_, i) => fits(looks[i] as Stats));
+  return (await readdir(dir)).filter((name) => name.endsWith('.log')).sort();
 }
+
+/** A link, pipe or device is no file of a log, nor a file that would fill the memory: what it hides counts as removed. */
+const unlessNone = (error: unknown): undefined => {
+  if (!(error instanceof RangeError)) throw error;
+};
 
 /** Place of the first record of a log; 1 where it has none. */
 export async function firstSeqIn(dir: string): Promise<number> {
-  const [name] = await filesOf(dir);
-  const firstSeq = name === undefined ? 1 : await firstSeqOf(join(dir, name));
-  return Number.isFinite(firstSeq) ? Math.max(1, firstSeq) : 1;
+  for (const name of await filesOf(dir)) {
+    const seq = await firstSeqOf(join(dir, name));
+    if (seq !== undefined) return Number.isFinite(seq) ? Math.max(1, seq) : 1;
+  }
+  return 1;
 }
 
 /**
@@ -40,7 +41,8 @@ export async function firstSeqIn(dir: string): Promise<number> {
 export async function* readLog(dir: string, after = 0): AsyncGenerator<Uint8Array> {
   const names = await filesOf(dir);
   for (const name of names.slice(await indexOfFile(dir, names, after + 1))) {
-    for (const { payload } of scanFrames(await readFile(join(dir, name))).frames) yield payload;
+    const bytes = await readLogFile(join(dir, name)).catch(unlessNone);
+    if (bytes) for (const { payload } of scanFrames(bytes).frames) yield payload;
   }
 }
 
@@ -49,7 +51,8 @@ async function indexOfFile(dir: string, names: readonly string[], seq: number): 
   let [low, high] = [0, names.length - 1];
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
-    if ((await firstSeqOf(join(dir, names[middle] as string))) <= seq) low = middle;
+    const first = await firstSeqOf(join(dir, names[middle] as string));
+    if (first !== undefined && first <= seq) low = middle;
     else high = middle - 1;
   }
   return low;
@@ -58,9 +61,10 @@ async function indexOfFile(dir: string, names: readonly string[], seq: number): 
 /** More than any record has, with its frame. */
 const BEGIN_BYTES = 2 * MAX_BODY_BYTES;
 
-/** Infinity when the begin of the file cannot be read as a record: the search goes on before it. */
-async function firstSeqOf(path: string): Promise<number> {
-  const file = await open(path, 'r');
+/** Infinity when the begin of the file cannot be read as a record; undefined where it is no file of a log. */
+async function firstSeqOf(path: string): Promise<number | undefined> {
+  const file = await openRegularFile(path, 'refuse').catch(unlessNone);
+  if (!file) return undefined;
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(BEGIN_BYTES), 0, BEGIN_BYTES, 0);
     const first = scanFrames(buffer.subarray(0, bytesRead)).frames[0];

@@ -25,7 +25,7 @@ import { emptyAudit, shipOnce } from '../testing/audit-store.ts';
 import { forged, forgedTrim, MINUTE_MS, writeLog } from '../testing/forgeries.ts';
 import { sqlAuditStore } from './store/audit-store.ts';
 import { layOut } from './store/layout.ts';
-import { storedChains } from './verify.ts';
+import { StoreNotAskedError, storedChains } from './verify.ts';
 import { type LogsToVerify, verifyLogs } from './verify-logs.ts';
 
 /** Records of the test log, all of them stored: 40 calls, an anchor after every tenth, in files of a few each. */
@@ -78,7 +78,6 @@ const look = (options: Partial<LogsToVerify> = {}) =>
     askStore,
     storeIsShared: false,
     only: undefined,
-    names: undefined,
     keepMs: KEEP_MS,
     maxBytes: 2 ** 30,
     nowMs: () => nowMs,
@@ -168,11 +167,13 @@ describe('a removed beginning', () => {
   it('is not checked where no store answers', async () => {
     const [upTo, last] = [heads()[1] as AnchoredHead, heads().at(-1) as AnchoredHead];
     cutUpTo(upTo, [forgedTrim(last, upTo, nowMs).bytes]);
-    const askStore = () => Promise.reject(new Error('nobody answers'));
+    const askStore = () => Promise.reject(new StoreNotAskedError(new Error('nobody answers')));
     expect((await look({ askStore })).unchecked).toEqual([
       'the store was not asked: nobody answers',
       `${AUDIT_WRITER}: the records up to ${upTo.seq} are removed, and no store was asked for them`,
     ]);
+    const fault = new TypeError('a fault of this program');
+    await expect(look({ askStore: () => Promise.reject(fault) })).rejects.toBe(fault);
   });
 });
 

@@ -6,8 +6,14 @@ import { FRAME_HEADER_BYTES } from '@headgate/journal/spool/frame';
 import { SPOOL_DEFAULTS } from '@headgate/journal/spool/spool';
 import { readHeads, uncheckedIn } from './heads-files.ts';
 import { firstSeqIn, readLog, writersIn } from './read-log.ts';
-import { type LogBegins, MAX_LAG_MS, type StoredChain, summaryOf, type VerifiedLog } from './verify.ts';
-import { lostNames, type NameKeys } from './verify-names.ts';
+import {
+  type LogBegins,
+  MAX_LAG_MS,
+  type StoredChain,
+  StoreNotAskedError,
+  summaryOf,
+  type VerifiedLog,
+} from './verify.ts';
 
 /** What was found in the log of one writer, as it is printed. */
 export interface LogReport extends VerifiedLog {
@@ -21,8 +27,6 @@ export interface LogReport extends VerifiedLog {
   readonly unconfirmed: number;
   /** When the first of them was written; null when there are none. */
   readonly unconfirmed_since: string | null;
-  /** Where the clock of the writer was set back, and by how much, in ms; null where it was not. */
-  readonly clock_back: { readonly seq: number; readonly ms: number } | null;
 }
 
 export interface Findings {
@@ -37,14 +41,12 @@ export interface LogsToVerify {
   readonly headsFile: string;
   /** The heads were kept elsewhere: they may lack newer ones, and prove something without a store. */
   readonly headsAreCopy: boolean;
-  /** Undefined where there is no store. It may fail: then nothing is confirmed. */
+  /** Undefined where there is no store. After a StoreNotAskedError nothing is confirmed. */
   readonly askStore: ((logs: LogBegins) => Promise<readonly StoredChain[]>) | undefined;
   /** The store holds writers of other machines too: one without a trace here is no sign of a removal. */
   readonly storeIsShared: boolean;
   /** Only these writers; undefined: all of them. */
   readonly only: readonly string[] | undefined;
-  /** Keys of names; undefined for logs that come without theirs. */
-  readonly names: NameKeys | undefined;
   /** By which rules a writer removes old records. */
   readonly keepMs: number;
   readonly maxBytes: number;
@@ -90,15 +92,13 @@ async function lookAt(options: LogsToVerify, begins: LogBegins): Promise<Finding
   const logged = begins.map(({ writer }) => writer);
   const known = [...logged, ...heads.map(({ writer }) => writer), ...(stored?.keys() ?? [])];
   const logs: LogReport[] = [];
-  const chains: ChainResult[] = [];
-  const look = { ...options, asked: stored !== undefined, unchecked, chains };
+  const look = { ...options, asked: stored !== undefined, unchecked };
   for (const writer of [...new Set(known)].sort()) {
     if (options.only && !options.only.includes(writer)) continue;
     const own = heads.filter((head) => head.writer === writer);
     const log = { writer, heads: own, hasLog: logged.includes(writer), stored: stored?.get(writer) };
     logs.push(await verifyLog(log, look));
   }
-  if (options.names) unchecked.push(...(await lostNames(chains, options.names, options.nowMs())));
   const unknown = options.only?.filter((writer) => !known.includes(writer)) ?? [];
   for (const writer of unknown)
     unchecked.push(`${writer}: neither a log nor a head nor a stored record is known`);
@@ -120,7 +120,8 @@ async function confirmed(options: LogsToVerify, begins: LogBegins, unchecked: st
     }
     return new Map(chains.map((chain) => [chain.writer, chain]));
   } catch (error) {
-    unchecked.push(`the store was not asked: ${(error as Error).message}`);
+    if (!(error instanceof StoreNotAskedError)) throw error;
+    unchecked.push(error.message);
     return undefined;
   }
 }
@@ -135,9 +136,8 @@ interface Log {
 interface LookOptions extends LogsToVerify {
   /** The store was asked, and may know nothing of a writer. */
   readonly asked: boolean;
-  /** Both gather what is found. */
+  /** Gathers what is found. */
   readonly unchecked: string[];
-  readonly chains: ChainResult[];
 }
 
 async function verifyLog(log: Log, options: LookOptions): Promise<LogReport> {
@@ -145,9 +145,8 @@ async function verifyLog(log: Log, options: LookOptions): Promise<LogReport> {
   if (!hasLog && stored?.end && !isExpectedHere(log, options)) {
     return reportOf(new ChainVerifier(writer, [], { trimmed: true }).end(), stored, stored.fault);
   }
-  const { asked, unchecked, chains, nowMs } = options;
+  const { asked, unchecked, nowMs } = options;
   const { result, bytes } = await walk(log, options);
-  chains.push(result);
   const fault =
     result.fault ??
     (stored?.fault && { ...stored.fault, message: `in the store: ${stored.fault.message}` }) ??
@@ -241,7 +240,7 @@ function reportOf(
   stored: StoredChain | null | undefined,
   fault: VerifiedLog['fault'],
 ): LogReport {
-  const { first, tail, clockBack } = result;
+  const { first, tail } = result;
   return {
     ...summaryOf(result),
     fault,
@@ -250,7 +249,6 @@ function reportOf(
     stored_until: stored?.end ? isoOf(stored.end.stored_at_ms) : null,
     unconfirmed: tail.records,
     unconfirmed_since: tail.sinceMs === undefined ? null : isoOf(tail.sinceMs),
-    clock_back: clockBack ?? null,
   };
 }
 

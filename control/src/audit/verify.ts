@@ -84,6 +84,13 @@ const placeOf = ({ seq, hash, atMs }: Omit<StoredPlace, 'storedAtMs'>) => ({
   at_ms: atMs,
 });
 
+/** The store could not be asked; everything else that fails is a fault of this program. */
+export class StoreNotAskedError extends Error {
+  constructor(cause: Error) {
+    super(`the store was not asked: ${cause.message}`, { cause });
+  }
+}
+
 /** Records are stored within this time. Three anchors at their largest interval fit. */
 export const MAX_LAG_MS = 900_000;
 

@@ -37,7 +37,7 @@ export async function askControl<T>(
       remedy: 'give listen.internal_secret_file the text that control reads',
     });
   }
-  const parsed = answer.safeParse(response.ok ? await response.json() : undefined);
+  const parsed = answer.safeParse(response.ok ? await response.json().catch(() => undefined) : undefined);
   if (!parsed.success) throw failed(parsed.error);
   return parsed.data;
 }

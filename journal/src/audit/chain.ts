@@ -15,9 +15,6 @@ export const MAX_BODY_BYTES = 16 * 1024;
 /** Action of the change that removes old records of a log, up to the place and hash in its detail. */
 export const TRIM = 'audit.trim';
 
-/** Action of the change that destroys the keys of a kind of names, which its detail names. */
-export const FORGET = 'audit.forget';
-
 /** A record's place in the chain of its writer, and its hash. */
 export interface Head {
   readonly seq: number;

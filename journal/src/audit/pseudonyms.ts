@@ -7,7 +7,7 @@ import { hmacSha256 } from '@headgate/runtime/keyed-hash';
 
 /** Kinds of names that are hashed: client addresses, subjects of bearer tokens, services and operators. */
 export type Purpose = 'address' | 'token' | 'service';
-export const PURPOSES: readonly Purpose[] = ['address', 'token', 'service'];
+const PURPOSES: readonly Purpose[] = ['address', 'token', 'service'];
 
 const KEY_BYTES = 32;
 /** Characters of a pseudonym: 128 bits. */
@@ -99,16 +99,6 @@ export async function destroyKeys(purpose: Purpose, dir: string): Promise<number
   const files = await keyFiles(dir, purpose);
   for (const { name } of files) await rm(join(dir, name), { force: true });
   return files.length;
-}
-
-/** Those of some days (UTC, since the Unix epoch) that have no key of a purpose. */
-export async function daysWithoutKey(
-  purpose: Purpose,
-  days: Iterable<number>,
-  dir: string,
-): Promise<number[]> {
-  const there = new Set((await keyFiles(dir, purpose)).map(({ day }) => Date.parse(day) / DAY_MS));
-  return [...days].filter((day) => !there.has(day)).sort((a, b) => a - b);
 }
 
 const pseudonym = (key: Uint8Array, value: string): string => hmacSha256(key, value).slice(0, LENGTH);

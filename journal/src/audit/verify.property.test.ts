@@ -117,16 +117,6 @@ describe('a log', () => {
     expect(verify(records.slice(2), heads.slice(3)).fault).toMatchObject({ kind: 'removed', seq: 1 });
   });
 
-  it('tells how far the clock of its writer went back, beyond what a call may take', () => {
-    const backBy = (minutes: number) => {
-      const first = link(GENESIS, WRITER, 1_700_000_000_000, change('a'));
-      const next = link(first.head, WRITER, 1_700_000_000_000 - minutes * 60_000, change('b'));
-      return verify([first.bytes, next.bytes], []).clockBack;
-    };
-    expect(backBy(15)).toBeUndefined();
-    expect(backBy(16)).toEqual({ seq: 2, ms: 960_000 });
-  });
-
   it('that is gone is truncated', () => {
     expect(verify([], chainOf(['a']).heads).fault).toMatchObject({ kind: 'truncated', seq: 1 });
   });

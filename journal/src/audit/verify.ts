@@ -1,5 +1,4 @@
-import { DAY_MS } from '@headgate/runtime/clock';
-import { type AuditRecord, FORGET, GENESIS, type Head, hashOf, TRIM, unlink } from './chain.ts';
+import { type AuditRecord, GENESIS, type Head, hashOf, TRIM, unlink } from './chain.ts';
 import type { AnchoredHead } from './heads.ts';
 
 /** What can be wrong with a chain; docs/audit.md explains each. */
@@ -13,9 +12,6 @@ export const FAULT_KINDS = [
   'unreadable',
   'unanchored',
 ] as const;
-
-/** A call has the time of its begin: records of one moment differ by as long as a call may take, and less than this. */
-const CLOCK_STEP_MS = 900_000;
 
 /** What is wrong with a chain, and where it begins to be. */
 export interface ChainFault {
@@ -38,12 +34,6 @@ export interface ChainResult {
   readonly first: number;
   /** Records that nobody outside of the log has confirmed. */
   readonly tail: Tail;
-  /** The largest step back of the clock between two records, when it was a large one. */
-  readonly clockBack?: { readonly seq: number; readonly ms: number };
-  /** Days (UTC, since the Unix epoch) of calls, whose names need the keys of their day. */
-  readonly days: ReadonlySet<number>;
-  /** When the keys of a kind of names were destroyed, as the log says, in ms since the Unix epoch. */
-  readonly forgotten: ReadonlyMap<string, number>;
   /** The last record that says that a head was about to be written outside. */
   readonly lastAnchor?: { readonly seq: number; readonly atMs: number };
   readonly fault?: ChainFault;
@@ -79,11 +69,7 @@ export class ChainVerifier {
   readonly #options: ChainOptions;
   #first = 0;
   #tail: Tail = { records: 0 };
-  #latestMs = Number.NEGATIVE_INFINITY;
-  #clockBack: ChainResult['clockBack'];
   #lastAnchor: ChainResult['lastAnchor'];
-  readonly #days = new Set<number>();
-  readonly #forgotten = new Map<string, number>();
   #last: Head | undefined;
   #records = 0;
   #gaps = 0;
@@ -127,13 +113,8 @@ export class ChainVerifier {
 
   #note(record: AuditRecord): void {
     const { type, seq, at_ms: atMs } = record;
-    const back = this.#latestMs - atMs;
-    if (back > Math.max(CLOCK_STEP_MS, this.#clockBack?.ms ?? 0)) this.#clockBack = { seq, ms: back };
-    this.#latestMs = Math.max(this.#latestMs, atMs);
     if (type === 'gap') this.#gaps += record.dropped;
-    if (type === 'call') this.#days.add(Math.floor(atMs / DAY_MS));
     if (type === 'anchor') this.#lastAnchor = { seq, atMs };
-    if (type === 'change' && record.action === FORGET) this.#forgotten.set(String(record.detail.kind), atMs);
     if (seq > (this.#options.confirmedSeq ?? Number.POSITIVE_INFINITY)) {
       this.#tail = { records: this.#tail.records + 1, sinceMs: this.#tail.sinceMs ?? atMs };
     }
@@ -159,9 +140,6 @@ export class ChainVerifier {
       last: this.#last ?? GENESIS,
       first: this.#first,
       tail: this.#tail,
-      days: this.#days,
-      forgotten: this.#forgotten,
-      ...(this.#clockBack && { clockBack: this.#clockBack }),
       ...(this.#lastAnchor && { lastAnchor: this.#lastAnchor }),
       ...(this.#fault && { fault: this.#fault }),
     };

@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
 import { isKeyId } from '@headgate/contracts/keys';
-import { FORGET } from '@headgate/journal/audit/chain';
 import { destroyKeys, keyName, pseudonymsOf, purposeOf } from '@headgate/journal/audit/pseudonyms';
 import { openPostgres } from '@headgate/stores/postgres/database';
 import type { Command } from 'commander';
@@ -74,7 +73,7 @@ function addForget(audit: Command, around: Surroundings): void {
       const kind = purposeOf(id);
       const days = (await pseudonymsOf(id, dir)).length;
       if (days === 0) throw noKeys(id);
-      const change = { action: FORGET, detail: { kind, days } } as const;
+      const change = { action: 'audit.forget', detail: { kind, days } } as const;
       await audited(change, installationOf(command, around), around, () => destroyKeys(kind, dir));
       const text = `${id} is forgotten, and so is every ${kind} of ${days} days; remove copies of the keys too`;
       print(command, around, { id, forgotten: true, kind, days }, () => text);

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { DAY_MS } from '@headgate/runtime/clock';
-import { openPostgres } from '@headgate/stores/postgres/database';
+import { ConfigError } from '@headgate/runtime/load-config';
+import { openPostgres, type Queryable } from '@headgate/stores/postgres/database';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { type AuditStore, sqlAuditStore } from '../../audit/store/audit-store.ts';
@@ -9,6 +10,7 @@ import {
   type LogBegins,
   type StoredChain,
   type StoreFindings,
+  StoreNotAskedError,
   storedChainSchema,
   storedChains,
   storeFindingsSchema,
@@ -77,7 +79,6 @@ function verifyAll(options: VerifyOptions, installation: Installation, around: S
     askStore: audit.store === 'none' ? undefined : askStore,
     storeIsShared: audit.store === 'postgres',
     only: options.writer,
-    names: options.dir || options.writer ? undefined : namesOf(installation),
     keepMs: audit.keep_days * DAY_MS,
     maxBytes: audit.max_bytes,
     nowMs: around.nowMs,
@@ -86,12 +87,6 @@ function verifyAll(options: VerifyOptions, installation: Installation, around: S
 
 /** Where control answers about its store. */
 const asked = { path: '/internal/audit', withinMs: WITHIN_MS } as const;
-
-const namesOf = ({ root, config: { audit } }: Installation) => ({
-  dir: resolve(root, audit.keys_dir),
-  addressDays: audit.address_days,
-  credentialDays: audit.credential_days,
-});
 
 /** What the store confirms; the embedded database belongs to control, which is asked. */
 async function storedFor(
@@ -104,12 +99,24 @@ async function storedFor(
     return withPostgres(audit.postgres_url, (store) => storedChains(store, logs));
   }
   const question = { ...asked, answer: storedSchema, body: { logs } };
-  return (await askControl(question, installation, around)).chains;
+  return (await askControl(question, installation, around).catch(notAsked)).chains;
 }
 
 async function withPostgres<T>(url: string, use: (store: AuditStore) => Promise<T>): Promise<T> {
-  const db = await openPostgres({ url, timeoutMs: WITHIN_MS });
-  return use(sqlAuditStore(db)).finally(() => db.close());
+  const db = await openPostgres({ url, timeoutMs: WITHIN_MS }).catch(notAsked);
+  const failed = (error: Error): never => {
+    throw new StoreNotAskedError(error);
+  };
+  const asked: Queryable = {
+    query: (sql, values) => db.query(sql, values).catch(failed),
+    script: (sql) => db.script(sql).catch(failed),
+  };
+  return use(sqlAuditStore(asked)).finally(() => db.close());
+}
+
+function notAsked(error: unknown): never {
+  const isOurs = error instanceof CliError || error instanceof ConfigError;
+  throw isOurs ? new StoreNotAskedError(error) : error;
 }
 
 /** Verifies what is stored in PostgreSQL; the embedded database belongs to control, which is asked to do it. */
@@ -129,11 +136,11 @@ async function verifyStored(
   const found =
     audit.store === 'postgres'
       ? withPostgres(audit.postgres_url, verify)
-      : askControl(question, installation, around);
-  return found.catch((cause: Error) => ({
-    logs: [],
-    unchecked: [`the store was not asked: ${cause.message}`],
-  }));
+      : askControl(question, installation, around).catch(notAsked);
+  return found.catch((error: unknown) => {
+    if (error instanceof StoreNotAskedError) return { logs: [], unchecked: [error.message] };
+    throw error;
+  });
 }
 
 /** Names the first bad place of each log that has one, and all that could not be checked. */
@@ -168,11 +175,5 @@ function logInWords(log: LogReport): string {
     parts.push(`${log.stored} in the store${log.stored_until ? ` until ${log.stored_until}` : ''}`);
   if (log.removed > 0) parts.push(`1 to ${log.removed} removed from the log`);
   if (log.unconfirmed > 0) parts.push(`${log.unconfirmed} since ${log.unconfirmed_since} not confirmed yet`);
-  if (log.clock_back) {
-    const { seq, ms } = log.clock_back;
-    parts.push(
-      `at record ${seq} the clock was ${Math.round(ms / 60_000)} minutes behind that of an earlier record`,
-    );
-  }
   return parts.join(', ');
 }
