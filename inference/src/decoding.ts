@@ -1,10 +1,11 @@
 import type { DecodeCost } from '@headgate/contracts/image/decode-cost';
+import type { Item } from './item.ts';
 
 /**
  * Work that one decode thread is given ahead. An item waits so long at the most behind others that were there before;
  * it is what a batch of eight phone photos takes, and a run of the model for them.
  */
-const AHEAD_WORK = 50;
+export const AHEAD_WORK = 50;
 
 /** Memory for decodes of one engine, in bytes; a single item may take more. */
 const MEMORY_BYTES = 384 * 2 ** 20;
@@ -17,7 +18,7 @@ export function isHeavy({ work }: DecodeCost): boolean {
 /** Decodes handed to one engine and not yet finished. A decode that has begun goes on when its caller leaves. */
 export class Decoding {
   readonly threads: number;
-  readonly #costs = new Map<number, DecodeCost>();
+  readonly #items = new Map<number, Item>();
   #heavy = 0;
   #lightWork = 0;
   #memoryBytes = 0;
@@ -39,23 +40,23 @@ export class Decoding {
 
   /** Whether an item may be handed over now. */
   accepts(cost: DecodeCost): boolean {
-    if (this.#costs.size > 0 && this.#memoryBytes + cost.memoryBytes > MEMORY_BYTES) return false;
+    if (this.#items.size > 0 && this.#memoryBytes + cost.memoryBytes > MEMORY_BYTES) return false;
     if (isHeavy(cost)) return this.#heavy < this.threads;
     return this.#lightWork === 0 || this.workAhead + cost.work / this.#lightThreads <= AHEAD_WORK;
   }
 
-  begin(id: number, cost: DecodeCost): void {
-    this.#costs.set(id, cost);
-    this.#count(cost, 1);
+  begin(item: Item): void {
+    this.#items.set(item.id, item);
+    this.#count(item.cost, 1);
   }
 
-  /** @returns what the item cost by its header; undefined when it has ended before */
-  end(id: number): DecodeCost | undefined {
-    const cost = this.#costs.get(id);
-    if (!cost) return undefined;
-    this.#costs.delete(id);
-    this.#count(cost, -1);
-    return cost;
+  /** @returns the item; undefined when it has ended before */
+  end(id: number): Item | undefined {
+    const item = this.#items.get(id);
+    if (!item) return undefined;
+    this.#items.delete(id);
+    this.#count(item.cost, -1);
+    return item;
   }
 
   /** An engine has one thread more than these: heavy items always leave one. */
@@ -68,6 +69,6 @@ export class Decoding {
     else this.#lightWork += sign * cost.work;
     this.#memoryBytes += sign * cost.memoryBytes;
     // No rest of rounding keeps an idle engine from its next item.
-    if (this.#costs.size === 0) this.#lightWork = 0;
+    if (this.#items.size === 0) this.#lightWork = 0;
   }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Decoding } from './decoding.ts';
 import { reasonOf, setUpDispatcher } from './testing/dispatcher.ts';
+import { itemOf } from './testing/items.ts';
 
 const HEAVY = { work: 400, memoryBytes: 100 * 2 ** 20 };
 const LIGHT = { work: 5, memoryBytes: 0 };
@@ -96,11 +97,11 @@ describe('admission', () => {
 describe('what an engine decodes', () => {
   it('is bounded in work ahead, for each thread that heavy items leave', () => {
     const decoding = new Decoding(2);
-    for (let id = 0; decoding.accepts(LIGHT); id += 1) decoding.begin(id, LIGHT);
+    for (let id = 0; decoding.accepts(LIGHT); id += 1) decoding.begin(itemOf(id, { cost: LIGHT }));
     expect(decoding.workAhead).toBe(50);
-    decoding.begin(100, HEAVY);
+    decoding.begin(itemOf(100, { cost: HEAVY }));
     expect([decoding.heavy, decoding.workAhead]).toEqual([1, 50]);
-    decoding.begin(101, HEAVY);
+    decoding.begin(itemOf(101, { cost: HEAVY }));
     expect([decoding.heavy, decoding.workAhead]).toEqual([2, 100]);
     expect(decoding.accepts(HEAVY)).toBe(false);
   });
@@ -109,7 +110,7 @@ describe('what an engine decodes', () => {
     const decoding = new Decoding(8);
     const large = { work: 400, memoryBytes: 500 * 2 ** 20 };
     expect(decoding.accepts(large)).toBe(true);
-    for (let id = 0; decoding.accepts(HEAVY); id += 1) decoding.begin(id, HEAVY);
+    for (let id = 0; decoding.accepts(HEAVY); id += 1) decoding.begin(itemOf(id, { cost: HEAVY }));
     expect(decoding.heavy).toBe(3);
     decoding.end(0);
     expect(decoding.accepts(HEAVY)).toBe(true);

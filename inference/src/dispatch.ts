@@ -4,6 +4,7 @@ import type { TimerClock } from '@headgate/runtime/clock';
 import type { SpanContext } from '@opentelemetry/api';
 import { Admission, type AdmissionPolicy, type Ask } from './admission/admission.ts';
 import type { BatchPolicy } from './batch.ts';
+import { AHEAD_WORK } from './decoding.ts';
 import type { Payload } from './engine/protocol.ts';
 import { engineEnded, RESTART_MS, unavailable } from './errors.ts';
 import type { Item, ItemOutcome, ItemResult } from './item.ts';
@@ -125,7 +126,15 @@ export class Dispatcher {
     const { estimate } = this.#admission;
     const onRoom = () => this.#handAhead();
     const onRan = () => this.#admission.confirm();
-    this.#lanes.add(engine, new Lane({ engine, policy, clock, observer, estimate, onRoom, onRan }));
+    const onDecoded = ({ cost, share }: Item, decodeMs: number) => {
+      estimate.decoded(decodeMs, cost.work);
+      // Up to that it may have waited for its thread.
+      this.#queue.charge(share, decodeMs - cost.work - AHEAD_WORK);
+    };
+    this.#lanes.add(
+      engine,
+      new Lane({ engine, policy, clock, observer, estimate, onRoom, onDecoded, onRan }),
+    );
     this.#admission.resize(this.#lanes.size);
     estimate.warmedUp(warmUpMs);
     this.#admission.confirm();

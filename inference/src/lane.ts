@@ -34,6 +34,8 @@ export interface LaneOptions {
   readonly observer: DispatchObserver;
   /** The lane can take items: there is room in the gathering batch, or nothing to run. */
   readonly onRoom: () => void;
+  /** An item was decoded in so many ms. */
+  readonly onDecoded: (item: Item, decodeMs: number) => void;
   /** A batch has run. */
   readonly onRan: () => void;
 }
@@ -151,8 +153,8 @@ export class Lane {
   take(item: Item): void {
     this.#gathering.add(item);
     this.#had.add(item);
-    const { id, payload, cost, sketch = false } = item;
-    this.#decoding.begin(id, cost);
+    const { id, payload, sketch = false } = item;
+    this.#decoding.begin(item);
     this.#options.engine.prepare(id, { payload, sketch });
   }
 
@@ -182,8 +184,8 @@ export class Lane {
   }
 
   #decoded(id: number, decodeMs: number): void {
-    const cost = this.#decoding.end(id);
-    if (cost) this.#options.estimate.decoded(decodeMs, cost.work);
+    const item = this.#decoding.end(id);
+    if (item) this.#options.onDecoded(item, decodeMs);
     if (this.#gathering.markDecoded(id, decodeMs)) this.#release();
     this.#options.onRoom();
   }

@@ -59,6 +59,17 @@ describe('shares of a queue', () => {
     expect(asked).toBe(2);
   });
 
+  it('pay afterwards for items that took more than they looked', () => {
+    const queue = queueOf();
+    for (const id of [1, 2]) queue.push(item(id, 'small by its header'));
+    for (const id of [11, 12, 13, 14]) queue.push(item(id, 'other'));
+    expect(queue.shift(0)?.id).toBe(1);
+    queue.charge('small by its header', 2);
+    queue.charge('small by its header', -400);
+    queue.charge('gone', 1);
+    expect(drain(queue)).toEqual([11, 12, 13, 2, 14]);
+  });
+
   it('are not charged for items that left', () => {
     const queue = queueOf();
     queue.push(item(1, 'one', 50));

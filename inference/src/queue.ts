@@ -116,6 +116,12 @@ export class ItemQueue {
     return item;
   }
 
+  /** An item took more than it looked: its share has had that too. What took less is not given back. */
+  charge(name: string, cost: number): void {
+    const share = this.#shares.get(name);
+    if (share) share.turn += Math.max(0, cost);
+  }
+
   /** Takes out an item that left. @returns false when it does not wait here */
   remove({ id }: Item): boolean {
     const waiting = this.#waiting.get(id);
