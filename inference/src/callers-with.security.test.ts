@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => inference?.stop());
 
-/** Whoever does not simply show the secret claims a certificate too. */
+/** A caller that does not simply show the secret claims a certificate too. */
 function metadataWith(...shown: string[]): Metadata {
   const metadata = new Metadata();
   if (shown.length !== 1 || shown[0] !== SECRET)

@@ -40,7 +40,7 @@ describe('inference under callers who leave, hurry or crowd', () => {
   const batchSize = async () =>
     (await running.infer(imageRequest([SEVEN]))).parameters.batch_size?.int64_param;
 
-  /** Does something while the engine stands still, so that whoever waits then goes on waiting. */
+  /** Does something while the engine stands still, so that callers who wait then go on waiting. */
   const whileStopped = async <T>(work: () => Promise<T>): Promise<T> => {
     const [, pid] = /"pid":(\d+)[^\n]*an engine is ready/.exec(running.log()) ?? [];
     process.kill(Number(pid), 'SIGSTOP');
