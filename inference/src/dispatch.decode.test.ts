@@ -53,6 +53,23 @@ describe('costly decodes', () => {
   });
 });
 
+describe('a decode that takes far longer than its header says', () => {
+  it.each([
+    { decodeMs: 900, runs: [[1], [11], [12], [13], [2]] },
+    { decodeMs: 20, runs: [[1], [2], [11], [12], [13]] },
+  ])('lets others go first afterwards: $decodeMs ms', ({ decodeMs, runs }) => {
+    const { submit, engine } = setUpDispatcher({ batching: { max_batch_size: 1 } });
+    for (const image of [1, 2]) reasonOf(submit(image, { cost: LIGHT, share: 'one' }));
+    for (const image of [11, 12, 13]) reasonOf(submit(image, { cost: LIGHT, share: 'other' }));
+    engine.finishDecode(1, decodeMs);
+    for (let i = 0; i < 5; i += 1) {
+      engine.decodeAll();
+      engine.finishRun();
+    }
+    expect(engine.runs).toEqual(runs);
+  });
+});
+
 describe('a full dispatcher', () => {
   it('refuses the last item of the share that has most, and not one of another', async () => {
     const { dispatcher, submit } = setUpDispatcher({ batching: { max_batch_size: 1, max_queue_size: 3 } });

@@ -76,9 +76,9 @@ export class FakeEngine implements EnginePort {
     this.runs.push(images as number[]);
   }
 
-  finishDecode(id: number): void {
+  finishDecode(id: number, decodeMs = 1): void {
     this.#decoding.delete(id);
-    this.#listener?.decoded(id, 1);
+    this.#listener?.decoded(id, decodeMs);
   }
 
   failDecode(id: number): void {
