@@ -216,6 +216,28 @@ const ATTACKS: readonly (readonly [what: string, text: string, attack: (loot: Lo
     },
   ],
   [
+    'a copy of a file under a later number',
+    'its writer did not make 0000000000009999.log',
+    (loot) => cpSync(loot.files()[0] as string, join(loot.log(), '0000000000009999.log')),
+  ],
+  [
+    'a copy that is numbered as its name, behind a log with a changed record',
+    'is altered',
+    (loot) => {
+      const records = loot.records();
+      const copy = records.map((payload, i) => ({ sequence: 9999 + i, kind: 'record' as const, payload }));
+      const changed = Buffer.from(records[20] as Uint8Array);
+      changed.write('"status":299', changed.indexOf('"status":'));
+      loot.write(records.with(20, changed));
+      writeFileSync(join(loot.log(), '0000000000009999.log'), encodeFrames(copy));
+    },
+  ],
+  [
+    'a file of the log under another spelling',
+    'its writer did not make 1.LOG',
+    (loot) => cpSync(loot.files()[0] as string, join(loot.log(), '1.LOG')),
+  ],
+  [
     'two writers with each other’s log',
     'is foreign',
     (loot) => {
@@ -251,6 +273,44 @@ describe('headgate audit verify ends with 1 where the attacker left', () => {
     });
   });
 });
+
+it.each([
+  ['as it is', 0],
+  ['with frames that are numbered as its name', 9999],
+])(
+  'a copied file, %s, stops no storing',
+  async (_what, first) => {
+    const log = join(dir, 'audit', WRITER);
+    const original = readdirSync(log).find((name) => name.endsWith('.log')) as string;
+    const bytes = readFileSync(join(log, original));
+    const { frames } = scanFrames(bytes);
+    const copy = join(log, '0000000000009999.log');
+    writeFileSync(
+      copy,
+      first === 0 ? bytes : encodeFrames(frames.map((frame, i) => ({ ...frame, sequence: first + i }))),
+    );
+    const storedNow = async () => {
+      const { out } = await headgate(dir, 'audit', 'verify', '--json');
+      const { logs } = JSON.parse(out) as { logs: { writer: string; stored: number }[] };
+      return logs.find(({ writer }) => writer === WRITER)?.stored ?? 0;
+    };
+    try {
+      const before = await storedNow();
+      await gatewayFor(dir, 20);
+      await eventually(async () => (await storedNow()) > before, {
+        what: 'new records in the store',
+        withinMs: WITHIN_MS,
+      });
+      if (first === 0) {
+        const text = readFileSync(join(dir, 'control.log'), 'utf8');
+        expect(text).toContain('its writer did not make 0000000000009999.log');
+      }
+    } finally {
+      rmSync(copy, { force: true });
+    }
+  },
+  60_000,
+);
 
 it('a log that begins a second time is refused by control, shown, and stored nowhere', async () => {
   const before = await headgate(dir, 'audit', 'verify', '--json');

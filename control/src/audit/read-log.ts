@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { MAX_BODY_BYTES, unlink } from '@headgate/journal/audit/chain';
 import { readLogFile } from '@headgate/journal/spool/files';
 import { scanFrames } from '@headgate/journal/spool/frame';
+import { isMisnamed, sequenceIn } from '@headgate/journal/spool/segments';
 import { openRegularFile } from '@headgate/runtime/read-file';
 
 /** Names of the writers whose logs are in `dir`. */
@@ -15,7 +16,16 @@ export async function writersIn(dir: string): Promise<string[]> {
 }
 
 async function filesOf(dir: string): Promise<readonly string[]> {
-  return (await readdir(dir)).filter((name) => name.endsWith('.log')).sort();
+  return (await readdir(dir)).filter((name) => sequenceIn(name) !== undefined).sort();
+}
+
+/** Names that look like files of a log whose writer did not make them: reading leaves them out. */
+export async function strangersIn(dir: string): Promise<string[]> {
+  const strangers: string[] = [];
+  for (const name of (await readdir(dir)).filter((one) => /\.log$/i.test(one)).sort()) {
+    if ((await firstSeqOf(dir, name)) === undefined) strangers.push(name);
+  }
+  return strangers;
 }
 
 /** A link, pipe or device is no file of a log, nor a file that would fill the memory: what it hides counts as removed. */
@@ -26,7 +36,7 @@ const unlessNone = (error: unknown): undefined => {
 /** Place of the first record of a log; 1 where it has none. */
 export async function firstSeqIn(dir: string): Promise<number> {
   for (const name of await filesOf(dir)) {
-    const seq = await firstSeqOf(join(dir, name));
+    const seq = await firstSeqOf(dir, name);
     if (seq !== undefined) return Number.isFinite(seq) ? Math.max(1, seq) : 1;
   }
   return 1;
@@ -40,9 +50,13 @@ export async function firstSeqIn(dir: string): Promise<number> {
  */
 export async function* readLog(dir: string, after = 0): AsyncGenerator<Uint8Array> {
   const names = await filesOf(dir);
-  for (const name of names.slice(await indexOfFile(dir, names, after + 1))) {
+  const from = after === 0 ? 0 : await indexOfFile(dir, names, after + 1);
+  for (const name of names.slice(from)) {
     const bytes = await readLogFile(join(dir, name)).catch(unlessNone);
-    if (bytes) for (const { payload } of scanFrames(bytes).frames) yield payload;
+    if (!bytes) continue;
+    const { frames } = scanFrames(bytes);
+    if (isMisnamed(name, frames[0])) continue;
+    for (const { payload } of frames) yield payload;
   }
 }
 
@@ -51,7 +65,7 @@ async function indexOfFile(dir: string, names: readonly string[], seq: number): 
   let [low, high] = [0, names.length - 1];
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
-    const first = await firstSeqOf(join(dir, names[middle] as string));
+    const first = await firstSeqOf(dir, names[middle] as string);
     if (first !== undefined && first <= seq) low = middle;
     else high = middle - 1;
   }
@@ -62,12 +76,13 @@ async function indexOfFile(dir: string, names: readonly string[], seq: number): 
 const BEGIN_BYTES = 2 * MAX_BODY_BYTES;
 
 /** Infinity when the begin of the file cannot be read as a record; undefined where it is no file of a log. */
-async function firstSeqOf(path: string): Promise<number | undefined> {
-  const file = await openRegularFile(path, 'refuse').catch(unlessNone);
+async function firstSeqOf(dir: string, name: string): Promise<number | undefined> {
+  const file = await openRegularFile(join(dir, name), 'refuse').catch(unlessNone);
   if (!file) return undefined;
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(BEGIN_BYTES), 0, BEGIN_BYTES, 0);
     const first = scanFrames(buffer.subarray(0, bytesRead)).frames[0];
+    if (isMisnamed(name, first)) return undefined;
     return (first && unlink(first.payload)?.record.seq) ?? Number.POSITIVE_INFINITY;
   } finally {
     await file.close();

@@ -104,7 +104,7 @@ function reportTo(logger: ShippingSurroundings['logger']): ShipperReport {
       failing = false;
     },
     fault: (writer, err) =>
-      logger.error({ writer, err }, 'the audit log of a writer is not stored any more; audit verify tells'),
+      logger.error({ writer, err }, 'the audit log of a writer was changed; audit verify tells'),
     failed(err) {
       if (!failing) logger.warn({ err }, 'audit records cannot be stored; they stay in the logs');
       failing = true;

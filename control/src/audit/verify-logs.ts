@@ -5,7 +5,7 @@ import { type ChainFault, type ChainResult, ChainVerifier } from '@headgate/jour
 import { FRAME_HEADER_BYTES } from '@headgate/journal/spool/frame';
 import { SPOOL_DEFAULTS } from '@headgate/journal/spool/spool';
 import { readHeads, uncheckedIn } from './heads-files.ts';
-import { firstSeqIn, readLog, writersIn } from './read-log.ts';
+import { firstSeqIn, readLog, strangersIn, writersIn } from './read-log.ts';
 import {
   type LogBegins,
   MAX_LAG_MS,
@@ -151,7 +151,8 @@ async function verifyLog(log: Log, options: LookOptions): Promise<LogReport> {
     result.fault ??
     (stored?.fault && { ...stored.fault, message: `in the store: ${stored.fault.message}` }) ??
     unanchored(result, log, options) ??
-    trimmedTooSoon(result, bytes, { stored, ...options });
+    trimmedTooSoon(result, bytes, { stored, ...options }) ??
+    (hasLog ? await strange(result, join(options.dir, writer)) : undefined);
   const { first, tail } = result;
   if (!asked && first > 1) {
     unchecked.push(`${writer}: the records up to ${first - 1} are removed, and no store was asked for them`);
@@ -194,6 +195,13 @@ function isExpectedHere({ writer, heads, stored }: Log, options: LookOptions): b
   if (!storeIsShared || heads.length > 0 || only?.includes(writer)) return true;
   unchecked.push(`${writer}: its log is not here; the store has ${seq} records of it`);
   return false;
+}
+
+/** The writer reads no such file: somebody else put it there. */
+async function strange({ last }: ChainResult, dir: string): Promise<ChainFault | undefined> {
+  const names = await strangersIn(dir);
+  if (names.length === 0) return undefined;
+  return { kind: 'foreign', seq: last.seq + 1, message: `its writer did not make ${names.join(', ')}` };
 }
 
 /** Heads that were there before are gone, or all are, though the log says that it wrote some. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Clock } from '@headgate/runtime/clock';
 import { readLogFile } from '../spool/files.ts';
 import { scanFrames } from '../spool/frame.ts';
+import { isMisnamed, sequenceIn } from '../spool/segments.ts';
 import type { DropCause, Gap, SpoolReport } from '../spool/spool.ts';
 import { type AuditFact, GENESIS, type Head, link, unlink } from './chain.ts';
 import { lastHeadIn } from './heads.ts';
@@ -97,12 +98,12 @@ async function lastInLog(dir: string): Promise<{ readonly head: Head; readonly a
     throw error;
   });
   for (const name of names
-    .filter((one) => one.endsWith('.log'))
+    .filter((one) => sequenceIn(one) !== undefined)
     .sort()
     .reverse()) {
-    const records = scanFrames(await readLogFile(join(dir, name)))
-      .frames.map(({ payload }) => unlink(payload))
-      .filter((one) => one !== undefined);
+    const { frames } = scanFrames(await readLogFile(join(dir, name)));
+    if (isMisnamed(name, frames[0])) continue;
+    const records = frames.map(({ payload }) => unlink(payload)).filter((one) => one !== undefined);
     const last = records.at(-1);
     const anchored = records.some(({ record }) => record.type === 'anchor');
     if (last) return { head: { seq: last.record.seq, hash: Buffer.from(last.hash) }, anchored };

@@ -1,7 +1,7 @@
 import { readdir, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readLogFile } from './files.ts';
-import { scanFrames } from './frame.ts';
+import { type Frame, scanFrames } from './frame.ts';
 
 /** A file of the log. A process appends only to files that it made itself. */
 export interface Segment {
@@ -22,6 +22,21 @@ export interface Recovered {
 }
 
 const NAME = /^(\d{16})\.log$/;
+
+/** The number in the name of a file of the log; undefined where that is none. */
+export function sequenceIn(name: string): number | undefined {
+  const sequence = Number(NAME.exec(name)?.[1]);
+  return Number.isSafeInteger(sequence) ? sequence : undefined;
+}
+
+/**
+ * A writer names a file by its first frame. An older frame there means a copy, which would lead the search astray; a
+ * newer one follows a frame that was damaged.
+ */
+export function isMisnamed(name: string, first: Frame | undefined): boolean {
+  const sequence = sequenceIn(name);
+  return sequence === undefined || (first !== undefined && first.sequence < sequence);
+}
 
 export function segmentPath(dir: string, firstSequence: number): string {
   return join(dir, `${String(firstSequence).padStart(16, '0')}.log`);
@@ -49,9 +64,6 @@ export async function recoverSegments(dir: string): Promise<Recovered> {
 }
 
 async function firstSequencesIn(dir: string): Promise<number[]> {
-  const matches = (await readdir(dir)).map((name) => NAME.exec(name)?.[1]);
-  return matches
-    .filter((digits) => digits !== undefined)
-    .map(Number)
-    .sort((a, b) => a - b);
+  const sequences = (await readdir(dir)).map(sequenceIn);
+  return sequences.filter((sequence) => sequence !== undefined).sort((a, b) => a - b);
 }

@@ -48,17 +48,27 @@ export async function shipLog(
 
   const from = last?.seq ?? 0;
   if (from >= upTo) return { records, last };
-  for await (const bytes of readLog(dir, from)) {
-    if (signal.aborted) break;
-    const found = unlink(bytes);
-    if (!found) throw new LogFaultError(`a record of ${writer} cannot be read`);
-    const { record, hash, body } = found;
-    if (record.seq <= from) continue;
-    if (record.seq > upTo) break;
-    batch.push({ seq: record.seq, atMs: record.at_ms, hash, body });
-    if (batch.length >= batchRecords) await flush();
+  let reached = from;
+  // A forged file can lead the search astray: then all of the log is read.
+  for (const after of [from, 0]) {
+    if (signal.aborted || reached >= upTo) break;
+    for await (const bytes of readLog(dir, after)) {
+      if (signal.aborted || reached >= upTo) break;
+      const found = unlink(bytes);
+      // What is left out here is missing below, or for the store.
+      if (!found || found.record.seq <= reached || found.record.seq > upTo) continue;
+      const { record, hash, body } = found;
+      batch.push({ seq: record.seq, atMs: record.at_ms, hash, body });
+      reached = record.seq;
+      if (batch.length >= batchRecords) await flush();
+    }
+    await flush();
   }
-  await flush();
+  if (reached < upTo && !signal.aborted) {
+    throw new LogFaultError(
+      `the log of ${writer} ends with record ${reached}; an anchored head says ${upTo}`,
+    );
+  }
   return { records, last };
 }
 

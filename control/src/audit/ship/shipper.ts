@@ -6,14 +6,14 @@ import type { Head } from '@headgate/journal/audit/chain';
 import { type AnchoredHead, headsFrom, lastHead, openIfThere } from '@headgate/journal/audit/heads';
 import { SHIPMENT_FILE, type Shipment } from '@headgate/journal/audit/trim';
 import { nextPauseMs } from '@headgate/runtime/resilience/backoff';
-import { writersIn } from '../read-log.ts';
+import { strangersIn, writersIn } from '../read-log.ts';
 import type { AuditStore } from '../store/audit-store.ts';
 import { LogFaultError, shipLog } from './ship-log.ts';
 
 /** Receives reports of shipping. */
 export interface ShipperReport {
   stored(writer: string, records: number): void;
-  /** The log of a writer does not go on with the store; it is looked at again at its next anchored head. */
+  /** The log of a writer was changed; it is looked at again at its next anchored head. */
   fault(writer: string, error: LogFaultError): void;
   /** The store or the disk failed; everything is tried again. */
   failed(error: unknown): void;
@@ -98,6 +98,9 @@ export function shippingPass(
       }
     };
     if (!(await writersIn(dir)).includes(writer)) return appendHeads();
+    for (const name of await strangersIn(log.dir)) {
+      report.fault(writer, new LogFaultError(`its writer did not make ${name}`));
+    }
     try {
       const shipped = await shipLog(log, options).catch(async (error) => {
         if (!(error instanceof LogFaultError)) throw error;
