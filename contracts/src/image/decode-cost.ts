@@ -37,7 +37,8 @@ export function decodeCost(header: ImageHeader, scaledSide: number = SCALED_SIDE
     megabytes: Math.min(header.dataBytes, MOST_PIXEL_BYTES * pixels) / 1e6,
     isScaled: Math.min(header.width, header.height) >= scaledSide,
   };
-  return { work: WORK[header.type](header, size), memoryBytes: memoryOf(header, size.isScaled) };
+  const memoryBytes = memoryOf(header, size.isScaled) + GROUP_BYTES * header.codeGroups;
+  return { work: WORK[header.type](header, size), memoryBytes };
 }
 
 /** No pixel takes more in a file. What is beyond that, films behind photos too, is skipped, and costs next to nothing. */
@@ -82,9 +83,14 @@ function pngWork(
   return 1 + pixels + 2.5 * megabytes + 90 * excess + 0.0005 * parts + 900 * (packedTextBytes / 1e6);
 }
 
-function webpWork({ hasAlpha, isSlow }: ImageHeader, { megapixels, megabytes }: Size): number {
-  if (isSlow) return 5 + 6 * megapixels + 17 * megabytes;
-  return 5 + (hasAlpha ? 4 : 1.2) * megapixels + 75 * megabytes;
+/** Tables of one group of prefix codes at their largest. */
+const GROUP_WORK = 0.035;
+const GROUP_BYTES = 14_000;
+
+function webpWork({ hasAlpha, isSlow, codeGroups }: ImageHeader, { megapixels, megabytes }: Size): number {
+  const tables = GROUP_WORK * codeGroups;
+  if (isSlow) return 5 + 6 * megapixels + 17 * megabytes + tables;
+  return 5 + (hasAlpha ? 4 : 1.2) * megapixels + 75 * megabytes + tables;
 }
 
 function memoryOf(

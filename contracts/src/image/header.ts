@@ -1,5 +1,6 @@
 import { ascii, hasBytes, MOST_PARTS, viewOf } from './bytes.ts';
 import { countScans, JPEG_MAGIC, readJpegFrame } from './jpeg.ts';
+import { groupsOf } from './vp8l.ts';
 
 /** Image formats that the inference side decodes, by their media type. */
 export type ImageType = 'image/jpeg' | 'image/png' | 'image/webp';
@@ -24,6 +25,8 @@ export interface ImageHeader {
   readonly isSlow: boolean;
   /** Compressed text of a PNG, in bytes: readers inflate it, a thousandfold, and throw it away. */
   readonly packedTextBytes: number;
+  /** Groups of prefix codes of a lossless WebP or of its alpha: a decoder builds tables for each. */
+  readonly codeGroups: number;
 }
 
 /**
@@ -52,7 +55,14 @@ const READERS: Record<ImageType, Read> = {
   'image/webp': readWebp,
 };
 
-const PLAIN = { hasAlpha: false, isInPasses: false, parts: 1, isSlow: false, packedTextBytes: 0 };
+const PLAIN = {
+  hasAlpha: false,
+  isInPasses: false,
+  parts: 1,
+  isSlow: false,
+  packedTextBytes: 0,
+  codeGroups: 0,
+};
 
 /** Bytes of a DCT coefficient. */
 const COEFFICIENT_BYTES = 2;
@@ -132,56 +142,89 @@ function isPacked(bytes: Uint8Array, data: number): boolean {
 
 const RIFF = ascii('RIFF');
 const WEBP = ascii('WEBP');
-const LOSSY = ascii('VP8 ');
-const LOSSLESS = ascii('VP8L');
-const EXTENDED = ascii('VP8X');
+/** Chunks: lossy, lossless, extended, alpha, frame of an animation. */
+const [VP8, VP8L, VP8X, ALPH, ANMF] = [0x56503820, 0x5650384c, 0x56503858, 0x414c5048, 0x414e4d46] as const;
 /** Where the first chunk starts, and its data after type and length. */
 const CHUNK = 12;
 const DATA = 20;
 const EXTENDED_BYTES = 10;
+/** Position, size, duration and flags, in front of the chunks of a frame. */
+const FRAME_BYTES = 16;
 const ALPHA_FLAG = 0x10;
 /** First bytes of a lossy key frame after its 3 byte tag, and of a lossless stream. */
 const KEY_FRAME = [0x9d, 0x01, 0x2a] as const;
 const LOSSLESS_SIGNATURE = 0x2f;
+const LOSSLESS_HEADER_BYTES = 5;
 
 /** From the first chunk (RFC 9649): lossy frame header, lossless header, or the canvas of an extended file. */
 function readWebp(bytes: Uint8Array): ReturnType<Read> {
   const view = viewOf(bytes);
   const common = { ...PLAIN, pixelBytes: 4, dataBytes: bytes.byteLength };
-  if (hasBytes(bytes, CHUNK, LOSSLESS)) {
-    if (view.byteLength < DATA + 5 || view.getUint8(DATA) !== LOSSLESS_SIGNATURE) return undefined;
-    const bits = view.getUint32(DATA + 1, true);
-    return { ...common, isSlow: true, width: (bits & 0x3fff) + 1, height: ((bits >>> 14) & 0x3fff) + 1 };
+  if (view.byteLength < DATA + LOSSLESS_HEADER_BYTES) return undefined;
+  const type = view.getUint32(CHUNK);
+  if (type === VP8L) {
+    if (view.getUint8(DATA) !== LOSSLESS_SIGNATURE) return undefined;
+    const size = losslessSize(view, DATA);
+    return { ...common, ...size, isSlow: true, codeGroups: losslessGroups(bytes, DATA, size) };
   }
-  if (view.byteLength < DATA + 10) return undefined;
-  if (hasBytes(bytes, CHUNK, LOSSY)) {
+  if (view.byteLength < DATA + EXTENDED_BYTES) return undefined;
+  if (type === VP8) {
     if (!hasBytes(bytes, DATA + 3, KEY_FRAME)) return undefined;
     const [width, height] = [view.getUint16(DATA + 6, true), view.getUint16(DATA + 8, true)];
     return { ...common, width: width & 0x3fff, height: height & 0x3fff };
   }
-  if (!hasBytes(bytes, CHUNK, EXTENDED)) return undefined;
-  const uint24 = (offset: number) => view.getUint16(offset, true) | (view.getUint8(offset + 2) << 16);
-  const picture = firstPicture(bytes, view);
-  return {
-    ...common,
-    hasAlpha: (view.getUint8(DATA) & ALPHA_FLAG) !== 0 || picture !== 'lossy',
-    isSlow: picture === 'lossless',
-    width: uint24(DATA + 4) + 1,
-    height: uint24(DATA + 7) + 1,
-  };
+  if (type !== VP8X) return undefined;
+  const canvas = sizeAt(view, DATA + 4);
+  const { kind, codeGroups } = firstPicture(bytes, view, canvas);
+  const hasAlpha = (view.getUint8(DATA) & ALPHA_FLAG) !== 0 || kind !== 'lossy';
+  return { ...common, ...canvas, hasAlpha, isSlow: kind === 'lossless', codeGroups };
 }
 
-/** Chunks in front of the picture of an extended file: profile, alpha, and unknown ones. */
-const MOST_CHUNKS_BEFORE = 8;
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
 
-/** An animation is `unknown`: its frames are not looked into. */
-function firstPicture(bytes: Uint8Array, view: DataView): 'lossy' | 'lossless' | 'unknown' {
+/** Two numbers of 24 bits, each less by 1. */
+function sizeAt(view: DataView, offset: number): Size {
+  const uint24 = (at: number) => view.getUint16(at, true) | (view.getUint8(at + 2) << 16);
+  return { width: uint24(offset) + 1, height: uint24(offset + 3) + 1 };
+}
+
+function losslessSize(view: DataView, data: number): Size {
+  const bits = view.getUint32(data + 1, true);
+  return { width: (bits & 0x3fff) + 1, height: ((bits >>> 14) & 0x3fff) + 1 };
+}
+
+function losslessGroups(bytes: Uint8Array, data: number, size: Size): number {
+  return groupsOf({ bytes, start: data + LOSSLESS_HEADER_BYTES, ...size });
+}
+
+/** The picture of an extended file, or of the first frame of an animation; and its alpha, which may be lossless too. */
+function firstPicture(bytes: Uint8Array, view: DataView, canvas: Size) {
   let offset = DATA + EXTENDED_BYTES;
-  for (let i = 0; i < MOST_CHUNKS_BEFORE && offset + 8 <= bytes.byteLength; i += 1) {
-    if (hasBytes(bytes, offset, LOSSY)) return 'lossy';
-    if (hasBytes(bytes, offset, LOSSLESS)) return 'lossless';
+  let size = canvas;
+  let codeGroups = 0;
+  for (let i = 0; i < MOST_PARTS && offset + 8 + FRAME_BYTES <= bytes.byteLength; i += 1) {
+    const type = view.getUint32(offset);
+    const data = offset + 8;
+    if (type === VP8) return { kind: 'lossy', codeGroups } as const;
+    if (type === VP8L) {
+      codeGroups += losslessGroups(bytes, data, losslessSize(view, data));
+      return { kind: 'lossless', codeGroups } as const;
+    }
+    if (type === ANMF) {
+      size = sizeAt(view, data + 6);
+      offset = data + FRAME_BYTES;
+      continue;
+    }
     const length = view.getUint32(offset + 4, true);
-    offset += 8 + length + (length % 2);
+    const isLossless = type === ALPH && length > 0 && (view.getUint8(data) & 3) === 1;
+    // A picture has one alpha; which of several is read is not for us to know.
+    if (isLossless && codeGroups > 0)
+      return { kind: 'unknown', codeGroups: Number.POSITIVE_INFINITY } as const;
+    if (isLossless) codeGroups = groupsOf({ bytes, start: data + 1, ...size });
+    offset = data + length + (length % 2);
   }
-  return 'unknown';
+  return { kind: 'unknown', codeGroups } as const;
 }
