@@ -56,7 +56,7 @@ export class HashKeyError extends Error {
  * the same store share it. Destroying it makes the records anonymous.
  */
 export function readHashKey(path: string): Uint8Array {
-  mkdirSync(dirname(path), { recursive: true });
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   try {
     writeFileSync(path, `${randomBytes(HASH_KEY_BYTES).toString('hex')}\n`, { mode: 0o600, flag: 'wx' });
   } catch {

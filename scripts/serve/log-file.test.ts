@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { tempDir, writeText } from '@headgate/testkit/folders';
 import { expect, it } from 'vitest';
@@ -11,6 +11,14 @@ it('keeps the log of the run before', () => {
   startLog(path);
   expect(readFileSync(path, 'utf8')).toBe('');
   expect(readFileSync(`${path}.1`, 'utf8')).toBe('first run\n');
+});
+
+it('keeps logs from other users of the machine, also those of an earlier version', () => {
+  const dir = join(tempDir(), 'logs');
+  mkdirSync(dir);
+  chmodSync(dir, 0o755);
+  startLog(join(dir, 'a.log'));
+  expect([dir, join(dir, 'a.log')].map((path) => statSync(path).mode & 0o777)).toEqual([0o700, 0o600]);
 });
 
 it('moves a log away that grew too large, and leaves a small one alone', () => {

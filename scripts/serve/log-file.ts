@@ -1,4 +1,5 @@
 import {
+  chmodSync,
   closeSync,
   copyFileSync,
   existsSync,
@@ -19,12 +20,13 @@ const TAIL_BYTES = 16 * 1024;
 
 /**
  * Starts a new log; that of the run before becomes `<path>.1`. Children write into the file themselves, so that
- * their logs cost the supervisor nothing.
+ * their logs cost the supervisor nothing. They name clients, so other users of the machine cannot read them.
  */
 export function startLog(path: string): void {
   mkdirSync(dirname(path), { recursive: true });
+  chmodSync(dirname(path), 0o700);
   if (existsSync(path)) renameSync(path, `${path}.1`);
-  closeSync(openSync(path, 'a'));
+  closeSync(openSync(path, 'a', 0o600));
 }
 
 /** Keeps the logs bounded until `signal` aborts. */

@@ -83,7 +83,7 @@ export function describeService(config: Config, { root, mode, keys, model }: Ser
 
 /** Appears whole, readable by this user only: it holds keys. */
 export function writeReadyFile(path: string, ready: Ready): void {
-  mkdirSync(dirname(path), { recursive: true });
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   writeFileSync(`${path}.tmp`, `${JSON.stringify(ready, null, 2)}\n`, { mode: 0o600 });
   renameSync(`${path}.tmp`, path);
 }

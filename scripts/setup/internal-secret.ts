@@ -13,7 +13,7 @@ export const internalSecretStep: Step = {
   outputs: [SECRET_FILE],
   isDone: (root) => existsSync(join(root, SECRET_FILE)),
   run: async ({ root }) => {
-    mkdirSync(join(root, 'state'), { recursive: true });
+    mkdirSync(join(root, 'state'), { recursive: true, mode: 0o700 });
     writeFileSync(join(root, SECRET_FILE), `${randomBytes(32).toString('hex')}\n`, {
       mode: 0o600,
       flag: 'wx',

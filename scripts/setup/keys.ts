@@ -39,7 +39,7 @@ export function readDevKeys(root: string): DevKeys {
 
 /** Returns new keys, or undefined when the key file knows the present ones. */
 export function makeDevKeys(root: string): DevKeys | undefined {
-  mkdirSync(join(root, 'state'), { recursive: true });
+  mkdirSync(join(root, 'state'), { recursive: true, mode: 0o700 });
   const records = readRecords(join(root, KEYS_FILE));
   if (areKnown(root, records)) return undefined;
   const names = Object.keys(RECORDS) as (keyof DevKeys)[];

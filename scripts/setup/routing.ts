@@ -18,7 +18,7 @@ export const FALLBACK_ROUTING_FILE = 'state/routing.fallback.yaml';
 export function seedRouting(root: string, mode: Mode, file: string): void {
   const path = resolve(root, file);
   if (existsSync(path)) return;
-  mkdirSync(dirname(path), { recursive: true });
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   copyFileSync(join(root, SEED[mode]), path, constants.COPYFILE_EXCL);
 }
 

@@ -274,43 +274,28 @@ describe('headgate audit verify ends with 1 where the attacker left', () => {
   });
 });
 
-it.each([
-  ['as it is', 0],
-  ['with frames that are numbered as its name', 9999],
-])(
-  'a copied file, %s, stops no storing',
-  async (_what, first) => {
-    const log = join(dir, 'audit', WRITER);
-    const original = readdirSync(log).find((name) => name.endsWith('.log')) as string;
-    const bytes = readFileSync(join(log, original));
-    const { frames } = scanFrames(bytes);
-    const copy = join(log, '0000000000009999.log');
-    writeFileSync(
-      copy,
-      first === 0 ? bytes : encodeFrames(frames.map((frame, i) => ({ ...frame, sequence: first + i }))),
-    );
-    const storedNow = async () => {
-      const { out } = await headgate(dir, 'audit', 'verify', '--json');
-      const { logs } = JSON.parse(out) as { logs: { writer: string; stored: number }[] };
-      return logs.find(({ writer }) => writer === WRITER)?.stored ?? 0;
-    };
-    try {
-      const before = await storedNow();
-      await gatewayFor(dir, 20);
-      await eventually(async () => (await storedNow()) > before, {
-        what: 'new records in the store',
-        withinMs: WITHIN_MS,
-      });
-      if (first === 0) {
-        const text = readFileSync(join(dir, 'control.log'), 'utf8');
-        expect(text).toContain('its writer did not make 0000000000009999.log');
-      }
-    } finally {
-      rmSync(copy, { force: true });
-    }
-  },
-  60_000,
-);
+it('a copied file is shown by control, and stops no storing', async () => {
+  const log = join(dir, 'audit', WRITER);
+  const original = readdirSync(log).find((name) => name.endsWith('.log')) as string;
+  const copy = join(log, '0000000000009999.log');
+  cpSync(join(log, original), copy);
+  const storedNow = async () => {
+    const { out } = await headgate(dir, 'audit', 'verify', '--json');
+    const { logs } = JSON.parse(out) as { logs: { writer: string; stored: number }[] };
+    return logs.find(({ writer }) => writer === WRITER)?.stored ?? 0;
+  };
+  try {
+    const before = await storedNow();
+    await gatewayFor(dir, 20);
+    await eventually(async () => (await storedNow()) > before, {
+      what: 'new records in the store',
+      withinMs: WITHIN_MS,
+    });
+    expect(readFileSync(join(dir, 'control.log'), 'utf8')).toContain('did not make 0000000000009999.log');
+  } finally {
+    rmSync(copy, { force: true });
+  }
+}, 60_000);
 
 it('a log that begins a second time is refused by control, shown, and stored nowhere', async () => {
   const before = await headgate(dir, 'audit', 'verify', '--json');

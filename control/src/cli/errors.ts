@@ -9,6 +9,8 @@ export const EXIT = {
   unchecked: 3,
   not_found: 4,
   conflict: 5,
+  /** Of this program, or of the machine: it says nothing about what was asked. */
+  fault: 6,
 } as const;
 
 export type FailureCode = keyof typeof EXIT;
@@ -45,5 +47,5 @@ export function failureOf(thrown: unknown): Failure | null {
     return { code: 'usage', message: thrown.message, remedy: 'correct the configuration as listed' };
   }
   const message = thrown instanceof Error ? thrown.message : String(thrown);
-  return { code: 'failed', message, remedy: 'run it again; if it fails again, report it with this message' };
+  return { code: 'fault', message, remedy: 'run it again; if it fails again, report it with this message' };
 }

@@ -62,7 +62,7 @@ export function replaceFile(
   change: (text: string | undefined) => string,
   spare: SpareUse = 'none',
 ): void {
-  mkdirSync(dirname(path), { recursive: true });
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const target = targetOf(path);
   replaceTarget(target, change, spare);
   if (spare === 'none') return;

@@ -125,7 +125,7 @@ function rewrite(file: number, change: (payloads: Uint8Array[]) => Uint8Array[])
   const path = filesOf('a')[file] as string;
   const payloads = scanFrames(readFileSync(path)).frames.map(({ payload }) => payload);
   const frames = change(payloads).map((payload, i) => ({
-    sequence: i + 1,
+    sequence: 3 * file + 1 + i,
     kind: 'record' as const,
     payload,
   }));
