@@ -17,6 +17,26 @@ export const cidr = z
 
 export const isLoopback = (address: string): boolean => isWithin(address, LOOPBACK);
 
+/** Addresses of no host that a client could call: this machine, none, multicast, and those for documentation. */
+const NO_HOST = [
+  ...['0.0.0.0/8', '127.0.0.0/8', '224.0.0.0/3', '::/127', 'ff00::/8'],
+  ...['192.0.2.0/24', '198.51.100.0/24', '203.0.113.0/24', '2001:db8::/32'],
+];
+
+/** RFC 1123, in lower case as clients send it, of two labels at least; a wildcard stands for one more before them. */
+const LABEL = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
+const HOST_NAME = new RegExp(`^(?=.{1,253}$)(?:\\*\\.)?(?:${LABEL}\\.)+(?=[a-z])${LABEL}$`);
+
+/** Of RFC 2606, 6761, 6762, 7686, 8375 and 9476, and the name that many systems give themselves. */
+const SPECIAL_NAME =
+  /(?:^|\.)(?:localhost|localdomain|local|test|invalid|onion|alt|home\.arpa|example(?:\.(?:com|net|org))?)$/;
+
+/** Whether clients on other machines can call a host of this name or address. */
+export function isCallable(host: string): boolean {
+  if (isIP(host) !== 0) return !isWithin(host, NO_HOST);
+  return HOST_NAME.test(host) && !SPECIAL_NAME.test(host);
+}
+
 /** What is wrong with an address at which ports without TLS listen, and what to do; undefined when nothing is. */
 export function problemOfInternalHost(address: string, networks: readonly string[]): string | undefined {
   if (isIP(address) === 0) return 'expected an IP address';

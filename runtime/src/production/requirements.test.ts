@@ -103,6 +103,10 @@ describe('keys', () => {
 
 it.each([
   'localhost', 'api.localhost', 'api.example.com', 'EXAMPLE.org', 'a.example.net.', 'x.example', 'a.test', 'b.invalid', '127.0.0.1', '127.9.9.9', '::1',
+  '*', '*.com', '*.example.com', 'a.*.acme.org', '0.0.0.0', '::', '[::1]', '::ffff:127.0.0.1', '127.1', '127.0.0.1.', '203.0.113.7', '224.0.0.1',
+  'localhost.localdomain', 'localhost.localdomain.', 'localhost.local', 'foo.local', 'home.arpa', 'a.home.arpa', '..', '%', '.', 'acme', 'acme.org.', '.acme.org', 'a..acme.org',
+  'localhost ', ' api.acme.org', 'api.acme.org:443', 'API.acme.org', '-a.acme.org', 'a_b.acme.org', 'https://api.acme.org', 'bücher.de',
+  `${'a'.repeat(64)}.acme.org`, `${'a.'.repeat(126)}org`, 'api.acme.org\n',
 ])('refuses a host name that stands for none: %s', (name) => {
   const found = missing({ HEADGATE_ENVOY__SERVER_NAMES: JSON.stringify(['api.acme.org', name]) });
   expect(found).toEqual([expect.stringContaining(`Host names (envoy.server_names): ${name}: for`)]);
@@ -111,7 +115,9 @@ it.each([
 it.each([
   'example.com.acme.org',
   'localhost.acme.org',
-  'contest',
+  '*.acme.org',
+  'xn--bcher-kva.de',
+  '2620:fe::fe',
   'api.acme.org',
   '10.0.0.5',
   'myexample.com',

@@ -1,6 +1,5 @@
-import { isIP } from 'node:net';
 import { resolve } from 'node:path';
-import { isLoopback } from '@headgate/contracts/config/networks';
+import { isCallable } from '@headgate/contracts/config/networks';
 import type { Config } from '@headgate/contracts/config/schema';
 import { isDevelopmentKeyId } from '@headgate/contracts/development';
 import { type KeyRecord, keyFileSchema } from '@headgate/contracts/keys';
@@ -75,9 +74,9 @@ export const REQUIREMENTS: readonly Requirement[] = [
     parts: ['envoy'],
     productionOnly: true,
     problems: ({ envoy }) => {
-      const reserved = envoy.server_names.filter(isReserved);
+      const wrong = envoy.server_names.filter((name) => !isCallable(name));
       const remedy = `name the hosts that clients call: HEADGATE_ENVOY__SERVER_NAMES='["HOST"]'`;
-      return reserved.length === 0 ? [] : [`${reserved.join(', ')}: for examples and tests; ${remedy}`];
+      return wrong.length === 0 ? [] : [`${wrong.join(', ')}: for tests, or no name of a host; ${remedy}`];
     },
   },
   {
@@ -86,7 +85,7 @@ export const REQUIREMENTS: readonly Requirement[] = [
     parts: ['envoy'],
     productionOnly: true,
     problems: ({ envoy }, root) => {
-      const names = envoy.server_names.filter((name) => !isReserved(name));
+      const names = envoy.server_names.filter(isCallable);
       const remedy = 'npx headgate certificate install CHAIN KEY';
       const files = ['tls.crt', 'tls.key'];
       return certificateProblems(resolve(root, envoy.tls_dir), { files, names, remedy });
@@ -155,12 +154,6 @@ export function warningsFor({ environment, gateway, inference }: Config, part: P
   }
   const isUnsigned = part === 'inference' && !inference.models_trust.require_signature;
   return isUnsigned ? ['inference.models_trust.require_signature is false: models need no signature'] : [];
-}
-
-/** Names of RFC 2606 and RFC 6761, and this machine. */
-function isReserved(name: string): boolean {
-  if (isIP(name) !== 0) return isLoopback(name);
-  return /(^|\.)(localhost|test|invalid|example(\.(com|net|org))?)\.?$/i.test(name);
 }
 
 type Read<T> =
