@@ -19,7 +19,7 @@ export interface ImageHeader {
   readonly hasAlpha: boolean;
   /** JPEG in several scans, or PNG in seven passes: a decoder holds the whole picture. */
   readonly isInPasses: boolean;
-  /** Parts that a decoder takes one by one: scans of a JPEG, chunks of a PNG; else 1. */
+  /** Parts that a decoder takes one by one: scans of a JPEG, chunks of a PNG or an extended WebP; else 1. */
   readonly parts: number;
   /** The slow way of the format: JPEG with arithmetic coding or lossless; WebP that is lossless or may be. */
   readonly isSlow: boolean;
@@ -175,9 +175,9 @@ function readWebp(bytes: Uint8Array): ReturnType<Read> {
   }
   if (type !== VP8X) return undefined;
   const canvas = sizeAt(view, DATA + 4);
-  const { kind, codeGroups } = firstPicture(bytes, view, canvas);
+  const { kind, codeGroups, parts } = lookAhead(bytes, view, canvas);
   const hasAlpha = (view.getUint8(DATA) & ALPHA_FLAG) !== 0 || kind !== 'lossy';
-  return { ...common, ...canvas, hasAlpha, isSlow: kind === 'lossless', codeGroups };
+  return { ...common, ...canvas, hasAlpha, isSlow: kind === 'lossless', codeGroups, parts };
 }
 
 interface Size {
@@ -200,31 +200,34 @@ function losslessGroups(bytes: Uint8Array, data: number, size: Size): number {
   return groupsOf({ bytes, start: data + LOSSLESS_HEADER_BYTES, ...size });
 }
 
-/** The picture of an extended file, or of the first frame of an animation; and its alpha, which may be lossless too. */
-function firstPicture(bytes: Uint8Array, view: DataView, canvas: Size) {
-  let offset = DATA + EXTENDED_BYTES;
-  let size = canvas;
+type Kind = 'lossy' | 'lossless' | 'unknown';
+
+/** The picture of an extended file, or of the first frame of an animation, its alpha too; and how many chunks follow. */
+function lookAhead(bytes: Uint8Array, view: DataView, canvas: Size) {
+  const end = Math.min(view.byteLength, 8 + view.getUint32(4, true));
+  let kind: Kind = 'unknown';
   let codeGroups = 0;
-  for (let i = 0; i < MOST_PARTS && offset + 8 + FRAME_BYTES <= bytes.byteLength; i += 1) {
+  let size = canvas;
+  let parts = 1;
+  for (let offset = DATA + EXTENDED_BYTES; offset + 8 + LOSSLESS_HEADER_BYTES <= end; parts += 1) {
+    if (parts > MOST_PARTS) return { kind, codeGroups, parts: Number.POSITIVE_INFINITY };
     const type = view.getUint32(offset);
-    const data = offset + 8;
-    if (type === VP8) return { kind: 'lossy', codeGroups } as const;
-    if (type === VP8L) {
-      codeGroups += losslessGroups(bytes, data, losslessSize(view, data));
-      return { kind: 'lossless', codeGroups } as const;
-    }
-    if (type === ANMF) {
-      size = sizeAt(view, data + 6);
-      offset = data + FRAME_BYTES;
-      continue;
-    }
     const length = view.getUint32(offset + 4, true);
-    const isLossless = type === ALPH && length > 0 && (view.getUint8(data) & 3) === 1;
-    // A picture has one alpha; which of several is read is not for us to know.
-    if (isLossless && codeGroups > 0)
-      return { kind: 'unknown', codeGroups: Number.POSITIVE_INFINITY } as const;
-    if (isLossless) codeGroups = groupsOf({ bytes, start: data + 1, ...size });
-    offset = data + length + (length % 2);
+    const data = offset + 8;
+    offset = data + (type === ANMF ? FRAME_BYTES : length + (length % 2));
+    if (kind !== 'unknown') continue;
+    if (type === VP8) {
+      kind = 'lossy';
+    } else if (type === VP8L) {
+      kind = 'lossless';
+      codeGroups += losslessGroups(bytes, data, losslessSize(view, data));
+    } else if (type === ANMF && offset <= end) {
+      size = sizeAt(view, data + 6);
+    } else if (type === ALPH && length > 0 && (view.getUint8(data) & 3) === 1) {
+      // A picture has one alpha; which of several is read is not for us to know.
+      const isFirst = codeGroups === 0;
+      codeGroups = isFirst ? groupsOf({ bytes, start: data + 1, ...size }) : Number.POSITIVE_INFINITY;
+    }
   }
-  return { kind: 'unknown', codeGroups } as const;
+  return { kind, codeGroups, parts };
 }

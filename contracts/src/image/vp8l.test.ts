@@ -91,6 +91,15 @@ describe('a small WebP with thousands of groups of prefix codes', () => {
   });
 });
 
+it('counts the frames of an animation, each of which readers look for from the first one on', () => {
+  const one = frame(lossless(bitsOf([0, 3])));
+  const work = (count: number) => decodeCost(headerOf(extended(Buffer.alloc(count * one.length, one)))).work;
+  expect(work(500)).toBeLessThan(10);
+  expect(work(5000)).toBeGreaterThan(45);
+  expect(work(20_000)).toBeGreaterThan(MAX_DECODE_WORK);
+  expect(work(100_000)).toBe(Number.POSITIVE_INFINITY);
+});
+
 describe('a WebP as encoders write it', () => {
   const noise = sharp('samples/rocket.jpg').resize(900, 700, { fit: 'fill' });
 
