@@ -17,6 +17,7 @@ const plain: ImageHeader = {
   parts: 1,
   isSlow: false,
   packedTextBytes: 0,
+  segmentBytes: 0,
   codeGroups: 0,
 };
 
@@ -152,6 +153,29 @@ it('counts lines behind the last one of a PNG, which readers inflate and throw a
   expect(decodeCost(headerOf(more)).work).toBeGreaterThan(MAX_DECODE_WORK);
 });
 
+it('counts tables and profiles in front of the pixels of a JPEG', async () => {
+  const file = await sharp({ create: { width: 64, height: 64, channels: 3, background: '#123456' } })
+    .jpeg()
+    .toBuffer();
+  const segment = Buffer.concat([Buffer.of(0xff, 0xc4, 0xff, 0xff), Buffer.alloc(0xfffd)]);
+  const scan = file.indexOf(Buffer.of(0xff, 0xda));
+  for (const at of [2, scan]) {
+    const more = Buffer.concat([file.subarray(0, at), ...Array(100).fill(segment), file.subarray(at)]);
+    expect(decodeCost(headerOf(more)).work).toBeGreaterThan(70);
+  }
+});
+
+it('counts lines that are one pixel wide', () => {
+  for (const type of ['image/png', 'image/jpeg', 'image/webp'] as const)
+    expect(decodeCost({ ...plain, type, width: 1, height: 1_000_000 }).work).toBeGreaterThan(150);
+});
+
+it('asks more for megabytes of a PNG than for its kilobytes, since they may hold blocks without pixels', () => {
+  const work = (dataBytes: number) => decodeCost({ ...plain, dataBytes }).work;
+  expect(work(10e6) - work(0)).toBeGreaterThan(100);
+  expect(work(400_000) - work(0)).toBeLessThan(2);
+});
+
 describe('the estimate', () => {
   const headers = fc.record({
     type: fc.constantFrom('image/jpeg', 'image/png', 'image/webp'),
@@ -164,6 +188,7 @@ describe('the estimate', () => {
     parts: fc.integer({ min: 1, max: 1000 }),
     isSlow: fc.boolean(),
     packedTextBytes: fc.nat({ max: 1_000_000 }),
+    segmentBytes: fc.nat({ max: 10_000_000 }),
     codeGroups: fc.nat({ max: 65_536 }),
   }) as fc.Arbitrary<ImageHeader>;
 

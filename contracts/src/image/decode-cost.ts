@@ -38,8 +38,11 @@ export function decodeCost(header: ImageHeader, scaledSide: number = SCALED_SIDE
     isScaled: Math.min(header.width, header.height) >= scaledSide,
   };
   const memoryBytes = memoryOf(header, size.isScaled) + GROUP_BYTES * header.codeGroups;
-  return { work: WORK[header.type](header, size), memoryBytes };
+  return { work: WORK[header.type](header, size) + LINE_WORK * header.height, memoryBytes };
 }
+
+/** Of a line, however short. */
+const LINE_WORK = 0.0002;
 
 /** No pixel takes more in a file. What is beyond that, films behind photos too, is skipped, and costs next to nothing. */
 const MOST_PIXEL_BYTES = 8;
@@ -63,14 +66,14 @@ const WORK: Record<ImageHeader['type'], (header: ImageHeader, size: Size) => num
 const CMYK_COMPONENTS = 4;
 
 function jpegWork(
-  { isInPasses, isSlow, parts, pixelBytes }: ImageHeader,
+  { isInPasses, isSlow, parts, pixelBytes, segmentBytes }: ImageHeader,
   { megapixels, megabytes, isScaled }: Size,
 ): number {
   const components = isInPasses ? pixelBytes / 2 : pixelBytes;
   const colours = components >= CMYK_COMPONENTS ? 55 + megapixels : 0;
   const pixels = megapixels * ((isScaled ? 0.3 : 4) + (isInPasses ? 0.55 * parts : 0));
   const bytes = megabytes * (isSlow ? 100 : isInPasses ? 23 : 8.5);
-  return 1 + colours + pixels + bytes;
+  return 1 + colours + pixels + bytes + 12 * (segmentBytes / 1e6);
 }
 
 function pngWork(
@@ -79,8 +82,10 @@ function pngWork(
 ): number {
   // More than the lines without compression: readers inflate the rest too, a thousandfold.
   const excess = Math.max(0, dataBytes / 1e6 - 1.1 * megapixels * pixelBytes - 0.1);
+  // Large files may have a million blocks of next to no pixels, 65 for each MB; photos and screenshots take 2.5.
+  const bytes = 2.5 * megabytes + 10 * Math.max(0, megabytes - 0.5);
   const pixels = megapixels * (1.2 + 0.6 * pixelBytes + (isInPasses ? 9 + 0.6 * pixelBytes : 0));
-  return 1 + pixels + 2.5 * megabytes + 90 * excess + 0.0005 * parts + 900 * (packedTextBytes / 1e6);
+  return 1 + pixels + bytes + 90 * excess + 0.0005 * parts + 900 * (packedTextBytes / 1e6);
 }
 
 /** Tables of one group of prefix codes at their largest. */

@@ -25,6 +25,8 @@ export interface ImageHeader {
   readonly isSlow: boolean;
   /** Compressed text of a PNG, in bytes: readers inflate it, a thousandfold, and throw it away. */
   readonly packedTextBytes: number;
+  /** Segments of a JPEG with tables, profiles and other data, in bytes. */
+  readonly segmentBytes: number;
   /** Groups of prefix codes of a lossless WebP or of its alpha: a decoder builds tables for each. */
   readonly codeGroups: number;
 }
@@ -61,6 +63,7 @@ const PLAIN = {
   parts: 1,
   isSlow: false,
   packedTextBytes: 0,
+  segmentBytes: 0,
   codeGroups: 0,
 };
 
@@ -71,11 +74,11 @@ function readJpeg(bytes: Uint8Array): ReturnType<Read> {
   const frame = readJpegFrame(bytes);
   if (!frame) return undefined;
   const { width, height, components, isRare } = frame;
-  const parts = countScans(bytes, frame);
+  const { scans: parts, segmentBytes } = countScans(bytes, frame);
   const isInPasses = parts > 1;
   const pixelBytes = components * (isInPasses ? COEFFICIENT_BYTES : 1);
   const dataBytes = bytes.byteLength;
-  return { ...PLAIN, width, height, pixelBytes, dataBytes, isInPasses, parts, isSlow: isRare };
+  return { ...PLAIN, width, height, pixelBytes, dataBytes, isInPasses, parts, isSlow: isRare, segmentBytes };
 }
 
 const PNG_MAGIC: readonly number[] = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];

@@ -69,27 +69,30 @@ function frameOf(view: DataView, offset: number, code: number): JpegFrame | unde
 }
 
 /**
- * Scans of the picture, those that end it included. What lies behind the end of the image is not looked at.
+ * Scans of the picture, those that end it included, and the bytes of all segments in front of them. What lies behind
+ * the end of the image is not looked at.
  *
- * @returns 1 for the usual file with one scan of all components, without a look at its pixels; Infinity for a file
+ * @returns 1 scan for the usual file with one of all components, without a look at its pixels; Infinity for a file
  * that only makes its readers search
  */
-export function countScans(bytes: Uint8Array, { components, isProgressive, end }: JpegFrame): number {
+export function countScans(bytes: Uint8Array, { components, isProgressive, end }: JpegFrame) {
   const view = viewOf(bytes);
   let scans = 0;
+  let segmentBytes = end;
   let steps = 0;
   for (let at = bytes.indexOf(MARKER, end); at >= 0 && at + 4 < bytes.byteLength; ) {
     steps += 1;
-    if (steps > MOST_PARTS) return Number.POSITIVE_INFINITY;
+    if (steps > MOST_PARTS) return { scans: Number.POSITIVE_INFINITY, segmentBytes };
     const code = bytes[at + 1] as number;
     if (code === END_OF_IMAGE) break;
     if (code === START_OF_SCAN) {
       scans += 1;
       // A decoder refuses a second scan behind one of all components.
-      if (!isProgressive && scans === 1 && bytes[at + 4] === components) return 1;
+      if (!isProgressive && scans === 1 && bytes[at + 4] === components) return { scans, segmentBytes };
     }
     const length = code === MARKER ? 1 : standsAlone(code) ? 2 : 2 + view.getUint16(at + 2);
+    segmentBytes += length;
     at = bytes.indexOf(MARKER, at + length);
   }
-  return Math.max(1, scans);
+  return { scans: Math.max(1, scans), segmentBytes };
 }

@@ -51,6 +51,20 @@ describe('readPng', () => {
     expect(readPng(Buffer.concat([file, Buffer.of(0)]))).toBeUndefined();
   });
 
+  it('leaves more bytes than the lines have, and thousands of lines, to sharp: they would hold the calling thread', async () => {
+    const longer = (byteLength: number) =>
+      changed((chunks) =>
+        chunks.map(([type, data]) => [
+          type,
+          type === 'IDAT' ? Buffer.concat([data, Buffer.alloc(byteLength)]) : data,
+        ]),
+      );
+    expect(readPng(await longer(100))).toBeDefined();
+    expect(readPng(await longer(4000))).toBeUndefined();
+    const tall = { width: 1, height: 9000, channels: 3, background: '#123456' } as const;
+    expect(readPng(await sharp({ create: tall }).png().toBuffer())).toBeUndefined();
+  });
+
   it('leaves chunks to sharp that may change pixels, or that it does not know', async () => {
     expect(readPng(await inserted('pHYs', Buffer.alloc(9)))).toBeDefined();
     for (const type of ['iCCP', 'tRNS', 'PLTE', 'acTL', 'eXIf', 'sBIT', 'ABCD']) {
