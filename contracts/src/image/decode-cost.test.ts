@@ -165,6 +165,15 @@ it('counts tables and profiles in front of the pixels of a JPEG', async () => {
   }
 });
 
+it('counts suggested palettes of a PNG', async () => {
+  const file = await sharp({ create: { width: 64, height: 64, channels: 3, background: '#123456' } })
+    .png()
+    .toBuffer();
+  const palette = pngChunk('sPLT', Buffer.alloc(9e6));
+  const more = Buffer.concat([file.subarray(0, 33), palette, file.subarray(33)]);
+  expect(decodeCost(headerOf(more)).work).toBeGreaterThan(70);
+});
+
 it('counts lines that are one pixel wide', () => {
   for (const type of ['image/png', 'image/jpeg', 'image/webp'] as const)
     expect(decodeCost({ ...plain, type, width: 1, height: 1_000_000 }).work).toBeGreaterThan(150);

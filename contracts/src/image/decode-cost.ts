@@ -62,6 +62,9 @@ const WORK: Record<ImageHeader['type'], (header: ImageHeader, size: Size) => num
   'image/webp': webpWork,
 };
 
+/** Of a byte of tables, suggested palettes and the like. */
+const SEGMENT_WORK = 12e-6;
+
 /** CMYK is converted by a colour profile, which takes 55 ms to set up. */
 const CMYK_COMPONENTS = 4;
 
@@ -73,11 +76,11 @@ function jpegWork(
   const colours = components >= CMYK_COMPONENTS ? 55 + megapixels : 0;
   const pixels = megapixels * ((isScaled ? 0.3 : 4) + (isInPasses ? 0.55 * parts : 0));
   const bytes = megabytes * (isSlow ? 100 : isInPasses ? 23 : 8.5);
-  return 1 + colours + pixels + bytes + 12 * (segmentBytes / 1e6);
+  return 1 + colours + pixels + bytes + SEGMENT_WORK * segmentBytes;
 }
 
 function pngWork(
-  { isInPasses, parts, pixelBytes, dataBytes, packedTextBytes }: ImageHeader,
+  { isInPasses, parts, pixelBytes, dataBytes, segmentBytes, packedTextBytes }: ImageHeader,
   { megapixels, megabytes }: Size,
 ): number {
   // More than the lines without compression: readers inflate the rest too, a thousandfold.
@@ -85,7 +88,8 @@ function pngWork(
   // Large files may have a million blocks of next to no pixels, 65 for each MB; photos and screenshots take 2.5.
   const bytes = 2.5 * megabytes + 10 * Math.max(0, megabytes - 0.5);
   const pixels = megapixels * (1.2 + 0.6 * pixelBytes + (isInPasses ? 9 + 0.6 * pixelBytes : 0));
-  return 1 + pixels + bytes + 90 * excess + 0.0005 * parts + 900 * (packedTextBytes / 1e6);
+  const others = 0.0005 * parts + SEGMENT_WORK * segmentBytes + 900 * (packedTextBytes / 1e6);
+  return 1 + pixels + bytes + 90 * excess + others;
 }
 
 /** Tables of one group of prefix codes at their largest. */

@@ -25,7 +25,7 @@ export interface ImageHeader {
   readonly isSlow: boolean;
   /** Compressed text of a PNG, in bytes: readers inflate it, a thousandfold, and throw it away. */
   readonly packedTextBytes: number;
-  /** Segments of a JPEG with tables, profiles and other data, in bytes. */
+  /** Segments of a JPEG and chunks of a PNG with tables, profiles and other data beside the pixels, in bytes. */
   readonly segmentBytes: number;
   /** Groups of prefix codes of a lossless WebP or of its alpha: a decoder builds tables for each. */
   readonly codeGroups: number;
@@ -97,7 +97,7 @@ function readPng(bytes: Uint8Array): ReturnType<Read> {
   const view = viewOf(bytes);
   if (view.getUint32(8) !== 13 || view.getUint32(12) !== IHDR) return undefined;
   const [depth, colourType, interlace] = [view.getUint8(24), view.getUint8(25), view.getUint8(28)];
-  const { count, isTransparent, dataBytes, packedTextBytes } = chunksOf(bytes, view);
+  const { count, isTransparent, dataBytes, segmentBytes, packedTextBytes } = chunksOf(bytes, view);
   const channels = (CHANNELS[colourType] ?? 4) + (isTransparent ? 1 : 0);
   return {
     ...PLAIN,
@@ -108,6 +108,7 @@ function readPng(bytes: Uint8Array): ReturnType<Read> {
     hasAlpha: isTransparent || colourType === 4 || colourType === 6,
     isInPasses: interlace !== 0,
     parts: count,
+    segmentBytes,
     packedTextBytes,
   };
 }
@@ -119,13 +120,16 @@ function chunksOf(bytes: Uint8Array, view: DataView) {
   let count = 1;
   let isTransparent = false;
   let dataBytes = 0;
+  let segmentBytes = 0;
   let packedTextBytes = 0;
   for (let offset = HEADER_BYTES; offset + CHUNK_BYTES <= view.byteLength; count += 1) {
     const length = view.getUint32(offset);
     const type = view.getUint32(offset + 4);
     if (type === IEND) break;
-    if (type === IDAT) dataBytes += Math.min(length, view.byteLength - offset);
-    else if (type === TRNS) isTransparent = true;
+    const present = Math.min(length, view.byteLength - offset);
+    if (type === IDAT) dataBytes += present;
+    else segmentBytes += present;
+    if (type === TRNS) isTransparent = true;
     else if (type === ZTXT || (type === ITXT && isPacked(bytes, offset + 8)))
       packedTextBytes += Math.min(length, MOST_PACKED_BYTES);
     offset += CHUNK_BYTES + length;
@@ -134,7 +138,7 @@ function chunksOf(bytes: Uint8Array, view: DataView) {
       break;
     }
   }
-  return { count, isTransparent, dataBytes, packedTextBytes };
+  return { count, isTransparent, dataBytes, segmentBytes, packedTextBytes };
 }
 
 /** The flag of iTXt lies behind its keyword of at most 79 bytes. */
