@@ -4,6 +4,7 @@ import type { HeadgateError } from '@headgate/contracts/errors';
 import { OTHER } from '@headgate/contracts/names';
 import { getRequestListener } from '@hono/node-server';
 import { breakBody } from './body/broken.ts';
+import { boundPieces } from './body/pieces.ts';
 import { normalise } from './normalise.ts';
 import { endWith, leave, refusalOf } from './unreadable.ts';
 
@@ -53,6 +54,7 @@ export function handOver(server: Server, fetch: Fetch, refuse: Fetch): void {
   });
   const take = (incoming: IncomingMessage, outgoing: ServerResponse, heldBody?: HeldBody) => {
     last.set(incoming.socket, { incoming, outgoing });
+    boundPieces(incoming, (why) => refuseBody(incoming, outgoing, why));
     const malformed = normalise(incoming);
     if (malformed || heldBody) notes.set(incoming, { malformed, heldBody });
     void listener(incoming, outgoing);
@@ -110,9 +112,16 @@ function answerBrokenBytes(
     const answer = () => void answerWith(socket, refusal).catch(() => socket.destroy());
     if (!incoming || !outgoing) return answer();
     if (incoming.complete) return outgoing.writableFinished ? answer() : outgoing.once('close', answer);
-    // The body of a request that the app has: there is one answer, the app's.
-    if (outgoing.headersSent) return leave(socket);
-    outgoing.shouldKeepAlive = false;
-    breakBody(incoming, refusal);
+    refuseBody(incoming, outgoing, refusal);
   });
+}
+
+/** Of a request that the app has: there is one answer, the app's. */
+function refuseBody(incoming: IncomingMessage, outgoing: ServerResponse, refusal: HeadgateError): void {
+  if (outgoing.headersSent) {
+    leave(incoming.socket);
+    return;
+  }
+  outgoing.shouldKeepAlive = false;
+  breakBody(incoming, refusal);
 }
