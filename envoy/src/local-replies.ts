@@ -25,6 +25,7 @@ const UPSTREAM_FAILED = ['UF', 'UH', 'UC', 'UR', 'UPE', 'NC'];
 
 const ROWS: readonly Row[] = [
   { when: status(404), reason: 'not_found', detail: 'There is nothing at this host and path.' },
+  { when: status(405), reason: 'method_not_allowed', detail: 'There is no such method in HTTP.' },
   { when: status(408), reason: 'upload_timeout', detail: 'The request did not arrive in time.' },
   { when: status(413), reason: 'body_too_large', detail: 'The body is larger than this service accepts.' },
   { when: status(431), reason: 'headers_too_large', detail: 'Send fewer or smaller request headers.' },

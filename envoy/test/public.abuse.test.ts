@@ -146,6 +146,23 @@ describe('a request that is not what it seems', () => {
     },
   );
 
+  it.each(['get', 'PRI', 'BREW', 'GETS', 'A-POST', 'M-SEARCHES'])(
+    'does not reach the gateway when its method is %s, which HTTP/1 servers do not know',
+    async (method) => {
+      const path = `/method-${method}`;
+      expectProblem(await http2(envoy, { method, path }), 'method_not_allowed');
+      expectProblem(await http2(envoy, { method, path, body: 'x' }), 'method_not_allowed');
+      expect(upstream.seen).not.toContain(path);
+    },
+  );
+
+  it.each(['DELETE', 'OPTIONS', 'M-SEARCH', 'PROPFIND', 'UNLOCK'])(
+    'reaches the gateway when its method is %s',
+    async (method) => {
+      expect(echoOf(await http2(envoy, { method, path: '/known' })).method).toBe(method);
+    },
+  );
+
   it('is not redirected to a host that is not ours', async () => {
     expectProblem(await http(envoy.redirectPort, { headers: { host: 'evil.example' } }), 'not_found');
   });

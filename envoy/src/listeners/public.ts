@@ -1,9 +1,11 @@
+import { METHODS } from 'node:http';
 import type { Config } from '@headgate/contracts/config/schema';
 import { portOf } from '@headgate/contracts/names';
 import { httpAccessLog } from '../access-log.ts';
 import { safeRetries } from '../clusters.ts';
 import type { Listener } from '../gen/envoy/config/listener/v3/listener.ts';
 import type { RouteConfiguration } from '../gen/envoy/config/route/v3/route.ts';
+import type { Route } from '../gen/envoy/config/route/v3/route_components.ts';
 import { bodyLimit, fromEnvoy, hsts, httpManager, rateCeiling } from '../http-manager.ts';
 import {
   BALANCER_IDLE_MS,
@@ -52,6 +54,7 @@ function routes(config: Config): RouteConfiguration {
         name: CLUSTER.gateway,
         domains: [...config.envoy.server_names],
         routes: [
+          noSuchMethod(),
           {
             match: { prefix: '/' },
             route: {
@@ -63,5 +66,26 @@ function routes(config: Config): RouteConfiguration {
         ],
       },
     ],
+  };
+}
+
+/** Methods in one expression: Envoy refuses to compile all of them at once. */
+const METHODS_PER_REGEX = 10;
+
+/** HTTP/2 lets any word pass as a method; to the gateway's parser it would be bytes that are no request, from Envoy. */
+function noSuchMethod(): Route {
+  const groups = Array.from({ length: Math.ceil(METHODS.length / METHODS_PER_REGEX) }, (_, i) =>
+    METHODS.slice(i * METHODS_PER_REGEX, (i + 1) * METHODS_PER_REGEX),
+  );
+  return {
+    match: {
+      prefix: '/',
+      headers: groups.map((methods) => ({
+        name: ':method',
+        string_match: { safe_regex: { regex: methods.join('|') } },
+        invert_match: true,
+      })),
+    },
+    direct_response: { status: 405 },
   };
 }
