@@ -44,6 +44,12 @@ export class PortTakenError extends Error {
 const IDLE_GRACE_MS = 500;
 const POLL_MS = 10;
 
+/**
+ * Connections that may wait to be accepted; Linux allows no more than this by default. Envoy opens one for each request
+ * that none is idle for: beyond Node's 511 a burst of one client would make the connections of others time out.
+ */
+const BACKLOG = 4096;
+
 /** Options of Node's server: how long it keeps idle connections, and what it refuses before the app sees it. */
 export function nodeOptions({ deadline }: GatewayConfig): ServerOptions {
   return {
@@ -111,7 +117,7 @@ function listen(server: Server, host: string, port: number): Promise<void> {
         error.code === 'EADDRINUSE' ? new PortTakenError(portTaken(host, port), { cause: error }) : error,
       ),
     );
-    server.listen(port, host, resolve);
+    server.listen({ port, host, backlog: BACKLOG }, resolve);
   });
 }
 
