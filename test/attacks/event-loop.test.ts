@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { HEADER } from '@headgate/contracts/names';
 import { sendAll } from '@headgate/testkit/load';
+import { rawConnection, requestHead } from '@headgate/testkit/raw';
 import { median } from '@headgate/testkit/stats';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KEYS } from '../../gateway/src/testing/app-fixture.ts';
@@ -88,3 +89,29 @@ describe('what costs one caller time', () => {
     expect(share).toBeLessThan(MOST_WAIT);
   });
 });
+
+it.each([
+  ['a key', { [HEADER.apiKey]: KEYS.bench }, 400],
+  ['no credential', {}, 401],
+])(
+  'bodies of single bytes with %s are refused, and others are served meanwhile',
+  async (_, credential, status) => {
+    const head = requestHead('POST', '/predict', {
+      'content-type': 'image/png',
+      'transfer-encoding': 'chunked',
+      ...credential,
+    });
+    const tiny = `${head}${'1\r\nx\r\n'.repeat(100_000)}`;
+    const statuses = new Set<number | undefined>();
+    const others = await othersWhile(gateway.client('127.0.0.74'), () =>
+      sendAll(50, 25, async () => {
+        await using socket = await rawConnection(gateway.port, { localAddress: '127.0.0.73' });
+        await socket.write(tiny);
+        statuses.add((await socket.answer())?.status);
+      }),
+    );
+    console.log(`p99 of others ${others.p99.toFixed(1)} ms`);
+    expect(others.failed).toBe(0);
+    expect([...statuses]).toEqual([status]);
+  },
+);
