@@ -19,6 +19,9 @@ export interface ImageItem {
 /** EXIF, profiles, comments: depth maps of phones and profiles of printers fit. */
 const MAX_METADATA_BYTES = 4 * 2 ** 20;
 
+/** Crafted files take up to 15 ms each to look at; then other requests have their turn before the next one. */
+const MAX_TURN_MS = 10;
+
 export interface ValidateOptions {
   /** Most images in one request. */
   readonly images_per_request: number;
@@ -61,8 +64,17 @@ export function validate({ images_per_request, ...options }: ValidateOptions): L
   };
 
   return async function validate(c, next) {
+    const images: ImageItem[] = [];
     const uploaded = await uploadedBy(c);
-    c.set('images', uploaded.map(judge));
+    let turnMs = performance.now();
+    for (const image of uploaded) {
+      if (performance.now() - turnMs > MAX_TURN_MS) {
+        await new Promise((resolve) => setTimeout(resolve));
+        turnMs = performance.now();
+      }
+      images.push(judge(image));
+    }
+    c.set('images', images);
     await next();
   };
 }
