@@ -152,7 +152,7 @@ describe('a body that is held back', () => {
     expect(await socket.answer()).toMatchObject({ status: 200 });
   });
 
-  it('is let in before a refusal as any other, once the refusal is settled and recorded', async () => {
+  it('is invited before a refusal goes out, once the refusal is settled and recorded', async () => {
     const gateway = await fixture({ readBody: readIncoming });
     await using socket = await rawConnection(await serve(gateway));
     socket.write(expecting({ 'x-api-key': 'wrong' }));

@@ -16,7 +16,7 @@ const WRONG_SECRET =
 
 /**
  * The address that Envoy saw, which it writes into X-Forwarded-For in place of what the client sent. Only a request that
- * shows the internal secret came through Envoy; any other counts for the peer of its own socket, whatever it claims.
+ * shows the internal secret came through Envoy. The address of any other request is that of its socket.
  *
  * Without a secret the port is on loopback, and everything there is believed.
  */
@@ -34,7 +34,7 @@ export function clientIpOf({ secret, logger }: ClientIpOptions): ClientIp {
       if (shown !== undefined) tellOnce();
       return peer;
     }
-    // A second header of the same name is joined by Node; what is nearest wrote the last one.
+    // Node joins headers of the same name; Envoy, the nearest proxy, wrote the last entry.
     const forwarded = String(headers[HEADER.forwardedFor] ?? '');
     const address = plainAddress(forwarded.slice(forwarded.lastIndexOf(',') + 1).trim());
     return isIP(address) === 0 ? peer : address;

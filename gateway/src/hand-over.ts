@@ -61,11 +61,11 @@ export function handOver(server: Server, fetch: Fetch, refuse: Fetch): void {
   };
 
   server.on('request', (incoming, outgoing) => take(incoming, outgoing));
-  // RFC 9110, 10.1.1: expectations that nobody knows may be ignored.
+  // RFC 9110, 10.1.1: a server may ignore an unknown expectation.
   server.on('checkExpectation', (incoming, outgoing) => take(incoming, outgoing));
   server.on('checkContinue', (incoming, outgoing) => {
     const { shouldKeepAlive } = outgoing;
-    // Without the invitation nobody knows whether the body comes: what follows could be either.
+    // Without the invitation the client may send the body or not: the next bytes could be body or request.
     outgoing.shouldKeepAlive = false;
     let isInvited = false;
     const invite = () => {

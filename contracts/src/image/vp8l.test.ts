@@ -67,7 +67,7 @@ describe('a small WebP with thousands of groups of prefix codes', () => {
     ['in a lossless picture', webp(lossless(many, TABLES))],
     ['behind a transform', webp(lossless(bitsOf(...PREDICTOR, ...MOST_GROUPS), TABLES))],
     ['in an extended file', extended(lossless(many, TABLES))],
-    ['behind chunks that nobody reads', extended(...Array(20).fill(chunk('none')), lossless(many, TABLES))],
+    ['behind chunks of an unknown type', extended(...Array(20).fill(chunk('none')), lossless(many, TABLES))],
     ['in alpha', extended(alpha(many, TABLES), lossy)],
     ['in a second alpha', extended(alpha(bitsOf(...NO_TRANSFORM, [0, 2])), alpha(many, TABLES), lossy)],
     ['in a frame of an animation', extended(frame(lossless(many, TABLES)))],

@@ -19,7 +19,7 @@ let aheadMs: number;
 let issuer: Issuer;
 let gateway: Fixture;
 let refusals: string[];
-/** Both clocks, moved by hand, and by whoever waits for a time to pass. */
+/** Both clocks: a test moves them, and so does code that waits for a time to pass. */
 const clock: TimerClock = {
   monotonicMs: () => aheadMs,
   epochMs: () => START_MS + aheadMs,

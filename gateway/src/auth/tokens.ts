@@ -16,7 +16,7 @@ export type TokenRefusal =
 
 /** Turns a bearer token into an identity. Runs on any fetch host. */
 export interface TokenVerifier {
-  /** @param caller whose place it takes when it must wait for keys: nobody is identified yet */
+  /** @param caller holds the place of a token that waits for keys: the address, as the identity is not known yet */
   verify(token: string, caller: string): Promise<Identity | TokenRefusal>;
 }
 

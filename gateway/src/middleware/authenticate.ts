@@ -33,7 +33,7 @@ const BEARER = /^Bearer +([A-Za-z0-9._-]+)$/i;
 
 /**
  * Identifies the caller by an API key in X-API-Key, else by a bearer token. Every path but the public ones needs an
- * identity. A right credential is let in whatever others sent from its address; one that cannot be a guess (none, an
+ * identity. A right credential is let in, also after wrong ones from its address. One that cannot be a guess (none, an
  * expired token, a key in the wrong header) is charged to the address like any request, but does not lock it out.
  */
 export function authenticate(options: AuthenticateOptions): Layer {

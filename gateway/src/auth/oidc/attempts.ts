@@ -36,7 +36,10 @@ export function createAttempts(
   return {
     refresh,
     running: () => inFlight,
-    /** Waits for an attempt that begins from now on, one for all who wait; after one that failed, nobody waits for the pause. */
+    /**
+     * Waits for the attempt that runs, else for the next, which begins when the pause is over; all callers wait for the
+     * same one. During the pause after an attempt that failed it returns at once.
+     */
     next(): Promise<void> {
       if (next) return next;
       if (inFlight || pauseMs() === 0 || failed) return refresh();

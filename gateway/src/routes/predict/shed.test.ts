@@ -73,7 +73,7 @@ describe('A request to a version that refuses', () => {
     expect(seen.shed).toEqual(['net/1', 'net/1']);
   });
 
-  it('counts for its key, as any other', async () => {
+  it('is charged to its key like an accepted request', async () => {
     const { send } = await refused();
     const headers = { ...IMAGE.headers, 'x-api-key': KEYS.client };
     const statuses = [];
