@@ -3,7 +3,7 @@
 /** Names of the authorities that sign the local certificates. */
 export const LOCAL_AUTHORITY = { public: 'Headgate local CA', internal: 'Headgate internal CA' } as const;
 
-export const DEVELOPMENT_KEYS = ['client', 'bench', 'admin'] as const;
+const DEVELOPMENT_KEYS = ['client', 'bench', 'admin'] as const;
 export type DevelopmentKey = (typeof DEVELOPMENT_KEYS)[number];
 
 const ID = new RegExp(`^(${DEVELOPMENT_KEYS.join('|')})[0-9a-f]{8}$`);

@@ -7,12 +7,12 @@ import { type Body, frameOf } from './read-tensors.ts';
  * The steps of a call whose time grows with its JSON: 4 MiB take 0.2 s. Nothing but values goes in and comes out, so that
  * a step can run on another thread.
  */
-export const JSON_STEPS = {
+const JSON_STEPS = {
   read: (body: Body) => readInferRequest(frameOf(body)),
   encode: encodeAnswer,
 };
 
-export type JsonSteps = typeof JSON_STEPS;
+type JsonSteps = typeof JSON_STEPS;
 export type JsonStep = keyof JsonSteps;
 export type InputOf<S extends JsonStep> = Parameters<JsonSteps[S]>[0];
 export type OutputOf<S extends JsonStep> = ReturnType<JsonSteps[S]>;
