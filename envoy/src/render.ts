@@ -5,7 +5,8 @@ import { assertAbsolute } from './tls.ts';
 export { renderSds } from './tls.ts';
 
 /**
- * Envoy's configuration as JSON: Envoy needs 60 MB more for a while, and keeps them, to read it as YAML. It refers to the files of `renderSds`, which must be written first.
+ * Envoy's configuration as JSON: to read it as YAML, Envoy would take 60 MB more, and keep them. It refers to the files
+ * of `renderSds`, which must be written first.
  *
  * @param options.root absolute base of the relative paths in `config`
  * @throws TypeError when `root` is not absolute
