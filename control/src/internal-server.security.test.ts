@@ -48,7 +48,7 @@ async function serve(with_: InternalSecret | undefined) {
   return { url, deliver, get };
 }
 
-it('serves who shows the secret, whatever it calls this machine, and shows all whether it lives', async () => {
+it('serves callers that show the secret under any Host, and answers liveness checks of all callers', async () => {
   const { url, deliver, get } = await serve(secret);
   await controlSink(url, secret).deliver([], new AbortController().signal);
   expect(await deliver({ ...secret.header, host: 'control.acme.example' })).toBe(204);

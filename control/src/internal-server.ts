@@ -27,7 +27,7 @@ export interface InternalServerOptions {
 
 /** A delivery of 10,000 records is a tenth of it. */
 const MAX_BYTES = 64 * 2 ** 20;
-/** The database takes one after the other; what is given up meanwhile holds its place until it has ended. */
+/** The database takes one after the other. An abandoned delivery keeps its place until it ends. */
 const MAX_DELIVERIES = 4;
 /** Each reads a good part of the database. */
 const MAX_QUERIES = 2;
@@ -76,7 +76,7 @@ export function createInternalServer(options: InternalServerOptions): Server {
   });
 }
 
-/** By path. What is not offered here is not found. */
+/** Handlers by path. A path without a handler gets 404. */
 function handlersOf({
   sink,
   judged,

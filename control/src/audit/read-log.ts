@@ -28,7 +28,7 @@ export async function strangersIn(dir: string): Promise<string[]> {
   return strangers;
 }
 
-/** A link, pipe or device is no file of a log, nor a file that would fill the memory: what it hides counts as removed. */
+/** Links, pipes, devices and files that would fill the memory are skipped: the records that they hide count as removed. */
 const unlessNone = (error: unknown): undefined => {
   if (!(error instanceof RangeError)) throw error;
 };
@@ -75,7 +75,7 @@ async function indexOfFile(dir: string, names: readonly string[], seq: number): 
 /** More than any record has, with its frame. */
 const BEGIN_BYTES = 2 * MAX_BODY_BYTES;
 
-/** Infinity when the begin of the file cannot be read as a record; undefined where it is no file of a log. */
+/** Place of the first record of a file. Infinity if its first frame holds no readable record; undefined if it is no log file. */
 async function firstSeqOf(dir: string, name: string): Promise<number | undefined> {
   const file = await openRegularFile(join(dir, name), 'refuse').catch(unlessNone);
   if (!file) return undefined;

@@ -21,7 +21,7 @@ export interface LogReport extends VerifiedLog {
   readonly removed: number;
   /** Records in the store; null when no store was asked. */
   readonly stored: number | null;
-  /** When the last of them was stored; null when there is none. What was written and removed since cannot be found. */
+  /** When the last of them was stored; null when there is none. Records written and removed since then cannot be found. */
   readonly stored_until: string | null;
   /** Records that neither the store nor, without a store, a head confirms. */
   readonly unconfirmed: number;
@@ -105,7 +105,7 @@ async function lookAt(options: LogsToVerify, begins: LogBegins): Promise<Finding
   return { logs, unchecked };
 }
 
-/** What the store has by writers; undefined when nobody can be asked. */
+/** Stored chains by writer; undefined without a store, or when it was not asked. */
 async function confirmed(options: LogsToVerify, begins: LogBegins, unchecked: string[]) {
   const { askStore, headsAreCopy } = options;
   if (!askStore) {

@@ -21,7 +21,7 @@ export async function writeLog(at: string, rounds: number): Promise<number> {
   return clock.epochMs();
 }
 
-/** Records that follow a head, as anybody can write them. */
+/** Forges records that follow a head: the chain has no key. */
 export function forged(from: Head, facts: number, writer = AUDIT_WRITER, atMs = CALL.atMs) {
   const records: Uint8Array[] = [];
   let last = from;

@@ -20,7 +20,7 @@ export function headLine({ writer, seq, hash, atMs }: AnchoredHead): string {
   return `${JSON.stringify({ writer, seq, hash: Buffer.from(hash).toString('hex'), at_ms: atMs })}\n`;
 }
 
-/** The heads in a file, in its order. What is none, such as a line torn by a crash, is left out. */
+/** The heads in a file, in its order. Skips lines that hold no head, such as one torn by a crash. */
 export function parseHeads(text: string): readonly AnchoredHead[] {
   return headsAndRest(text).heads;
 }
@@ -28,8 +28,8 @@ export function parseHeads(text: string): readonly AnchoredHead[] {
 const BEGIN = '{"writer":';
 
 /**
- * A full disk or a crash may tear a line: the next one then begins in the middle of it, and what is left of the first
- * is no sign of anything.
+ * A full disk or a crash may tear a line: the next head then begins in the middle of it. The torn part before that head
+ * does not count as unreadable.
  */
 function headsAndRest(text: string): ReadHeads {
   const heads: AnchoredHead[] = [];

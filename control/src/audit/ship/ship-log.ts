@@ -55,7 +55,7 @@ export async function shipLog(
     for await (const bytes of readLog(dir, after)) {
       if (signal.aborted || reached >= upTo) break;
       const found = unlink(bytes);
-      // What is left out here is missing below, or for the store.
+      // An unreadable record leaves a gap, which the store refuses, or an early end, which is refused below.
       if (!found || found.record.seq <= reached || found.record.seq > upTo) continue;
       const { record, hash, body } = found;
       batch.push({ seq: record.seq, atMs: record.at_ms, hash, body });
