@@ -29,8 +29,9 @@ export interface Spares {
 export function keepSpares({ dir, count, bytes }: Spares): void {
   try {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
-    const small = namesIn(dir).filter((name) => statSync(join(dir, name)).size < bytes);
-    const missing = count - (namesIn(dir).length - small.length);
+    const names = namesIn(dir);
+    const small = names.filter((name) => statSync(join(dir, name)).size < bytes);
+    const missing = count - (names.length - small.length);
     for (let i = 0; i < missing; i++) makeSpare(dir, bytes);
     for (const name of small) rmSync(join(dir, name), { force: true });
   } catch {
@@ -75,7 +76,7 @@ function writeDurably(path: string, flags: 'r+' | 'wx', bytes: Uint8Array): void
   }
 }
 
-/** One program can rename it. */
+/** Only one program can rename it. */
 function isTaken(spare: string, path: string): boolean {
   try {
     renameSync(spare, path);

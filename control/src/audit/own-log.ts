@@ -5,6 +5,7 @@ import { type AuditFact, GENESIS, type Head, type Link, link, unlink } from '@he
 import { headLine, lastHeadIn } from '@headgate/journal/audit/heads';
 import { appendDurably, appendLine } from '@headgate/journal/spool/files';
 import { encodeFrames } from '@headgate/journal/spool/frame';
+import { segmentPath } from '@headgate/journal/spool/segments';
 import { keepSpares, type Spares, writeIntoSpare } from '../spares.ts';
 import { readLog } from './read-log.ts';
 
@@ -70,7 +71,7 @@ async function takePlace(dir: string, { head, bytes }: Link, fromReserve: boolea
     await appendDurably(draft, frames).catch((error) => {
       if (!fromReserve || !writeIntoSpare(reserveOf(dir), draft, frames)) throw error;
     });
-    await hardLink(draft, join(dir, `${String(head.seq).padStart(16, '0')}.log`));
+    await hardLink(draft, segmentPath(dir, head.seq));
     const folder = await open(dir, 'r');
     await folder.sync().finally(() => folder.close());
     return true;
