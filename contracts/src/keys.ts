@@ -43,6 +43,9 @@ export const keyRecordSchema = z.strictObject({
   previous: z.strictObject({ sha256: sha256Schema, not_after: instantSchema }).optional(),
 });
 
+/** Of a key file: 10,000 records, the schema's limit, of 200 bytes each. */
+export const MAX_KEY_FILE_BYTES = 2 * 2 ** 20;
+
 export const keyFileSchema = z.strictObject({ keys: z.array(keyRecordSchema).max(10_000) });
 
 export type KeyRecord = z.infer<typeof keyRecordSchema>;

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { keyFileSchema } from '@headgate/contracts/keys';
+import { keyFileSchema, MAX_KEY_FILE_BYTES } from '@headgate/contracts/keys';
 import { type FileError, watchFile } from '@headgate/runtime/watch-file';
 import { type KeyStore, memoryKeyStore } from './key-store.ts';
 
@@ -14,9 +14,6 @@ export interface KeyFileReport {
 export interface FileKeyStore extends KeyStore {
   stop(): void;
 }
-
-/** 10,000 records, the schema's limit, of 200 bytes each. */
-const MAX_BYTES = 2 * 2 ** 20;
 
 /** At once, where WebCrypto hands every digest to another thread and back: on a busy machine that is 0.3 ms. */
 const sha256 = (text: string): Uint8Array => hash('sha256', text, 'buffer');
@@ -33,7 +30,7 @@ export function fileKeyStore(path: string, report: KeyFileReport): FileKeyStore 
     return { store: memoryKeyStore(keys, sha256), tiers };
   };
   const file = watchFile(path, check, {
-    maxBytes: MAX_BYTES,
+    maxBytes: MAX_KEY_FILE_BYTES,
     onChange: ({ tiers }) => report.accepted(tiers.length, tiers),
     onError: report.refused,
   });

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { isCallable } from '@headgate/contracts/config/networks';
 import type { Config } from '@headgate/contracts/config/schema';
 import { isDevelopmentKeyId } from '@headgate/contracts/development';
-import { type KeyRecord, keyFileSchema } from '@headgate/contracts/keys';
+import { type KeyRecord, keyFileSchema, MAX_KEY_FILE_BYTES } from '@headgate/contracts/keys';
 import { describeIssues, routingSchema } from '@headgate/contracts/routing';
 import { z } from 'zod';
 import { InternalSecretError, readInternalSecret } from '../internal-secret.ts';
@@ -160,12 +160,11 @@ type Read<T> =
   | { readonly value: T; readonly problem?: undefined }
   | { readonly value?: undefined; readonly problem: string };
 
-/** 10,000 keys, the most that a file may have. */
-const MAX_BYTES = 2 * 2 ** 20;
-
 function read<S extends z.ZodType>(path: string, schema: S, remedy: string): Read<z.output<S>> {
   try {
-    return { value: schema.parse(parseYaml(readRegularFileSync(path, { maxBytes: MAX_BYTES }).toString())) };
+    return {
+      value: schema.parse(parseYaml(readRegularFileSync(path, { maxBytes: MAX_KEY_FILE_BYTES }).toString())),
+    };
   } catch (error) {
     if (error instanceof z.ZodError) return { problem: `${path}: ${describeIssues(error).join('; ')}` };
     if (error instanceof RangeError) return { problem: `${path}: ${error.message}` };
