@@ -17,7 +17,7 @@ describe('shares', () => {
     expect(callers.map((caller) => shares.heldBy(caller))).toEqual(Array(8).fill(10));
   });
 
-  it('say whether the caller has its share, or nobody can have more', () => {
+  it('say whether the caller has its share, or no caller can have more', () => {
     const shares = new Shares(2);
     expect([shares.take('a', 1), shares.take('a', 1)]).toEqual([undefined, 'share']);
     expect([shares.take('b', 1), shares.take('c', 1)]).toEqual([undefined, 'all']);
@@ -31,7 +31,7 @@ describe('shares', () => {
     expect([shares.take('a', 10), shares.heldBy('a')]).toEqual([undefined, 10]);
   });
 
-  it('never exceed the total, and refuse nobody who holds nothing while there is room, whatever happens', () => {
+  it('never exceed the total, and refuse no caller that holds nothing while there is room, in any order of calls', () => {
     const step = fc.record({
       caller: fc.constantFrom('a', 'b', 'c', 'd'),
       amount: fc.integer({ min: 1, max: 9 }),

@@ -3,8 +3,8 @@ export type Shortage = 'share' | 'all';
 
 /**
  * A resource of which all callers hold parts. Each may hold as much as is free: a lone caller half of everything, each
- * of n greedy ones 1/(n+1). So there is always something free for a caller that holds nothing, whatever others do, and a
- * caller that is alone is not slowed down. (Choudhury and Hahne, dynamic queue length thresholds, 1998.)
+ * of n greedy ones 1/(n+1). So there is always something free for a caller that holds nothing, and a caller that is
+ * alone is not slowed down. (Choudhury and Hahne, dynamic queue length thresholds, 1998.)
  */
 export class Shares {
   readonly total: number;

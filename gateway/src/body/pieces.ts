@@ -8,7 +8,7 @@ const MEAN_BYTES = 64;
 
 /**
  * Calls `refuse` once when a body arrives in so many small pieces that they cost more than its bytes: 5 MB/s of single
- * bytes would keep the event loop from everybody else. Counts what arrives, whether somebody reads it or not.
+ * bytes would keep the event loop from everybody else. Counts all that arrives, read by the app or not.
  */
 export function boundPieces(incoming: IncomingMessage, refuse: (why: HeadgateError) => void): void {
   let pieces = 0;

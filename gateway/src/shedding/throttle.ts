@@ -19,7 +19,7 @@ export interface ThrottleOptions {
 interface Served {
   readonly model: string;
   readonly version: string;
-  /** Inference refuses the items of one caller to keep room for others: nobody is refused for that here. */
+  /** Inference refuses the items of one caller to keep room for others; the throttle does not refuse those others. */
   readonly tenant: string;
 }
 

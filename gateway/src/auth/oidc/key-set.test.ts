@@ -101,7 +101,7 @@ describe('the keys of an issuer', () => {
     expect(await again).toBe('key');
   });
 
-  it('are found after one pause, whatever unknown key was asked for a moment ago', async () => {
+  it('are found after one pause, also when a stranger asked for an unknown key a moment ago', async () => {
     await loadFirst('a');
     await pass(PAUSE_MS);
     const stranger = ask('nobody');
@@ -114,7 +114,7 @@ describe('the keys of an issuer', () => {
     expect(await good).toBe('key');
   });
 
-  it('are waited for by nobody while the issuer does not answer', async () => {
+  it('are refused without a wait while the issuer cannot be asked', async () => {
     const first = ask('a');
     await attempt(0).fail();
     expect([await first, await ask('a'), attempts.length]).toEqual(['KeysUnavailable', 'KeysUnavailable', 1]);
