@@ -75,7 +75,10 @@ async function indexOfFile(dir: string, names: readonly string[], seq: number): 
 /** More than any record has, with its frame. */
 const BEGIN_BYTES = 2 * MAX_BODY_BYTES;
 
-/** Place of the first record of a file. Infinity if its first frame holds no readable record; undefined if it is no log file. */
+/**
+ * Place of the first record of a file; Infinity if its first frame holds no readable record; undefined if it is no log
+ * file.
+ */
 async function firstSeqOf(dir: string, name: string): Promise<number | undefined> {
   const file = await openRegularFile(join(dir, name), 'refuse').catch(unlessNone);
   if (!file) return undefined;

@@ -160,6 +160,7 @@ type Read<T> =
   | { readonly value: T; readonly problem?: undefined }
   | { readonly value?: undefined; readonly problem: string };
 
+/** Reads a key file, or a routing table, which is smaller. */
 function read<S extends z.ZodType>(path: string, schema: S, remedy: string): Read<z.output<S>> {
   try {
     return {
