@@ -5,10 +5,9 @@ import { connect } from 'node:http2';
 import { Agent, request } from 'node:https';
 import { join } from 'node:path';
 import { portOf } from '@headgate/contracts/names';
-import { openLoad } from '@headgate/testkit/load';
-import { percentile } from '@headgate/testkit/stats';
 import type { TestEnvoy } from '../../envoy/test/support/envoy.ts';
 import type { CrowdOptions, CrowdReport } from './crowd.ts';
+import { type Seen, seenWhile } from './others.ts';
 
 /** Attackers and other clients of a real Envoy, each with an address of its own. */
 
@@ -95,33 +94,17 @@ async function answer(outgoing: ReturnType<typeof request>): Promise<number | un
   return response.statusCode;
 }
 
-export interface Seen {
-  readonly sent: number;
-  readonly failed: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-}
-
 /** Milliseconds between two requests. */
 const EVERY_MS = 25;
 
 /** Others ask at a constant rate, each time over a new connection and from the next address, while `during` runs. */
-export async function askWhile(
+export function askWhile(
   door: Door,
   addresses: readonly string[],
   during: () => Promise<unknown>,
 ): Promise<Seen> {
   const address = (i: number) => addresses[i % addresses.length] as string;
-  const load = openLoad(EVERY_MS, (i) => door.serves(address(i)).catch(() => false));
-  await during();
-  const samples = await load.stop();
-  const durations = samples.map(({ startMs, endMs }) => endMs - startMs);
-  return {
-    sent: samples.length,
-    failed: samples.filter(({ result }) => !result).length,
-    p50Ms: percentile(durations, 50),
-    p99Ms: percentile(durations, 99),
-  };
+  return seenWhile(EVERY_MS, (i) => door.serves(address(i)).catch(() => false), during);
 }
 
 /** Those of `addresses` that count against another share of the public listener than `attacker`. */

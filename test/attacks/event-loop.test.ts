@@ -6,14 +6,15 @@ import { rawConnection, requestHead } from '@headgate/testkit/raw';
 import { median } from '@headgate/testkit/stats';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KEYS } from '../../gateway/src/testing/app-fixture.ts';
-import { type LoneGateway, type Others, othersWhile, startLoneGateway } from './lone-gateway.ts';
+import { FLOODED, type OneGateway, startOneGateway } from './one-gateway.ts';
+import { othersWhile, type Seen } from './others.ts';
 
 const MIB = 2 ** 20;
 const INFER = '/v2/models/digits/infer';
 
-let gateway: LoneGateway;
+let gateway: OneGateway;
 beforeAll(async () => {
-  gateway = await startLoneGateway();
+  gateway = await startOneGateway(FLOODED);
 });
 afterAll(() => gateway?.[Symbol.asyncDispose]());
 
@@ -74,13 +75,13 @@ describe('what costs one caller time', () => {
         return performance.now() - startMs;
       });
     };
-    const rounds: { usual: Others; attacked: Others; share: number }[] = [];
+    const rounds: { usual: Seen; attacked: Seen; share: number }[] = [];
     for (let i = 0; i < ROUNDS; i += 1) {
       const usual = await othersWhile(others, () => pause(400));
       const attacked = await othersWhile(others, attack);
-      rounds.push({ usual, attacked, share: attacked.p50 / median(ownTimes) });
+      rounds.push({ usual, attacked, share: attacked.p50Ms / median(ownTimes) });
     }
-    const p99 = (when: 'usual' | 'attacked') => Math.min(...rounds.map((round) => round[when].p99));
+    const p99 = (when: 'usual' | 'attacked') => Math.min(...rounds.map((round) => round[when].p99Ms));
     const share = Math.min(...rounds.map((round) => round.share));
     console.log(
       `${what}: p99 of others ${p99('usual').toFixed(1)} -> ${p99('attacked').toFixed(1)} ms, wait ${share.toFixed(2)}`,
@@ -110,7 +111,7 @@ it.each([
         statuses.add((await socket.answer())?.status);
       }),
     );
-    console.log(`p99 of others ${others.p99.toFixed(1)} ms`);
+    console.log(`p99 of others ${others.p99Ms.toFixed(1)} ms`);
     expect(others.failed).toBe(0);
     expect([...statuses]).toEqual([status]);
   },

@@ -6,14 +6,14 @@ import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestEnvoy } from '../../envoy/test/support/envoy.ts';
 import { type Balancer, startBalancer } from './balancer.ts';
-import { type LoneGateway, startLoneGateway } from './lone-gateway.ts';
+import { FLOODED, type OneGateway, startOneGateway } from './one-gateway.ts';
 
 /** Anonymous requests that an address has per minute. */
 const POINTS = 4;
 const FORGED = '203.0.113.9';
 const QUOTA = JSON.stringify({ points: POINTS, window_s: 60 });
 
-let gateway: LoneGateway;
+let gateway: OneGateway;
 let direct: TestEnvoy;
 let byHeader: TestEnvoy;
 let byConnection: TestEnvoy;
@@ -26,7 +26,9 @@ async function start<T extends AsyncDisposable>(part: Promise<T>): Promise<T> {
 }
 
 beforeAll(async () => {
-  gateway = await start(startLoneGateway({ HEADGATE_GATEWAY__RATE_LIMIT__TIERS__DEFAULT__ALL: QUOTA }));
+  gateway = await start(
+    startOneGateway({ ...FLOODED, HEADGATE_GATEWAY__RATE_LIMIT__TIERS__DEFAULT__ALL: QUOTA }),
+  );
   const target = { HEADGATE_ENVOY__GATEWAY_TARGET: `127.0.0.1:${gateway.port}` };
   direct = await start(TestEnvoy.start(target));
   byHeader = await start(

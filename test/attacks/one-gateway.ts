@@ -3,12 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { portOf } from '@headgate/contracts/names';
 import { type AuditRecord, unlink } from '@headgate/journal/audit/chain';
+import { type Client, httpClient } from '@headgate/testkit/http';
 import { type Sample, samplesIn } from '@headgate/testkit/metrics';
 import { type RunningPart, startPart } from '@headgate/testkit/part';
 import { readLog } from '../../control/src/audit/read-log.ts';
 import { keyRecords } from '../../gateway/src/testing/app-fixture.ts';
 
-/** One real gateway with the keys of the fixture and an audit log. There is no inference behind it. */
+/**
+ * One real gateway with the keys of the fixture and an audit log. There is no inference behind it: it reads and checks
+ * whole requests, and answers 503 in place of a prediction.
+ */
 export interface OneGateway extends AsyncDisposable {
   readonly pid: number;
   readonly port: number;
@@ -16,10 +20,18 @@ export interface OneGateway extends AsyncDisposable {
   readonly origin: string;
   /** Folder of its files. */
   readonly dir: string;
+  /** A client of its own address. It is closed with the gateway. */
+  client(localAddress: string): Client;
   metrics(): Promise<Sample[]>;
   /** What its audit log holds now, in order. */
   records(): Promise<AuditRecord[]>;
 }
+
+/** Configuration for floods: no audit log, and no quota in the default tier. */
+export const FLOODED = {
+  HEADGATE_AUDIT__SINK: 'none',
+  HEADGATE_GATEWAY__RATE_LIMIT__TIERS__DEFAULT__ALL: 'null',
+};
 
 /** @param env further configuration */
 export async function startOneGateway(env: Readonly<Record<string, string>> = {}): Promise<OneGateway> {
@@ -48,12 +60,19 @@ export async function startOneGateway(env: Readonly<Record<string, string>> = {}
     throw error;
   }
   const port = portOf(part.portBase, 'gateway');
+  const origin = `http://127.0.0.1:${port}`;
+  const clients: Client[] = [];
   return {
     pid: part.pid,
     port,
     internalPort: portOf(part.portBase, 'gatewayInternal'),
-    origin: `http://127.0.0.1:${port}`,
+    origin,
     dir,
+    client(localAddress) {
+      const client = httpClient(origin, { localAddress });
+      clients.push(client);
+      return client;
+    },
     metrics: async () => samplesIn((await part.page('/metrics')).text),
     async records() {
       const found: AuditRecord[] = [];
@@ -64,6 +83,7 @@ export async function startOneGateway(env: Readonly<Record<string, string>> = {}
       return found;
     },
     async [Symbol.asyncDispose]() {
+      for (const client of clients) await client.close();
       await part.stop();
       remove();
     },

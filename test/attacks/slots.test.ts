@@ -3,13 +3,14 @@ import { HEADER } from '@headgate/contracts/names';
 import { type RawConnection, rawConnection, requestHead } from '@headgate/testkit/raw';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KEYS } from '../../gateway/src/testing/app-fixture.ts';
-import { type LoneGateway, othersWhile, startLoneGateway } from './lone-gateway.ts';
+import { FLOODED, type OneGateway, startOneGateway } from './one-gateway.ts';
+import { othersWhile } from './others.ts';
 
 const MIB = 2 ** 20;
 
-let gateway: LoneGateway;
+let gateway: OneGateway;
 beforeAll(async () => {
-  gateway = await startLoneGateway();
+  gateway = await startOneGateway(FLOODED);
 });
 afterAll(() => gateway?.[Symbol.asyncDispose]());
 
