@@ -15,7 +15,11 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+import { within } from '@headgate/testkit/eventually';
+import { closedLoad } from '@headgate/testkit/load';
+import { summary } from '@headgate/testkit/stats';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type FrontProcess, startFront } from '../../inference/src/testing/front-process.ts';
 import { expectedValue, writeLargeModel } from '../../inference/src/testing/large-model.ts';
@@ -24,7 +28,7 @@ import { imageRequest, SEVEN } from '../../inference/src/testing/running-inferen
 import { floatsOf, rawRequest, x } from '../../inference/src/testing/tensor-messages.ts';
 import { manifestOf, type TensorModel } from '../../inference/src/testing/tensor-models.ts';
 
-/** Whoever can write into the folder of the models, but has no key, against a process that requires signatures. */
+/** An attacker who can write into the folder of the models, but has no key to sign with, against a process that requires signatures. */
 
 const FULL = process.env.E2E_FULL !== undefined;
 const MIB = 2 ** 20;
@@ -98,33 +102,31 @@ function writeAdd(folder: string, name: string, { value = 1, hidden = false } = 
 const folderOf = (name: string, version = '1') => join(front.models, name, version);
 const answerOf = async (name: string) =>
   floatsOf(await front.infer(rawRequest(name, x('FP32', shape, new Float32Array(4)))), 'y')[0];
-const outcomeOf = (load: Promise<unknown>) => load.then(() => 'loaded', (error: Error) => error.message); // biome-ignore format: one line reads best
+const outcomeOf = (load: Promise<unknown>) =>
+  load.then(
+    () => 'loaded',
+    (error: Error) => error.message,
+  );
 
 /** Asks the digits model all the time while `work` goes on. */
 async function othersDuring<T>(work: () => Promise<T>) {
-  const latencies: number[] = [];
-  let failed = 0;
-  let isOver = false;
-  const caller = async () => {
-    while (!isOver) {
-      const began = performance.now();
-      await front.infer(imageRequest([SEVEN])).catch(() => {
-        failed += 1;
-      });
-      latencies.push(performance.now() - began);
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-  };
-  const callers = [caller(), caller()];
-  const result = await work().finally(() => {
-    isOver = true;
+  const load = closedLoad(2, async () => {
+    const began = performance.now();
+    const failed = await front.infer(imageRequest([SEVEN])).then(
+      () => false,
+      () => true,
+    );
+    const tookMs = performance.now() - began;
+    await pause(5);
+    return { failed, tookMs };
   });
-  await Promise.all(callers);
-  latencies.sort((a, b) => a - b);
-  const [p50, p99] = [0.5, 0.99].map((share) => latencies[Math.floor(share * latencies.length)] ?? 0);
-  const worst = latencies.at(-1) ?? 0;
-  const figures = [p50 ?? 0, p99 ?? 0, worst].map((ms) => ms.toFixed(0)).join(' / ');
-  return { result, failed, worst, text: `${latencies.length} calls, p50 / p99 / worst ${figures} ms` };
+  const result = await work().finally(() => load.stop());
+  const calls = load.samples.map((sample) => sample.result);
+  const latencies = calls.map(({ tookMs }) => tookMs);
+  const worst = Math.max(...latencies);
+  const failed = calls.filter((call) => call.failed).length;
+  const text = `${calls.length} calls, ${summary(latencies)}, worst ${worst.toFixed(0)} ms`;
+  return { result, failed, worst, text };
 }
 
 describe('where signatures are required', () => {
@@ -180,7 +182,7 @@ describe('where signatures are required', () => {
 
 describe('while others ask for another model', () => {
   beforeAll(async () => {
-    const quiet = await othersDuring(() => new Promise((resolve) => setTimeout(resolve, 1500)));
+    const quiet = await othersDuring(() => pause(1500));
     console.info(`without an attack: ${quiet.text}`);
   });
 
@@ -212,9 +214,11 @@ describe('while others ask for another model', () => {
     writeFileSync(join(folder, 'manifest.yaml'), manifest.replace('name: digits', `name: ${model}`));
     signFolder(folder);
     spoil(folder);
-    const others = await othersDuring(() => outcomeOf(within(20_000, front.load(model, ['1']))));
+    const others = await othersDuring(() =>
+      outcomeOf(within(front.load(model, ['1']), { what: 'the load', withinMs: 20_000 })),
+    );
     console.info(`${name}: ${others.text}`);
-    expect(others.result).not.toMatch(/^loaded$|^not within/);
+    expect(others.result).not.toMatch(/^loaded$|^the load: not within/);
     expect(others.failed).toBe(0);
     expect(others.worst).toBeLessThan(2000);
     rmSync(dirname(folder), { recursive: true });
@@ -287,12 +291,6 @@ function makePipe(path: string): void {
 function linkTo(path: string, target: string): void {
   rmSync(path);
   symlinkSync(target, path);
-}
-
-function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(`not within ${ms} ms`)), ms);
-  return Promise.race([work, late.promise]).finally(() => clearTimeout(timer));
 }
 
 /** Turns a link between two folders, some thousand times a second. */
