@@ -104,7 +104,8 @@ function costsFor({ model }: Serving, maxPixels: number): (payload: Payload, whe
   return (payload, where) => {
     if (!(payload instanceof Uint8Array)) return NO_DECODE;
     const header = readImageHeader(payload);
-    // An engine refuses at once what is no image or too large. What only pretends to be one may be anything.
+    // An engine refuses other data and too large images at once. A file that only begins like an image may take the
+    // longest decode.
     if (!header) return imageTypeOf(payload) ? UNREADABLE : NO_DECODE;
     if (header.width * header.height > maxPixels) return NO_DECODE;
     const cost = decodeCost(header, scaledSide);

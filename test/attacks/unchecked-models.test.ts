@@ -28,7 +28,7 @@ import { imageRequest, SEVEN } from '../../inference/src/testing/running-inferen
 import { floatsOf, rawRequest, x } from '../../inference/src/testing/tensor-messages.ts';
 import { manifestOf, type TensorModel } from '../../inference/src/testing/tensor-models.ts';
 
-/** An attacker who can write into the folder of the models, but has no key to sign with, against a process that requires signatures. */
+/** The attacker can write into the folder of the models, but has no key to sign with. The process requires signatures. */
 
 const FULL = process.env.E2E_FULL !== undefined;
 const MIB = 2 ** 20;

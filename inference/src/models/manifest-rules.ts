@@ -37,7 +37,10 @@ function outsideProblem(manifest: Manifest): string | undefined {
   return `${JSON.stringify(strange)} is no path of a file in the folder of the version: names, with / between them`;
 }
 
-/** Read the same by everybody: no detours, nothing that a log or a terminal would obey, no mark of the runtime. */
+/**
+ * All readers understand such a path alike: no detours, no control characters for a log or a terminal, no mark of the
+ * runtime.
+ */
 function isPlain(path: string): boolean {
   const names = path.split('/');
   return !/[\p{Cc}\\*]/u.test(path) && names.every((name) => name !== '' && name !== '.' && name !== '..');

@@ -45,7 +45,7 @@ export async function loadModel(entry: URL, spec: EngineSpec): Promise<LoadedMod
   };
 }
 
-/** @throws LoadError, or whatever ONNX Runtime says about the model */
+/** @throws LoadError, or an error of ONNX Runtime about the model */
 async function openProven(entry: URL, spec: EngineSpec) {
   const model = await (spec.manifest.image ? openImages(entry, spec) : openTensors(entry, spec));
   return { model, golden: await model.compareGolden() };

@@ -12,7 +12,7 @@ const IDENTITY_MODEL =
  * Loads the model of a version: verified bytes, and no others. The runtime finds external data only in a private folder
  * that holds copies of the listed files; without such files, in a place where nothing can be.
  *
- * @throws LoadError when a file is not the listed one; whatever ONNX Runtime throws when it cannot load the model
+ * @throws LoadError when a file is not the listed one, an error of ONNX Runtime when it cannot load the model
  */
 export async function openModel(spec: EngineSpec): Promise<InferenceSession> {
   const { directory, manifest, privateDir } = spec;
@@ -49,7 +49,7 @@ export function sessionOptions(
     extra: {
       session: {
         intra_op: { allow_spinning: '0' },
-        // By its look the runtime might take a model for a format that the check does not read.
+        // Without this the runtime guesses the format, and could choose one that the check does not read.
         load_model_format: 'ONNX',
         model_external_initializers_file_folder_path: privateDir ?? devNull,
       },
