@@ -91,27 +91,25 @@ describe('the internal gRPC listener', () => {
   it('refuses a client whose certificate has expired, and one whose time has not come', async () => {
     const authority = await createAuthority('Headgate internal CA');
     const server = await authority.issue('localhost', 'server');
-    writeAll(envoy.files.internalDir, {
-      'tls.key': server.key,
-      'tls.crt': server.certificate,
-      'ca.crt': authority.certificate,
-    });
     const now = Date.now();
     const [hour, day] = [3_600_000, 86_400_000];
-    const clientOf = async (from: number, to: number) =>
-      channelOf(
-        await authority.issue('headgate-internal-client', 'client', {
-          notBefore: new Date(now + from),
-          notAfter: new Date(now + to),
-        }),
-        authority.certificate,
-      );
-    const current = await clientOf(-hour, day);
-    await eventually(
-      () => check(envoy, { channel: current }).then(Boolean, () => false),
-      'Envoy takes the new authority',
-    );
-    for (const channel of [await clientOf(-day, -hour), await clientOf(hour, day)]) {
+    const clientOf = (from: number, to: number) =>
+      authority.issue('headgate-internal-client', 'client', {
+        notBefore: new Date(now + from),
+        notAfter: new Date(now + to),
+      });
+    const channelOfClient = async (from: number, to: number) =>
+      channelOf(await clientOf(from, to), authority.certificate);
+    const client = await clientOf(-hour, day);
+    const current = channelOf(client, authority.certificate);
+    const serves = (channel: typeof current) => () => check(envoy, { channel }).then(Boolean, () => false);
+    // One after the other, as docs/security.md says.
+    const before = channelOf(client, envoy.files.readInternal('ca.crt'));
+    writeAll(envoy.files.internalDir, { 'ca.crt': authority.certificate });
+    await eventually(serves(before), 'Envoy takes the new authority');
+    writeAll(envoy.files.internalDir, { 'tls.key': server.key, 'tls.crt': server.certificate });
+    await eventually(serves(current), 'Envoy shows the new certificate');
+    for (const channel of [await channelOfClient(-day, -hour), await channelOfClient(hour, day)]) {
       await expect(check(envoy, { channel })).rejects.toMatchObject({ code: status.UNAVAILABLE });
     }
     await expect(check(envoy, { channel: current })).resolves.toBe('SERVING');
