@@ -1,0 +1,149 @@
+import { spawn } from 'node:child_process';
+import { text } from 'node:stream/consumers';
+import { eventually } from '@headgate/testkit/eventually';
+import type { ClusterTools } from '@headgate/testkit/tools/helm';
+
+export interface KubeOptions {
+  readonly tools: ClusterTools;
+  readonly kubeconfig: string;
+  readonly namespace: string;
+  readonly signal: AbortSignal;
+}
+
+/** The fields of a pod that scenarios read. */
+export interface Pod {
+  readonly metadata: {
+    readonly name: string;
+    readonly uid: string;
+    readonly labels: Readonly<Record<string, string>>;
+    readonly creationTimestamp: string;
+    readonly deletionTimestamp?: string;
+  };
+  readonly spec: { readonly nodeName?: string };
+  readonly status: {
+    readonly phase: string;
+    readonly podIP?: string;
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+    readonly containerStatuses?: readonly {
+      readonly name: string;
+      readonly containerID?: string;
+      readonly restartCount: number;
+      readonly ready: boolean;
+    }[];
+  };
+}
+
+export interface CommandOptions {
+  /** Goes to the standard input. */
+  readonly input?: string;
+  /** Longest run, in ms; 60 s unless set. */
+  readonly withinMs?: number;
+}
+
+/** kubectl or helm did not succeed. */
+export class ProgramError extends Error {
+  readonly output: string;
+  readonly code: number | null;
+  constructor(command: string, code: number | null, output: string) {
+    super(`${command} ended with ${code}: ${output.trim().split('\n').slice(-4).join(' / ')}`);
+    this.output = output;
+    this.code = code;
+  }
+}
+
+const WITHIN_MS = 60_000;
+
+/** kubectl and helm on the namespace of the run. */
+export class Kube {
+  readonly namespace: string;
+  readonly kubeconfig: string;
+  readonly tools: ClusterTools;
+  readonly #signal: AbortSignal;
+
+  constructor({ tools, kubeconfig, namespace, signal }: KubeOptions) {
+    this.tools = tools;
+    this.kubeconfig = kubeconfig;
+    this.namespace = namespace;
+    this.#signal = signal;
+  }
+
+  /** The same cluster and namespace, for the time of another signal. */
+  until(signal: AbortSignal): Kube {
+    const { tools, kubeconfig, namespace } = this;
+    return new Kube({ tools, kubeconfig, namespace, signal });
+  }
+
+  /** @returns standard output @throws ProgramError */
+  kubectl(args: readonly string[], options?: CommandOptions): Promise<string> {
+    return this.#run(this.tools.kubectl, ['--namespace', this.namespace, ...args], options);
+  }
+
+  /** @returns standard output @throws ProgramError */
+  helm(args: readonly string[], options?: CommandOptions): Promise<string> {
+    return this.#run(this.tools.helm, ['--namespace', this.namespace, ...args], options);
+  }
+
+  /** `kubectl get ... -o json`. */
+  async get<T>(...args: readonly string[]): Promise<T> {
+    return JSON.parse(await this.kubectl(['get', ...args, '-o', 'json'])) as T;
+  }
+
+  /** Applies an object, or several. */
+  apply(...objects: readonly object[]): Promise<string> {
+    const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
+    return this.kubectl(['apply', '-f', '-'], { input });
+  }
+
+  /** Pods of a component, those that are ending left out. */
+  async pods(component: string): Promise<Pod[]> {
+    const { items } = await this.get<{ items: Pod[] }>(
+      'pods',
+      '-l',
+      `app.kubernetes.io/component=${component}`,
+    );
+    return items.filter(({ metadata, status }) => !metadata.deletionTimestamp && status.phase !== 'Failed');
+  }
+
+  async readyPods(component: string): Promise<Pod[]> {
+    return (await this.pods(component)).filter(isReady);
+  }
+
+  /** Waits for `count` ready pods of a component that `fits` accepts. */
+  async whenReady(
+    component: string,
+    count: number,
+    { fits = () => true, withinMs = WITHIN_MS }: { fits?: (pod: Pod) => boolean; withinMs?: number } = {},
+  ): Promise<Pod[]> {
+    const look = async () => {
+      this.#signal.throwIfAborted();
+      const ready = (await this.readyPods(component)).filter(fits);
+      return ready.length >= count && ready;
+    };
+    return eventually(look, { what: `${count} ready pods of ${component}`, withinMs, everyMs: 250 });
+  }
+
+  /** `kubectl rollout status` of a Deployment. */
+  async rolledOut(name: string, withinMs = 120_000): Promise<void> {
+    await this.kubectl(['rollout', 'status', `deployment/${name}`, `--timeout=${withinMs / 1000}s`], {
+      withinMs: withinMs + 5000,
+    });
+  }
+
+  async #run(command: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
+    const { input, withinMs = WITHIN_MS } = options;
+    const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(withinMs)]);
+    const env = { ...process.env, KUBECONFIG: this.kubeconfig };
+    const child = spawn(command, args, { env, signal, stdio: ['pipe', 'pipe', 'pipe'] });
+    const closed = new Promise<number | null>((resolve, reject) => {
+      child.once('error', reject).once('close', resolve);
+    });
+    child.stdin.on('error', () => {}).end(input ?? '');
+    const [code, out, errors] = await Promise.all([closed, text(child.stdout), text(child.stderr)]);
+    if (code !== 0) throw new ProgramError(`${command} ${args.join(' ')}`, code, out + errors);
+    return out;
+  }
+}
+
+export function isReady({ status }: Pod): boolean {
+  return status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
+}

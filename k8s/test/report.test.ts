@@ -1,0 +1,39 @@
+import { expect, it } from 'vitest';
+import { readJunit } from '../../scripts/test/counts.ts';
+import { junit, markdownTable, plainTable, type Result } from './report.ts';
+
+const passed: Result = {
+  ...{ name: 'scale', title: 'Scale 3→6', sent: 900, failed: 0, reasons: {}, seconds: 41.26 },
+  ...{ figures: { 'least share': '14 %' }, verdict: 'passed' },
+};
+const failed: Result = {
+  ...passed,
+  ...{ name: 'node', title: 'Node stopped "hard"', failed: 3, reasons: { 'http2: 503 unavailable': 3 } },
+  ...{ figures: {}, verdict: 'failed', problem: '3 of 900 requests failed' },
+};
+const skipped: Result = { ...failed, name: 'hpa', verdict: 'skipped', problem: 'no <kwok>' };
+
+it('prints one line per scenario, with figures and reasons below', () => {
+  expect(plainTable([passed, failed])).toBe(
+    [
+      'scenario    sent  failed  seconds  verdict',
+      'scale        900       0     41.3  passed',
+      '    least share: 14 %',
+      'node         900       3     41.3  failed',
+      '    3 × http2: 503 unavailable',
+      '    3 of 900 requests failed',
+    ].join('\n'),
+  );
+});
+
+it('says in Markdown why a scenario failed', () => {
+  const rows = markdownTable([passed, failed]).split('\n');
+  expect(rows[2]).toBe('| Scale 3→6 | 900 | 0 | 41.3 | least share 14 % | passed |');
+  expect(rows[3]).toBe('| Node stopped "hard" | 900 | 3 | 41.3 | 3 of 900 requests failed | failed |');
+});
+
+it('is read by npm test', () => {
+  expect(readJunit(junit([passed, failed, skipped]))).toEqual({
+    ...{ passed: 1, failed: 1, skipped: 1, failures: ['node Node stopped &quot;hard&quot;'] },
+  });
+});

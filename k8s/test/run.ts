@@ -1,0 +1,120 @@
+import { http1Client, http2Client } from './clients.ts';
+import { hostView } from './host.ts';
+import type { Kube } from './kube.ts';
+import { startLoad, type Tally } from './load.ts';
+import type { Result } from './report.ts';
+import { type Context, type Scenario, Skipped } from './scenario.ts';
+import type { Site } from './site.ts';
+
+export interface RunOptions {
+  readonly site: Site;
+  readonly dir: string;
+  readonly signal: AbortSignal;
+  /** All scenarios together; those that are left then count as skipped. */
+  readonly totalMs: number;
+  /** Begins the progress line of a scenario. */
+  readonly begin: (title: string) => { progress(text: string): void; done(): void; failed(): void };
+}
+
+const SCENARIO_MS = 120_000;
+const CLEAN_UP_MS = 60_000;
+/** Low: two cores serve the cluster, its pods and the clients. */
+const LOAD = { perSecond: 20, timeoutMs: 10_000 };
+
+/** Runs scenarios one after the other on one release. */
+export async function runScenarios(scenarios: readonly Scenario[], options: RunOptions): Promise<Result[]> {
+  const results: Result[] = [];
+  const endMs = performance.now() + options.totalMs;
+  for (const scenario of scenarios) {
+    const leftMs = endMs - performance.now();
+    const why = options.signal.aborted ? 'the run was stopped' : leftMs <= 0 ? 'no time was left' : undefined;
+    results.push(
+      why === undefined ? await runOne(scenario, options, leftMs) : { ...blank(scenario), problem: why },
+    );
+  }
+  return results;
+}
+
+const blank = ({ name, title }: Scenario): Result => ({
+  ...{ name, title, sent: 0, failed: 0, reasons: {}, figures: {}, seconds: 0, verdict: 'skipped' },
+});
+
+async function runOne(scenario: Scenario, options: RunOptions, leftMs: number): Promise<Result> {
+  const task = options.begin(scenario.name);
+  const startMs = performance.now();
+  const watchdog = AbortSignal.timeout(Math.min(scenario.withinMs ?? SCENARIO_MS, leftMs));
+  const signal = AbortSignal.any([options.signal, watchdog]);
+  const { context, figures, tallies, undo } = contextOf(options, signal, task.progress);
+  let problem: string | undefined;
+  let isSkipped = false;
+  try {
+    await untilAborted(scenario.run(context), signal);
+  } catch (error) {
+    isSkipped = error instanceof Skipped;
+    problem = textOf(error);
+  }
+  task.progress('cleaning up');
+  const undone = await undo().catch(textOf);
+  const all = await Promise.all(tallies.map((stop) => stop()));
+  const { sent, failed, reasons } = sumOf(all);
+  const share = failed / Math.max(1, sent);
+  if (problem === undefined && share > (scenario.mayFail ?? 0))
+    problem = `${failed} of ${sent} requests failed`;
+  problem ??= undone;
+  const verdict = isSkipped ? 'skipped' : problem === undefined ? 'passed' : 'failed';
+  if (verdict === 'failed') task.failed();
+  else task.done();
+  const seconds = (performance.now() - startMs) / 1000;
+  const result = { ...blank(scenario), sent, failed, reasons, figures, seconds, verdict } as const;
+  return problem === undefined ? result : { ...result, problem };
+}
+
+/** The context of one scenario, and what the runner reads of it afterwards. */
+function contextOf({ site, dir }: RunOptions, signal: AbortSignal, progress: (text: string) => void) {
+  const figures: Record<string, string | number> = {};
+  const tallies: (() => Promise<Tally>)[] = [];
+  const undos: ((kube: Kube) => Promise<unknown>)[] = [];
+  const { edge, key, adminKey, release } = site;
+  const context: Context = {
+    ...{ edge, key, adminKey, release, dir, signal, progress, host: hostView, kube: site.kube.until(signal) },
+    load: (load) => {
+      const running = startLoad(edge, { ...LOAD, key, ...load });
+      tallies.push(running.stop);
+      return running;
+    },
+    client: (kind) => (kind === 'http1' ? http1Client(edge, true) : http2Client(edge)),
+    figure: (name, value) => {
+      figures[name] = value;
+    },
+    deploy: (args = []) => site.deploy(args, signal),
+    cleanUp: (undo) => void undos.push(undo),
+  };
+  const undo = async () => {
+    const kube = site.kube.until(AbortSignal.timeout(CLEAN_UP_MS));
+    for (const one of undos.reverse()) await one(kube);
+    await site.settle(kube);
+    return undefined;
+  };
+  return { context, figures, tallies, undo };
+}
+
+function sumOf(tallies: readonly Tally[]): Pick<Tally, 'sent' | 'failed' | 'reasons'> {
+  const reasons: Record<string, number> = {};
+  for (const tally of tallies)
+    for (const [what, count] of Object.entries(tally.reasons)) reasons[what] = (reasons[what] ?? 0) + count;
+  const sum = (field: 'sent' | 'failed') => tallies.reduce((total, tally) => total + tally[field], 0);
+  return { sent: sum('sent'), failed: sum('failed'), reasons };
+}
+
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  return Promise.race([work, aborted]);
+}
+
+function textOf(error: unknown): string {
+  const causes: string[] = [];
+  for (let one = error; one instanceof Error; one = one.cause) causes.push(one.message);
+  return causes.join(': ') || String(error);
+}

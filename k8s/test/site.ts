@@ -1,0 +1,103 @@
+import { join } from 'node:path';
+import { clusterTools } from '@headgate/testkit/tools/helm';
+import { runCommand } from '../../scripts/setup/command.mjs';
+import type { Guard } from '../../scripts/setup/guard.mjs';
+import type { Ui } from '../../scripts/setup/ui.mjs';
+import { Kube } from './kube.ts';
+import type { TestOptions } from './options.ts';
+import type { Edge } from './scenario.ts';
+import { readClient, writeSecrets } from './secrets.ts';
+
+/** A release of Headgate in a cluster. */
+export interface Site {
+  readonly kube: Kube;
+  readonly release: string;
+  readonly edge: Edge;
+  readonly key: string;
+  readonly adminKey: string;
+  /** Runs the deploy program with the values of the test. @returns its last lines */
+  deploy(args: readonly string[], signal: AbortSignal): Promise<string>;
+  /** Waits until every Deployment of the release has all its pods. */
+  settle(kube: Kube): Promise<void>;
+  /** Removes what the run made. */
+  close(): Promise<void>;
+}
+
+export interface SiteOptions extends TestOptions {
+  readonly root: string;
+  readonly guard: Guard;
+  readonly signal: AbortSignal;
+  readonly ui: Ui;
+}
+
+const RELEASE = 'headgate';
+const VALUES = 'k8s/test/values.yaml';
+const IMAGES = 'state/k8s/images.yaml';
+const STEP_MS = 10 * 60_000;
+
+/** Starts what is missing: cluster, images, release. */
+export async function openSite(options: SiteOptions): Promise<Site> {
+  const { root, guard, signal, namespace, keep } = options;
+  const kubeconfig = options.kubeconfig ?? join(root, 'state/cluster/admin.kubeconfig');
+  const started = options.kubeconfig === undefined;
+  if (started) await step(options, 'cluster', ['k8s/cluster/main.ts', 'up']);
+  const close = async () => {
+    if (keep) return;
+    const late = { ...options, signal: AbortSignal.timeout(STEP_MS) };
+    if (started) await step(late, 'stop the cluster', ['k8s/cluster/main.ts', 'down']);
+    else if (deployed) await kube.until(late.signal).kubectl(['delete', 'namespace', namespace], WAIT);
+  };
+  const kube = new Kube({ tools: await clusterTools({ guard, signal }), kubeconfig, namespace, signal });
+  let deployed = false;
+  try {
+    const images = options.images ?? IMAGES;
+    const deploy = async (args: readonly string[], until: AbortSignal) => {
+      const files = [VALUES, images].flatMap((file) => ['--values', file]);
+      const all = ['k8s/deploy/main.ts', '--env', 'staging', '--namespace', namespace, '--yes', ...files];
+      return step({ ...options, signal: until }, 'deploy', [...all, ...args], { KUBECONFIG: kubeconfig });
+    };
+    if (started || !(await isDeployed(kube))) {
+      if (options.images === undefined) await step(options, 'images', ['k8s/images/main.ts']);
+      deployed = true;
+      await writeSecrets(kube);
+      await deploy([], signal);
+    }
+    const { key, adminKey, ca, host } = await readClient(kube);
+    const service = await kube.get<{ spec: { clusterIP: string } }>('service', `${RELEASE}-envoy`);
+    const edge = { origin: `https://${service.spec.clusterIP}`, host, ca };
+    return { kube, release: RELEASE, edge, key, adminKey, deploy, settle, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+const WAIT = { withinMs: 180_000 };
+
+async function isDeployed(kube: Kube): Promise<boolean> {
+  return JSON.parse(await kube.helm(['list', '--filter', `^${RELEASE}$`, '-o', 'json'])).length > 0;
+}
+
+async function settle(kube: Kube): Promise<void> {
+  const ours = `app.kubernetes.io/instance=${RELEASE}`;
+  await kube.kubectl(['rollout', 'status', 'deployment', '-l', ours, '--timeout=90s'], { withinMs: 95_000 });
+}
+
+/** Runs a program of the repository as one task. @returns its last lines */
+async function step(
+  { root, guard, signal, ui }: Pick<SiteOptions, 'root' | 'guard' | 'signal' | 'ui'>,
+  title: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Promise<string> {
+  const task = ui.begin(title);
+  const options = { cwd: root, env, guard, signal, timeoutMs: STEP_MS, onLine: task.progress };
+  try {
+    const tail = await runCommand(process.execPath, args, options);
+    task.done();
+    return tail.join('\n');
+  } catch (error) {
+    task.failed();
+    throw error;
+  }
+}
