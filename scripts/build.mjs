@@ -92,6 +92,7 @@ export async function build(root) {
       entryPoints: { headgate: 'control/src/cli/main.ts', main: 'control/src/main.ts' },
       outdir: 'control/dist',
     },
+    { ...FOR_NODE, entryPoints: { run: 'envoy/src/run.ts' }, outdir: 'envoy/dist' },
   ];
   await Promise.all(bundles.map((bundle) => esbuild({ ...bundle, absWorkingDir: root })));
   // Its process would stay with `npm start`, and wake 50 times a second.

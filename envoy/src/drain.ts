@@ -1,12 +1,30 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '@headgate/contracts/config/schema';
-import { type AdminAnswer, askAdmin } from './admin.ts';
+import { type AdminAnswer, adminSocket, askAdmin } from './admin.ts';
 import { ADMIN_MS } from './limits.ts';
 import { LISTENER } from './names.ts';
 
 /** Envoy ends at once on SIGTERM; to be called before that. */
 
 const POLL_MS = 50;
+/** A hanging admin page must not delay the end. */
+const MARGIN_MS = 1000;
+
+/**
+ * Drains an Envoy that is to be stopped. Bounded: `gateway.drain.delay_ms` + `timeout_ms` + 1 s, less once `force` fires.
+ *
+ * @returns requests still in progress; undefined when Envoy could not be asked, for example because it has ended
+ */
+export async function letEnvoyFinish(
+  config: Config,
+  root: string,
+  force: AbortSignal,
+): Promise<number | undefined> {
+  const { delay_ms, timeout_ms } = config.gateway.drain;
+  const bound = delay(delay_ms + timeout_ms + MARGIN_MS, undefined, { ref: false });
+  const drained = drainEnvoy(config, adminSocket(config, root), force);
+  return Promise.race([drained, bound]).catch(() => undefined);
+}
 
 /**
  * Tells clients to go elsewhere (Connection: close, GOAWAY) and load balancers that Envoy is not ready, waits

@@ -2,8 +2,8 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ConfigError, loadConfig } from '@headgate/runtime/load-config';
 import { refuseUnready } from '@headgate/runtime/production/requirements';
-import { renderEnvoy, renderSds } from './render.ts';
-import { writeFiles } from './write.ts';
+import { renderEnvoy } from './render.ts';
+import { writeEnvoyConfig } from './write.ts';
 
 const USAGE = `usage: node envoy/src/main.ts [--env dev|staging|production] [--root DIR] [--write]
 Prints Envoy's configuration. --write puts it and its secret files into <root>/state/envoy instead.`;
@@ -25,15 +25,12 @@ function main(): void {
   const root = resolve(values.root);
   const dir = process.env.HEADGATE_CONFIG_DIR ?? join(root, 'config');
   const config = loadConfig({ dir, environment: values.env, env: process.env });
-  const text = renderEnvoy(config, { root });
   if (!values.write) {
-    process.stdout.write(text);
+    process.stdout.write(renderEnvoy(config, { root }));
     return;
   }
   refuseUnready(config, root, 'envoy');
-  const path = join(root, 'state', 'envoy', 'envoy.json');
-  writeFiles([...renderSds(config, { root }), { path, text }]);
-  console.log(path);
+  console.log(writeEnvoyConfig(config, root));
 }
 
 try {

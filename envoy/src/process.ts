@@ -7,6 +7,9 @@ import type { InternalSecret } from '@headgate/runtime/internal-secret';
 /** Variable of Envoy's environment with the internal secret, which stands in none of its files. */
 export const SECRET_VARIABLE = 'ENVOY_INTERNAL_SECRET';
 
+/** Envoy ends at once after SIGTERM; one that has not is killed after this time, in ms. */
+export const ENVOY_STOP_MS = 5000;
+
 /** What Envoy's environment must have. */
 export function envoyEnvironment(secret: InternalSecret | undefined): Readonly<Record<string, string>> {
   return secret ? { [SECRET_VARIABLE]: String(secret.header[HEADER.internalSecret]) } : {};

@@ -1,9 +1,23 @@
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
+import type { Config } from '@headgate/contracts/config/schema';
+import { renderEnvoy, renderSds } from './render.ts';
 import type { RenderedFile } from './tls.ts';
 
+/**
+ * Writes Envoy's configuration and the secret files that it refers to.
+ *
+ * @param root absolute
+ * @returns path of the configuration; several Envoys of one directory differ in their port base
+ */
+export function writeEnvoyConfig(config: Config, root: string): string {
+  const path = join(root, 'state/envoy', `${config.listen.port_base}.json`);
+  writeFiles([...renderSds(config, { root }), { path, text: renderEnvoy(config, { root }) }]);
+  return path;
+}
+
 /** Writes each file whole: Envoy reads a secret file as soon as it appears and must never see half of it. */
-export function writeFiles(files: readonly RenderedFile[]): void {
+function writeFiles(files: readonly RenderedFile[]): void {
   for (const { path, text } of files) {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(`${path}.tmp`, text);

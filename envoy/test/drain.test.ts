@@ -35,7 +35,7 @@ async function listenerClosed(): Promise<void> {
 
 describe('draining', () => {
   it('takes nothing new, finishes what was accepted, and then lets Envoy end', async () => {
-    const held = https(envoy, { path: '/hold' });
+    const held = https(envoy, { path: '/hold', headers: { connection: 'keep-alive' } });
     await eventually(() => upstream.seen.includes('/hold'), 'a request is in progress');
     const drained = drainEnvoy(envoy.config, envoy.adminSocket);
     await listenerClosed();

@@ -26,14 +26,15 @@ describe('node envoy/src/main.ts', () => {
   it('writes everything that Envoy needs with --write', async () => {
     await files.makeCertificates();
     const { stdout } = await main(['--write']);
-    expect(stdout.trim()).toBe(files.configPath);
+    const configPath = join(files.root, 'state/envoy/8440.json');
+    expect(stdout.trim()).toBe(configPath);
     expect(readdirSync(join(files.root, 'state/envoy')).sort()).toEqual([
-      'envoy.json',
+      '8440.json',
       'internal-authority.yaml',
       'internal-certificate.yaml',
       'public-certificate.yaml',
     ]);
-    await expect(run(envoyBinary(), ['--mode', 'validate', '-c', files.configPath])).resolves.toBeDefined();
+    await expect(run(envoyBinary(), ['--mode', 'validate', '-c', configPath])).resolves.toBeDefined();
   });
 
   it.each([

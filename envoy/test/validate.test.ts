@@ -12,12 +12,8 @@ describe('the configuration of every environment', () => {
     const files = new EdgeFiles();
     try {
       const config = loadConfig({ dir: CONFIG_DIR, environment, env: {} });
-      await files.write(config);
-      const validate = run(envoyBinary(), [
-        ...envoyArguments(config, files.configPath),
-        '--mode',
-        'validate',
-      ]);
+      const configPath = await files.write(config);
+      const validate = run(envoyBinary(), [...envoyArguments(config, configPath), '--mode', 'validate']);
       const { stdout, stderr } = await validate;
       expect(stdout + stderr).toContain('OK');
       expect(stdout + stderr).not.toContain('deprecated');

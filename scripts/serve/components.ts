@@ -1,10 +1,9 @@
 import { join } from 'node:path';
 import type { Config } from '@headgate/contracts/config/schema';
-import { envoyArguments, envoyEnvironment } from '@headgate/envoy/process';
+import { ENVOY_STOP_MS, envoyArguments, envoyEnvironment } from '@headgate/envoy/process';
 import { readInternalSecret } from '@headgate/runtime/internal-secret';
 import type { Mode } from '../setup/mode.ts';
 import type { ChildSpec } from './child.ts';
-import { ENVOY_STOP_MS } from './envoy.ts';
 
 export interface ComponentOptions {
   readonly root: string;

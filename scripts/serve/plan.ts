@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Config } from '@headgate/contracts/config/schema';
+import { writeEnvoyConfig } from '@headgate/envoy/write';
 import { loadConfig } from '@headgate/runtime/load-config';
 import { missingFor, refuse } from '@headgate/runtime/production/requirements';
 import { readDevKeys } from '../setup/keys.ts';
@@ -7,7 +8,6 @@ import type { Mode } from '../setup/mode.ts';
 import { defaultModelOf, FALLBACK_ROUTING_FILE, seedRouting } from '../setup/routing.ts';
 import type { ChildSpec } from './child.ts';
 import { componentsOf } from './components.ts';
-import { writeEnvoyConfig } from './envoy.ts';
 import type { StartOptions } from './options.mjs';
 import { describeService, type Service } from './ready-file.ts';
 

@@ -1,11 +1,11 @@
 import type { Config } from '@headgate/contracts/config/schema';
+import { letEnvoyFinish } from '@headgate/envoy/drain';
 import { ConfigError } from '@headgate/runtime/load-config';
 import { PARTS, warningsFor } from '@headgate/runtime/production/requirements';
 import type { Bootstrapped } from '../setup/bootstrap.mjs';
 import { setup } from '../setup/setup.ts';
 import { describeCrash } from './announce.ts';
 import { becomeReady } from './become-ready.ts';
-import { letEnvoyFinish } from './envoy.ts';
 import { addressesOf, findTaken } from './listeners.ts';
 import { boundLogs } from './log-file.ts';
 import type { StartOptions } from './options.mjs';

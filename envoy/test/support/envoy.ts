@@ -6,14 +6,13 @@ import { join, resolve } from 'node:path';
 import type { Config } from '@headgate/contracts/config/schema';
 import { portOf } from '@headgate/contracts/names';
 import { readInternalSecret } from '@headgate/runtime/internal-secret';
-import { testConfig } from '@headgate/testkit/config';
+import { NO_SECRET, testConfig } from '@headgate/testkit/config';
 import { eventually } from '@headgate/testkit/eventually';
 import { freePortBase } from '@headgate/testkit/ports';
 import { makeInternalCertificates, makePublicCertificates } from '../../../scripts/setup/certificates.ts';
 import { adminSocket, askAdmin, isEnvoyReady } from '../../src/admin.ts';
 import { envoyArguments, envoyEnvironment } from '../../src/process.ts';
-import { renderEnvoy, renderSds } from '../../src/render.ts';
-import { writeFiles } from '../../src/write.ts';
+import { writeEnvoyConfig } from '../../src/write.ts';
 
 const REPOSITORY = resolve(import.meta.dirname, '../../..');
 export const CONFIG_DIR = join(REPOSITORY, 'config');
@@ -31,18 +30,16 @@ export class EdgeFiles {
   readonly root = mkdtempSync(join(tmpdir(), 'headgate-envoy-'));
   readonly publicDir = join(this.root, 'state/tls/public');
   readonly internalDir = join(this.root, 'state/tls/internal');
-  readonly configPath = join(this.root, 'state/envoy/envoy.json');
 
   async makeCertificates(): Promise<void> {
     await makePublicCertificates(this.publicDir);
     await makeInternalCertificates(this.internalDir);
   }
 
-  async write(config: Config): Promise<void> {
+  /** @returns path of Envoy's configuration */
+  async write(config: Config): Promise<string> {
     await this.makeCertificates();
-    const { root } = this;
-    const main = { path: this.configPath, text: renderEnvoy(config, { root }) };
-    writeFiles([...renderSds(config, { root }), main]);
+    return writeEnvoyConfig(config, this.root);
   }
 
   readPublic(name: string): string {
@@ -69,6 +66,20 @@ export interface AccessEntry {
   readonly [field: string]: unknown;
 }
 
+/** What a container starts. */
+export const RUN = join(import.meta.dirname, '../../src/run.ts');
+
+interface Launch {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+async function prepare(overrides: Record<string, string>) {
+  const variables = { HEADGATE_LISTEN__PORT_BASE: String(await freePortBase()), ...overrides };
+  return { variables, config: testConfig(variables), files: new EdgeFiles() };
+}
+
 /** A real Envoy on free ports of loopback, with throw-away certificates. Use with `await using`. */
 export class TestEnvoy implements AsyncDisposable {
   readonly config: Config;
@@ -76,12 +87,12 @@ export class TestEnvoy implements AsyncDisposable {
   readonly #child: ChildProcess;
   #output = '';
 
-  private constructor(config: Config, files: EdgeFiles) {
+  private constructor(config: Config, files: EdgeFiles, { command, args, env }: Launch) {
     this.config = config;
     this.files = files;
-    this.#child = spawn(envoyBinary(), envoyArguments(config, files.configPath), {
+    this.#child = spawn(command, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...envoyEnvironment(readInternalSecret(config.listen, files.root)) },
+      env: { ...process.env, ...env },
     });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
@@ -92,10 +103,33 @@ export class TestEnvoy implements AsyncDisposable {
 
   /** @param overrides configuration as HEADGATE_* variables, on top of the dev layer */
   static async start(overrides: Record<string, string> = {}): Promise<TestEnvoy> {
-    const config = testConfig({ HEADGATE_LISTEN__PORT_BASE: String(await freePortBase()), ...overrides });
-    const files = new EdgeFiles();
-    await files.write(config);
-    const envoy = new TestEnvoy(config, files);
+    const { config, files } = await prepare(overrides);
+    return TestEnvoy.#launch(config, files, {
+      command: envoyBinary(),
+      args: envoyArguments(config, await files.write(config)),
+      env: envoyEnvironment(readInternalSecret(config.listen, files.root)),
+    });
+  }
+
+  /** The same as a container starts it. */
+  static async run(overrides: Record<string, string> = {}): Promise<TestEnvoy> {
+    const { config, files, variables } = await prepare(overrides);
+    await files.makeCertificates();
+    return TestEnvoy.#launch(config, files, {
+      command: process.execPath,
+      args: [RUN],
+      env: {
+        ...NO_SECRET,
+        ...variables,
+        HEADGATE_CONFIG_DIR: CONFIG_DIR,
+        HEADGATE_ENVOY: envoyBinary(),
+        HEADGATE_ROOT: files.root,
+      },
+    });
+  }
+
+  static async #launch(config: Config, files: EdgeFiles, launch: Launch): Promise<TestEnvoy> {
+    const envoy = new TestEnvoy(config, files, launch);
     await eventually(async () => {
       if (envoy.hasExited) throw new Error(`Envoy ended: ${envoy.#output}`);
       return isEnvoyReady(envoy.adminSocket, AbortSignal.timeout(1000));
@@ -152,17 +186,30 @@ export class TestEnvoy implements AsyncDisposable {
       .filter((entry) => entry.msg === 'access');
   }
 
-  /** Sends SIGTERM and waits for the end. */
-  async stop(): Promise<number | null> {
-    if (!this.hasExited) {
-      const exit = once(this.#child, 'exit');
-      this.#child.kill('SIGTERM');
-      await exit;
-    }
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** Sends a signal. */
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** @returns its exit code, once it has ended */
+  async ended(): Promise<number | null> {
+    if (!this.hasExited) await once(this.#child, 'exit');
     return this.#child.exitCode;
   }
 
+  /** Sends SIGTERM and waits for the end. */
+  async stop(): Promise<number | null> {
+    this.kill('SIGTERM');
+    return this.ended();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    // The second signal ends a drain.
+    this.kill('SIGINT');
     await this.stop();
     this.files.remove();
   }

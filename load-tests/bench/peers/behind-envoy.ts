@@ -6,12 +6,12 @@ import type { Config } from '@headgate/contracts/config/schema';
 import { portOf } from '@headgate/contracts/names';
 import { adminSocket, isEnvoyReady } from '@headgate/envoy/admin';
 import { envoyArguments } from '@headgate/envoy/process';
+import { writeEnvoyConfig } from '@headgate/envoy/write';
 import { testConfig } from '@headgate/testkit/config';
 import { eventually } from '@headgate/testkit/eventually';
 import { freePortBase } from '@headgate/testkit/ports';
 import { stillAliveAfter } from '@headgate/testkit/processes';
 import { ROOT } from '@headgate/testkit/root';
-import { writeEnvoyConfig } from '../../../scripts/serve/envoy.ts';
 import type { OwnRun } from '../benchmark.ts';
 import type { Contender, RunningServer } from './contender.ts';
 
