@@ -89,7 +89,11 @@ export async function build(root) {
     },
     {
       ...FOR_NODE,
-      entryPoints: { headgate: 'control/src/cli/main.ts', main: 'control/src/main.ts' },
+      entryPoints: {
+        headgate: 'control/src/cli/main.ts',
+        main: 'control/src/main.ts',
+        'ship-audit': 'control/src/ship-audit.ts',
+      },
       outdir: 'control/dist',
     },
     { ...FOR_NODE, entryPoints: { run: 'envoy/src/run.ts' }, outdir: 'envoy/dist' },

@@ -11,7 +11,8 @@ import { z } from 'zod';
 import { type LogBegins, logsSchema } from './audit/verify.ts';
 
 export interface InternalServerOptions {
-  readonly sink: Pick<RecordSink, 'deliver'>;
+  /** Takes records of gateways; absent where they go elsewhere. */
+  readonly sink?: Pick<RecordSink, 'deliver'>;
   /** Verifies the audit records in the embedded database, which no other process can open; JSON of what it finds. */
   readonly verifyAudit?: (() => Promise<unknown>) | undefined;
   /** What that database confirms of logs, with which `headgate audit verify` compares them. */
@@ -20,7 +21,7 @@ export interface InternalServerOptions {
   readonly judged?: (query: JudgedQuery) => Promise<readonly JudgedImage[]>;
   /** What Prometheus reads. */
   readonly registry: Registry;
-  /** What callers show for everything but /livez and /metrics; absent: nothing. */
+  /** What callers show for everything but /livez, /readyz and /metrics; absent: nothing. */
   readonly secret?: InternalSecret | undefined;
   readonly logger: Pick<Logger, 'error'>;
 }
@@ -32,6 +33,9 @@ const MAX_DELIVERIES = 4;
 /** Each reads a good part of the database. */
 const MAX_QUERIES = 2;
 const MAX_VERIFICATIONS = 1;
+
+/** Answered without the secret. Control is ready as soon as it listens: it opens its stores when they are needed. */
+const OPEN = new Set(['/livez', '/readyz', '/metrics']);
 
 const confirmationSchema = z.strictObject({ logs: logsSchema });
 
@@ -48,13 +52,13 @@ export function createInternalServer(options: InternalServerOptions): Server {
 
   const answer: Handler = async (request, signal) => {
     const { url = '', headers, method } = request;
-    const isOpen = url === '/livez' || url === '/metrics';
+    const isOpen = OPEN.has(url);
     const isKnown = secret?.accepts(headers[HEADER.internalSecret]);
     if (isFromBrowser(request) || (!isKnown && !isOwnHost(headers.host))) return { status: 403 };
     if (isKnown === false && !isOpen) return { status: 401 };
     if (!isOpen) return (await handlers.get(url)?.(request, signal)) ?? { status: 404 };
     if (method !== 'GET') return { status: 405 };
-    if (url === '/livez') return { status: 204 };
+    if (url !== '/metrics') return { status: 204 };
     return { status: 200, body: await registry.metrics(), type: registry.contentType };
   };
 
@@ -84,11 +88,13 @@ function handlersOf({
   confirmAudit,
 }: InternalServerOptions): ReadonlyMap<string, Handler> {
   const handlers = new Map<string, Handler>();
-  const deliver = posted(deliverySchema, async ({ records }, signal) => {
-    await sink.deliver(records, signal);
-    return { status: 204 };
-  });
-  handlers.set('/internal/records', atMost(MAX_DELIVERIES, deliver));
+  if (sink) {
+    const deliver = posted(deliverySchema, async ({ records }, signal) => {
+      await sink.deliver(records, signal);
+      return { status: 204 };
+    });
+    handlers.set('/internal/records', atMost(MAX_DELIVERIES, deliver));
+  }
   if (judged) {
     const query = posted(judgedQuerySchema, async (asked) => ({
       status: 200,

@@ -105,6 +105,7 @@ it('the triggers hold for a superuser too, unless it takes them away', async () 
 describe('headgate audit verify --database', () => {
   const verify = (...more: string[]) =>
     headgate(['audit', 'verify', '--database', ...more], {
+      nowMs: Date.now,
       env: { HEADGATE_AUDIT__STORE: 'postgres', HEADGATE_AUDIT__POSTGRES_URL: urlOf('control') },
     });
 
@@ -137,7 +138,7 @@ describe('headgate audit verify --database', () => {
     writeFileSync(empty, '');
     expect(await verify('--heads', empty)).toMatchObject({
       code: 3,
-      err: expect.stringContaining('no head'),
+      err: expect.stringContaining('no head of 1 writers (gateway-test)'),
     });
     const { code, err } = await verify('--heads', headsFile);
     expect([code, err]).toEqual([1, expect.stringContaining('record 12 is truncated')]);
@@ -238,7 +239,12 @@ it('has every record once after PostgreSQL was killed and started again while lo
     batchRecords: 50,
     firstAfterMs: 0,
     intervalMs: 5,
-    report: { stored: () => undefined, fault: () => undefined, failed: () => void failures++ },
+    report: {
+      stored: () => undefined,
+      anchored: () => undefined,
+      fault: () => undefined,
+      failed: () => void failures++,
+    },
   });
   for (let round = 0; round < 5; round++) await log.anchored(200);
   const killed = postgres.primary.kill();

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type { Config } from '@headgate/contracts/config/schema';
+import { DAY_MS } from '@headgate/runtime/clock';
 import type { Logger } from '@headgate/runtime/logger';
 import { POLICIES } from '@headgate/runtime/resilience/policies';
 import { createPolicy } from '@headgate/runtime/resilience/policy';
@@ -23,15 +24,18 @@ const BATCH_RECORDS = 500;
 interface ShippingSurroundings {
   readonly root: string;
   readonly logger: Pick<Logger, 'info' | 'warn' | 'error'>;
-  readonly embedded: Queryable;
+  /** Undefined where audit.store is postgres. */
+  readonly embedded: Queryable | undefined;
   /** Receives reports of the policy for PostgreSQL. */
   readonly resilience: ResilienceReport;
+  /** Logs each head that is stored: a copy of the heads outside of the database, for `audit verify --heads`. */
+  readonly logsHeads?: boolean;
 }
 
 /** Brings audit logs into the store that the configuration names; undefined when it names none. */
 export async function startAuditShipping(
   { audit, dependencies }: Config,
-  { root, logger, embedded, resilience }: ShippingSurroundings,
+  { root, logger, embedded, resilience, logsHeads = false }: ShippingSurroundings,
 ) {
   if (audit.sink === 'none' || audit.store === 'none') return undefined;
   const postgres =
@@ -45,7 +49,7 @@ export async function startAuditShipping(
     isFailure: concernsServer,
   });
   const store = once(async () => {
-    const db = postgres ? guarded(postgres, policy) : embedded;
+    const db = postgres ? guarded(postgres, policy) : (embedded as Queryable);
     const { owner } = await layOut(db);
     if (owner && postgres) {
       logger.warn(
@@ -55,21 +59,23 @@ export async function startAuditShipping(
     return sqlAuditStore(db);
   });
   const headsFile = resolve(root, audit.heads_file);
+  const intervalMs = Math.max(100, audit.anchor_interval_ms / 12);
   const shipper = startAuditShipper({
     dir: resolve(root, audit.dir),
     headsFile,
     openStore: store,
     batchRecords: BATCH_RECORDS,
-    // An idle service opens no database for the record of its start; a busy one has other work then.
-    firstAfterMs: Math.min(300_000, 5 * audit.anchor_interval_ms),
+    // An idle service opens no embedded database for the record of its start; a busy one has other work then.
+    firstAfterMs: postgres ? intervalMs : Math.min(300_000, 5 * audit.anchor_interval_ms),
     // Nothing is new between two anchors: a twelfth of their distance is soon enough.
-    intervalMs: Math.max(100, audit.anchor_interval_ms / 12),
-    report: reportTo(logger),
+    intervalMs,
+    report: reportTo(logger, logsHeads),
   });
   return {
     /** Verifies what is stored. */
     async verify(): Promise<StoreFindings> {
-      return verifyDatabase(await store(), { headsFile, nowMs: Date.now() });
+      const keepMs = audit.keep_days * DAY_MS;
+      return verifyDatabase(await store(), { headsFile, keepMs, nowMs: Date.now() });
     },
     /** What the store confirms of the logs that begin there. */
     async confirm(logs: LogBegins): Promise<{ readonly chains: readonly StoredChain[] }> {
@@ -80,6 +86,8 @@ export async function startAuditShipping(
       await shipper.stop();
       await postgres?.close();
     },
+    /** Stores the rest of logs whose writers have ended. @returns false when the time was not enough */
+    finish: (withinMs: number) => shipper.finish(withinMs),
   };
 }
 
@@ -96,9 +104,16 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
 }
 
 /** Logs when shipping begins to fail and when it works again, not each attempt. */
-function reportTo(logger: ShippingSurroundings['logger']): ShipperReport {
+function reportTo(logger: ShippingSurroundings['logger'], logsHeads: boolean): ShipperReport {
   let failing = false;
   return {
+    anchored(heads) {
+      if (!logsHeads) return;
+      for (const { writer, seq, hash, atMs } of heads) {
+        const head = { writer, seq, hash: Buffer.from(hash).toString('hex'), at_ms: atMs };
+        logger.info(head, 'head of the audit log stored');
+      }
+    },
     stored() {
       if (failing) logger.info('audit records are stored again');
       failing = false;

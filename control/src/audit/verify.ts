@@ -102,21 +102,42 @@ export const storeFindingsSchema = z.strictObject({
 });
 export type StoreFindings = z.infer<typeof storeFindingsSchema>;
 
+export interface DatabaseToVerify {
+  /** Heads outside of the database: `audit.heads_file`, or a copy. */
+  readonly headsFile: string;
+  /** How long a writer keeps its log. */
+  readonly keepMs: number;
+  readonly nowMs: number;
+}
+
 /** Verifies the store alone, by its own heads and by those of a file that it must have reached by now. */
 export async function verifyDatabase(
   store: AuditStore,
-  { headsFile, nowMs }: { readonly headsFile: string; readonly nowMs: number },
+  { headsFile, keepMs, nowMs }: DatabaseToVerify,
 ): Promise<StoreFindings> {
   const read = await readHeads(headsFile);
   // Younger ones may be on their way.
   const due = read.heads.filter(({ atMs }) => atMs < nowMs - MAX_LAG_MS);
   const logs = (await verifyStore(store, due)).map(summaryOf);
   const unchecked = uncheckedIn(headsFile, read);
-  const isAlone = read.heads.length === 0 && logs.some(({ anchors }) => anchors > 0);
-  if (isAlone)
-    unchecked.push(`${headsFile} has no head, and without one a removed end of the store cannot be found`);
+  const known = new Set(read.heads.map(({ writer }) => writer));
+  const alone: string[] = [];
+  for (const { writer } of logs.filter(({ writer, anchors }) => anchors > 0 && !known.has(writer))) {
+    const end = await store.last(writer);
+    // The heads of a writer that is gone for longer may be rotated away.
+    if (end && end.storedAtMs >= nowMs - keepMs) alone.push(writer);
+  }
+  if (alone.length > 0) {
+    const named = alone.slice(0, NAMED_WRITERS).join(', ') + (alone.length > NAMED_WRITERS ? ', …' : '');
+    unchecked.push(
+      `${headsFile} has no head of ${alone.length} writers (${named}), and without one a removed end of their stored chains cannot be found`,
+    );
+  }
   return { logs, unchecked };
 }
+
+/** A cluster may have had hundreds of pods. */
+const NAMED_WRITERS = 5;
 
 /**
  * Verifies what is stored of every writer by the rules of its log.

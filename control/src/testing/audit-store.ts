@@ -44,7 +44,12 @@ export async function shipOnce(
   db: Queryable,
   report: Partial<ShipperReport> = {},
 ): Promise<void> {
-  const quiet = { stored: () => undefined, fault: () => undefined, failed: () => undefined };
+  const quiet = {
+    stored: () => undefined,
+    anchored: () => undefined,
+    fault: () => undefined,
+    failed: () => undefined,
+  };
   const pass = shippingPass(
     {
       ...log,

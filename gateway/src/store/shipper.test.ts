@@ -21,6 +21,26 @@ it('delivers what the spool holds, in order, and then nothing again', async () =
   expect(spool.stats().undelivered).toBe(0);
 });
 
+it('delivers what came last when it is stopped, and does not wait for a sink that is down', async () => {
+  const got: StoredRecord[] = [];
+  let down = false;
+  const { spool, start, paused, seen } = await shipping(async (records) => {
+    if (down) throw new Error('down');
+    got.push(...records);
+  });
+  const shipper = start();
+  await paused();
+  for (let n = 0; n < 25; n++) spool.append(bytesOf(record(n)));
+  await spool.flush();
+  await shipper.stop();
+  expect(got).toHaveLength(25);
+  down = true;
+  spool.append(bytesOf(record(25)));
+  await spool.flush();
+  await start().stop();
+  expect([got.length, spool.stats().undelivered, seen.failures]).toEqual([25, 1, 1]);
+});
+
 it('waits longer after each failure, loses nothing, and is quick again after a success', async () => {
   const got: StoredRecord[] = [];
   let down = true;

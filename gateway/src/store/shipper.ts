@@ -26,6 +26,8 @@ export interface ShipperOptions {
   /** Least and longest pause after a failure, in ms. */
   readonly retryMinMs: number;
   readonly retryMaxMs: number;
+  /** How long a stop may deliver what is left, in ms. */
+  readonly restMs: number;
   readonly report: ShipperReport;
   /** Settles after so many ms, or at once when the signal is aborted. */
   readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
@@ -35,7 +37,10 @@ export interface ShipperOptions {
 }
 
 export interface Shipper {
-  /** Ends the loop; what is not delivered stays in the spool for the next process. */
+  /**
+   * Delivers what is in the spool by now, for the time that a stop may take. What the sink does not accept stays in the
+   * spool for the next process, unless the spool goes with a pod.
+   */
   stop(): Promise<void>;
 }
 
@@ -47,30 +52,30 @@ export function startShipper(options: ShipperOptions): Shipper {
   const stopping = new AbortController();
   const { signal } = stopping;
 
-  const deliver = async (records: readonly StoredRecord[]): Promise<void> => {
+  const deliver = async (records: readonly StoredRecord[], within: AbortSignal): Promise<void> => {
     if (records.length === 0) return;
     try {
-      await guard((attempt) => sink.deliver(records, attempt), signal);
+      await guard((attempt) => sink.deliver(records, attempt), within);
       report.delivered(records.length);
     } catch (error) {
       if (!(error instanceof RecordsRefusedError)) throw error;
       if (records.length === 1) return report.refused(1, error);
       // One bad record must not hold up its neighbours: halves find it in few steps.
       const middle = records.length >> 1;
-      await deliver(records.slice(0, middle));
-      await deliver(records.slice(middle));
+      await deliver(records.slice(0, middle), within);
+      await deliver(records.slice(middle), within);
     }
   };
 
   /** @returns true when more records wait than one delivery takes */
-  const step = async (): Promise<boolean> => {
+  const step = async (within: AbortSignal): Promise<boolean> => {
     const frames = await reader.read(options.batchRecords);
     const last = frames.at(-1);
     if (!last) return false;
     const records = frames.map((frame) => decodeFrame(frame, options.writer));
     const readable = records.filter((record) => record !== undefined);
     if (readable.length < records.length) report.refused(records.length - readable.length, undefined);
-    await deliver(readable);
+    await deliver(readable, within);
     await reader.acknowledge(last.sequence);
     return frames.length === options.batchRecords;
   };
@@ -80,7 +85,7 @@ export function startShipper(options: ShipperOptions): Shipper {
     let lastRetryMs: number | undefined;
     while (!signal.aborted) {
       try {
-        const more = await step();
+        const more = await step(signal);
         lastRetryMs = undefined;
         if (!more) await pause(options.intervalMs, signal);
       } catch (error) {
@@ -97,6 +102,12 @@ export function startShipper(options: ShipperOptions): Shipper {
     async stop() {
       stopping.abort();
       await ended;
+      const rest = AbortSignal.timeout(options.restMs);
+      const failed = (error: unknown) => {
+        report.failed(error, 0);
+        return false;
+      };
+      while (!rest.aborted && (await step(rest).catch(failed)));
     },
   };
 }

@@ -15,11 +15,11 @@ import { databasePolicy, sinkOf } from './sinks.ts';
 import { spoolRecorder } from './spool-recorder.ts';
 
 /** To read 250 records holds the event loop for 4 ms; the pauses are those of a breaker that probes every 5 s. */
-const SHIPPING = { batchRecords: 250, intervalMs: 1000, retryMinMs: 100, retryMaxMs: 5000 };
+const SHIPPING = { batchRecords: 250, intervalMs: 1000, retryMinMs: 100, retryMaxMs: 5000, restMs: 5000 };
 
 export interface Records {
   readonly recorder: Recorder;
-  /** Writes what is in memory; the next process delivers what is not delivered. */
+  /** Writes what is in memory and delivers it; the next process delivers what is left. */
   stop(): Promise<void>;
 }
 
@@ -67,7 +67,7 @@ export async function startRecords(
       capture,
     }),
     async stop() {
-      await stopAll([() => shipper.stop(), () => spool.close(), () => sink.close()]);
+      await stopAll([() => spool.flush(), () => shipper.stop(), () => spool.close(), () => sink.close()]);
     },
   };
 }

@@ -24,6 +24,7 @@ export async function shipping(deliver: RecordSink['deliver'], options: Partial<
       intervalMs: 7,
       retryMinMs: 100,
       retryMaxMs: 1000,
+      restMs: 200,
       random: () => 1,
       pause: (ms, signal) => {
         pauses.push(ms);

@@ -66,7 +66,13 @@ it('stores all heads of a long file though those of one writer fail at first, an
       stored.push(...heads);
     },
   } as Partial<AuditStore> as AuditStore;
-  const report = { stored: () => undefined, fault: () => undefined, failed: () => undefined };
+  const anchored: AnchoredHead[] = [];
+  const report = {
+    stored: () => undefined,
+    anchored: (heads: readonly AnchoredHead[]) => void anchored.push(...heads),
+    fault: () => undefined,
+    failed: () => undefined,
+  };
   const options = { dir, headsFile, openStore: async () => store, batchRecords: 10_000, report };
   const pass = shippingPass(options, new AbortController().signal);
   await expect(pass()).rejects.toThrow('timed out');
@@ -74,4 +80,5 @@ it('stores all heads of a long file though those of one writer fail at first, an
   await pass();
   expect(of('a')).toEqual(seqs);
   expect(of('b')).toEqual(seqs);
+  expect(anchored).toHaveLength(2 * seqs.length);
 });

@@ -13,6 +13,8 @@ import { LogFaultError, shipLog } from './ship-log.ts';
 /** Receives reports of shipping. */
 export interface ShipperReport {
   stored(writer: string, records: number): void;
+  /** Heads that the store did not have before. */
+  anchored(heads: readonly AnchoredHead[]): void;
   /** The log of a writer was changed; it is looked at again at its next anchored head. */
   fault(writer: string, error: LogFaultError): void;
   /** The store or the disk failed; everything is tried again. */
@@ -34,8 +36,19 @@ export interface ShipperOptions {
 /** Pauses after failures: those of a breaker that probes every 5 s. */
 const RETRY = { minMs: 200, maxMs: 5000, random: Math.random };
 
+export interface AuditShipper {
+  /** What is not stored stays in the logs. */
+  stop(): Promise<void>;
+  /**
+   * Stops, then stores what is anchored by now, for writers that have ended and whose logs are about to be removed.
+   *
+   * @returns false when the time was not enough
+   */
+  finish(withinMs: number): Promise<boolean>;
+}
+
 /** Brings the logs of all writers into the store until it is stopped. */
-export function startAuditShipper(options: ShipperOptions): { stop(): Promise<void> } {
+export function startAuditShipper(options: ShipperOptions): AuditShipper {
   const stopping = new AbortController();
   const { signal } = stopping;
   const pass = shippingPass(options, signal);
@@ -59,10 +72,27 @@ export function startAuditShipper(options: ShipperOptions): { stop(): Promise<vo
   };
 
   const ended = run();
+  const stop = async () => {
+    stopping.abort();
+    await ended;
+  };
   return {
-    async stop() {
-      stopping.abort();
-      await ended;
+    stop,
+    async finish(withinMs) {
+      const signal = AbortSignal.timeout(withinMs);
+      await stop();
+      const last = shippingPass(options, signal);
+      for (let pauseMs: number | undefined; !signal.aborted; ) {
+        try {
+          await last();
+          return !signal.aborted;
+        } catch (error) {
+          options.report.failed(error);
+          pauseMs = nextPauseMs(pauseMs, RETRY);
+          await sleep(pauseMs, undefined, { signal }).catch(() => undefined);
+        }
+      }
+      return false;
     },
   };
 }
@@ -96,6 +126,7 @@ export function shippingPass(
       for (let from = 0; from < fresh.length; from += batchRecords) {
         await store.appendHeads(fresh.slice(from, from + batchRecords));
       }
+      if (fresh.length > 0) report.anchored(fresh);
     };
     if (!(await writersIn(dir)).includes(writer)) return appendHeads();
     for (const name of await strangersIn(log.dir)) {

@@ -132,7 +132,8 @@ async function verifyStored(
     });
   }
   const question = { ...asked, answer: storeFindingsSchema };
-  const verify = (store: AuditStore) => verifyDatabase(store, { headsFile, nowMs: around.nowMs() });
+  const keepMs = audit.keep_days * DAY_MS;
+  const verify = (store: AuditStore) => verifyDatabase(store, { headsFile, keepMs, nowMs: around.nowMs() });
   const found =
     audit.store === 'postgres'
       ? withPostgres(audit.postgres_url, verify)

@@ -1,0 +1,53 @@
+import { once } from 'node:events';
+import { setPriority } from 'node:os';
+import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ConfigError, loadConfig } from '@headgate/runtime/load-config';
+import { createLogger } from '@headgate/runtime/logger';
+import { reportResilience } from '@headgate/runtime/resilience/metrics';
+import { Registry } from 'prom-client';
+import { startAuditShipping } from './audit/start-shipping.ts';
+
+/** Predictions come first. */
+const NICENESS = 10;
+/** A pod keeps its logs for as long as it ends: `terminationGracePeriodSeconds` leaves room for this. */
+const FINISH_WITHIN_MS = 15_000;
+
+/**
+ * Brings the audit logs of one pod into PostgreSQL, beside the gateway or the inference process that writes them. On a
+ * single machine control does this. SIGTERM comes after the writer has ended, and the logs go with the pod.
+ */
+async function main(env: NodeJS.ProcessEnv): Promise<void> {
+  const ended = Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
+  const root = env.HEADGATE_ROOT ?? process.cwd();
+  const dir = env.HEADGATE_CONFIG_DIR ?? resolve(root, 'config');
+  const config = loadConfig({ dir, environment: env.HEADGATE_ENV ?? 'dev', env });
+  if (config.audit.sink === 'none' || config.audit.store !== 'postgres') {
+    throw new ConfigError(
+      'audit.store: expected postgres, the store of audit logs that several machines share',
+    );
+  }
+  setPriority(NICENESS);
+  const logger = createLogger({ service: 'ship-audit', level: config.telemetry.log_level });
+  const resilience = reportResilience({ logger, registry: new Registry(), breakers: ['database'] });
+  const shipping = await startAuditShipping(config, {
+    root,
+    logger,
+    embedded: undefined,
+    resilience,
+    logsHeads: true,
+  });
+  logger.info('audit logs are shipped');
+  await ended;
+  // A statement in progress may take longer, and cannot be given up.
+  const finished = await Promise.race([shipping?.finish(FINISH_WITHIN_MS), sleep(FINISH_WITHIN_MS, false)]);
+  if (!finished) throw new Error('not all audit records are stored; the rest goes with the pod');
+}
+
+main(process.env).then(
+  () => process.exit(0),
+  (error: Error) => {
+    process.stderr.write(`the audit log cannot be shipped: ${error.message}\n`);
+    process.exit(error instanceof ConfigError ? 2 : 1);
+  },
+);
