@@ -1,0 +1,111 @@
+{{/* Start of every object's name. */}}
+{{- define "headgate.fullname" -}}
+{{- if contains .Chart.Name .Release.Name }}{{ .Release.Name }}{{ else }}{{ .Release.Name }}-{{ .Chart.Name }}{{ end }}
+{{- end }}
+
+{{/* Labels by which a component's pods are found; they never change. Argument: (list $ "gateway") */}}
+{{- define "headgate.selector" -}}
+app.kubernetes.io/name: headgate
+app.kubernetes.io/instance: {{ (index . 0).Release.Name }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end }}
+
+{{/* Labels of objects. Argument: (list $ "gateway") */}}
+{{- define "headgate.labels" -}}
+{{ include "headgate.selector" . }}
+app.kubernetes.io/part-of: headgate
+app.kubernetes.io/version: {{ (index . 0).Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ (index . 0).Release.Service }}
+{{- end }}
+
+{{/* Image by digest, else by tag. Argument: (list $ .Values.images.gateway) */}}
+{{- define "headgate.image" -}}
+{{- $ := index . 0 }}{{ $image := index . 1 }}
+{{- $name := list $.Values.images.registry $image.repository | compact | join "/" }}
+{{- if $image.digest }}{{ $name }}@{{ $image.digest }}{{ else }}{{ $name }}:{{ $image.tag | default $.Chart.AppVersion }}{{ end }}
+{{- end }}
+
+{{/* Host and port of a Service of this release. Argument: (list $ "gateway" 8441) */}}
+{{- define "headgate.address" -}}
+{{- $ := index . 0 -}}
+{{ include "headgate.fullname" $ }}-{{ index . 1 }}.{{ $.Release.Namespace }}.svc.{{ $.Values.clusterDomain }}:{{ index . 2 }}
+{{- end }}
+
+{{/*
+What every pod has.
+Argument: (dict "root" $ "account" "gateway" "values" .Values.gateway "priority" "serving" "labels" LABELS-AS-YAML)
+*/}}
+{{- define "headgate.pod" -}}
+{{- $root := .root -}}
+{{- $labels := .labels -}}
+serviceAccountName: {{ include "headgate.fullname" $root }}-{{ .account }}
+automountServiceAccountToken: false
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  fsGroup: 65532
+  seccompProfile:
+    type: RuntimeDefault
+terminationGracePeriodSeconds: {{ .values.terminationGracePeriodSeconds }}
+{{- if $root.Values.priorityClasses.create }}
+priorityClassName: {{ $root.Release.Namespace }}-{{ include "headgate.fullname" $root }}-{{ .priority }}
+{{- end }}
+{{- with $root.Values.images.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- with .values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+tolerations:
+  {{- range list "not-ready" "unreachable" }}
+  - key: node.kubernetes.io/{{ . }}
+    operator: Exists
+    effect: NoExecute
+    tolerationSeconds: {{ $root.Values.lostNodeSeconds }}
+  {{- end }}
+  {{- with .values.tolerations }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+topologySpreadConstraints:
+  {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+  - topologyKey: {{ . }}
+    maxSkew: 1
+    whenUnsatisfiable: ScheduleAnyway # a lost zone must not keep its pods from starting elsewhere
+    matchLabelKeys: [pod-template-hash]
+    labelSelector:
+      matchLabels:
+        {{- $labels | nindent 8 }}
+  {{- end }}
+{{- end }}
+
+{{/* The container's side of Pod Security "restricted". */}}
+{{- define "headgate.restricted" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end }}
+
+{{/* Replaces one pod after the other, and starts the new one first. */}}
+{{- define "headgate.rolling" -}}
+type: RollingUpdate
+rollingUpdate:
+  maxSurge: 1
+  maxUnavailable: 0
+{{- end }}
+
+{{/* HTTP probe of a port by name. Argument: (list "/readyz" "internal" periodSeconds failureThreshold) */}}
+{{- define "headgate.probe" -}}
+httpGet:
+  path: {{ index . 0 }}
+  port: {{ index . 1 }}
+periodSeconds: {{ index . 2 }}
+timeoutSeconds: 2
+failureThreshold: {{ index . 3 }}
+{{- end }}

@@ -1,0 +1,176 @@
+{{/* Variables of each of our processes, above the layers of config/. Argument: $ */}}
+{{- define "headgate.env" -}}
+- name: HEADGATE_ENV
+  value: {{ .Values.environment }}
+- name: HEADGATE_LISTEN__INTERNAL_HOST
+  valueFrom:
+    fieldRef:
+      fieldPath: status.podIP
+- name: HEADGATE_LISTEN__INTERNAL_SECRET_FILE
+  value: secrets/internal/internal.secret
+- name: HEADGATE_ROUTING_FILE
+  value: routing/routing.yaml
+{{- with .Values.envoy.serverNames }}
+- name: HEADGATE_ENVOY__SERVER_NAMES
+  value: {{ toJson . | quote }}
+{{- end }}
+{{- range $name, $value := .Values.settings }}
+- name: {{ $name }}
+  value: {{ $value | quote }}
+{{- end }}
+{{- range $name, $from := .Values.secretSettings }}
+- name: {{ $name }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ $from.secret }}
+      key: {{ $from.key }}
+{{- end }}
+{{- end }}
+
+{{/* The pod's name as a writer of records and audit records. */}}
+{{- define "headgate.writerEnv" -}}
+{{- range $i, $log := list "RECORDS" "AUDIT" }}
+{{- if $i }}{{ "\n" }}{{ end -}}
+- name: HEADGATE_{{ $log }}__WRITER
+  valueFrom:
+    fieldRef:
+      fieldPath: metadata.name
+{{- end }}
+{{- end }}
+
+{{/* PostgreSQL as the store of records. Argument: $ */}}
+{{- define "headgate.recordsEnv" -}}
+- name: HEADGATE_RECORDS__SINK
+  value: postgres
+{{ include "headgate.postgresEnv" (list . "HEADGATE_RECORDS__POSTGRES_URL") }}
+{{- end }}
+
+{{/* PostgreSQL as the store of audit records. Argument: $ */}}
+{{- define "headgate.auditEnv" -}}
+- name: HEADGATE_AUDIT__STORE
+  value: postgres
+{{ include "headgate.postgresEnv" (list . "HEADGATE_AUDIT__POSTGRES_URL") }}
+{{- end }}
+
+{{/* Argument: (list $ NAME-OF-VARIABLE) */}}
+{{- define "headgate.postgresEnv" -}}
+- name: {{ index . 1 }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ (index . 0).Values.secrets.postgres.existingSecret }}
+      key: url
+{{- end }}
+
+{{/* Mounts of each of our processes. */}}
+{{- define "headgate.mounts" -}}
+- name: config
+  mountPath: /headgate/config
+  readOnly: true
+- name: state
+  mountPath: /headgate/state
+- name: tmp
+  mountPath: /tmp
+- name: internal
+  mountPath: /headgate/secrets/internal
+  readOnly: true
+{{- end }}
+
+{{/* Volumes behind those mounts. Argument: (list $ size-of-state) */}}
+{{- define "headgate.volumes" -}}
+{{- $ := index . 0 -}}
+- name: config
+  configMap:
+    name: {{ include "headgate.fullname" $ }}-config
+- name: state
+  emptyDir:
+    sizeLimit: {{ index . 1 }}
+- name: tmp
+  emptyDir:
+    sizeLimit: 64Mi
+{{ include "headgate.secretVolume" (list $ "internal" (list "internal.secret")) }}
+{{- end }}
+
+{{/* Volume of a Secret by its name in values. Argument: (list $ "keys" (list "keys.yaml")) */}}
+{{- define "headgate.secretVolume" -}}
+- name: {{ index . 1 | kebabcase }}
+  secret:
+    secretName: {{ (index (index . 0).Values.secrets (index . 1)).existingSecret }}
+    defaultMode: 288 # 0440
+    items:
+      {{- range index . 2 }}
+      - key: {{ . }}
+        path: {{ . }}
+      {{- end }}
+{{- end }}
+
+{{- define "headgate.routingMount" -}}
+- name: routing
+  mountPath: /headgate/routing
+  readOnly: true
+{{- end }}
+
+{{- define "headgate.routingVolume" -}}
+- name: routing
+  configMap:
+    name: {{ include "headgate.fullname" . }}-routing
+{{- end }}
+
+{{/* Token for the API server, in the one container that needs it: neither sidecars nor init containers have it. */}}
+{{- define "headgate.tokenMount" -}}
+- name: token
+  mountPath: /var/run/secrets/kubernetes.io/serviceaccount
+  readOnly: true
+{{- end }}
+
+{{- define "headgate.tokenVolume" -}}
+- name: token
+  projected:
+    defaultMode: 288 # 0440
+    sources:
+      - serviceAccountToken:
+          path: token
+          expirationSeconds: 3600
+      - configMap:
+          name: kube-root-ca.crt
+          items:
+            - key: ca.crt
+              path: ca.crt
+      - downwardAPI:
+          items:
+            - path: namespace
+              fieldRef:
+                fieldPath: metadata.namespace
+{{- end }}
+
+{{/* Copies the pod's audit log into PostgreSQL; ends after the container it serves. Argument: $ */}}
+{{- define "headgate.auditSidecar" -}}
+- name: audit
+  image: {{ include "headgate.image" (list . .Values.images.control) }}
+  imagePullPolicy: {{ .Values.images.pullPolicy }}
+  command: [node, control/dist/ship-audit.js]
+  restartPolicy: Always
+  securityContext:
+    {{- include "headgate.restricted" . | nindent 4 }}
+  env:
+    {{- include "headgate.env" . | nindent 4 }}
+    {{- include "headgate.writerEnv" . | nindent 4 }}
+    {{- include "headgate.auditEnv" . | nindent 4 }}
+  resources:
+    {{- toYaml .Values.audit.resources | nindent 4 }}
+  volumeMounts:
+    {{- include "headgate.mounts" . | nindent 4 }}
+{{- end }}
+
+{{/* Copies the models of its image into the pod. Argument: $ */}}
+{{- define "headgate.modelsInit" -}}
+- name: models
+  image: {{ include "headgate.image" (list . .Values.images.models) }}
+  imagePullPolicy: {{ .Values.images.pullPolicy }}
+  securityContext:
+    {{- include "headgate.restricted" . | nindent 4 }}
+  resources:
+    {{- toYaml .Values.models.resources | nindent 4 }}
+  volumeMounts:
+    - name: models
+      mountPath: /headgate/models
+{{- end }}
