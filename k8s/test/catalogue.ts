@@ -1,5 +1,19 @@
 import type { Scenario } from './scenario.ts';
+import { drainNode } from './scenarios/drain.ts';
+import { inferenceHangs, podKilled, processKilled } from './scenarios/killed.ts';
 import { prediction } from './scenarios/prediction.ts';
+import { rollingGateway, rollingInference, twoGateways } from './scenarios/rolling.ts';
+import { scaleInference } from './scenarios/scale.ts';
 
 /** All scenarios, in the order of a run: those that only look come first, those that break nodes last. */
-export const SCENARIOS: readonly Scenario[] = [prediction];
+export const SCENARIOS: readonly Scenario[] = [
+  prediction,
+  rollingGateway,
+  rollingInference,
+  twoGateways,
+  scaleInference,
+  ...podKilled,
+  ...processKilled,
+  inferenceHangs,
+  drainNode,
+];

@@ -42,8 +42,8 @@ export interface Context {
   progress(text: string): void;
   /** Runs the deploy program again, with further arguments. @returns its output */
   deploy(args?: readonly string[]): Promise<string>;
-  /** Called after the scenario, the last one first, also when it failed or ran too long. */
-  cleanUp(undo: () => Promise<unknown>): void;
+  /** Called after the scenario, the last one first, also when it failed or ran too long; `kube` still works then. */
+  cleanUp(undo: (kube: Kube) => Promise<unknown>): void;
 }
 
 /** Envoy's HTTPS listener, as the host reaches it. */
