@@ -92,6 +92,7 @@ export async function build(root) {
       entryPoints: {
         headgate: 'control/src/cli/main.ts',
         main: 'control/src/main.ts',
+        migrate: 'control/src/migrate.ts',
         'ship-audit': 'control/src/ship-audit.ts',
       },
       outdir: 'control/dist',

@@ -39,24 +39,10 @@ Argument: (dict "root" $ "account" "gateway" "values" .Values.gateway "priority"
 {{- $root := .root -}}
 {{- $labels := .labels -}}
 serviceAccountName: {{ include "headgate.fullname" $root }}-{{ .account }}
-automountServiceAccountToken: false
-enableServiceLinks: false
-securityContext:
-  runAsNonRoot: true
-  runAsUser: 65532
-  runAsGroup: 65532
-  fsGroup: 65532
-  seccompProfile:
-    type: RuntimeDefault
+{{ include "headgate.podSecurity" $root }}
 terminationGracePeriodSeconds: {{ .values.terminationGracePeriodSeconds }}
 {{- if $root.Values.priorityClasses.create }}
 priorityClassName: {{ $root.Release.Namespace }}-{{ include "headgate.fullname" $root }}-{{ .priority }}
-{{- end }}
-{{- with $root.Values.images.pullSecrets }}
-imagePullSecrets:
-  {{- range . }}
-  - name: {{ . }}
-  {{- end }}
 {{- end }}
 {{- with .values.nodeSelector }}
 nodeSelector:
@@ -82,6 +68,25 @@ topologySpreadConstraints:
       matchLabels:
         {{- $labels | nindent 8 }}
   {{- end }}
+{{- end }}
+
+{{/* The pod's side of Pod Security "restricted"; no token of the API server unless a volume brings one. */}}
+{{- define "headgate.podSecurity" -}}
+automountServiceAccountToken: false
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  fsGroup: 65532
+  seccompProfile:
+    type: RuntimeDefault
+{{- with .Values.images.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
 {{- end }}
 
 {{/* The container's side of Pod Security "restricted". */}}

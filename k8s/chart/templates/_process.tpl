@@ -1,3 +1,13 @@
+{{/* The layers of config/ that hold in this environment. */}}
+{{- define "headgate.layers" -}}
+{{- range list "base" .Values.environment }}
+{{- $layer := $.Files.Get (printf "files/%s.yaml" .) }}
+{{- if not $layer }}{{ fail (printf "files/%s.yaml is missing: files/ is a link to config/ of the repository" .) }}{{ end }}
+{{ . }}.yaml: |
+  {{- $layer | nindent 2 }}
+{{- end }}
+{{- end }}
+
 {{/* Variables of each of our processes, above the layers of config/. Argument: $ */}}
 {{- define "headgate.env" -}}
 - name: HEADGATE_ENV
