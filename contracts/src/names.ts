@@ -86,6 +86,7 @@ export const METRIC = {
   retries: 'headgate_retries_total',
   routingReloads: 'headgate_routing_reloads_total',
   routingStale: 'headgate_routing_stale',
+  routingSourceAge: 'headgate_routing_source_age_seconds',
   routingGeneration: 'headgate_routing_generation',
   routingWeight: 'headgate_routing_weight',
   recordsWritten: 'headgate_records_written_total',

@@ -6,6 +6,7 @@ import { systemClock } from '@headgate/runtime/clock';
 import { loadConfig } from '@headgate/runtime/load-config';
 import { successSampler } from '@headgate/runtime/logger';
 import { refuseUnready, warningsFor } from '@headgate/runtime/production/requirements';
+import { followRouting } from '@headgate/runtime/routing/follow-routing';
 import { stopAll } from '@headgate/runtime/stop-all';
 import { createApp } from './app.ts';
 import { startIdentity } from './auth/start-identity.ts';
@@ -15,7 +16,6 @@ import { exitWith } from './exit.ts';
 import { createInternalApp, obstaclesOf } from './internal.ts';
 import { listen } from './listeners.ts';
 import { startLimiter } from './rate-limit/start-limiter.ts';
-import { fileRoutingSource } from './routing/file-source.ts';
 import { nodeHost } from './server.ts';
 import { startRecords } from './store/start-records.ts';
 import { startSurroundings } from './surroundings.ts';
@@ -37,7 +37,8 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
 
   const audit = await startAudit(config, surroundings);
   const routingReport = reportRouting(logger, metrics, audit);
-  const routing = fileRoutingSource(resolve(root, config.routing_file), routingReport);
+  const routing = await followRouting({ config, root, env, report: routingReport });
+  routingReport.accepted(routing.current());
   const { keyUses, lockouts, ...identity } = startIdentity(config, surroundings, audit);
   const readinessReport = reportReadiness(logger);
   const upstream = connectUpstream({ ...surroundings, config, routing, readinessReport });
@@ -70,7 +71,15 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
   draining = true;
   const stopCaptures = () => captures?.stop();
-  await stopAll([listeners.drain, quotas.stop, audit.stop, stopCaptures, records.stop, spans.stop]);
+  await stopAll([
+    listeners.drain,
+    routing.stop,
+    quotas.stop,
+    audit.stop,
+    stopCaptures,
+    records.stop,
+    spans.stop,
+  ]);
 }
 
 main(process.env).then(() => process.exit(0), exitWith);

@@ -1,14 +1,13 @@
-import { resolve } from 'node:path';
 import type { HeadgateError } from '@headgate/contracts/errors';
 import { OTHER, portOf } from '@headgate/contracts/names';
-import { parseRouting, type Routing } from '@headgate/contracts/routing';
+import type { Routing } from '@headgate/contracts/routing';
 import { startAudit } from '@headgate/journal/audit/start-audit';
 import { systemClock } from '@headgate/runtime/clock';
 import { readInternalSecret } from '@headgate/runtime/internal-secret';
 import { type Logger, successSampler } from '@headgate/runtime/logger';
+import { followRouting, type RoutingReport } from '@headgate/runtime/routing/follow-routing';
 import { stopAll } from '@headgate/runtime/stop-all';
 import { startTracing } from '@headgate/runtime/tracing';
-import { type WatchedFile, watchFile } from '@headgate/runtime/watch-file';
 import { Auditor } from './auditor.ts';
 import { Health } from './health.ts';
 import { createInternalHttp, listenGrpc, listenHttp } from './listen.ts';
@@ -71,7 +70,9 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
   const audit = new Auditor({ audit: auditLog.sink, epochMs: () => Date.now() });
   const { grpc, streams } = createGrpc(options, { catalogue, control, statistics, health, audit });
   const http = createInternalHttp({ isReady: () => health.isReady, metrics });
-  const routing = followRouting(resolve(root, config.routing_file), { catalogue, metrics, log });
+  const report = reportRouting({ catalogue, metrics, log });
+  const routing = await followRouting({ config, root, env: options.env, report });
+  metrics.exposeRouting(routing);
   await listenHttp(http, listen.internal_host, portOf(listen.port_base, 'inferenceInternal'));
   await listenGrpc(grpc, listen.internal_host, portOf(listen.port_base, 'inferenceGrpc'));
   catalogue.apply(routing.current());
@@ -133,19 +134,22 @@ function createGrpc({ config, root, log }: InferenceOptions, parts: GrpcParts) {
   return { grpc: createGrpcServer({ service, streams, health, limits, audit, secret, onRefused }), streams };
 }
 
-/** Serves what the routing table names, live. @throws FileError when its first version is not usable */
-function followRouting(path: string, { catalogue, metrics, log }: RoutingFollowers): WatchedFile<Routing> {
-  return watchFile(path, parseRouting, {
-    onChange: (table) => {
+/** Serves what the routing table names, live. */
+function reportRouting({ catalogue, metrics, log }: RoutingFollowers): RoutingReport {
+  return {
+    accepted: (table) => {
       metrics.routingReloaded('accepted');
       log.info({ versions: namesOf(table) }, 'the routing table has changed');
       catalogue.apply(table);
     },
-    onError: (error) => {
+    refused: ({ issues }) => {
       metrics.routingReloaded('refused');
-      log.error({ issues: error.issues }, 'the routing table is refused; the last good one stays');
+      log.error({ issues }, 'the routing table is refused; the last good one stays');
     },
-  });
+    lost: (err) =>
+      log.warn({ err }, 'the ConfigMap of the routing table cannot be followed; its last table stays'),
+    found: () => log.info('the ConfigMap of the routing table is followed again'),
+  };
 }
 
 interface RoutingFollowers {

@@ -9,7 +9,7 @@ export interface InferenceOptions {
   readonly config: Config;
   /** Base of the relative paths in the configuration. */
   readonly root: string;
-  /** Environment of engine processes. */
+  /** Environment of this process, and of its engines. */
   readonly env: NodeJS.ProcessEnv;
   readonly log: Logger;
   /** Module that engine processes run. */

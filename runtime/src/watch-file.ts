@@ -63,8 +63,9 @@ export function watchFile<T>(
 ): WatchedFile<T> {
   const { onChange, onError, maxBytes = 2 ** 20, pollMs = 1000, settleMs = 100 } = options;
   const first = stampOf(path);
-  let text: string | undefined = readBounded(path, maxBytes);
-  let value = firstOf(path, text, check);
+  const { value: checked, ...read } = readChecked(path, check, maxBytes);
+  let text: string | undefined = read.text;
+  let value = checked;
   let refused: string | undefined;
 
   const take = async (stamp: string): Promise<boolean> => {
@@ -78,7 +79,7 @@ export function watchFile<T>(
       if (versions.areOver()) return true;
       value = accepted;
     } catch (error) {
-      const isFinal = saysWhy(error);
+      const isFinal = isAboutText(error);
       if (!isFinal) text = undefined;
       if (refused !== stamp && !versions.areOver()) onError?.(fileErrorOf(path, error));
       refused = stamp;
@@ -168,9 +169,15 @@ function readBounded(path: string, maxBytes: number): string {
   }
 }
 
-function firstOf<T>(path: string, text: string, check: (document: unknown) => T): T {
+/** Reads and checks a file once, at the start of a process. @throws FileError */
+export function readChecked<T>(
+  path: string,
+  check: (document: unknown) => T,
+  maxBytes: number,
+): { readonly text: string; readonly value: T } {
+  const text = readBounded(path, maxBytes);
   try {
-    return check(parseYaml(text));
+    return { text, value: check(parseYaml(text)) };
   } catch (cause) {
     throw fileErrorOf(path, cause);
   }
@@ -181,13 +188,13 @@ function fileErrorOf(path: string, cause: unknown): FileError {
 }
 
 /** The text itself is wrong. Anything else may pass: too many open files, a thread that was lost. */
-function saysWhy(error: unknown): boolean {
+export function isAboutText(error: unknown): boolean {
   const cause = error instanceof FileError ? error.cause : error;
   return cause instanceof z.ZodError || (cause instanceof RangeError && !(cause instanceof UnfinishedError));
 }
 
-/** Says where and what, and never quotes the file: it may hold secrets. */
-function issuesOf(error: unknown): readonly string[] {
+/** Says where and what, and never quotes the text: it may hold secrets. */
+export function issuesOf(error: unknown): readonly string[] {
   if (error instanceof z.ZodError) return describeIssues(error);
   return [error instanceof RangeError ? error.message : 'not acceptable'];
 }

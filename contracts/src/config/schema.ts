@@ -46,6 +46,13 @@ const layersSchema = z.strictObject({
       .describe('Each listener has a port at a fixed distance from it: HTTPS +3.'),
   }),
   routing_file: path.default('state/routing.yaml').describe('Routing table (decision 0015).'),
+  routing_config_map: z
+    .string()
+    .regex(/^$|^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, 'expected the name of a ConfigMap, or nothing')
+    .default('')
+    .describe(
+      "ConfigMap of the pod's namespace whose key routing.yaml is the routing table; routing_file is then a mounted copy, for a start without the API server. Empty: the file.",
+    ),
   dependencies: group({
     redis: dependency(100).describe('Redis; each request waits for it.'),
     jwks: dependency(1500).describe(

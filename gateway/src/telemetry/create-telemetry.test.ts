@@ -165,7 +165,10 @@ describe('telemetry', () => {
 
   it('shows weights and readiness of the table that is in force, and forgets those of the last one', async () => {
     const readiness = { isReady: (_: string, version: string) => version === '1' };
-    exposeState(metrics.registry, { current: () => table }, readiness);
+    exposeState(metrics.registry, { current: () => table, ageMs: () => 2500 }, readiness);
+    expect(await samples('headgate_routing_source_age_seconds')).toEqual([
+      'headgate_routing_source_age_seconds 2.5',
+    ]);
     expect(await samples('headgate_routing_weight')).toEqual([
       `headgate_routing_weight{model="${MODEL}",variant="fp32"} 90`,
       `headgate_routing_weight{model="${MODEL}",variant="int8"} 10`,

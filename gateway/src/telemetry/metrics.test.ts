@@ -22,7 +22,7 @@ const keySet = (ageMs: number | undefined, size: number): KeySet => ({
 let metrics: Metrics;
 beforeEach(() => {
   metrics = createMetrics();
-  exposeState(metrics.registry, { current: () => ROUTING }, { isReady: () => true });
+  exposeState(metrics.registry, { current: () => ROUTING, ageMs: () => 0 }, { isReady: () => true });
   const uses = [{ keyId: 'alice', secret: 'current' as const, lastUsedMs: 5000 }];
   exposeIdentity(metrics.registry, { all: () => uses }, new Map([['corporate', keySet(2500, 3)]]));
   exposeLockouts(metrics.registry, { count: () => 0 });

@@ -1,6 +1,6 @@
 import { METRIC } from '@headgate/contracts/names';
+import type { FollowedRouting } from '@headgate/runtime/routing/follow-routing';
 import { Counter, collectDefaultMetrics, exponentialBuckets, Gauge, Histogram, Registry } from 'prom-client';
-import type { RoutingSource } from '../routing/source.ts';
 import type { Readiness } from '../upstream/inference.ts';
 
 /** 1 ms to 16 s, each bound twice the one before: the same relative error at every scale. */
@@ -107,7 +107,7 @@ function routingMetrics(registers: Registry[]) {
     }),
     routingStale: new Gauge({
       name: METRIC.routingStale,
-      help: '1 while the routing file is not usable and the last good table is in force.',
+      help: '1 while the source has no usable routing table and the last good one is in force.',
       registers,
     }),
     routingGeneration: new Gauge({
@@ -136,7 +136,11 @@ function oidcMetrics(registers: Registry[]) {
 }
 
 /** Gauges that are read from live state when Prometheus asks, so that they cannot disagree with it. */
-export function exposeState(registry: Registry, routing: RoutingSource, readiness: Readiness): void {
+export function exposeState(
+  registry: Registry,
+  routing: Omit<FollowedRouting, 'stop'>,
+  readiness: Readiness,
+): void {
   new Gauge({
     name: METRIC.routingWeight,
     help: 'Share of the units of a model that a variant gets, in percent.',
@@ -147,6 +151,14 @@ export function exposeState(registry: Registry, routing: RoutingSource, readines
       for (const [model, { experiment }] of Object.entries(routing.current().models)) {
         for (const { name, weight } of experiment.variants) this.set({ model, variant: name }, weight);
       }
+    },
+  });
+  new Gauge({
+    name: METRIC.routingSourceAge,
+    help: 'Time since the source of the routing table last answered; 0 for a file.',
+    registers: [registry],
+    collect() {
+      this.set(routing.ageMs() / 1000);
     },
   });
   new Gauge({

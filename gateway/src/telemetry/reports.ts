@@ -1,14 +1,14 @@
 import { hash } from 'node:crypto';
 import type { Audit } from '@headgate/journal/audit/start-audit';
 import type { Logger } from '@headgate/runtime/logger';
+import type { RoutingReport } from '@headgate/runtime/routing/follow-routing';
 import type { FileError } from '@headgate/runtime/watch-file';
 import type { KeyFileReport } from '../auth/file-keys.ts';
 import type { OidcReport } from '../auth/oidc/verifier.ts';
-import type { RoutingReport } from '../routing/file-source.ts';
 import type { ReadinessReport } from '../upstream/readiness.ts';
 import type { Metrics } from './metrics.ts';
 
-/** Shows which routing table is in force, and whether the file on disk is a better one that was refused. */
+/** Shows which routing table is in force, and whether its source has a newer one that was refused. */
 export function reportRouting(logger: Logger, metrics: Metrics, audit: Pick<Audit, 'found'>): RoutingReport {
   return {
     accepted(routing) {
@@ -27,8 +27,11 @@ export function reportRouting(logger: Logger, metrics: Metrics, audit: Pick<Audi
       metrics.routingReloads.inc({ outcome: 'refused' });
       metrics.routingStale.set(1);
       audit.found('routing.reload', 'refused');
-      logRefusal(logger, error, 'routing file refused as a whole; the last good table stays in force');
+      logRefusal(logger, error, 'routing table refused as a whole; the last good one stays in force');
     },
+    lost: (err) =>
+      logger.warn({ err }, 'the ConfigMap of the routing table cannot be followed; its last table stays'),
+    found: () => logger.info('the ConfigMap of the routing table is followed again'),
   };
 }
 
@@ -79,6 +82,6 @@ export function reportReadiness(logger: Logger): ReadinessReport {
 }
 
 /** One line a problem, so that each can be found and read by itself. */
-function logRefusal(logger: Logger, error: FileError, text: string): void {
+function logRefusal(logger: Logger, error: Pick<FileError, 'issues'>, text: string): void {
   for (const issue of error.issues) logger.error({ issue }, text);
 }

@@ -43,13 +43,25 @@ export class Metrics {
     });
     this.#stale = new Gauge({
       name: METRIC.routingStale,
-      help: '1 while the routing table on disk is refused and the last good one is in use.',
+      help: '1 while the source has no usable routing table and the last good one is in use.',
       registers,
     });
     exposeStatistics(registry, statistics);
     exposeState(registry, served);
     exposeCaches(registry, served, statistics);
     exposeTritonNames(registry, served, statistics);
+  }
+
+  /** How old the routing table may be is read when metrics are scraped. */
+  exposeRouting({ ageMs }: { ageMs(): number }): void {
+    new Gauge({
+      name: METRIC.routingSourceAge,
+      help: 'Time since the source of the routing table last answered; 0 for a file.',
+      registers: [this.registry],
+      collect() {
+        this.set(ageMs() / 1000);
+      },
+    });
   }
 
   /** The page for Prometheus. */

@@ -55,6 +55,12 @@ it('finds everything that is missing on an empty machine, and nothing in develop
   expect(missing({}, 'dev')).toEqual([]);
 });
 
+it('leaves a table in a ConfigMap to the start, which needs it or its copy', () => {
+  rmSync(join(root, 'state/routing.yaml'));
+  expect(missing()).toEqual([expect.stringContaining('Routing table (routing_file)')]);
+  expect(missing({ HEADGATE_ROUTING_CONFIG_MAP: 'headgate-routing' })).toEqual([]);
+});
+
 it('lets staging be local, and asks the rest of it', async () => {
   await makePublicCertificates(join(root, 'state/tls/public'));
   await makeInternalCertificates(join(root, 'state/tls/internal'));

@@ -43,7 +43,9 @@ export const REQUIREMENTS: readonly Requirement[] = [
     name: 'Routing table',
     setting: 'routing_file',
     parts: ['gateway', 'inference'],
-    problems: ({ routing_file }, root) => {
+    problems: ({ routing_file, routing_config_map }, root) => {
+      // The start needs the ConfigMap or its copy, and names what is wrong with both.
+      if (routing_config_map !== '') return [];
       const { problem } = read(
         resolve(root, routing_file),
         routingSchema,
