@@ -1,9 +1,12 @@
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { eventually } from '@headgate/testkit/eventually';
+import { tempDir } from '@headgate/testkit/folders';
 import { expect, it } from 'vitest';
-import { makePublicCertificates } from '../../scripts/setup/certificates.ts';
+import { createAuthority, writeAll } from '../../scripts/setup/certificates.ts';
 import { TestEnvoy } from './support/envoy.ts';
+import { SecretVolume } from './support/secret-volume.ts';
 import { keepAsking } from './support/traffic.ts';
 import { Upstream } from './support/upstream.ts';
 
@@ -11,7 +14,7 @@ const CONNECTIONS = 4;
 const RENEWALS = 5;
 
 /** Serial number of the certificate that a new connection sees. */
-async function servedSerial(envoy: TestEnvoy, ca: string[]): Promise<string> {
+async function servedSerial(envoy: TestEnvoy, ca: string): Promise<string> {
   const socket = connect({ host: 'localhost', port: envoy.httpsPort, ca });
   await once(socket, 'secureConnect');
   const { serialNumber } = socket.getPeerCertificate();
@@ -19,22 +22,39 @@ async function servedSerial(envoy: TestEnvoy, ca: string[]): Promise<string> {
   return serialNumber;
 }
 
-it('a certificate that is renewed again and again costs no request and no connection', async () => {
-  await using envoy = await TestEnvoy.start();
+type Put = (files: Record<string, string>) => void;
+
+it.each<[string, (dir: string) => Put]>([
+  ['files that are renamed', (dir) => (files) => writeAll(dir, files)],
+  [
+    'the Secret of a Kubernetes volume',
+    (dir) => {
+      const volume = new SecretVolume(dir);
+      return (files) => volume.put(files);
+    },
+  ],
+])('a certificate renewed again and again in %s costs no request and no connection', async (_, open) => {
+  const dir = join(tempDir(), 'tls');
+  const put = open(dir);
+  const { certificate: ca, issue } = await createAuthority('renewal test');
+  const renew = async () => {
+    const { certificate, key } = await issue('localhost', 'server');
+    put({ 'tls.key': key, 'tls.crt': certificate });
+  };
+  await renew();
+  await using envoy = await TestEnvoy.start({ HEADGATE_ENVOY__TLS_DIR: dir });
   await using _upstream = await Upstream.listen(envoy);
-  const authorities = [envoy.ca];
-  const serials = new Set([await servedSerial(envoy, authorities)]);
-  const traffic = keepAsking(envoy, { connections: CONNECTIONS });
+  const serials = new Set([await servedSerial(envoy, ca)]);
+  const traffic = keepAsking(envoy, { connections: CONNECTIONS, tls: { ca } });
   try {
     for (let renewal = 1; renewal <= RENEWALS; renewal += 1) {
-      await makePublicCertificates(envoy.files.publicDir);
-      authorities.push(envoy.ca);
+      await renew();
       const before = traffic.answered;
       await eventually(
-        async () => !serials.has(await servedSerial(envoy, authorities)),
+        async () => !serials.has(await servedSerial(envoy, ca)),
         'new connections see the new certificate',
       );
-      serials.add(await servedSerial(envoy, authorities));
+      serials.add(await servedSerial(envoy, ca));
       await eventually(() => traffic.answered > before, 'requests go on');
     }
   } finally {
