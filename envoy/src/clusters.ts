@@ -60,6 +60,20 @@ export function acmeCluster(config: Config): Cluster {
   });
 }
 
+/**
+ * cert-manager starts a pod for each name of a certificate, and each answers 404 for the other names. A retry opens a new
+ * connection, for which the Service of Kubernetes chooses again: with 20 retries, one of 5,000 questions about three names
+ * proven at once misses its pod.
+ */
+export function challengeRetries(): RetryPolicy {
+  return {
+    retry_on: 'retriable-status-codes',
+    retriable_status_codes: [404],
+    num_retries: 20,
+    retry_back_off: { base_interval: duration(1), max_interval: duration(10) },
+  };
+}
+
 /** Envoy's own admin page. */
 export function adminCluster(config: Config, root: string): Cluster {
   return cluster(config, {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { eventually } from '@headgate/testkit/eventually';
@@ -38,6 +38,30 @@ async function challengeServer(port = 0) {
   };
 }
 
+/** A Service of Kubernetes: each connection goes to another of its pods, and each pod knows one token. */
+async function challengeService(pods: number) {
+  const podOf = new WeakMap<Socket, number>();
+  let connections = 0;
+  const server = createServer(({ url, socket }: IncomingMessage, response) => {
+    const token = `token-${podOf.get(socket)}`;
+    if (url?.endsWith(`/${token}`)) response.end(`${token}.thumbprint`);
+    else response.writeHead(404).end();
+  });
+  server.on('connection', (socket) => {
+    podOf.set(socket, connections % pods);
+    connections += 1;
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    port: (server.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
 const withClientAt = (port: number) => ({ HEADGATE_ENVOY__ACME_CHALLENGE_TARGET: `127.0.0.1:${port}` });
 
 describe('a challenge of a certificate authority', () => {
@@ -62,6 +86,16 @@ describe('a challenge of a certificate authority', () => {
     }
     expect((await ask(`${CHALLENGE}token`, 'GET', 'evil.example')).status).toBe(404);
     expect(client.seen).toHaveLength(1);
+  });
+
+  it('finds the one of several clients behind one address that knows it', async () => {
+    await using service = await challengeService(3);
+    await using envoy = await TestEnvoy.start(withClientAt(service.port));
+    for (const token of ['token-0', 'token-1', 'token-2', 'token-0']) {
+      const answer = await http(envoy.redirectPort, { path: `${CHALLENGE}${token}` });
+      expect([answer.status, answer.body]).toEqual([200, `${token}.thumbprint`]);
+    }
+    expect((await http(envoy.redirectPort, { path: `${CHALLENGE}unknown` })).status).toBe(404);
   });
 
   it('is answered 503 while no client waits for one, and redirected where none is configured', async () => {

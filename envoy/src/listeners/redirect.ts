@@ -1,6 +1,7 @@
 import type { Config } from '@headgate/contracts/config/schema';
 import { portOf } from '@headgate/contracts/names';
 import { httpAccessLog } from '../access-log.ts';
+import { challengeRetries } from '../clusters.ts';
 import type { Listener } from '../gen/envoy/config/listener/v3/listener.ts';
 import type { RouteConfiguration } from '../gen/envoy/config/route/v3/route.ts';
 import type { Route } from '../gen/envoy/config/route/v3/route_components.ts';
@@ -67,7 +68,11 @@ function challenge(): Route {
       safe_regex: { regex: '/\\.well-known/acme-challenge/[A-Za-z0-9_-]+' },
       headers: [{ name: ':method', string_match: { exact: 'GET' } }],
     },
-    route: { cluster: CLUSTER.acme, timeout: duration(CHALLENGE_MS) },
+    route: {
+      cluster: CLUSTER.acme,
+      timeout: duration(CHALLENGE_MS),
+      retry_policy: challengeRetries(),
+    },
     response_headers_to_remove: ['server'],
   };
 }
