@@ -1,0 +1,45 @@
+import { mkdtempDisposableSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CommandError, runCommand } from '../../scripts/setup/command.mjs';
+import type { Builder, Surroundings } from './builder.ts';
+
+/** What the base image takes its libraries from. */
+export const DEBIAN = 'docker.io/library/debian:12-slim';
+
+const WITHIN_MS = 10 * 60_000;
+/** What the slim image of Debian leaves out too. */
+const SLIM = [
+  '--dpkgopt=path-exclude=/usr/share/doc/*',
+  '--dpkgopt=path-include=/usr/share/doc/*/copyright',
+  '--dpkgopt=path-exclude=/usr/share/man/*',
+  '--dpkgopt=path-exclude=/usr/share/locale/*',
+];
+
+/**
+ * Makes sure that Debian's image is there. It is pulled; where no public registry can be reached, mmdebstrap makes it
+ * from Debian's packages, whose signatures apt checks.
+ */
+export async function provideDebian(builder: Builder, around: Surroundings): Promise<void> {
+  if (await builder.has(DEBIAN)) return;
+  if (await builder.pull(DEBIAN)) return;
+  using folder = mkdtempDisposableSync(join(tmpdir(), 'headgate-debian-'));
+  const tar = join(folder.path, 'debian.tar');
+  const args = ['--variant=minbase', '--include=tzdata', ...SLIM, 'bookworm', tar];
+  const { root, ...rest } = around;
+  try {
+    await runCommand('mmdebstrap', args, { ...rest, cwd: root, timeoutMs: WITHIN_MS });
+  } catch (error) {
+    around.signal.throwIfAborted();
+    if (!(error instanceof CommandError)) throw error;
+    const remedy =
+      'log in to a registry that has it, or install mmdebstrap (Debian: apt-get install mmdebstrap)';
+    throw new CommandError(
+      `${DEBIAN} can be neither pulled nor made: ${error.message}; ${remedy}`,
+      error.tail,
+    );
+  }
+  const dockerfile = join(folder.path, 'Dockerfile');
+  writeFileSync(dockerfile, 'FROM scratch\nADD debian.tar /\nCMD ["bash"]\n');
+  await builder.build({ dockerfile, context: folder.path, tag: DEBIAN, args: {}, labels: {} });
+}
