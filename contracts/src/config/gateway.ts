@@ -38,5 +38,11 @@ export const gatewaySchema = group({
       .describe(
         'host:port, dns:///name:port or ip:port,ip:port of the inference pods; empty: the local inference process.',
       ),
+    second_attempt: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Sends a call that a pod lost to another pod, once. false where a service mesh in between does that already.',
+      ),
   }),
 });

@@ -60,7 +60,7 @@ export const CONFIG: GatewayConfig = {
       bench: { all: null, predict: null },
     },
   },
-  upstream: { target: '' },
+  upstream: { target: '', second_attempt: true },
 };
 
 /** Version 1 is the control; version 2 has a tenth of the units. */

@@ -12,23 +12,33 @@ const retry = {
   min_remaining_ms: 50,
   budget: { share: 0.2, min_retries: 1000, window_ms: 10_000 },
 };
-const once = { ...retry, min_remaining_ms: Number.POSITIVE_INFINITY };
 const works: Answer = (_, done) => done({ model_name: 'm' });
 const fails =
   (reason: Reason): Answer =>
   (_, done) =>
     done({ reason });
 const SERVING = new Set(['m/1']);
+const notSilent = { onSilent: () => () => {} };
 
 let servers: InferServer[] = [];
 let endpoints: ReturnType<AttemptsOptions['endpoints']>[number][] = [];
 let heard: string[];
+/** Tells the callers of an endpoint that it fell silent. */
+let silence: Set<() => void>[] = [];
 
 /** A caller of endpoints that answer so, all of which count as serving. */
 async function callerOf(answers: Answer[], changes: Partial<AttemptsOptions> = {}): Promise<Attempts> {
   close();
   servers = await Promise.all(answers.map((answer) => startInferServer(answer)));
-  endpoints = servers.map(({ port }) => ({ pool: poolOf(port), serving: SERVING }));
+  silence = servers.map(() => new Set());
+  endpoints = servers.map(({ port }, i) => ({
+    pool: poolOf(port),
+    serving: SERVING,
+    onSilent: (tell) => {
+      silence[i]?.add(tell);
+      return () => silence[i]?.delete(tell);
+    },
+  }));
   return new Attempts({
     endpoints: () => endpoints,
     retry,
@@ -58,6 +68,7 @@ describe('A first attempt', () => {
   const CALLS = 30;
   const callsWhile = async (caller: Attempts, serving: readonly number[]) => {
     endpoints = endpoints.map(({ pool }, i) => ({
+      ...notSilent,
       pool,
       serving: serving.includes(i) ? SERVING : new Set<string>(),
     }));
@@ -84,7 +95,7 @@ describe('A first attempt', () => {
   });
 
   it('keeps away from an endpoint whose connection is lost, while another one serves', async () => {
-    const caller = await callerOf([works, works], { retry: once });
+    const caller = await callerOf([works, works], { retry: null });
     for (let i = 0; i < 4; i += 1) await send(caller);
     servers[0]?.kill();
     await expect.poll(() => endpoints[0]?.pool.isUp).toBe(false);
@@ -112,6 +123,31 @@ describe('A second attempt', () => {
     await expect.poll(() => victim.calls()).toBeGreaterThan(5);
     victim.kill();
     expect(new Set(await Promise.all(asked))).toEqual(new Set(['ok']));
+  });
+
+  /** Calls of which half reached an endpoint that never answers and then falls silent. */
+  const silenced = async (caller: Attempts) => {
+    const asked = Array.from({ length: 20 }, () => send(caller, { deadline: deadlineIn(3000) }));
+    await expect.poll(total).toBe(20);
+    endpoints = endpoints.slice(1);
+    for (const tell of silence[0] ?? []) tell();
+    return asked;
+  };
+
+  it('saves the calls of an endpoint that falls silent, and forgets it', async () => {
+    const caller = await callerOf([() => undefined, works]);
+    expect(new Set(await Promise.all(await silenced(caller)))).toEqual(new Set(['ok']));
+    expect(heard).toEqual(Array.from({ length: 10 }, () => 'inference sent'));
+    expect(silence.map(({ size }) => size)).toEqual([0, 0]);
+  });
+
+  it('leaves calls to a silent endpoint where they are when it is switched off: an answer may come', async () => {
+    const held: (() => void)[] = [];
+    const slow: Answer = (call, done) => void held.push(() => works(call, done));
+    const asked = await silenced(await callerOf([slow, works], { retry: null }));
+    for (const answer of held) answer();
+    expect(new Set(await Promise.all(asked))).toEqual(new Set(['ok']));
+    expect(total()).toBe(20);
   });
 
   it('goes to the same endpoint where it is the only one', async () => {
@@ -175,10 +211,10 @@ describe('A second attempt', () => {
     expect(total()).toBe(5);
     expect(heard.slice(0, 2)).toEqual(['inference sent', 'inference over_budget']);
     const nobody = await callerOf(down);
-    endpoints = endpoints.map(({ pool }) => ({ pool, serving: new Set<string>() }));
+    endpoints = endpoints.map(({ pool }) => ({ ...notSilent, pool, serving: new Set<string>() }));
     expect(await send(nobody)).toBe('unavailable');
     expect(total()).toBe(1);
-    expect(await send(await callerOf(down, { retry: once }))).toBe('unavailable');
+    expect(await send(await callerOf(down, { retry: null }))).toBe('unavailable');
     expect(total()).toBe(1);
   });
 
@@ -205,10 +241,10 @@ describe('A connection to inference', () => {
     [{ kind: 'black_hole' }, 'deadline_exceeded'],
     [{ kind: 'slow_close', ms: 50 }, 'unavailable'],
   ])('under %j ends each call with the right reason, and heals by itself', async (fault, reason) => {
-    const caller = await callerOf([works], { retry: once });
+    const caller = await callerOf([works], { retry: null });
     proxy = await startFaultProxy(servers[0]?.port ?? 0);
     endpoints[0]?.pool.close();
-    endpoints = [{ pool: poolOf(proxy.port), serving: SERVING }];
+    endpoints = [{ ...notSilent, pool: poolOf(proxy.port), serving: SERVING }];
     const within = (ms: number) => send(caller, { deadline: deadlineIn(ms) });
     expect(await within(5000)).toBe('ok');
     proxy.set(fault);

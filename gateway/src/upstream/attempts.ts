@@ -22,12 +22,13 @@ const RETRY: RetryOptions = {
   budget: { share: 0.2, min_retries: 3, window_ms: 10_000 },
 };
 
-type Candidate = Pick<Endpoint, 'pool' | 'serving'>;
+type Candidate = Pick<Endpoint, 'pool' | 'serving' | 'onSilent'>;
 
 export interface AttemptsOptions {
   /** Endpoints that exist now. */
   readonly endpoints: () => readonly Candidate[];
-  readonly retry?: RetryOptions;
+  /** null: each call is sent once. */
+  readonly retry?: RetryOptions | null;
   readonly report: ResilienceReport;
 }
 
@@ -36,19 +37,20 @@ export interface AttemptsOptions {
  * connection alone does not tell: one whose engine is down, or that hangs behind a dead network, stays connected.
  *
  * A call that met `unavailable` is sent once more, to another endpoint where there is one: an endpoint that died or
- * drains costs its callers some milliseconds instead of an error. Overload is never sent on (the other endpoints have
+ * drains costs its callers some milliseconds instead of an error. A call to an endpoint that falls silent is sent to
+ * another one too; where that may not be, it waits on. Overload is never sent on (the other endpoints have
  * the same load), nor what has no time left, nor more than the budget allows.
  */
 export class Attempts {
   readonly #options: AttemptsOptions;
-  readonly #retry: RetryOptions;
+  readonly #retry: RetryOptions | null;
   readonly #budget: RetryBudget;
   #turn = 0;
 
   constructor(options: AttemptsOptions) {
     this.#options = options;
-    this.#retry = options.retry ?? RETRY;
-    this.#budget = new RetryBudget(this.#retry.budget, () => performance.now());
+    this.#retry = options.retry === undefined ? RETRY : options.retry;
+    this.#budget = new RetryBudget((this.#retry ?? RETRY).budget, () => performance.now());
   }
 
   /** Raw blocks are not copied: they must not change until the call is settled. @throws HeadgateError */
@@ -57,14 +59,18 @@ export class Attempts {
     this.#budget.countCall();
     // While none is known to serve the version, any is as good as another.
     const first = this.#next(this.#serving(request)) ?? this.#next(endpoints());
+    if (!first) throw failureOf('unavailable', new Error('no endpoint is known'));
+    const answer = first.pool.infer(request, context);
     try {
-      if (!first) throw failureOf('unavailable', new Error('no endpoint is known'));
-      return await first.pool.infer(request, context);
+      return await untilSilent(answer, first);
     } catch (error) {
       const serving = this.#serving(request);
-      const second = this.#next(serving.filter((one) => one !== first)) ?? this.#next(serving);
-      if (!second || !this.#mayRepeat(error, context)) throw error;
-      return second.pool.infer(request, context);
+      const isSilent = error instanceof Silent;
+      const second =
+        this.#next(serving.filter((one) => one !== first)) ?? (isSilent ? undefined : this.#next(serving));
+      if (second && this.#mayRepeat(error, context)) return second.pool.infer(request, context);
+      if (isSilent) return answer;
+      throw error;
     }
   }
 
@@ -98,10 +104,26 @@ export class Attempts {
 
   #mayRepeat(error: unknown, { deadline }: CallContext): boolean {
     const { report } = this.#options;
-    if (!(error instanceof HeadgateError && error.reason === 'unavailable')) return false;
+    const isGone =
+      error instanceof Silent || (error instanceof HeadgateError && error.reason === 'unavailable');
+    if (!isGone || this.#retry === null) return false;
     if (deadline.over || deadline.remainingMs() < this.#retry.min_remaining_ms) return false;
     const sent = this.#budget.tryRetry();
     report.retry('inference', sent ? 'sent' : 'over_budget');
     return sent;
   }
+}
+
+/** The endpoint of a call stopped answering. */
+class Silent extends Error {}
+
+/** @throws Silent, and then nobody waits for the answer any more */
+function untilSilent<T>(answer: Promise<T>, endpoint: Candidate): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const release = endpoint.onSilent(() => {
+      release();
+      reject(new Silent());
+    });
+    answer.then(resolve, reject).finally(release);
+  });
 }

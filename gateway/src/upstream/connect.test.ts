@@ -66,7 +66,11 @@ describe('grpcInference', () => {
     };
     const report = { breakerChanged() {}, retry() {} };
     inference = grpcInference(
-      new Attempts({ endpoints: () => [{ pool, serving: new Set() }], retry, report }),
+      new Attempts({
+        endpoints: () => [{ pool, serving: new Set(), onSilent: () => () => {} }],
+        retry,
+        report,
+      }),
     );
   });
   afterEach(() => {

@@ -53,6 +53,7 @@ export function connectUpstream(options: UpstreamOptions): Upstream {
   });
   const attempts = new Attempts({
     endpoints: () => endpoints.all(),
+    ...(upstream.second_attempt ? {} : { retry: null }),
     report: resilience,
   });
   return { predictor: grpcPredictor(attempts), inference: grpcInference(attempts), readiness };

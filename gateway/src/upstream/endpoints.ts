@@ -1,4 +1,4 @@
-import { credentials } from '@grpc/grpc-js';
+import { credentials, status } from '@grpc/grpc-js';
 import { loadHealth } from '@headgate/runtime/proto';
 import { type ConnectionOptions, channelOptions, Pool } from './connection.ts';
 
@@ -37,6 +37,7 @@ export class Endpoint {
   readonly pool: Pool;
   /** Names that are SERVING; empty when it did not answer. */
   serving: ReadonlySet<string> = new Set();
+  readonly #onSilent = new Set<() => void>();
   readonly #options: EndpointsOptions;
   readonly #health;
   #timer: NodeJS.Timeout | undefined;
@@ -62,27 +63,41 @@ export class Endpoint {
     this.pool.retire();
   }
 
+  /**
+   * Calls back when no health check is answered any more: the process hangs, its machine or its network is gone. A
+   * process that ends, also slowly, is not silent.
+   *
+   * @returns takes the callback back
+   */
+  onSilent(callback: () => void): () => void {
+    this.#onSilent.add(callback);
+    return () => this.#onSilent.delete(callback);
+  }
+
   /** Checks instead of a Watch stream: the stream of a process that hangs stays silent like that of a healthy one. */
   async #round(): Promise<void> {
     const { services, onRound, times: { intervalMs, quietIntervalMs } = TIMES } = this.#options;
     const startedMs = performance.now();
     const names = services();
-    const answers = await Promise.all(names.map((name) => this.#isServing(name)));
+    const answers = await Promise.all(names.map((name) => this.#check(name)));
     if (this.#isStopped) return;
-    this.serving = new Set(names.filter((_, i) => answers[i]));
-    const isQuiet = !this.pool.takeUsed() && answers.every(Boolean);
+    this.serving = new Set(names.filter((_, i) => answers[i] === 'serving'));
+    if (answers.length > 0 && answers.every((answer) => answer === 'silent'))
+      for (const callback of this.#onSilent) callback();
+    const isQuiet = !this.pool.takeUsed() && answers.every((answer) => answer === 'serving');
     const elapsedMs = performance.now() - startedMs;
     const waitMs = (isQuiet ? quietIntervalMs : intervalMs) - elapsedMs;
     this.#timer = setTimeout(() => void this.#round(), Math.max(0, waitMs));
     onRound();
   }
 
-  #isServing(service: string): Promise<boolean> {
+  #check(service: string): Promise<'serving' | 'not serving' | 'silent'> {
     const deadline = Date.now() + (this.#options.times ?? TIMES).timeoutMs;
     return new Promise((resolve) => {
-      this.#health.Check({ service }, { deadline }, (_error, answer) =>
-        resolve(answer?.status === 'SERVING'),
-      );
+      this.#health.Check({ service }, { deadline }, (error, answer) => {
+        if (error?.code === status.DEADLINE_EXCEEDED) resolve('silent');
+        else resolve(answer?.status === 'SERVING' ? 'serving' : 'not serving');
+      });
     });
   }
 }

@@ -142,6 +142,19 @@ describe('readiness', () => {
     await becomes();
   });
 
+  it('tells who waits for an answer when a process hangs, not when it ends', async () => {
+    const [hangs, ends] = [new Endpoint('m/1'), new Endpoint('m/1')];
+    await watch(hangs, ends);
+    await becomes('1');
+    const told: number[] = [];
+    for (const [i, endpoint] of (followed?.all() ?? []).entries()) endpoint.onSilent(() => told.push(i));
+    ends.stop();
+    hangs.serving = undefined;
+    await becomes();
+    await expect.poll(() => told).toContain(0);
+    expect(told).not.toContain(1);
+  });
+
   it('gives a treatment no traffic until every ready endpoint serves it, but goes on with the control', async () => {
     const [a, b] = [new Endpoint('m/1', 'm/2'), new Endpoint('m/1')];
     routing = table(['1', '2', '3']);
