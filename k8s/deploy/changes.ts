@@ -1,0 +1,35 @@
+import { ProgramError, type Programs } from './programs.ts';
+import type { ReleaseState } from './release.ts';
+import { deployedManifest } from './release.ts';
+import { parseObjects, type Rendered } from './rendered.ts';
+
+/** `kubectl diff` found differences. */
+const DIFFERENT = 1;
+
+/**
+ * Differences between what the chart makes and what the cluster has, as `kubectl diff` prints them; empty: none. The
+ * API server answers as if everything were applied, so defaults and fields of others do not count.
+ *
+ * @throws ProgramError when the API server refuses an object
+ */
+export async function differences(programs: Programs, { manifest }: Rendered): Promise<string> {
+  const args = ['diff', '--server-side', '--force-conflicts', '--field-manager', 'helm', '-f', '-'];
+  try {
+    return await programs.kubectl(args, { input: manifest });
+  } catch (error) {
+    if (error instanceof ProgramError && error.code === DIFFERENT && error.stdout !== '') return error.stdout;
+    throw error;
+  }
+}
+
+/** Whether an upgrade has anything to do. */
+export async function isUnchanged(
+  programs: Programs,
+  rendered: Rendered,
+  state: ReleaseState | undefined,
+): Promise<boolean> {
+  if (state?.status !== 'deployed') return false;
+  const before = JSON.stringify(parseObjects(await deployedManifest(programs)));
+  if (before !== JSON.stringify(rendered.objects)) return false;
+  return (await differences(programs, rendered)) === '';
+}

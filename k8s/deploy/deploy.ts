@@ -1,0 +1,115 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Guard } from '../../scripts/setup/guard.mjs';
+import type { Ui } from '../../scripts/setup/ui.mjs';
+import { differences, isUnchanged } from './changes.ts';
+import { check, type Plan } from './check.ts';
+import { clientKeyFile } from './local-secrets.ts';
+import type { Options } from './options.ts';
+import { ensureNamespace, localDir, type Made, makeRouting, makeSecrets } from './prepare.ts';
+import type { Programs } from './programs.ts';
+import { findRelease, recover, rollback, uninstall } from './release.ts';
+import { rollOut } from './roll-out.ts';
+import { confirm } from './target.ts';
+import { verify } from './verify.ts';
+
+/** What each command gets. */
+export interface Run {
+  readonly root: string;
+  readonly options: Options;
+  readonly programs: Programs;
+  readonly guard: Guard;
+  readonly signal: AbortSignal;
+  readonly ui: Ui;
+}
+
+/**
+ * Checks, makes what is missing, installs or upgrades, and looks from outside. A failure goes back to what was before.
+ *
+ * @throws DeployError
+ */
+export async function deploy(run: Run): Promise<void> {
+  const { options, programs, ui } = run;
+  const plan = await check(run);
+  if (options.diff || options['dry-run']) return show(run, plan);
+  await confirm(options, plan.target, plan.existing);
+  await recover(programs, plan.state, options.recover);
+  const made: Made[] = [];
+  try {
+    await step(ui, 'namespace, Secrets, routing table', () => prepare(run, plan, made));
+    if (await isUnchanged(programs, plan.rendered, plan.state))
+      ui.say('✓ the release is as it should be: nothing to change');
+    else await rollOut(run, plan);
+    await step(ui, 'verification', () => look(run, plan));
+  } catch (error) {
+    if (!run.signal.aborted) await undo(run, plan, made);
+    throw error;
+  }
+}
+
+async function prepare({ root, options, programs }: Run, plan: Plan, made: Made[]): Promise<void> {
+  const { existing, secrets, routing, host } = plan;
+  made.push(...(await ensureNamespace(programs, options, existing)));
+  const dir = localDir(root, programs.namespace);
+  made.push(...(await makeSecrets(programs, secrets, { host, dir, namespace: programs.namespace })));
+  if (routing.isNew) made.push(...(await makeRouting(programs, routing.text)));
+}
+
+async function look({ root, options, programs, ui }: Run, { host, routing }: Plan): Promise<void> {
+  const file = options['key-file'] ?? clientKeyFile(localDir(root, programs.namespace));
+  const key = existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined;
+  const tls = await programs.find<{ data: Record<string, string> }>('secret', 'headgate-tls');
+  const ca = tls?.data['ca.crt'];
+  await verify(programs, {
+    host,
+    ca: ca === undefined ? undefined : Buffer.from(ca, 'base64').toString(),
+    key,
+    photo: resolve(root, options.photo),
+    routing: routing.text,
+    say: (line) => ui.say(`    ${line}`),
+  });
+}
+
+/** Goes back to the revision before; a first deployment is removed with everything that it made. */
+async function undo({ programs, ui }: Run, { state }: Plan, made: readonly Made[]): Promise<void> {
+  const good = state?.good;
+  const now = await findRelease(programs);
+  if (now !== undefined && good !== undefined && now.revision !== state?.revision) {
+    await step(ui, `going back to revision ${good}`, () => rollback(programs, good));
+  } else if (good === undefined) {
+    await step(ui, 'removing what was made', async () => {
+      await uninstall(programs);
+      for (const { kind, name } of made.toReversed())
+        await programs.kubectl(['delete', kind, name, '--ignore-not-found'], { withinMs: 180_000 });
+    });
+  }
+}
+
+async function show({ programs, options, ui }: Run, plan: Plan): Promise<void> {
+  const { rendered, existing, secrets, routing } = plan;
+  if (!existing) ui.say(`+ namespace ${programs.namespace}`);
+  for (const { name } of secrets.missing) ui.say(`+ Secret ${name}`);
+  if (routing.isNew) ui.say('+ ConfigMap headgate-routing');
+  if (!existing) {
+    for (const { kind, metadata } of rendered.objects) ui.say(`+ ${kind} ${metadata.name}`);
+  } else {
+    const text = await differences(programs, rendered);
+    if (options.diff) ui.say(text);
+    else for (const [, name] of text.matchAll(/^\+\+\+ \S*\/(\S+)/gm)) ui.say(`~ ${name}`);
+    if (text === '') ui.say('no object differs');
+  }
+  ui.say('nothing was changed');
+}
+
+/** Runs one step with its seconds. */
+export async function step<T>(ui: Ui, title: string, act: () => Promise<T>): Promise<T> {
+  const task = ui.begin(title);
+  try {
+    const result = await act();
+    task.done();
+    return result;
+  } catch (error) {
+    task.failed();
+    throw error;
+  }
+}

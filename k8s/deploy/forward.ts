@@ -1,0 +1,47 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { Programs } from './programs.ts';
+
+const WITHIN_MS = 20_000;
+
+/** A port on loopback that leads to a Service's pod, through the API server: works wherever kubectl does. */
+export interface Forward extends AsyncDisposable {
+  readonly port: number;
+}
+
+/** @throws Error with what kubectl said */
+export async function forward(programs: Programs, target: string, port: number): Promise<Forward> {
+  const child = programs.start(['port-forward', target, `:${port}`]);
+  const said: string[] = [];
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => said.push(text));
+  const signal = AbortSignal.timeout(WITHIN_MS);
+  try {
+    const port = await Promise.race([portOf(child), failed(child, said, signal)]);
+    return { port, [Symbol.asyncDispose]: () => end(child) };
+  } catch (error) {
+    await end(child);
+    throw error;
+  }
+}
+
+async function portOf(child: ChildProcess): Promise<number> {
+  if (child.stdout === null) throw new Error('kubectl has no output');
+  for await (const line of createInterface({ input: child.stdout })) {
+    const [, port] = /127\.0\.0\.1:(\d+)/.exec(line) ?? [];
+    if (port !== undefined) return Number(port);
+  }
+  return new Promise(() => undefined);
+}
+
+async function failed(child: ChildProcess, said: readonly string[], signal: AbortSignal): Promise<never> {
+  await once(child, 'exit', { signal }).catch(() => undefined);
+  throw new Error(`kubectl port-forward: ${said.join('').trim() || 'no answer'}`);
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill();
+  await ended;
+}

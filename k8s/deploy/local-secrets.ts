@@ -1,0 +1,90 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { KeyRecord } from '@headgate/contracts/keys';
+import { createAuthority } from '../../scripts/setup/certificates.ts';
+
+/** Content of a Secret, by key. */
+export type SecretData = Readonly<Record<string, string>>;
+
+export interface LocalContext {
+  readonly namespace: string;
+  /** Name that clients call. */
+  readonly host: string;
+  /** Keeps what operators of a test installation need in clear, readable for them alone. */
+  readonly dir: string;
+}
+
+/** What pods read from each Secret, by its name under `secrets` in the values. */
+export const SECRET_KEYS = {
+  internal: ['internal.secret'],
+  keys: ['keys.yaml'],
+  records: ['records.key'],
+  redis: ['url'],
+  postgres: ['url'],
+  tls: ['tls.crt', 'tls.key'],
+  internalTls: ['tls.crt', 'tls.key', 'ca.crt'],
+} as const;
+export type SecretRole = keyof typeof SECRET_KEYS;
+
+/** Makes what a test installation lacks. Production brings its own. */
+export const LOCAL_SECRETS: Readonly<
+  Record<SecretRole, (context: LocalContext) => SecretData | Promise<SecretData>>
+> = {
+  internal: () => ({ 'internal.secret': `${hex(32)}\n` }),
+  records: () => ({ 'records.key': `${hex(32)}\n` }),
+  keys: makeKeys,
+  redis: () => {
+    const password = hex(24);
+    return { password, url: `redis://:${password}@headgate-redis:6379` };
+  },
+  postgres: () => {
+    const password = hex(24);
+    return { password, url: `postgres://headgate:${password}@headgate-postgres:5432/headgate` };
+  },
+  tls: async ({ host }) => {
+    const authority = await createAuthority('Headgate test CA');
+    const { certificate, key } = await authority.issue(host, 'server');
+    return { 'tls.crt': certificate, 'tls.key': key, 'ca.crt': authority.certificate };
+  },
+  internalTls: async ({ host, dir }) => {
+    const authority = await createAuthority('Headgate internal test CA');
+    const server = await authority.issue(host, 'server');
+    const client = await authority.issue('headgate-internal-client', 'client');
+    keep(dir, {
+      'client.crt': client.certificate,
+      'client.key': client.key,
+      'internal-ca.crt': authority.certificate,
+    });
+    return { 'tls.crt': server.certificate, 'tls.key': server.key, 'ca.crt': authority.certificate };
+  },
+};
+
+const CLIENT_KEY_FILE = 'client.key.txt';
+
+/** Where the API key of a test installation is kept. */
+export const clientKeyFile = (dir: string): string => join(dir, CLIENT_KEY_FILE);
+
+function makeKeys({ dir }: LocalContext): SecretData {
+  const client = makeKey('test client', 'client');
+  const admin = makeKey('test admin', 'admin');
+  keep(dir, { [CLIENT_KEY_FILE]: client.key, 'admin.key.txt': admin.key });
+  return { 'keys.yaml': JSON.stringify({ keys: [client.record, admin.record] }) };
+}
+
+function makeKey(name: string, role: KeyRecord['role']): { key: string; record: KeyRecord } {
+  const id = hex(10);
+  const key = `hg_${id}_${randomBytes(32).toString('base64url')}`;
+  return {
+    key,
+    record: { id, sha256: createHash('sha256').update(key).digest('hex'), name, role, tier: 'default' },
+  };
+}
+
+function keep(dir: string, files: Readonly<Record<string, string>>): void {
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  for (const [name, text] of Object.entries(files))
+    writeFileSync(join(dir, name), `${text.trim()}\n`, { mode: 0o600 });
+}
+
+const hex = (bytes: number): string => randomBytes(bytes).toString('hex');

@@ -1,0 +1,78 @@
+import { parseArgs } from 'node:util';
+import { DeployError } from './errors.ts';
+
+export const ENVIRONMENTS = ['dev', 'staging', 'production'] as const;
+export type Environment = (typeof ENVIRONMENTS)[number];
+
+export const USAGE = `usage: npm run deploy -- --env dev|staging|production [options]
+  --namespace NAME    namespace of the release (default headgate)
+  --context NAME      context of the kubeconfig (default: the current one)
+  -f, --values FILE   values of yours, after those of the environment; may be repeated
+  --set PATH=VALUE    one value; may be repeated
+  --images FILE       values with the images' digests (default state/k8s/images.yaml, which npm run images writes)
+  --routing FILE      routing table to create, where the cluster has none (default config/routing.yaml, not in production)
+  --key-file FILE     API key for the photo that is classified at the end
+  --photo FILE        that photo (default samples/chelsea.png)
+  --dry-run           checks everything and changes nothing
+  --diff              the same, and shows each difference from what the cluster has
+  --canary IMAGE      one gateway of another image gets 10 % of the requests, is watched, and becomes all or none:
+                      gateway=REPOSITORY@sha256:… or gateway=sha256:…
+  --recover           goes on where a deployment was killed
+  --overwrite         takes fields back that somebody changed by hand in the cluster
+  --yes               asks nothing
+usage: npm run undeploy -- [--namespace NAME] [--context NAME] [--all] [--yes]
+  --all               removes Secrets, volumes and the routing table too`;
+
+const FLAGS = { type: 'boolean', default: false } as const;
+const TEXT = { type: 'string' } as const;
+const TEXTS = { type: 'string', multiple: true, default: [] as string[] } as const;
+
+const OPTIONS = {
+  env: TEXT,
+  namespace: { ...TEXT, default: 'headgate' },
+  context: TEXT,
+  values: { ...TEXTS, short: 'f' },
+  set: TEXTS,
+  images: TEXT,
+  routing: TEXT,
+  'key-file': TEXT,
+  photo: { ...TEXT, default: 'samples/chelsea.png' },
+  canary: TEXT,
+  'dry-run': FLAGS,
+  diff: FLAGS,
+  recover: FLAGS,
+  overwrite: FLAGS,
+  all: FLAGS,
+  yes: FLAGS,
+  help: { ...FLAGS, short: 'h' },
+} as const;
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true });
+  } catch (error) {
+    throw new DeployError((error as Error).message, USAGE, 2);
+  }
+}
+
+export type Options = ReturnType<typeof parse>['values'] & {
+  readonly command: 'deploy' | 'undeploy';
+  readonly environment: Environment;
+};
+
+/**
+ * @param argv without program and script
+ * @throws DeployError with the usage
+ */
+export function parseOptions(argv: readonly string[]): Options {
+  const { values, positionals } = parse(argv);
+  const [command = 'deploy', ...rest] = positionals;
+  if ((command !== 'deploy' && command !== 'undeploy') || rest.length > 0) {
+    throw new DeployError(`unknown argument: ${positionals.join(' ')}`, USAGE, 2);
+  }
+  const environment = ENVIRONMENTS.find((name) => name === values.env);
+  if (command === 'deploy' && environment === undefined && !values.help) {
+    throw new DeployError(`--env: expected one of ${ENVIRONMENTS.join(', ')}`, USAGE, 2);
+  }
+  return { ...values, command, environment: environment ?? 'dev' };
+}

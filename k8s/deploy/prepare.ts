@@ -1,0 +1,162 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parseRouting } from '@headgate/contracts/routing';
+import { parseYaml } from '@headgate/runtime/parse-yaml';
+import { DeployError } from './errors.ts';
+import { LOCAL_SECRETS, type LocalContext, SECRET_KEYS, type SecretRole } from './local-secrets.ts';
+import type { Environment, Options } from './options.ts';
+import type { Programs } from './programs.ts';
+import type { NeededSecret } from './secrets.ts';
+import { type Existing, LABEL, MADE_BY } from './target.ts';
+
+export const ROUTING = 'headgate-routing';
+const SEED = 'config/routing.yaml';
+
+/** Something that this run has made, and removes if the first deployment fails. */
+export interface Made {
+  readonly kind: string;
+  readonly name: string;
+}
+
+/** How each missing Secret is made by hand: docs/deploy.md. */
+const HOW = 'docs/deploy.md (Secrets) shows how to make each';
+
+export interface SecretPlan {
+  readonly missing: readonly { readonly name: string; readonly role: SecretRole }[];
+  readonly names: readonly string[];
+}
+
+/**
+ * Looks which Secrets are there. Production must have them all.
+ *
+ * @param roles name of the Secret by its name under `secrets` in the values
+ * @throws DeployError that names what is missing
+ */
+export async function planSecrets(
+  programs: Programs,
+  needed: readonly NeededSecret[],
+  roles: ReadonlyMap<string, SecretRole>,
+  environment: Environment,
+): Promise<SecretPlan> {
+  const { items } = await programs.get<{ items: { metadata: { name: string }; data?: object }[] }>([
+    'secrets',
+  ]);
+  const there = new Map(items.map(({ metadata, data }) => [metadata.name, Object.keys(data ?? {})]));
+  const lacking: string[] = [];
+  const missing: { name: string; role: SecretRole }[] = [];
+  for (const { name, keys } of needed) {
+    const role = roles.get(name);
+    const wanted = [...new Set([...keys, ...(role ? SECRET_KEYS[role] : [])])];
+    const found = there.get(name);
+    if (found === undefined && role && environment !== 'production') missing.push({ name, role });
+    else if (found === undefined) lacking.push(`Secret ${name} with ${wanted.join(', ') || 'its keys'}`);
+    else
+      lacking.push(
+        ...wanted.filter((key) => !found.includes(key)).map((key) => `key ${key} in the Secret ${name}`),
+      );
+  }
+  if (lacking.length > 0) {
+    throw new DeployError(`namespace ${programs.namespace} lacks:\n  ${lacking.join('\n  ')}`, HOW, 3);
+  }
+  return { missing, names: needed.map(({ name }) => name) };
+}
+
+/** Makes the namespace with its labels; no effect on one that has them. */
+export async function ensureNamespace(
+  programs: Programs,
+  { environment, namespace }: Options,
+  existing: Existing | undefined,
+): Promise<Made[]> {
+  const levels = ['enforce', 'audit', 'warn'].map((mode) => [
+    `pod-security.kubernetes.io/${mode}`,
+    'restricted',
+  ]);
+  const own = existing ? {} : { [LABEL.madeBy]: MADE_BY };
+  const labels = { ...Object.fromEntries(levels), [LABEL.environment]: environment, ...own };
+  if (existing && Object.entries(labels).every(([key, value]) => existing.labels[key] === value)) return [];
+  await apply(programs, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels } });
+  return existing ? [] : [{ kind: 'namespace', name: namespace }];
+}
+
+export async function makeSecrets(
+  programs: Programs,
+  { missing }: SecretPlan,
+  context: LocalContext,
+): Promise<Made[]> {
+  const made: Made[] = [];
+  for (const { name, role } of missing) {
+    const stringData = await LOCAL_SECRETS[role](context);
+    const type = role === 'tls' ? 'kubernetes.io/tls' : 'Opaque';
+    await create(programs, { apiVersion: 'v1', kind: 'Secret', metadata: { name }, type, stringData });
+    made.push({ kind: 'secret', name });
+  }
+  return made;
+}
+
+/**
+ * The routing table of the cluster, or the one to create. It belongs to operators and control, so it is never changed
+ * here (decision 0015). One that was deleted while Headgate serves is not replaced by the seed: its weights are lost.
+ *
+ * @returns text of the table, and whether it must be created
+ * @throws DeployError
+ */
+export async function planRouting(
+  programs: Programs,
+  root: string,
+  options: Options,
+  isFresh: boolean,
+): Promise<{ readonly text: string; readonly isNew: boolean }> {
+  const found = await programs.find<{ data?: Record<string, string> }>('configmap', ROUTING);
+  if (found) return { text: found.data?.['routing.yaml'] ?? '', isNew: false };
+  const { environment, routing } = options;
+  if (routing === undefined && !isFresh) {
+    throw new DeployError(
+      `the ConfigMap ${ROUTING} was deleted; running pods serve the last table until they restart`,
+      `create it with the table that you want: --routing FILE (${SEED} is the first one)`,
+      3,
+    );
+  }
+  if (routing === undefined && environment === 'production') {
+    throw new DeployError(
+      `there is no ConfigMap ${ROUTING}`,
+      `copy ${SEED}, name your models and their weights, and pass it with --routing FILE`,
+      3,
+    );
+  }
+  const file = resolve(root, routing ?? SEED);
+  return { text: readRouting(file), isNew: true };
+}
+
+function readRouting(file: string): string {
+  if (!existsSync(file)) throw new DeployError(`${file} does not exist`, 'correct --routing', 2);
+  const text = readFileSync(file, 'utf8');
+  try {
+    parseRouting(parseYaml(text));
+  } catch (error) {
+    throw new DeployError(`${file} is no valid routing table: ${(error as Error).message}`, 'correct it', 2);
+  }
+  return text;
+}
+
+export async function makeRouting(programs: Programs, text: string): Promise<Made[]> {
+  const labels = { 'app.kubernetes.io/name': 'headgate', 'app.kubernetes.io/part-of': 'headgate' };
+  const metadata = { name: ROUTING, labels };
+  await create(programs, { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { 'routing.yaml': text } });
+  return [{ kind: 'configmap', name: ROUTING }];
+}
+
+/** Folder of what a test installation keeps in clear. */
+export const localDir = (root: string, namespace: string): string => join(root, 'state/k8s', namespace);
+
+const MANAGER = ['--field-manager', MADE_BY];
+
+function apply(programs: Programs, object: object): Promise<string> {
+  return programs.kubectl(['apply', '--server-side', ...MANAGER, '-f', '-'], {
+    input: JSON.stringify(object),
+  });
+}
+
+/** Through the standard input: a Secret is on no command line and in no file. */
+function create(programs: Programs, object: object): Promise<string> {
+  return programs.kubectl(['create', ...MANAGER, '-f', '-'], { input: JSON.stringify(object) });
+}

@@ -1,0 +1,107 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseAllDocuments } from 'yaml';
+import { DeployError } from './errors.ts';
+import type { Options } from './options.ts';
+import { ProgramError, type Programs } from './programs.ts';
+
+export const RELEASE = 'headgate';
+const CHART = 'k8s/chart';
+const IMAGES = 'state/k8s/images.yaml';
+
+/** The part of an object that this program reads. */
+export interface KubernetesObject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+  };
+  readonly spec?: Readonly<Record<string, unknown>>;
+  readonly data?: Readonly<Record<string, string>>;
+}
+
+/** What the chart makes of the values. */
+export interface Rendered {
+  /** As Helm sends it. */
+  readonly manifest: string;
+  readonly objects: readonly KubernetesObject[];
+  /** Objects of hooks: the migrations. */
+  readonly hooks: readonly KubernetesObject[];
+}
+
+/** Arguments of helm that choose chart and values, the same for every command. */
+export function chartArguments(root: string, options: Options): string[] {
+  const { environment, values, set, images = IMAGES } = options;
+  const own = join(root, CHART, `values-${environment}.yaml`);
+  const layers = existsSync(own) ? [own] : [];
+  const digests = join(root, images);
+  if (!existsSync(digests) && !existsSync(images)) {
+    throw new DeployError(
+      `${images} does not exist: it names the digest of each image`,
+      'npm run images builds and pushes them and writes it; or name another file with --images',
+      3,
+    );
+  }
+  const files = [...layers, existsSync(digests) ? digests : images, ...values];
+  return [
+    join(root, CHART),
+    ...files.flatMap((file) => ['--values', file]),
+    ...['--set', `environment=${environment}`],
+    ...set.flatMap((one) => ['--set', one]),
+  ];
+}
+
+interface HelmRelease {
+  readonly manifest: string;
+  readonly hooks?: readonly { readonly manifest: string }[] | null;
+}
+
+/** Renders against the cluster, and changes nothing. @throws DeployError that names the path of a wrong value */
+export async function render(programs: Programs, chart: readonly string[]): Promise<Rendered> {
+  const args = ['upgrade', '--install', RELEASE, ...chart, '--dry-run=server', '--output', 'json'];
+  try {
+    const release: HelmRelease = JSON.parse(await programs.helm(args));
+    const hooks = (release.hooks ?? []).map(({ manifest }) => manifest).join('\n---\n');
+    return {
+      manifest: release.manifest,
+      objects: parseObjects(release.manifest),
+      hooks: parseObjects(hooks),
+    };
+  } catch (error) {
+    if (error instanceof ProgramError) throw explain(error.stderr);
+    throw error;
+  }
+}
+
+export function parseObjects(manifest: string): KubernetesObject[] {
+  return parseAllDocuments(manifest)
+    .map((document) => document.toJS())
+    .filter((object): object is KubernetesObject => typeof object?.kind === 'string');
+}
+
+/** `- at '/gateway/replicas': got string, want integer`, as Helm's check of the schema words it. */
+const SCHEMA = /^- at '([^']*)': (.*)$/;
+const NO_FILE = /open (\S+): no such file/;
+
+/** Rewords Helm's message, so that each wrong value has its path. */
+export function explain(stderr: string): DeployError {
+  const wrong = stderr.split('\n').flatMap((line) => {
+    const [, path, problem] = SCHEMA.exec(line.trim()) ?? [];
+    return problem === undefined
+      ? []
+      : [`${(path ?? '').slice(1).replaceAll('/', '.') || 'values'}: ${problem}`];
+  });
+  const [, file] = NO_FILE.exec(stderr) ?? [];
+  const remedy = 'k8s/chart/values.yaml has every value with its meaning; nothing was changed';
+  if (wrong.length > 0)
+    return new DeployError(`the values are not valid:\n  ${wrong.join('\n  ')}`, remedy, 2);
+  if (file !== undefined)
+    return new DeployError(`${file} does not exist`, 'correct --values; nothing was changed', 2);
+  return new DeployError(
+    `the chart cannot be rendered:\n  ${stderr.trim().replaceAll('\n', '\n  ')}`,
+    remedy,
+    2,
+  );
+}

@@ -1,0 +1,112 @@
+import { createInterface } from 'node:readline/promises';
+import { DeployError } from './errors.ts';
+import type { Options } from './options.ts';
+import { ProgramError, type Programs } from './programs.ts';
+
+/** Where the release goes. */
+export interface Target {
+  readonly context: string;
+  readonly server: string;
+}
+
+/** On the namespace: which environment it holds, and that this program made it. */
+export const LABEL = { environment: 'headgate/environment', madeBy: 'app.kubernetes.io/managed-by' } as const;
+export const MADE_BY = 'headgate-deploy';
+
+interface KubeConfig {
+  readonly 'current-context'?: string;
+  readonly clusters: readonly { readonly cluster: { readonly server: string } }[] | null;
+}
+
+/** The chosen context, whose API server answers. @throws DeployError */
+export async function findTarget(programs: Programs): Promise<Target> {
+  const target = await readContext(programs);
+  try {
+    await programs.kubectl(['get', '--raw', '/readyz', '--request-timeout=10s']);
+  } catch (error) {
+    if (!(error instanceof ProgramError)) throw error;
+    throw new DeployError(
+      `the cluster of context ${target.context} (${target.server}) does not answer: ${lastLine(error.stderr)}`,
+      `check the network and your login: kubectl --context ${target.context} get nodes; or choose another context with --context`,
+      3,
+    );
+  }
+  return target;
+}
+
+async function readContext(programs: Programs): Promise<Target> {
+  try {
+    const config: KubeConfig = JSON.parse(
+      await programs.kubectl(['config', 'view', '--minify', '-o', 'json']),
+    );
+    const server = config.clusters?.[0]?.cluster.server;
+    const context = config['current-context'];
+    if (server !== undefined && context) return { context, server };
+  } catch (error) {
+    if (!(error instanceof ProgramError)) throw error;
+  }
+  throw new DeployError(
+    'kubectl has no such context',
+    'kubectl config get-contexts lists them; KUBECONFIG names the file, --context the context',
+    3,
+  );
+}
+
+/** What the namespace is labelled with; undefined where there is no namespace. */
+export interface Existing {
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export async function findNamespace(programs: Programs): Promise<Existing | undefined> {
+  const found = await programs.find<{ metadata: { labels?: Record<string, string> } }>(
+    'namespace',
+    programs.namespace,
+  );
+  return found && { labels: found.metadata.labels ?? {} };
+}
+
+/**
+ * Asks on a terminal. Elsewhere it refuses what could hit the wrong cluster: production without --yes, and another
+ * environment than the one that the namespace holds.
+ *
+ * @throws DeployError
+ */
+export async function confirm(
+  options: Options,
+  { context, server }: Target,
+  existing: Existing | undefined,
+): Promise<void> {
+  const { command, environment, namespace, yes } = options;
+  const holds = existing?.labels[LABEL.environment];
+  const differs = command === 'deploy' && holds !== undefined && holds !== environment;
+  const where = `namespace ${namespace} of context ${context} (${server})`;
+  if (yes) return;
+  if (differs) {
+    throw new DeployError(
+      `${where} holds ${holds}, and this would deploy ${environment} over it`,
+      'choose another --context or --namespace, or say --yes',
+      2,
+    );
+  }
+  if (process.stdin.isTTY) {
+    const deed = command === 'deploy' ? `deploy ${environment} to` : 'remove Headgate from';
+    if (await agrees(`${deed} ${where}?`)) return;
+    throw new DeployError('nothing was changed', 'choose another context with --context', 2);
+  }
+  if (environment === 'production' || holds === 'production') {
+    throw new DeployError(`${where}: production needs --yes`, 'look at the context, then say --yes', 2);
+  }
+}
+
+async function agrees(question: string): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  try {
+    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim());
+  } finally {
+    terminal.close();
+  }
+}
+
+export function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1) ?? '';
+}
