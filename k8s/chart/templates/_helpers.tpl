@@ -114,3 +114,14 @@ periodSeconds: {{ index . 2 }}
 timeoutSeconds: 2
 failureThreshold: {{ index . 3 }}
 {{- end }}
+
+{{/* Selector of several components' pods. Argument: (list $ (list "gateway" "inference")) */}}
+{{- define "headgate.pods" -}}
+matchLabels:
+  app.kubernetes.io/name: headgate
+  app.kubernetes.io/instance: {{ (index . 0).Release.Name }}
+matchExpressions:
+  - key: app.kubernetes.io/component
+    operator: In
+    values: [{{ index . 1 | join ", " }}]
+{{- end }}

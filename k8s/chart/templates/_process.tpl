@@ -184,3 +184,19 @@
     - name: models
       mountPath: /headgate/models
 {{- end }}
+
+{{/* Values of a pool as YAML: those of `inference`, with the pool's own in their place, two levels deep. Argument: (list $ POOL) */}}
+{{- define "headgate.pool" -}}
+{{- $values := omit (index . 0).Values.inference "pools" | deepCopy -}}
+{{- range $key, $own := index . 1 -}}
+{{- if and (kindIs "map" $own) (kindIs "map" (index $values $key)) -}}
+{{- range $inner, $value := $own }}{{ $_ := set (index $values $key) $inner $value }}{{ end -}}
+{{- else }}{{ $_ := set $values $key $own }}{{ end -}}
+{{- end -}}
+{{ toYaml $values }}
+{{- end }}
+
+{{/* Name of a pool's Deployment. Argument: (list $ NAME-OF-POOL) */}}
+{{- define "headgate.poolName" -}}
+{{ include "headgate.fullname" (index . 0) }}-inference{{ if ne (index . 1) "default" }}-{{ index . 1 }}{{ end }}
+{{- end }}
