@@ -16,6 +16,8 @@ export interface GoToolOptions {
   readonly signal: AbortSignal;
   /** Parent of all tools. */
   readonly cacheDir?: string;
+  /** Further variables for the build. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const BUILD_WITHIN_MS = 10 * 60_000;
@@ -36,7 +38,7 @@ export async function goTool({ path, version }: GoTool, options: GoToolOptions):
   const building = join(cacheDir, `${name}-${version}.${process.pid}`);
   mkdirSync(building, { recursive: true });
   mkdirSync(dirname(program), { recursive: true });
-  const env = { GOBIN: building, GOFLAGS: '-mod=mod' };
+  const env = { ...options.env, GOBIN: building, GOFLAGS: '-mod=mod' };
   await runCommand('go', ['install', `${path}@${version}`], {
     cwd: building,
     env,

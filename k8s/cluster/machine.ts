@@ -1,0 +1,90 @@
+import { existsSync, readFileSync, statfsSync } from 'node:fs';
+import { freemem } from 'node:os';
+import { ROOT } from '../../scripts/setup/bootstrap.mjs';
+import { runCommand } from '../../scripts/setup/command.mjs';
+import type { BuildOptions } from './programs.ts';
+import { sh } from './shell.ts';
+
+/** Programs that Debian packages bring, and the package of each. */
+const PACKAGES = {
+  '/usr/bin/containerd': 'containerd',
+  '/usr/sbin/runc': 'runc',
+  '/usr/lib/cni/bridge': 'containernetworking-plugins',
+  '/usr/bin/etcd': 'etcd-server',
+  '/usr/sbin/ipset': 'ipset',
+  '/usr/sbin/iptables': 'iptables',
+  '/usr/sbin/nft': 'nftables',
+  '/usr/sbin/ip': 'iproute2',
+  '/usr/sbin/sysctl': 'procps',
+  '/usr/bin/curl': 'curl',
+} as const;
+
+const GIB = 2 ** 30;
+/** The empty cluster takes 1.5 GiB; a release of Headgate with three replicas another 3. */
+const MEMORY = 6 * GIB;
+const DISK = 15 * GIB;
+const INSTALL_WITHIN_MS = 10 * 60_000;
+
+/** What the kernel must be able to do, and a command that fails without it. */
+const FEATURES = {
+  'network namespaces with veth pairs and bridges':
+    'ip link add name va type veth peer name vb && ip link add name bridge0 type bridge && ip link set va master bridge0',
+  'nftables (nf_tables, nft_masq, nft_ct)':
+    "nft 'add table ip t; add chain ip t c { type nat hook postrouting priority 0; }; add rule ip t c ct state new masquerade'",
+  'IP sets (ip_set, xt_set)':
+    'ipset create s hash:ip && iptables -A FORWARD -m set --match-set s src -j ACCEPT',
+  br_netfilter: 'test -e /proc/sys/net/bridge/bridge-nf-call-iptables',
+} as const;
+
+/** Whether this machine can run the cluster. @throws Error that names everything that is missing */
+export async function checkMachine(): Promise<void> {
+  if (process.platform !== 'linux') throw new Error('the test cluster needs Linux');
+  if (process.getuid?.() !== 0)
+    throw new Error('the test cluster needs root, for network namespaces and mounts: use sudo');
+  const missing = [...missingResources(), ...(await missingFeatures())];
+  if (missing.length > 0) throw new Error(`the test cluster cannot run here:\n  ${missing.join('\n  ')}`);
+}
+
+function missingResources(): string[] {
+  const missing: string[] = [];
+  const memory = availableMemory();
+  if (memory < MEMORY) missing.push(`free memory: ${inGib(memory)}, needs ${inGib(MEMORY)}`);
+  const { bavail, bsize } = statfsSync(ROOT);
+  if (bavail * bsize < DISK) missing.push(`free disk space: ${inGib(bavail * bsize)}, needs ${inGib(DISK)}`);
+  if (!existsSync('/sys/fs/cgroup/cgroup.controllers') && !existsSync('/sys/fs/cgroup/memory'))
+    missing.push('control groups: mount /sys/fs/cgroup with the controllers cpu, memory and pids');
+  return missing;
+}
+
+async function missingFeatures(): Promise<string[]> {
+  await sh('modprobe', '-a', 'br_netfilter', 'overlay', 'ip_set', 'xt_set').catch(() => undefined);
+  const missing: string[] = [];
+  for (const [feature, command] of Object.entries(FEATURES))
+    await sh('unshare', '--net', 'sh', '-c', command).catch((error: Error) => {
+      missing.push(`${feature}: ${error.message.slice(error.message.indexOf(': ') + 2)}`);
+    });
+  if (!readFileSync('/proc/filesystems', 'utf8').includes('\toverlay')) missing.push('overlayfs');
+  return missing;
+}
+
+const inGib = (bytes: number) => `${(bytes / GIB).toFixed(1)} GiB`;
+
+/** Memory that programs can get without swapping; freemem() leaves out the page cache. */
+function availableMemory(): number {
+  const [, kib] = /^MemAvailable:\s+(\d+) kB$/m.exec(readFileSync('/proc/meminfo', 'utf8')) ?? [];
+  return kib === undefined ? freemem() : Number(kib) * 1024;
+}
+
+/** Installs the Debian packages that are missing. @throws Error that names them where apt-get cannot */
+export async function installPackages({ guard, signal, progress }: BuildOptions): Promise<void> {
+  const missing = Object.entries(PACKAGES).flatMap(([path, name]) => (existsSync(path) ? [] : [name]));
+  if (missing.length === 0) return;
+  if (!existsSync('/usr/bin/apt-get')) throw new Error(`install ${missing.join(', ')}: there is no apt-get`);
+  // RUNLEVEL=1: the packages' own services do not start.
+  const env = { DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
+  const options = { cwd: '/', guard, signal, onLine: progress, timeoutMs: INSTALL_WITHIN_MS, env };
+  const apt = (...args: readonly string[]) =>
+    runCommand('apt-get', ['-o', 'DPkg::Lock::Timeout=300', ...args], options);
+  await apt('update');
+  await apt('install', '-y', '--no-install-recommends', ...missing);
+}

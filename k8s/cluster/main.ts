@@ -1,0 +1,88 @@
+/**
+ * `npm run cluster:up`, `npm run cluster:down`: a Kubernetes cluster with three nodes on this machine, for tests.
+ * Faults of it: `node k8s/cluster/main.ts node-stop kn2`, see USAGE.
+ */
+import { createGuard } from '../../scripts/setup/guard.mjs';
+import { exitCodeOf, stopRequests } from '../../scripts/setup/lifecycle.mjs';
+import { createUi } from '../../scripts/setup/ui.mjs';
+import { startApiServer, stopApiServer } from './control-plane.ts';
+import { nodeOf, paths, REGISTRY } from './layout.ts';
+import { setLink } from './network.ts';
+import { startKubelet, startNode, startRouter, stopNode } from './node.ts';
+import { preparePrograms } from './programs.ts';
+import { clean, isUp, readRecord } from './record.ts';
+import { up } from './up.ts';
+
+const USAGE = `node k8s/cluster/main.ts COMMAND
+  up               start the cluster; the first time on a machine this builds Kubernetes
+  down             end it, whoever started it
+  node-stop NODE   power loss of kn1 or kn2
+  node-start NODE
+  api-stop         crash of the API server
+  api-start`;
+
+const { stop: signal } = stopRequests();
+const guard = createGuard();
+const ui = createUi(process.stdout);
+const startMs = performance.now();
+const seconds = () => `${((performance.now() - startMs) / 1000).toFixed(1)} s`;
+
+const FAULTS: Readonly<Record<string, (argument: string) => Promise<void>>> = {
+  'node-stop': (name) => stopNode(lostNode(name)),
+  'node-start': async (name) => {
+    const node = lostNode(name);
+    const programs = await preparePrograms({ guard, signal, progress: () => {} });
+    await setLink(name, 'up');
+    await startNode(node, programs);
+    await startKubelet(node, programs);
+    await startRouter(node, programs);
+  },
+  'api-stop': stopApiServer,
+  'api-start': async () => startApiServer(await preparePrograms({ guard, signal, progress: () => {} })),
+};
+
+try {
+  await run(process.argv[2], process.argv[3]);
+} catch (error) {
+  if (signal.aborted) process.exitCode = exitCodeOf(signal.reason);
+  else {
+    console.error(`cluster: ${error instanceof Error ? error.message : error}`);
+    process.exitCode = 1;
+  }
+} finally {
+  await guard.close();
+}
+process.exit();
+
+async function run(command: string | undefined, argument = ''): Promise<void> {
+  if (command === 'up') return start();
+  if (command === 'down') {
+    await clean();
+    return ui.say(`cluster down in ${seconds()}`);
+  }
+  const fault = FAULTS[command ?? ''];
+  if (fault === undefined) throw new Error(`expected a command\n\n${USAGE}`);
+  if (!isUp()) throw new Error('no cluster runs; start it by: npm run cluster:up');
+  await fault(argument);
+  ui.say(`${command} ${argument} in ${seconds()}`);
+}
+
+async function start(): Promise<void> {
+  if (isUp()) {
+    const owner = readRecord()?.stateDir;
+    return ui.say(`a cluster runs already: ${owner}; end it by: npm run cluster:down`);
+  }
+  await up({ ui, guard, signal });
+  ui.say(`cluster up in ${seconds()}
+  export KUBECONFIG=${paths.adminKubeconfig}
+  registry: ${REGISTRY} (plain HTTP; push and pull by this name)
+  end it by: npm run cluster:down`);
+}
+
+/** @throws Error for the node with the control plane */
+function lostNode(name: string) {
+  const node = nodeOf(name);
+  if (node.name === 'kn0')
+    throw new Error('kn0 runs the control plane and the registry: it cannot be stopped');
+  return node;
+}
