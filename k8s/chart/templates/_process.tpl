@@ -18,7 +18,9 @@
       fieldPath: status.podIP
 - name: HEADGATE_LISTEN__INTERNAL_SECRET_FILE
   value: secrets/internal/internal.secret
-- name: HEADGATE_ROUTING_FILE
+- name: HEADGATE_ROUTING_CONFIG_MAP
+  value: {{ include "headgate.fullname" . }}-routing
+- name: HEADGATE_ROUTING_FILE # mounted copy, for a start without the API server
   value: routing/routing.yaml
 {{- with .Values.envoy.serverNames }}
 - name: HEADGATE_ENVOY__SERVER_NAMES
