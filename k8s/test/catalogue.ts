@@ -3,11 +3,13 @@ import { drainNode } from './scenarios/drain.ts';
 import { inferenceHangs, podKilled, processKilled } from './scenarios/killed.ts';
 import { prediction } from './scenarios/prediction.ts';
 import { rollingGateway, rollingInference, twoGateways } from './scenarios/rolling.ts';
+import { routingTable, routingWithoutApi } from './scenarios/routing.ts';
 import { scaleInference } from './scenarios/scale.ts';
 
 /** All scenarios, in the order of a run: those that only look come first, those that break nodes last. */
 export const SCENARIOS: readonly Scenario[] = [
   prediction,
+  routingTable,
   rollingGateway,
   rollingInference,
   twoGateways,
@@ -15,5 +17,6 @@ export const SCENARIOS: readonly Scenario[] = [
   ...podKilled,
   ...processKilled,
   inferenceHangs,
+  routingWithoutApi,
   drainNode,
 ];

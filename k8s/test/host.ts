@@ -14,33 +14,38 @@ const METRICS_WITHIN_MS = 5000;
 export interface HostView {
   /** Processes of a container, the first one first. */
   pids(pod: Pod, container: string): number[];
+  /** Process that owns the network of a pod, and outlives its containers. */
+  sandboxPid(pod: Pod): number;
   /** Runs a program of the host inside the network of a pod. @returns standard output */
-  inNetworkOf(pod: Pod, container: string, command: readonly string[]): Promise<string>;
+  inNetworkOf(pod: Pod, command: readonly string[]): Promise<string>;
   /** Metrics page of a pod, read inside its network: no policy is in the way. */
-  metrics(pod: Pod, container: string, port: number): Promise<Sample[]>;
+  metrics(pod: Pod, port: number): Promise<Sample[]>;
 }
 
 export const hostView: HostView = {
   pids(pod, container) {
     const id = containerId(pod, container);
-    const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-    return all
-      .map(Number)
+    return allPids()
       .filter((pid) => cgroupOf(pid).includes(id))
       .sort((a, b) => startedAt(a) - startedAt(b));
   },
-  async inNetworkOf(pod, container, [command = '', ...args]) {
-    const [pid] = this.pids(pod, container);
-    if (pid === undefined) throw new Error(`${pod.metadata.name}: no process of ${container}`);
+  sandboxPid({ metadata }) {
+    const ours = allPids().filter((pid) => cgroupOf(pid).replaceAll('_', '-').includes(`pod${metadata.uid}`));
+    const pid = ours.find((one) => read(`/proc/${one}/comm`).trim() === 'pause');
+    if (pid === undefined) throw new Error(`${metadata.name}: no sandbox`);
+    return pid;
+  },
+  async inNetworkOf(pod, [command = '', ...args]) {
+    const pid = this.sandboxPid(pod);
     const { stdout } = await run('nsenter', [`--net=/proc/${pid}/ns/net`, command, ...args], {
       timeout: METRICS_WITHIN_MS,
       maxBuffer: 2 ** 24,
     });
     return stdout;
   },
-  async metrics(pod, container, port) {
+  async metrics(pod, port) {
     const url = `http://${pod.status.podIP}:${port}/metrics`;
-    return samplesIn(await this.inNetworkOf(pod, container, ['curl', '-sSf', '-m', '4', url]));
+    return samplesIn(await this.inNetworkOf(pod, ['curl', '-sSf', '-m', '4', url]));
   },
 };
 
@@ -51,6 +56,7 @@ function containerId(pod: Pod, container: string): string {
   return id;
 }
 
+const allPids = () => readdirSync('/proc').map(Number).filter(Number.isInteger);
 const cgroupOf = (pid: number) => read(`/proc/${pid}/cgroup`);
 /** Field 22 of stat; the command before it may hold spaces. */
 const startedAt = (pid: number) => Number(read(`/proc/${pid}/stat`).split(') ')[1]?.split(' ')[19] ?? 0);

@@ -38,6 +38,8 @@ export interface CommandOptions {
   readonly input?: string;
   /** Longest run, in ms; 60 s unless set. */
   readonly withinMs?: number;
+  /** Further variables. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** kubectl or helm did not succeed. */
@@ -130,9 +132,9 @@ export class Kube {
   }
 
   async #run(command: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
-    const { input, withinMs = WITHIN_MS } = options;
+    const { input, withinMs = WITHIN_MS, env: further } = options;
     const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(withinMs)]);
-    const env = { ...process.env, KUBECONFIG: this.kubeconfig };
+    const env = { ...process.env, ...further, KUBECONFIG: this.kubeconfig };
     const child = spawn(command, args, { env, signal, stdio: ['pipe', 'pipe', 'pipe'] });
     const closed = new Promise<number | null>((resolve, reject) => {
       child.once('error', reject).once('close', resolve);

@@ -87,6 +87,7 @@ function contextOf({ site, dir }: RunOptions, signal: AbortSignal, progress: (te
       figures[name] = value;
     },
     deploy: (args = []) => site.deploy(args, signal),
+    cluster: (...args) => site.cluster(args, AbortSignal.timeout(CLEAN_UP_MS)),
     cleanUp: (undo) => void undos.push(undo),
   };
   const undo = async () => {

@@ -17,6 +17,8 @@ export interface Site {
   readonly adminKey: string;
   /** Runs the deploy program with the values of the test. @returns its last lines */
   deploy(args: readonly string[], signal: AbortSignal): Promise<string>;
+  /** Runs the cluster program. @returns its last lines */
+  cluster(args: readonly string[], signal: AbortSignal): Promise<string>;
   /** Waits until every Deployment of the release has all its pods. */
   settle(kube: Kube): Promise<void>;
   /** Removes what the run made. */
@@ -31,6 +33,7 @@ export interface SiteOptions extends TestOptions {
 }
 
 const RELEASE = 'headgate';
+const CLUSTER = 'k8s/cluster/main.ts';
 const VALUES = 'k8s/test/values.yaml';
 const IMAGES = 'state/k8s/images.yaml';
 const STEP_MS = 10 * 60_000;
@@ -40,11 +43,11 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const { root, guard, signal, namespace, keep } = options;
   const kubeconfig = options.kubeconfig ?? join(root, 'state/cluster/admin.kubeconfig');
   const started = options.kubeconfig === undefined;
-  if (started) await step(options, 'cluster', ['k8s/cluster/main.ts', 'up']);
+  if (started) await step(options, 'cluster', [CLUSTER, 'up']);
   const close = async () => {
     if (keep) return;
     const late = { ...options, signal: AbortSignal.timeout(STEP_MS) };
-    if (started) await step(late, 'stop the cluster', ['k8s/cluster/main.ts', 'down']);
+    if (started) await step(late, 'stop the cluster', [CLUSTER, 'down']);
     else if (deployed) await kube.until(late.signal).kubectl(['delete', 'namespace', namespace], WAIT);
   };
   const kube = new Kube({ tools: await clusterTools({ guard, signal }), kubeconfig, namespace, signal });
@@ -62,10 +65,12 @@ export async function openSite(options: SiteOptions): Promise<Site> {
       await writeSecrets(kube);
       await deploy([], signal);
     }
+    const cluster = (args: readonly string[], until: AbortSignal) =>
+      step({ ...options, signal: until }, args.join(' '), [CLUSTER, ...args]);
     const { key, adminKey, ca, host } = await readClient(kube);
     const service = await kube.get<{ spec: { clusterIP: string } }>('service', `${RELEASE}-envoy`);
     const edge = { origin: `https://${service.spec.clusterIP}`, host, ca };
-    return { kube, release: RELEASE, edge, key, adminKey, deploy, settle, close };
+    return { kube, release: RELEASE, edge, key, adminKey, deploy, cluster, settle, close };
   } catch (error) {
     await close();
     throw error;

@@ -67,7 +67,7 @@ async function leastShare(context: Context, pods: readonly Pod[], fresh: readonl
 
 function callsOf({ host }: Context, pods: readonly Pod[]): Promise<number[]> {
   return Promise.all(
-    pods.map(async (pod) => total(await host.metrics(pod, 'inference', METRICS_PORT), METRIC.inferRequests)),
+    pods.map(async (pod) => total(await host.metrics(pod, METRICS_PORT), METRIC.inferRequests)),
   );
 }
 
