@@ -22,6 +22,11 @@ describe('createInternalApp', () => {
     expect((await get('/livez', ['not ready'])).status).toBe(200);
   });
 
+  it('asks Envoy to prefer others while it is not ready', async () => {
+    expect((await get('/livez')).headers.get('x-envoy-degraded')).toBeNull();
+    expect((await get('/livez', ['the gateway is draining'])).headers.get('x-envoy-degraded')).toBe('1');
+  });
+
   it('is ready when nothing stands in the way, and says what does', async () => {
     expect((await get('/readyz')).status).toBe(200);
     const refused = await get('/readyz', ['the gateway is draining']);

@@ -17,6 +17,9 @@ export interface InternalOptions {
   readonly registry: Registry;
 }
 
+/** Envoy's health check sends requests elsewhere while it sees this, and leaves those in progress alone. */
+const DEGRADED = 'x-envoy-degraded';
+
 /** What operators and their tools read, on a port that the public never reaches. No key is needed. */
 export function createInternalApp({ obstacles, registry }: InternalOptions): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
@@ -27,7 +30,10 @@ export function createInternalApp({ obstacles, registry }: InternalOptions): Hon
     if (!malformed) return next();
     return c.json(problemBody(malformed, crypto.randomUUID()), malformed.httpStatus as ContentfulStatusCode);
   });
-  app.get('/livez', (c) => c.json({ live: true }));
+  app.get('/livez', (c) => {
+    if (obstacles().length > 0) c.header(DEGRADED, '1');
+    return c.json({ live: true });
+  });
   app.get('/readyz', (c) => {
     const reasons = obstacles();
     return c.json({ ready: reasons.length === 0, reasons }, reasons.length === 0 ? 200 : 503);
