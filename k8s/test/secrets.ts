@@ -8,7 +8,7 @@ const TIER = 'load';
 /** Keeps the plain keys beside the release, so that a second run on it can use them. */
 const CLIENT_SECRET = 'headgate-test-client';
 /** In the certificate, and in `envoy.serverNames` of values.yaml. */
-const HOST = 'headgate.test';
+export const HOST = 'headgate.test';
 
 /** Namespace and API keys of the test. The deploy program makes all other Secrets. */
 export async function writeSecrets(kube: Kube): Promise<void> {
@@ -24,16 +24,16 @@ export async function writeSecrets(kube: Kube): Promise<void> {
   );
 }
 
-/** What a client of the release needs. */
-export async function readClient(
-  kube: Kube,
-): Promise<{ key: string; adminKey: string; ca: string; host: string }> {
-  const [client, tls] = await Promise.all([
-    readSecret(kube, CLIENT_SECRET),
-    readSecret(kube, 'headgate-tls'),
-  ]);
-  const { key = '', admin = '' } = client;
-  return { key, adminKey: admin, ca: tls['ca.crt'] ?? '', host: HOST };
+export async function readKeys(kube: Kube): Promise<{ key: string; adminKey: string }> {
+  const { key = '', admin = '' } = await readSecret(kube, CLIENT_SECRET);
+  return { key, adminKey: admin };
+}
+
+/** The authority of Envoy's certificate, which the deploy program made. */
+export async function readAuthority(kube: Kube): Promise<string> {
+  const { 'ca.crt': ca } = await readSecret(kube, 'headgate-tls');
+  if (ca === undefined) throw new Error('the Secret headgate-tls has no ca.crt');
+  return ca;
 }
 
 /** Decoded values of a Secret. */

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { clusterTools } from '@headgate/testkit/tools/helm';
 import { runCommand } from '../../scripts/setup/command.mjs';
@@ -6,7 +7,7 @@ import type { Ui } from '../../scripts/setup/ui.mjs';
 import { Kube } from './kube.ts';
 import type { TestOptions } from './options.ts';
 import type { Edge } from './scenario.ts';
-import { readClient, writeSecrets } from './secrets.ts';
+import { HOST, readAuthority, readKeys, writeSecrets } from './secrets.ts';
 
 /** A release of Headgate in a cluster. */
 export interface Site {
@@ -27,6 +28,8 @@ export interface Site {
 
 export interface SiteOptions extends TestOptions {
   readonly root: string;
+  /** Folder of this run, removed at its end. */
+  readonly dir: string;
   readonly guard: Guard;
   readonly signal: AbortSignal;
   readonly ui: Ui;
@@ -35,6 +38,8 @@ export interface SiteOptions extends TestOptions {
 const RELEASE = 'headgate';
 const CLUSTER = 'k8s/cluster/main.ts';
 const VALUES = 'k8s/test/values.yaml';
+const TO_STAGING = ['k8s/deploy/main.ts', '--env', 'staging', '--yes'];
+const ROUTING = 'config/routing.fallback.yaml';
 const IMAGES = 'state/k8s/images.yaml';
 const STEP_MS = 10 * 60_000;
 
@@ -54,22 +59,25 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   let deployed = false;
   try {
     const images = options.images ?? IMAGES;
+    const keyFile = join(options.dir, 'key');
     const deploy = async (args: readonly string[], until: AbortSignal) => {
-      const files = [VALUES, images].flatMap((file) => ['--values', file]);
-      const all = ['k8s/deploy/main.ts', '--env', 'staging', '--namespace', namespace, '--yes', ...files];
-      return step({ ...options, signal: until }, 'deploy', [...all, ...args], { KUBECONFIG: kubeconfig });
+      const files = ['--values', VALUES, '--images', images, '--routing', ROUTING];
+      const checks = ['--key-file', keyFile, '--photo', 'samples/digit-7.png'];
+      const all = [...TO_STAGING, '--namespace', namespace, ...files, ...checks, ...args];
+      return step({ ...options, signal: until }, 'deploy', all, { KUBECONFIG: kubeconfig });
     };
     if (started || !(await isDeployed(kube))) {
       if (options.images === undefined) await step(options, 'images', ['k8s/images/main.ts']);
       deployed = true;
       await writeSecrets(kube);
-      await deploy([], signal);
     }
     const cluster = (args: readonly string[], until: AbortSignal) =>
       step({ ...options, signal: until }, args.join(' '), [CLUSTER, ...args]);
-    const { key, adminKey, ca, host } = await readClient(kube);
+    const { key, adminKey } = await readKeys(kube);
+    writeFileSync(keyFile, key, { mode: 0o600 });
+    if (deployed) await deploy([], signal);
     const service = await kube.get<{ spec: { clusterIP: string } }>('service', `${RELEASE}-envoy`);
-    const edge = { origin: `https://${service.spec.clusterIP}`, host, ca };
+    const edge = { origin: `https://${service.spec.clusterIP}`, host: HOST, ca: await readAuthority(kube) };
     return { kube, release: RELEASE, edge, key, adminKey, deploy, cluster, settle, close };
   } catch (error) {
     await close();
