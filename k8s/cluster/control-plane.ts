@@ -88,9 +88,9 @@ export async function startApiServer(programs: Programs): Promise<void> {
       // Debian's etcd 3.4 reports no progress of a watch, so lists by watch would take half a minute.
       '--feature-gates=WatchList=false',
       '--enable-aggregator-routing=true',
-      // A pod leaves a lost node after 5 s instead of 5 min.
-      '--default-not-ready-toleration-seconds=5',
-      '--default-unreachable-toleration-seconds=5',
+      // A pod leaves a lost node after 3 s instead of 5 min.
+      '--default-not-ready-toleration-seconds=3',
+      '--default-unreachable-toleration-seconds=3',
       `--encryption-provider-config=${pki('encryption.json')}`,
       `--audit-policy-file=${pki('audit-policy.json')}`,
       `--audit-log-path=${join(paths.logs, 'audit.log')}`,
@@ -129,9 +129,12 @@ function apiServerKeys(): readonly string[] {
   ];
 }
 
-/** Kills the API server, as a crash would. The others keep on trying to reach it. */
-export async function stopApiServer(): Promise<void> {
-  await endProcess('apiserver');
+/**
+ * Crash of the control plane. The controllers die with the API server, as on one machine: controllers that had no news of
+ * the nodes for 8 s would call all of them lost as soon as the API server is back.
+ */
+export async function stopControlPlane(): Promise<void> {
+  for (const name of ['apiserver', 'controller-manager', 'scheduler']) await endProcess(name);
 }
 
 /** Starts the controllers and the scheduler. */
@@ -154,7 +157,7 @@ export async function startControllers(programs: Programs): Promise<void> {
       '--horizontal-pod-autoscaler-initial-readiness-delay=5s',
       '--horizontal-pod-autoscaler-cpu-initialization-period=10s',
       '--node-monitor-period=1s',
-      '--node-monitor-grace-period=12s',
+      '--node-monitor-grace-period=8s',
     ],
   });
   await launch({

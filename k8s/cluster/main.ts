@@ -5,7 +5,7 @@
 import { createGuard } from '../../scripts/setup/guard.mjs';
 import { exitCodeOf, stopRequests } from '../../scripts/setup/lifecycle.mjs';
 import { createUi } from '../../scripts/setup/ui.mjs';
-import { startApiServer, stopApiServer } from './control-plane.ts';
+import { startApiServer, startControllers, stopControlPlane } from './control-plane.ts';
 import { nodeOf, paths, REGISTRY } from './layout.ts';
 import { setLink } from './network.ts';
 import { startKubelet, startNode, startRouter, stopNode } from './node.ts';
@@ -18,7 +18,7 @@ const USAGE = `node k8s/cluster/main.ts COMMAND
   down             end it, whoever started it
   node-stop NODE   power loss of kn1 or kn2
   node-start NODE
-  api-stop         crash of the API server
+  api-stop         crash of the control plane: API server, controllers, scheduler
   api-start`;
 
 const { stop: signal } = stopRequests();
@@ -37,8 +37,12 @@ const FAULTS: Readonly<Record<string, (argument: string) => Promise<void>>> = {
     await startKubelet(node, programs);
     await startRouter(node, programs);
   },
-  'api-stop': stopApiServer,
-  'api-start': async () => startApiServer(await preparePrograms({ guard, signal, progress: () => {} })),
+  'api-stop': stopControlPlane,
+  'api-start': async () => {
+    const programs = await preparePrograms({ guard, signal, progress: () => {} });
+    await startApiServer(programs);
+    await startControllers(programs);
+  },
 };
 
 try {

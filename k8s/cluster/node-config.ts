@@ -63,7 +63,7 @@ export function podNetworkConfig({ name, podCidr }: ClusterNode, dir: string): o
   };
 }
 
-/** kubelet of one node. Its status is short-lived, so that a lost node is noticed within 12 s. */
+/** kubelet of one node. Its status is short-lived, so that a lost node is noticed within 8 s. */
 export function kubeletConfig(
   { name, ip }: ClusterNode,
   { dir, cgroupRoot }: { readonly dir: string; readonly cgroupRoot: string },
