@@ -80,34 +80,30 @@ export function startShipper(options: ShipperOptions): Shipper {
     return frames.length === options.batchRecords;
   };
 
-  const run = async () => {
+  /** Delivers until `within` is aborted. @param onEmpty the spool holds no more; answers whether to go on */
+  const run = async (within: AbortSignal, onEmpty: () => Promise<boolean>) => {
     const backoff = { minMs: options.retryMinMs, maxMs: options.retryMaxMs, random };
     let lastRetryMs: number | undefined;
-    while (!signal.aborted) {
+    while (!within.aborted) {
       try {
-        const more = await step(signal);
+        const more = await step(within);
         lastRetryMs = undefined;
-        if (!more) await pause(options.intervalMs, signal);
+        if (!more && !(await onEmpty())) return;
       } catch (error) {
-        if (signal.aborted) return;
+        if (within.aborted) return;
         lastRetryMs = nextPauseMs(lastRetryMs, backoff);
         report.failed(error, lastRetryMs);
-        await pause(lastRetryMs, signal);
+        await pause(lastRetryMs, within);
       }
     }
   };
 
-  const ended = run();
+  const ended = run(signal, () => pause(options.intervalMs, signal).then(() => true));
   return {
     async stop() {
       stopping.abort();
       await ended;
-      const rest = AbortSignal.timeout(options.restMs);
-      const failed = (error: unknown) => {
-        report.failed(error, 0);
-        return false;
-      };
-      while (!rest.aborted && (await step(rest).catch(failed)));
+      await run(AbortSignal.timeout(options.restMs), async () => false);
     },
   };
 }
