@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import type { Config } from '@headgate/contracts/config/schema';
 import { IDLE_MS } from '@headgate/contracts/limits';
-import { internalAddress } from '@headgate/contracts/names';
+import { internalAddress, PORT_OFFSET } from '@headgate/contracts/names';
 import { adminSocket } from './admin.ts';
 import { pack } from './any.ts';
 import type { CircuitBreakers } from './gen/envoy/config/cluster/v3/circuit_breaker.ts';
@@ -30,6 +30,7 @@ export function gatewayCluster(config: Config): Cluster {
       common_http_protocol_options: { idle_timeout: duration(IDLE_MS.envoyUpstream) },
       explicit_http_config: { http_protocol_options: {} },
     },
+    alive: { path: '/livez', portOffset: PORT_OFFSET.gatewayInternal - PORT_OFFSET.gateway },
   });
 }
 
@@ -104,14 +105,19 @@ interface ClusterOptions {
   /** host:port or [IPv6]:port, or a unix socket. */
   readonly target: string | Address;
   readonly protocol: HttpProtocolOptions;
+  /** Page that each address of a name is asked for, on a port next to that of the target. */
+  readonly alive?: { readonly path: string; readonly portOffset: number };
 }
 
-function cluster(config: Config, { name, target, protocol }: ClusterOptions): Cluster {
+function cluster(config: Config, { name, target, protocol, alive }: ClusterOptions): Cluster {
   const address = typeof target === 'string' ? socketAddress(target) : target;
-  const host = address.socket_address?.address;
+  const { address: host, port_value: port = 0 } = address.socket_address ?? {};
+  const byName = host !== undefined && isIP(host) === 0;
+  const health = byName && alive ? { port_value: port + alive.portOffset } : undefined;
   return {
     name,
-    type: host === undefined || isIP(host) ? 'STATIC' : 'STRICT_DNS',
+    type: byName ? 'STRICT_DNS' : 'STATIC',
+    ...(health && alive && healthChecks(alive.path)),
     dns_lookup_family: 'V4_PREFERRED',
     lb_policy: 'LEAST_REQUEST',
     connect_timeout: duration(UPSTREAM_CONNECT_MS),
@@ -125,12 +131,36 @@ function cluster(config: Config, { name, target, protocol }: ClusterOptions): Cl
     },
     load_assignment: {
       cluster_name: name,
+      // By default degraded addresses get a share as soon as 29 % of all are missing.
+      policy: { overprovisioning_factor: 10_000 },
       endpoints: [
         {
-          lb_endpoints: [{ endpoint: { address } }],
+          lb_endpoints: [{ endpoint: { address, ...(health && { health_check_config: health }) } }],
         },
       ],
     },
+  };
+}
+
+/**
+ * DNS names a machine that has lost its power until Kubernetes notices, and a pod that drains for some seconds more. A
+ * gateway that is alive but not ready says `x-envoy-degraded`, and gets requests only while none is ready. While none is
+ * alive, all are tried.
+ */
+function healthChecks(path: string): Partial<Cluster> {
+  return {
+    health_checks: [
+      {
+        timeout: duration(1000),
+        interval: duration(1000),
+        // Otherwise a minute, until the first request.
+        no_traffic_interval: duration(1000),
+        unhealthy_threshold: 2,
+        healthy_threshold: 1,
+        http_health_check: { path },
+      },
+    ],
+    common_lb_config: { healthy_panic_threshold: { value: 1 } },
   };
 }
 

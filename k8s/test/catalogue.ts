@@ -1,8 +1,9 @@
 import type { Scenario } from './scenario.ts';
+import { certificateReplaced } from './scenarios/certificate.ts';
 import { drainNode } from './scenarios/drain.ts';
 import { inferenceHangs, podKilled, processKilled } from './scenarios/killed.ts';
 import { prediction } from './scenarios/prediction.ts';
-import { rollingGateway, rollingInference, twoGateways } from './scenarios/rolling.ts';
+import { rollingEnvoy, rollingGateway, rollingInference, twoGateways } from './scenarios/rolling.ts';
 import { routingTable, routingWithoutApi } from './scenarios/routing.ts';
 import { scaleInference } from './scenarios/scale.ts';
 
@@ -12,6 +13,8 @@ export const SCENARIOS: readonly Scenario[] = [
   routingTable,
   rollingGateway,
   rollingInference,
+  rollingEnvoy,
+  certificateReplaced,
   twoGateways,
   scaleInference,
   ...podKilled,

@@ -14,6 +14,8 @@ export interface LoadOptions {
   /** Experiment unit of a request; none unless set. */
   readonly unit?: (index: number) => string;
   readonly path?: string;
+  /** Another certificate authority that the clients trust, PEM. */
+  readonly trusts?: string;
 }
 
 /** `ok`, or why the request failed, such as `503 unavailable` or `ECONNRESET`. */
@@ -46,7 +48,8 @@ const LABEL = '7';
 const MIX = ['http2', 'kept', 'http2', 'kept', 'http2', 'new', 'http2', 'kept', 'http2', 'kept'] as const;
 
 /** Predictions of one photo at a constant rate, by HTTP/1.1 and HTTP/2 clients in turn. */
-export function startLoad(edge: Edge, options: LoadOptions): RunningRequests {
+export function startLoad(site: Edge, options: LoadOptions): RunningRequests {
+  const edge = { ...site, ca: site.ca + (options.trusts ?? '') };
   const clients = {
     http2: http2Client(edge),
     kept: http1Client(edge, true),

@@ -40,6 +40,7 @@ const namesOf = async (kube: Kube, component: string) =>
 
 export const rollingGateway = rollingUpdate('gateway');
 export const rollingInference = rollingUpdate('inference');
+export const rollingEnvoy = rollingUpdate('envoy');
 
 /** One of two gateways ends and comes back. */
 export const twoGateways: Scenario = {

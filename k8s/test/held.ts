@@ -1,0 +1,65 @@
+import { once } from 'node:events';
+import { connect } from 'node:http2';
+import { Agent, request } from 'node:https';
+import { connect as connectTls } from 'node:tls';
+import type { Edge } from './scenario.ts';
+
+/** One connection that a client keeps open and uses from time to time. */
+export interface HeldConnection {
+  /** Sends a request on it. @throws Error when the connection is gone, or another one was needed */
+  use(): Promise<void>;
+  close(): void;
+}
+
+/** Any path of the API: an answer of any status shows that the connection works. */
+const PATH = '/v2/health/live';
+
+export function holdHttp1({ origin, host, ca }: Edge): HeldConnection {
+  const agent = new Agent({
+    ca,
+    servername: host,
+    keepAlive: true,
+    maxSockets: 1,
+    ALPNProtocols: ['http/1.1'],
+  });
+  let opened = 0;
+  return {
+    async use() {
+      const outgoing = request(`${origin}${PATH}`, { agent, servername: host, headers: { host } });
+      outgoing.end();
+      const [incoming] = await once(outgoing, 'response');
+      incoming.resume();
+      await once(incoming, 'end');
+      if (!outgoing.reusedSocket) opened += 1;
+      if (opened > 1) throw new Error('an open HTTP/1.1 connection was dropped');
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+export function holdHttp2({ origin, host, ca }: Edge): HeldConnection {
+  const session = connect(origin, { ca, servername: host });
+  session.on('error', () => {});
+  return {
+    async use() {
+      if (session.closed || session.destroyed) throw new Error('an open HTTP/2 connection was dropped');
+      const stream = session.request({ ':path': PATH, ':authority': host });
+      await once(stream, 'response');
+      stream.resume();
+      await once(stream, 'end');
+    },
+    close: () => session.destroy(),
+  };
+}
+
+/** Serial number of the certificate that a new connection gets. */
+export async function servedSerial({ origin, host, ca }: Edge): Promise<string> {
+  const { hostname, port } = new URL(origin);
+  const socket = connectTls({ host: hostname, port: Number(port) || 443, servername: host, ca });
+  try {
+    await once(socket, 'secureConnect');
+    return socket.getPeerCertificate().serialNumber;
+  } finally {
+    socket.destroy();
+  }
+}
