@@ -3,13 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CommandError, runCommand } from '../../scripts/setup/command.mjs';
 import type { Guard } from '../../scripts/setup/guard.mjs';
+import { isPlain } from './registry.ts';
 
 export interface Surroundings {
   readonly root: string;
   readonly guard: Guard;
   readonly signal: AbortSignal;
-  readonly onLine?: (line: string) => void;
 }
+
+/** Gets each line that a program prints. */
+export type OnLine = (line: string) => void;
 
 export interface BuildOptions {
   readonly dockerfile: string;
@@ -17,6 +20,7 @@ export interface BuildOptions {
   readonly tag: string;
   readonly args: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
+  readonly onLine: OnLine;
 }
 
 /** Programs that build images, in the order in which they are looked for. They take the same Dockerfiles. */
@@ -63,27 +67,27 @@ export class Builder {
     return this.#succeeds(['pull', image]);
   }
 
-  async build({ dockerfile, context, tag, args, labels }: BuildOptions): Promise<void> {
+  async build({ dockerfile, context, tag, args, labels, onLine }: BuildOptions): Promise<void> {
     const pairs = (flag: string, values: Readonly<Record<string, string>>) =>
       Object.entries(values).flatMap(([key, value]) => [flag, `${key}=${value}`]);
     // Neither needs a daemon; chroot needs no right to make namespaces either.
     const daemonless = this.name === 'docker' ? [] : ['--layers', '--isolation', 'chroot'];
     const options = [...daemonless, ...pairs('--build-arg', args), ...pairs('--label', labels)];
     const command = this.name === 'buildah' ? 'bud' : 'build';
-    await this.#run([command, ...options, '-f', dockerfile, '-t', tag, context], BUILD_WITHIN_MS);
+    await this.#run([command, ...options, '-f', dockerfile, '-t', tag, context], BUILD_WITHIN_MS, onLine);
   }
 
   /** Pushes a local image. Returns the digest that the registry knows it by. */
-  async push(tag: string, target: string, insecure: boolean): Promise<string> {
+  async push(tag: string, target: string, onLine: OnLine): Promise<string> {
     if (this.name === 'docker') {
       await this.#run(['tag', tag, target], ANSWER_WITHIN_MS);
-      const lines = await this.#run(['push', target], PUSH_WITHIN_MS);
+      const lines = await this.#run(['push', target], PUSH_WITHIN_MS, onLine);
       return digestIn(lines.join('\n'));
     }
     using folder = mkdtempDisposableSync(join(tmpdir(), 'headgate-push-'));
     const file = join(folder.path, 'digest');
-    const options = ['--digestfile', file, `--tls-verify=${!insecure}`];
-    await this.#run(['push', ...options, tag, `docker://${target}`], PUSH_WITHIN_MS);
+    const options = ['--digestfile', file, `--tls-verify=${!isPlain(target)}`];
+    await this.#run(['push', ...options, tag, `docker://${target}`], PUSH_WITHIN_MS, onLine);
     return digestIn(readFileSync(file, 'utf8'));
   }
 
@@ -98,9 +102,14 @@ export class Builder {
     }
   }
 
-  #run(args: readonly string[], timeoutMs: number): Promise<readonly string[]> {
-    const { root, ...rest } = this.#around;
-    return runCommand(this.name, args, { ...rest, cwd: root, timeoutMs, env: { DOCKER_BUILDKIT: '1' } });
+  #run(
+    args: readonly string[],
+    timeoutMs: number,
+    onLine: OnLine = () => undefined,
+  ): Promise<readonly string[]> {
+    const { root, guard, signal } = this.#around;
+    const env = { DOCKER_BUILDKIT: '1' };
+    return runCommand(this.name, args, { guard, signal, cwd: root, timeoutMs, env, onLine });
   }
 }
 

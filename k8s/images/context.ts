@@ -34,13 +34,18 @@ const NOT_NEEDED = [
   /^onnxruntime-node\/script\//,
 ];
 
-/** What the image is made of, in a fixed order. */
+/**
+ * What the image is made of, in a fixed order.
+ *
+ * @throws Error that names what setup has to make first
+ */
 export function contextOf(root: string, image: Image, lock: Lock): Entry[] {
-  const fromSources = image.sources.flatMap(({ from, to }) => {
+  const fromSources = image.sources.flatMap(({ from, to, optional = false }) => {
     const [found] = globSync(from, { cwd: root });
-    if (found === undefined) return [];
+    if (found === undefined && optional) return [];
+    if (found === undefined) throw new Error(`${from} does not exist; run npm run setup`);
     return filesBelow(root, found)
-      .filter((file) => !/\.map$/.test(file))
+      .filter((file) => !/\.(map|a)$/.test(file))
       .map((file) => ({ from: join(found, file), to: join(to, file) }));
   });
   const fromPackages = packageFolders(root, lock, image.packages).flatMap((folder) =>

@@ -2,7 +2,7 @@ import { mkdtempDisposableSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CommandError, runCommand } from '../../scripts/setup/command.mjs';
-import type { Builder, Surroundings } from './builder.ts';
+import type { Builder, OnLine, Surroundings } from './builder.ts';
 
 /** What the base image takes its libraries from. */
 export const DEBIAN = 'docker.io/library/debian:12-slim';
@@ -20,17 +20,20 @@ const SLIM = [
  * Makes sure that Debian's image is there. It is pulled; where no public registry can be reached, mmdebstrap makes it
  * from Debian's packages, whose signatures apt checks.
  */
-export async function provideDebian(builder: Builder, around: Surroundings): Promise<void> {
+export async function provideDebian(
+  builder: Builder,
+  around: Surroundings & { readonly onLine: OnLine },
+): Promise<void> {
   if (await builder.has(DEBIAN)) return;
   if (await builder.pull(DEBIAN)) return;
   using folder = mkdtempDisposableSync(join(tmpdir(), 'headgate-debian-'));
   const tar = join(folder.path, 'debian.tar');
   const args = ['--variant=minbase', '--include=tzdata', ...SLIM, 'bookworm', tar];
-  const { root, ...rest } = around;
+  const { root, guard, signal, onLine } = around;
   try {
-    await runCommand('mmdebstrap', args, { ...rest, cwd: root, timeoutMs: WITHIN_MS });
+    await runCommand('mmdebstrap', args, { cwd: root, guard, signal, onLine, timeoutMs: WITHIN_MS });
   } catch (error) {
-    around.signal.throwIfAborted();
+    signal.throwIfAborted();
     if (!(error instanceof CommandError)) throw error;
     const remedy =
       'log in to a registry that has it, or install mmdebstrap (Debian: apt-get install mmdebstrap)';
@@ -41,5 +44,5 @@ export async function provideDebian(builder: Builder, around: Surroundings): Pro
   }
   const dockerfile = join(folder.path, 'Dockerfile');
   writeFileSync(dockerfile, 'FROM scratch\nADD debian.tar /\nCMD ["bash"]\n');
-  await builder.build({ dockerfile, context: folder.path, tag: DEBIAN, args: {}, labels: {} });
+  await builder.build({ dockerfile, context: folder.path, tag: DEBIAN, args: {}, labels: {}, onLine });
 }

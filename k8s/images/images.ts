@@ -2,6 +2,8 @@
 export interface Source {
   readonly from: string;
   readonly to: string;
+  /** Left out where it does not exist. */
+  readonly optional?: boolean;
 }
 
 /** One image. Its build context is exactly `sources` and `packages`: nothing else of the checkout can get in. */
@@ -14,8 +16,8 @@ export interface Image {
   readonly packages: readonly string[];
   /** First part of the repository name. */
   readonly group: 'headgate' | 'headgate-test';
-  /** What the Dockerfile starts from: our base, or Debian. */
-  readonly base: 'node' | 'debian';
+  /** What the Dockerfile starts from. */
+  readonly from: Image | 'debian';
 }
 
 /** Loaded when a trace exporter is configured. */
@@ -25,6 +27,9 @@ const TRACING = [
   '@opentelemetry/resources',
   '@opentelemetry/sdk-trace-node',
 ];
+
+/** Where the wheels of inference/gpu-requirements.txt are unpacked. */
+export const CUDA_FOLDER = 'state/k8s/cuda';
 
 const PROTOS: Source = { from: 'protos', to: 'protos' };
 /** Of the Python package that setup installs. */
@@ -37,28 +42,56 @@ export const BASE: Image = {
   sources: [{ from: 'node_modules/node/bin/node', to: 'node' }],
   packages: [],
   group: 'headgate',
-  base: 'debian',
+  from: 'debian',
 };
 
+const INFERENCE = part('inference', {
+  sources: [...bundle('inference'), PROTOS],
+  packages: ['onnxruntime-node', 'sharp', '@julusian/jpeg-turbo', '@grpc/reflection', ...TRACING],
+});
+
+/** What every cluster needs. */
 export const IMAGES: readonly Image[] = [
   part('gateway', {
     sources: [...bundle('gateway'), PROTOS],
     packages: ['pg', 'ioredis', 'rate-limiter-flexible', ...TRACING],
   }),
-  part('inference', {
-    sources: [...bundle('inference'), PROTOS],
-    packages: ['onnxruntime-node', 'sharp', '@julusian/jpeg-turbo', '@grpc/reflection', ...TRACING],
-  }),
+  INFERENCE,
   part('control', { sources: bundle('control'), packages: ['pg', '@electric-sql/pglite'] }),
   part('envoy', { sources: [...bundle('envoy'), { from: ENVOY_PACKAGE, to: 'bin/envoy' }] }),
   part('models', {
     sources: [
       { from: 'models/digits', to: 'models/digits' },
-      { from: 'models/efficientnet-lite0', to: 'models/efficientnet-lite0' },
+      // Made by setup, so a checkout may lack it.
+      { from: 'models/efficientnet-lite0', to: 'models/efficientnet-lite0', optional: true },
       { from: 'k8s/images/models/copy.mjs', to: 'copy.mjs' },
     ],
   }),
 ];
+
+/** Inference with the CUDA provider, for pools of nodes with GPUs. */
+export const GPU_IMAGE: Image = {
+  ...part('inference-gpu', {
+    sources: [
+      {
+        from: `${CUDA_FOLDER}/onnxruntime/capi/libonnxruntime.so.1.*`,
+        to: 'onnxruntime/libonnxruntime.so.1',
+      },
+      ...['cuda', 'shared']
+        .map((name) => `libonnxruntime_providers_${name}.so`)
+        .map((file) => ({
+          from: `${CUDA_FOLDER}/onnxruntime/capi/${file}`,
+          to: `onnxruntime/${file}`,
+        })),
+      ...['cu13/lib', 'cudnn/lib'].map((path) => ({
+        from: `${CUDA_FOLDER}/nvidia/${path}`,
+        to: `nvidia/${path}`,
+      })),
+    ],
+  }),
+  dockerfile: 'inference/gpu.Dockerfile',
+  from: INFERENCE,
+};
 
 /** For clusters of tests and developers; users take the public images of Redis and PostgreSQL. */
 export const TEST_IMAGES: readonly Image[] = [
@@ -66,20 +99,22 @@ export const TEST_IMAGES: readonly Image[] = [
   testImage('postgres', [{ from: 'k8s/images/test/postgres-entry.sh', to: 'postgres-entry.sh' }]),
 ];
 
+export const ALL_IMAGES: readonly Image[] = [...IMAGES, GPU_IMAGE, ...TEST_IMAGES];
+
 function part(name: string, content: Pick<Image, 'sources'> & Partial<Image>): Image {
   return {
     name,
     dockerfile: `${name}/Dockerfile`,
     packages: [],
     group: 'headgate',
-    base: 'node',
+    from: BASE,
     ...content,
   };
 }
 
 function testImage(name: string, sources: readonly Source[]): Image {
   const dockerfile = `k8s/images/test/${name}.Dockerfile`;
-  return { name, dockerfile, sources, packages: [], group: 'headgate-test', base: 'debian' };
+  return { name, dockerfile, sources, packages: [], group: 'headgate-test', from: 'debian' };
 }
 
 /** package.json says that the bundles are ES modules. */

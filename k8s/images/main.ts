@@ -7,6 +7,7 @@ import { ROOT } from '../../scripts/setup/bootstrap.mjs';
 import { createGuard } from '../../scripts/setup/guard.mjs';
 import { exitCodeOf, stopRequests } from '../../scripts/setup/lifecycle.mjs';
 import { createUi } from '../../scripts/setup/ui.mjs';
+import { ALL_IMAGES } from './images.ts';
 import { makeImages } from './make.ts';
 
 const USAGE = `usage: npm run images -- [options]
@@ -27,14 +28,18 @@ function options() {
         help: { type: 'boolean', default: false },
       },
     });
-    return values;
+    const only = values.only?.split(',');
+    const names = ALL_IMAGES.map(({ name }) => name);
+    const unknown = only?.filter((name) => !names.includes(name)) ?? [];
+    if (unknown.length > 0) throw new Error(`no image is called ${unknown.join(', ')}`);
+    return { ...values, only };
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : error}\n${USAGE}`);
     process.exit(2);
   }
 }
 
-const { help, only, ...chosen } = options();
+const { help, ...chosen } = options();
 if (help) {
   console.log(USAGE);
   process.exit(0);
@@ -43,7 +48,7 @@ const { stop } = stopRequests();
 const guard = createGuard();
 try {
   const around = { root: ROOT, guard, signal: stop, ui: createUi(process.stdout) };
-  await makeImages({ ...chosen, only: only?.split(','), builder: process.env.HEADGATE_BUILDER }, around);
+  await makeImages({ ...chosen, builder: process.env.HEADGATE_BUILDER }, around);
 } catch (error) {
   const { tail = [] } = error as { tail?: readonly string[] };
   if (!stop.aborted) console.error(`${error instanceof Error ? error.message : error}\n${tail.join('\n')}`);

@@ -6,33 +6,40 @@ const MANIFEST = [
   'application/vnd.docker.distribution.manifest.v2+json',
 ].join(', ');
 
-/** Registries on an address or on localhost are ours and speak plain HTTP; names speak HTTPS. */
-export function isPlain(registry: string): boolean {
-  const host = new URL(`http://${registry}`).hostname;
+/** Registries on an address or on localhost are ours and speak plain HTTP; names speak HTTPS. `image` may name one. */
+export function isPlain(image: string): boolean {
+  const host = new URL(`http://${image}`).hostname;
   return host === 'localhost' || isIP(host.replace(/^\[|\]$/g, '')) !== 0;
 }
 
-/**
- * Bytes that a node pulls for an image, all layers together; undefined when the registry does not have it.
- *
- * @throws Error when the registry does not answer
- */
+/** @throws Error that says what to do when no registry answers there */
+export async function ensureAnswers(registry: string): Promise<void> {
+  const answer = await ask(registry, '').catch((cause: unknown) => {
+    throw new Error(nothingAt(registry), { cause });
+  });
+  // A registry that wants a log-in is one too.
+  if (!answer.ok && answer.status !== 401) throw new Error(nothingAt(registry));
+}
+
+/** Bytes that a node pulls for an image, all layers together; undefined when the registry does not show it. */
 export async function pullSize(
   registry: string,
   repository: string,
   digest: string,
 ): Promise<number | undefined> {
-  const base = `${isPlain(registry) ? 'http' : 'https'}://${registry}/v2`;
-  const url = `${base}/${repository}/manifests/${digest}`;
-  const answer = await fetch(url, {
-    headers: { accept: MANIFEST },
-    signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
-  }).catch((cause: unknown) => {
-    throw new Error(`the registry ${registry} does not answer; start it, or name another with --registry`, {
-      cause,
-    });
-  });
+  const answer = await ask(registry, `${repository}/manifests/${digest}`);
   if (!answer.ok) return undefined;
   const manifest = (await answer.json()) as { layers: { size: number }[]; config: { size: number } };
   return manifest.layers.reduce((sum, { size }) => sum + size, manifest.config.size);
+}
+
+function ask(registry: string, path: string): Promise<Response> {
+  return fetch(`${isPlain(registry) ? 'http' : 'https'}://${registry}/v2/${path}`, {
+    headers: { accept: MANIFEST },
+    signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+  });
+}
+
+function nothingAt(registry: string): string {
+  return `no registry answers at ${registry}; start one (npm run cluster:up has one), or name yours with --registry`;
 }
