@@ -61,45 +61,46 @@ const FOR_ANY_HOST = {
   conditions: ['import'],
 };
 
+/** @type {readonly import('esbuild').BuildOptions[]} */
+export const BUNDLES = [
+  {
+    ...FOR_NODE,
+    entryPoints: {
+      main: 'gateway/src/main.ts',
+      'json-thread': 'gateway/src/json-thread/serve.ts',
+      'yaml-thread': YAML_THREAD,
+    },
+    outdir: 'gateway/dist',
+  },
+  { ...FOR_ANY_HOST, entryPoints: { app: 'gateway/src/app.ts' }, outdir: 'gateway/dist' },
+  {
+    ...FOR_NODE,
+    entryPoints: {
+      main: 'inference/src/main.ts',
+      'engine-child': 'inference/src/engine/child/main.ts',
+      'yaml-thread': YAML_THREAD,
+    },
+    outdir: 'inference/dist',
+  },
+  {
+    ...FOR_NODE,
+    entryPoints: {
+      headgate: 'control/src/cli/main.ts',
+      main: 'control/src/main.ts',
+      migrate: 'control/src/migrate.ts',
+      'ship-audit': 'control/src/ship-audit.ts',
+    },
+    outdir: 'control/dist',
+  },
+  { ...FOR_NODE, entryPoints: { run: 'envoy/src/run.ts' }, outdir: 'envoy/dist' },
+];
+
 /**
  * @param {string} root the checkout
  * @throws {Error} with the messages of the bundler
  */
 export async function build(root) {
-  /** @type {import('esbuild').BuildOptions[]} */
-  const bundles = [
-    {
-      ...FOR_NODE,
-      entryPoints: {
-        main: 'gateway/src/main.ts',
-        'json-thread': 'gateway/src/json-thread/serve.ts',
-        'yaml-thread': YAML_THREAD,
-      },
-      outdir: 'gateway/dist',
-    },
-    { ...FOR_ANY_HOST, entryPoints: { app: 'gateway/src/app.ts' }, outdir: 'gateway/dist' },
-    {
-      ...FOR_NODE,
-      entryPoints: {
-        main: 'inference/src/main.ts',
-        'engine-child': 'inference/src/engine/child/main.ts',
-        'yaml-thread': YAML_THREAD,
-      },
-      outdir: 'inference/dist',
-    },
-    {
-      ...FOR_NODE,
-      entryPoints: {
-        headgate: 'control/src/cli/main.ts',
-        main: 'control/src/main.ts',
-        migrate: 'control/src/migrate.ts',
-        'ship-audit': 'control/src/ship-audit.ts',
-      },
-      outdir: 'control/dist',
-    },
-    { ...FOR_NODE, entryPoints: { run: 'envoy/src/run.ts' }, outdir: 'envoy/dist' },
-  ];
-  await Promise.all(bundles.map((bundle) => esbuild({ ...bundle, absWorkingDir: root })));
+  await Promise.all(BUNDLES.map((bundle) => esbuild({ ...bundle, absWorkingDir: root })));
   // Its process would stay with `npm start`, and wake 50 times a second.
   await stop();
 }
