@@ -39,15 +39,12 @@
 {{- end }}
 {{- end }}
 
-{{/* The pod's name as a writer of records and audit records. */}}
+{{/* The pod's name as a writer of logs. Argument: "RECORDS" or "AUDIT" */}}
 {{- define "headgate.writerEnv" -}}
-{{- range $i, $log := list "RECORDS" "AUDIT" }}
-{{- if $i }}{{ "\n" }}{{ end -}}
-- name: HEADGATE_{{ $log }}__WRITER
+- name: HEADGATE_{{ . }}__WRITER
   valueFrom:
     fieldRef:
       fieldPath: metadata.name
-{{- end }}
 {{- end }}
 
 {{/* PostgreSQL as the store of records. Argument: $ */}}
@@ -165,7 +162,7 @@
     {{- include "headgate.restricted" . | nindent 4 }}
   env:
     {{- include "headgate.env" . | nindent 4 }}
-    {{- include "headgate.writerEnv" . | nindent 4 }}
+    {{- include "headgate.writerEnv" "AUDIT" | nindent 4 }}
     {{- include "headgate.auditEnv" . | nindent 4 }}
   resources:
     {{- toYaml .Values.audit.resources | nindent 4 }}

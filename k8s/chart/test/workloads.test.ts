@@ -58,7 +58,7 @@ describe.each(MATRIX)('$environment with $what', ({ environment, settings }) => 
   });
 
   it('names each object once', () => {
-    const names = (objects).map(nameOf);
+    const names = objects.map(nameOf);
     expect(names).toEqual([...new Set(names)]);
     expect(ofKind(objects, 'Secret')).toEqual([]);
   });
