@@ -33,7 +33,8 @@ export async function pullSize(
   return manifest.layers.reduce((sum, { size }) => sum + size, manifest.config.size);
 }
 
-function ask(registry: string, path: string): Promise<Response> {
+/** A GET below `/v2/`. */
+export function ask(registry: string, path: string): Promise<Response> {
   return fetch(`${isPlain(registry) ? 'http' : 'https'}://${registry}/v2/${path}`, {
     headers: { accept: MANIFEST },
     signal: AbortSignal.timeout(ANSWER_WITHIN_MS),

@@ -1,6 +1,7 @@
 import type { Scenario } from './scenario.ts';
 import { certificateReplaced } from './scenarios/certificate.ts';
 import { drainNode } from './scenarios/drain.ts';
+import { images } from './scenarios/images.ts';
 import { inferenceHangs, podKilled, processKilled } from './scenarios/killed.ts';
 import { prediction } from './scenarios/prediction.ts';
 import { rollingEnvoy, rollingGateway, rollingInference, twoGateways } from './scenarios/rolling.ts';
@@ -10,6 +11,7 @@ import { scaleInference } from './scenarios/scale.ts';
 /** All scenarios, in the order of a run: those that only look come first, those that break nodes last. */
 export const SCENARIOS: readonly Scenario[] = [
   prediction,
+  images,
   routingTable,
   rollingGateway,
   rollingInference,
