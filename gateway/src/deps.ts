@@ -7,6 +7,7 @@ import type { ReadBody } from './body/read-body.ts';
 import type { Limiter } from './rate-limit/limiter.ts';
 import type { JsonWork } from './routes/v2/json-work.ts';
 import type { RoutingSource } from './routing/source.ts';
+import type { Parking } from './serverless/parking.ts';
 import type { Recorder } from './store/recorder.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
 import type { OpenInference, Predictor, Readiness } from './upstream/inference.ts';
@@ -29,6 +30,8 @@ export interface AppDeps {
   /** Absent where the inference side cannot be asked in its own protocol: then nothing is served under /v2. */
   readonly inference?: OpenInference;
   readonly readiness: Readiness;
+  /** Absent where every model always has pods. */
+  readonly parking?: Pick<Parking, 'enter'>;
   readonly limiter: Limiter;
   readonly keys: KeyStore;
   /** Absent where no bearer tokens are accepted. */

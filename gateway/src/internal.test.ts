@@ -4,6 +4,7 @@ import { Counter, Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { createInternalApp, obstaclesOf } from './internal.ts';
+import type { Readiness } from './upstream/inference.ts';
 
 const SEED = new URL('../../config/routing.yaml', import.meta.url);
 const routing = { current: () => parseRouting(parse(readFileSync(SEED, 'utf8'))) };
@@ -57,13 +58,20 @@ describe('createInternalApp', () => {
 });
 
 describe('obstaclesOf', () => {
+  const obstacles = (versions: Readiness, draining: boolean, serverless = false) =>
+    obstaclesOf(routing, { readiness: versions, parking: { has: () => serverless } }, draining);
+
   it('finds none while the control of the default model is ready, with or without the treatment', () => {
-    expect(obstaclesOf(routing, served('1', '2'), false)).toEqual([]);
-    expect(obstaclesOf(routing, served('1'), false)).toEqual([]);
+    expect(obstacles(served('1', '2'), false)).toEqual([]);
+    expect(obstacles(served('1'), false)).toEqual([]);
+  });
+
+  it('finds none while a serverless default model has no pod', () => {
+    expect(obstacles(served(), false, true)).toEqual([]);
   });
 
   it('names every one', () => {
-    expect(obstaclesOf(routing, served('2'), true)).toEqual([
+    expect(obstacles(served('2'), true)).toEqual([
       'the gateway is draining',
       'model efficientnet-lite0 version 1 is not ready',
     ]);

@@ -9,6 +9,7 @@ import type { AppEnv } from './context.ts';
 import type { MalformedEnv } from './middleware/well-formed.ts';
 import { DOCS_ROUTES } from './routes/docs/docs.ts';
 import type { RoutingSource } from './routing/source.ts';
+import type { Parking } from './serverless/parking.ts';
 import type { Readiness } from './upstream/inference.ts';
 
 export interface InternalOptions {
@@ -47,14 +48,18 @@ export function createInternalApp({ obstacles, registry }: InternalOptions): Hon
 
 /**
  * Why the gateway should get no traffic: it is draining, or `POST /predict` could not be answered because the
- * control version of the default model is not ready.
+ * control version of the default model is not ready. A request for a serverless model waits.
  */
-export function obstaclesOf(routing: RoutingSource, readiness: Readiness, draining: boolean): string[] {
+export function obstaclesOf(
+  routing: RoutingSource,
+  { readiness, parking }: { readonly readiness: Readiness; readonly parking: Pick<Parking, 'has'> },
+  draining: boolean,
+): string[] {
   const table = routing.current();
   const model = table.default_model;
   const entry = modelRouting(table, model);
   const version = entry && controlOf(entry.experiment).version;
-  const served = version !== undefined && readiness.isReady(model, version);
+  const served = version !== undefined && (parking.has(model) || readiness.isReady(model, version));
   return [
     ...(draining ? ['the gateway is draining'] : []),
     ...(served ? [] : [`model ${model} version ${version} is not ready`]),

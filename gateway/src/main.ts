@@ -17,6 +17,7 @@ import { createInternalApp, obstaclesOf } from './internal.ts';
 import { listen } from './listeners.ts';
 import { startLimiter } from './rate-limit/start-limiter.ts';
 import { nodeHost } from './server.ts';
+import { exposeParking, reportParking } from './serverless/parking-metrics.ts';
 import { startRecords } from './store/start-records.ts';
 import { startSurroundings } from './surroundings.ts';
 import { createTelemetry } from './telemetry/create-telemetry.ts';
@@ -41,8 +42,10 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   routingReport.accepted(routing.current());
   const { keyUses, lockouts, ...identity } = startIdentity(config, surroundings, audit);
   const readinessReport = reportReadiness(logger);
-  const upstream = connectUpstream({ ...surroundings, config, routing, readinessReport });
+  const parkingReport = reportParking(metrics.registry);
+  const upstream = connectUpstream({ ...surroundings, config, routing, readinessReport, parkingReport });
   exposeState(metrics.registry, routing, upstream.readiness);
+  exposeParking(metrics.registry, upstream.parking);
   const captures = await startCapture(config, surroundings);
   const records = await startRecords(config, { ...surroundings, capture: captures?.capture });
   const quotas = await startLimiter(config, surroundings);
@@ -64,7 +67,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
     draining: () => draining,
     clock: systemClock,
   });
-  const obstacles = () => obstaclesOf(routing, upstream.readiness, draining);
+  const obstacles = () => obstaclesOf(routing, upstream, draining);
   const internalApp = createInternalApp({ obstacles, registry: metrics.registry });
 
   const listeners = await listen(config, { app, internalApp, clientIp }, logger);

@@ -26,6 +26,12 @@ const cacheSchema = z.strictObject({
 /** The serving of models (docs/inference.md). */
 export const inferenceSchema = group({
   models_dir: path.default('models').describe('Root of the model repository.'),
+  serves: z
+    .array(z.string().min(1))
+    .default([])
+    .describe(
+      'Models of the routing table that this process serves; empty: all but those that `serverless` names.',
+    ),
   model_control: z
     .enum(['routing', 'explicit'])
     .default('routing')

@@ -7,6 +7,7 @@ import { inferenceSchema } from './inference.ts';
 import { cidr, PRIVATE_NETWORKS } from './networks.ts';
 import { recordsSchema } from './records.ts';
 import { checkRules } from './rules.ts';
+import { serverlessSchema } from './serverless.ts';
 import { telemetrySchema } from './telemetry.ts';
 import { group, ms, path } from './values.ts';
 
@@ -62,6 +63,7 @@ const layersSchema = z.strictObject({
   }).describe('How long one call of a remote part may take (docs/operations.md).'),
   gateway: gatewaySchema,
   inference: inferenceSchema,
+  serverless: serverlessSchema,
   records: recordsSchema,
   capture: captureSchema,
   audit: auditSchema,

@@ -3,13 +3,16 @@ import { undocumentedLabels } from '@headgate/testkit/documented-metrics';
 import { lintMetrics } from '@headgate/testkit/lint-metrics';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { KeySet } from '../auth/oidc/key-set.ts';
+import { exposeParking, reportParking } from '../serverless/parking-metrics.ts';
 import { ROUTING } from '../testing/app-fixture.ts';
 import { exposeIdentity, exposeLockouts } from './identity-metrics.ts';
 import { createMetrics, exposeState, type Metrics } from './metrics.ts';
 
 /** Metrics of the gateway; the rest of the table belongs to inference. */
 const OURS: readonly string[] = Object.values(METRIC).filter((name) =>
-  /^headgate_(http|prediction|shed|variant|rate_limited|auth|key|oidc|routing|model_version)/.test(name),
+  /^headgate_(http|prediction|shed|variant|rate_limited|auth|key|oidc|routing|model_version|parked)/.test(
+    name,
+  ),
 );
 
 const keySet = (ageMs: number | undefined, size: number): KeySet => ({
@@ -26,6 +29,9 @@ beforeEach(() => {
   const uses = [{ keyId: 'alice', secret: 'current' as const, lastUsedMs: 5000 }];
   exposeIdentity(metrics.registry, { all: () => uses }, new Map([['corporate', keySet(2500, 3)]]));
   exposeLockouts(metrics.registry, { count: () => 0 });
+  const parkingReport = reportParking(metrics.registry);
+  parkingReport.left('net', 'served', 2000);
+  exposeParking(metrics.registry, { waiting: () => [['net', 3]] });
   metrics.tokenRefusals.inc({ issuer: 'corporate', why: 'expired' });
   metrics.oidcKeyLoads.inc({ issuer: 'corporate', outcome: 'loaded' });
   metrics.httpRequests.inc({ route: '/predict', method: 'POST', status: 200, reason: 'none' });

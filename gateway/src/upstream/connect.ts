@@ -5,6 +5,7 @@ import { healthServiceName, internalAddress } from '@headgate/contracts/names';
 import type { InternalSecret } from '@headgate/runtime/internal-secret';
 import type { ResilienceReport } from '@headgate/runtime/resilience/report';
 import type { RoutingSource } from '../routing/source.ts';
+import { Parking, type ParkingReport } from '../serverless/parking.ts';
 import { Attempts } from './attempts.ts';
 import { Endpoints } from './endpoints.ts';
 import type { ModelName, OpenInference, Predictor, Readiness } from './inference.ts';
@@ -18,6 +19,7 @@ export interface UpstreamOptions {
   readonly secret?: InternalSecret | undefined;
   readonly routing: RoutingSource;
   readonly readinessReport: ReadinessReport;
+  readonly parkingReport: ParkingReport;
   readonly resilience: ResilienceReport;
 }
 
@@ -25,6 +27,7 @@ export interface Upstream {
   readonly predictor: Predictor;
   readonly inference: OpenInference;
   readonly readiness: Readiness;
+  readonly parking: Parking;
 }
 
 /** Before the server's own limit, which varies by a tenth. */
@@ -36,10 +39,18 @@ const RENEW_SHARE = 0.8;
  * @throws ConfigError when the target cannot be read; whether it can be reached shows in readiness
  */
 export function connectUpstream(options: UpstreamOptions): Upstream {
-  const { config, secret, routing, readinessReport, resilience } = options;
+  const { config, secret, routing, readinessReport, parkingReport, resilience } = options;
   const { upstream } = config.gateway;
   const target = parseTarget(upstream.target || internalAddress(config.listen, 'inferenceGrpc'));
   const readiness = readinessOf(() => endpoints.all(), routing);
+  const parking = new Parking({
+    models: config.serverless,
+    readiness,
+    hurry: () => endpoints.hurry(),
+    report: parkingReport,
+    nowMs: () => performance.now(),
+  });
+  const announce = announcer(readiness, routing, readinessReport);
   const endpoints: Endpoints = new Endpoints({
     resolve: () => resolveTarget(target),
     services: () => versionsOf(routing).map(({ model, version }) => healthServiceName(model, version)),
@@ -48,7 +59,10 @@ export function connectUpstream(options: UpstreamOptions): Upstream {
       renewMs: CONNECTION_AGE_MS.max * RENEW_SHARE,
       metadata: secret?.header ?? {},
     },
-    onRound: announcer(readiness, routing, readinessReport),
+    onRound() {
+      announce();
+      parking.look();
+    },
     onUnresolved: readinessReport.unresolved,
   });
   const attempts = new Attempts({
@@ -56,7 +70,7 @@ export function connectUpstream(options: UpstreamOptions): Upstream {
     ...(upstream.second_attempt ? {} : { retry: null }),
     report: resilience,
   });
-  return { predictor: grpcPredictor(attempts), inference: grpcInference(attempts), readiness };
+  return { predictor: grpcPredictor(attempts), inference: grpcInference(attempts), readiness, parking };
 }
 
 /** Forwards each image as one call; the batcher on the other side joins them again. */

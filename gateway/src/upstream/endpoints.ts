@@ -8,7 +8,7 @@ export interface EndpointsOptions {
   /** Names under grpc.health.v1 to ask each endpoint for; read in each round. */
   readonly services: () => readonly string[];
   readonly connection: ConnectionOptions;
-  /** After each round of one endpoint. */
+  /** After each round of one endpoint, and each time the name was resolved. */
   readonly onRound: () => void;
   /** The name cannot be resolved: told once, until it can; the last addresses stay in use. */
   readonly onUnresolved: (error: unknown) => void;
@@ -18,6 +18,8 @@ export interface EndpointsOptions {
 const TIMES = {
   /** How often the name is resolved again: a new pod waits no longer for its first call. */
   resolveIntervalMs: 5000,
+  /** The same while a request waits for the first pod of its model. */
+  hurryIntervalMs: 250,
   /** How often each endpoint is asked which versions it serves. */
   intervalMs: 250,
   /** The same while no calls come and all versions are served: checks are most of what an idle gateway does. */
@@ -108,6 +110,7 @@ export class Endpoints {
   readonly #byAddress = new Map<string, Endpoint>();
   #all: readonly Endpoint[] = [];
   #timer: NodeJS.Timeout | undefined;
+  #inHurry = false;
   #isResolved = true;
   #isStopped = false;
 
@@ -120,6 +123,17 @@ export class Endpoints {
     return this.#all;
   }
 
+  /** Resolves the name soon, once: a request waits for an endpoint that is not there yet. */
+  hurry(): void {
+    if (this.#inHurry || this.#isStopped) return;
+    const { hurryIntervalMs } = this.#options.times ?? TIMES;
+    this.#inHurry = true;
+    // Undefined while it is being resolved.
+    if (this.#timer === undefined) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#refresh(), hurryIntervalMs);
+  }
+
   stop(): void {
     this.#isStopped = true;
     clearTimeout(this.#timer);
@@ -127,7 +141,14 @@ export class Endpoints {
   }
 
   async #refresh(): Promise<void> {
-    const { resolve, onUnresolved, times: { resolveIntervalMs } = TIMES } = this.#options;
+    const {
+      resolve,
+      onUnresolved,
+      onRound,
+      times: { resolveIntervalMs, hurryIntervalMs } = TIMES,
+    } = this.#options;
+    this.#timer = undefined;
+    this.#inHurry = false;
     try {
       const addresses = await resolve();
       if (this.#isStopped) return;
@@ -137,7 +158,10 @@ export class Endpoints {
       if (this.#isResolved) onUnresolved(error);
       this.#isResolved = false;
     }
-    if (!this.#isStopped) this.#timer = setTimeout(() => void this.#refresh(), resolveIntervalMs);
+    const waitMs = this.#inHurry ? hurryIntervalMs : resolveIntervalMs;
+    if (this.#isStopped) return;
+    this.#timer = setTimeout(() => void this.#refresh(), waitMs);
+    onRound();
   }
 
   #follow(addresses: readonly string[]): void {

@@ -3,7 +3,7 @@ import type { HealthCheckRequest__Output } from '@headgate/contracts/gen/grpc/gr
 import type { HealthCheckResponse } from '@headgate/contracts/gen/grpc/grpc/health/v1/HealthCheckResponse';
 import { parseRouting } from '@headgate/contracts/routing';
 import { loadHealth } from '@headgate/runtime/proto';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { Endpoints, type EndpointsOptions } from './endpoints.ts';
 import type { Readiness } from './inference.ts';
 import { announcer, readinessOf, versionsOf } from './readiness.ts';
@@ -82,7 +82,7 @@ describe('readiness', () => {
     followed = new Endpoints({
       resolve,
       services: () => versionsOf(source).map(({ model, version }) => `${model}/${version}`),
-      times: { resolveIntervalMs, intervalMs: 20, quietIntervalMs: 20, timeoutMs: 1000 },
+      times: { resolveIntervalMs, hurryIntervalMs: 5, intervalMs: 20, quietIntervalMs: 20, timeoutMs: 1000 },
       connection: { messageBytes: 2 ** 20, renewMs: 60_000 },
       onRound: announcer(asked, source, {
         readinessChanged: (model, version, ready) => log.push(`${model}/${version} ${ready}`),
@@ -180,6 +180,30 @@ describe('readiness', () => {
     await becomes('1');
     addresses = [];
     await becomes();
+  });
+
+  it('finds the first pod soon where a request waits for it, though the name is resolved rarely', async () => {
+    const endpoint = new Endpoint('m/1');
+    endpoints = [endpoint];
+    let address: string | undefined;
+    let asked = 0;
+    follow(async () => {
+      asked += 1;
+      if (address === undefined) throw new Error('no such name');
+      return [address];
+    }, 60_000);
+    await expect.poll(() => asked).toBe(1);
+    const hurry = setInterval(() => followed?.hurry(), 1);
+    onTestFinished(() => clearInterval(hurry));
+    await expect.poll(() => asked).toBeGreaterThan(3);
+    address = `127.0.0.1:${await endpoint.start(0)}`;
+    await becomes('1');
+    expect(log).toEqual(['unresolved', 'm/1 true']);
+  });
+
+  it('gives a treatment traffic though the pods of another model do not serve it', async () => {
+    await watch(new Endpoint('m/1', 'm/2'), new Endpoint('other/1'));
+    await becomes('1', '2');
   });
 
   it('says once that the name cannot be resolved', async () => {

@@ -16,14 +16,18 @@ export interface ReadinessReport {
  * one that is starting or draining serves none, one that loads a further version goes on serving the others, so its
  * server-wide status is not needed.
  *
- * A treatment is ready when every ready endpoint serves it: calls go to any of them. The control is ready when any
- * does: there is nothing to fall back to, and a call that meets another endpoint may be sent again.
+ * A treatment is ready when every ready endpoint that serves its model serves it: pools may serve different models. The
+ * control is ready when any does: there is nothing to fall back to, and a call that meets another endpoint may be sent
+ * again.
  */
 export function readinessOf(endpoints: () => readonly Endpoint[], routing: RoutingSource): Readiness {
   return {
     isReady(model, version) {
       const service = healthServiceName(model, version);
-      const ready = endpoints().filter(({ serving }) => serving.size > 0);
+      const ofModel = healthServiceName(model, '');
+      const ready = endpoints().filter(({ serving }) =>
+        [...serving].some((name) => name.startsWith(ofModel)),
+      );
       const serving = ready.filter((endpoint) => endpoint.serving.has(service));
       return serving.length > 0 && (serving.length === ready.length || isControl(routing, model, version));
     },

@@ -97,7 +97,13 @@ describe('Calls on streams', () => {
       connection: { messageBytes: 2 ** 20, renewMs: Number.POSITIVE_INFINITY },
       onRound: () => undefined,
       onUnresolved: () => undefined,
-      times: { resolveIntervalMs: 10, intervalMs: 1000, quietIntervalMs: 1000, timeoutMs: 1000 },
+      times: {
+        resolveIntervalMs: 10,
+        hurryIntervalMs: 10,
+        intervalMs: 1000,
+        quietIntervalMs: 1000,
+        timeoutMs: 1000,
+      },
     });
     await expect.poll(() => endpoints.all().length).toBe(1);
     const slow = endpoints.all()[0]?.pool.infer({ model_name: 'slow' }, callContext());

@@ -1,5 +1,5 @@
 import { batchingSchema } from '@headgate/contracts/manifest';
-import { parseRouting } from '@headgate/contracts/routing';
+import { type ModelRouting, parseRouting } from '@headgate/contracts/routing';
 import { createLogger } from '@headgate/runtime/logger';
 import { ManualClock } from '@headgate/testkit/manual-clock';
 import { describe, expect, it } from 'vitest';
@@ -49,6 +49,7 @@ function setUp() {
     return { ended: ended.promise, wornOut, kill, report, listen: () => {} } as unknown as EngineProcess;
   };
   const catalogue = new Catalogue({
+    serves: (model) => model !== 'elsewhere',
     repository: {
       list: async () => [],
       isCurrent: async ({ stamp }) => stamp === stamps.now,
@@ -112,6 +113,18 @@ describe('Catalogue', () => {
     expect(statuses()).toEqual({ 2: 'ready', 3: 'ready' });
     expect(opened).toEqual(['1', '2', '3']);
     expect(killed).toEqual(['1']);
+  });
+
+  it('leaves models to the pods that serve them', async () => {
+    const { catalogue, opened } = setUp();
+    const routing = table('1');
+    catalogue.apply({
+      ...routing,
+      models: { ...routing.models, elsewhere: routing.models.m as ModelRouting },
+    });
+    await settled();
+    expect(catalogue.all().map(({ model }) => model)).toEqual(['m']);
+    expect([opened, catalogue.versions('elsewhere')]).toEqual([['1'], []]);
   });
 
   it('gives the control version to callers who name none', async () => {

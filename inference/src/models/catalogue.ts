@@ -7,6 +7,8 @@ import { Deployment, type DeploymentDeps, type Serving } from './deployment.ts';
 export interface CatalogueOptions extends Omit<DeploymentDeps, 'counters' | 'onChange'> {
   /** Counters of a version; the same ones when it is loaded again. */
   readonly countersOf: (model: string, version: string) => VersionCounters;
+  /** Models of the routing table that this process serves. */
+  readonly serves: (model: string) => boolean;
 }
 
 /**
@@ -37,7 +39,8 @@ export class Catalogue {
 
   /** Loads newly named versions, and drains and drops those that are no longer named. Returns at once. */
   apply(routing: Routing): void {
-    this.#routing = routing;
+    const own = Object.entries(routing.models).filter(([model]) => this.#options.serves(model));
+    this.#routing = { ...routing, models: Object.fromEntries(own) };
     this.#reconcile(new Map());
   }
 

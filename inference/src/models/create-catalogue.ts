@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import type { Config } from '@headgate/contracts/config/schema';
 import { MAX_IMAGE_SIDE } from '@headgate/contracts/limits';
 import { systemClock } from '@headgate/runtime/clock';
 import { admissionPolicyOf } from '../admission/admission.ts';
@@ -48,11 +49,18 @@ export async function createCatalogue(options: InferenceOptions, statistics: Sta
     drainTimeoutMs: inference.drain.timeout_ms,
     cacheOf: (name) =>
       Object.hasOwn(inference.cache.models, name) ? inference.cache.models[name] : undefined,
+    serves: servedBy(options.config),
     countersOf: (model, version) => statistics.of(model, version),
     clock: systemClock,
     log,
   });
   return { catalogue, repository };
+}
+
+/** Pods of a serverless model serve it alone; all others leave it to them. */
+function servedBy({ inference, serverless }: Config): (model: string) => boolean {
+  const own = new Set(inference.serves);
+  return (model) => (own.size > 0 ? own.has(model) : !Object.hasOwn(serverless, model));
 }
 
 function provide({ config, engineEntry, log }: InferenceOptions): Promise<Provider> {

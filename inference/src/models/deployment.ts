@@ -70,7 +70,7 @@ export class Deployment {
   #serving: Serving | undefined;
   #pool: EnginePool | undefined;
   #cancelRetry: (() => void) | undefined;
-  #wasReady = false;
+  #readySinceMs: number | undefined;
   #changedOnDisk = false;
 
   constructor(model: string, version: string, deps: DeploymentDeps) {
@@ -84,6 +84,15 @@ export class Deployment {
 
   get status(): Status {
     return this.#status;
+  }
+
+  /** When it was ready for the first time, in ms since the Unix epoch; undefined before that. */
+  get readySinceMs(): number | undefined {
+    return this.#readySinceMs;
+  }
+
+  get #wasReady(): boolean {
+    return this.#readySinceMs !== undefined;
   }
 
   /** Why the last attempt to load it or to start an engine failed; undefined while it is ready. */
@@ -256,7 +265,7 @@ export class Deployment {
     dispatcher.attach(engine, warmUpMs);
     if (this.#status === 'retired') return;
     this.#problem = undefined;
-    this.#wasReady = true;
+    this.#readySinceMs ??= this.#deps.clock.epochMs();
     this.#firstStart.resolve();
     this.#setStatus('ready');
   }

@@ -18,6 +18,11 @@ export function exposeState(registry: Registry, source: StateSource): void {
   gauge.each(METRIC.versionReady, '1 while the version can take work.', ({ status }) =>
     status === 'ready' ? 1 : 0,
   );
+  gauge.each(
+    METRIC.versionReadySince,
+    'When the version was ready for the first time; 0 before that.',
+    ({ readySinceMs = 0 }) => readySinceMs / 1000,
+  );
   gauge.each(METRIC.engineMemory, 'Resident memory of the engines.', ({ engines }) =>
     engines.reduce((sum, engine) => sum + engine.residentBytes(), 0),
   );

@@ -5,6 +5,7 @@ import { mayUseModel } from '../../auth/identity.ts';
 import type { AppContext, Layer } from '../../context.ts';
 import { assign } from '../../routing/assign.ts';
 import type { RoutingSource } from '../../routing/source.ts';
+import type { Parking } from '../../serverless/parking.ts';
 import type { Readiness } from '../../upstream/inference.ts';
 
 /** What serves a request. */
@@ -25,19 +26,26 @@ export interface ChooseVariantOptions {
   /** Read once per request, so that one request never sees two generations of the table. */
   readonly routing: RoutingSource;
   readonly readiness: Readiness;
+  /** Absent where every model always has pods. */
+  readonly parking?: Pick<Parking, 'enter'>;
 }
 
 /** Visible ASCII. */
 const UNIT = /^[\x21-\x7e]{1,128}$/;
 
-/** Chooses the variant of the request's unit, or control while that variant's version is not ready. */
-export function chooseVariant({ routing, readiness }: ChooseVariantOptions): Layer {
+/**
+ * Chooses the variant of the request's unit, or control while that variant's version is not ready. Waits for the first
+ * pod of a serverless model.
+ */
+export function chooseVariant({ routing, readiness, parking }: ChooseVariantOptions): Layer {
   return async function chooseVariant(c, next) {
     const table = routing.current();
     const model = c.req.param('model') ?? table.default_model;
     mayUseModel(c.get('identity'), model);
     const { experiment } = knownModel(table, model);
     const assigned = assign(experiment, unitOf(c));
+    const { version } = controlOf(experiment);
+    const leave = await parking?.enter({ model, version }, c.get('deadline'));
     const served = readiness.isReady(model, assigned.version) ? assigned : controlOf(experiment);
     c.set('choice', {
       model,
@@ -47,16 +55,17 @@ export function chooseVariant({ routing, readiness }: ChooseVariantOptions): Lay
       experiment: experiment.name,
       unit: c.req.header(HEADER.unit) ?? null,
     });
-    await next();
+    await next().finally(leave);
   };
 }
 
 /** Chooses the version that the path names. */
-export function chooseVersion({ routing }: Pick<ChooseVariantOptions, 'routing'>): Layer {
+export function chooseVersion({ routing, parking }: Omit<ChooseVariantOptions, 'readiness'>): Layer {
   return async function chooseVersion(c, next) {
     const model = c.req.param('model') ?? '';
     const version = c.req.param('version') ?? '';
     knownVersion(knownModel(routing.current(), model), version);
+    const leave = await parking?.enter({ model, version }, c.get('deadline'));
     c.set('choice', {
       model,
       version,
@@ -65,7 +74,7 @@ export function chooseVersion({ routing }: Pick<ChooseVariantOptions, 'routing'>
       experiment: null,
       unit: null,
     });
-    await next();
+    await next().finally(leave);
   };
 }
 
