@@ -82,6 +82,7 @@ function podOf(addon: Addon): object {
         readinessProbe: {
           httpGet: { path: ready.path, port: ready.port, scheme: ready.scheme ?? 'HTTP' },
           periodSeconds: 1,
+          timeoutSeconds: 5,
         },
         resources: { requests: { cpu: '10m', memory: '32Mi' }, limits: { memory: '256Mi' } },
         securityContext: {

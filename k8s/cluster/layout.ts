@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../../scripts/setup/bootstrap.mjs';
 
@@ -24,6 +25,9 @@ export const CONTROL_PLANE_IP = '10.90.0.10';
 export const API_SERVER = `https://${CONTROL_PLANE_IP}:6443`;
 export const REGISTRY = `${CONTROL_PLANE_IP}:5000`;
 
+/** Address of all simulated nodes. kube-router finds its own node by the address, so it is none of a real one. */
+export const SIMULATED_IP = '10.90.0.20';
+
 /** Address of the machine itself in the nodes' network. */
 export const HOST_IP = '10.90.0.1';
 export const POD_CIDR = '10.244.0.0/16';
@@ -37,8 +41,16 @@ export const SWITCH = 'knsw';
 /** The machine's own interface in the nodes' network. */
 export const HOST_LINK = 'headgate-k8s';
 
-/** Everything that a running cluster writes; removed when it ends. */
-export const STATE_DIR = join(ROOT, 'state/cluster');
+/** What is known of the cluster of this machine: there is one, as the names of nodes are. Gone after a reboot. */
+export const RECORD_FILE = '/run/headgate-k8s.json';
+
+/** Where a cluster of this checkout writes. */
+export const OWN_STATE_DIR = join(ROOT, 'state/cluster');
+
+/** Everything that the cluster writes: it may be one that another checkout started. */
+export const STATE_DIR: string = existsSync(RECORD_FILE)
+  ? JSON.parse(readFileSync(RECORD_FILE, 'utf8')).stateDir
+  : OWN_STATE_DIR;
 
 export const paths = {
   pki: join(STATE_DIR, 'pki'),

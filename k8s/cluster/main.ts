@@ -6,11 +6,12 @@ import { createGuard } from '../../scripts/setup/guard.mjs';
 import { exitCodeOf, stopRequests } from '../../scripts/setup/lifecycle.mjs';
 import { createUi } from '../../scripts/setup/ui.mjs';
 import { startApiServer, startControllers, stopControlPlane } from './control-plane.ts';
-import { nodeOf, paths, REGISTRY } from './layout.ts';
+import { startSimulatedNodes, stopSimulatedNodes } from './kwok.ts';
+import { nodeOf, OWN_STATE_DIR, paths, REGISTRY, STATE_DIR } from './layout.ts';
 import { setLink } from './network.ts';
 import { startKubelet, startNode, startRouter, stopNode } from './node.ts';
 import { preparePrograms } from './programs.ts';
-import { clean, isUp, readRecord } from './record.ts';
+import { clean, isUp } from './record.ts';
 import { up } from './up.ts';
 
 const USAGE = `node k8s/cluster/main.ts COMMAND
@@ -19,7 +20,9 @@ const USAGE = `node k8s/cluster/main.ts COMMAND
   node-stop NODE   power loss of kn1 or kn2
   node-start NODE
   api-stop         crash of the control plane: API server, controllers, scheduler
-  api-start`;
+  api-start
+  kwok-start [N]   add N nodes, 20 unless given, that only exist in the API
+  kwok-stop`;
 
 const { stop: signal } = stopRequests();
 const guard = createGuard();
@@ -27,21 +30,26 @@ const ui = createUi(process.stdout);
 const startMs = performance.now();
 const seconds = () => `${((performance.now() - startMs) / 1000).toFixed(1)} s`;
 
-const FAULTS: Readonly<Record<string, (argument: string) => Promise<void>>> = {
+const SIMULATED = 20;
+const buildOptions = { guard, signal, progress: () => {} };
+const programs = () => preparePrograms(buildOptions);
+
+const COMMANDS: Readonly<Record<string, (argument: string) => Promise<void>>> = {
   'node-stop': (name) => stopNode(lostNode(name)),
   'node-start': async (name) => {
     const node = lostNode(name);
-    const programs = await preparePrograms({ guard, signal, progress: () => {} });
     await setLink(name, 'up');
-    await startNode(node, programs);
-    await startKubelet(node, programs);
-    await startRouter(node, programs);
+    await startNode(node, await programs());
+    await startKubelet(node, await programs());
+    await startRouter(node, await programs());
   },
+  'kwok-start': async (count) =>
+    startSimulatedNodes(Number(count || SIMULATED), await programs(), buildOptions),
+  'kwok-stop': async () => stopSimulatedNodes(await programs()),
   'api-stop': stopControlPlane,
   'api-start': async () => {
-    const programs = await preparePrograms({ guard, signal, progress: () => {} });
-    await startApiServer(programs);
-    await startControllers(programs);
+    await startApiServer(await programs());
+    await startControllers(await programs());
   },
 };
 
@@ -64,18 +72,17 @@ async function run(command: string | undefined, argument = ''): Promise<void> {
     await clean();
     return ui.say(`cluster down in ${seconds()}`);
   }
-  const fault = FAULTS[command ?? ''];
-  if (fault === undefined) throw new Error(`expected a command\n\n${USAGE}`);
+  const act = COMMANDS[command ?? ''];
+  if (act === undefined) throw new Error(`expected a command\n\n${USAGE}`);
   if (!isUp()) throw new Error('no cluster runs; start it by: npm run cluster:up');
-  await fault(argument);
+  await act(argument);
   ui.say(`${command} ${argument} in ${seconds()}`);
 }
 
 async function start(): Promise<void> {
-  if (isUp()) {
-    const owner = readRecord()?.stateDir;
-    return ui.say(`a cluster runs already: ${owner}; end it by: npm run cluster:down`);
-  }
+  if (isUp()) return ui.say(`a cluster runs already: ${STATE_DIR}; end it by: npm run cluster:down`);
+  if (STATE_DIR !== OWN_STATE_DIR)
+    throw new Error(`${STATE_DIR} has the rest of a cluster; remove it by: npm run cluster:down`);
   await up({ ui, guard, signal });
   ui.say(`cluster up in ${seconds()}
   export KUBECONFIG=${paths.adminKubeconfig}

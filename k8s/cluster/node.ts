@@ -28,14 +28,19 @@ export async function startNode(node: ClusterNode, programs: Programs): Promise<
   createVolumeFolders(node);
   createPodsGroup(node.name);
   const mountsOf = await holdMounts(node.name, dir);
-  const start = (name: string, command: string, args: readonly string[]) =>
-    launch({ name: `${name}-${node.name}`, command, args, network: node.name, mountsOf });
-  await start('containerd', programs.containerd, ['--config', join(dir, 'containerd.toml')]);
+  const network = node.name;
+  await launch({
+    name: `containerd-${node.name}`,
+    command: programs.containerd,
+    args: ['--config', join(dir, 'containerd.toml')],
+    ...{ network, mountsOf, isAncestorOfPods: true },
+  });
   await untilReady(`containerd-${node.name}`, READY_WITHIN_MS, async () => {
     await containers(node.name, programs, 'version');
     return true;
   });
-  await start('proxy', programs['kube-proxy'], [`--config=${join(dir, 'proxy.json')}`]);
+  const args = [`--config=${join(dir, 'proxy.json')}`];
+  await launch({ name: `proxy-${node.name}`, command: programs['kube-proxy'], args, network, mountsOf });
 }
 
 /** Starts what takes pods. Images that pods need without a registry must be there. */

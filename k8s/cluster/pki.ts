@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Authority, createAuthority } from './authority.ts';
-import { API_SERVER, CONTROL_PLANE_IP, KUBERNETES_IP, NODES, paths } from './layout.ts';
+import { API_SERVER, CONTROL_PLANE_IP, KUBERNETES_IP, NODES, paths, SIMULATED_IP } from './layout.ts';
 
 const API_SERVER_NAMES = [
   'kubernetes',
@@ -34,6 +34,7 @@ export async function writePki(): Promise<void> {
   await writeIdentity(authority, 'apiserver', { commonName: 'kube-apiserver', names: API_SERVER_NAMES });
   const kubeletClient = { commonName: 'kube-apiserver-kubelet-client', group: 'system:masters' };
   await writeIdentity(authority, 'kubelet-client', kubeletClient);
+  await writeIdentity(authority, 'kwok', { commonName: 'kwok', names: [SIMULATED_IP] });
   await writeIdentity(authority, 'front-proxy', { commonName: 'front-proxy-client' });
   for (const { file, name, ...rest } of USERS)
     await writeKubeconfig(authority, file, { commonName: name, ...rest });

@@ -17,18 +17,22 @@ export interface Program {
   /** Process whose mount namespace it shares; the machine's by default. */
   readonly mountsOf?: number;
   readonly env?: Readonly<Record<string, string>>;
+  /** Ordinary priority: its children are the pods. Everything else goes before them, as on machines of its own. */
+  readonly isAncestorOfPods?: boolean;
 }
 
 const POLL_MS = 100;
 const LOG_LINES = 8;
 
 /** Starts a program in its own control group: that is how it is found and ended later, by any process. */
-export async function launch({ name, command, args, network, mountsOf, env }: Program): Promise<void> {
+export async function launch(program: Program): Promise<void> {
+  const { name, command, args, network, mountsOf, env, isAncestorOfPods = false } = program;
   if (processesOf(name).length > 0) throw new Error(`${name} runs already`);
   mkdirSync(paths.logs, { recursive: true });
   const log = openSync(logOf(name), 'a');
   const enter = [`--net=/run/netns/${network}`];
   if (mountsOf !== undefined) enter.push(`--mount=/proc/${mountsOf}/ns/mnt`);
+  if (!isAncestorOfPods) enter.push('nice', '-n', '-10');
   const join = 'echo $$ > "$0" && exec "$@"';
   const child = spawn('/bin/sh', ['-c', join, processGroup(name), 'nsenter', ...enter, command, ...args], {
     cwd: '/',

@@ -1,11 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { anythingRuns, killEverything } from './cgroups.ts';
-import { STATE_DIR } from './layout.ts';
+import { RECORD_FILE as FILE, STATE_DIR } from './layout.ts';
 import { removeNetwork } from './network.ts';
-
-/** One per machine, as the names of nodes and interfaces are; gone after a restart, as they are. */
-const FILE = '/run/headgate-k8s.json';
 
 /** Settings of the kernel that kubelet changes, or that three nodes on one machine need. */
 const SYSCTLS = [
@@ -26,7 +23,7 @@ interface Record {
 }
 
 /** The cluster of this machine, if one was started. */
-export function readRecord(): Record | undefined {
+function readRecord(): Record | undefined {
   return existsSync(FILE) ? (JSON.parse(readFileSync(FILE, 'utf8')) as Record) : undefined;
 }
 
@@ -62,10 +59,9 @@ export async function clean(): Promise<void> {
   await removeNetwork();
   const record = readRecord();
   for (const [name, value] of Object.entries(record?.sysctls ?? {})) writeFileSync(fileOf(name), value);
-  const stateDir = record?.stateDir ?? STATE_DIR;
-  if (existsSync(stateDir))
-    for (const name of readdirSync(stateDir))
-      if (!KEPT.includes(name)) rmSync(join(stateDir, name), { recursive: true });
+  if (existsSync(STATE_DIR))
+    for (const name of readdirSync(STATE_DIR))
+      if (!KEPT.includes(name)) rmSync(join(STATE_DIR, name), { recursive: true });
   rmSync(FILE, { force: true });
 }
 
