@@ -105,6 +105,16 @@ rollingUpdate:
   maxUnavailable: 0
 {{- end }}
 
+{{/* Ends a process that has hung for a minute; one that is slow under load goes on. Argument: "internal" */}}
+{{- define "headgate.liveness" -}}
+httpGet:
+  path: /livez
+  port: {{ . }}
+periodSeconds: 10
+timeoutSeconds: 5
+failureThreshold: 6
+{{- end }}
+
 {{/* HTTP probe of a port by name. Argument: (list "/readyz" "internal" periodSeconds failureThreshold) */}}
 {{- define "headgate.probe" -}}
 httpGet:
