@@ -1,7 +1,7 @@
 import { ProgramError, type Programs } from './programs.ts';
 import type { ReleaseState } from './release.ts';
 import { deployedManifest } from './release.ts';
-import { parseObjects, type Rendered } from './rendered.ts';
+import { type KubernetesObject, parseObjects, RELEASE, type Rendered } from './rendered.ts';
 
 /** `kubectl diff` found differences. */
 const DIFFERENT = 1;
@@ -12,14 +12,28 @@ const DIFFERENT = 1;
  *
  * @throws ProgramError when the API server refuses an object
  */
-export async function differences(programs: Programs, { manifest }: Rendered): Promise<string> {
+export async function differences(programs: Programs, { objects }: Rendered): Promise<string> {
   const args = ['diff', '--server-side', '--force-conflicts', '--field-manager', 'helm', '-f', '-'];
   try {
-    return await programs.kubectl(args, { input: manifest });
+    const items = objects.map((object) => asHelmSends(object, programs.namespace));
+    const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
+    return await programs.kubectl(args, { input });
   } catch (error) {
     if (error instanceof ProgramError && error.code === DIFFERENT && error.stdout !== '') return error.stdout;
     throw error;
   }
+}
+
+/** Helm marks each object of a release. */
+function asHelmSends(object: KubernetesObject, namespace: string): object {
+  const { metadata } = object;
+  const annotations = {
+    ...metadata.annotations,
+    'meta.helm.sh/release-name': RELEASE,
+    'meta.helm.sh/release-namespace': namespace,
+  };
+  const labels = { ...metadata.labels, 'app.kubernetes.io/managed-by': 'Helm' };
+  return { ...object, metadata: { ...metadata, annotations, labels } };
 }
 
 /** Whether an upgrade has anything to do. */

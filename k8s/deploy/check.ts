@@ -5,7 +5,7 @@ import { imagesOf, lookUp } from './images.ts';
 import { SECRET_KEYS, type SecretRole } from './local-secrets.ts';
 import { planRouting, planSecrets, type SecretPlan } from './prepare.ts';
 import { findRelease, type ReleaseState } from './release.ts';
-import { chartArguments, type KubernetesObject, type Rendered, render } from './rendered.ts';
+import { type Chart, chartOf, type KubernetesObject, type Rendered, readFacts, render } from './rendered.ts';
 import { neededSecrets } from './secrets.ts';
 import { type Existing, findNamespace, findTarget, type Target } from './target.ts';
 
@@ -14,7 +14,7 @@ export interface Plan {
   readonly target: Target;
   readonly existing: Existing | undefined;
   readonly state: ReleaseState | undefined;
-  readonly chart: readonly string[];
+  readonly chart: Chart;
   readonly rendered: Rendered;
   readonly workloads: readonly KubernetesObject[];
   readonly secrets: SecretPlan;
@@ -26,7 +26,6 @@ export interface Plan {
 /** @throws DeployError that names everything that is wrong or missing */
 export async function check(run: Run): Promise<Plan> {
   const { root, options, programs, ui } = run;
-  const chart = chartArguments(root, options);
   const target = await findTarget(programs);
   ui.say(
     `${options.environment} → namespace ${programs.namespace} of context ${target.context} (${target.server})`,
@@ -34,6 +33,7 @@ export async function check(run: Run): Promise<Plan> {
   return step(ui, 'checks', async () => {
     const existing = await findNamespace(programs);
     const state = existing && (await findRelease(programs));
+    const chart = chartOf(root, options, await readFacts(programs));
     const rendered = await render(programs, chart);
     const objects = [...rendered.objects, ...rendered.hooks];
     await refuseMissingImages(objects);

@@ -33,11 +33,11 @@ export async function deploy(run: Run): Promise<void> {
   const plan = await check(run);
   if (options.diff || options['dry-run']) return show(run, plan);
   await confirm(options, plan.target, plan.existing);
-  await recover(programs, plan.state, options.recover);
+  const state = await recover(programs, plan.state, options.recover);
   const made: Made[] = [];
   try {
     await step(ui, 'namespace, Secrets, routing table', () => prepare(run, plan, made));
-    if (await isUnchanged(programs, plan.rendered, plan.state))
+    if (await isUnchanged(programs, plan.rendered, state))
       ui.say('✓ the release is as it should be: nothing to change');
     else await rollOut(run, plan);
     await step(ui, 'verification', () => look(run, plan));

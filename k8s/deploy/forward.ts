@@ -1,9 +1,10 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import type { Programs } from './programs.ts';
 
 const WITHIN_MS = 20_000;
+/** The first lines name the port. */
+const MAX_SAID = 10_000;
 
 /** A port on loopback that leads to a Service's pod, through the API server: works wherever kubectl does. */
 export interface Forward extends AsyncDisposable {
@@ -25,13 +26,17 @@ export async function forward(programs: Programs, target: string, port: number):
   }
 }
 
-async function portOf(child: ChildProcess): Promise<number> {
-  if (child.stdout === null) throw new Error('kubectl has no output');
-  for await (const line of createInterface({ input: child.stdout })) {
-    const [, port] = /127\.0\.0\.1:(\d+)/.exec(line) ?? [];
-    if (port !== undefined) return Number(port);
-  }
-  return new Promise(() => undefined);
+/** Goes on reading afterwards: kubectl writes a line for each connection, and ends when nobody takes it. */
+function portOf(child: ChildProcess): Promise<number> {
+  return new Promise((resolve) => {
+    let said = '';
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      if (said.length > MAX_SAID) return;
+      said += text;
+      const [, port] = /127\.0\.0\.1:(\d+) /.exec(said) ?? [];
+      if (port !== undefined) resolve(Number(port));
+    });
+  });
 }
 
 async function failed(child: ChildProcess, said: readonly string[], signal: AbortSignal): Promise<never> {

@@ -41,7 +41,7 @@ async function main(): Promise<number> {
     });
     const run: Run = { root: ROOT, options, programs, guard, signal, ui };
     await (options.command === 'deploy' ? deploy(run) : undeploy(run));
-    ui.say(`${options.command === 'deploy' ? 'deployed' : 'removed'} in ${took()}`);
+    ui.say(`done in ${took()}`);
     return 0;
   } catch (error) {
     if (signal.aborted) {

@@ -1,6 +1,6 @@
 import { DeployError } from './errors.ts';
 import { ProgramError, type Programs } from './programs.ts';
-import { RELEASE } from './rendered.ts';
+import { type Chart, RELEASE } from './rendered.ts';
 
 /** A step of a release may take this long: pulling a large image onto a new node. */
 const WITHIN = '9m';
@@ -35,26 +35,36 @@ export async function findRelease(programs: Programs): Promise<ReleaseState | un
 }
 
 /**
- * Helm refuses to touch a release whose last change is unfinished. After an ordinary end it is not: an interrupted
- * helm marks it as failed. It stays so after a power cut, or while another deployment runs.
+ * Makes a release fit for the next change. Helm refuses to touch one whose last change is unfinished; after Ctrl-C it is
+ * not, because an interrupted helm marks it as failed, but after a power cut, or while another deployment runs. A first
+ * installation that never finished is removed: to Helm the next one would be an upgrade, whose migrations come before
+ * the database.
  *
- * @throws DeployError unless `recover`
+ * @returns the state to go on from
+ * @throws DeployError unless `allowed`
  */
 export async function recover(
   programs: Programs,
   state: ReleaseState | undefined,
   allowed: boolean,
-): Promise<void> {
-  if (!state?.status.startsWith('pending')) return;
-  if (!allowed) {
+): Promise<ReleaseState | undefined> {
+  if (state === undefined) return undefined;
+  const { status, revision, good } = state;
+  const isPending = status.startsWith('pending');
+  if (isPending && !allowed) {
     throw new DeployError(
-      `revision ${state.revision} of the release is unfinished (${state.status}): another deployment runs, or one was killed`,
+      `revision ${revision} of the release is unfinished (${status}): another deployment runs, or one was killed`,
       'wait for it; if none runs, go on with --recover',
       3,
     );
   }
+  if (good === undefined) {
+    await uninstall(programs);
+    return undefined;
+  }
   // What it has changed stays: the next upgrade applies every object again.
-  await programs.kubectl(['delete', 'secret', `sh.helm.release.v1.${RELEASE}.v${state.revision}`]);
+  if (isPending) await programs.kubectl(['delete', 'secret', `sh.helm.release.v1.${RELEASE}.v${revision}`]);
+  return state;
 }
 
 /** The manifest of the deployed revision, as it was sent. */
@@ -71,12 +81,12 @@ export interface UpgradeOptions {
 /** Installs or upgrades, and waits until everything is ready. @throws ProgramError */
 export async function upgrade(
   programs: Programs,
-  chart: readonly string[],
+  { args: chart, input }: Chart,
   { overwrite, signal }: UpgradeOptions,
 ): Promise<void> {
   const force = overwrite ? ['--force-conflicts'] : [];
   const args = ['upgrade', '--install', RELEASE, ...chart, '--wait', '--timeout', WITHIN, ...force];
-  await programs.helm([...args, '--output', 'json'], { withinMs: WITHIN_MS, signal });
+  await programs.helm([...args, '--output', 'json'], { withinMs: WITHIN_MS, signal, input });
 }
 
 /** Goes back to a revision and waits until it is ready. */

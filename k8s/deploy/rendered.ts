@@ -17,6 +17,7 @@ export interface KubernetesObject {
     readonly name: string;
     readonly namespace?: string;
     readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
   };
   readonly spec?: Readonly<Record<string, unknown>>;
   readonly data?: Readonly<Record<string, string>>;
@@ -24,15 +25,50 @@ export interface KubernetesObject {
 
 /** What the chart makes of the values. */
 export interface Rendered {
-  /** As Helm sends it. */
-  readonly manifest: string;
   readonly objects: readonly KubernetesObject[];
   /** Objects of hooks: the migrations. */
   readonly hooks: readonly KubernetesObject[];
 }
 
-/** Arguments of helm that choose chart and values, the same for every command. */
-export function chartArguments(root: string, options: Options): string[] {
+/** What chooses chart and values, the same for every command of helm. */
+export interface Chart {
+  readonly args: readonly string[];
+  /** Values below all others, which helm reads from its standard input. */
+  readonly input: string;
+}
+
+/** @throws DeployError when the file of images is missing */
+export function chartOf(root: string, options: Options, facts: ClusterFacts): Chart {
+  return { args: chartArguments(root, options), input: JSON.stringify(valuesOf(facts)) };
+}
+
+/** What only the cluster knows. */
+export interface ClusterFacts {
+  /** Addresses of the API server's processes, which network policies must name. */
+  readonly apiServers: readonly { readonly address: string; readonly port: number }[];
+}
+
+export async function readFacts(programs: Programs): Promise<ClusterFacts> {
+  const selector = 'kubernetes.io/service-name=kubernetes';
+  const { items } = await programs.get<{
+    items: { endpoints?: { addresses: string[] }[]; ports?: { port: number }[] }[];
+  }>(['endpointslices', '--namespace', 'default', '--selector', selector]);
+  const apiServers = items.flatMap(({ endpoints = [], ports = [] }) =>
+    endpoints.flatMap(({ addresses }) =>
+      addresses.flatMap((address) => ports.map(({ port }) => ({ address, port }))),
+    ),
+  );
+  return { apiServers };
+}
+
+function valuesOf({ apiServers }: ClusterFacts): object {
+  if (apiServers.length === 0) return {};
+  const cidrs = apiServers.map(({ address }) => `${address}/${address.includes(':') ? 128 : 32}`);
+  const ports = [443, ...apiServers.map(({ port }) => port)];
+  return { networkPolicies: { apiServer: { cidrs: [...new Set(cidrs)], ports: [...new Set(ports)] } } };
+}
+
+function chartArguments(root: string, options: Options): string[] {
   const { environment, values, set, images = IMAGES } = options;
   const own = join(root, CHART, `values-${environment}.yaml`);
   const layers = existsSync(own) ? [own] : [];
@@ -47,6 +83,7 @@ export function chartArguments(root: string, options: Options): string[] {
   const files = [...layers, existsSync(digests) ? digests : images, ...values];
   return [
     join(root, CHART),
+    ...['--values', '-'],
     ...files.flatMap((file) => ['--values', file]),
     ...['--set', `environment=${environment}`],
     ...set.flatMap((one) => ['--set', one]),
@@ -59,13 +96,12 @@ interface HelmRelease {
 }
 
 /** Renders against the cluster, and changes nothing. @throws DeployError that names the path of a wrong value */
-export async function render(programs: Programs, chart: readonly string[]): Promise<Rendered> {
+export async function render(programs: Programs, { args: chart, input }: Chart): Promise<Rendered> {
   const args = ['upgrade', '--install', RELEASE, ...chart, '--dry-run=server', '--output', 'json'];
   try {
-    const release: HelmRelease = JSON.parse(await programs.helm(args));
+    const release: HelmRelease = JSON.parse(await programs.helm(args, { input }));
     const hooks = (release.hooks ?? []).map(({ manifest }) => manifest).join('\n---\n');
     return {
-      manifest: release.manifest,
       objects: parseObjects(release.manifest),
       hooks: parseObjects(hooks),
     };

@@ -1,29 +1,21 @@
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import type { IncomingMessage } from 'node:http';
-import { request } from 'node:https';
-import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PeerCertificate, TLSSocket } from 'node:tls';
+import type { PeerCertificate } from 'node:tls';
 import { HEADER } from '@headgate/contracts/names';
 import { parseRouting, type Routing } from '@headgate/contracts/routing';
 import { parseYaml } from '@headgate/runtime/parse-yaml';
 import { assign } from '../../gateway/src/routing/assign.ts';
+import { type Answer, Entry, type EntryOptions, type Question } from './entry.ts';
 import { DeployError } from './errors.ts';
-import { forward } from './forward.ts';
 import type { Programs } from './programs.ts';
 
-const WITHIN_MS = 20_000;
 const DAY_MS = 86_400_000;
 const EXPIRY_WARNING_DAYS = 14;
 /** Units that are asked for each variant: enough to see it, few enough for the quota of a minute. */
 const UNITS_EACH = 2;
 const LONGEST_WAIT_S = 60;
 
-export interface VerifyOptions {
-  readonly host: string;
-  /** Authority of a test installation; undefined: one that every client knows. */
-  readonly ca: string | undefined;
+export interface VerifyOptions extends EntryOptions {
   /** undefined: no photo is sent. */
   readonly key: string | undefined;
   readonly photo: string;
@@ -31,14 +23,7 @@ export interface VerifyOptions {
   readonly say: (line: string) => void;
 }
 
-interface Answer {
-  readonly status: number;
-  readonly headers: IncomingMessage['headers'];
-  readonly body: string;
-  readonly certificate: PeerCertificate;
-}
-
-type Ask = (path: string, headers?: Record<string, string>, body?: Buffer) => Promise<Answer>;
+type Ask = (question: Question) => Promise<Answer>;
 
 /**
  * Looks from outside, through Envoy's TLS: certificate and name, that a stranger is refused, one photo for units of
@@ -47,10 +32,16 @@ type Ask = (path: string, headers?: Record<string, string>, body?: Buffer) => Pr
  * @throws DeployError with what is wrong
  */
 export async function verify(programs: Programs, options: VerifyOptions): Promise<void> {
-  const { host, ca, key, say } = options;
-  await using entry = await forward(programs, 'service/headgate-envoy', 443);
-  const ask: Ask = (path, headers = {}, body) => send({ port: entry.port, host, ca, path, headers, body });
-  const stranger = await ask('/v1/models');
+  const { host, key, say } = options;
+  await using entry = new Entry(programs, options);
+  const ask: Ask = async (question) => {
+    try {
+      return await entry.ask(question);
+    } catch (error) {
+      throw wrong(`Envoy does not answer for ${host}: ${(error as Error).message}`);
+    }
+  };
+  const stranger = await ask({ path: '/v1/models' });
   say(`certificate of ${host}, ${describe(stranger.certificate)}`);
   if (stranger.status !== 401)
     throw wrong(`a caller without a key is answered with ${stranger.status}, not 401`);
@@ -70,7 +61,7 @@ async function checkPredictions(ask: Ask, key: string, options: VerifyOptions): 
   const seen = new Map<string, number>();
   for (const { unit, variant, version } of unitsFor(routing)) {
     const headers = { 'content-type': type, [HEADER.apiKey]: key, [HEADER.unit]: unit };
-    const answer = await patiently(() => ask('/predict', headers, photo));
+    const answer = await patiently(() => ask({ path: '/predict', headers, body: photo }));
     if (answer.status !== 200)
       throw wrong(`the photo is answered with ${answer.status}: ${answer.body.trim()}`);
     const found = JSON.parse(answer.body);
@@ -120,38 +111,6 @@ function checkQuota({ headers }: Answer, before: number): number {
   if (Number(left) >= before)
     throw wrong(`the quota is not counted: ${left} requests are left after ${before}`);
   return Number(left);
-}
-
-interface SendOptions {
-  readonly port: number;
-  readonly host: string;
-  readonly ca: string | undefined;
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: Buffer | undefined;
-}
-
-async function send({ port, host, ca, path, headers, body }: SendOptions): Promise<Answer> {
-  const outgoing = request({
-    ...{ host: '127.0.0.1', port, path, servername: host, agent: false },
-    method: body ? 'POST' : 'GET',
-    headers: { ...headers, host, ...(body && { 'content-length': body.length }) },
-    signal: AbortSignal.timeout(WITHIN_MS),
-    ...(ca && { ca }),
-  });
-  outgoing.end(body);
-  try {
-    const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
-    const certificate = (response.socket as TLSSocket).getPeerCertificate();
-    return {
-      status: response.statusCode ?? 0,
-      headers: response.headers,
-      body: await text(response),
-      certificate,
-    };
-  } catch (error) {
-    throw wrong(`Envoy does not answer for ${host}: ${(error as Error).message}`);
-  }
 }
 
 function describe({ issuer, valid_to }: PeerCertificate): string {
