@@ -19,6 +19,8 @@ export const modelsStep: Step = {
   run: async ({ root, signal, guard, logFile, progress }) => {
     await runCommand(join(root, '.venv/bin/python'), ['scripts/model/main.py', '--root', '.'], {
       cwd: root,
+      // ONNX Runtime sends usage data to its maker unless this is set.
+      env: { ORT_DISABLE_TELEMETRY: '1' },
       signal,
       guard,
       logFile,

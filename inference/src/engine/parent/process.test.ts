@@ -115,6 +115,10 @@ describe('engineEnv', () => {
     expect(envFor({ provider: 'cuda' })).toMatchObject({ PATH: '/bin', UV_THREADPOOL_SIZE: '4' });
   });
 
+  it('keeps ONNX Runtime from sending usage data', () => {
+    expect(envFor({ provider: 'cpu' })).toMatchObject({ ORT_DISABLE_TELEMETRY: '1' });
+  });
+
   it('switches TF32 off where the binding cannot, and only for CUDA', () => {
     expect(envFor({ provider: 'cuda', tf32: false })).toMatchObject({ NVIDIA_TF32_OVERRIDE: '0' });
     expect(envFor({ provider: 'cpu', tf32: false })).not.toHaveProperty('NVIDIA_TF32_OVERRIDE');

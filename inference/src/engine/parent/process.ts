@@ -123,6 +123,9 @@ async function startChild(
   }
 }
 
+/** ONNX Runtime sends usage data to its maker unless this is set. */
+export const NO_TELEMETRY = { ORT_DISABLE_TELEMETRY: '1' };
+
 /** What an engine cannot be told in messages, since libraries read it when they are loaded. */
 export function engineEnv({ env, spec }: Pick<EngineOptions, 'env' | 'spec'>): NodeJS.ProcessEnv {
   return {
@@ -133,6 +136,7 @@ export function engineEnv({ env, spec }: Pick<EngineOptions, 'env' | 'spec'>): N
     MALLOC_MMAP_THRESHOLD_: '131072',
     // A model file could carry settings of its own for the session.
     ORT_LOAD_CONFIG_FROM_MODEL: '0',
+    ...NO_TELEMETRY,
     // The binding passes no other CUDA option than the device; cuBLAS and cuDNN themselves read this one.
     ...(spec.provider === 'cuda' && !spec.tf32 && { NVIDIA_TF32_OVERRIDE: '0' }),
   };

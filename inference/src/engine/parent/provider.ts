@@ -3,6 +3,7 @@ import type { InferenceConfig } from '@headgate/contracts/config/schema';
 import { LoadError } from '../../load-error.ts';
 import { createOutbox } from '../channel.ts';
 import type { FromEngine, ProbeResult, Provider, ToEngine } from '../protocol.ts';
+import { NO_TELEMETRY } from './process.ts';
 
 type Execution = Pick<InferenceConfig['execution'], 'providers' | 'require'>;
 
@@ -57,7 +58,11 @@ const PROBE_TIMEOUT_MS = 60_000;
  */
 export function probeProvider(entry: URL, provider: Provider, deviceId: number): Promise<ProbeResult> {
   return new Promise((resolve) => {
-    const child = fork(entry, [], { execArgv: [], stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+    const child = fork(entry, [], {
+      env: { ...process.env, ...NO_TELEMETRY },
+      execArgv: [],
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    });
     const settle = (result: ProbeResult) => {
       clearTimeout(timer);
       child.kill('SIGKILL');
