@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { configurationItems } from './check/configuration.ts';
+import { dockerfilesItem } from './check/dockerfiles.ts';
 import { generatedItem } from './check/generated.ts';
 import { formatResults, runChecks } from './check/item.ts';
 import { layersItem } from './check/layers.ts';
@@ -33,6 +34,7 @@ const items = [
   layersItem,
   licenceItem,
   sourceRulesItem,
+  dockerfilesItem,
   secretScanItem,
   vulnerabilityItem,
 ];

@@ -1,12 +1,11 @@
 import { mkdirSync, mkdtempDisposableSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { cachedVenv } from '@headgate/testkit/tools/venv';
-import { type CheckContext, type CheckItem, checkCommand, SkippedCheck } from './item.ts';
+import { type CheckContext, type CheckItem, checkCommand } from './item.ts';
+import { pythonTool } from './python-tool.ts';
 import { PLANTED } from './semgrep/planted.ts';
 
 const RULES = 'scripts/check/semgrep/rules.yaml';
-const REQUIREMENTS = 'scripts/check/semgrep/requirements.txt';
 /** Generated. */
 const EXCLUDED = ['gen', 'dist', 'node_modules'];
 
@@ -14,26 +13,12 @@ const EXCLUDED = ['gen', 'dist', 'node_modules'];
 export const sourceRulesItem: CheckItem = {
   name: 'source rules',
   run: async (context) => {
-    const semgrep = await installed(context);
+    const semgrep = await pythonTool(context, 'semgrep');
     const missed = await missedPlants(context, semgrep);
     if (missed.length > 0) return missed;
     return scan(context, semgrep, context.root);
   },
 };
-
-async function installed({ root, guard, signal }: CheckContext): Promise<string> {
-  try {
-    const python = join(root, '.venv/bin/python');
-    const requirements = join(root, REQUIREMENTS);
-    const options = { name: 'semgrep', requirements, python, guard, signal, progress: () => undefined };
-    return join(dirname(await cachedVenv(options)), 'semgrep');
-  } catch (error) {
-    signal.throwIfAborted();
-    throw new SkippedCheck(
-      `semgrep could not be installed: ${error instanceof Error ? error.message : error}`,
-    );
-  }
-}
 
 /**
  * One line per finding. Nothing is sent or fetched: rules and code are local, and metrics are off. The whole folder is

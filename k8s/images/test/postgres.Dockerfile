@@ -1,6 +1,8 @@
 # PostgreSQL for clusters of tests. Users take the public image, whose variables this one reads too.
 ARG DEBIAN=debian:12-slim
 FROM ${DEBIAN}
+# Debian serves one version per release.
+# hadolint ignore=DL3008
 RUN apt-get update \
   && apt-get install -y --no-install-recommends postgresql-15 \
   && rm -rf /var/lib/apt/lists/* /var/log/* /var/cache/ldconfig /var/lib/postgresql \
