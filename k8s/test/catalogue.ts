@@ -3,7 +3,10 @@ import { certificateReplaced } from './scenarios/certificate.ts';
 import { drainNode } from './scenarios/drain.ts';
 import { images } from './scenarios/images.ts';
 import { inferenceHangs, podKilled, processKilled } from './scenarios/killed.ts';
+import { network } from './scenarios/network.ts';
 import { prediction } from './scenarios/prediction.ts';
+import { rbac } from './scenarios/rbac.ts';
+import { restricted } from './scenarios/restricted.ts';
 import { rollingEnvoy, rollingGateway, rollingInference, twoGateways } from './scenarios/rolling.ts';
 import { routingTable, routingWithoutApi } from './scenarios/routing.ts';
 import { scaleInference } from './scenarios/scale.ts';
@@ -11,6 +14,9 @@ import { scaleInference } from './scenarios/scale.ts';
 /** All scenarios, in the order of a run: those that only look come first, those that break nodes last. */
 export const SCENARIOS: readonly Scenario[] = [
   prediction,
+  rbac,
+  restricted,
+  network,
   images,
   routingTable,
   rollingGateway,

@@ -50,7 +50,8 @@ export const hostView: HostView = {
 };
 
 function containerId(pod: Pod, container: string): string {
-  const status = pod.status.containerStatuses?.find(({ name }) => name === container);
+  const { containerStatuses = [], initContainerStatuses = [] } = pod.status;
+  const status = [...containerStatuses, ...initContainerStatuses].find(({ name }) => name === container);
   const id = status?.containerID?.split('://')[1];
   if (id === undefined) throw new Error(`${pod.metadata.name}: ${container} does not run`);
   return id;

@@ -18,10 +18,14 @@ app.kubernetes.io/version: {{ (index . 0).Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ (index . 0).Release.Service }}
 {{- end }}
 
-{{/* Image by digest, else by tag. Argument: (list $ .Values.images.gateway) */}}
+{{/*
+Image by digest, else by tag. A repository that names a host (docker.io/…) is taken as it is, others are in images.registry.
+Argument: (list $ .Values.images.gateway)
+*/}}
 {{- define "headgate.image" -}}
 {{- $ := index . 0 }}{{ $image := index . 1 }}
-{{- $name := list $.Values.images.registry $image.repository | compact | join "/" }}
+{{- $isFull := contains "." (splitList "/" $image.repository | first) }}
+{{- $name := ternary $image.repository (list $.Values.images.registry $image.repository | compact | join "/") $isFull }}
 {{- if $image.digest }}{{ $name }}@{{ $image.digest }}{{ else }}{{ $name }}:{{ $image.tag | default $.Chart.AppVersion }}{{ end }}
 {{- end }}
 
@@ -58,16 +62,28 @@ tolerations:
   {{- with .values.tolerations }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
+# Wishes, not conditions: a zone that is lost or a node that is full must not keep pods from starting elsewhere. The
+# second wish outweighs the scheduler's for nodes that have the image already.
 topologySpreadConstraints:
   {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
   - topologyKey: {{ . }}
     maxSkew: 1
-    whenUnsatisfiable: ScheduleAnyway # a lost zone must not keep its pods from starting elsewhere
+    whenUnsatisfiable: ScheduleAnyway
+    nodeTaintsPolicy: Honor
     matchLabelKeys: [pod-template-hash]
     labelSelector:
       matchLabels:
         {{- $labels | nindent 8 }}
   {{- end }}
+affinity:
+  podAntiAffinity:
+    preferredDuringSchedulingIgnoredDuringExecution:
+      - weight: 100
+        podAffinityTerm:
+          topologyKey: kubernetes.io/hostname
+          labelSelector:
+            matchLabels:
+              {{- $labels | nindent 14 }}
 {{- end }}
 
 {{/* The pod's side of Pod Security "restricted"; no token of the API server unless a volume brings one. */}}

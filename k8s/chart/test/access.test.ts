@@ -1,23 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { ROOT } from '@headgate/testkit/root';
 import { describe, expect, it } from 'vitest';
+import { rowsOf } from './page.ts';
 import { COMPONENT, componentOf, type KubernetesObject, ofKind, render, type Settings } from './render.ts';
-
-const PAGE = readFileSync(join(ROOT, 'docs/cluster-access.md'), 'utf8');
-
-/** Cells of the rows of the page's tables whose first column is one of these. */
-function rowsOf(heading: string): string[][] {
-  const [, section = ''] = PAGE.split(`\n## ${heading}\n`);
-  const lines = section.split('\n## ')[0]?.split('\n') ?? [];
-  const rows = lines.filter((line) => line.startsWith('| `'));
-  return rows.map((line) =>
-    line
-      .split('|')
-      .slice(1, -1)
-      .map((cell) => cell.trim()),
-  );
-}
 
 const list = (words: readonly string[]) => words.join(', ');
 
