@@ -111,7 +111,7 @@ export const METRIC = {
   auditUnstored: 'headgate_audit_unstored_records',
   auditAnchorFailures: 'headgate_audit_anchor_failures_total',
   versionReady: 'headgate_model_version_ready',
-  versionReadySince: 'headgate_model_ready_timestamp_seconds',
+  modelReadySince: 'headgate_model_ready_timestamp_seconds',
   inferRequests: 'headgate_inference_requests_total',
   inferDuration: 'headgate_inference_request_duration_seconds',
   refusalDuration: 'headgate_inference_refusal_duration_seconds',
@@ -133,6 +133,9 @@ export const METRIC = {
   engineProvider: 'headgate_engine_provider_info',
   engineMemory: 'headgate_engine_resident_memory_bytes',
   engineReady: 'headgate_engine_ready',
+  leader: 'headgate_control_leader',
+  scalings: 'headgate_pool_scalings_total',
+  coldStart: 'headgate_cold_start_seconds',
   modelLoadFailures: 'headgate_model_load_failures_total',
   modelChangedOnDisk: 'headgate_model_changed_on_disk',
 } as const;
@@ -191,6 +194,7 @@ export const PORT_OFFSET = {
   internalGrpcMtls: 6,
   control: 7,
   envoyInternal: 8,
+  externalMetrics: 9,
 } as const;
 
 export type Listener = keyof typeof PORT_OFFSET;

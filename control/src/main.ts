@@ -10,6 +10,7 @@ import { reportResilience } from '@headgate/runtime/resilience/metrics';
 import type { Dependency } from '@headgate/runtime/resilience/policies';
 import { Registry } from 'prom-client';
 import { startAuditShipping } from './audit/start-shipping.ts';
+import { startCluster } from './cluster/start-cluster.ts';
 import { createInternalServer } from './internal-server.ts';
 import { startEmbedded } from './store/start-embedded.ts';
 
@@ -40,11 +41,13 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const server = createInternalServer({ ...embedded, ...audit, registry, secret, logger });
   server.listen(portOf(config.listen.port_base, 'control'), config.listen.internal_host);
   await once(server, 'listening');
+  const cluster = await startCluster(config, { env, root, logger, registry });
   logger.info({ port: portOf(config.listen.port_base, 'control') }, 'control listens');
 
   await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
   server.closeAllConnections();
   server.close();
+  await cluster.stop();
   await shipping?.stop();
   await embedded?.database.close();
 }

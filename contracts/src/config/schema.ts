@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { auditSchema } from './audit.ts';
 import { captureSchema } from './capture.ts';
+import { controlSchema } from './control.ts';
 import { envoySchema } from './envoy.ts';
 import { gatewaySchema } from './gateway.ts';
 import { inferenceSchema } from './inference.ts';
@@ -64,6 +65,7 @@ const layersSchema = z.strictObject({
   gateway: gatewaySchema,
   inference: inferenceSchema,
   serverless: serverlessSchema,
+  control: controlSchema,
   records: recordsSchema,
   capture: captureSchema,
   audit: auditSchema,

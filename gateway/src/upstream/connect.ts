@@ -4,6 +4,7 @@ import { CONNECTION_AGE_MS } from '@headgate/contracts/limits';
 import { healthServiceName, internalAddress } from '@headgate/contracts/names';
 import type { InternalSecret } from '@headgate/runtime/internal-secret';
 import type { ResilienceReport } from '@headgate/runtime/resilience/report';
+import { parseTarget, resolveTarget } from '@headgate/runtime/target';
 import type { RoutingSource } from '../routing/source.ts';
 import { Parking, type ParkingReport } from '../serverless/parking.ts';
 import { Attempts } from './attempts.ts';
@@ -11,7 +12,6 @@ import { Endpoints } from './endpoints.ts';
 import type { ModelName, OpenInference, Predictor, Readiness } from './inference.ts';
 import { fromInferResponse, toInferRequest } from './messages.ts';
 import { announcer, type ReadinessReport, readinessOf, versionsOf } from './readiness.ts';
-import { parseTarget, resolveTarget } from './target.ts';
 
 export interface UpstreamOptions {
   readonly config: Config;

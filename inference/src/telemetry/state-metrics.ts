@@ -19,7 +19,7 @@ export function exposeState(registry: Registry, source: StateSource): void {
     status === 'ready' ? 1 : 0,
   );
   gauge.each(
-    METRIC.versionReadySince,
+    METRIC.modelReadySince,
     'When the version was ready for the first time; 0 before that.',
     ({ readySinceMs = 0 }) => readySinceMs / 1000,
   );

@@ -1,0 +1,16 @@
+import { z } from 'zod';
+import { group } from './values.ts';
+
+/** The control process (docs/serverless.md, docs/deploy.md). */
+export const controlSchema = group({
+  lease: z
+    .string()
+    .default('')
+    .describe('Lease of the namespace by which one of several control processes leads; empty: there is one.'),
+  metrics_tls_dir: z
+    .string()
+    .default('')
+    .describe(
+      'Folder with tls.crt and tls.key: control answers external.metrics.k8s.io for autoscalers; empty: it does not.',
+    ),
+});

@@ -1,0 +1,172 @@
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import type { Config } from '@headgate/contracts/config/schema';
+import { internalAddress, METRIC, portOf } from '@headgate/contracts/names';
+import { systemClock } from '@headgate/runtime/clock';
+import { inClusterApi, type KubernetesApi, KubernetesError } from '@headgate/runtime/kubernetes/api';
+import { ConfigError } from '@headgate/runtime/load-config';
+import type { Logger } from '@headgate/runtime/logger';
+import { parseTarget, resolveTarget } from '@headgate/runtime/target';
+import { Gauge, type Registry } from 'prom-client';
+import { reportPools } from './cluster-metrics.ts';
+import { type Election, startElection } from './lease.ts';
+import { startMetricsApi } from './metrics-api.ts';
+import { POOL_NAMES, Pool } from './pool.ts';
+import { QUEUE_NAMES, QueueTime } from './queue-time.ts';
+import { createScrape } from './scrape.ts';
+
+/** How often gateways and inference pods are read. */
+const ROUND_MS = 1000;
+const NAMES: ReadonlySet<string> = new Set([...POOL_NAMES, ...QUEUE_NAMES]);
+
+export interface ClusterSurroundings {
+  readonly env: NodeJS.ProcessEnv;
+  /** Relative paths of the configuration start here. */
+  readonly root: string;
+  readonly logger: Logger;
+  readonly registry: Registry;
+}
+
+/**
+ * What control does in a cluster: one of its processes leads, and scales serverless models; each answers the metrics of
+ * autoscalers. Does nothing where the configuration asks for none of it.
+ *
+ * @throws ConfigError outside a cluster, or when the certificate cannot be read
+ */
+export async function startCluster(
+  config: Config,
+  around: ClusterSurroundings,
+): Promise<{ stop(): Promise<void> }> {
+  const { control, serverless, listen } = config;
+  const { registry, logger, root } = around;
+  const leads = control.lease !== '' || Object.keys(serverless).length > 0;
+  const answers = control.metrics_tls_dir !== '';
+  if (!leads && !answers) return { stop: async () => undefined };
+
+  const { gateways, inference } = scrapesOf(config);
+  const queueTime = new QueueTime(inference, systemClock.monotonicMs);
+  const metricsApi = answers
+    ? await startMetricsApi({
+        tlsDir: resolve(root, control.metrics_tls_dir),
+        host: listen.internal_host,
+        port: portOf(listen.port_base, 'externalMetrics'),
+        queueSeconds: (model) => queueTime.mean(model),
+        logger,
+      })
+    : undefined;
+
+  const api = leads ? await apiOf(around.env) : undefined;
+  const report = reportPools(registry, logger);
+  let pools: readonly Pool[] = [];
+  const lead = (signal: AbortSignal) => {
+    if (!api) return;
+    logger.info('this control process leads');
+    const shared = { api, gateways, inference, report, clock: systemClock };
+    pools = Object.entries(serverless).map(
+      ([model, { deployment, idle_s }]) => new Pool({ ...shared, model, deployment, idleMs: idle_s * 1000 }),
+    );
+    signal.addEventListener('abort', () => {
+      pools = [];
+      logger.warn('this control process does not lead any more');
+    });
+  };
+  const election = api && elect(control.lease, { api, lead, logger });
+  exposeLeader(registry, election);
+
+  const steps = async () => {
+    await Promise.all([gateways.round(), inference.round()]);
+    queueTime.note();
+    if (!election?.isLeader) return;
+    await Promise.all(pools.map((pool) => pool.step().catch((err) => report.failed(err))));
+  };
+  const rounds = everyRound(steps);
+  return {
+    async stop() {
+      rounds.stop();
+      await election?.stop();
+      await metricsApi?.stop();
+      api?.close();
+    },
+  };
+}
+
+function scrapesOf({ envoy, gateway, listen }: Config) {
+  const at = (target: string, setting: string, listener: 'gatewayInternal' | 'inferenceInternal') => {
+    const places = parseTarget(target || internalAddress(listen, listener), setting);
+    const port = portOf(listen.port_base, listener);
+    return () => resolveTarget(places.map(({ host }) => ({ host, port })));
+  };
+  const shared = { fetch, names: NAMES, nowMs: systemClock.monotonicMs };
+  return {
+    gateways: createScrape({
+      ...shared,
+      resolve: at(envoy.gateway_target, 'envoy.gateway_target', 'gatewayInternal'),
+    }),
+    inference: createScrape({
+      ...shared,
+      resolve: at(gateway.upstream.target, 'gateway.upstream.target', 'inferenceInternal'),
+    }),
+  };
+}
+
+interface Leading {
+  readonly api: KubernetesApi;
+  readonly lead: (signal: AbortSignal) => void;
+  readonly logger: Pick<Logger, 'warn'>;
+}
+
+function elect(lease: string, { api, lead, logger }: Leading): Election {
+  if (lease !== '') {
+    return startElection({
+      api,
+      name: lease,
+      identity: hostname(),
+      clock: systemClock,
+      random: Math.random,
+      lead,
+      failed: (err) => logger.warn({ err }, 'the Lease cannot be read or renewed; it is tried again'),
+    });
+  }
+  const alone = new AbortController();
+  lead(alone.signal);
+  return { isLeader: true, stop: async () => alone.abort() };
+}
+
+function exposeLeader(registry: Registry, election: Election | undefined): void {
+  new Gauge({
+    name: METRIC.leader,
+    help: '1 while this control process leads.',
+    registers: [registry],
+    collect() {
+      this.set(election?.isLeader ? 1 : 0);
+    },
+  });
+}
+
+/** One round after the other; the pause counts from the begin of a round. */
+function everyRound(round: () => Promise<void>): { stop(): void } {
+  let timer: NodeJS.Timeout;
+  let isStopped = false;
+  const run = async () => {
+    const startedMs = performance.now();
+    await round();
+    if (isStopped) return;
+    timer = setTimeout(run, Math.max(0, ROUND_MS - (performance.now() - startedMs)));
+  };
+  timer = setTimeout(run, 0);
+  return {
+    stop() {
+      isStopped = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+async function apiOf(env: NodeJS.ProcessEnv): Promise<KubernetesApi> {
+  try {
+    return await inClusterApi(env);
+  } catch (error) {
+    if (!(error instanceof KubernetesError)) throw error;
+    throw new ConfigError(`control.lease or serverless is set. ${error.message}`, { cause: error });
+  }
+}
