@@ -22,6 +22,10 @@
   value: {{ include "headgate.fullname" . }}-routing
 - name: HEADGATE_ROUTING_FILE # mounted copy, for a start without the API server
   value: routing/routing.yaml
+{{- with include "headgate.serverless" . }}
+- name: HEADGATE_SERVERLESS
+  value: {{ . | quote }}
+{{- end }}
 {{- with .Values.envoy.serverNames }}
 - name: HEADGATE_ENVOY__SERVER_NAMES
   value: {{ toJson . | quote }}
@@ -193,6 +197,20 @@
 {{- else }}{{ $_ := set $values $key $own }}{{ end -}}
 {{- end -}}
 {{ toYaml $values }}
+{{- end }}
+
+{{/* Models of serverless pools, as the setting has them; empty where there are none. Argument: $ */}}
+{{- define "headgate.serverless" -}}
+{{- $models := dict -}}
+{{- range $pool, $own := .Values.inference.pools -}}
+{{- if and $own.enabled $own.serverless -}}
+{{- $one := dict "deployment" (include "headgate.poolName" (list $ $pool)) -}}
+{{- with $own.serverless.idleSeconds }}{{ $_ := set $one "idle_s" (int .) }}{{ end -}}
+{{- with $own.serverless.parked }}{{ $_ := set $one "parked" (int .) }}{{ end -}}
+{{- $_ := set $models $own.serverless.model $one -}}
+{{- end -}}
+{{- end -}}
+{{- if $models }}{{ toJson $models }}{{ end -}}
 {{- end }}
 
 {{/* Name of a pool's Deployment. Argument: (list $ NAME-OF-POOL) */}}

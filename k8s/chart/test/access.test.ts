@@ -7,7 +7,7 @@ const list = (words: readonly string[]) => words.join(', ');
 describe('the table of rights', () => {
   it('is that of the Roles, and no account has another', async () => {
     const objects = await render('production', {
-      'inference.pools.spare': { enabled: true, serverless: true },
+      'inference.pools.spare': { enabled: true, serverless: { model: 'big' } },
     });
     const bindings = ofKind(objects, 'RoleBinding', 'ClusterRoleBinding') as Binding[];
     expect(ofKind(objects, 'ClusterRole', 'ClusterRoleBinding')).toEqual([]);

@@ -21,7 +21,7 @@ const TOGGLES: Readonly<Record<string, Settings>> = {
   'no autoscaling': { 'gateway.autoscaling.enabled': false, 'inference.autoscaling.enabled': false },
   'devServices with volumes': { 'devServices.enabled': true, 'devServices.postgres.storage': '1Gi' },
   'the GPU pool alone': { 'inference.pools.gpu.enabled': true, 'inference.pools.default.enabled': false },
-  'a serverless pool': { 'inference.pools.spare': { enabled: true, serverless: true } },
+  'a serverless pool': { 'inference.pools.spare': { enabled: true, serverless: { model: 'big' } } },
   'a canary': { 'gateway.canary.enabled': true, 'gateway.canary.image.digest': `sha256:${'b'.repeat(64)}` },
   'external metrics': {
     'externalMetrics.enabled': true,
@@ -185,6 +185,28 @@ it('scales out at once and in slowly, by processor and memory', async () => {
     ]);
     expect(spec.behavior.scaleUp.stabilizationWindowSeconds).toBe(0);
     expect(spec.behavior.scaleDown.stabilizationWindowSeconds).toBe(300);
+  }
+});
+
+it('tells every part which model has a pool of its own, and that pool alone to serve it', async () => {
+  const serverless = { model: 'big', idleSeconds: 60 };
+  const objects = await render('production', { 'inference.pools.spare': { enabled: true, serverless } });
+  const envOf = ({ spec }: KubernetesObject) =>
+    new Map(
+      spec.template.spec.containers[0].env.map((one: { name: string; value?: string }) => [
+        one.name,
+        one.value,
+      ]),
+    );
+  const said = JSON.stringify({ big: { deployment: 'headgate-inference-spare', idle_s: 60 } });
+  for (const deployment of ofKind(objects, 'Deployment')) {
+    const isSpare = deployment.metadata.name === 'headgate-inference-spare';
+    const env = envOf(deployment);
+    expect([env.get('HEADGATE_SERVERLESS'), env.get('HEADGATE_INFERENCE__SERVES')]).toEqual([
+      said,
+      isSpare ? '["big"]' : undefined,
+    ]);
+    if (isSpare) expect(deployment.spec).not.toHaveProperty('replicas');
   }
 });
 
