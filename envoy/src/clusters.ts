@@ -7,6 +7,7 @@ import { pack } from './any.ts';
 import type { CircuitBreakers } from './gen/envoy/config/cluster/v3/circuit_breaker.ts';
 import type { Cluster } from './gen/envoy/config/cluster/v3/cluster.ts';
 import type { Address } from './gen/envoy/config/core/v3/address.ts';
+import type { LocalityLbEndpoints } from './gen/envoy/config/endpoint/v3/endpoint_components.ts';
 import type { RetryPolicy } from './gen/envoy/config/route/v3/route_components.ts';
 import type { HttpProtocolOptions } from './gen/envoy/extensions/upstreams/http/v3/http_protocol_options.ts';
 import {
@@ -25,6 +26,7 @@ export function gatewayCluster(config: Config): Cluster {
   return cluster(config, {
     name: CLUSTER.gateway,
     target: config.envoy.gateway_target || internalAddress(config.listen, 'gateway'),
+    canary: config.envoy.gateway_target && config.envoy.gateway_canary_target,
     protocol: {
       // Envoy closes an idle connection before Node does, or it would send requests into a closing one (decision 0009).
       common_http_protocol_options: { idle_timeout: duration(IDLE_MS.envoyUpstream) },
@@ -105,19 +107,28 @@ interface ClusterOptions {
   /** host:port or [IPv6]:port, or a unix socket. */
   readonly target: string | Address;
   readonly protocol: HttpProtocolOptions;
+  /** Gateways of another image, which get `CANARY_PERCENT` of the requests while one of them is ready. */
+  readonly canary?: string;
   /** Page that each address of a name is asked for, on a port next to that of the target. */
   readonly alive?: { readonly path: string; readonly portOffset: number };
 }
 
-function cluster(config: Config, { name, target, protocol, alive }: ClusterOptions): Cluster {
+/** Few enough that a faulty image is noticed before many callers are. */
+const CANARY_PERCENT = 10;
+
+function cluster(config: Config, { name, target, canary, protocol, alive }: ClusterOptions): Cluster {
   const address = typeof target === 'string' ? socketAddress(target) : target;
-  const { address: host, port_value: port = 0 } = address.socket_address ?? {};
+  const host = address.socket_address?.address;
   const byName = host !== undefined && isIP(host) === 0;
-  const health = byName && alive ? { port_value: port + alive.portOffset } : undefined;
+  const portOffset = byName ? alive?.portOffset : undefined;
   return {
     name,
     type: byName ? 'STRICT_DNS' : 'STATIC',
-    ...(health && alive && healthChecks(alive.path)),
+    common_lb_config: {
+      ...(portOffset && { healthy_panic_threshold: { value: 1 } }),
+      ...(canary && { locality_weighted_lb_config: {} }),
+    },
+    ...(portOffset && alive && healthChecks(alive.path)),
     dns_lookup_family: 'V4_PREFERRED',
     lb_policy: 'LEAST_REQUEST',
     connect_timeout: duration(UPSTREAM_CONNECT_MS),
@@ -133,14 +144,27 @@ function cluster(config: Config, { name, target, protocol, alive }: ClusterOptio
       cluster_name: name,
       // By default degraded addresses get a share as soon as 29 % of all are missing.
       policy: { overprovisioning_factor: 10_000 },
-      endpoints: [
-        {
-          lb_endpoints: [{ endpoint: { address, ...(health && { health_check_config: health }) } }],
-        },
-      ],
+      endpoints: canary
+        ? [
+            { ...addresses(address, portOffset), ...share('stable', 100 - CANARY_PERCENT) },
+            { ...addresses(socketAddress(canary), portOffset), ...share('canary', CANARY_PERCENT) },
+          ]
+        : [addresses(address, portOffset)],
     },
   };
 }
+
+function addresses(address: Address, portOffset: number | undefined): LocalityLbEndpoints {
+  const port_value = (address.socket_address?.port_value ?? 0) + (portOffset ?? 0);
+  const health_check_config = portOffset === undefined ? undefined : { port_value };
+  return { lb_endpoints: [{ endpoint: { address, ...(health_check_config && { health_check_config }) } }] };
+}
+
+/** A locality without a ready address gets nothing, whatever its weight. */
+const share = (sub_zone: string, load_balancing_weight: number): LocalityLbEndpoints => ({
+  locality: { sub_zone },
+  load_balancing_weight,
+});
 
 /**
  * DNS names a machine that has lost its power until Kubernetes notices, and a pod that drains for some seconds more. A
@@ -160,7 +184,6 @@ function healthChecks(path: string): Partial<Cluster> {
         http_health_check: { path },
       },
     ],
-    common_lb_config: { healthy_panic_threshold: { value: 1 } },
   };
 }
 

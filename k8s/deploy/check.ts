@@ -21,6 +21,8 @@ export interface Plan {
   readonly routing: { readonly text: string; readonly isNew: boolean };
   /** Name that clients call. */
   readonly host: string;
+  /** Secret of the public certificate. */
+  readonly tlsSecret: string;
 }
 
 /** @throws DeployError that names everything that is wrong or missing */
@@ -56,6 +58,7 @@ export async function check(run: Run): Promise<Plan> {
       secrets,
       routing,
       host: hostOf(rendered.objects),
+      tlsSecret: tlsSecretOf(rendered.objects),
     };
   });
 }
@@ -79,6 +82,13 @@ function rolesOf(names: readonly string[]): ReadonlyMap<string, SecretRole> {
     `headgate-${role.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
   const byName = new Map(roles.map((role) => [kebab(role), role]));
   return new Map(names.flatMap((name) => (byName.has(name) ? [[name, byName.get(name) as SecretRole]] : [])));
+}
+
+/** Of the volume `tls` of Envoy's pods. */
+function tlsSecretOf(objects: readonly KubernetesObject[]): string {
+  const [, name = 'headgate-tls'] =
+    /"name":"tls","secret":\{[^}]*"secretName":"([^"]+)"/.exec(JSON.stringify(objects)) ?? [];
+  return name;
 }
 
 /** The first of the names that Envoy serves. */

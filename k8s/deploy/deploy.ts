@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Guard } from '../../scripts/setup/guard.mjs';
 import type { Ui } from '../../scripts/setup/ui.mjs';
+import { canaryStage, watchCanary } from './canary.ts';
 import { differences, isUnchanged } from './changes.ts';
 import { check, type Plan } from './check.ts';
 import { clientKeyFile } from './local-secrets.ts';
@@ -9,6 +10,7 @@ import type { Options } from './options.ts';
 import { ensureNamespace, localDir, type Made, makeRouting, makeSecrets } from './prepare.ts';
 import type { Programs } from './programs.ts';
 import { findRelease, recover, rollback, uninstall } from './release.ts';
+import { CHART } from './rendered.ts';
 import { rollOut } from './roll-out.ts';
 import { confirm } from './target.ts';
 import { verify } from './verify.ts';
@@ -39,10 +41,29 @@ export async function deploy(run: Run): Promise<void> {
     await step(ui, 'namespace, Secrets, routing table', () => prepare(run, plan, made));
     if (await isUnchanged(programs, plan.rendered, state))
       ui.say('✓ the release is as it should be: nothing to change');
-    else await rollOut(run, plan);
+    else {
+      if (options.canary !== undefined) await tryCanary(run, plan);
+      await rollOut(run, plan);
+    }
     await step(ui, 'verification', () => look(run, plan));
   } catch (error) {
     if (!run.signal.aborted) await undo(run, plan, made);
+    throw error;
+  }
+}
+
+/** Lets a canary have its share for a while. @throws DeployError when it is worse */
+async function tryCanary(run: Run, plan: Plan): Promise<void> {
+  const { options, programs, ui } = run;
+  const args = [join(run.root, CHART), ...(await canaryStage(programs, plan.rendered.objects))];
+  await rollOut(run, { ...plan, chart: { args, input: '' } });
+  const task = ui.begin('canary');
+  try {
+    const { requests, failures } = await watchCanary(run, Number(options['canary-seconds']), task.progress);
+    task.done();
+    ui.say(`    ${requests} requests, ${failures} failed`);
+  } catch (error) {
+    task.failed();
     throw error;
   }
 }
@@ -55,14 +76,15 @@ async function prepare({ root, options, programs }: Run, plan: Plan, made: Made[
   if (routing.isNew) made.push(...(await makeRouting(programs, routing.text)));
 }
 
-async function look({ root, options, programs, ui }: Run, { host, routing }: Plan): Promise<void> {
+async function look({ root, options, programs, ui }: Run, plan: Plan): Promise<void> {
+  const { host, routing } = plan;
   const file = options['key-file'] ?? clientKeyFile(localDir(root, programs.namespace));
   const key = existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined;
-  const tls = await programs.find<{ data: Record<string, string> }>('secret', 'headgate-tls');
-  const ca = tls?.data['ca.crt'];
+  const tls = await programs.find<{ data: Record<string, string> }>('secret', plan.tlsSecret);
+  const pem = ['tls.crt', 'ca.crt'].map((name) => Buffer.from(tls?.data[name] ?? '', 'base64').toString());
   await verify(programs, {
     host,
-    ca: ca === undefined ? undefined : Buffer.from(ca, 'base64').toString(),
+    trusted: pem.join('\n'),
     key,
     photo: resolve(root, options.photo),
     routing: routing.text,

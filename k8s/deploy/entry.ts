@@ -27,8 +27,8 @@ export interface Question {
 export interface EntryOptions {
   /** Name in the certificate. */
   readonly host: string;
-  /** Authority of a test installation; undefined: one that every client knows. */
-  readonly ca: string | undefined;
+  /** What the Secret of the certificate holds, PEM: Envoy must show exactly that, whoever issued it. */
+  readonly trusted: string;
 }
 
 /** Envoy's HTTPS listener, reached through the API server: works wherever kubectl does. */
@@ -60,14 +60,14 @@ export class Entry implements AsyncDisposable {
       forward: await forward(this.#programs, 'service/headgate-envoy', 443),
       agent: new Agent({ keepAlive: true, maxSockets: 1 }),
     };
-    const { host, ca } = this.#options;
+    const { host, trusted } = this.#options;
     const outgoing = request({
       ...{ host: '127.0.0.1', port: this.#open.forward.port, path, servername: host },
       agent: this.#open.agent,
       method: body ? 'POST' : 'GET',
       headers: { ...headers, host, ...(body && { 'content-length': body.length }) },
       signal: AbortSignal.timeout(WITHIN_MS),
-      ...(ca && { ca }),
+      ...{ ca: trusted, allowPartialTrustChain: true },
     });
     outgoing.end(body);
     const [response] = (await once(outgoing, 'response')) as [IncomingMessage];

@@ -15,8 +15,9 @@ export const USAGE = `usage: npm run deploy -- --env dev|staging|production [opt
   --photo FILE        that photo (default samples/chelsea.png)
   --dry-run           checks everything and changes nothing
   --diff              the same, and shows each difference from what the cluster has
-  --canary IMAGE      one gateway of another image gets 10 % of the requests, is watched, and becomes all or none:
-                      gateway=REPOSITORY@sha256:… or gateway=sha256:…
+  --canary gateway    one gateway of the new image gets 10 % of the requests, is watched, and becomes all or none;
+                      gateway=sha256:… or gateway=REPOSITORY@sha256:… name another image than the values
+  --canary-seconds N  how long it is watched (default 60)
   --recover           goes on where a deployment was killed
   --overwrite         takes fields back that somebody changed by hand in the cluster
   --yes               asks nothing
@@ -38,6 +39,7 @@ const OPTIONS = {
   'key-file': TEXT,
   photo: { ...TEXT, default: 'samples/chelsea.png' },
   canary: TEXT,
+  'canary-seconds': { ...TEXT, default: '60' },
   'dry-run': FLAGS,
   diff: FLAGS,
   recover: FLAGS,

@@ -28,6 +28,7 @@ export interface Workload {
     readonly readyReplicas?: number;
     readonly availableReplicas?: number;
     readonly succeeded?: number;
+    readonly failed?: number;
     readonly conditions?: readonly Condition[];
   };
 }
@@ -74,8 +75,11 @@ export function isRolledOut({ kind, metadata, spec, status }: Workload): boolean
   return isSeen && updatedReplicas >= wanted && replicas === updatedReplicas && readyReplicas >= wanted;
 }
 
-/** A workload that cannot even make its pods: a quota, or Pod Security. */
+/** A workload that cannot even make its pods (a quota, Pod Security), or a Job whose pods fail one after the other. */
 export function refusalOf({ metadata, status }: Workload): Trouble[] {
+  if ((status.failed ?? 0) >= CRASHES) {
+    return [{ pod: metadata.name, text: `${status.failed} pods have failed`, isLasting: true }];
+  }
   const refused = status.conditions?.find(
     ({ type, status }) => type === 'ReplicaFailure' && status === 'True',
   );
@@ -92,8 +96,8 @@ const LASTING: Readonly<Record<string, string>> = {
   CreateContainerError: 'the container cannot be created',
   RunContainerError: 'the container cannot be started',
 };
-/** A process may lose a race at its first start; the third end is no accident. */
-const CRASHES = 2;
+/** A process may start before what it needs; the fourth end is no accident. */
+const CRASHES = 3;
 
 /** Why a pod is not ready; nothing when it is, or is ending. */
 export function troubleOf({ metadata, status }: Pod): Trouble | undefined {

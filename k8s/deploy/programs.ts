@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClusterTools } from '@headgate/testkit/tools/helm';
@@ -25,6 +27,8 @@ export interface RunOptions {
   readonly withinMs?: number;
   /** Ends this program alone. */
   readonly signal?: AbortSignal;
+  /** Gets each line of its standard error. */
+  readonly onLine?: (line: string) => void;
 }
 
 /** kubectl or helm did not succeed. */
@@ -108,7 +112,8 @@ export class Programs {
     signal.addEventListener('abort', end, { once: true });
     try {
       child.stdin.on('error', () => {}).end(input);
-      const [code, stdout, stderr] = await Promise.all([closed, text(child.stdout), text(child.stderr)]);
+      const errors = readLines(child.stderr, options.onLine);
+      const [code, stdout, stderr] = await Promise.all([closed, text(child.stdout), errors]);
       signal.throwIfAborted();
       const name = `${command.split('/').at(-1)} ${args.filter((arg) => !arg.startsWith('-')).at(0)}`;
       if (code !== 0) throw new ProgramError(name, code, stdout, stderr);
@@ -118,6 +123,19 @@ export class Programs {
       if (pid !== undefined) guard.remove(pid);
     }
   }
+}
+
+/** Helm's report of its own steps, with --debug. */
+const REPORT = /^level=(DEBUG|INFO)/;
+
+/** @returns the lines that are no report */
+async function readLines(stream: Readable, onLine?: (line: string) => void): Promise<string> {
+  const lines: string[] = [];
+  for await (const line of createInterface({ input: stream })) {
+    onLine?.(line);
+    if (!REPORT.test(line)) lines.push(line);
+  }
+  return lines.join('\n');
 }
 
 async function endGroup(pid: number | undefined, closed: Promise<unknown>): Promise<void> {

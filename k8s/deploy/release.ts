@@ -76,17 +76,32 @@ export interface UpgradeOptions {
   readonly overwrite: boolean;
   /** Ends Helm, which then marks the revision as failed. */
   readonly signal: AbortSignal;
+  /** Called once all objects are sent: from then on their state is that of the new revision. */
+  readonly onApplied: () => void;
 }
+
+const SENT = /Kind=Deployment/;
+const WAITING = /msg="waiting for resources"/;
 
 /** Installs or upgrades, and waits until everything is ready. @throws ProgramError */
 export async function upgrade(
   programs: Programs,
   { args: chart, input }: Chart,
-  { overwrite, signal }: UpgradeOptions,
+  { overwrite, signal, onApplied }: UpgradeOptions,
 ): Promise<void> {
+  let isSent = false;
+  const onLine = (line: string) => {
+    if (SENT.test(line)) isSent = true;
+    else if (isSent && WAITING.test(line)) onApplied();
+  };
   const force = overwrite ? ['--force-conflicts'] : [];
   const args = ['upgrade', '--install', RELEASE, ...chart, '--wait', '--timeout', WITHIN, ...force];
-  await programs.helm([...args, '--output', 'json'], { withinMs: WITHIN_MS, signal, input });
+  await programs.helm([...args, '--debug', '--output', 'json'], {
+    withinMs: WITHIN_MS,
+    signal,
+    input,
+    onLine,
+  });
 }
 
 /** Goes back to a revision and waits until it is ready. */

@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseAllDocuments } from 'yaml';
+import { parseYaml } from '@headgate/runtime/parse-yaml';
+import { newImage } from './canary.ts';
 import { DeployError } from './errors.ts';
 import type { Options } from './options.ts';
 import { ProgramError, type Programs } from './programs.ts';
 
 export const RELEASE = 'headgate';
-const CHART = 'k8s/chart';
+export const CHART = 'k8s/chart';
 const IMAGES = 'state/k8s/images.yaml';
 
 /** The part of an object that this program reads. */
@@ -87,6 +88,7 @@ function chartArguments(root: string, options: Options): string[] {
     ...files.flatMap((file) => ['--values', file]),
     ...['--set', `environment=${environment}`],
     ...set.flatMap((one) => ['--set', one]),
+    ...newImage(options.canary),
   ];
 }
 
@@ -112,9 +114,10 @@ export async function render(programs: Programs, { args: chart, input }: Chart):
 }
 
 export function parseObjects(manifest: string): KubernetesObject[] {
-  return parseAllDocuments(manifest)
-    .map((document) => document.toJS())
-    .filter((object): object is KubernetesObject => typeof object?.kind === 'string');
+  return manifest
+    .split(/^---$/m)
+    .map((text) => parseYaml(text) as KubernetesObject | null)
+    .filter((object) => typeof object?.kind === 'string') as KubernetesObject[];
 }
 
 /** `- at '/gateway/replicas': got string, want integer`, as Helm's check of the schema words it. */

@@ -6,9 +6,17 @@ import { DeployError } from './errors.ts';
 import { isRolledOut } from './pods.ts';
 import { ProgramError } from './programs.ts';
 import { upgrade } from './release.ts';
-import { componentOf, componentsOf, RolloutError, type Snapshot, type Watch, watch } from './rollout.ts';
+import { componentOf, componentsOf, RolloutError, type Snapshot, type Watch, watch } from './watch.ts';
 
 const EVERY_MS = 300;
+
+/** How far Helm is. */
+interface Progress {
+  /** When all objects were sent, on the monotonic clock: what was seen before is the old state. */
+  appliedAtMs: number;
+  isOver: boolean;
+  isFailed: boolean;
+}
 
 /**
  * Lets Helm install or upgrade, shows each part's way to readiness, and gives up early when a pod has a trouble that
@@ -19,50 +27,58 @@ const EVERY_MS = 300;
 export async function rollOut({ programs, options, signal, ui }: Run, plan: Plan): Promise<void> {
   const helmStop = new AbortController();
   const watchStop = new AbortController();
+  const progress: Progress = { appliedAtMs: Number.POSITIVE_INFINITY, isOver: false, isFailed: false };
   const watching = watch(programs, AbortSignal.any([signal, watchStop.signal]));
-  const helm = upgrade(programs, plan.chart, { overwrite: options.overwrite, signal: helmStop.signal });
-  const settled = helm.then(
-    () => true,
-    () => true,
-  );
-  let isOver = false;
-  void settled.then(() => {
-    isOver = true;
+  const onApplied = () => {
+    progress.appliedAtMs = performance.now();
+  };
+  const helm = upgrade(programs, plan.chart, {
+    overwrite: options.overwrite,
+    signal: helmStop.signal,
+    onApplied,
   });
-  const steps = showSteps(ui, watching, componentsOf(plan.workloads), () => isOver);
+  const steps = showSteps(ui, watching, plan, progress);
   try {
     await Promise.race([helm, watching.ended.then(() => helm)]);
+    progress.isOver = true;
     await steps;
   } catch (error) {
+    progress.isFailed = true;
     helmStop.abort();
-    await settled;
-    isOver = true;
-    await steps;
+    await Promise.allSettled([helm, steps]);
     throw signal.aborted ? error : failure(error, watching.latest());
   } finally {
     watchStop.abort();
   }
 }
 
-/** One line with its seconds for each part, in the order of their readiness. */
-async function showSteps(
-  ui: Ui,
-  { latest }: Watch,
-  components: readonly string[],
-  isOver: () => boolean,
-): Promise<void> {
-  for (const component of components) {
-    const task = ui.begin(component);
-    for (;;) {
-      const snapshot = latest();
-      if (snapshot && isReady(snapshot, component)) break;
-      if (isOver()) break;
-      task.progress(snapshot?.troubles.find((one) => one.component === component)?.text ?? '');
+/**
+ * One line with its seconds for each part. Helm runs the migrations before it sends the objects, or, where the database
+ * is one of them and new, after everything is ready.
+ */
+async function showSteps(ui: Ui, { latest }: Watch, plan: Plan, progress: Progress): Promise<void> {
+  const isApplied = () => progress.appliedAtMs < performance.now();
+  const isOver = () => progress.isOver;
+  const parts = componentsOf(plan.workloads.filter(({ kind }) => kind !== 'Job'));
+  const hasJobs = plan.workloads.some(({ kind }) => kind === 'Job');
+  const ready = (name: string) => () => {
+    const snapshot = latest();
+    return snapshot !== undefined && snapshot.atMs > progress.appliedAtMs && isReady(snapshot, name);
+  };
+  const steps: [string, () => boolean][] = [
+    [hasJobs && plan.state?.good !== undefined ? 'migrations, objects' : 'objects', isApplied],
+    ...parts.map((name): [string, () => boolean] => [name, ready(name)]),
+    ['release', isOver],
+  ];
+  for (const [title, isDone] of steps) {
+    const task = ui.begin(title);
+    while (!isDone() && !isOver() && !progress.isFailed) {
+      const troubles = latest()?.troubles ?? [];
+      task.progress((troubles.find(({ component }) => component === title) ?? troubles[0])?.text ?? '');
       await sleep(EVERY_MS);
     }
-    const snapshot = latest();
-    if (isOver() && snapshot && !isReady(snapshot, component)) task.failed();
-    else task.done();
+    if (progress.isFailed) return task.failed();
+    task.done();
   }
 }
 

@@ -16,6 +16,9 @@ export const envoySchema = group({
     .default('state/tls/internal')
     .describe('Directory with the internal CA, server and client certificates of the mTLS listener.'),
   gateway_target: target.describe('host:port of the gateway; empty: the local process.'),
+  gateway_canary_target: target.describe(
+    'host:port of gateways of another image, which get 10 % of the requests while one is ready; empty: none.',
+  ),
   inference_target: target.describe('host:port of inference; empty: the local process.'),
   acme_challenge_target: target.describe(
     'host:port of the ACME client while it answers HTTP-01 challenges; empty: challenges are not forwarded.',

@@ -13,6 +13,8 @@ const ORDER = ['postgres', 'redis', 'migrate', 'inference', 'inference-gpu', 'ga
 
 /** Workloads of the release, and the reasons why some are not ready. */
 export interface Snapshot {
+  /** When the look began, on the monotonic clock. */
+  readonly atMs: number;
   readonly workloads: readonly Workload[];
   readonly troubles: readonly (Trouble & { readonly component: string })[];
 }
@@ -23,6 +25,7 @@ interface Owned extends Workload {
 
 /** Reads all at once, so that they fit together. */
 export async function look(programs: Programs): Promise<Snapshot> {
+  const atMs = performance.now();
   const kinds = 'deployments,statefulsets,jobs,replicasets,pods';
   const { items } = await programs.get<{ items: (Owned | Pod)[] }>([
     kinds,
@@ -43,7 +46,7 @@ export async function look(programs: Programs): Promise<Snapshot> {
         component: componentOf(workload),
       }));
     });
-  return { workloads, troubles };
+  return { atMs, workloads, troubles };
 }
 
 const isOwned = ({ ownerReferences }: Pod['metadata'], { metadata }: Workload) =>

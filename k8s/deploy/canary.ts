@@ -1,0 +1,176 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { METRIC } from '@headgate/contracts/names';
+import { type Sample, samplesIn, total } from '@headgate/testkit/metrics';
+import type { Run } from './deploy.ts';
+import { DeployError } from './errors.ts';
+import { type Pod, troubleOf } from './pods.ts';
+import { ProgramError, type Programs } from './programs.ts';
+import type { KubernetesObject } from './rendered.ts';
+import { describe } from './watch.ts';
+
+/** `gateway=sha256:…`, `gateway=REPOSITORY@sha256:…`, or `gateway`: the image of the values. */
+const CANARY = /^gateway(?:=(?:(?<repository>[^@]+)@)?(?<digest>sha256:[0-9a-f]{64}))?$/;
+
+/** Arguments of helm for the image that becomes the gateway of all. @throws DeployError */
+export function newImage(canary: string | undefined): string[] {
+  if (canary === undefined) return [];
+  const found = CANARY.exec(canary)?.groups;
+  if (!CANARY.test(canary)) {
+    throw new DeployError(
+      '--canary: expected gateway, gateway=sha256:… or gateway=REPOSITORY@sha256:…',
+      'npm run images prints the digests',
+      2,
+    );
+  }
+  return [...setImage('images.gateway', found?.repository, found?.digest)];
+}
+
+function setImage(path: string, repository: string | undefined, digest: string | undefined): string[] {
+  return [
+    ...(repository ? ['--set', `${path}.repository=${repository}`] : []),
+    ...(digest ? ['--set', `${path}.digest=${digest}`] : []),
+  ];
+}
+
+/**
+ * Arguments of helm that add the canary and change nothing else: values and images stay those of the release.
+ *
+ * @param objects what the new values make
+ * @throws DeployError when the new image differs in more than its digest, or in nothing
+ */
+export async function canaryStage(
+  programs: Programs,
+  objects: readonly KubernetesObject[],
+): Promise<string[]> {
+  const wanted = gatewayImage(objects);
+  const live = await programs.find<KubernetesObject>('deployment', 'headgate-gateway');
+  const current = live && gatewayImage([live]);
+  if (current === undefined) {
+    throw new DeployError(
+      'there is no gateway yet, so a canary has nothing to be beside',
+      'deploy without --canary',
+      2,
+    );
+  }
+  if (wanted === current) throw new DeployError('the gateway has this image already', 'name another one', 2);
+  const [name, digest] = wanted?.split('@') ?? [];
+  if (name !== current.split('@')[0] || digest === undefined) {
+    throw new DeployError(
+      `a canary is another digest of ${current.split('@')[0]}, not ${wanted}`,
+      'push the image to the same repository',
+      2,
+    );
+  }
+  const set = ['gateway.canary.enabled=true', `gateway.canary.image.digest=${digest}`];
+  return ['--reset-then-reuse-values', ...set.flatMap((one) => ['--set', one])];
+}
+
+interface Spec {
+  readonly template: { readonly spec: { readonly containers: readonly { name: string; image: string }[] } };
+}
+
+function gatewayImage(objects: readonly KubernetesObject[]): string | undefined {
+  const found = objects.find(
+    ({ kind, metadata }) => kind === 'Deployment' && metadata.name === 'headgate-gateway',
+  );
+  const spec = found?.spec as unknown as Spec | undefined;
+  return spec?.template.spec.containers.find(({ name }) => name === 'gateway')?.image;
+}
+
+const EVERY_MS = 5000;
+/** Failures that are no accident. */
+const FEWEST_FAILURES = 3;
+/** In addition to the share of the others, which may fail for reasons of the callers or of inference. */
+const MORE_FAILURES = 0.01;
+
+export interface Counts {
+  readonly requests: number;
+  readonly failures: number;
+}
+
+/**
+ * Watches the canary beside the others: that it stays ready, does not restart, and fails no more often.
+ *
+ * @returns what it answered
+ * @throws DeployError when it is worse, or nobody called
+ */
+export async function watchCanary(
+  { programs, signal }: Run,
+  seconds: number,
+  show: (text: string) => void,
+): Promise<Counts> {
+  const first = await countAll(programs, 'gateway-canary');
+  const others = await countAll(programs, 'gateway');
+  const end = performance.now() + seconds * 1000;
+  for (;;) {
+    await sleep(Math.max(0, Math.min(EVERY_MS, end - performance.now())), undefined, { signal });
+    await refuseTroubled(programs);
+    const canary = difference(await countAll(programs, 'gateway-canary'), first);
+    const rest = difference(await countAll(programs, 'gateway'), others);
+    show(
+      `${canary.requests} requests, ${canary.failures} failed; the others ${rest.requests} and ${rest.failures}`,
+    );
+    if (isWorse(canary, rest)) {
+      throw new DeployError(
+        `the canary fails more often: ${canary.failures} of ${canary.requests} requests, the others ${rest.failures} of ${rest.requests}`,
+        'the logs of headgate-gateway-canary have the causes; the gateways serve as before',
+      );
+    }
+    if (performance.now() < end) continue;
+    if (canary.requests > 0) return canary;
+    throw new DeployError(
+      'the canary got no request, so nothing is known of it',
+      'try while callers send requests',
+    );
+  }
+}
+
+export function isWorse(canary: Counts, rest: Counts): boolean {
+  const share = ({ requests, failures }: Counts) => (requests === 0 ? 0 : failures / requests);
+  return canary.failures >= FEWEST_FAILURES && share(canary) > share(rest) + MORE_FAILURES;
+}
+
+async function refuseTroubled(programs: Programs): Promise<void> {
+  for (const pod of await podsOf(programs, 'gateway-canary')) {
+    const trouble = troubleOf(pod);
+    if (trouble === undefined) continue;
+    throw new DeployError(
+      `the canary is not ready any more: ${await describe(programs, trouble)}`,
+      'the gateways serve as before',
+    );
+  }
+}
+
+async function podsOf(programs: Programs, component: string): Promise<readonly Pod[]> {
+  const selector = `app.kubernetes.io/component=${component},app.kubernetes.io/instance=headgate`;
+  return (await programs.get<{ items: Pod[] }>(['pods', '-l', selector])).items;
+}
+
+/** Answers of all pods of a component so far. */
+async function countAll(programs: Programs, component: string): Promise<Counts> {
+  const pods = (await podsOf(programs, component)).filter((pod) => troubleOf(pod) === undefined);
+  const pages = await Promise.all(pods.map(({ metadata }) => metricsOf(programs, metadata.name)));
+  return countIn(pages.flat());
+}
+
+export function countIn(samples: readonly Sample[]): Counts {
+  const failed = samples.filter(({ labels }) => labels.status?.startsWith('5'));
+  return { requests: total(samples, METRIC.httpRequests), failures: total(failed, METRIC.httpRequests) };
+}
+
+const difference = (now: Counts, before: Counts): Counts => ({
+  requests: Math.max(0, now.requests - before.requests),
+  failures: Math.max(0, now.failures - before.failures),
+});
+
+/** Read inside the pod: no network policy opens the metrics for whoever deploys. */
+const READ = `fetch('http://' + process.env.HEADGATE_LISTEN__INTERNAL_HOST + ':8442/metrics').then(async (page) => console.log(await page.text()))`;
+
+async function metricsOf(programs: Programs, pod: string): Promise<Sample[]> {
+  try {
+    return samplesIn(await programs.kubectl(['exec', pod, '-c', 'gateway', '--', 'node', '-e', READ]));
+  } catch (error) {
+    if (error instanceof ProgramError) return []; // it ends just now
+    throw error;
+  }
+}

@@ -1,0 +1,51 @@
+import { parseRouting } from '@headgate/contracts/routing';
+import { samplesIn } from '@headgate/testkit/metrics';
+import { expect, it } from 'vitest';
+import { countIn, isWorse } from './canary.ts';
+import { unitsFor } from './verify.ts';
+
+it('chooses units of each variant that has weight', () => {
+  const routing = parseRouting({
+    schema: 1,
+    default_model: 'm',
+    models: {
+      m: {
+        versions: ['1', '2', '3'],
+        experiment: {
+          name: 'e',
+          salt: 's',
+          variants: [
+            { name: 'control', version: '1', weight: 99.99 },
+            { name: 'rare', version: '2', weight: 0.01 },
+            { name: 'off', version: '3', weight: 0 },
+          ],
+        },
+      },
+    },
+  });
+  expect([...unitsFor(routing)].map(({ variant, version }) => `${variant} ${version}`)).toEqual([
+    'control 1',
+    'control 1',
+    'rare 2',
+    'rare 2',
+  ]);
+});
+
+it('counts the answers of a canary by status', () => {
+  const page = [
+    '# TYPE headgate_http_requests_total counter',
+    'headgate_http_requests_total{route="/predict",status="200"} 90',
+    'headgate_http_requests_total{route="/predict",status="429"} 5',
+    'headgate_http_requests_total{route="/predict",status="503"} 4',
+    'headgate_http_requests_total{route="/v1/models",status="500"} 1',
+  ].join('\n');
+  expect(countIn(samplesIn(page))).toEqual({ requests: 100, failures: 5 });
+});
+
+it('calls a canary worse when it fails more often than the others, by more than chance', () => {
+  const rest = { requests: 900, failures: 9 };
+  expect(isWorse({ requests: 100, failures: 2 }, rest)).toBe(false);
+  expect(isWorse({ requests: 100, failures: 3 }, rest)).toBe(true);
+  expect(isWorse({ requests: 100, failures: 30 }, { requests: 900, failures: 300 })).toBe(false);
+  expect(isWorse({ requests: 3, failures: 3 }, { requests: 0, failures: 0 })).toBe(true);
+});
