@@ -126,6 +126,9 @@ describe.each(MATRIX)('$environment with $what', ({ environment, settings }) => 
     const classes = ofKind(objects, 'PriorityClass').map(({ metadata }) => metadata.name);
     for (const { spec } of ofKind(objects, 'Deployment')) {
       expect(spec.strategy.rollingUpdate).toEqual({ maxSurge: 1, maxUnavailable: 0 });
+      // DNS names a new pod to its callers after up to 10 s.
+      const isFoundByDns = /gateway|inference/.test(spec.template.metadata.labels[COMPONENT]);
+      expect(spec.minReadySeconds).toBe(isFoundByDns ? 10 : undefined);
       const pod = spec.template.spec;
       const [main] = pod.containers;
       for (const probe of ['startupProbe', 'livenessProbe', 'readinessProbe'])
