@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigError, loadConfig } from '@headgate/runtime/load-config';
-import { openPostgres } from '@headgate/stores/postgres/database';
+import { concernsServer, openPostgres } from '@headgate/stores/postgres/database';
 import { migrate } from '@headgate/stores/records/migrations';
 import { layOut } from './audit/store/layout.ts';
 
@@ -21,15 +22,22 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   console.log('the tables are those of this version');
 }
 
+/** A pod may be refused for seconds after its start: the network policy learns its address late. */
+const REACHED_WITHIN_MS = 60_000;
+const RETRY_MS = 500;
+
 type Database = Awaited<ReturnType<typeof openPostgres>>;
 
 async function on(url: string, timeoutMs: number, act: (db: Database) => Promise<unknown>): Promise<void> {
   const db = await openPostgres({ url, timeoutMs });
-  try {
-    await act(db);
-  } finally {
-    await db.close();
-  }
+  const endsAtMs = performance.now() + REACHED_WITHIN_MS;
+  const untilReached = (): Promise<unknown> =>
+    act(db).catch(async (error: unknown) => {
+      if (!concernsServer(error) || performance.now() > endsAtMs) throw error;
+      await sleep(RETRY_MS);
+      return untilReached();
+    });
+  await untilReached().finally(() => db.close());
 }
 
 main(process.env).then(
