@@ -83,6 +83,11 @@ const FEWEST_FAILURES = 3;
 /** In addition to the share of the others, which may fail for reasons of the callers or of inference. */
 const MORE_FAILURES = 0.01;
 
+export interface Watched {
+  readonly canary: Counts;
+  readonly others: Counts;
+}
+
 export interface Counts {
   readonly requests: number;
   readonly failures: number;
@@ -91,22 +96,22 @@ export interface Counts {
 /**
  * Watches the canary beside the others: that it stays ready, does not restart, and fails no more often.
  *
- * @returns what it answered
+ * @returns what each answered meanwhile
  * @throws DeployError when it is worse, or nobody called
  */
 export async function watchCanary(
   { programs, signal }: Run,
   seconds: number,
   show: (text: string) => void,
-): Promise<Counts> {
+): Promise<Watched> {
   const first = await countAll(programs, 'gateway-canary');
-  const others = await countAll(programs, 'gateway');
+  const before = await countAll(programs, 'gateway');
   const end = performance.now() + seconds * 1000;
   for (;;) {
     await sleep(Math.max(0, Math.min(EVERY_MS, end - performance.now())), undefined, { signal });
     await refuseTroubled(programs);
     const canary = difference(await countAll(programs, 'gateway-canary'), first);
-    const rest = difference(await countAll(programs, 'gateway'), others);
+    const rest = difference(await countAll(programs, 'gateway'), before);
     show(
       `${canary.requests} requests, ${canary.failures} failed; the others ${rest.requests} and ${rest.failures}`,
     );
@@ -117,7 +122,7 @@ export async function watchCanary(
       );
     }
     if (performance.now() < end) continue;
-    if (canary.requests > 0) return canary;
+    if (canary.requests > 0) return { canary, others: rest };
     throw new DeployError(
       'the canary got no request, so nothing is known of it',
       'try while callers send requests',

@@ -42,8 +42,9 @@ export async function deploy(run: Run): Promise<void> {
     if (await isUnchanged(programs, plan.rendered, state))
       ui.say('✓ the release is as it should be: nothing to change');
     else {
-      if (options.canary !== undefined) await tryCanary(run, plan);
+      const report = options.canary === undefined ? undefined : await tryCanary(run, plan);
       await rollOut(run, plan);
+      if (report !== undefined) ui.say(report);
     }
     await step(ui, 'verification', () => look(run, plan));
   } catch (error) {
@@ -52,16 +53,17 @@ export async function deploy(run: Run): Promise<void> {
   }
 }
 
-/** Lets a canary have its share for a while. @throws DeployError when it is worse */
-async function tryCanary(run: Run, plan: Plan): Promise<void> {
+/** Lets a canary have its share for a while. @returns what it did @throws DeployError when it is worse */
+async function tryCanary(run: Run, plan: Plan): Promise<string> {
   const { options, programs, ui } = run;
   const args = [join(run.root, CHART), ...(await canaryStage(programs, plan.rendered.objects))];
   await rollOut(run, { ...plan, chart: { args, input: '' } });
   const task = ui.begin('canary');
   try {
-    const { requests, failures } = await watchCanary(run, Number(options['canary-seconds']), task.progress);
+    const { canary, others } = await watchCanary(run, Number(options['canary-seconds']), task.progress);
     task.done();
-    ui.say(`    ${requests} requests, ${failures} failed`);
+    const percent = (100 * canary.requests) / (canary.requests + others.requests);
+    return `    the canary had ${percent.toFixed(1)} % of the requests (${canary.requests}), ${canary.failures} failed`;
   } catch (error) {
     task.failed();
     throw error;

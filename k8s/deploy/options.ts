@@ -57,7 +57,8 @@ function parse(argv: readonly string[]) {
   }
 }
 
-export type Options = ReturnType<typeof parse>['values'] & {
+export type Options = Omit<ReturnType<typeof parse>['values'], 'routing'> & {
+  readonly routing: string | undefined;
   readonly command: 'deploy' | 'undeploy';
   readonly environment: Environment;
 };
@@ -76,5 +77,6 @@ export function parseOptions(argv: readonly string[]): Options {
   if (command === 'deploy' && environment === undefined && !values.help) {
     throw new DeployError(`--env: expected one of ${ENVIRONMENTS.join(', ')}`, USAGE, 2);
   }
-  return { ...values, command, environment: environment ?? 'dev' };
+  const routing = values.routing || undefined;
+  return { ...values, routing, command, environment: environment ?? 'dev' };
 }

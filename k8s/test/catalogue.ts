@@ -1,5 +1,12 @@
 import type { Scenario } from './scenario.ts';
 import { certificateReplaced } from './scenarios/certificate.ts';
+import { canary, deployAgain, deployBroken } from './scenarios/deploy.ts';
+import {
+  deployInterrupted,
+  deployQuota,
+  deployRefusals,
+  deployWithoutTable,
+} from './scenarios/deploy-refusals.ts';
 import { drainNode } from './scenarios/drain.ts';
 import { images } from './scenarios/images.ts';
 import { inferenceHangs, podKilled, processKilled } from './scenarios/killed.ts';
@@ -18,11 +25,18 @@ export const SCENARIOS: readonly Scenario[] = [
   restricted,
   network,
   images,
+  deployAgain,
   routingTable,
   rollingGateway,
   rollingInference,
   rollingEnvoy,
   certificateReplaced,
+  deployRefusals,
+  deployWithoutTable,
+  deployQuota,
+  deployInterrupted,
+  deployBroken,
+  canary,
   twoGateways,
   scaleInference,
   ...podKilled,

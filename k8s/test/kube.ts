@@ -79,6 +79,12 @@ export class Kube {
     return new Kube({ tools, kubeconfig, namespace, signal });
   }
 
+  /** The same cluster, another namespace. */
+  in(namespace: string): Kube {
+    const { tools, kubeconfig } = this;
+    return new Kube({ tools, kubeconfig, namespace, signal: this.#signal });
+  }
+
   /** @returns standard output @throws ProgramError */
   kubectl(args: readonly string[], options?: CommandOptions): Promise<string> {
     return this.#run(this.tools.kubectl, ['--namespace', this.namespace, ...args], options);

@@ -86,7 +86,7 @@ function contextOf({ site, dir }: RunOptions, signal: AbortSignal, progress: (te
     figure: (name, value) => {
       figures[name] = value;
     },
-    deploy: (args = []) => site.deploy(args, signal),
+    deploy: (args = [], until = signal) => site.deploy(args, AbortSignal.any([signal, until])),
     cluster: (...args) => site.cluster(args, AbortSignal.timeout(CLEAN_UP_MS)),
     cleanUp: (undo) => void undos.push(undo),
   };

@@ -40,8 +40,8 @@ export interface Context {
   figure(name: string, value: string | number): void;
   /** The current activity, for the progress line. */
   progress(text: string): void;
-  /** Runs the deploy program again, with further arguments. @returns its output */
-  deploy(args?: readonly string[]): Promise<string>;
+  /** Runs the deploy program again, with further arguments; `until` interrupts it. @returns its output */
+  deploy(args?: readonly string[], until?: AbortSignal): Promise<string>;
   /** A fault of the test cluster: `cluster('api-stop')`, `cluster('node-stop', 'kn2')`. Works after the scenario too. */
   cluster(...args: readonly string[]): Promise<unknown>;
   /** Called after the scenario, the last one first, also when it failed or ran too long; `kube` still works then. */
