@@ -34,7 +34,17 @@ function settingsIn({ properties = {} }: Schema, path: string[] = []): string[] 
   return [path.join('.'), ...below];
 }
 
-const settings = settingsIn(JSON.parse(read('contracts/schema/config.schema.json')));
+/** Paths of all values of the chart. */
+function valuesIn(node: unknown, path: string[] = []): string[] {
+  const children =
+    typeof node === 'object' && node !== null && !Array.isArray(node) ? Object.entries(node) : [];
+  return [path.join('.'), ...children.flatMap(([name, child]) => valuesIn(child, [...path, name]))];
+}
+
+const settings = [
+  ...settingsIn(JSON.parse(read('contracts/schema/config.schema.json'))),
+  ...valuesIn(parse(read('k8s/chart/values.yaml'))),
+];
 const SECTIONS =
   /`((?:listen|gateway|inference|records|capture|audit|envoy|telemetry|dependencies)(?:\.[a-z]\w*)+)/g;
 const pages = ['.', 'docs', 'docs/decisions', 'load-tests', 'samples', 'scripts/model'].flatMap(markdownIn);
