@@ -23,7 +23,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
 }
 
 /** A pod may be refused for seconds after its start: the network policy learns its address late. */
-const REACHED_WITHIN_MS = 60_000;
+const REACHED_WITHIN_MS = 20_000;
 const RETRY_MS = 500;
 
 type Database = Awaited<ReturnType<typeof openPostgres>>;
