@@ -50,8 +50,8 @@ export const twoGateways: Scenario = {
   async run({ kube, release, load, figure, cleanUp }) {
     const scale = (by: Kube, replicas: number) =>
       by.kubectl(['scale', `deployment/${release}-gateway`, `--replicas=${replicas}`]);
-    const before = (await kube.readyPods('gateway')).length;
-    cleanUp((later) => scale(later, before));
+    const { spec } = await kube.get<{ spec: { replicas: number } }>('deployment', `${release}-gateway`);
+    cleanUp((later) => scale(later, spec.replicas));
     await scale(kube, 2);
     await kube.rolledOut(`${release}-gateway`);
     const [first] = await kube.readyPods('gateway');
