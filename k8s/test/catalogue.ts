@@ -1,4 +1,5 @@
 import type { Scenario } from './scenario.ts';
+import { autoscaling } from './scenarios/autoscaling.ts';
 import { certificateReplaced } from './scenarios/certificate.ts';
 import { canary, deployAgain, deployBroken } from './scenarios/deploy.ts';
 import {
@@ -9,8 +10,9 @@ import {
 } from './scenarios/deploy-refusals.ts';
 import { drainNode } from './scenarios/drain.ts';
 import { images } from './scenarios/images.ts';
-import { inferenceHangs, podKilled, processKilled } from './scenarios/killed.ts';
+import { inferenceHangs, podKilled, processKilled, withoutSecondAttempt } from './scenarios/killed.ts';
 import { network } from './scenarios/network.ts';
+import { nodeStopped } from './scenarios/node-stopped.ts';
 import { prediction } from './scenarios/prediction.ts';
 import { rbac } from './scenarios/rbac.ts';
 import { restricted } from './scenarios/restricted.ts';
@@ -42,6 +44,9 @@ export const SCENARIOS: readonly Scenario[] = [
   ...podKilled,
   ...processKilled,
   inferenceHangs,
+  withoutSecondAttempt,
   routingWithoutApi,
   drainNode,
+  nodeStopped,
+  autoscaling,
 ];

@@ -14,6 +14,8 @@ export interface LoadOptions {
   /** Experiment unit of a request; none unless set. */
   readonly unit?: (index: number) => string;
   readonly path?: string;
+  /** PNG of the digit 7; the committed one unless set. */
+  readonly photo?: Buffer;
   /** Another certificate authority that the clients trust, PEM. */
   readonly trusts?: string;
 }
@@ -84,7 +86,7 @@ export function startLoad(site: Edge, options: LoadOptions): RunningRequests {
 /** One prediction. @returns `ok`, or why it failed */
 export async function predictOnce(
   client: Client,
-  { key, unit, path = '/predict', timeoutMs }: LoadOptions,
+  { key, unit, path = '/predict', photo = PHOTO.bytes, timeoutMs }: LoadOptions,
   index = 0,
 ): Promise<RequestResult> {
   const headers = {
@@ -93,7 +95,7 @@ export async function predictOnce(
     ...(unit ? { 'x-headgate-unit': unit(index) } : {}),
   };
   try {
-    const call = { path, headers, body: PHOTO.bytes };
+    const call = { path, headers, body: photo };
     const { status, text } = await client.post(call, AbortSignal.timeout(timeoutMs));
     if (status !== 200) return `${status} ${/"reason":"(\w+)"/.exec(text)?.[1] ?? text.slice(0, 60)}`;
     const best = JSON.parse(text).predictions?.[0]?.top?.[0]?.label;
