@@ -8,8 +8,14 @@ import { sh } from './shell.ts';
  * Writes an image that holds one static program, as an archive that `ctr images import` reads.
  *
  * @param name with tag: `headgate.test/pause:1`
+ * @param user of pods that must not be root and name no user
  */
-export async function writeImage(name: string, program: string, archive: string): Promise<void> {
+export async function writeImage(
+  name: string,
+  program: string,
+  archive: string,
+  user?: string,
+): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'headgate-image-'));
   try {
     const file = basename(program);
@@ -22,7 +28,7 @@ export async function writeImage(name: string, program: string, archive: string)
     const config = {
       architecture: process.arch === 'x64' ? 'amd64' : process.arch,
       os: 'linux',
-      config: { Entrypoint: [`/${file}`], WorkingDir: '/' },
+      config: { Entrypoint: [`/${file}`], WorkingDir: '/', ...(user && { User: user }) },
       rootfs: { type: 'layers', diff_ids: [`sha256:${layer}`] },
     };
     writeFileSync(join(dir, 'config.json'), JSON.stringify(config));

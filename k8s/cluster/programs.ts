@@ -10,8 +10,15 @@ import { runCommand } from '../../scripts/setup/command.mjs';
 import type { Guard } from '../../scripts/setup/guard.mjs';
 import { acquireLock } from '../../scripts/setup/lock.mjs';
 
+/** A Go module in `tools/`. */
+export interface ToolModule {
+  readonly folder: string;
+  readonly packages: readonly string[];
+  readonly ldflags: string;
+}
+
 /** Programs whose modules have replacements, so that `go install` does not build them: a tool module repeats those. */
-const MODULES = [
+const MODULES: readonly ToolModule[] = [
   {
     folder: 'kubernetes',
     packages: ['kube-apiserver', 'kube-controller-manager', 'kube-proxy', 'kube-scheduler', 'kubelet'].map(
@@ -31,7 +38,7 @@ const MODULES = [
     ldflags: '',
   },
   { folder: 'pause', packages: ['example.invalid/pause'], ldflags: '' },
-] as const;
+];
 
 const TOOLS = [
   { path: 'github.com/coredns/coredns', version: 'v1.15.0' },
@@ -90,8 +97,8 @@ export async function preparePrograms(options: BuildOptions): Promise<Programs> 
 }
 
 /** Builds the programs of a tool module. The folder's name is a hash of everything that decides their content. */
-async function buildModule(
-  { folder, packages, ldflags }: (typeof MODULES)[number],
+export async function buildModule(
+  { folder, packages, ldflags }: ToolModule,
   { guard, signal, progress }: BuildOptions,
 ): Promise<string> {
   const source = join(import.meta.dirname, 'tools', folder);
@@ -120,8 +127,13 @@ async function buildModule(
   }
 }
 
-/** A file of a Go module, from the cache of modules. Go verifies the module with its checksum database. */
-export async function moduleFile(module: string, file: string): Promise<string> {
+/** Folder of a Go module in the cache of modules. Go verifies the module with its checksum database. */
+export async function moduleDir(module: string): Promise<string> {
   const { stdout } = await promisify(execFile)('go', ['mod', 'download', '-json', module], { cwd: '/' });
-  return readFileSync(join(JSON.parse(stdout).Dir, file), 'utf8');
+  return JSON.parse(stdout).Dir;
+}
+
+/** A file of a Go module. */
+export async function moduleFile(module: string, file: string): Promise<string> {
+  return readFileSync(join(await moduleDir(module), file), 'utf8');
 }

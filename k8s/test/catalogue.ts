@@ -1,4 +1,5 @@
 import type { Scenario } from './scenario.ts';
+import { acme } from './scenarios/acme.ts';
 import { autoscaling } from './scenarios/autoscaling.ts';
 import { certificateReplaced } from './scenarios/certificate.ts';
 import { canary, deployAgain, deployBroken } from './scenarios/deploy.ts';
@@ -33,6 +34,7 @@ export const SCENARIOS: readonly Scenario[] = [
   rollingInference,
   rollingEnvoy,
   certificateReplaced,
+  acme,
   deployRefusals,
   deployWithoutTable,
   deployQuota,

@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:http2';
 import { Agent, request } from 'node:https';
-import { connect as connectTls } from 'node:tls';
 import type { Edge } from './scenario.ts';
 
 /** One connection that a client keeps open and uses from time to time. */
@@ -52,14 +51,7 @@ export function holdHttp2({ origin, host, ca }: Edge): HeldConnection {
   };
 }
 
-/** Serial number of the certificate that a new connection gets. */
-export async function servedSerial({ origin, host, ca }: Edge): Promise<string> {
-  const { hostname, port } = new URL(origin);
-  const socket = connectTls({ host: hostname, port: Number(port) || 443, servername: host, ca });
-  try {
-    await once(socket, 'secureConnect');
-    return socket.getPeerCertificate().serialNumber;
-  } finally {
-    socket.destroy();
-  }
+/** Sends a request on each. @throws Error when one is gone */
+export async function useAll(held: readonly HeldConnection[]): Promise<void> {
+  await Promise.all(held.map((one) => one.use()));
 }

@@ -17,7 +17,7 @@ export interface RunOptions {
 }
 
 const SCENARIO_MS = 120_000;
-const CLEAN_UP_MS = 60_000;
+const CLEAN_UP_MS = 180_000;
 /** Low: two cores serve the cluster, its pods and the clients. */
 const LOAD = { perSecond: 20, timeoutMs: 10_000 };
 

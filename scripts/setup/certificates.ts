@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import type { webcrypto } from 'node:crypto';
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { LOCAL_AUTHORITY } from '@headgate/contracts/development';
 import * as x509 from '@peculiar/x509';
@@ -94,7 +95,7 @@ async function issueLeaf(
   const local = usage === 'server' ? LOCAL_NAMES : [];
   const names = local.some(({ value }) => value === commonName)
     ? local
-    : [...local, { type: 'dns', value: commonName } as const];
+    : [...local, { type: isIP(commonName) === 0 ? 'dns' : 'ip', value: commonName } as const];
   const certificate = await x509.X509CertificateGenerator.create({
     ...valid,
     serialNumber: serialNumber(),

@@ -14,7 +14,8 @@ import { goTool } from '../tools/go-tool.ts';
 import { cachedVenv } from '../tools/venv.ts';
 import { startDns } from './dns.ts';
 
-const PEBBLE = { path: 'github.com/letsencrypt/pebble/v2/cmd/pebble', version: 'v2.10.3' };
+/** Its program. */
+export const PEBBLE = { path: 'github.com/letsencrypt/pebble/v2/cmd/pebble', version: 'v2.10.3' };
 const REQUIREMENTS = join(ROOT, 'test/security/requirements/certbot.txt');
 const CERTBOT_WITHIN_MS = 60_000;
 
@@ -34,6 +35,8 @@ export async function acmePrograms(): Promise<{ readonly pebble: string; readonl
 }
 
 export interface Pebble extends AsyncDisposable {
+  /** host:port of its name server. */
+  readonly dns: string;
   /** URL of the ACME directory. */
   readonly directory: string;
   /** PEM file of the authority that signed the server's own certificate. */
@@ -42,27 +45,33 @@ export interface Pebble extends AsyncDisposable {
   root(): Promise<string>;
 }
 
+export interface PebbleOptions {
+  readonly dir: string;
+  /** Replaces port 80 of each name. */
+  readonly challengePort: number;
+  /** IPv4 address at which it listens; loopback unless set. */
+  readonly host?: string;
+  /** IPv4 address of every name; loopback unless set. */
+  readonly answer?: string;
+}
+
 /**
- * Let's Encrypt's ACME server for tests, on loopback. It resolves every name to 127.0.0.1 and validates every challenge,
- * without reuse of earlier authorizations.
- *
- * @param options.challengePort replaces port 80 of each name
+ * Let's Encrypt's ACME server for tests. It resolves every name to one address and validates every challenge, without
+ * reuse of earlier authorizations.
  */
-export async function startPebble(
-  program: string,
-  { dir, challengePort }: { dir: string; challengePort: number },
-): Promise<Pebble> {
-  const dns = await startDns();
+export async function startPebble(program: string, options: PebbleOptions): Promise<Pebble> {
+  const { dir, challengePort, host = '127.0.0.1', answer } = options;
+  const dns = await startDns({ host, ...(answer && { answer }) });
   const [port, managementPort] = [await freePort(), await freePort()];
   const authority = await createAuthority('Pebble itself');
-  const own = await authority.issue('localhost', 'server');
+  const own = await authority.issue(host, 'server');
   writeAll(dir, {
     'pebble.crt': own.certificate,
     'pebble.key': own.key,
     'pebble-ca.crt': authority.certificate,
   });
   const config = {
-    listenAddress: `127.0.0.1:${port}`,
+    listenAddress: `${host}:${port}`,
     managementListenAddress: `127.0.0.1:${managementPort}`,
     certificate: join(dir, 'pebble.crt'),
     privateKey: join(dir, 'pebble.key'),
@@ -79,15 +88,16 @@ export async function startPebble(
   const output = outputOf(child);
   const ca = authority.certificate;
   const fetch = (url: string) => fetchText(url, ca);
-  const directory = `https://localhost:${port}/dir`;
+  const directory = `https://${host}:${port}/dir`;
   await eventually(() => {
     if (child.exitCode !== null) throw new Error(`pebble ended: ${output()}`);
     return fetch(directory).catch(() => undefined);
   }, 'pebble answers');
   return {
+    dns: dns.address,
     directory,
     caFile: join(dir, 'pebble-ca.crt'),
-    root: () => fetch(`https://localhost:${managementPort}/roots/0`),
+    root: () => fetch(`https://127.0.0.1:${managementPort}/roots/0`),
     async [Symbol.asyncDispose]() {
       const exit = once(child, 'exit');
       child.kill('SIGTERM');
