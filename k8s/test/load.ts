@@ -51,7 +51,7 @@ const MIX = ['http2', 'kept', 'http2', 'kept', 'http2', 'new', 'http2', 'kept', 
 
 /** Predictions of one photo at a constant rate, by HTTP/1.1 and HTTP/2 clients in turn. */
 export function startLoad(site: Edge, options: LoadOptions): RunningRequests {
-  const edge = { ...site, ca: site.ca + (options.trusts ?? '') };
+  const edge = { ...site, ca: `${site.ca}\n${options.trusts ?? ''}` };
   const clients = {
     http2: http2Client(edge),
     kept: http1Client(edge, true),

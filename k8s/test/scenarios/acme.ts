@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { PeerCertificate } from 'node:tls';
 import { eventually, secondsSince } from '@headgate/testkit/eventually';
+import { ROOT } from '@headgate/testkit/root';
 import { PEBBLE, startPebble } from '@headgate/testkit/services/pebble';
 import { goTool } from '@headgate/testkit/tools/go-tool';
 import { createGuard } from '../../../scripts/setup/guard.mjs';
@@ -9,6 +11,8 @@ import { installCertManager } from '../cert-manager.ts';
 import type { Kube } from '../kube.ts';
 import type { Context, Scenario } from '../scenario.ts';
 import { envoysOf, keepCertificate, untilServed } from '../served.ts';
+
+const CHART = join(ROOT, 'k8s/chart');
 
 /** Issued by Pebble, the ACME server for tests, with proof of the name through Envoy; then renewed by itself. */
 export const acme: Scenario = {
@@ -26,14 +30,7 @@ export const acme: Scenario = {
     progress('issuing');
     const upgrade = (by: Kube, ...values: string[]) =>
       by.helm(
-        [
-          'upgrade',
-          release,
-          'k8s/chart',
-          '--reuse-values',
-          '--wait',
-          ...values.flatMap((one) => ['--set', one]),
-        ],
+        ['upgrade', release, CHART, '--reset-then-reuse-values', '--wait', ...values.flatMap((one) => ['--set', one])],
         { withinMs: 240_000 },
       );
     cleanUp(async (later) => {

@@ -14,7 +14,7 @@ export const certificateReplaced: Scenario = {
     const authority = await createAuthority('Replacement for a test');
     const { certificate, key } = await authority.issue(edge.host, 'server');
     const serial = new X509Certificate(certificate).serialNumber;
-    const envoys = await envoysOf(kube, { ...edge, ca: edge.ca + authority.certificate });
+    const envoys = await envoysOf(kube, { ...edge, ca: `${edge.ca}\n${authority.certificate}` });
     const held = envoys.flatMap((envoy) => [holdHttp1(envoy), holdHttp2(envoy)]);
     cleanUp(async () => {
       for (const one of held) one.close();

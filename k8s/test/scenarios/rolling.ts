@@ -22,6 +22,9 @@ function rollingUpdate(component: string): Scenario {
       await kube.kubectl(['rollout', 'restart', `deployment/${name}`]);
       await kube.rolledOut(name, 150_000);
       figure('replaced in', secondsSince(startMs));
+      const old = before.map((pod) => `pod/${pod}`);
+      await kube.kubectl(['wait', '--for=delete', ...old, '--timeout=60s'], { withinMs: 65_000 });
+      figure('last one gone after', secondsSince(startMs));
       await running.answered(MARGIN);
       const { p99Ms } = await running.stop();
       figure('p99', `${p99Ms.toFixed(0)} ms`);
