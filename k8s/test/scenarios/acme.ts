@@ -14,6 +14,9 @@ import { envoysOf, keepCertificate, untilServed } from '../served.ts';
 
 const CHART = join(ROOT, 'k8s/chart');
 
+/** A second name: one of two solvers is the wrong one for each challenge. */
+const OTHER = 'other.headgate.test';
+
 /** Issued by Pebble, the ACME server for tests, with proof of the name through Envoy; then renewed by itself. */
 export const acme: Scenario = {
   name: 'acme',
@@ -30,11 +33,18 @@ export const acme: Scenario = {
     progress('issuing');
     const upgrade = (by: Kube, ...values: string[]) =>
       by.helm(
-        ['upgrade', release, CHART, '--reset-then-reuse-values', '--wait', ...values.flatMap((one) => ['--set', one])],
+        [
+          'upgrade',
+          release,
+          CHART,
+          '--reset-then-reuse-values',
+          '--wait',
+          ...values.flatMap((one) => ['--set', one]),
+        ],
         { withinMs: 240_000 },
       );
     cleanUp(async (later) => {
-      await upgrade(later, 'certManager.public.enabled=false');
+      await upgrade(later, 'certManager.public.enabled=false', `envoy.serverNames={${edge.host}}`);
       await later.kubectl(['delete', 'secret', `${release}-acme-account`, '--ignore-not-found']);
     });
     const running = load({ trusts: root });
@@ -44,6 +54,7 @@ export const acme: Scenario = {
     await upgrade(
       kube,
       'certManager.public.enabled=true',
+      `envoy.serverNames={${edge.host},${OTHER}}`,
       `certManager.public.acme.server=${pebble.directory}`,
       `certManager.public.acme.caBundle=${authority}`,
     );
@@ -53,7 +64,8 @@ export const acme: Scenario = {
     figure('issued after', secondsSince(startMs));
 
     const envoys = await envoysOf(kube, { ...edge, ca: root });
-    const issued = await untilServed(envoys, { held: [], fits: () => true });
+    const forBoth = ({ subjectaltname }: PeerCertificate) => subjectaltname?.includes(OTHER) ?? false;
+    const issued = await untilServed(envoys, { held: [], fits: forBoth });
     progress('renewing');
     await renewSoon(kube, certificate, issued.certificate);
     const isNew = ({ serialNumber }: PeerCertificate) => serialNumber !== issued.certificate.serialNumber;
