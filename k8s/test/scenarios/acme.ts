@@ -38,6 +38,8 @@ export const acme: Scenario = {
           release,
           CHART,
           '--reset-then-reuse-values',
+          // No table changes.
+          '--no-hooks',
           '--wait',
           ...values.flatMap((one) => ['--set', one]),
         ],
