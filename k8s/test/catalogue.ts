@@ -1,5 +1,4 @@
 import type { Scenario } from './scenario.ts';
-import { acme } from './scenarios/acme.ts';
 import { autoscaling } from './scenarios/autoscaling.ts';
 import { certificateReplaced } from './scenarios/certificate.ts';
 import { canary, deployAgain, deployBroken } from './scenarios/deploy.ts';
@@ -34,7 +33,6 @@ export const SCENARIOS: readonly Scenario[] = [
   rollingInference,
   rollingEnvoy,
   certificateReplaced,
-  acme,
   deployRefusals,
   deployWithoutTable,
   deployQuota,
