@@ -52,8 +52,15 @@ it('lays out an empty database once', async () => {
   expect(await layout()).toEqual(first);
 });
 
-it('fails without a database, and does not say its password', async () => {
-  const url = 'postgres://headgate:hidden-word@127.0.0.1:1/headgate';
+it('waits for a database that does not answer yet', async () => {
+  await postgres.primary.stop();
+  const migrated = migrate(postgres.url);
+  await postgres.primary.start();
+  await migrated;
+});
+
+it('fails where the database refuses it, and does not say its password', async () => {
+  const url = postgres.url.replace(/:[^:@]+@/, ':hidden-word@');
   const failed = await migrate(url).catch((error) => error);
   expect(failed.code).toBe(1);
   expect(failed.stderr).toContain('the database cannot be migrated');

@@ -88,7 +88,7 @@
   readOnly: true
 {{- end }}
 
-{{/* Volumes behind those mounts. Argument: (list $ size-of-state) */}}
+{{/* Volumes behind those mounts. Argument: (list $ SIZE-OF-STATE SIZE-OF-TMP) */}}
 {{- define "headgate.volumes" -}}
 {{- $ := index . 0 -}}
 - name: config
@@ -99,7 +99,7 @@
     sizeLimit: {{ index . 1 }}
 - name: tmp
   emptyDir:
-    sizeLimit: 64Mi
+    sizeLimit: {{ index . 2 }}
 {{ include "headgate.secretVolume" (list $ "internal" (list "internal.secret")) }}
 {{- end }}
 
