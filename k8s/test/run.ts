@@ -42,7 +42,8 @@ const blank = ({ name, title }: Scenario): Result => ({
 async function runOne(scenario: Scenario, options: RunOptions, leftMs: number): Promise<Result> {
   const task = options.begin(scenario.name);
   const startMs = performance.now();
-  const watchdog = AbortSignal.timeout(Math.min(scenario.withinMs ?? SCENARIO_MS, leftMs));
+  const withinMs = Math.min(scenario.withinMs ?? SCENARIO_MS, leftMs);
+  const watchdog = AbortSignal.timeout(withinMs);
   const signal = AbortSignal.any([options.signal, watchdog]);
   const { context, figures, tallies, undo } = contextOf(options, signal, task.progress);
   let problem: string | undefined;
@@ -51,7 +52,7 @@ async function runOne(scenario: Scenario, options: RunOptions, leftMs: number): 
     await untilAborted(scenario.run(context), signal);
   } catch (error) {
     isSkipped = error instanceof Skipped;
-    problem = textOf(error);
+    problem = watchdog.aborted ? `not done within ${Math.round(withinMs / 1000)} s` : textOf(error);
   }
   task.progress('cleaning up');
   const undone = await undo().catch(textOf);

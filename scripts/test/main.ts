@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { prepareServices } from '@headgate/testkit/services/install';
+import { SCENARIOS } from '../../k8s/test/catalogue.ts';
 import type { Bootstrapped } from '../setup/bootstrap.mjs';
 import { setup } from '../setup/setup.ts';
 import { closingLine, sum } from './counts.ts';
@@ -18,6 +19,7 @@ const SUMMARY_FILE = 'state/test/summary.txt';
  * Sets up, runs every suite, and ends with `N passed, N failed`.
  *
  * @param argv --full: the benchmark too; --only NAME: just this suite, repeatable
+ * @param env K8S_E2E=1: the scenarios on a cluster too; CI=true: nothing may be missing
  * @returns exit code: 0 when something ran and nothing failed
  */
 export async function test(
@@ -35,9 +37,9 @@ export async function test(
   const wanted = (name: string) => values.only === undefined || values.only.includes(name);
   const withoutServices = wanted('services') ? await prepareServices(context) : undefined;
   const ci = env.CI === 'true';
-  const suites = suitesOf(root, mode, { full: values.full, withoutServices, ci }).filter(({ name }) =>
-    wanted(name),
-  );
+  const k8s = { scenarios: SCENARIOS.map(({ name }) => name), wanted: env.K8S_E2E === '1' };
+  const options = { full: values.full, withoutServices, ci, k8s };
+  const suites = suitesOf(root, mode, options).filter(({ name }) => wanted(name));
   const totalMs = TOTAL_MS - (performance.now() - startedAt);
   const results = await runSuites(suites, { root, guard, signal, totalMs, say: ui.say });
   return report(context, results);

@@ -135,3 +135,12 @@ it('fails for missing services where everything must be tested, and names them a
     expect(counts(await runSuites(services, options))).toEqual([ci ? [0, 1, 0] : [0, 0, 1]]);
   }
 });
+
+it('names the scenarios that need a cluster, and runs them when they are wanted', () => {
+  const suiteWith = (wanted: boolean) =>
+    suitesOf('/srv', 'full', { full: false, k8s: { scenarios: ['scale', 'drain'], wanted } }).find(
+      ({ name }) => name === 'k8s',
+    );
+  expect(suiteWith(false)?.skip).toBe('K8S_E2E=1 runs its scenarios: scale, drain');
+  expect(suiteWith(true)?.skip).toBeUndefined();
+});

@@ -25,6 +25,8 @@ export interface SuitesOptions {
   readonly withoutServices?: string | undefined;
   /** In CI, everything that the project can install must be present. */
   readonly ci?: boolean;
+  /** Names of the scenarios on a cluster, and whether they are to run: they start a cluster of three nodes as root. */
+  readonly k8s?: { readonly scenarios: readonly string[]; readonly wanted: boolean };
 }
 
 const MINUTE_MS = 60_000;
@@ -32,7 +34,7 @@ const NO_PYTHON = 'needs Python and Envoy, which setup could not install';
 
 /** All suites, the cheapest first. */
 export function suitesOf(root: string, mode: Mode, options: SuitesOptions): Suite[] {
-  const { full, withoutServices, ci = false } = options;
+  const { full, withoutServices, ci = false, k8s } = options;
   const skip = mode === 'full' ? undefined : NO_PYTHON;
   // Tests that count answers count as many as the specification asks for, and fuzzers go on for minutes.
   const env: Suite['env'] = full ? { E2E_FULL: '1' } : {};
@@ -61,6 +63,8 @@ export function suitesOf(root: string, mode: Mode, options: SuitesOptions): Suit
     const { path, report } = reported(`${name}.xml`, readJunit);
     return suite(name, minutes, [`test/${name}/main.ts`, '--report', path], { report, skip });
   };
+  const withCluster = reported('k8s.xml', readJunit);
+  const withoutCluster = `K8S_E2E=1 runs its scenarios: ${k8s?.scenarios.join(', ')}`;
   const check = reported('check.json', readChecks);
   const model = reported('model.xml', readJunit);
   const pytest = ['-m', 'pytest', 'scripts/model', '-q', `--junitxml=${model.path}`];
@@ -75,6 +79,10 @@ export function suitesOf(root: string, mode: Mode, options: SuitesOptions): Suit
     // The first run of these two on a machine installs their Python environments.
     others('clients', 25),
     others('security', full ? 60 : 20),
+    suite('k8s', 45, ['k8s/test/main.ts', '--junit', 'state/test/k8s.xml'], {
+      report: withCluster.report,
+      skip: k8s?.wanted ? undefined : withoutCluster,
+    }),
     ...(full ? [suite('bench', 30, ['load-tests/bench/main.ts'], { skip })] : []),
   ];
 }
