@@ -70,8 +70,10 @@ export class Builder {
   async build({ dockerfile, context, tag, args, labels, onLine }: BuildOptions): Promise<void> {
     const pairs = (flag: string, values: Readonly<Record<string, string>>) =>
       Object.entries(values).flatMap(([key, value]) => [flag, `${key}=${value}`]);
-    // Neither needs a daemon; chroot needs no right to make namespaces either.
-    const daemonless = this.name === 'docker' ? [] : ['--layers', '--isolation', 'chroot'];
+    // Neither needs a daemon; chroot needs no right to make namespaces either. Without times, the same content has the
+    // same digest on every machine.
+    const daemonless =
+      this.name === 'docker' ? [] : ['--layers', '--isolation', 'chroot', '--timestamp', '0'];
     const options = [...daemonless, ...pairs('--build-arg', args), ...pairs('--label', labels)];
     const command = this.name === 'buildah' ? 'bud' : 'build';
     await this.#run([command, ...options, '-f', dockerfile, '-t', tag, context], BUILD_WITHIN_MS, onLine);
