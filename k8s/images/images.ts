@@ -62,8 +62,10 @@ export const IMAGES: readonly Image[] = [
   part('models', {
     sources: [
       { from: 'models/digits', to: 'models/digits' },
+      { from: 'samples/digit-7.png', to: 'models/digits/1/digit-7.png' },
       // Made by setup, so a checkout may lack it.
       { from: 'models/efficientnet-lite0', to: 'models/efficientnet-lite0', optional: true },
+      ...['1', '2'].flatMap((version) => goldenPhotos(`models/efficientnet-lite0/${version}`)),
       { from: 'k8s/images/models/copy.mjs', to: 'copy.mjs' },
     ],
   }),
@@ -100,6 +102,15 @@ export const TEST_IMAGES: readonly Image[] = [
 ];
 
 export const ALL_IMAGES: readonly Image[] = [...IMAGES, GPU_IMAGE, ...TEST_IMAGES];
+
+/** An engine compares its answers for these with the manifest's, and finds them in the folder of the version. */
+function goldenPhotos(version: string): readonly Source[] {
+  return ['camera.png', 'chelsea.png', 'coffee.png', 'motorcycle.png', 'rocket.jpg'].map((photo) => ({
+    from: `samples/${photo}`,
+    to: `${version}/${photo}`,
+    optional: true,
+  }));
+}
 
 function part(name: string, content: Pick<Image, 'sources'> & Partial<Image>): Image {
   return {
