@@ -55,6 +55,8 @@ export const STATE_DIR: string = existsSync(RECORD_FILE)
 export const paths = {
   pki: join(STATE_DIR, 'pki'),
   logs: join(STATE_DIR, 'logs'),
+  /** Programs for people and scenarios: kubectl, helm, kubeseal. */
+  programs: join(STATE_DIR, 'bin'),
   adminKubeconfig: join(STATE_DIR, 'admin.kubeconfig'),
   nodeDir: (node: string) => join(STATE_DIR, node),
   kubeconfig: (user: string) => join(STATE_DIR, 'pki', `${user}.kubeconfig`),

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Guard } from '../../scripts/setup/guard.mjs';
 import type { Ui } from '../../scripts/setup/ui.mjs';
@@ -59,7 +59,9 @@ type RunStep = <T>(title: string, run: (progress: (line: string) => void) => Pro
 
 async function startAll(programs: Programs, step: RunStep): Promise<void> {
   rmSync(paths.logs, { recursive: true, force: true });
-  mkdirSync(STATE_DIR, { recursive: true });
+  mkdirSync(paths.programs, { recursive: true });
+  for (const name of ['kubectl', 'helm', 'kubeseal'] as const)
+    symlinkSync(programs[name], join(paths.programs, name));
   await step('certificates and network', async () => {
     await writePki();
     writeApiServerFiles();

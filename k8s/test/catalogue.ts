@@ -19,6 +19,7 @@ import { restricted } from './scenarios/restricted.ts';
 import { rollingEnvoy, rollingGateway, rollingInference, twoGateways } from './scenarios/rolling.ts';
 import { routingTable, routingWithoutApi } from './scenarios/routing.ts';
 import { scaleInference } from './scenarios/scale.ts';
+import { sealedSecret, secretAtRest } from './scenarios/secrets.ts';
 
 /** All scenarios, in the order of a run: those that only look come first, those that break nodes last. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -28,6 +29,8 @@ export const SCENARIOS: readonly Scenario[] = [
   network,
   images,
   deployAgain,
+  secretAtRest,
+  sealedSecret,
   routingTable,
   rollingGateway,
   rollingInference,

@@ -19,7 +19,10 @@ export interface Pod {
     readonly creationTimestamp: string;
     readonly deletionTimestamp?: string;
   };
-  readonly spec: { readonly nodeName?: string };
+  readonly spec: {
+    readonly nodeName?: string;
+    readonly containers?: readonly { readonly name: string; readonly image: string }[];
+  };
   readonly status: {
     readonly phase: string;
     readonly podIP?: string;

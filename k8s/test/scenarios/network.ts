@@ -1,131 +1,209 @@
-import { deepEqual } from 'node:assert/strict';
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import { promisify } from 'node:util';
+import { eventually, secondsSince } from '@headgate/testkit/eventually';
 import { rowsOf } from '../../chart/test/page.ts';
-import type { HostView } from '../host.ts';
+import { HOST_IP } from '../../cluster/layout.ts';
 import type { Kube, Pod } from '../kube.ts';
-import type { Scenario } from '../scenario.ts';
+import { type Context, type Scenario, Skipped } from '../scenario.ts';
 
-/** Ports on which each component listens. */
+/** Ports on which the pods of each component listen. */
 const PORTS: Readonly<Record<string, readonly number[]>> = {
   envoy: [8440, 8443, 8446, 8448],
   gateway: [8441, 8442],
   inference: [8444, 8445],
-  control: [8447],
+  control: [8447, 8449],
   redis: [6379],
   postgres: [5432],
 };
-const COMPONENTS = Object.keys(PORTS);
-/** A pod of another namespace, which has no policy of its own. */
-const FOREIGN = 'a pod of another namespace';
-const AT_ONCE = 12;
+/** Listens only with `externalMetrics`. */
+const OPTIONAL_PORT = 8449;
 
-interface Arrow {
-  readonly from: string;
-  readonly to: string;
-  readonly ip: string;
-  readonly port: number;
-  readonly allowed: boolean;
-}
+/** Sources outside of the release, by their names in docs/cluster-access.md; values.yaml of the test fills them in. */
+const CLIENT = '`networkPolicies.clients.from`';
+const OUTSIDE: Readonly<Record<string, readonly string[]>> = {
+  'headgate-test-monitoring': [CLIENT, '`networkPolicies.prometheus.from`'],
+  'headgate-test-stranger': [CLIENT],
+};
+const MACHINE = [CLIENT, '`networkPolicies.grpcClients.from`'];
+const API_SERVER = '`networkPolicies.apiServer.cidrs`';
+const DNS = 'k8s-app=kube-dns of kube-system';
 
-/** Connects from every component to every port, and compares with the documented table. */
+/** Connects from everything to everything, and compares with the documented table: pods, namespaces, addresses. */
 export const network: Scenario = {
   name: 'network',
-  title: 'Each documented arrow passes, every other one is blocked',
-  async run({ kube, host, figure }) {
-    const pods = new Map<string, Pod>();
-    for (const component of COMPONENTS) pods.set(component, await podOf(kube, component));
-    pods.set(FOREIGN, await foreignPod(kube));
-    const arrows = [...between(pods), ...(await outwards(kube))];
-    const found = new Map<Arrow, boolean>();
-    const queue = [...arrows];
-    const work = async () => {
-      for (let arrow = queue.pop(); arrow; arrow = queue.pop()) {
-        found.set(arrow, await connects(host, pods.get(arrow.from) as Pod, arrow));
-      }
+  title: 'Forbidden connections are blocked and allowed ones pass, by pod, namespace and address',
+  withinMs: 240_000,
+  async run(context) {
+    if (!hasAddress(HOST_IP)) throw new Skipped('needs the test cluster of npm run cluster:up');
+    const { kube, figure, progress } = context;
+    const inside = await targetsInside(context);
+    const outside = await targetsOutside(context);
+    const problems: string[] = [];
+    const counts = { passed: 0, blocked: 0 };
+    const check = async (names: readonly string[], targets: readonly Target[], via: Via) => {
+      progress(`from ${names[0]}`);
+      const open = await via(targets);
+      targets.forEach((target, index) => {
+        const isAllowed = isDocumented(names, target);
+        if (open[index] === isAllowed) counts[isAllowed ? 'passed' : 'blocked'] += 1;
+        else
+          problems.push(`${names[0]} → ${target.to}:${target.port} ${isAllowed ? 'is blocked' : 'passes'}`);
+      });
     };
-    await Promise.all(Array.from({ length: AT_ONCE }, work));
-    const wrong = arrows.filter((arrow) => found.get(arrow) !== arrow.allowed);
-    deepEqual(
-      wrong.map(
-        ({ from, to, port, allowed }) => `${from} to ${to} ${port}: ${allowed ? 'blocked' : 'passes'}`,
-      ),
-      [],
-    );
-    figure('arrows that pass', arrows.filter(({ allowed }) => allowed).length);
-    figure('arrows blocked', arrows.filter(({ allowed }) => !allowed).length);
+    for (const component of Object.keys(PORTS)) {
+      const [pod] = await kube.readyPods(component);
+      if (pod === undefined) throw new Error(`no pod of ${component} is ready`);
+      // A pod always reaches itself.
+      const others = inside.filter(({ host }) => host !== pod.status.podIP);
+      await check([component, 'all'], [...others, ...outside], fromPod(context, pod));
+    }
+    for (const [namespace, names] of Object.entries(OUTSIDE))
+      await check(names, inside, fromPod(context, await startPod(context, namespace)));
+    await check(MACHINE, inside, probe);
+    figure('connections that pass', counts.passed);
+    figure('connections blocked', counts.blocked);
+    assert.deepEqual(problems, []);
+    await followsChanges(context);
   },
 };
 
-async function podOf(kube: Kube, component: string): Promise<Pod> {
-  const [pod] = await kube.readyPods(component);
-  if (pod === undefined) throw new Error(`no pod of ${component} is ready`);
-  return pod;
+interface Target {
+  /** As in docs/cluster-access.md. */
+  readonly to: string;
+  readonly host: string;
+  readonly port: number;
 }
 
-async function foreignPod(kube: Kube): Promise<Pod> {
-  const args = ['pods', '--namespace', 'kube-system', '-l', 'k8s-app=kube-dns'];
-  const [pod] = (await kube.get<{ items: Pod[] }>(...args)).items;
-  if (pod === undefined) throw new Error('no pod of the cluster DNS');
-  return pod;
-}
-
-/** From each pod to each port of each component, its own too: a pod reaches another one of its kind by no arrow. */
-function between(pods: ReadonlyMap<string, Pod>): Arrow[] {
-  const rows = rowsOf('Network').map(([, from = '', to = '', ports = '']) => ({
-    from: from.split(', '),
-    to: to.split(', '),
-    ports: ports.split(', ').map(Number),
-  }));
-  const isAllowed = (from: string, to: string, port: number) =>
-    rows.some(
-      (row) =>
-        row.to.includes(to) &&
-        row.ports.includes(port) &&
-        (row.from.includes(from) ||
-          (from === FOREIGN && row.from.includes('`networkPolicies.clients.from`'))),
-    );
-  return [...pods.keys()].flatMap((from) =>
-    COMPONENTS.filter((to) => to !== from).flatMap((to) =>
-      (PORTS[to] ?? []).map((port) => ({
-        from,
-        to,
-        port,
-        ip: pods.get(to)?.status.podIP ?? '',
-        allowed: isAllowed(from, to, port),
-      })),
-    ),
+/** Whether the table has an arrow from one of these names. */
+function isDocumented(names: readonly string[], { to, port }: Target): boolean {
+  const has = (cell: string, name: string) => cell.split(', ').includes(name);
+  return rowsOf('Network').some(
+    ([, from = '', target = '', ports = '']) =>
+      names.some((name) => has(from, name)) && has(target, to) && has(ports, String(port)),
   );
 }
 
-/** From each component to the API server, the cluster's DNS, and another port of the node that runs both. */
-async function outwards(kube: Kube): Promise<Arrow[]> {
-  const asks =
-    rowsOf('Network')
-      .find(([name]) => name === '`to-api-server`')?.[1]
-      ?.split(', ') ?? [];
-  const clusterIp = async (namespace: string, name: string) =>
-    (await kube.get<{ spec: { clusterIP: string } }>('service', name, '--namespace', namespace)).spec
-      .clusterIP;
-  const api = await clusterIp('default', 'kubernetes');
-  const dns = await clusterIp('kube-system', 'kube-dns');
-  const { subsets } = await kube.get<Endpoints>('endpoints', 'kubernetes', '--namespace', 'default');
-  const node = subsets[0]?.addresses[0]?.ip ?? '';
-  return COMPONENTS.flatMap((from) => [
-    { from, to: 'the API server', ip: api, port: 443, allowed: asks.includes(from) },
-    { from, to: 'DNS', ip: dns, port: 53, allowed: true },
-    { from, to: "the node's kubelet", ip: node, port: 10_250, allowed: false },
-  ]);
+/** Whether a connection to each target opens. */
+type Via = (targets: readonly Target[]) => Promise<boolean[]>;
+
+/** All ports of all ready pods, each of which the pod itself reaches: what is blocked later does listen. */
+async function targetsInside(context: Context): Promise<Target[]> {
+  const found: Target[] = [];
+  for (const [component, ports] of Object.entries(PORTS))
+    for (const pod of await context.kube.readyPods(component)) {
+      const host = pod.status.podIP ?? '';
+      const targets = ports.map((port) => ({ to: component, host, port }));
+      const open = await fromPod(context, pod)(targets);
+      const silent = ports.filter((port, index) => !open[index] && port !== OPTIONAL_PORT);
+      assert.deepEqual(silent, [], `${component}: ports on which nothing listens`);
+      found.push(...targets.filter((_, index) => open[index]));
+    }
+  return found;
 }
 
-interface Endpoints {
-  readonly subsets: readonly { readonly addresses: readonly { readonly ip: string }[] }[];
+/** DNS, the API server and three that nobody may reach: a kubelet, the registry, the machine outside of the cluster. */
+async function targetsOutside({ kube, cleanUp }: Context): Promise<Target[]> {
+  const clusterIp = async (name: string, namespace: string) =>
+    (await kube.get<{ spec: { clusterIP: string } }>('service', name, '-n', namespace)).spec.clusterIP;
+  const { items } = await kube.get<{
+    items: { status: { addresses: { type: string; address: string }[] } }[];
+  }>('nodes');
+  const node = items[0]?.status.addresses.find(({ type }) => type === 'InternalIP')?.address ?? '';
+  const server = createServer((socket) => socket.destroy()).listen(0, HOST_IP);
+  cleanUp(async () => server.close());
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  return [
+    { to: DNS, host: await clusterIp('kube-dns', 'kube-system'), port: 53 },
+    { to: API_SERVER, host: await clusterIp('kubernetes', 'default'), port: 443 },
+    { to: 'kubelet', host: node, port: 10250 },
+    { to: 'registry', host: node, port: 5000 },
+    { to: 'outside', host: HOST_IP, port },
+  ];
 }
 
-/** A connection within a second; a policy drops packets or refuses them. */
-async function connects(host: HostView, pod: Pod, { ip, port }: Arrow): Promise<boolean> {
-  try {
-    await host.inNetworkOf(pod, ['timeout', '2', 'bash', '-c', `exec 3<>/dev/tcp/${ip}/${port}`]);
-    return true;
-  } catch {
-    return false;
-  }
+/** A pod with a network in a namespace of its own, from the image of the gateway. */
+async function startPod({ kube, cleanUp }: Context, namespace: string): Promise<Pod> {
+  const [gateway] = await kube.readyPods('gateway');
+  const image = gateway?.spec.containers?.find(({ name }) => name === 'gateway')?.image;
+  await kube.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
+  cleanUp((late) => late.kubectl(['delete', 'namespace', namespace, '--wait=false']));
+  const containers = [{ name: 'idle', image, command: ['node', '-e', 'setInterval(() => {}, 1e9)'] }];
+  const spec = { containers, terminationGracePeriodSeconds: 0, automountServiceAccountToken: false };
+  const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'idle' }, spec };
+  await kube.kubectl(['apply', '-n', namespace, '-f', '-'], { input: JSON.stringify(pod) });
+  const ready = ['wait', '--for=condition=Ready', 'pod/idle', '-n', namespace, '--timeout=60s'];
+  await kube.kubectl(ready, { withinMs: 65_000 });
+  return kube.get<Pod>('pod', 'idle', '-n', namespace);
+}
+
+/** A new policy opens an arrow, its removal closes it: seconds printed. */
+async function followsChanges(context: Context): Promise<void> {
+  const { kube, release, figure } = context;
+  const [redis] = await kube.readyPods('redis');
+  const [gateway] = await kube.readyPods('gateway');
+  if (redis === undefined || gateway === undefined) return;
+  const target = { to: 'gateway', host: gateway.status.podIP ?? '', port: 8442 };
+  const isOpen = async () => (await fromPod(context, redis)([target]))[0] === true;
+  const ports = [{ protocol: 'TCP', port: 8442 }];
+  const pods = (component: string) => ({
+    matchLabels: { 'app.kubernetes.io/instance': release, 'app.kubernetes.io/component': component },
+  });
+  const policy = (name: string, spec: object) => ({
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { name, labels: { 'headgate.test/extra': 'true' } },
+    spec,
+  });
+  context.cleanUp((late) => removeExtra(late));
+  const startMs = performance.now();
+  await kube.apply(
+    policy('extra-egress', {
+      ...{ podSelector: pods('redis'), policyTypes: ['Egress'] },
+      egress: [{ to: [{ podSelector: pods('gateway') }], ports }],
+    }),
+    policy('extra-ingress', {
+      ...{ podSelector: pods('gateway'), policyTypes: ['Ingress'] },
+      ingress: [{ from: [{ podSelector: pods('redis') }], ports }],
+    }),
+  );
+  await eventually(isOpen, { what: 'a new policy opens an arrow', withinMs: 30_000 });
+  figure('arrow open after', secondsSince(startMs));
+  const removedMs = performance.now();
+  await removeExtra(kube);
+  await eventually(async () => !(await isOpen()), { what: 'the arrow is closed again', withinMs: 30_000 });
+  figure('closed after', secondsSince(removedMs));
+}
+
+const removeExtra = (kube: Kube) =>
+  kube.kubectl(['delete', 'networkpolicy', '-l', 'headgate.test/extra=true']);
+
+/** Opens a connection to each host and port of its argument, and prints which ones opened. */
+const PROBE = `const { connect } = require('node:net');
+const open = ({ host, port }) => new Promise((done) => {
+  const socket = connect({ host, port, timeout: 1500 });
+  const end = (is) => () => { socket.destroy(); done(is); };
+  socket.once('connect', end(true)).once('error', end(false)).once('timeout', end(false));
+});
+Promise.all(JSON.parse(process.argv[1]).map(open)).then((all) => console.log(JSON.stringify(all)));`;
+
+const command = (targets: readonly Target[]) => [process.execPath, '-e', PROBE, JSON.stringify(targets)];
+
+const fromPod =
+  ({ host }: Context, pod: Pod): Via =>
+  async (targets) =>
+    JSON.parse(await host.inNetworkOf(pod, command(targets)));
+
+/** From the machine itself. */
+const probe: Via = async (targets) => {
+  const [program = '', ...args] = command(targets);
+  return JSON.parse((await promisify(execFile)(program, args)).stdout);
+};
+
+function hasAddress(address: string): boolean {
+  return Object.values(networkInterfaces()).some((all) => all?.some((one) => one.address === address));
 }
