@@ -44,14 +44,13 @@ export const network: Scenario = {
     const outside = await targetsOutside(context);
     const problems: string[] = [];
     const counts = { passed: 0, blocked: 0 };
-    const check = async (names: readonly string[], targets: readonly Target[], via: Via) => {
-      progress(`from ${names[0]}`);
+    const check = async (from: string, names: readonly string[], targets: readonly Target[], via: Via) => {
+      progress(`from ${from}`);
       const open = await via(targets);
       targets.forEach((target, index) => {
         const isAllowed = isDocumented(names, target);
         if (open[index] === isAllowed) counts[isAllowed ? 'passed' : 'blocked'] += 1;
-        else
-          problems.push(`${names[0]} → ${target.to}:${target.port} ${isAllowed ? 'is blocked' : 'passes'}`);
+        else problems.push(`${from} → ${target.to}:${target.port} ${isAllowed ? 'is blocked' : 'passes'}`);
       });
     };
     for (const component of Object.keys(PORTS)) {
@@ -59,11 +58,11 @@ export const network: Scenario = {
       if (pod === undefined) throw new Error(`no pod of ${component} is ready`);
       // A pod always reaches itself.
       const others = inside.filter(({ host }) => host !== pod.status.podIP);
-      await check([component, 'all'], [...others, ...outside], fromPod(context, pod));
+      await check(component, [component, 'all'], [...others, ...outside], fromPod(context, pod));
     }
     for (const [namespace, names] of Object.entries(OUTSIDE))
-      await check(names, inside, fromPod(context, await startPod(context, namespace)));
-    await check(MACHINE, inside, probe);
+      await check(namespace, names, inside, fromPod(context, await startPod(context, namespace)));
+    await check('the machine', MACHINE, inside, probe);
     figure('connections that pass', counts.passed);
     figure('connections blocked', counts.blocked);
     assert.deepEqual(problems, []);
