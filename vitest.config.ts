@@ -54,6 +54,10 @@ export default defineConfig({
         },
       },
       {
+        // Starts and ends the cluster of k8s/cluster; the scenarios of k8s/test then use it.
+        test: { name: 'cluster', include: ['k8s/cluster/*.e2e.ts'], testTimeout: 60_000 },
+      },
+      {
         // An attacker's list, a file per kind of fault, against real processes on loopback.
         test: {
           name: 'attacks',

@@ -41,16 +41,6 @@ export async function writeImage(
 }
 
 async function tar(dir: string, archive: string, files: readonly string[]): Promise<void> {
-  await sh(
-    'tar',
-    '--create',
-    '--file',
-    archive,
-    '--owner=0',
-    '--group=0',
-    '--mode=a+rX',
-    '-C',
-    dir,
-    ...files,
-  );
+  const owner = ['--owner=0', '--group=0', '--mode=a+rX'];
+  await sh('tar', '--create', '--file', archive, ...owner, '-C', dir, ...files);
 }

@@ -17,6 +17,7 @@ const PACKAGES = {
   '/usr/sbin/ip': 'iproute2',
   '/usr/sbin/sysctl': 'procps',
   '/usr/bin/curl': 'curl',
+  '/usr/bin/openssl': 'openssl',
 } as const;
 
 const GIB = 2 ** 30;

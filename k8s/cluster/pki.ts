@@ -1,9 +1,9 @@
-import 'reflect-metadata';
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { join } from 'node:path';
-import { type Authority, createAuthority } from './authority.ts';
 import { API_SERVER, CONTROL_PLANE_IP, KUBERNETES_IP, NODES, paths, SIMULATED_IP } from './layout.ts';
+import { sh } from './shell.ts';
 
 const API_SERVER_NAMES = [
   'kubernetes',
@@ -16,6 +16,9 @@ const API_SERVER_NAMES = [
   KUBERNETES_IP,
 ];
 
+/** Name of the context in kubeconfigs. */
+const CLUSTER = 'headgate-test';
+
 /** Users with a kubeconfig, by the name and group that RBAC knows. */
 const USERS = [
   { file: 'admin', name: 'admin', group: 'system:masters' },
@@ -25,64 +28,78 @@ const USERS = [
   { file: 'router', name: 'headgate-test:kube-router' },
 ] as const;
 
+/** Kubernetes takes the user's name from the common name, and the group from the organisation. */
+interface Subject {
+  readonly name: string;
+  readonly group?: string;
+  /** DNS names and IP addresses of a server. */
+  readonly hosts?: readonly string[];
+}
+
 /** Writes the keys, certificates and kubeconfigs of a new cluster. */
 export async function writePki(): Promise<void> {
   mkdirSync(paths.pki, { recursive: true, mode: 0o700 });
-  const authority = await createAuthority('headgate-test-cluster');
-  write('ca.crt', authority.certificate);
-  write('ca.key', authority.key);
-  await writeIdentity(authority, 'apiserver', { commonName: 'kube-apiserver', names: API_SERVER_NAMES });
-  const kubeletClient = { commonName: 'kube-apiserver-kubelet-client', group: 'system:masters' };
-  await writeIdentity(authority, 'kubelet-client', kubeletClient);
-  await writeIdentity(authority, 'kwok', { commonName: 'kwok', names: [SIMULATED_IP] });
-  await writeIdentity(authority, 'front-proxy', { commonName: 'front-proxy-client' });
-  for (const { file, name, ...rest } of USERS)
-    await writeKubeconfig(authority, file, { commonName: name, ...rest });
-  for (const { name, ip } of NODES)
-    await writeKubeconfig(authority, name, {
-      commonName: `system:node:${name}`,
-      group: 'system:nodes',
-      names: [name, ip],
-    });
+  await openssl('ca', ['-subj', '/CN=headgate-test-cluster', '-addext', 'keyUsage=critical,keyCertSign']);
+  await writeIdentity('apiserver', { name: 'kube-apiserver', hosts: API_SERVER_NAMES });
+  await writeIdentity('kubelet-client', { name: 'kube-apiserver-kubelet-client', group: 'system:masters' });
+  await writeIdentity('kwok', { name: 'kwok', hosts: [SIMULATED_IP] });
+  await writeIdentity('front-proxy', { name: 'front-proxy-client' });
+  for (const { file, ...subject } of USERS) await writeKubeconfig(file, subject);
+  for (const { name, ip } of NODES) {
+    const subject = { name: `system:node:${name}`, group: 'system:nodes', hosts: [name, ip] };
+    await writeKubeconfig(name, subject);
+  }
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   write('service-account.key', privateKey.export({ type: 'pkcs8', format: 'pem' }));
   write('service-account.pub', publicKey.export({ type: 'spki', format: 'pem' }));
 }
 
-type Subject = Parameters<Authority['issue']>[0];
-
-async function writeIdentity(authority: Authority, file: string, subject: Subject) {
-  const identity = await authority.issue(subject);
-  write(`${file}.crt`, identity.certificate);
-  write(`${file}.key`, identity.key);
-  return identity;
+/** Writes `file.crt` and `file.key`. The authority's key stays: controllers sign requests of pods with it. */
+async function writeIdentity(file: string, { name, group, hosts = [] }: Subject): Promise<void> {
+  const general = hosts.map((host) => `${isIP(host) ? 'IP' : 'DNS'}:${host}`);
+  await openssl(file, [
+    ...['-CA', inPki('ca.crt'), '-CAkey', inPki('ca.key')],
+    ...['-subj', `${group === undefined ? '' : `/O=${group}`}/CN=${name}`],
+    ...['-addext', 'basicConstraints=critical,CA:FALSE', '-addext', 'extendedKeyUsage=clientAuth,serverAuth'],
+    ...(hosts.length === 0 ? [] : ['-addext', `subjectAltName=${general.join(',')}`]),
+  ]);
 }
 
-async function writeKubeconfig(authority: Authority, file: string, subject: Subject): Promise<void> {
-  const { certificate, key } = await writeIdentity(authority, file, subject);
-  const base64 = (pem: string) => Buffer.from(pem).toString('base64');
+async function openssl(file: string, args: readonly string[]): Promise<void> {
+  const key = [
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    '-keyout',
+    inPki(`${file}.key`),
+  ];
+  await sh('openssl', 'req', '-x509', '-days', '7', ...key, '-out', inPki(`${file}.crt`), ...args);
+}
+
+async function writeKubeconfig(file: string, subject: Subject): Promise<void> {
+  await writeIdentity(file, subject);
+  const base64 = (name: string) => readFileSync(inPki(name)).toString('base64');
+  const cluster = { server: API_SERVER, 'certificate-authority-data': base64('ca.crt') };
+  const user = {
+    'client-certificate-data': base64(`${file}.crt`),
+    'client-key-data': base64(`${file}.key`),
+  };
   const kubeconfig = {
     apiVersion: 'v1',
     kind: 'Config',
-    clusters: [
-      {
-        name: 'headgate-test',
-        cluster: { server: API_SERVER, 'certificate-authority-data': base64(authority.certificate) },
-      },
-    ],
-    users: [
-      {
-        name: file,
-        user: { 'client-certificate-data': base64(certificate), 'client-key-data': base64(key) },
-      },
-    ],
-    contexts: [{ name: 'headgate-test', context: { cluster: 'headgate-test', user: file } }],
-    'current-context': 'headgate-test',
+    clusters: [{ name: CLUSTER, cluster }],
+    users: [{ name: file, user }],
+    contexts: [{ name: CLUSTER, context: { cluster: CLUSTER, user: file } }],
+    'current-context': CLUSTER,
   };
   const target = file === 'admin' ? paths.adminKubeconfig : paths.kubeconfig(file);
   writeFileSync(target, JSON.stringify(kubeconfig, null, 2), { mode: 0o600 });
 }
 
 function write(file: string, content: string | Buffer): void {
-  writeFileSync(join(paths.pki, file), content, { mode: 0o600 });
+  writeFileSync(inPki(file), content, { mode: 0o600 });
 }
+
+const inPki = (file: string) => join(paths.pki, file);

@@ -18,7 +18,7 @@ export interface ToolModule {
 }
 
 /** Programs whose modules have replacements, so that `go install` does not build them: a tool module repeats those. */
-const MODULES: readonly ToolModule[] = [
+export const MODULES: readonly ToolModule[] = [
   {
     folder: 'kubernetes',
     packages: ['kube-apiserver', 'kube-controller-manager', 'kube-proxy', 'kube-scheduler', 'kubelet'].map(
@@ -102,9 +102,7 @@ export async function buildModule(
   { guard, signal, progress }: BuildOptions,
 ): Promise<string> {
   const source = join(import.meta.dirname, 'tools', folder);
-  const hash = createHash('sha256').update(JSON.stringify([packages, ldflags]));
-  for (const file of readdirSync(source).sort()) hash.update(readFileSync(join(source, file)));
-  const dir = join(CACHE_DIR, 'k8s', `${folder}-${hash.digest('hex').slice(0, 16)}`);
+  const dir = join(CACHE_DIR, 'k8s', `${folder}-${keyOf(source, [packages, ldflags])}`);
   if (existsSync(dir)) return dir;
   const release = await acquireLock(`${dir}.lock`, {
     signal,
@@ -125,6 +123,13 @@ export async function buildModule(
     rmSync(building, { recursive: true, force: true });
     release();
   }
+}
+
+/** Hash of the files of a folder, and of the flags. */
+export function keyOf(source: string, flags: unknown): string {
+  const hash = createHash('sha256').update(JSON.stringify(flags));
+  for (const file of readdirSync(source).sort()) hash.update(readFileSync(join(source, file)));
+  return hash.digest('hex').slice(0, 16);
 }
 
 /** Folder of a Go module in the cache of modules. Go verifies the module with its checksum database. */
