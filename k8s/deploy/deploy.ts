@@ -11,6 +11,7 @@ import { ensureNamespace, localDir, type Made, makeRouting, makeSecrets } from '
 import type { Programs } from './programs.ts';
 import { findRelease, recover, rollback, uninstall } from './release.ts';
 import { CHART } from './rendered.ts';
+import { keepReplicas } from './replicas.ts';
 import { rollOut } from './roll-out.ts';
 import { confirm } from './target.ts';
 import { verify } from './verify.ts';
@@ -43,6 +44,7 @@ export async function deploy(run: Run): Promise<void> {
       ui.say('✓ the release is as it should be: nothing to change');
     else {
       const report = options.canary === undefined ? undefined : await tryCanary(run, plan);
+      if (state !== undefined) await keepReplicas(programs, plan.rendered.objects);
       await rollOut(run, plan);
       if (report !== undefined) ui.say(report);
     }
