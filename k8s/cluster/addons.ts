@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ADDON_NAMESPACE, type Addon, bind, imageOf, objectsOf } from './addon.ts';
 import { writeImage } from './image.ts';
@@ -132,6 +133,7 @@ export async function importAddonImages(programs: Programs): Promise<void> {
     const archive = join(STATE_DIR, `${addon.name}.tar`);
     await writeImage(imageOf(addon), program, archive);
     await containers(CONTROL_PLANE, programs, 'images', 'import', archive);
+    rmSync(archive);
   }
 }
 
