@@ -1,6 +1,7 @@
 import type { Scenario } from './scenario.ts';
 import { autoscaling } from './scenarios/autoscaling.ts';
 import { certificateReplaced } from './scenarios/certificate.ts';
+import { chartAccepted } from './scenarios/chart-accepted.ts';
 import { canary, deployAgain, deployBroken } from './scenarios/deploy.ts';
 import {
   deployInterrupted,
@@ -24,6 +25,7 @@ import { sealedSecret, secretAtRest } from './scenarios/secrets.ts';
 /** All scenarios, in the order of a run: those that only look come first, those that break nodes last. */
 export const SCENARIOS: readonly Scenario[] = [
   prediction,
+  chartAccepted,
   rbac,
   restricted,
   network,
