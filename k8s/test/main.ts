@@ -1,13 +1,14 @@
 /** `npm run test:k8s`: shows on a real cluster what Headgate claims, and prints a table. Exits with 1 when a claim does not hold. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { describeMachine } from '../../load-tests/bench/machine.ts';
 import { createGuard } from '../../scripts/setup/guard.mjs';
 import { exitCodeOf, stopRequests } from '../../scripts/setup/lifecycle.mjs';
 import { createUi } from '../../scripts/setup/ui.mjs';
 import { SCENARIOS } from './catalogue.ts';
 import { parseOptions, USAGE } from './options.ts';
-import { junit, markdownTable, plainTable } from './report.ts';
+import { junit, plainTable, resultsPage } from './report.ts';
 import { runScenarios } from './run.ts';
 import { openSite } from './site.ts';
 
@@ -45,7 +46,10 @@ async function main(): Promise<number> {
     console.log(`\n${plainTable(results)}\n`);
     write(options.junit, junit(results));
     write('state/test/k8s.json', `${JSON.stringify(results, null, 2)}\n`);
-    write(options.out, `${markdownTable(results)}\n`);
+    if (options.out !== undefined) {
+      const { date, commit } = describeMachine();
+      write(options.out, resultsPage(read(options.out), results, names(), `${date}, ${commit}`));
+    }
     if (signal.aborted) return exitCodeOf(signal.reason);
     return results.some(({ verdict }) => verdict === 'failed') ? 1 : 0;
   } finally {
@@ -70,4 +74,9 @@ function write(path: string | undefined, text: string): void {
   const file = join(ROOT, path);
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, text);
+}
+
+function read(path: string): string {
+  const file = join(ROOT, path);
+  return existsSync(file) ? readFileSync(file, 'utf8') : '';
 }

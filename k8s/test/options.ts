@@ -23,7 +23,7 @@ export const USAGE = `npm run test:k8s -- [options]
   --namespace NAME       headgate-test unless given
   --images FILE          values file of npm run images, instead of building
   --junit FILE           results as JUnit XML
-  --out FILE             results as Markdown
+  --out FILE             results as Markdown; rows that are there stay unless their scenario ran
   --list                 names of all scenarios`;
 
 /** @throws TypeError for an option that does not exist; Error when options do not go together */

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { readJunit } from '../../scripts/test/counts.ts';
-import { junit, markdownTable, plainTable, type Result } from './report.ts';
+import { junit, plainTable, type Result, resultsPage } from './report.ts';
 
 const passed: Result = {
   ...{ name: 'scale', title: 'Scale 3→6', sent: 900, failed: 0, reasons: {}, seconds: 41.26 },
@@ -26,10 +26,21 @@ it('prints one line per scenario, with figures and reasons below', () => {
   );
 });
 
-it('says in Markdown why a scenario failed', () => {
-  const rows = markdownTable([passed, failed]).split('\n');
-  expect(rows[2]).toBe('| Scale 3→6 | 900 | 0 | 41.3 | least share 14 % | passed |');
-  expect(rows[3]).toBe('| Node stopped "hard" | 900 | 3 | 41.3 | 3 of 900 requests failed | failed |');
+it('keeps the rows of a page that did not run now, in the order of the scenarios', () => {
+  const rowsOf = (page: string) => page.split('\n').filter((line) => line.startsWith('| `'));
+  const names = ['hpa', 'node', 'scale'];
+  const first = resultsPage('', [passed, failed, skipped], names, 'Monday');
+  expect(rowsOf(first)).toEqual([
+    '| `node` | Node stopped "hard" | 900 | 3 | 41.3 | 3 of 900 requests failed | failed | Monday |',
+    '| `scale` | Scale 3→6 | 900 | 0 | 41.3 | least share 14 % | passed | Monday |',
+  ]);
+  const healed: Result = { ...passed, name: 'node', title: 'Node stopped' };
+  const second = resultsPage(first, [healed], names, 'Tuesday');
+  expect(rowsOf(second)).toEqual([
+    '| `node` | Node stopped | 900 | 0 | 41.3 | least share 14 % | passed | Tuesday |',
+    '| `scale` | Scale 3→6 | 900 | 0 | 41.3 | least share 14 % | passed | Monday |',
+  ]);
+  expect(rowsOf(resultsPage(second, [], ['scale'], 'Friday'))).toHaveLength(1);
 });
 
 it('is read by npm test', () => {

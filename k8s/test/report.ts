@@ -36,15 +36,45 @@ function detailsOf({ figures, reasons, problem }: Result): string[] {
   return [...(figure.length > 0 ? [figure.join(', ')] : []), ...reason, ...(problem ? [problem] : [])];
 }
 
-/** The same as a table of Markdown. */
-export function markdownTable(results: readonly Result[]): string {
-  const rows = results.map(({ title, sent, failed, seconds, verdict, figures, problem }) => {
-    const shown = Object.entries(figures).map(([name, value]) => `${name} ${value}`);
-    const said = [...shown, ...(verdict === 'passed' ? [] : [problem ?? ''])].join('; ').replaceAll('|', '/');
-    return `| ${title} | ${sent} | ${failed} | ${seconds.toFixed(1)} | ${said.replaceAll('\n', ' ')} | ${verdict} |`;
+const MARKDOWN_HEAD = [
+  '# What the scenarios on a cluster showed',
+  '',
+  'Three nodes on one machine of two cores, which the load shares (`npm run cluster:up`). Printed by',
+  '`npm run test:k8s -- --out docs/cluster-results.md`; with `--only NAME` that writes a single row again.',
+  '',
+  '| Scenario | Shows | Requests | Failed | Seconds | Figures | Verdict | When |',
+  '|---|---|---|---|---|---|---|---|',
+];
+
+/**
+ * The results as a page of Markdown, one row per scenario.
+ *
+ * @param page what it was before: rows of scenarios that did not run now stay
+ * @param names all scenarios, in their order
+ * @param when date and commit of the run
+ */
+export function resultsPage(
+  page: string,
+  results: readonly Result[],
+  names: readonly string[],
+  when: string,
+) {
+  const before = page.split('\n');
+  const rows = names.flatMap((name) => {
+    const result = results.find((one) => one.name === name && one.verdict !== 'skipped');
+    return result ? [rowOf(result, when)] : before.filter((line) => line.startsWith(`| \`${name}\` |`));
   });
-  const head = '| Scenario | Requests | Failed | Seconds | Figures | Verdict |\n|---|---|---|---|---|---|';
-  return [head, ...rows].join('\n');
+  return `${[...MARKDOWN_HEAD, ...rows].join('\n')}\n`;
+}
+
+function rowOf(
+  { name, title, sent, failed, seconds, verdict, figures, problem }: Result,
+  when: string,
+): string {
+  const shown = Object.entries(figures).map(([figure, value]) => `${figure} ${value}`);
+  const said = [...shown, ...(problem === undefined ? [] : [problem])].join('; ');
+  const cells = [`\`${name}\``, title, String(sent), String(failed), seconds.toFixed(1), said, verdict, when];
+  return `| ${cells.map((cell) => cell.replaceAll('|', '/').replaceAll('\n', ' ')).join(' | ')} |`;
 }
 
 /** JUnit XML, one case per scenario. */
