@@ -4,6 +4,8 @@ import { clusterTools } from '@headgate/testkit/tools/helm';
 import { runCommand } from '../../scripts/setup/command.mjs';
 import type { Guard } from '../../scripts/setup/guard.mjs';
 import type { Ui } from '../../scripts/setup/ui.mjs';
+import { paths } from '../cluster/layout.ts';
+import { isUp } from '../cluster/record.ts';
 import { Kube } from './kube.ts';
 import type { TestOptions } from './options.ts';
 import type { Edge } from './scenario.ts';
@@ -42,37 +44,34 @@ const TO_STAGING = ['k8s/deploy/main.ts', '--env', 'staging', '--yes'];
 const ROUTING = 'config/routing.fallback.yaml';
 const IMAGES = 'state/k8s/images.yaml';
 const STEP_MS = 10 * 60_000;
+/** The first time on a machine Kubernetes and the images are built, on two cores in 20 minutes each. */
+const COLD_MS = 40 * 60_000;
 
-/** Starts what is missing: cluster, images, release. */
+/** Starts what is missing: cluster, images, release. @throws Error when a cluster runs that is not to be used */
 export async function openSite(options: SiteOptions): Promise<Site> {
-  const { root, guard, signal, namespace, keep } = options;
-  const kubeconfig = options.kubeconfig ?? join(root, 'state/cluster/admin.kubeconfig');
+  const { guard, signal, namespace, keep } = options;
   const started = options.kubeconfig === undefined;
-  if (started) await step(options, 'cluster', [CLUSTER, 'up']);
+  const kubeconfig = options.kubeconfig ?? (await startCluster(options));
+  const kube = new Kube({ tools: await clusterTools({ guard, signal }), kubeconfig, namespace, signal });
+  let deployed = false;
   const close = async () => {
     if (keep) return;
     const late = { ...options, signal: AbortSignal.timeout(STEP_MS) };
     if (started) await step(late, 'stop the cluster', [CLUSTER, 'down']);
     else if (deployed) await kube.until(late.signal).kubectl(['delete', 'namespace', namespace], WAIT);
   };
-  const kube = new Kube({ tools: await clusterTools({ guard, signal }), kubeconfig, namespace, signal });
-  let deployed = false;
+  const keyFile = join(options.dir, 'key');
+  const deploy: Site['deploy'] = (args, until) => {
+    const files = ['--values', VALUES, '--images', options.images ?? IMAGES, '--routing', ROUTING];
+    const checks = ['--key-file', keyFile, '--photo', 'samples/digit-7.png'];
+    const all = [...TO_STAGING, '--namespace', namespace, ...files, ...checks, ...args];
+    return step({ ...options, signal: until }, 'deploy', all, { KUBECONFIG: kubeconfig });
+  };
+  const cluster: Site['cluster'] = (args, until) =>
+    step({ ...options, signal: until }, args.join(' '), [CLUSTER, ...args]);
   try {
-    const images = options.images ?? IMAGES;
-    const keyFile = join(options.dir, 'key');
-    const deploy = async (args: readonly string[], until: AbortSignal) => {
-      const files = ['--values', VALUES, '--images', images, '--routing', ROUTING];
-      const checks = ['--key-file', keyFile, '--photo', 'samples/digit-7.png'];
-      const all = [...TO_STAGING, '--namespace', namespace, ...files, ...checks, ...args];
-      return step({ ...options, signal: until }, 'deploy', all, { KUBECONFIG: kubeconfig });
-    };
-    if (started || !(await isDeployed(kube))) {
-      if (options.images === undefined) await step(options, 'images', ['k8s/images/main.ts']);
-      deployed = true;
-      await writeSecrets(kube);
-    }
-    const cluster = (args: readonly string[], until: AbortSignal) =>
-      step({ ...options, signal: until }, args.join(' '), [CLUSTER, ...args]);
+    deployed = started || !(await isDeployed(kube));
+    if (deployed) await prepare(kube, options);
     const { key, adminKey } = await readKeys(kube);
     writeFileSync(keyFile, key, { mode: 0o600 });
     if (deployed) await deploy([], signal);
@@ -83,6 +82,21 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     await close();
     throw error;
   }
+}
+
+/** @returns its kubeconfig @throws Error when one runs: somebody else may need it */
+async function startCluster(options: SiteOptions): Promise<string> {
+  if (isUp())
+    throw new Error('a cluster runs on this machine: use it by --cluster existing, or npm run cluster:down');
+  await step({ ...options, withinMs: COLD_MS }, 'cluster', [CLUSTER, 'up']);
+  return paths.adminKubeconfig;
+}
+
+/** Images and keys. */
+async function prepare(kube: Kube, options: SiteOptions): Promise<void> {
+  const build = ['k8s/images/main.ts', '--test'];
+  if (options.images === undefined) await step({ ...options, withinMs: COLD_MS }, 'images', build);
+  await writeSecrets(kube);
 }
 
 const WAIT = { withinMs: 180_000 };
@@ -98,13 +112,13 @@ async function settle(kube: Kube): Promise<void> {
 
 /** Runs a program of the repository as one task. @returns its last lines */
 async function step(
-  { root, guard, signal, ui }: Pick<SiteOptions, 'root' | 'guard' | 'signal' | 'ui'>,
+  { root, guard, signal, ui, withinMs = STEP_MS }: SiteOptions & { readonly withinMs?: number },
   title: string,
   args: readonly string[],
   env: Record<string, string> = {},
 ): Promise<string> {
   const task = ui.begin(title);
-  const options = { cwd: root, env, guard, signal, timeoutMs: STEP_MS, onLine: task.progress };
+  const options = { cwd: root, env, guard, signal, timeoutMs: withinMs, onLine: task.progress };
   try {
     const tail = await runCommand(process.execPath, args, options);
     task.done();
