@@ -34,13 +34,13 @@ export const repositoryItems: readonly CheckItem[] = [
   },
 ];
 
-/** Tracked files that exist. */
+/** Tracked files that exist. A link to a folder is none: Git tracks the files behind it by their own names. */
 export async function trackedFiles(root: string): Promise<string[]> {
   const { stdout } = await promisify(execFile)('git', ['ls-files', '-z'], {
     cwd: root,
     maxBuffer: 16 * 1024 * 1024,
   });
-  return stdout.split('\0').filter((file) => file !== '' && sizeOf(join(root, file)) >= 0);
+  return stdout.split('\0').filter((file) => file !== '' && isFile(join(root, file)));
 }
 
 /** Folders that every machine has: their names reveal nothing. */
@@ -75,6 +75,10 @@ export function traces(file: string, text: string, places: readonly string[]): s
 function namesPlace(line: string, place: string): boolean {
   const at = line.indexOf(place);
   return at >= 0 && !/[\w.~-]/.test(line[at - 1] ?? '');
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 }
 
 function sizeOf(path: string): number {
