@@ -2,23 +2,34 @@ import { existsSync, readFileSync, statfsSync } from 'node:fs';
 import { freemem } from 'node:os';
 import { ROOT } from '../../scripts/setup/bootstrap.mjs';
 import { runCommand } from '../../scripts/setup/command.mjs';
+import { which } from '../../scripts/setup/python.ts';
 import type { BuildOptions } from './programs.ts';
 import { sh } from './shell.ts';
 
-/** Programs that Debian packages bring, and the package of each. */
+/** Programs of the machine, and the Debian package of each. */
 const PACKAGES = {
-  '/usr/bin/containerd': 'containerd',
-  '/usr/sbin/runc': 'runc',
+  containerd: 'containerd',
+  ctr: 'containerd',
+  runc: 'runc',
   '/usr/lib/cni/bridge': 'containernetworking-plugins',
-  '/usr/bin/etcd': 'etcd-server',
-  '/usr/sbin/ipset': 'ipset',
-  '/usr/sbin/iptables': 'iptables',
-  '/usr/sbin/nft': 'nftables',
-  '/usr/sbin/ip': 'iproute2',
-  '/usr/sbin/sysctl': 'procps',
-  '/usr/bin/curl': 'curl',
-  '/usr/bin/openssl': 'openssl',
+  etcd: 'etcd-server',
+  ipset: 'ipset',
+  iptables: 'iptables',
+  nft: 'nftables',
+  ip: 'iproute2',
+  sysctl: 'procps',
+  curl: 'curl',
+  openssl: 'openssl',
 } as const;
+/** A user's PATH lacks the folders of system programs. */
+const PATH = `${process.env.PATH}:/usr/sbin:/sbin`;
+
+/** Path of a program of the machine. @throws Error that names its package */
+export function installed(name: keyof typeof PACKAGES): string {
+  const path = which(name, PATH);
+  if (path === undefined) throw new Error(`${name} is missing: install ${PACKAGES[name]}`);
+  return path;
+}
 
 const GIB = 2 ** 30;
 /** The empty cluster takes 1.5 GiB; a release of Headgate with three replicas another 3. */
@@ -37,11 +48,15 @@ const FEATURES = {
   br_netfilter: 'test -e /proc/sys/net/bridge/bridge-nf-call-iptables',
 } as const;
 
-/** Whether this machine can run the cluster. @throws Error that names everything that is missing */
-export async function checkMachine(): Promise<void> {
+/** @throws Error unless this is root on Linux */
+export function checkRoot(): void {
   if (process.platform !== 'linux') throw new Error('the test cluster needs Linux');
   if (process.getuid?.() !== 0)
     throw new Error('the test cluster needs root, for network namespaces and mounts: use sudo');
+}
+
+/** Whether this machine can run the cluster. @throws Error that names everything that is missing */
+export async function checkMachine(): Promise<void> {
   const missing = [...missingResources(), ...(await missingFeatures())];
   if (missing.length > 0) throw new Error(`the test cluster cannot run here:\n  ${missing.join('\n  ')}`);
 }
@@ -78,7 +93,9 @@ function availableMemory(): number {
 
 /** Installs the Debian packages that are missing. @throws Error that names them where apt-get cannot */
 export async function installPackages({ guard, signal, progress }: BuildOptions): Promise<void> {
-  const missing = Object.entries(PACKAGES).flatMap(([path, name]) => (existsSync(path) ? [] : [name]));
+  const missing = Object.entries(PACKAGES).flatMap(([program, name]) =>
+    which(program, PATH) === undefined ? [name] : [],
+  );
   if (missing.length === 0) return;
   if (!existsSync('/usr/bin/apt-get')) throw new Error(`install ${missing.join(', ')}: there is no apt-get`);
   // RUNLEVEL=1: the packages' own services do not start.
@@ -87,5 +104,5 @@ export async function installPackages({ guard, signal, progress }: BuildOptions)
   const apt = (...args: readonly string[]) =>
     runCommand('apt-get', ['-o', 'DPkg::Lock::Timeout=300', ...args], options);
   await apt('update');
-  await apt('install', '-y', '--no-install-recommends', ...missing);
+  await apt('install', '-y', '--no-install-recommends', ...new Set(missing));
 }

@@ -4,10 +4,12 @@
  */
 import { createGuard } from '../../scripts/setup/guard.mjs';
 import { exitCodeOf, stopRequests } from '../../scripts/setup/lifecycle.mjs';
+import { acquireLock } from '../../scripts/setup/lock.mjs';
 import { createUi } from '../../scripts/setup/ui.mjs';
 import { startApiServer, startControllers, stopControlPlane } from './control-plane.ts';
 import { startSimulatedNodes, stopSimulatedNodes } from './kwok.ts';
 import { nodeOf, OWN_STATE_DIR, paths, REGISTRY, STATE_DIR } from './layout.ts';
+import { checkRoot } from './machine.ts';
 import { setLink } from './network.ts';
 import { startKubelet, startNode, startRouter, stopNode } from './node.ts';
 import { preparePrograms } from './programs.ts';
@@ -30,6 +32,8 @@ const ui = createUi(process.stdout);
 const startMs = performance.now();
 const seconds = () => `${((performance.now() - startMs) / 1000).toFixed(1)} s`;
 
+/** One command at a time on a machine. */
+const LOCK = '/run/headgate-k8s.lock';
 const SIMULATED = 20;
 const buildOptions = { guard, signal, progress: () => {} };
 const programs = () => preparePrograms(buildOptions);
@@ -54,7 +58,12 @@ const COMMANDS: Readonly<Record<string, (argument: string) => Promise<void>>> = 
 };
 
 try {
-  await run(process.argv[2], process.argv[3]);
+  checkRoot();
+  const release = await acquireLock(LOCK, {
+    signal,
+    onWait: (pid) => ui.say(`process ${pid} is at work on the cluster; waiting for it`),
+  });
+  await run(process.argv[2], process.argv[3]).finally(release);
 } catch (error) {
   if (signal.aborted) process.exitCode = exitCodeOf(signal.reason);
   else {

@@ -9,6 +9,7 @@ import { venvCacheDir } from '@headgate/testkit/tools/venv';
 import { runCommand } from '../../scripts/setup/command.mjs';
 import type { Guard } from '../../scripts/setup/guard.mjs';
 import { acquireLock } from '../../scripts/setup/lock.mjs';
+import { installed } from './machine.ts';
 
 /** A Go module in `tools/`. */
 export interface ToolModule {
@@ -48,7 +49,7 @@ const TOOLS = [
 ] as const;
 
 /** From Debian packages. */
-const INSTALLED = { etcd: '/usr/bin/etcd', containerd: '/usr/bin/containerd', ctr: '/usr/bin/ctr' };
+const INSTALLED = ['etcd', 'containerd', 'ctr'] as const;
 
 /** Paths of all programs of the cluster. */
 export type Programs = Readonly<Record<ProgramName, string>>;
@@ -68,7 +69,7 @@ type ProgramName =
   | 'metrics-server'
   | 'kubectl'
   | 'helm'
-  | keyof typeof INSTALLED;
+  | (typeof INSTALLED)[number];
 
 export interface BuildOptions {
   readonly guard: Guard;
@@ -84,7 +85,8 @@ const CACHE_DIR = dirname(venvCacheDir());
 
 /** Builds what is missing, once per machine and version, in a folder outside the checkout. */
 export async function preparePrograms(options: BuildOptions): Promise<Programs> {
-  const programs: Record<string, string> = { ...INSTALLED };
+  const programs: Record<string, string> = {};
+  for (const name of INSTALLED) programs[name] = installed(name);
   for (const module of MODULES) {
     const dir = await buildModule(module, options);
     for (const path of module.packages) programs[basename(path)] = join(dir, basename(path));
