@@ -50,7 +50,8 @@ export async function deploy(run: Run): Promise<void> {
     }
     await step(ui, 'verification', () => look(run, plan));
   } catch (error) {
-    if (!run.signal.aborted) await undo(run, plan, made);
+    if (!run.signal.aborted)
+      await undo(run, plan, made).catch((problem) => ui.say(`not undone: ${problem.message}`));
     throw error;
   }
 }
@@ -76,7 +77,7 @@ async function prepare({ root, options, programs }: Run, plan: Plan, made: Made[
   const { existing, secrets, routing, host } = plan;
   made.push(...(await ensureNamespace(programs, options, existing)));
   const dir = localDir(root, programs.namespace);
-  made.push(...(await makeSecrets(programs, secrets, { host, dir, namespace: programs.namespace })));
+  made.push(...(await makeSecrets(programs, secrets, { host, dir })));
   if (routing.isNew) made.push(...(await makeRouting(programs, routing.text)));
 }
 

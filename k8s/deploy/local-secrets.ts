@@ -8,7 +8,6 @@ import { createAuthority } from '../../scripts/setup/certificates.ts';
 export type SecretData = Readonly<Record<string, string>>;
 
 export interface LocalContext {
-  readonly namespace: string;
   /** Name that clients call. */
   readonly host: string;
   /** Keeps what operators of a test installation need in clear, readable for them alone. */

@@ -10,7 +10,7 @@ import { createUi } from '../../scripts/setup/ui.mjs';
 import { deploy, type Run } from './deploy.ts';
 import { DeployError } from './errors.ts';
 import { parseOptions, USAGE } from './options.ts';
-import { Programs } from './programs.ts';
+import { ProgramError, Programs } from './programs.ts';
 import { undeploy } from './undeploy.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -47,6 +47,10 @@ async function main(): Promise<number> {
     if (signal.aborted) {
       process.stderr.write('stopped; what was made stays, and the next run goes on from there\n');
       return exitCodeOf(signal.reason);
+    }
+    if (error instanceof ProgramError) {
+      process.stderr.write(`\n${error.message}\n`);
+      return 1;
     }
     if (!(error instanceof DeployError)) {
       process.stderr.write(`${error instanceof Error ? error.stack : error}\n`);

@@ -11,7 +11,7 @@ const deployment = (status: Workload['status'], generation = 2): Workload => ({
 });
 
 describe('a Deployment is rolled out', () => {
-  const done = { observedGeneration: 2, replicas: 3, updatedReplicas: 3, readyReplicas: 3 };
+  const done = { observedGeneration: 2, replicas: 3, updatedReplicas: 3, availableReplicas: 3 };
 
   it('when all its pods are new and ready', () => {
     expect(isRolledOut(deployment(done))).toBe(true);
@@ -21,7 +21,7 @@ describe('a Deployment is rolled out', () => {
     ['the controller has not seen the change', { ...done, observedGeneration: 1 }],
     ['a pod of the old form is left', { ...done, replicas: 4 }],
     ['a pod is not new', { ...done, updatedReplicas: 2, replicas: 2 }],
-    ['a pod is not ready', { ...done, readyReplicas: 2 }],
+    ['a pod is not available', { ...done, availableReplicas: 2 }],
   ])('not when %s', (_, status) => {
     expect(isRolledOut(deployment(status))).toBe(false);
   });

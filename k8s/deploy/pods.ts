@@ -25,7 +25,6 @@ export interface Workload {
     readonly observedGeneration?: number;
     readonly replicas?: number;
     readonly updatedReplicas?: number;
-    readonly readyReplicas?: number;
     readonly availableReplicas?: number;
     readonly succeeded?: number;
     readonly failed?: number;
@@ -70,9 +69,9 @@ export interface Trouble {
 export function isRolledOut({ kind, metadata, spec, status }: Workload): boolean {
   if (kind === 'Job') return (status.succeeded ?? 0) >= (spec.completions ?? 1);
   const wanted = spec.replicas ?? 1;
-  const { observedGeneration = 0, replicas = 0, updatedReplicas = 0, readyReplicas = 0 } = status;
+  const { observedGeneration = 0, replicas = 0, updatedReplicas = 0, availableReplicas = 0 } = status;
   const isSeen = observedGeneration >= (metadata.generation ?? 0);
-  return isSeen && updatedReplicas >= wanted && replicas === updatedReplicas && readyReplicas >= wanted;
+  return isSeen && updatedReplicas >= wanted && replicas === updatedReplicas && availableReplicas >= wanted;
 }
 
 /** A workload that cannot even make its pods (a quota, Pod Security), or a Job whose pods fail one after the other. */

@@ -61,7 +61,7 @@ export async function planSecrets(
   return { missing, names: needed.map(({ name }) => name) };
 }
 
-/** Makes the namespace with its labels; no effect on one that has them. */
+/** Makes the namespace with its labels. One that is there keeps the labels that it has: others may live in it. */
 export async function ensureNamespace(
   programs: Programs,
   { environment, namespace }: Options,
@@ -72,10 +72,19 @@ export async function ensureNamespace(
     'restricted',
   ]);
   const own = existing ? {} : { [LABEL.madeBy]: MADE_BY };
-  const labels = { ...Object.fromEntries(levels), [LABEL.environment]: environment, ...own };
-  if (existing && Object.entries(labels).every(([key, value]) => existing.labels[key] === value)) return [];
-  await apply(programs, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels } });
-  return existing ? [] : [{ kind: 'namespace', name: namespace }];
+  const wanted = { ...Object.fromEntries(levels), [LABEL.environment]: environment, ...own };
+  const names = Object.keys(wanted).filter(
+    (name) => name === LABEL.environment || !(name in (existing?.labels ?? {})),
+  );
+  const labels = Object.fromEntries(names.map((name) => [name, wanted[name]]));
+  if (existing && names.every((name) => existing.labels[name] === wanted[name])) return [];
+  if (existing) {
+    const pairs = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
+    await programs.kubectl(['label', '--overwrite', 'namespace', namespace, ...pairs]);
+    return [];
+  }
+  await create(programs, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels } });
+  return [{ kind: 'namespace', name: namespace }];
 }
 
 export async function makeSecrets(
@@ -149,12 +158,6 @@ export async function makeRouting(programs: Programs, text: string): Promise<Mad
 export const localDir = (root: string, namespace: string): string => join(root, 'state/k8s', namespace);
 
 const MANAGER = ['--field-manager', MADE_BY];
-
-function apply(programs: Programs, object: object): Promise<string> {
-  return programs.kubectl(['apply', '--server-side', ...MANAGER, '-f', '-'], {
-    input: JSON.stringify(object),
-  });
-}
 
 /** Through the standard input: a Secret is on no command line and in no file. */
 function create(programs: Programs, object: object): Promise<string> {

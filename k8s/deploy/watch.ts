@@ -83,6 +83,11 @@ export interface Watch {
   readonly ended: Promise<void>;
 }
 
+const AWAY: Snapshot = {
+  ...{ atMs: 0, workloads: [] },
+  troubles: [{ component: '', pod: '', text: 'the API server does not answer', isLasting: false }],
+};
+
 /** Looks every two seconds until `until` is aborted. */
 export function watch(programs: Programs, until: AbortSignal): Watch {
   let latest: Snapshot | undefined;
@@ -96,6 +101,7 @@ export function watch(programs: Programs, until: AbortSignal): Watch {
       } catch (error) {
         // The API server may be away for a moment; Helm's own limit decides when that is too long.
         if (!(error instanceof ProgramError) && !until.aborted) throw error;
+        latest = AWAY;
       }
       await sleep(EVERY_MS, undefined, { signal: until }).catch(() => undefined);
     }
