@@ -83,7 +83,7 @@ async function prepare({ root, options, programs }: Run, plan: Plan, made: Made[
 
 async function look({ root, options, programs, ui }: Run, plan: Plan): Promise<void> {
   const { host, routing } = plan;
-  const file = options['key-file'] ?? clientKeyFile(localDir(root, programs.namespace));
+  const file = options['key-file'] || clientKeyFile(localDir(root, programs.namespace));
   const key = existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined;
   const tls = await programs.find<{ data: Record<string, string> }>('secret', plan.tlsSecret);
   const pem = ['tls.crt', 'ca.crt'].map((name) => Buffer.from(tls?.data[name] ?? '', 'base64').toString());

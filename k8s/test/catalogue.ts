@@ -2,7 +2,7 @@ import type { Scenario } from './scenario.ts';
 import { autoscaling } from './scenarios/autoscaling.ts';
 import { certificateReplaced } from './scenarios/certificate.ts';
 import { chartAccepted } from './scenarios/chart-accepted.ts';
-import { canary, deployAgain, deployBroken } from './scenarios/deploy.ts';
+import { canary, deployAgain, deployBroken, deployFresh } from './scenarios/deploy.ts';
 import {
   deployInterrupted,
   deployQuota,
@@ -31,6 +31,7 @@ export const SCENARIOS: readonly Scenario[] = [
   network,
   images,
   deployAgain,
+  deployFresh,
   secretAtRest,
   sealedSecret,
   routingTable,

@@ -1,7 +1,7 @@
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
-import { secondsSince } from '@headgate/testkit/eventually';
+import { eventually, secondsSince } from '@headgate/testkit/eventually';
 import { CommandError } from '../../../scripts/setup/command.mjs';
-import type { Kube } from '../kube.ts';
+import type { Kube, Pod } from '../kube.ts';
 import { copyImage } from '../registry.ts';
 import type { Scenario } from '../scenario.ts';
 
@@ -26,12 +26,22 @@ async function versionsOf(kube: Kube): Promise<Record<string, string>> {
   );
 }
 
+async function endingPods(kube: Kube): Promise<number> {
+  const { items } = await kube.get<{ items: Pod[] }>('pods');
+  return items.filter(({ metadata }) => metadata.deletionTimestamp !== undefined).length;
+}
+
 /** The program is run again with the same values. */
 export const deployAgain: Scenario = {
   name: 'deploy-again',
   title: 'A second deployment of the same values changes no object',
+  withinMs: 240_000,
   async run({ kube, deploy, figure }) {
     await deploy();
+    await eventually(async () => (await endingPods(kube)) === 0, {
+      what: 'the end of old pods',
+      withinMs: 90_000,
+    });
     const before = await versionsOf(kube);
     const startMs = performance.now();
     const said = await deploy();
@@ -39,6 +49,27 @@ export const deployAgain: Scenario = {
     match(said, /nothing to change/);
     deepEqual(await versionsOf(kube), before);
     figure('objects', Object.keys(before).length);
+  },
+};
+
+/** An empty namespace, one pod of each part. */
+export const deployFresh: Scenario = {
+  name: 'deploy-fresh',
+  title: 'The first deployment makes what it needs and classifies a photo; undeploy --all leaves nothing',
+  withinMs: 300_000,
+  async run({ kube, deploy, figure, cleanUp }) {
+    const namespace = `${kube.namespace}-fresh`;
+    cleanUp((later) => later.kubectl(['delete', 'namespace', namespace, '--ignore-not-found']));
+    const parts = ['gateway', 'inference', 'envoy', 'control'];
+    const single = parts.flatMap((part) => ['--set', `${part}.replicas=1`]);
+    const there = ['--namespace', namespace, '--key-file', ''];
+    const startMs = performance.now();
+    const said = await deploy([...there, ...single]);
+    figure('deployed in', secondsSince(startMs));
+    match(said, /digit-7\.png is 7/);
+    match(said, /each where its unit belongs/);
+    await deploy([...there, 'undeploy', '--all']);
+    equal(await kube.kubectl(['get', 'namespace', namespace, '--ignore-not-found']), '');
   },
 };
 
