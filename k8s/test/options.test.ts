@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { parseOptions } from './options.ts';
 
 it('starts a cluster of its own unless told otherwise', () => {
-  expect(parseOptions([], { KUBECONFIG: '/home/me/.kube/config' }).kubeconfig).toBeUndefined();
+  expect(parseOptions([], { KUBECONFIG: '/srv/kube/config' }).kubeconfig).toBeUndefined();
 });
 
 it('takes the kubeconfig of an existing cluster from the option, or from the environment', () => {

@@ -21,6 +21,8 @@ it.each([
 });
 
 it.each([
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: a line of source
+  'in `${dir}/srv/build/`, a path of its own',
   'import x from "../srv/build/checkout/a.ts"',
   'https://example.com/home/page',
   'the folder /home of a user',

@@ -71,10 +71,10 @@ export function traces(file: string, text: string, places: readonly string[]): s
   });
 }
 
-/** Only as the beginning of a path: `lib/srv/` does not match `/srv/`. */
+/** Only as the beginning of a path: neither `lib/srv/` nor `${dir}/srv/` matches `/srv/`. */
 function namesPlace(line: string, place: string): boolean {
   const at = line.indexOf(place);
-  return at >= 0 && !/[\w.~-]/.test(line[at - 1] ?? '');
+  return at >= 0 && !/[\w.~}-]/.test(line[at - 1] ?? '');
 }
 
 function isFile(path: string): boolean {
