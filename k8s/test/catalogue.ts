@@ -3,6 +3,7 @@ import { autoscaling } from './scenarios/autoscaling.ts';
 import { certificateReplaced } from './scenarios/certificate.ts';
 import { chartAccepted } from './scenarios/chart-accepted.ts';
 import { canary, deployAgain, deployBroken, deployFresh } from './scenarios/deploy.ts';
+import { dependencies } from './scenarios/dependencies.ts';
 import {
   deployInterrupted,
   deployQuota,
@@ -10,8 +11,10 @@ import {
   deployWithoutTable,
 } from './scenarios/deploy-refusals.ts';
 import { drainNode } from './scenarios/drain.ts';
+import { externalMetric } from './scenarios/external-metric.ts';
 import { images } from './scenarios/images.ts';
 import { inferenceHangs, podKilled, processKilled, withoutSecondAttempt } from './scenarios/killed.ts';
+import { leader } from './scenarios/leader.ts';
 import { network } from './scenarios/network.ts';
 import { nodeStopped } from './scenarios/node-stopped.ts';
 import { prediction } from './scenarios/prediction.ts';
@@ -21,6 +24,7 @@ import { rollingEnvoy, rollingGateway, rollingInference, twoGateways } from './s
 import { routingTable, routingWithoutApi } from './scenarios/routing.ts';
 import { scaleInference } from './scenarios/scale.ts';
 import { sealedSecret, secretAtRest } from './scenarios/secrets.ts';
+import { serverless } from './scenarios/serverless.ts';
 
 /** All scenarios, in the order of a run: those that only look come first, those that break nodes last. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -51,6 +55,10 @@ export const SCENARIOS: readonly Scenario[] = [
   ...processKilled,
   inferenceHangs,
   withoutSecondAttempt,
+  leader,
+  dependencies,
+  externalMetric,
+  serverless,
   routingWithoutApi,
   drainNode,
   nodeStopped,

@@ -16,6 +16,8 @@ export interface LoadOptions {
   readonly path?: string;
   /** PNG of the digit 7; the committed one unless set. */
   readonly photo?: Buffer;
+  /** More headers of each request. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Another certificate authority that the clients trust, PEM. */
   readonly trusts?: string;
 }
@@ -86,13 +88,14 @@ export function startLoad(site: Edge, options: LoadOptions): RunningRequests {
 /** One prediction. @returns `ok`, or why it failed */
 export async function predictOnce(
   client: Client,
-  { key, unit, path = '/predict', photo = PHOTO.bytes, timeoutMs }: LoadOptions,
+  { key, unit, path = '/predict', photo = PHOTO.bytes, timeoutMs, headers: more }: LoadOptions,
   index = 0,
 ): Promise<RequestResult> {
   const headers = {
     'content-type': PHOTO.type,
     'x-api-key': key,
     ...(unit ? { 'x-headgate-unit': unit(index) } : {}),
+    ...more,
   };
   try {
     const call = { path, headers, body: photo };
