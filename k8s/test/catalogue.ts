@@ -13,6 +13,7 @@ import {
 import { drainNode } from './scenarios/drain.ts';
 import { externalMetric } from './scenarios/external-metric.ts';
 import { images } from './scenarios/images.ts';
+import { keysReplaced } from './scenarios/keys.ts';
 import { inferenceHangs, podKilled, processKilled, withoutSecondAttempt } from './scenarios/killed.ts';
 import { leader } from './scenarios/leader.ts';
 import { network } from './scenarios/network.ts';
@@ -43,6 +44,7 @@ export const SCENARIOS: readonly Scenario[] = [
   rollingInference,
   rollingEnvoy,
   certificateReplaced,
+  keysReplaced,
   deployRefusals,
   deployWithoutTable,
   deployQuota,

@@ -44,11 +44,12 @@ export async function readSecret(kube: Kube, name: string): Promise<Record<strin
   );
 }
 
-const secret = (name: string, stringData: Record<string, string>) => ({
+export const secret = (name: string, stringData: Record<string, string>) => ({
   ...{ apiVersion: 'v1', kind: 'Secret', metadata: { name }, stringData },
 });
 
-function makeKey(id: string, role: KeyRecord['role']) {
+/** A key without a quota. */
+export function makeKey(id: string, role: KeyRecord['role']) {
   const key = `hg_${id}_${randomBytes(32).toString('base64url')}`;
   const sha256 = createHash('sha256').update(key).digest('hex');
   return { key, record: { id, sha256, name: id, role, tier: TIER } };
