@@ -2,8 +2,8 @@ import type { Scenario } from './scenario.ts';
 import { autoscaling } from './scenarios/autoscaling.ts';
 import { certificateReplaced } from './scenarios/certificate.ts';
 import { chartAccepted } from './scenarios/chart-accepted.ts';
-import { canary, deployAgain, deployBroken, deployFresh } from './scenarios/deploy.ts';
 import { dependencies } from './scenarios/dependencies.ts';
+import { canary, deployAgain, deployBroken, deployFresh } from './scenarios/deploy.ts';
 import {
   deployInterrupted,
   deployQuota,
