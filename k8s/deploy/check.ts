@@ -1,12 +1,11 @@
 import type { Run } from './deploy.ts';
 import { step } from './deploy.ts';
 import { DeployError } from './errors.ts';
-import { imagesOf, lookUp } from './images.ts';
-import { SECRET_KEYS, type SecretRole } from './local-secrets.ts';
+import { lookUp } from './images.ts';
+import { imagesOf, neededSecrets, variableIn, volumeSecret } from './inspect.ts';
 import { planRouting, planSecrets, type SecretPlan } from './prepare.ts';
 import { findRelease, type ReleaseState } from './release.ts';
 import { type Chart, chartOf, type KubernetesObject, type Rendered, readFacts, render } from './rendered.ts';
-import { neededSecrets } from './secrets.ts';
 import { type Existing, findNamespace, findTarget, type Target } from './target.ts';
 
 /** What a deployment does, found out before anything is changed. */
@@ -39,13 +38,7 @@ export async function check(run: Run): Promise<Plan> {
     const rendered = await render(programs, chart);
     const objects = [...rendered.objects, ...rendered.hooks];
     await refuseMissingImages(objects);
-    const needed = neededSecrets(objects);
-    const secrets = await planSecrets(
-      programs,
-      needed,
-      rolesOf(needed.map(({ name }) => name)),
-      options.environment,
-    );
+    const secrets = await planSecrets(programs, neededSecrets(objects), options.environment);
     const routing = await planRouting(programs, root, options, state?.good === undefined);
     const workloads = objects.filter(({ kind }) => ['Deployment', 'StatefulSet', 'Job'].includes(kind));
     return {
@@ -58,7 +51,7 @@ export async function check(run: Run): Promise<Plan> {
       secrets,
       routing,
       host: hostOf(rendered.objects),
-      tlsSecret: tlsSecretOf(rendered.objects),
+      tlsSecret: volumeSecret(rendered.objects, 'tls') ?? 'headgate-tls',
     };
   });
 }
@@ -75,26 +68,9 @@ async function refuseMissingImages(objects: readonly KubernetesObject[]): Promis
   );
 }
 
-/** A Secret of the usual name, such as headgate-internal-tls for internalTls. */
-function rolesOf(names: readonly string[]): ReadonlyMap<string, SecretRole> {
-  const roles = Object.keys(SECRET_KEYS) as SecretRole[];
-  const kebab = (role: string) =>
-    `headgate-${role.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-  const byName = new Map(roles.map((role) => [kebab(role), role]));
-  return new Map(names.flatMap((name) => (byName.has(name) ? [[name, byName.get(name) as SecretRole]] : [])));
-}
-
-/** Of the volume `tls` of Envoy's pods. */
-function tlsSecretOf(objects: readonly KubernetesObject[]): string {
-  const [, name = 'headgate-tls'] =
-    /"name":"tls","secret":\{[^}]*"secretName":"([^"]+)"/.exec(JSON.stringify(objects)) ?? [];
-  return name;
-}
-
 /** The first of the names that Envoy serves. */
 function hostOf(objects: readonly KubernetesObject[]): string {
-  const text = JSON.stringify(objects.filter(({ kind }) => kind === 'Deployment'));
-  const [, names = '[]'] = /"HEADGATE_ENVOY__SERVER_NAMES","value":"((?:[^"\\]|\\.)*)"/.exec(text) ?? [];
-  const [first = 'localhost'] = JSON.parse(JSON.parse(`"${names}"`)) as string[];
+  const names = variableIn(objects, 'HEADGATE_ENVOY__SERVER_NAMES') ?? '[]';
+  const [first = 'localhost'] = JSON.parse(names) as string[];
   return first;
 }

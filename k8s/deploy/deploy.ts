@@ -7,7 +7,7 @@ import { differences, isUnchanged } from './changes.ts';
 import { check, type Plan } from './check.ts';
 import { clientKeyFile } from './local-secrets.ts';
 import type { Options } from './options.ts';
-import { ensureNamespace, localDir, type Made, makeRouting, makeSecrets } from './prepare.ts';
+import { ensureNamespace, localDir, type Made, makeRouting, makeSecret } from './prepare.ts';
 import type { Programs } from './programs.ts';
 import { findRelease, recover, rollback, uninstall } from './release.ts';
 import { CHART } from './rendered.ts';
@@ -77,8 +77,8 @@ async function prepare({ root, options, programs }: Run, plan: Plan, made: Made[
   const { existing, secrets, routing, host } = plan;
   made.push(...(await ensureNamespace(programs, options, existing)));
   const dir = localDir(root, programs.namespace);
-  made.push(...(await makeSecrets(programs, secrets, { host, dir })));
-  if (routing.isNew) made.push(...(await makeRouting(programs, routing.text)));
+  for (const missing of secrets.missing) made.push(await makeSecret(programs, missing, { host, dir }));
+  if (routing.isNew) made.push(await makeRouting(programs, routing.text));
 }
 
 async function look({ root, options, programs, ui }: Run, plan: Plan): Promise<void> {

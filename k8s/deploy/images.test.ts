@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
-import { imagesOf, lookUp } from './images.ts';
+import { lookUp } from './images.ts';
 
 /** A registry that knows one image. */
 async function registry(): Promise<string> {
@@ -26,13 +26,4 @@ it('tells a missing image from one that the registry shows to nobody', async () 
 it('leaves it to the nodes where no registry answers or is named', async () => {
   expect(await lookUp('127.0.0.1:1/headgate/gateway:1.0')).toBe('unknown');
   expect(await lookUp('redis:7')).toBe('unknown');
-});
-
-it('finds the images of all containers once', () => {
-  const containers = [{ image: 'b' }, { image: 'a' }];
-  const spec = { template: { spec: { containers, initContainers: [{ image: 'a' }] } } };
-  expect(imagesOf([{ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'x' }, spec }])).toEqual([
-    'a',
-    'b',
-  ]);
 });

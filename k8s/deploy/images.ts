@@ -1,5 +1,3 @@
-import type { KubernetesObject } from './rendered.ts';
-
 const WITHIN_MS = 5000;
 const MANIFESTS = [
   'application/vnd.oci.image.index.v1+json',
@@ -9,20 +7,6 @@ const MANIFESTS = [
 ].join(', ');
 
 export type Verdict = 'there' | 'missing' | 'unknown';
-
-/** Images that the objects name. */
-export function imagesOf(objects: readonly KubernetesObject[]): string[] {
-  const found = new Set<string>();
-  const visit = (value: unknown): void => {
-    if (typeof value !== 'object' || value === null) return;
-    for (const [key, child] of Object.entries(value)) {
-      if (key === 'image' && typeof child === 'string') found.add(child);
-      else visit(child);
-    }
-  };
-  visit(objects);
-  return [...found].sort();
-}
 
 /**
  * Asks the registry for an image. A registry that wants a login, or that this machine cannot reach, leaves it to the

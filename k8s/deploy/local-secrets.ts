@@ -26,6 +26,13 @@ export const SECRET_KEYS = {
 } as const;
 export type SecretRole = keyof typeof SECRET_KEYS;
 
+/** Of a Secret with the usual name, such as headgate-internal-tls for internalTls; undefined: a name of the operator's. */
+export function roleOf(name: string): SecretRole | undefined {
+  const roles = Object.keys(SECRET_KEYS) as SecretRole[];
+  const usual = (role: string) => role.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  return roles.find((role) => name === `headgate-${usual(role)}`);
+}
+
 /** Makes what a test installation lacks. Production brings its own. */
 export const LOCAL_SECRETS: Readonly<
   Record<SecretRole, (context: LocalContext) => SecretData | Promise<SecretData>>

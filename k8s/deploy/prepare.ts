@@ -3,10 +3,10 @@ import { join, resolve } from 'node:path';
 import { parseRouting } from '@headgate/contracts/routing';
 import { parseYaml } from '@headgate/runtime/parse-yaml';
 import { DeployError } from './errors.ts';
-import { LOCAL_SECRETS, type LocalContext, SECRET_KEYS, type SecretRole } from './local-secrets.ts';
+import type { NeededSecret } from './inspect.ts';
+import { LOCAL_SECRETS, type LocalContext, roleOf, SECRET_KEYS, type SecretRole } from './local-secrets.ts';
 import type { Environment, Options } from './options.ts';
 import type { Programs } from './programs.ts';
-import type { NeededSecret } from './secrets.ts';
 import { type Existing, LABEL, MADE_BY } from './target.ts';
 
 export const ROUTING = 'headgate-routing';
@@ -23,19 +23,16 @@ const HOW = 'docs/deploy.md (Secrets) shows how to make each';
 
 export interface SecretPlan {
   readonly missing: readonly { readonly name: string; readonly role: SecretRole }[];
-  readonly names: readonly string[];
 }
 
 /**
  * Looks which Secrets are there. Production must have them all.
  *
- * @param roles name of the Secret by its name under `secrets` in the values
  * @throws DeployError that names what is missing
  */
 export async function planSecrets(
   programs: Programs,
   needed: readonly NeededSecret[],
-  roles: ReadonlyMap<string, SecretRole>,
   environment: Environment,
 ): Promise<SecretPlan> {
   const { items } = await programs.get<{ items: { metadata: { name: string }; data?: object }[] }>([
@@ -45,7 +42,7 @@ export async function planSecrets(
   const lacking: string[] = [];
   const missing: { name: string; role: SecretRole }[] = [];
   for (const { name, keys } of needed) {
-    const role = roles.get(name);
+    const role = roleOf(name);
     const wanted = [...new Set([...keys, ...(role ? SECRET_KEYS[role] : [])])];
     const found = there.get(name);
     if (found === undefined && role && environment !== 'production') missing.push({ name, role });
@@ -58,7 +55,7 @@ export async function planSecrets(
   if (lacking.length > 0) {
     throw new DeployError(`namespace ${programs.namespace} lacks:\n  ${lacking.join('\n  ')}`, HOW, 3);
   }
-  return { missing, names: needed.map(({ name }) => name) };
+  return { missing };
 }
 
 /** Makes the namespace with its labels. One that is there keeps the labels that it has: others may live in it. */
@@ -87,19 +84,18 @@ export async function ensureNamespace(
   return [{ kind: 'namespace', name: namespace }];
 }
 
-export async function makeSecrets(
+/** What makes a Secret: its name, and its role in Headgate. */
+type MissingSecret = SecretPlan['missing'][number];
+
+export async function makeSecret(
   programs: Programs,
-  { missing }: SecretPlan,
+  { name, role }: MissingSecret,
   context: LocalContext,
-): Promise<Made[]> {
-  const made: Made[] = [];
-  for (const { name, role } of missing) {
-    const stringData = await LOCAL_SECRETS[role](context);
-    const type = role === 'tls' ? 'kubernetes.io/tls' : 'Opaque';
-    await create(programs, { apiVersion: 'v1', kind: 'Secret', metadata: { name }, type, stringData });
-    made.push({ kind: 'secret', name });
-  }
-  return made;
+): Promise<Made> {
+  const stringData = await LOCAL_SECRETS[role](context);
+  const type = role === 'tls' ? 'kubernetes.io/tls' : 'Opaque';
+  await create(programs, { apiVersion: 'v1', kind: 'Secret', metadata: { name }, type, stringData });
+  return { kind: 'secret', name };
 }
 
 /**
@@ -147,11 +143,11 @@ function readRouting(file: string): string {
   return text;
 }
 
-export async function makeRouting(programs: Programs, text: string): Promise<Made[]> {
+export async function makeRouting(programs: Programs, text: string): Promise<Made> {
   const labels = { 'app.kubernetes.io/name': 'headgate', 'app.kubernetes.io/part-of': 'headgate' };
   const metadata = { name: ROUTING, labels };
   await create(programs, { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { 'routing.yaml': text } });
-  return [{ kind: 'configmap', name: ROUTING }];
+  return { kind: 'configmap', name: ROUTING };
 }
 
 /** Folder of what a test installation keeps in clear. */

@@ -28,10 +28,16 @@ export async function findRelease(programs: Programs): Promise<ReleaseState | un
     if (error instanceof ProgramError && error.stderr.includes('not found')) return undefined;
     throw error;
   }
+  return stateOf(revisions);
+}
+
+/** @param revisions the oldest first */
+export function stateOf(revisions: readonly Revision[]): ReleaseState | undefined {
   const last = revisions.at(-1);
   if (last === undefined) return undefined;
-  const good = revisions.findLast(({ status }) => status === 'deployed')?.revision;
-  return { status: last.status, revision: last.revision, good };
+  const newest = (wanted: string) => revisions.findLast(({ status }) => status === wanted)?.revision;
+  // A rollback that failed leaves none that is called deployed; superseded ones were.
+  return { status: last.status, revision: last.revision, good: newest('deployed') ?? newest('superseded') };
 }
 
 /**

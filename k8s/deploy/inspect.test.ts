@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
+import { imagesOf, neededSecrets, variableIn, volumeSecret } from './inspect.ts';
 import type { KubernetesObject } from './rendered.ts';
-import { neededSecrets } from './secrets.ts';
 
 const pod = (spec: object): KubernetesObject => ({
   apiVersion: 'apps/v1',
@@ -42,4 +42,17 @@ it('leaves out what the release makes itself', () => {
     made('SealedSecret', 'sealed', {}),
   ];
   expect(neededSecrets(objects)).toEqual([]);
+});
+
+it('finds images once, a variable, and the Secret of a volume', () => {
+  const containers = [{ image: 'b', env: [{ name: 'HOSTS', value: '["a.org"]' }] }, { image: 'a' }];
+  const volumes = [
+    { name: 'tls', emptyDir: {} },
+    { name: 'tls', secret: { secretName: 'public' } },
+  ];
+  const objects = [pod({ containers, initContainers: [{ image: 'a' }], volumes })];
+  expect(imagesOf(objects)).toEqual(['a', 'b']);
+  expect(variableIn(objects, 'HOSTS')).toBe('["a.org"]');
+  expect(variableIn(objects, 'OTHER')).toBeUndefined();
+  expect(volumeSecret(objects, 'tls')).toBe('public');
 });

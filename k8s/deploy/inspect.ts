@@ -6,24 +6,20 @@ export interface NeededSecret {
   readonly keys: readonly string[];
 }
 
-/** What says where a value of a pod comes from. */
 type Node = Readonly<Record<string, unknown>>;
 
 /** Kinds that make a Secret of their name, or of the name in spec.secretName. */
 const MAKERS = ['Secret', 'SealedSecret', 'Certificate', 'ExternalSecret'];
 
-/** Secrets that the rendered pods name and the chart does not make, by name. */
+/** Secrets that the rendered pods name and the chart does not make. */
 export function neededSecrets(objects: readonly KubernetesObject[]): NeededSecret[] {
   const needed = new Map<string, Set<string>>();
   const made = new Set(objects.filter(({ kind }) => MAKERS.includes(kind)).map(secretOf));
-  visit(objects, (node) => {
+  for (const node of nodesIn(objects)) {
     for (const [name, keys] of referencesIn(node)) {
-      if (made.has(name)) continue;
-      const known = needed.get(name) ?? new Set();
-      for (const key of keys) known.add(key);
-      needed.set(name, known);
+      if (!made.has(name)) needed.set(name, new Set([...(needed.get(name) ?? []), ...keys]));
     }
-  });
+  }
   return [...needed].map(([name, keys]) => ({ name, keys: [...keys] }));
 }
 
@@ -43,8 +39,27 @@ function referencesIn(node: Node): [string, string[]][] {
   });
 }
 
-function visit(value: unknown, act: (node: Node) => void): void {
-  if (typeof value !== 'object' || value === null) return;
-  if (!Array.isArray(value)) act(value as Node);
-  for (const child of Object.values(value)) visit(child, act);
+/** Images of all containers. */
+export function imagesOf(objects: readonly KubernetesObject[]): string[] {
+  const found = nodesIn(objects).flatMap(({ image }) => (typeof image === 'string' ? [image] : []));
+  return [...new Set(found)].sort();
+}
+
+/** Value of a variable of the pods. */
+export function variableIn(objects: readonly KubernetesObject[], name: string): string | undefined {
+  const value = nodesIn(objects).find((node) => node.name === name)?.value;
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** Name of the Secret behind a volume of the pods. */
+export function volumeSecret(objects: readonly KubernetesObject[], volume: string): string | undefined {
+  const found = nodesIn(objects).find((node) => node.name === volume && node.secret !== undefined);
+  return (found?.secret as { secretName?: string } | undefined)?.secretName;
+}
+
+/** Every object inside, at any depth. */
+function nodesIn(value: unknown): Node[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const below = Object.values(value).flatMap(nodesIn);
+  return Array.isArray(value) ? below : [value as Node, ...below];
 }
