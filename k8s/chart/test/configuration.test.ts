@@ -97,6 +97,18 @@ describe.each(ENVIRONMENTS)('in %s', (environment) => {
     expect(pod.terminationGracePeriodSeconds * 1000).toBeGreaterThan(drains + rest + shipping);
   });
 
+  it('gives parts the memory and disk that their configuration lets them use', () => {
+    const limitOf = (part: Part) => bytesOf(podOf(objects, part).containers[0].resources.limits.memory);
+    const stateOf = (part: Part) =>
+      bytesOf(podOf(objects, part).volumes.find(({ name }: Mount) => name === 'state').emptyDir.sizeLimit);
+    const env = environmentOf(podOf(objects, 'gateway').containers[0].env);
+    const { gateway, envoy, records, audit } = configOf(objects, environment, env);
+    expect(limitOf('gateway')).toBeGreaterThanOrEqual(3 * gateway.limits.held_bytes);
+    expect(limitOf('envoy')).toBeGreaterThan(envoy.heap_bytes);
+    expect(stateOf('gateway')).toBeGreaterThan(records.spool_bytes + audit.max_bytes);
+    expect(stateOf('inference')).toBeGreaterThan(audit.max_bytes);
+  });
+
   it('opens the ports that the parts listen on', () => {
     const listeners: Readonly<Record<Part, readonly Listener[]>> = {
       gateway: ['gateway', 'gatewayInternal'],
@@ -130,6 +142,13 @@ it('takes further settings as variables, secret ones by reference', async () => 
     valueFrom: { secretKeyRef: { name: 'tracing', key: 'token' } },
   });
 });
+
+const UNITS: Readonly<Record<string, number>> = { Mi: 2 ** 20, Gi: 2 ** 30 };
+
+function bytesOf(quantity: string): number {
+  const [, number = '', unit = ''] = /^(\d+)(\w+)$/.exec(quantity) ?? [];
+  return Number(number) * (UNITS[unit] ?? Number.NaN);
+}
 
 function attempt(load: () => Config): unknown {
   try {
