@@ -137,6 +137,17 @@ export class Kube {
     return eventually(look, { what: `${count} ready pods of ${component}`, withinMs, everyMs: 250 });
   }
 
+  /** A node that can be lost (the host reaches the cluster through kn0), with ready pods of each component. */
+  async nodeWith(...components: readonly string[]): Promise<string> {
+    const nodesOf = async (component: string) =>
+      (await this.readyPods(component)).map(({ spec }) => spec.nodeName ?? '');
+    const all = await Promise.all(components.map(nodesOf));
+    const found = ['kn2', 'kn1'].find((node) => all.every((nodes) => nodes.includes(node)));
+    if (found === undefined)
+      throw new Error(`neither kn1 nor kn2 has ready pods of ${components.join(' and ')}`);
+    return found;
+  }
+
   /** `kubectl rollout status` of a Deployment. */
   async rolledOut(name: string, withinMs = 120_000): Promise<void> {
     await this.kubectl(['rollout', 'status', `deployment/${name}`, `--timeout=${withinMs / 1000}s`], {

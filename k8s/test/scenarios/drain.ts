@@ -3,8 +3,6 @@ import { secondsSince } from '@headgate/testkit/eventually';
 import { isReady, type Kube, type Pod, ProgramError } from '../kube.ts';
 import type { Scenario } from '../scenario.ts';
 
-const NODE = 'kn2';
-
 /** A node is emptied under load while the budget holds back evictions that would leave too few pods. */
 export const drainNode: Scenario = {
   name: 'drain',
@@ -19,12 +17,13 @@ export const drainNode: Scenario = {
       ]),
     );
     ok(least.size >= 3, 'each part has a disruption budget');
+    const node = await kube.nodeWith('gateway', 'inference');
     const running = load();
     await running.answered(60);
-    cleanUp((later) => later.kubectl(['uncordon', NODE]));
+    cleanUp((later) => later.kubectl(['uncordon', node]));
     const watch = watchReady(kube, least);
     const startMs = performance.now();
-    const args = ['drain', NODE, '--ignore-daemonsets', '--delete-emptydir-data', '--timeout=120s'];
+    const args = ['drain', node, '--ignore-daemonsets', '--delete-emptydir-data', '--timeout=120s'];
     try {
       await kube.kubectl([...args, '--pod-selector', 'app.kubernetes.io/name=headgate'], {
         withinMs: 125_000,

@@ -1,11 +1,7 @@
-import { ok } from 'node:assert/strict';
 import { eventually, secondsSince } from '@headgate/testkit/eventually';
 import { isReady, type Kube, type Pod } from '../kube.ts';
 import type { Context, Scenario } from '../scenario.ts';
 
-/** The host reaches the cluster through kn0. */
-const NODE = 'kn2';
-const SPARE = ['kn0', 'kn1'];
 const PER_SECOND = 40;
 /** So many that the calls of about a second on one of three pods may not fail. */
 const REQUESTS = 2400;
@@ -24,30 +20,23 @@ export const nodeStopped: Scenario = {
   mayFail: 0.001,
   async run(context) {
     const { kube, load, figure, progress, cluster, cleanUp } = context;
-    await moveEnvoyAway(context);
-    const before = new Map<string, number>();
-    for (const part of PARTS) {
-      const pods = await kube.readyPods(part);
-      ok(
-        pods.some(({ spec }) => spec.nodeName === NODE),
-        `${NODE} has a pod of ${part}`,
-      );
-      before.set(part, pods.length);
-    }
+    const node = await kube.nodeWith(...PARTS);
+    await moveEnvoyAway(context, node);
+    const before = await Promise.all(PARTS.map(async (part) => (await kube.readyPods(part)).length));
     const running = load({ perSecond: PER_SECOND });
     await running.answered(200);
     cleanUp(async (later) => {
-      await cluster('node-start', NODE);
-      await later.kubectl(['wait', '--for=condition=Ready', `node/${NODE}`, '--timeout=60s']);
+      await cluster('node-start', node);
+      await later.kubectl(['wait', '--for=condition=Ready', `node/${node}`, '--timeout=60s']);
     });
-    progress(`stopping ${NODE}`);
+    progress(`stopping ${node}`);
     const startMs = performance.now();
-    await cluster('node-stop', NODE);
+    await cluster('node-stop', node);
     const failedSoFar = () => running.samples.filter(({ result }) => result !== 'ok').length;
-    for (const part of PARTS) {
+    for (const [i, part] of PARTS.entries()) {
       const elsewhere = async () => {
-        const ready = (await kube.pods(part)).filter((pod) => isReady(pod) && pod.spec.nodeName !== NODE);
-        return ready.length >= (before.get(part) ?? 0);
+        const ready = (await kube.pods(part)).filter((pod) => isReady(pod) && pod.spec.nodeName !== node);
+        return ready.length >= (before[i] ?? 0);
       };
       const withinMs = READY_WITHIN_MS - (performance.now() - startMs);
       await eventually(elsewhere, { what: `${part} is whole on other nodes`, withinMs, everyMs: 500 });
@@ -60,16 +49,16 @@ export const nodeStopped: Scenario = {
   },
 };
 
-async function moveEnvoyAway({ kube, cleanUp }: Context): Promise<void> {
-  const onNode = ({ spec }: Pod) => spec.nodeName === NODE;
+async function moveEnvoyAway({ kube, cleanUp }: Context, node: string): Promise<void> {
+  const onNode = ({ spec }: Pod) => spec.nodeName === node;
   const there = (await kube.readyPods('envoy')).filter(onNode);
   if (there.length === 0) return;
-  cleanUp((later) => later.kubectl(['uncordon', NODE]));
-  await kube.kubectl(['cordon', NODE]);
+  cleanUp((later) => later.kubectl(['uncordon', node]));
+  await kube.kubectl(['cordon', node]);
   for (const { metadata } of there) await kube.kubectl(['delete', 'pod', metadata.name, '--wait=false']);
-  await kube.whenReady('envoy', 2, { fits: (pod) => SPARE.includes(pod.spec.nodeName ?? '') });
+  await kube.whenReady('envoy', 2, { fits: (pod) => !onNode(pod) });
   await whenGone(kube, there);
-  await kube.kubectl(['uncordon', NODE]);
+  await kube.kubectl(['uncordon', node]);
 }
 
 async function whenGone(kube: Kube, pods: readonly Pod[]): Promise<void> {
