@@ -25,6 +25,8 @@ export interface ClusterSurroundings {
   readonly root: string;
   readonly logger: Logger;
   readonly registry: Registry;
+  /** Absent: that of the cluster in which this pod runs. */
+  readonly api?: KubernetesApi;
 }
 
 /**
@@ -55,7 +57,7 @@ export async function startCluster(
       })
     : undefined;
 
-  const api = leads ? await apiOf(around.env) : undefined;
+  const api = leads ? (around.api ?? (await apiOf(around.env))) : undefined;
   const report = reportPools(registry, logger);
   let pools: readonly Pool[] = [];
   const lead = (signal: AbortSignal) => {
@@ -96,11 +98,15 @@ function scrapesOf({ envoy, gateway, listen }: Config) {
     const port = portOf(listen.port_base, listener);
     return () => resolveTarget(places.map(({ host }) => ({ host, port })));
   };
+  const gateways = at(envoy.gateway_target, 'envoy.gateway_target', 'gatewayInternal');
+  // Its name has no address most of the time.
+  const { gateway_canary_target: canary } = envoy;
+  const canaries = canary ? at(canary, 'envoy.gateway_canary_target', 'gatewayInternal') : async () => [];
   const shared = { fetch, names: NAMES, nowMs: systemClock.monotonicMs };
   return {
     gateways: createScrape({
       ...shared,
-      resolve: at(envoy.gateway_target, 'envoy.gateway_target', 'gatewayInternal'),
+      resolve: async () => [...(await gateways()), ...(await canaries().catch(() => []))],
     }),
     inference: createScrape({
       ...shared,

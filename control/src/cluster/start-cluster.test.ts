@@ -1,0 +1,96 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { request } from 'node:https';
+import { join } from 'node:path';
+import { json } from 'node:stream/consumers';
+import { portOf } from '@headgate/contracts/names';
+import { inClusterApi } from '@headgate/runtime/kubernetes/api';
+import { createLogger } from '@headgate/runtime/logger';
+import { testConfig } from '@headgate/testkit/config';
+import { tempDir, writeText } from '@headgate/testkit/folders';
+import { freePortBase } from '@headgate/testkit/ports';
+import { startApiServer } from '@headgate/testkit/services/kubernetes-api';
+import { Registry } from 'prom-client';
+import { expect, it, onTestFinished } from 'vitest';
+import { createAuthority } from '../../../scripts/setup/certificates.ts';
+import { startCluster } from './start-cluster.ts';
+
+const logger = createLogger({ service: 'test', level: 'silent' });
+const around = () => ({ env: {}, root: tempDir(), logger, registry: new Registry() });
+
+async function servePage(port: number, page: () => string): Promise<void> {
+  const server = createServer((_, response) => response.end(page()));
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+}
+
+it('leads, and starts a pod of a serverless model for a request that waits at a gateway', async () => {
+  const portBase = await freePortBase();
+  let replicas = 0;
+  const server = await startApiServer(({ method, path, body }, response) => {
+    if (path.endsWith('/scale')) {
+      if (method === 'PATCH') replicas = (body as { spec: { replicas: number } }).spec.replicas;
+      response.end(JSON.stringify({ metadata: { resourceVersion: '1' }, spec: { replicas } }));
+    } else if (method === 'GET') response.writeHead(404).end('{}');
+    else response.end(JSON.stringify(body));
+  });
+  onTestFinished(() => server[Symbol.asyncDispose]());
+  const api = await inClusterApi(server.env, server.dir);
+  await servePage(portOf(portBase, 'gatewayInternal'), () => 'headgate_parked_requests{model="big"} 1\n');
+  const config = testConfig({
+    HEADGATE_LISTEN__PORT_BASE: String(portBase),
+    HEADGATE_CONTROL__LEASE: 'headgate-control',
+    HEADGATE_SERVERLESS: JSON.stringify({ big: { deployment: 'headgate-inference-big' } }),
+  });
+  const surroundings = { ...around(), api };
+  const cluster = await startCluster(config, surroundings);
+  await expect.poll(() => replicas, { timeout: 10_000 }).toBe(1);
+  const page = await surroundings.registry.metrics();
+  expect(page).toContain('headgate_control_leader 1\n');
+  expect(page).toContain('headgate_pool_scalings_total{model="big",direction="up"} 1\n');
+  await cluster.stop();
+  expect(server.requests.map(({ method, path }) => `${method} ${path}`)).toContain(
+    'PATCH /apis/apps/v1/namespaces/shop/deployments/headgate-inference-big/scale',
+  );
+});
+
+it('answers the metrics of autoscalers over HTTPS, without a cluster', async () => {
+  const portBase = await freePortBase();
+  const surroundings = around();
+  const authority = await createAuthority('external metrics');
+  const { certificate, key } = await authority.issue('headgate-control.shop.svc', 'server');
+  writeText(join(surroundings.root, 'tls/tls.crt'), certificate);
+  writeText(join(surroundings.root, 'tls/tls.key'), key);
+  let items = 0;
+  await servePage(portOf(portBase, 'inferenceInternal'), () => {
+    items += 10;
+    const labels = '{model="big",version="1",stage="queue"}';
+    const name = 'headgate_inference_stage_duration_seconds';
+    return `${name}_sum${labels} ${items / 50}\n${name}_count${labels} ${items}\n`;
+  });
+  const settings = { HEADGATE_LISTEN__PORT_BASE: String(portBase), HEADGATE_CONTROL__METRICS_TLS_DIR: 'tls' };
+  const cluster = await startCluster(testConfig(settings), surroundings);
+  onTestFinished(() => cluster.stop());
+  const ask = async () => {
+    const asked = request({
+      ...{ host: '127.0.0.1', port: portOf(portBase, 'externalMetrics') },
+      ...{ servername: 'headgate-control.shop.svc', ca: authority.certificate },
+      path: '/apis/external.metrics.k8s.io/v1beta1/namespaces/shop/headgate_queue_seconds',
+    }).end();
+    const [response] = await once(asked, 'response');
+    return json(response);
+  };
+  await expect.poll(ask, { timeout: 10_000 }).toMatchObject({ items: [{ value: '20m' }] });
+});
+
+it('does nothing where the configuration asks for nothing, and refuses to lead outside a cluster', async () => {
+  const surroundings = around();
+  await (await startCluster(testConfig(), surroundings)).stop();
+  expect(await surroundings.registry.metrics()).not.toContain('leader');
+  const config = testConfig({ HEADGATE_CONTROL__LEASE: 'headgate-control' });
+  await expect(startCluster(config, surroundings)).rejects.toThrow(/control\.lease.*run this in a pod/);
+});
