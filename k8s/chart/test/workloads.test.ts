@@ -214,12 +214,14 @@ it('tells every part which model has a pool of its own, and that pool alone to s
 });
 
 it('starts no pod of the GPU pool on another processor', async () => {
-  const objects = await render('production', { ...IMAGES, 'inference.pools.gpu.enabled': true });
+  const gpu = { 'inference.pools.gpu.enabled': true, 'inference.pools.gpu.runtimeClassName': 'nvidia' };
+  const objects = await render('production', { ...IMAGES, ...gpu });
   const { template } = find(objects, 'Deployment', 'headgate-inference-gpu').spec;
   const [main] = template.spec.containers;
   expect(main.image).toContain('headgate/inference-gpu@');
   expect(main.resources.limits['nvidia.com/gpu']).toBe(1);
   expect(main.env).toContainEqual({ name: 'HEADGATE_INFERENCE__EXECUTION__REQUIRE', value: 'cuda' });
+  expect(template.spec.runtimeClassName).toBe('nvidia');
   expect(template.spec.nodeSelector).toEqual({ 'nvidia.com/gpu.present': 'true' });
   // The default pool has none of it.
   const plain = find(objects, 'Deployment', 'headgate-inference').spec.template.spec;
