@@ -1,8 +1,11 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { Run } from './deploy.ts';
 import { step } from './deploy.ts';
 import { DeployError } from './errors.ts';
 import { lookUp } from './images.ts';
 import { imagesOf, neededSecrets, variableIn, volumeSecret } from './inspect.ts';
+import type { Options } from './options.ts';
 import { planRouting, planSecrets, type SecretPlan } from './prepare.ts';
 import { findRelease, type ReleaseState } from './release.ts';
 import { type Chart, chartOf, type KubernetesObject, type Rendered, readFacts, render } from './rendered.ts';
@@ -22,11 +25,14 @@ export interface Plan {
   readonly host: string;
   /** Secret of the public certificate. */
   readonly tlsSecret: string;
+  /** What is classified at the end. */
+  readonly photo: string;
 }
 
 /** @throws DeployError that names everything that is wrong or missing */
 export async function check(run: Run): Promise<Plan> {
   const { root, options, programs, ui } = run;
+  const photo = photoOf(root, options);
   const target = await findTarget(programs);
   ui.say(
     `${options.environment} → namespace ${programs.namespace} of context ${target.context} (${target.server})`,
@@ -52,6 +58,7 @@ export async function check(run: Run): Promise<Plan> {
       routing,
       host: hostOf(rendered.objects),
       tlsSecret: volumeSecret(rendered.objects, 'tls') ?? 'headgate-tls',
+      photo,
     };
   });
 }
@@ -66,6 +73,18 @@ async function refuseMissingImages(objects: readonly KubernetesObject[]): Promis
     'npm run images builds and pushes them; --images names the file with their digests',
     3,
   );
+}
+
+/** The second is part of the repository; the first comes with the set-up. */
+const PHOTOS = ['samples/chelsea.png', 'samples/digit-7.png'];
+
+/** @throws DeployError when a named file does not exist: at the end it would be too late */
+function photoOf(root: string, { photo, 'key-file': keyFile }: Options): string {
+  const named = [photo, keyFile].flatMap((file) => (file ? [resolve(root, file)] : []));
+  const lost = named.find((file) => !existsSync(file));
+  if (lost !== undefined) throw new DeployError(`${lost} does not exist`, 'correct --photo or --key-file', 2);
+  const candidates = (photo ? [photo] : PHOTOS).map((file) => resolve(root, file));
+  return candidates.find((file) => existsSync(file)) ?? candidates[0] ?? '';
 }
 
 /** The first of the names that Envoy serves. */

@@ -1,10 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { Guard } from '../../scripts/setup/guard.mjs';
 import type { Ui } from '../../scripts/setup/ui.mjs';
 import { canaryStage, watchCanary } from './canary.ts';
 import { differences, isUnchanged } from './changes.ts';
 import { check, type Plan } from './check.ts';
+import { DeployError } from './errors.ts';
 import { clientKeyFile } from './local-secrets.ts';
 import type { Options } from './options.ts';
 import { ensureNamespace, localDir, type Made, makeRouting, makeSecret } from './prepare.ts';
@@ -50,7 +51,8 @@ export async function deploy(run: Run): Promise<void> {
     }
     await step(ui, 'verification', () => look(run, plan));
   } catch (error) {
-    if (!run.signal.aborted)
+    const isToBlame = !(error instanceof DeployError && error.exitCode === 3);
+    if (isToBlame && !run.signal.aborted)
       await undo(run, plan, made).catch((problem) => ui.say(`not undone: ${problem.message}`));
     throw error;
   }
@@ -82,7 +84,7 @@ async function prepare({ root, options, programs }: Run, plan: Plan, made: Made[
 }
 
 async function look({ root, options, programs, ui }: Run, plan: Plan): Promise<void> {
-  const { host, routing } = plan;
+  const { host, routing, photo } = plan;
   const file = options['key-file'] || clientKeyFile(localDir(root, programs.namespace));
   const key = existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined;
   const tls = await programs.find<{ data: Record<string, string> }>('secret', plan.tlsSecret);
@@ -91,7 +93,7 @@ async function look({ root, options, programs, ui }: Run, plan: Plan): Promise<v
     host,
     trusted: pem.join('\n'),
     key,
-    photo: resolve(root, options.photo),
+    photo,
     routing: routing.text,
     say: (line) => ui.say(`    ${line}`),
   });

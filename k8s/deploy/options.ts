@@ -37,7 +37,7 @@ const OPTIONS = {
   images: TEXT,
   routing: TEXT,
   'key-file': TEXT,
-  photo: { ...TEXT, default: 'samples/chelsea.png' },
+  photo: TEXT,
   canary: TEXT,
   'canary-seconds': { ...TEXT, default: '60' },
   'dry-run': FLAGS,

@@ -2,7 +2,7 @@ import { parseRouting } from '@headgate/contracts/routing';
 import { samplesIn } from '@headgate/testkit/metrics';
 import { expect, it } from 'vitest';
 import { countIn, isWorse } from './canary.ts';
-import { unitsFor } from './verify.ts';
+import { isCounted, unitsFor } from './verify.ts';
 
 it('chooses units of each variant that has weight', () => {
   const routing = parseRouting({
@@ -29,6 +29,15 @@ it('chooses units of each variant that has weight', () => {
     'rare 2',
     'rare 2',
   ]);
+});
+
+it('sees a quota that is counted, also when a minute begins in between', () => {
+  const none = Number.POSITIVE_INFINITY;
+  expect(isCounted([9, 8, 7])).toBe(true);
+  expect(isCounted([1, 9, 8])).toBe(true);
+  expect(isCounted([none, none])).toBe(true);
+  expect(isCounted([9])).toBe(true);
+  expect(isCounted([9, 9, 9])).toBe(false);
 });
 
 it('counts the answers of a canary by status', () => {

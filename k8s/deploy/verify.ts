@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PeerCertificate } from 'node:tls';
 import { HEADER } from '@headgate/contracts/names';
@@ -13,7 +14,9 @@ const DAY_MS = 86_400_000;
 const EXPIRY_WARNING_DAYS = 14;
 /** Units that are asked for each variant: enough to see it, few enough for the quota of a minute. */
 const UNITS_EACH = 2;
-const LONGEST_WAIT_S = 60;
+const TRIES = 4;
+const PAUSE_MS = 2000;
+const LONGEST_WAIT_MS = 60_000;
 
 export interface VerifyOptions extends EntryOptions {
   /** undefined: no photo is sent. */
@@ -57,60 +60,82 @@ async function checkPredictions(ask: Ask, key: string, options: VerifyOptions): 
   const photo = readFileSync(options.photo);
   const type = options.photo.endsWith('.png') ? 'image/png' : 'image/jpeg';
   const routing = parseRouting(parseYaml(options.routing));
-  let before = Number.POSITIVE_INFINITY;
+  const left: number[] = [];
   const seen = new Map<string, number>();
-  for (const { unit, variant, version } of unitsFor(routing)) {
-    const headers = { 'content-type': type, [HEADER.apiKey]: key, [HEADER.unit]: unit };
-    const answer = await patiently(() => ask({ path: '/predict', headers, body: photo }));
-    if (answer.status !== 200)
-      throw wrong(`the photo is answered with ${answer.status}: ${answer.body.trim()}`);
-    const found = JSON.parse(answer.body);
-    const best = found.predictions?.[0]?.top?.[0];
-    if (seen.size === 0) say(`${options.photo} is ${best.label} (${best.score.toFixed(3)}), ${found.model}`);
-    if (found.version !== version) {
-      throw wrong(`${unit} belongs to ${variant}, version ${version}, and got version ${found.version}`);
-    }
-    seen.set(`${variant} (version ${version})`, (seen.get(`${variant} (version ${version})`) ?? 0) + 1);
-    before = checkQuota(answer, before);
+  for (const unit of unitsFor(routing)) {
+    const headers = { 'content-type': type, [HEADER.apiKey]: key, [HEADER.unit]: unit.name };
+    const answer = await settled(() => ask({ path: '/predict', headers, body: photo }), unit);
+    const { model, predictions } = JSON.parse(answer.body);
+    const best = predictions?.[0]?.top?.[0];
+    if (seen.size === 0)
+      say(`${basename(options.photo)} is ${best.label} (${best.score.toFixed(3)}), ${model}`);
+    const name = `${unit.variant} (version ${unit.version})`;
+    seen.set(name, (seen.get(name) ?? 0) + 1);
+    left.push(leftOf(answer));
   }
-  say(
-    `split: ${[...seen].map(([name, count]) => `${count} of ${name}`).join(', ')}, each where its unit belongs`,
-  );
-  say(Number.isFinite(before) ? `quota: ${before} left of this minute` : 'quota: the key has none');
+  const split = [...seen].map(([name, count]) => `${count} of ${name}`).join(', ');
+  say(`split: ${split}, each where its unit belongs`);
+  if (!isCounted(left)) throw wrong(`the quota is not counted: ${left.join(', ')} requests were left`);
+  const last = left.at(-1);
+  say(last === Number.POSITIVE_INFINITY ? 'quota: the key has none' : `quota: ${last} left of this minute`);
 }
 
-/** A quota of few requests a minute may be used up by the deployment before: it is waited for, once. */
-async function patiently(call: () => Promise<Answer>): Promise<Answer> {
-  const answer = await call();
-  const seconds = Number(answer.headers[HEADER.retryAfter]);
-  if (answer.status !== 429 || !(seconds <= LONGEST_WAIT_S)) return answer;
-  await sleep(seconds * 1000);
-  return call();
+/**
+ * A prediction of the version that the unit belongs to. Gateways may learn of the last pods a moment later, and a quota of
+ * few requests a minute may be used up by the deployment before: neither is a failure at the first try.
+ *
+ * @throws DeployError
+ */
+async function settled(call: () => Promise<Answer>, { name, variant, version }: Unit): Promise<Answer> {
+  for (let tries = TRIES; ; tries--) {
+    const answer = await call();
+    const found = answer.status === 200 ? JSON.parse(answer.body).version : undefined;
+    if (found === version) return answer;
+    if (answer.status === 401 || answer.status === 403) throw unknownKey(answer.status);
+    if (tries === 1) {
+      throw wrong(
+        found === undefined
+          ? `the photo is answered with ${answer.status}: ${answer.body.trim()}`
+          : `${name} belongs to ${variant}, version ${version}, and got version ${found}`,
+      );
+    }
+    const seconds = Number(answer.headers[HEADER.retryAfter] ?? 0);
+    await sleep(Math.min(seconds * 1000, LONGEST_WAIT_MS) || PAUSE_MS);
+  }
+}
+
+/** True when a request left less than the one before, of a key that has a quota: a new minute may begin between two. */
+export function isCounted(left: readonly number[]): boolean {
+  const hasNone = left.every((one) => one === Number.POSITIVE_INFINITY);
+  return hasNone || left.length < 2 || left.some((one, i) => one < (left[i - 1] ?? 0));
+}
+
+/** Requests that the quota leaves; infinite without one. */
+function leftOf({ headers }: Answer): number {
+  const [, left] = /;\s*r=(\d+)/.exec(String(headers[HEADER.rateLimit] ?? '')) ?? [];
+  return left === undefined ? Number.POSITIVE_INFINITY : Number(left);
+}
+
+interface Unit {
+  readonly name: string;
+  readonly variant: string;
+  readonly version: string;
 }
 
 /** Units of which the table says the variant, some for each. */
-export function* unitsFor(routing: Routing): Generator<{ unit: string; variant: string; version: string }> {
+export function* unitsFor(routing: Routing): Generator<Unit> {
   const experiment = routing.models[routing.default_model]?.experiment;
   if (experiment === undefined) return;
   for (const wanted of experiment.variants.filter(({ weight }) => weight > 0)) {
     let found = 0;
     // The smallest weight is 0.01 %: one of 10,000 units.
     for (let i = 0; found < UNITS_EACH && i < 200_000; i++) {
-      const unit = `deploy-${i}`;
-      if (assign(experiment, unit).name !== wanted.name) continue;
+      const name = `deploy-${i}`;
+      if (assign(experiment, name).name !== wanted.name) continue;
       found++;
-      yield { unit, variant: wanted.name, version: wanted.version };
+      yield { name, variant: wanted.name, version: wanted.version };
     }
   }
-}
-
-/** @returns requests left, which must be fewer than before; infinite for a key without a quota */
-function checkQuota({ headers }: Answer, before: number): number {
-  const [, left] = /;\s*r=(\d+)/.exec(String(headers[HEADER.rateLimit] ?? '')) ?? [];
-  if (left === undefined) return before;
-  if (Number(left) >= before)
-    throw wrong(`the quota is not counted: ${left} requests are left after ${before}`);
-  return Number(left);
 }
 
 function describe({ issuer, valid_to }: PeerCertificate): string {
@@ -121,3 +146,11 @@ function describe({ issuer, valid_to }: PeerCertificate): string {
 
 const wrong = (problem: string) =>
   new DeployError(problem, 'kubectl logs -l app.kubernetes.io/component=gateway has the cause');
+
+/** What was deployed is not to blame, so it stays. */
+const unknownKey = (status: number) =>
+  new DeployError(
+    `it is deployed; the API key is answered with ${status}, so no photo was classified`,
+    'name a key of the Secret headgate-keys with --key-file',
+    3,
+  );
