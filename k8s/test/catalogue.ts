@@ -1,4 +1,5 @@
 import type { Scenario } from './scenario.ts';
+import { acme } from './scenarios/acme.ts';
 import { autoscaling } from './scenarios/autoscaling.ts';
 import { certificateReplaced } from './scenarios/certificate.ts';
 import { chartAccepted } from './scenarios/chart-accepted.ts';
@@ -45,6 +46,7 @@ export const SCENARIOS: readonly Scenario[] = [
   rollingEnvoy,
   certificateReplaced,
   keysReplaced,
+  acme,
   deployRefusals,
   deployWithoutTable,
   deployQuota,
