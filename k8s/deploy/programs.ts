@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -100,11 +101,13 @@ export class Programs {
     const { input = '', withinMs = WITHIN_MS } = options;
     const { guard } = this.#options;
     const asked = options.signal ? [this.#options.signal, options.signal] : [this.#options.signal];
-    const signal = AbortSignal.any([...asked, AbortSignal.timeout(withinMs)]);
+    const timeout = AbortSignal.timeout(withinMs);
+    const signal = AbortSignal.any([...asked, timeout]);
     signal.throwIfAborted();
     const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
     const closed = new Promise<number | null>((resolve, reject) => {
-      child.once('error', reject).once('close', resolve);
+      const fail = ({ message }: Error) => reject(new ProgramError(basename(command), null, '', message));
+      child.once('error', fail).once('close', resolve);
     });
     const { pid } = child;
     if (pid !== undefined) guard.add(pid);
@@ -114,9 +117,9 @@ export class Programs {
       child.stdin.on('error', () => {}).end(input);
       const errors = readLines(child.stderr, options.onLine);
       const [code, stdout, stderr] = await Promise.all([closed, text(child.stdout), errors]);
-      signal.throwIfAborted();
-      const name = `${command.split('/').at(-1)} ${args.filter((arg) => !arg.startsWith('-')).at(0)}`;
-      if (code !== 0) throw new ProgramError(name, code, stdout, stderr);
+      for (const one of asked) one.throwIfAborted();
+      const late = timeout.aborted ? `took longer than ${withinMs / 1000} s` : '';
+      if (code !== 0) throw new ProgramError(basename(command), code, stdout, stderr || late);
       return stdout;
     } finally {
       signal.removeEventListener('abort', end);
