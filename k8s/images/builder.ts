@@ -62,6 +62,13 @@ export class Builder {
     return this.#succeeds(['inspect', '--type', 'image', tag]);
   }
 
+  /** Digest of a local image, which changes with its content. */
+  async idOf(tag: string): Promise<string> {
+    const field = this.name === 'buildah' ? '{{.FromImageID}}' : '{{.Id}}';
+    const lines = await this.#run(['inspect', '--type', 'image', '--format', field, tag], ANSWER_WITHIN_MS);
+    return lines.join('').replace('sha256:', '');
+  }
+
   /** Whether it could be pulled. */
   pull(image: string): Promise<boolean> {
     return this.#succeeds(['pull', image]);

@@ -17,14 +17,14 @@ const SLIM = [
 ];
 
 /**
- * Makes sure that Debian's image is there. It is pulled; where no public registry can be reached, mmdebstrap makes it
+ * Makes sure that Debian's image is there, with `fresh` as it is today. It is pulled; where no public registry can be reached, mmdebstrap makes it
  * from Debian's packages, whose signatures apt checks.
  */
 export async function provideDebian(
   builder: Builder,
-  around: Surroundings & { readonly onLine: OnLine },
+  { fresh, ...around }: Surroundings & { readonly onLine: OnLine; readonly fresh: boolean },
 ): Promise<void> {
-  if (await builder.has(DEBIAN)) return;
+  if (!fresh && (await builder.has(DEBIAN))) return;
   if (await builder.pull(DEBIAN)) return;
   using folder = mkdtempDisposableSync(join(tmpdir(), 'headgate-debian-'));
   const tar = join(folder.path, 'debian.tar');

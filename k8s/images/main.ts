@@ -14,6 +14,7 @@ const USAGE = `usage: npm run images -- [options]
   --registry HOST:PORT  where to push (10.90.0.10:5000, the registry of npm run cluster:up)
   --only NAME,NAME      these images only: gateway, inference, inference-gpu, control, envoy, models, redis, postgres
   --gpu                 inference-gpu too: fetches 1.4 GB from PyPI
+  --fresh               Debian's packages as they are today, for security updates of the base
   --test                redis and postgres of test clusters too
 HEADGATE_BUILDER names the program: buildah, podman or docker. Otherwise it is the first that is installed.`;
 
@@ -25,6 +26,7 @@ function options() {
         only: { type: 'string' },
         gpu: { type: 'boolean', default: false },
         test: { type: 'boolean', default: false },
+        fresh: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },
     });

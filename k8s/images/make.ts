@@ -19,6 +19,8 @@ export interface MakeOptions {
   readonly only: readonly string[] | undefined;
   readonly gpu: boolean;
   readonly test: boolean;
+  /** Takes Debian as it is today. */
+  readonly fresh: boolean;
   /** HEADGATE_BUILDER. */
   readonly builder: string | undefined;
 }
@@ -30,6 +32,8 @@ interface Maker extends Surroundings {
   readonly registry: string;
   readonly pushed: Pushed;
   readonly labels: Labels;
+  /** Digest of Debian's image. */
+  readonly debian: string;
   /** Local tags of what is there. */
   readonly tags: Map<Image, string>;
 }
@@ -40,10 +44,12 @@ export async function makeImages(
   around: Surroundings & { readonly ui: Ui },
 ): Promise<void> {
   const { root, ui } = around;
-  const { registry } = options;
+  const { registry, fresh } = options;
   const images = chosen(options);
   const builder = await Builder.find(options.builder, around);
   await ensureAnswers(registry);
+  await step(ui, 'bundles', () => build(root));
+  await step(ui, DEBIAN, (onLine) => provideDebian(builder, { ...around, onLine, fresh }));
   const maker: Maker = {
     ...around,
     builder,
@@ -51,10 +57,9 @@ export async function makeImages(
     registry,
     pushed: readRecord(root),
     labels: labelsOf(root),
+    debian: await builder.idOf(DEBIAN),
     tags: new Map(),
   };
-  await step(ui, 'bundles', () => build(root));
-  await step(ui, DEBIAN, (onLine) => provideDebian(builder, { ...around, onLine }));
   await step(ui, 'base', (onLine) => buildImage(maker, BASE, onLine));
   const rows: Row[] = [];
   for (const image of images) {
@@ -117,13 +122,14 @@ interface Plan {
 }
 
 async function planOf(maker: Maker, image: Image): Promise<Plan> {
-  const { root, lock, labels, tags } = maker;
+  const { root, lock, labels, tags, debian } = maker;
   const { from } = image;
   const base =
     from === 'debian' ? DEBIAN : (tags.get(from) ?? (await buildImage(maker, from, () => undefined)));
   const entries = contextOf(root, image, lock);
   const dockerfile = readFileSync(join(root, image.dockerfile), 'utf8');
-  const key = keyOf(root, entries, [dockerfile, base, String(labels['org.opencontainers.image.version'])]);
+  const version = String(labels['org.opencontainers.image.version']);
+  const key = keyOf(root, entries, [dockerfile, from === 'debian' ? debian : base, version]);
   return { entries, base, key };
 }
 
