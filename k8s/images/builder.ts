@@ -69,9 +69,10 @@ export class Builder {
     return lines.join('').replace('sha256:', '');
   }
 
-  /** Whether it could be pulled. */
+  /** Whether it could be pulled, also where an older one is there. */
   pull(image: string): Promise<boolean> {
-    return this.#succeeds(['pull', image]);
+    const policy = this.name === 'buildah' ? ['--policy', 'always'] : [];
+    return this.#succeeds(['pull', ...policy, image]);
   }
 
   async build({ dockerfile, context, tag, args, labels, onLine }: BuildOptions): Promise<void> {
