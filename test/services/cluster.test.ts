@@ -36,7 +36,7 @@ const storesInPostgres = () => ({
 });
 
 /** The process beside a gateway or inference process in its pod. */
-function startShipAudit({ dir, headsFile }: { dir: string; headsFile: string }) {
+function startShipAudit({ dir, headsFile }: { dir: string; headsFile: string }, anchorIntervalMs = 300_000) {
   const child = spawn(process.execPath, [join(ROOT, 'control/src/ship-audit.ts')], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -45,8 +45,8 @@ function startShipAudit({ dir, headsFile }: { dir: string; headsFile: string }) 
       HEADGATE_ROOT: ROOT,
       HEADGATE_AUDIT__DIR: dir,
       HEADGATE_AUDIT__HEADS_FILE: headsFile,
-      // The first look comes long after the test.
-      HEADGATE_AUDIT__ANCHOR_INTERVAL_MS: '300000',
+      // By default the first look comes long after the test.
+      HEADGATE_AUDIT__ANCHOR_INTERVAL_MS: String(anchorIntervalMs),
       ...NO_SECRET,
       ...storesInPostgres(),
     },
@@ -111,6 +111,19 @@ it('a pod that ends leaves all its audit records, and its heads in its output, b
     .filter((line) => line.includes('"hash"'));
   writeFileSync(copy, heads.map((line) => `${line}\n`).join(''));
   expect([heads.length, await verify('--heads', copy)]).toMatchObject([2, { code: 0, err: '' }]);
+});
+
+it('a store that was replaced by an empty one while a pod runs gets its log from the first record', async () => {
+  const log = await testLog();
+  await log.anchored(20);
+  const shipper = startShipAudit(log, 1000);
+  await expect.poll(() => shipper.output(), { timeout: 20_000 }).toContain('"hash"');
+  await db.script('DROP SCHEMA audit CASCADE');
+  await log.anchored(10);
+  await expect.poll(() => shipper.output(), { timeout: 20_000 }).toContain('cannot be stored');
+  await log.close();
+  expect(await shipper.terminate()).toBe(0);
+  expect(await verifyAll(db)).toMatchObject([{ records: 32 }]);
 });
 
 it('the store that comes back while a pod ends gets the rest', async () => {

@@ -6,7 +6,7 @@ import { POLICIES } from '@headgate/runtime/resilience/policies';
 import { createPolicy } from '@headgate/runtime/resilience/policy';
 import type { ResilienceReport } from '@headgate/runtime/resilience/report';
 import type { Queryable } from '@headgate/stores/postgres/database';
-import { concernsServer, guarded, openPostgres } from '@headgate/stores/postgres/database';
+import { concernsServer, guarded, isMissingTable, openPostgres } from '@headgate/stores/postgres/database';
 import { type ShipperReport, startAuditShipper } from './ship/shipper.ts';
 import { sqlAuditStore } from './store/audit-store.ts';
 import { layOut } from './store/layout.ts';
@@ -63,23 +63,23 @@ export async function startAuditShipping(
   const shipper = startAuditShipper({
     dir: resolve(root, audit.dir),
     headsFile,
-    openStore: store,
+    openStore: store.get,
     batchRecords: BATCH_RECORDS,
     // An idle service opens no embedded database for the record of its start; a busy one has other work then.
     firstAfterMs: postgres ? intervalMs : Math.min(300_000, 5 * audit.anchor_interval_ms),
     // Nothing is new between two anchors: a twelfth of their distance is soon enough.
     intervalMs,
-    report: reportTo(logger, logsHeads),
+    report: reportTo(logger, { logsHeads, missing: store.forget }),
   });
   return {
     /** Verifies what is stored. */
     async verify(): Promise<StoreFindings> {
       const keepMs = audit.keep_days * DAY_MS;
-      return verifyDatabase(await store(), { headsFile, keepMs, nowMs: Date.now() });
+      return verifyDatabase(await store.get(), { headsFile, keepMs, nowMs: Date.now() });
     },
     /** What the store confirms of the logs that begin there. */
     async confirm(logs: LogBegins): Promise<{ readonly chains: readonly StoredChain[] }> {
-      return { chains: await storedChains(await store(), logs) };
+      return { chains: await storedChains(await store.get(), logs) };
     },
     /** What is not stored stays in the logs for the next process. */
     async stop() {
@@ -91,20 +91,30 @@ export async function startAuditShipping(
   };
 }
 
-/** The result of a call that succeeded; one that failed is made again. */
-function once<T>(make: () => Promise<T>): () => Promise<T> {
+/** The result of a call that succeeded; one that failed, or is forgotten, is made again. */
+function once<T>(make: () => Promise<T>): { get(): Promise<T>; forget(): void } {
   let made: Promise<T> | undefined;
-  return () => {
+  const forget = () => {
+    made = undefined;
+  };
+  const get = () => {
     made ??= make().catch((error) => {
-      made = undefined;
+      forget();
       throw error;
     });
     return made;
   };
+  return { get, forget };
+}
+
+interface Reporting {
+  readonly logsHeads: boolean;
+  /** The tables are not there any more. */
+  readonly missing: () => void;
 }
 
 /** Logs when shipping begins to fail and when it works again, not each attempt. */
-function reportTo(logger: ShippingSurroundings['logger'], logsHeads: boolean): ShipperReport {
+function reportTo(logger: ShippingSurroundings['logger'], { logsHeads, missing }: Reporting): ShipperReport {
   let failing = false;
   return {
     anchored(heads) {
@@ -121,6 +131,7 @@ function reportTo(logger: ShippingSurroundings['logger'], logsHeads: boolean): S
     fault: (writer, err) =>
       logger.error({ writer, err }, 'the audit log of a writer was changed; audit verify tells'),
     failed(err) {
+      if (isMissingTable(err)) missing();
       if (!failing) logger.warn({ err }, 'audit records cannot be stored; they stay in the logs');
       failing = true;
     },

@@ -143,6 +143,14 @@ export function describeSink(name: string, open: () => SinkUnderTest): void {
       }
     });
 
+    it('makes its tables again where the database was replaced by an empty one', async () => {
+      const { db } = open();
+      await db.script('DROP TABLE predictions, outcomes, gaps, headgate_migrations CASCADE');
+      await deliver(predictionOf()).catch(() => undefined);
+      await deliver(predictionOf());
+      expect(await count('predictions')).toBe(1);
+    });
+
     it('gives each day a partition, and takes unlikely times all the same', async () => {
       const days = [NOW_MS, NOW_MS - DAY_MS, NOW_MS + 400 * DAY_MS, NOW_MS - 4000 * DAY_MS];
       await deliver(...days.map((at) => predictionOf({ id: idAt(at) })));

@@ -80,6 +80,11 @@ export function concernsServer(error: unknown): boolean {
   return severity === undefined || /^(53|57|25006)/.test(String(code));
 }
 
+/** True for a statement about a table or schema that is not there: the database was replaced by an empty one. */
+export function isMissingTable(error: unknown): boolean {
+  return /^(42P01|3F000)$/.test(String((error as { readonly code?: unknown }).code));
+}
+
 async function refuseStandby(client: ClientBase): Promise<void> {
   const { rows } = await client.query('SHOW transaction_read_only');
   if (rows[0]?.transaction_read_only !== 'off')

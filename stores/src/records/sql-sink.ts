@@ -5,7 +5,7 @@ import {
   type StoredRecord,
   timeOfPrediction,
 } from '@headgate/contracts/records';
-import type { Queryable } from '../postgres/database.ts';
+import { isMissingTable, type Queryable } from '../postgres/database.ts';
 import { migrate } from './migrations.ts';
 import { createPartitions } from './partitions.ts';
 import { type RecordSink, RecordsRefusedError } from './sink.ts';
@@ -32,7 +32,7 @@ const EXPIRE_EVERY_MS = 3_600_000;
 /** Keeps records in tables; the first delivery makes them. The maker of the connection closes it. */
 export function sqlSink(options: SqlSinkOptions): Omit<RecordSink, 'close'> {
   const { db, retentionDays, now, expiryFailed } = options;
-  const partitions = createPartitions(db, retentionDays);
+  let partitions = createPartitions(db, retentionDays);
   let migrated = false;
   let expiredAtMs = Number.NEGATIVE_INFINITY;
 
@@ -52,15 +52,22 @@ export function sqlSink(options: SqlSinkOptions): Omit<RecordSink, 'close'> {
     if (rows.length > 0) await db.query(INSERT[table], [JSON.stringify(rows)]).catch(refuseData);
   };
 
+  const store = async (records: readonly StoredRecord[], signal: AbortSignal) => {
+    await prepare(records);
+    const of = <R extends StoredRecord>(type: R['type']) =>
+      records.filter((record): record is R => record.type === type);
+    await insert('predictions', of<PredictionRecord>('prediction').map(predictionRow), signal);
+    await insert('outcomes', of<OutcomeRecord>('outcome').map(outcomeRow), signal);
+    await insert('gaps', of<GapRecord>('gap').map(gapRow), signal);
+  };
+
   return {
-    async deliver(records, signal) {
-      await prepare(records);
-      const of = <R extends StoredRecord>(type: R['type']) =>
-        records.filter((record): record is R => record.type === type);
-      await insert('predictions', of<PredictionRecord>('prediction').map(predictionRow), signal);
-      await insert('outcomes', of<OutcomeRecord>('outcome').map(outcomeRow), signal);
-      await insert('gaps', of<GapRecord>('gap').map(gapRow), signal);
-    },
+    deliver: (records, signal) =>
+      store(records, signal).catch((error: unknown) => {
+        // The next delivery makes them again.
+        if (isMissingTable(error)) [migrated, partitions] = [false, createPartitions(db, retentionDays)];
+        throw error;
+      }),
   };
 }
 
