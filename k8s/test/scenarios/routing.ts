@@ -84,9 +84,14 @@ export const routingWithoutApi: Scenario = {
     if (victim === undefined) throw new Error('no gateway is ready');
     const [pid] = host.pids(victim, 'gateway');
     if (pid === undefined) throw new Error('the gateway has no process');
+    const startOf = (samples: readonly Sample[]) => total(samples, 'process_start_time_seconds');
+    const before = startOf(await host.metrics(victim, FOLLOWERS.gateway));
     process.kill(pid, 'SIGKILL');
     const killed = performance.now();
-    const again = async () => isWeight(30)(await host.metrics(victim, FOLLOWERS.gateway).catch(() => []));
+    const again = async () => {
+      const samples = await host.metrics(victim, FOLLOWERS.gateway);
+      return startOf(samples) > before && isWeight(30)(samples);
+    };
     await eventually(again, { what: 'a gateway that starts from the mounted copy', withinMs: 30_000 });
     figure('gateway back without the API server after', secondsSince(killed));
     await running.answered(100);
