@@ -1,7 +1,8 @@
+import { DeployError } from './errors.ts';
 import { ProgramError, type Programs } from './programs.ts';
 import type { ReleaseState } from './release.ts';
 import { deployedManifest } from './release.ts';
-import { type KubernetesObject, parseObjects, RELEASE, type Rendered } from './rendered.ts';
+import { type KubernetesObject, nameOf, parseObjects, RELEASE, type Rendered } from './rendered.ts';
 
 /** `kubectl diff` found differences. */
 const DIFFERENT = 1;
@@ -15,13 +16,52 @@ const DIFFERENT = 1;
 export async function differences(programs: Programs, { objects }: Rendered): Promise<string> {
   const args = ['diff', '--server-side', '--force-conflicts', '--field-manager', 'helm', '-f', '-'];
   try {
-    const items = objects.map((object) => asHelmSends(object, programs.namespace));
-    const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
-    return await programs.kubectl(args, { input });
+    return await programs.kubectl(args, { input: asList(objects, programs.namespace) });
   } catch (error) {
     if (error instanceof ProgramError && error.code === DIFFERENT && error.stdout !== '') return error.stdout;
     throw error;
   }
+}
+
+/** Fields in kubectl's words about a conflict: `.spec.replicas`. */
+const FIELD = /using \S+: (\.\S+)|^- (\.\S+)/gm;
+
+/**
+ * Lets the API server try the objects: Helm would notice a refused one when others are changed already.
+ *
+ * @throws DeployError that names objects and fields
+ */
+export async function refuseConflicts(programs: Programs, { objects }: Rendered): Promise<void> {
+  const args = [
+    'apply',
+    '--server-side',
+    '--dry-run=server',
+    '--field-manager',
+    'helm',
+    '--output',
+    'name',
+    '-f',
+    '-',
+  ];
+  try {
+    await programs.kubectl(args, { input: asList(objects, programs.namespace) });
+  } catch (error) {
+    if (!(error instanceof ProgramError)) throw error;
+    const taken = error.stdout.split('\n').map((line) => line.replace(/\.[^/]*/, ''));
+    const names = objects.map(nameOf).filter((name) => !taken.includes(name));
+    const fields = [...error.stderr.matchAll(FIELD)].map(([, first, second]) => first ?? second);
+    if (fields.length === 0) throw error;
+    throw new DeployError(
+      `${names.join(', ')}: somebody else has set ${fields.join(', ')}`,
+      'put it into the values, or take it back with --overwrite; nothing was changed',
+      2,
+    );
+  }
+}
+
+function asList(objects: readonly KubernetesObject[], namespace: string): string {
+  const items = objects.map((object) => asHelmSends(object, namespace));
+  return JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
 }
 
 /** Helm marks each object of a release. */

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { refuseConflicts } from './changes.ts';
 import type { Run } from './deploy.ts';
 import { step } from './deploy.ts';
 import { DeployError } from './errors.ts';
@@ -11,11 +12,15 @@ import { findRelease, type ReleaseState } from './release.ts';
 import { type Chart, chartOf, type KubernetesObject, type Rendered, readFacts, render } from './rendered.ts';
 import { type Existing, findNamespace, findTarget, type Target } from './target.ts';
 
-/** What a deployment does, found out before anything is changed. */
-export interface Plan {
+/** Where the release goes, and what is there. */
+export interface Place {
   readonly target: Target;
   readonly existing: Existing | undefined;
   readonly state: ReleaseState | undefined;
+}
+
+/** What a deployment does, found out before anything is changed. */
+export interface Plan extends Place {
   readonly chart: Chart;
   readonly rendered: Rendered;
   readonly workloads: readonly KubernetesObject[];
@@ -29,28 +34,30 @@ export interface Plan {
   readonly photo: string;
 }
 
-/** @throws DeployError that names everything that is wrong or missing */
-export async function check(run: Run): Promise<Plan> {
-  const { root, options, programs, ui } = run;
-  const photo = photoOf(root, options);
+/** @throws DeployError when the cluster does not answer */
+export async function findPlace({ options, programs, ui }: Run): Promise<Place> {
   const target = await findTarget(programs);
   ui.say(
     `${options.environment} → namespace ${programs.namespace} of context ${target.context} (${target.server})`,
   );
+  const existing = await findNamespace(programs);
+  return { target, existing, state: existing && (await findRelease(programs)) };
+}
+
+/** @throws DeployError that names everything that is wrong or missing */
+export async function check({ root, options, programs, ui }: Run, place: Place): Promise<Plan> {
+  const photo = photoOf(root, options);
   return step(ui, 'checks', async () => {
-    const existing = await findNamespace(programs);
-    const state = existing && (await findRelease(programs));
     const chart = chartOf(root, options, await readFacts(programs));
     const rendered = await render(programs, chart);
     const objects = [...rendered.objects, ...rendered.hooks];
     await refuseMissingImages(objects);
+    if (place.state !== undefined && !options.overwrite) await refuseConflicts(programs, rendered);
     const secrets = await planSecrets(programs, neededSecrets(objects), options.environment);
-    const routing = await planRouting(programs, root, options, state?.good === undefined);
+    const routing = await planRouting(programs, root, options, place.state?.good === undefined);
     const workloads = objects.filter(({ kind }) => ['Deployment', 'StatefulSet', 'Job'].includes(kind));
     return {
-      target,
-      existing,
-      state,
+      ...place,
       chart,
       rendered,
       workloads,

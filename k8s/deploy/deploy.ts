@@ -4,13 +4,13 @@ import type { Guard } from '../../scripts/setup/guard.mjs';
 import type { Ui } from '../../scripts/setup/ui.mjs';
 import { canaryStage, watchCanary } from './canary.ts';
 import { differences, isUnchanged } from './changes.ts';
-import { check, type Plan } from './check.ts';
+import { check, findPlace, type Plan } from './check.ts';
 import { DeployError } from './errors.ts';
 import { clientKeyFile } from './local-secrets.ts';
 import type { Options } from './options.ts';
 import { ensureNamespace, localDir, type Made, makeRouting, makeSecret } from './prepare.ts';
 import type { Programs } from './programs.ts';
-import { findRelease, recover, rollback, uninstall } from './release.ts';
+import { findRelease, recover, refusePending, rollback, uninstall } from './release.ts';
 import { CHART } from './rendered.ts';
 import { keepReplicas } from './replicas.ts';
 import { rollOut } from './roll-out.ts';
@@ -34,10 +34,13 @@ export interface Run {
  */
 export async function deploy(run: Run): Promise<void> {
   const { options, programs, ui } = run;
-  const plan = await check(run);
-  if (options.diff || options['dry-run']) return show(run, plan);
-  await confirm(options, plan.target, plan.existing);
-  const state = await recover(programs, plan.state, options.recover);
+  const place = await findPlace(run);
+  const isDry = options.diff || options['dry-run'];
+  if (isDry) refusePending(place.state);
+  else await confirm(options, place.target, place.existing);
+  const state = isDry ? place.state : await recover(programs, place.state, options.recover);
+  const plan = await check(run, { ...place, state });
+  if (isDry) return show(run, plan);
   const made: Made[] = [];
   try {
     await step(ui, 'namespace, Secrets, routing table', () => prepare(run, plan, made));

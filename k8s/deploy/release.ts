@@ -1,6 +1,6 @@
 import { DeployError } from './errors.ts';
 import { ProgramError, type Programs } from './programs.ts';
-import { type Chart, RELEASE } from './rendered.ts';
+import { type Chart, nameOf, parseObjects, RELEASE } from './rendered.ts';
 
 /** A step of a release may take this long: pulling a large image onto a new node. */
 const WITHIN = '9m';
@@ -55,22 +55,27 @@ export async function recover(
   allowed: boolean,
 ): Promise<ReleaseState | undefined> {
   if (state === undefined) return undefined;
-  const { status, revision, good } = state;
-  const isPending = status.startsWith('pending');
-  if (isPending && !allowed) {
-    throw new DeployError(
-      `revision ${revision} of the release is unfinished (${status}): another deployment runs, or one was killed`,
-      'wait for it; if none runs, go on with --recover',
-      3,
-    );
-  }
+  if (!allowed) refusePending(state);
+  const { revision, good } = state;
   if (good === undefined) {
     await uninstall(programs);
     return undefined;
   }
   // What it has changed stays: the next upgrade applies every object again.
-  if (isPending) await programs.kubectl(['delete', 'secret', `sh.helm.release.v1.${RELEASE}.v${revision}`]);
+  if (isPending(state)) await programs.kubectl(['delete', 'secret', recordOf(revision)]);
   return state;
+}
+
+const isPending = ({ status }: ReleaseState) => status.startsWith('pending');
+
+/** @throws DeployError when the last change of the release is unfinished */
+export function refusePending(state: ReleaseState | undefined): void {
+  if (state === undefined || !isPending(state)) return;
+  throw new DeployError(
+    `revision ${state.revision} of the release is unfinished (${state.status}): another deployment runs, or one was killed`,
+    'wait for it; if none runs, go on with --recover',
+    3,
+  );
 }
 
 /** The manifest of the deployed revision, as it was sent. */
@@ -110,11 +115,44 @@ export async function upgrade(
   });
 }
 
-/** Goes back to a revision and waits until it is ready. */
+/** Goes back to a revision that served, and waits until it is ready. */
 export async function rollback(programs: Programs, revision: number): Promise<void> {
+  try {
+    await rollBackTo(programs, revision);
+  } catch (error) {
+    if (!(error instanceof ProgramError)) throw error;
+    await forgetSince(programs, revision);
+    await rollBackTo(programs, revision);
+  }
+}
+
+async function rollBackTo(programs: Programs, revision: number): Promise<void> {
   const args = ['rollback', RELEASE, String(revision), '--wait', '--timeout', '5m', '--force-conflicts'];
   await programs.helm(args, { withinMs: 6 * 60_000 });
 }
+
+/**
+ * Helm refuses to bring an object back that is still there and that the failed revision did not have. Without the
+ * records of the revisions since, it applies all objects of the good one again; what only the later ones had is removed here.
+ */
+async function forgetSince(programs: Programs, good: number): Promise<void> {
+  const wanted = new Set(parseObjects(await manifestOf(programs, good)).map(nameOf));
+  const revisions: Revision[] = JSON.parse(await programs.helm(['history', RELEASE, '--output', 'json']));
+  const later = revisions.map(({ revision }) => revision).filter((revision) => revision > good);
+  const found = await Promise.all(later.map((revision) => manifestOf(programs, revision)));
+  const extra = found
+    .flatMap(parseObjects)
+    .map(nameOf)
+    .filter((name) => !wanted.has(name));
+  for (const revision of later) await programs.kubectl(['delete', 'secret', recordOf(revision)]);
+  if (extra.length > 0) await programs.kubectl(['delete', '--ignore-not-found', ...new Set(extra)]);
+}
+
+const manifestOf = (programs: Programs, revision: number) =>
+  programs.helm(['get', 'manifest', RELEASE, '--revision', String(revision)]);
+
+/** Where Helm keeps a revision. */
+const recordOf = (revision: number) => `sh.helm.release.v1.${RELEASE}.v${revision}`;
 
 /** Removes the release; no effect where there is none. */
 export async function uninstall(programs: Programs): Promise<void> {

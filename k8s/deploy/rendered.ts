@@ -113,6 +113,10 @@ export async function render(programs: Programs, { args: chart, input }: Chart):
   }
 }
 
+/** As kubectl takes it: `deployment/headgate-gateway`. */
+export const nameOf = ({ kind, metadata }: KubernetesObject): string =>
+  `${kind.toLowerCase()}/${metadata.name}`;
+
 export function parseObjects(manifest: string): KubernetesObject[] {
   return manifest
     .split(/^---$/m)
