@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const MOUNT = '/sys/fs/cgroup';
-/** Parent of every control group of the cluster: whatever runs below it belongs to the cluster. */
+/** Parent of the groups of all pods. */
 const OURS = 'headgate-k8s';
 const VERSION_2 = existsSync(join(MOUNT, 'cgroup.controllers'));
 const END_WITHIN_MS = 10_000;
@@ -16,9 +16,6 @@ function hierarchies(): readonly string[] {
     .map((name) => join(MOUNT, name))
     .filter((dir) => existsSync(join(dir, 'cgroup.procs')) && !dir.endsWith('/unified'));
 }
-
-/** The hierarchy in which processes are looked up: every process is in each. */
-const lookUp = VERSION_2 ? MOUNT : join(MOUNT, 'pids');
 
 /** Name of the group below which kubelet creates the groups of a node's pods. */
 export function podsGroup(node: string): string {
@@ -46,70 +43,25 @@ function copyCpuset(from: string, to: string): void {
     writeFileSync(join(to, file), readFileSync(join(from, file)));
 }
 
-/** Creates the group of one process of the cluster. @returns the file that takes the process's number */
-export function processGroup(name: string): string {
-  const dir = join(lookUp, OURS, 'run', name);
-  mkdirSync(dir, { recursive: true });
-  return join(dir, 'cgroup.procs');
+/** Removes the groups of all pods, once their processes have ended. */
+export async function removeGroups(): Promise<void> {
+  for (const root of hierarchies()) await removeTree(join(root, OURS));
 }
 
-/** Processes of the program `name` and all its descendants. */
-export function processesOf(name: string): readonly number[] {
-  return membersOf(join(lookUp, OURS, 'run', name));
-}
-
-/** Ends a program, its descendants included, and waits until they are gone. */
-export async function endProcess(name: string, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
-  await endAll(join(lookUp, OURS, 'run', name), signal);
-}
-
-/** Kills every process of a node's pods. */
-export async function killPods(node: string): Promise<void> {
-  await endAll(join(lookUp, podsGroup(node)), 'SIGKILL');
-}
-
-/** Kills every process of the cluster and removes its groups, of this run or of one that crashed. */
-export async function killEverything(): Promise<void> {
-  await endAll(join(lookUp, OURS), 'SIGKILL');
-  for (const root of hierarchies()) removeTree(join(root, OURS));
-}
-
-/** Whether any process of a cluster runs on this machine. */
-export function anythingRuns(): boolean {
-  return membersOf(join(lookUp, OURS)).length > 0;
-}
-
-async function endAll(dir: string, signal: NodeJS.Signals): Promise<void> {
+/** A process that has ended occupies its groups a little longer, until its parent has taken notice. */
+async function removeTree(dir: string): Promise<void> {
   const deadline = performance.now() + END_WITHIN_MS;
   for (;;) {
-    const late = performance.now() > deadline;
-    const members = membersOf(dir);
-    if (members.length === 0) return;
-    if (late && signal === 'SIGKILL') throw new Error(`processes ${members.join(', ')} do not end`);
-    for (const pid of members) send(pid, late ? 'SIGKILL' : signal);
-    await sleep(POLL_MS);
-    if (late) signal = 'SIGKILL';
+    try {
+      for (const child of foldersOf(dir)) await removeTree(child);
+      return rmdirSync(dir);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOENT') return;
+      if (code !== 'EBUSY' || performance.now() > deadline) throw error;
+      await sleep(POLL_MS);
+    }
   }
-}
-
-function send(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
-}
-
-function membersOf(dir: string): number[] {
-  if (!existsSync(dir)) return [];
-  const own = readFileSync(join(dir, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number);
-  return [...own, ...foldersOf(dir).flatMap(membersOf)];
-}
-
-function removeTree(dir: string): void {
-  if (!existsSync(dir)) return;
-  for (const child of foldersOf(dir)) removeTree(child);
-  rmdirSync(dir);
 }
 
 function foldersOf(dir: string): string[] {

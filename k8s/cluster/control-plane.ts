@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { endProcess } from './cgroups.ts';
 import {
   API_SERVER,
   CONTROL_PLANE,
@@ -11,7 +10,7 @@ import {
   SERVICE_CIDR,
   STATE_DIR,
 } from './layout.ts';
-import { launch, untilReady } from './processes.ts';
+import { killProgram, launch, untilReady } from './processes.ts';
 import type { Programs } from './programs.ts';
 import { inNetwork } from './shell.ts';
 
@@ -134,7 +133,7 @@ function apiServerKeys(): readonly string[] {
  * the nodes for 8 s would call all of them lost as soon as the API server is back.
  */
 export async function stopControlPlane(): Promise<void> {
-  for (const name of ['apiserver', 'controller-manager', 'scheduler']) await endProcess(name);
+  for (const name of ['apiserver', 'controller-manager', 'scheduler']) await killProgram(name);
 }
 
 /** Starts the controllers and the scheduler. */

@@ -1,10 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { goTool } from '@headgate/testkit/tools/go-tool';
-import { endProcess } from './cgroups.ts';
 import { apply, kubectl } from './kubectl.ts';
 import { CONTROL_PLANE, NODES, paths, SIMULATED_IP, STATE_DIR } from './layout.ts';
-import { launch, untilReady } from './processes.ts';
+import { killProgram, launch, untilReady } from './processes.ts';
 import { type BuildOptions, moduleFile, type Programs } from './programs.ts';
 import { inNetwork } from './shell.ts';
 
@@ -64,7 +63,7 @@ export async function startSimulatedNodes(
 /** Removes all simulated nodes; their pods go with them. */
 export async function stopSimulatedNodes(programs: Programs): Promise<void> {
   await kubectl(programs, ['delete', 'node', '-l', LABEL]);
-  await endProcess('kwok');
+  await killProgram('kwok');
 }
 
 function simulatedNode(index: number): object {

@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createPodsGroup, endProcess, killPods, podsGroup, processesOf } from './cgroups.ts';
+import { createPodsGroup, podsGroup } from './cgroups.ts';
+import { killInhabitants } from './inhabitants.ts';
 import { type ClusterNode, paths, REGISTRY } from './layout.ts';
 import { setLink } from './network.ts';
 import {
@@ -11,14 +12,12 @@ import {
   podNetworkConfig,
   registryHosts,
 } from './node-config.ts';
-import { launch, untilReady } from './processes.ts';
+import { launch, pidOf, untilReady } from './processes.ts';
 import type { Programs } from './programs.ts';
 import { sh } from './shell.ts';
 import { createVolumeFolders } from './storage.ts';
 
 const READY_WITHIN_MS = 60_000;
-/** Programs of a node, in the order in which a stop ends them. */
-const PROGRAMS = ['kubelet', 'router', 'proxy', 'containerd', 'holder'];
 
 /** Starts a node: mount namespace, containerd, kubelet and kube-proxy. Returns once containerd answers. */
 export async function startNode(node: ClusterNode, programs: Programs): Promise<void> {
@@ -76,10 +75,7 @@ export async function startRouter({ name }: ClusterNode, programs: Programs): Pr
 /** Power loss: the cable first, then every process of the node. */
 export async function stopNode(node: ClusterNode): Promise<void> {
   await setLink(node.name, 'down');
-  await endProcess(`kubelet-${node.name}`);
-  await endProcess(`containerd-${node.name}`);
-  await killPods(node.name);
-  for (const name of PROGRAMS) await endProcess(`${name}-${node.name}`);
+  await killInhabitants([node.name]);
   // What a machine keeps in memory only.
   rmSync(join(paths.nodeDir(node.name), 'run'), { recursive: true, force: true });
 }
@@ -106,7 +102,7 @@ async function holdMounts(node: string, dir: string): Promise<number> {
 }
 
 function holderOf(node: string): number {
-  const [pid] = processesOf(`holder-${node}`);
+  const pid = pidOf(`holder-${node}`);
   if (pid === undefined)
     throw new Error(`${node} is stopped; start it by: node k8s/cluster/main.ts node-start ${node}`);
   return pid;

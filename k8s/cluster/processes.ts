@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { processesOf, processGroup } from './cgroups.ts';
-import { paths } from './layout.ts';
+import { startOf } from './inhabitants.ts';
+import { paths, STATE_DIR } from './layout.ts';
 
 /** A program of the cluster; it outlives the command that starts it. */
 export interface Program {
@@ -21,20 +21,21 @@ export interface Program {
   readonly isAncestorOfPods?: boolean;
 }
 
+/** A file for each program. */
+const PIDS = join(STATE_DIR, 'pids');
 const POLL_MS = 100;
 const LOG_LINES = 8;
 
-/** Starts a program in its own control group: that is how it is found and ended later, by any process. */
+/** Starts a program, and records its number for later commands. It becomes what it is called by `exec`, so the number stays. */
 export async function launch(program: Program): Promise<void> {
   const { name, command, args, network, mountsOf, env, isAncestorOfPods = false } = program;
-  if (processesOf(name).length > 0) throw new Error(`${name} runs already`);
+  if (pidOf(name) !== undefined) throw new Error(`${name} runs already`);
   mkdirSync(paths.logs, { recursive: true });
   const log = openSync(logOf(name), 'a');
   const enter = [`--net=/run/netns/${network}`];
   if (mountsOf !== undefined) enter.push(`--mount=/proc/${mountsOf}/ns/mnt`);
   if (!isAncestorOfPods) enter.push('nice', '-n', '-10');
-  const join = 'echo $$ > "$0" && exec "$@"';
-  const child = spawn('/bin/sh', ['-c', join, processGroup(name), 'nsenter', ...enter, command, ...args], {
+  const child = spawn('nsenter', [...enter, command, ...args], {
     cwd: '/',
     env: { ...process.env, ...env },
     stdio: ['ignore', log, log],
@@ -42,8 +43,25 @@ export async function launch(program: Program): Promise<void> {
   });
   await once(child, 'spawn');
   closeSync(log);
-  while (processesOf(name).length === 0 && child.exitCode === null) await sleep(POLL_MS / 10);
   child.unref();
+  mkdirSync(PIDS, { recursive: true });
+  writeFileSync(join(PIDS, name), JSON.stringify({ pid: child.pid, start: startOf(child.pid ?? 0) }));
+}
+
+/** Number of a program's process while it runs. */
+export function pidOf(name: string): number | undefined {
+  const file = join(PIDS, name);
+  if (!existsSync(file)) return undefined;
+  const { pid, start } = JSON.parse(readFileSync(file, 'utf8')) as { pid: number; start?: string };
+  return start !== undefined && startOf(pid) === start ? pid : undefined;
+}
+
+/** Kills a program, as a crash would, and waits until it is gone. */
+export async function killProgram(name: string): Promise<void> {
+  for (let pid = pidOf(name); pid !== undefined; pid = pidOf(name)) {
+    process.kill(pid, 'SIGKILL');
+    await sleep(POLL_MS);
+  }
 }
 
 /** Polls `isReady` while the program runs. @throws Error with the end of the program's log */
@@ -55,7 +73,7 @@ export async function untilReady(
   const deadline = performance.now() + withinMs;
   while (!(await isReady().catch(() => false))) {
     await sleep(POLL_MS);
-    if (processesOf(name).length === 0) throw new Error(`${name} ended: ${endOfLog(name)}`);
+    if (pidOf(name) === undefined) throw new Error(`${name} ended: ${endOfLog(name)}`);
     if (performance.now() > deadline)
       throw new Error(`${name} is not ready after ${Math.round(withinMs / 1000)} s: ${endOfLog(name)}`);
   }

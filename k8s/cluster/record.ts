@@ -1,8 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { anythingRuns, killEverything } from './cgroups.ts';
-import { RECORD_FILE as FILE, STATE_DIR } from './layout.ts';
+import { removeGroups } from './cgroups.ts';
+import { killInhabitants } from './inhabitants.ts';
+import { RECORD_FILE as FILE, NODES, STATE_DIR } from './layout.ts';
 import { removeNetwork } from './network.ts';
+import { pidOf } from './processes.ts';
 
 /** Settings of the kernel that kubelet changes, or that three nodes on one machine need. */
 const SYSCTLS = [
@@ -29,7 +31,7 @@ function readRecord(): Record | undefined {
 
 /** Whether a cluster that has started completely runs. */
 export function isUp(): boolean {
-  return readRecord()?.isUp === true && anythingRuns();
+  return readRecord()?.isUp === true && pidOf('etcd') !== undefined;
 }
 
 /** Call before anything is started. */
@@ -55,7 +57,8 @@ const KEPT = ['registry', 'logs'];
  * halfway or whose program crashed, and does nothing without one.
  */
 export async function clean(): Promise<void> {
-  await killEverything();
+  await killInhabitants(NODES.map(({ name }) => name));
+  await removeGroups();
   await removeNetwork();
   const record = readRecord();
   for (const [name, value] of Object.entries(record?.sysctls ?? {})) writeFileSync(fileOf(name), value);
