@@ -1,10 +1,13 @@
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { BlockList } from 'node:net';
 import { join } from 'node:path';
 import { tempDir } from '@headgate/testkit/folders';
 import { expect, it } from 'vitest';
 import { writeImage } from './image.ts';
+import { startOf } from './inhabitants.ts';
 import { DNS_IP, HOST_IP, NODES, nodeOf, POD_CIDR, SERVICE_CIDR, SIMULATED_IP } from './layout.ts';
 import { keyOf, MODULES } from './programs.ts';
 import { sh } from './shell.ts';
@@ -66,4 +69,16 @@ it('writes an image whose layer is the one that its configuration names', async 
   expect(await sh('tar', '-tvf', join(dir, manifest.Layers[0]))).toMatch(
     /^-rwxr-xr-x root\/root .* program\n$/,
   );
+});
+
+it('knows a process by its number and start, and that it has ended', async () => {
+  const child = spawn('sleep', ['60']);
+  await once(child, 'spawn');
+  const pid = child.pid ?? 0;
+  expect(startOf(pid)).toMatch(/^\d+$/);
+  expect(startOf(pid)).toBe(startOf(pid));
+  expect(startOf(pid)).not.toBe(startOf(process.pid));
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  expect(startOf(pid)).toBeUndefined();
 });
