@@ -1,6 +1,6 @@
 import { equal, match, ok } from 'node:assert/strict';
 import { secondsSince } from '@headgate/testkit/eventually';
-import type { Kube } from '../kube.ts';
+import type { Kube, Pod } from '../kube.ts';
 import type { Context, Scenario } from '../scenario.ts';
 import { failureOf } from './deploy.ts';
 
@@ -27,7 +27,7 @@ export const deployRefusals: Scenario = {
   name: 'deploy-refusals',
   title: 'What is wrong or missing is named before anything is changed',
   withinMs: 240_000,
-  async run({ kube, deploy, figure, progress }) {
+  async run({ kube, deploy, figure, progress, cleanUp }) {
     const before = await revisionOf(kube);
     const startMs = performance.now();
     for (const { args, says } of REFUSALS) {
@@ -37,6 +37,17 @@ export const deployRefusals: Scenario = {
     const seconds = (performance.now() - startMs) / 1000 / REFUSALS.length;
     figure('seconds for each', seconds.toFixed(1));
     ok(seconds < REFUSED_WITHIN_S);
+    progress('a field that somebody changed');
+    const label = 'app.kubernetes.io/version';
+    const { metadata } = await kube.get<Pod>('deployment', 'headgate-control');
+    const setLabel = (by: Kube, value: string) =>
+      by.kubectl(['label', '--overwrite', 'deployment', 'headgate-control', `${label}=${value}`]);
+    cleanUp((later) => setLabel(later, metadata.labels[label] ?? ''));
+    await setLabel(kube, 'by-hand');
+    match(
+      await failureOf(deploy()),
+      /deployment\/headgate-control: somebody else has set \.metadata\.labels/,
+    );
     equal(await revisionOf(kube), before);
     equal(await kube.kubectl(['get', 'namespace', 'hg-nowhere', '--ignore-not-found']), '');
   },
