@@ -1,4 +1,5 @@
 import { equal, match, ok } from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { secondsSince } from '@headgate/testkit/eventually';
 import type { Kube, Pod } from '../kube.ts';
 import type { Context, Scenario } from '../scenario.ts';
@@ -62,9 +63,10 @@ export const deployQuota: Scenario = {
   title: 'A first deployment above the quota says so, and takes away what it made',
   withinMs: 240_000,
   async run({ kube, deploy, figure, cleanUp }) {
-    const namespace = `${kube.namespace}-quota`;
+    const namespace = `${kube.namespace}-quota-${randomBytes(2).toString('hex')}`;
     const there = kube.in(namespace);
-    cleanUp((later) => later.kubectl(['delete', 'namespace', namespace, '--ignore-not-found']));
+    // Its pods may take a minute to end, which nothing waits for.
+    cleanUp((later) => later.kubectl(['delete', 'namespace', namespace, '--wait=false']));
     await kube.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
     await there.apply({
       ...{ apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'small' } },

@@ -1,4 +1,5 @@
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { eventually, secondsSince } from '@headgate/testkit/eventually';
 import { CommandError } from '../../../scripts/setup/command.mjs';
 import type { Kube, Pod } from '../kube.ts';
@@ -58,8 +59,10 @@ export const deployFresh: Scenario = {
   title: 'The first deployment makes what it needs and classifies a photo; undeploy --all leaves nothing',
   withinMs: 300_000,
   async run({ kube, deploy, figure, cleanUp }) {
-    const namespace = `${kube.namespace}-fresh`;
-    cleanUp((later) => later.kubectl(['delete', 'namespace', namespace, '--ignore-not-found']));
+    const namespace = `${kube.namespace}-fresh-${randomBytes(2).toString('hex')}`;
+    cleanUp((later) =>
+      later.kubectl(['delete', 'namespace', namespace, '--ignore-not-found', '--wait=false']),
+    );
     const parts = ['gateway', 'inference', 'envoy', 'control'];
     const single = parts.flatMap((part) => ['--set', `${part}.replicas=1`]);
     const there = ['--namespace', namespace, '--key-file', ''];
