@@ -7,20 +7,21 @@ import { createAuthority } from '../../../scripts/setup/certificates.ts';
 import type { Context, Scenario } from '../scenario.ts';
 
 const GROUP = '/apis/external.metrics.k8s.io/v1beta1';
+const METRIC_NAME = 'headgate_queue_seconds';
 const AVAILABLE_MS = 60_000;
 
 /** The figure that autoscalers follow, asked of the API server. */
 export const externalMetric: Scenario = {
   name: 'external-metric',
-  title: 'The API server answers the queue time of inference; without figures it is an error',
+  title:
+    'The API server answers the queue time of inference, an HPA follows it; without figures it is an error',
   withinMs: 240_000,
   async run(context) {
     const { kube, release, load, figure, progress, cleanUp } = context;
     progress('deploying');
     cleanUp(() => context.deploy());
     await deployWithCertificate(context);
-    const query = (selector = '') =>
-      `${GROUP}/namespaces/${kube.namespace}/headgate_queue_seconds${selector}`;
+    const query = (selector = '') => `${GROUP}/namespaces/${kube.namespace}/${METRIC_NAME}${selector}`;
     const read = async (path: string) => JSON.parse(await kube.kubectl(['get', '--raw', path]));
 
     const running = load();
@@ -32,7 +33,8 @@ export const externalMetric: Scenario = {
     equal(more.length, 0);
     ok(/^\d+m?$/.test(item.value), `a quantity: ${item.value}`);
     figure('queue time under load', `${item.value.replace(/m$/, '')} ms`);
-    equal((await read(GROUP)).resources[0].name, 'headgate_queue_seconds');
+    equal((await read(GROUP)).resources[0].name, METRIC_NAME);
+    figure('the HPA reads', await readByAutoscaler(context));
     await running.stop();
 
     progress('without inference');
@@ -63,6 +65,39 @@ async function deployWithCertificate({ kube, release, dir, deploy }: Context): P
     stringData: { 'tls.crt': certificate, 'tls.key': key },
   });
   const file = join(dir, 'external-metrics.yaml');
-  writeFileSync(file, stringify({ externalMetrics: { enabled: true, caBundle: authority.certificate } }));
+  const values = {
+    externalMetrics: { enabled: true, caBundle: authority.certificate },
+    inference: { autoscaling: { enabled: true, minReplicas: 3, maxReplicas: 4, queueTimeMs: 50 } },
+  };
+  writeFileSync(file, stringify(values));
   await deploy(['--values', file]);
+}
+
+interface Autoscaler {
+  readonly status: {
+    readonly currentMetrics?:
+      | readonly {
+          readonly external?: {
+            readonly metric: { readonly name: string };
+            readonly current: { readonly value: string };
+          };
+        }[]
+      | null;
+  };
+}
+
+/** The figure as a HorizontalPodAutoscaler has it. */
+async function readByAutoscaler({ kube, release }: Context): Promise<string> {
+  const look = async () => {
+    const { status } = await kube.get<Autoscaler>('hpa', `${release}-inference`);
+    return (
+      status.currentMetrics?.find(({ external }) => external?.metric.name === METRIC_NAME)?.external ?? false
+    );
+  };
+  const { current } = await eventually(look, {
+    what: 'an HPA that reads the metric',
+    withinMs: 90_000,
+    everyMs: 1000,
+  });
+  return current.value;
 }
