@@ -16,6 +16,9 @@ it('passes values and single values on in their order', () => {
 
 it('refuses what it does not know', () => {
   expect(() => parseOptions(['--env', 'dev', '--forse'])).toThrow("Unknown option '--forse'");
+  expect(() => parseOptions(['--env', 'dev', '--canary-seconds', 'soon'])).toThrow(
+    '--canary-seconds: expected',
+  );
   expect(() => parseOptions(['redeploy'])).toThrow('unknown argument: redeploy');
 });
 

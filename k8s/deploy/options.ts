@@ -77,6 +77,9 @@ export function parseOptions(argv: readonly string[]): Options {
   if (command === 'deploy' && environment === undefined && !values.help) {
     throw new DeployError(`--env: expected one of ${ENVIRONMENTS.join(', ')}`, USAGE, 2);
   }
+  if (!(Number(values['canary-seconds']) > 0)) {
+    throw new DeployError('--canary-seconds: expected a number above 0', USAGE, 2);
+  }
   const routing = values.routing || undefined;
   return { ...values, routing, command, environment: environment ?? 'dev' };
 }

@@ -75,7 +75,7 @@ describe('a pod that is not ready', () => {
     });
   });
 
-  it('crashes: not lasting at first, since what it needs may start later', () => {
+  it('crashes: not lasting at first, since an accident may happen', () => {
     const ended = { terminated: { exitCode: 2 } };
     const crashed = (restartCount: number) =>
       pod({
@@ -93,7 +93,7 @@ describe('a pod that is not ready', () => {
       isLasting: false,
       container: 'gateway',
     });
-    expect(troubleOf(crashed(3))).toMatchObject({ isLasting: true });
+    expect(troubleOf(crashed(2))).toMatchObject({ isLasting: true });
   });
 
   it('used too much memory', () => {

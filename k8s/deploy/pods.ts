@@ -74,9 +74,12 @@ export function isRolledOut({ kind, metadata, spec, status }: Workload): boolean
   return isSeen && updatedReplicas >= wanted && replicas === updatedReplicas && availableReplicas >= wanted;
 }
 
+/** The migrations may come before the database takes connections. */
+const JOB_FAILURES = 3;
+
 /** A workload that cannot even make its pods (a quota, Pod Security), or a Job whose pods fail one after the other. */
 export function refusalOf({ metadata, status }: Workload): Trouble[] {
-  if ((status.failed ?? 0) >= CRASHES) {
+  if ((status.failed ?? 0) >= JOB_FAILURES) {
     return [{ pod: metadata.name, text: `${status.failed} pods have failed`, isLasting: true }];
   }
   const refused = status.conditions?.find(
@@ -95,8 +98,8 @@ const LASTING: Readonly<Record<string, string>> = {
   CreateContainerError: 'the container cannot be created',
   RunContainerError: 'the container cannot be started',
 };
-/** A process may start before what it needs; the fourth end is no accident. */
-const CRASHES = 3;
+/** Every part starts without the others; the third end is no accident. */
+const RESTARTS = 2;
 
 /** Why a pod is not ready; nothing when it is, or is ending. */
 export function troubleOf({ metadata, status }: Pod): Trouble | undefined {
@@ -127,6 +130,6 @@ function containerTrouble(pod: string, status: ContainerStatus): Trouble | undef
   if (ended === undefined || ended.exitCode === 0) return undefined;
   const cause =
     ended.reason === 'OOMKilled' ? 'used more memory than its limit' : `ended with code ${ended.exitCode}`;
-  const isLasting = restartCount >= CRASHES;
+  const isLasting = restartCount >= RESTARTS;
   return { pod, text: `${container} ${cause}, ${restartCount} restarts`, isLasting, container };
 }
