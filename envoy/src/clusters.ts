@@ -86,7 +86,7 @@ export function adminCluster(config: Config, root: string): Cluster {
   });
 }
 
-/** Only what never reached the other side is sent again: a prediction must not run twice. */
+/** Only what never reached the other side is sent again. */
 export function safeRetries(): RetryPolicy {
   return {
     retry_on: 'connect-failure,refused-stream,reset-before-request',
@@ -100,6 +100,14 @@ export function safeRetries(): RetryPolicy {
     ],
     host_selection_retry_max_attempts: 3,
   };
+}
+
+/**
+ * Predictions that were cut are sent again too: one that runs twice changes nothing but its quota, and at most leaves a
+ * record that nobody got the answer of.
+ */
+export function predictionRetries(): RetryPolicy {
+  return { ...safeRetries(), retry_on: 'reset' };
 }
 
 interface ClusterOptions {
@@ -133,6 +141,7 @@ function cluster(config: Config, { name, target, canary, protocol, alive }: Clus
     lb_policy: 'LEAST_REQUEST',
     connect_timeout: duration(UPSTREAM_CONNECT_MS),
     per_connection_buffer_limit_bytes: CONNECTION_BUFFER_BYTES,
+    ...(byName && silentPeers()),
     circuit_breakers: circuitBreakers(config),
     typed_extension_protocol_options: {
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': pack(
@@ -184,6 +193,24 @@ function healthChecks(path: string): Partial<Cluster> {
         http_health_check: { path },
       },
     ],
+  };
+}
+
+/** Of setsockopt(2) on Linux: IPPROTO_TCP, TCP_USER_TIMEOUT. */
+const TCP_USER_TIMEOUT = { level: 6, name: 18 };
+const UNACKNOWLEDGED_MS = 2000;
+
+/**
+ * A machine that has lost its power resets nothing: without this, requests on kept connections to it wait for their
+ * timeout. The first option covers bytes that it does not acknowledge, keep-alive those that it did before.
+ */
+function silentPeers(): Partial<Cluster> {
+  const option = { ...TCP_USER_TIMEOUT, int_value: UNACKNOWLEDGED_MS, state: 'STATE_PREBIND' } as const;
+  return {
+    upstream_bind_config: { socket_options: [option] },
+    upstream_connection_options: {
+      tcp_keepalive: { keepalive_time: 1, keepalive_interval: 1 },
+    },
   };
 }
 

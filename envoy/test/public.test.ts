@@ -83,6 +83,29 @@ describe('the public listener', () => {
   });
 });
 
+describe('a request whose gateway dies', () => {
+  const cutOnce = async (path: string) => {
+    const before = upstream.seen.length;
+    upstream.cutNext(1);
+    const { status } = await https(envoy, { method: 'POST', path, body: 'photo' });
+    return { status, sent: upstream.seen.length - before };
+  };
+
+  it.each(['/predict', '/v1/models/digits/predict?top=3', '/v2/models/digits/versions/1/infer'])(
+    'is sent again when it only asks a model: %s',
+    async (path) => {
+      expect(await cutOnce(path)).toEqual({ status: 200, sent: 2 });
+    },
+  );
+
+  it.each(['/v1/feedback', '/v2/repository/models/digits/load', '/predict/x'])(
+    'is not sent again when it may change something: %s',
+    async (path) => {
+      expect(await cutOnce(path)).toEqual({ status: 503, sent: 1 });
+    },
+  );
+});
+
 describe('a request id', () => {
   it('is made where the caller sent none, and answered', async () => {
     const answer = await https(envoy);

@@ -2,10 +2,10 @@ import { METHODS } from 'node:http';
 import type { Config } from '@headgate/contracts/config/schema';
 import { portOf } from '@headgate/contracts/names';
 import { httpAccessLog } from '../access-log.ts';
-import { safeRetries } from '../clusters.ts';
+import { predictionRetries, safeRetries } from '../clusters.ts';
 import type { Listener } from '../gen/envoy/config/listener/v3/listener.ts';
 import type { RouteConfiguration } from '../gen/envoy/config/route/v3/route.ts';
-import type { Route } from '../gen/envoy/config/route/v3/route_components.ts';
+import type { RetryPolicy, Route, RouteMatch } from '../gen/envoy/config/route/v3/route_components.ts';
 import { bodyLimit, fromEnvoy, hsts, httpManager, rateCeiling } from '../http-manager.ts';
 import {
   BALANCER_IDLE_MS,
@@ -55,18 +55,20 @@ function routes(config: Config): RouteConfiguration {
         domains: [...config.envoy.server_names],
         routes: [
           noSuchMethod(),
-          {
-            match: { prefix: '/' },
-            route: {
-              cluster: CLUSTER.gateway,
-              timeout: duration(requestTimeoutMs(config)),
-              retry_policy: safeRetries(),
-            },
-          },
+          toGateway(config, { safe_regex: { regex: PREDICTIONS } }, predictionRetries()),
+          toGateway(config, { prefix: '/' }, safeRetries()),
         ],
       },
     ],
   };
+}
+
+/** Paths that only ask a model (gateway/src/app.ts and routes/v2/routes.ts). */
+const PREDICTIONS = '/predict|/v1/models/.+/predict|/v2/models/.+/infer';
+
+function toGateway(config: Config, match: RouteMatch, retry_policy: RetryPolicy): Route {
+  const timeout = duration(requestTimeoutMs(config));
+  return { match, route: { cluster: CLUSTER.gateway, timeout, retry_policy } };
 }
 
 /** Methods in one expression: Envoy refuses to compile all of them at once. */

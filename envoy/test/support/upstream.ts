@@ -29,6 +29,7 @@ export class Upstream implements AsyncDisposable {
   /** Answers that were cut before their end, by URL. */
   readonly cut: string[] = [];
   readonly #held: (() => void)[] = [];
+  #toCut = 0;
   readonly #server: Server;
 
   private constructor() {
@@ -42,6 +43,11 @@ export class Upstream implements AsyncDisposable {
     upstream.#server.listen(gatewayPort, '127.0.0.1');
     await once(upstream.#server, 'listening');
     return upstream;
+  }
+
+  /** Resets the connections of the next `count` requests once they have arrived, as a process does that dies. */
+  cutNext(count: number): void {
+    this.#toCut = count;
   }
 
   release(): void {
@@ -68,6 +74,11 @@ export class Upstream implements AsyncDisposable {
     });
     if (url.startsWith('/hold')) await new Promise<void>((resolve) => this.#held.push(resolve));
     if (!request.complete) await once(request, 'end').catch(() => undefined);
+    if (this.#toCut > 0) {
+      this.#toCut -= 1;
+      request.socket.resetAndDestroy();
+      return;
+    }
     const echo: Echo = { method, url, headers, bytes };
     response.setHeader('server', 'node');
     response.setHeader('x-powered-by', 'node');
