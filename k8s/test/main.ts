@@ -67,7 +67,9 @@ function readOptions() {
   }
 }
 
-const names = () => SCENARIOS.map(({ name }) => name);
+function names(): string[] {
+  return SCENARIOS.map(({ name }) => name);
+}
 
 function write(path: string | undefined, text: string): void {
   if (path === undefined) return;
