@@ -6,6 +6,11 @@ const MOUNT = '/sys/fs/cgroup';
 /** Parent of the groups of all pods. */
 const OURS = 'headgate-k8s';
 const VERSION_2 = existsSync(join(MOUNT, 'cgroup.controllers'));
+/**
+ * All pods of all nodes weigh as so many processes of the machine. As one, which is the default, they would time out
+ * beside a compiler.
+ */
+const WEIGHT = 16;
 const END_WITHIN_MS = 10_000;
 const POLL_MS = 20;
 
@@ -30,7 +35,14 @@ export function createPodsGroup(node: string): void {
     mkdirSync(group, { recursive: true });
     if (VERSION_2) for (const dir of [root, parent, group]) enableControllers(dir);
     else if (root.endsWith('/cpuset')) for (const dir of [parent, group]) copyCpuset(root, dir);
+    weigh(parent);
   }
+}
+
+/** Of version 1, one of the hierarchies has the file. */
+function weigh(group: string): void {
+  const file = join(group, VERSION_2 ? 'cpu.weight' : 'cpu.shares');
+  if (existsSync(file)) writeFileSync(file, String(WEIGHT * (VERSION_2 ? 100 : 1024)));
 }
 
 function enableControllers(dir: string): void {
