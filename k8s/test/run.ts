@@ -61,7 +61,7 @@ async function runOne(scenario: Scenario, options: RunOptions, leftMs: number): 
   const share = failed / Math.max(1, sent);
   if (problem === undefined && share > (scenario.mayFail ?? 0))
     problem = `${failed} of ${sent} requests failed`;
-  problem ??= undone;
+  if (undone !== undefined) problem = problem === undefined ? undone : `${problem}; cleaning up: ${undone}`;
   const verdict = isSkipped ? 'skipped' : problem === undefined ? 'passed' : 'failed';
   if (verdict === 'failed') task.failed();
   else task.done();
