@@ -14,7 +14,7 @@ import { openSite } from './site.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 /** All scenarios; the cluster and its images come before. */
-const TOTAL_MS = 20 * 60_000;
+const TOTAL_MS = 45 * 60_000;
 
 process.exitCode = await main().catch((error: unknown) => {
   console.error(error instanceof Error ? error.message : error);

@@ -6,8 +6,8 @@ import type { Tally } from '../load.ts';
 import type { Context, Scenario } from '../scenario.ts';
 
 /** Enough that one failure is a thousandth. */
-const REQUESTS = 1200;
-const PER_SECOND = 30;
+const REQUESTS = 1050;
+const PER_SECOND = 40;
 const MAY_FAIL = 0.001;
 const READY_WITHIN_MS = 30_000;
 /** A pod that hangs before it dies has calls in progress; health notices a silent one after a second. */
