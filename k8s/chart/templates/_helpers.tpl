@@ -19,13 +19,16 @@ app.kubernetes.io/managed-by: {{ (index . 0).Release.Service }}
 {{- end }}
 
 {{/*
-Image by digest, else by tag. A repository that names a host (docker.io/…) is taken as it is, others are in images.registry.
+Image by digest, else by tag. A repository that names a host (docker.io/…, localhost:5000/…) is taken as it is, others are
+in images.registry: a runtime would look for them on Docker Hub, under a name that anybody may have registered.
 Argument: (list $ .Values.images.gateway)
 */}}
 {{- define "headgate.image" -}}
 {{- $ := index . 0 }}{{ $image := index . 1 }}
-{{- $isFull := contains "." (splitList "/" $image.repository | first) }}
-{{- $name := ternary $image.repository (list $.Values.images.registry $image.repository | compact | join "/") $isFull }}
+{{- $name := $image.repository }}
+{{- if not (regexMatch "^([^/]*[.:][^/]*|localhost)/" $name) }}
+{{- $name = printf "%s/%s" (required "images.registry: expected the registry of the images (npm run images writes it)" $.Values.images.registry) $name }}
+{{- end }}
 {{- if $image.digest }}{{ $name }}@{{ $image.digest }}{{ else }}{{ $name }}:{{ $image.tag | default $.Chart.AppVersion }}{{ end }}
 {{- end }}
 

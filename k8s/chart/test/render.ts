@@ -49,7 +49,8 @@ export async function helm(args: readonly string[]): Promise<string> {
 /** Arguments for the values of an environment, and single ones above them. */
 export function valuesOf(environment: Environment, settings: Settings = {}): string[] {
   const names = environment === 'production' ? { 'envoy.serverNames': ['api.acme.org'] } : {};
-  const single = Object.entries({ ...names, ...settings }).map(
+  const needed = { ...names, 'images.registry': 'registry.acme.org' };
+  const single = Object.entries({ ...needed, ...settings }).map(
     ([path, value]) => `${path}=${JSON.stringify(value)}`,
   );
   return ['-f', join(CHART, `values-${environment}.yaml`), ...single.flatMap((one) => ['--set-json', one])];

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { isMap, isScalar, type Pair, parseDocument } from 'yaml';
-import { CHART, ENVIRONMENTS, helm, render, valuesOf } from './render.ts';
+import { CHART, ENVIRONMENTS, find, helm, render, valuesOf } from './render.ts';
 
 it.each(ENVIRONMENTS)('helm finds no fault in the chart with the values of %s', async (environment) => {
   const output = await helm(['lint', '--strict', CHART, '--namespace', 'shop', ...valuesOf(environment)]);
@@ -68,6 +68,26 @@ describe('a wrong value is refused with its path', () => {
 it('refuses external metrics without the authority of their certificate', async () => {
   await expect(render('dev', { 'externalMetrics.enabled': true })).rejects.toThrow(
     'externalMetrics.caBundle: expected',
+  );
+});
+
+describe('an image', () => {
+  const imageOf = async (repository: string, registry: string) => {
+    const image = { repository, digest: '', tag: '1.0' };
+    const objects = await render('dev', { 'images.registry': registry, 'images.control': image });
+    return find(objects, 'Deployment', 'headgate-control').spec.template.spec.containers[0].image;
+  };
+
+  it('without a host is in the registry, and never on Docker Hub', async () => {
+    expect(await imageOf('acme/control', 'registry:5000')).toBe('registry:5000/acme/control:1.0');
+    await expect(imageOf('acme/control', '')).rejects.toThrow('images.registry: expected');
+  });
+
+  it.each(['ghcr.io/acme/control', 'localhost:5000/control', 'localhost/control', 'registry:5000/control'])(
+    '%s is taken as it is',
+    async (repository) => {
+      expect(await imageOf(repository, 'registry.acme.org')).toBe(`${repository}:1.0`);
+    },
   );
 });
 

@@ -54,7 +54,7 @@ describe.each(MATRIX)('$environment with $what', ({ environment, settings }) => 
   let objects: readonly KubernetesObject[];
 
   beforeAll(async () => {
-    objects = await render(environment, { ...IMAGES, 'images.registry': 'registry.acme.org', ...settings });
+    objects = await render(environment, { ...IMAGES, ...settings });
   });
 
   it('names each object once', () => {

@@ -77,6 +77,7 @@ export const autoscaling: Scenario = {
 async function chartAutoscaler({ kube, release }: Context): Promise<string> {
   const chart = [join(ROOT, 'k8s/chart'), '-f', join(ROOT, 'k8s/test/values.yaml')];
   const set = [
+    'images.registry=registry.acme.org',
     'inference.autoscaling.enabled=true',
     `inference.autoscaling.minReplicas=${MIN}`,
     `inference.autoscaling.maxReplicas=${MAX}`,

@@ -6,6 +6,7 @@ const CHART = join(ROOT, 'k8s/chart');
 /** Another release beside the one under test: no object of it is there yet. */
 const RELEASE = 'other';
 const ALL = [
+  'images.registry=registry.acme.org',
   'gateway.canary.enabled=true',
   'inference.pools.gpu.enabled=true',
   'inference.pools.spare.enabled=true',
