@@ -5,8 +5,7 @@
 
 {{/* Labels by which a component's pods are found; they never change. Argument: (list $ "gateway") */}}
 {{- define "headgate.selector" -}}
-app.kubernetes.io/name: headgate
-app.kubernetes.io/instance: {{ (index . 0).Release.Name }}
+{{ include "headgate.release" (index . 0) }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 
@@ -144,11 +143,16 @@ timeoutSeconds: 2
 failureThreshold: {{ index . 3 }}
 {{- end }}
 
+{{/* Labels of every pod of the release. */}}
+{{- define "headgate.release" -}}
+app.kubernetes.io/name: headgate
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
 {{/* Selector of several components' pods. Argument: (list $ (list "gateway" "inference")) */}}
 {{- define "headgate.pods" -}}
 matchLabels:
-  app.kubernetes.io/name: headgate
-  app.kubernetes.io/instance: {{ (index . 0).Release.Name }}
+  {{- include "headgate.release" (index . 0) | nindent 2 }}
 matchExpressions:
   - key: app.kubernetes.io/component
     operator: In

@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { rowsOf } from './page.ts';
-import { COMPONENT, componentOf, type KubernetesObject, ofKind, render, type Settings } from './render.ts';
+import {
+  COMPONENT,
+  componentOf,
+  find,
+  type KubernetesObject,
+  ofKind,
+  render,
+  type Settings,
+  selects,
+} from './render.ts';
 
 const list = (words: readonly string[]) => words.join(', ');
 
@@ -38,6 +47,7 @@ const OUTSIDE = [
   ['networkPolicies.grpcClients.from', '192.0.2.2/32'],
   ['networkPolicies.prometheus.from', '192.0.2.3/32'],
   ['networkPolicies.apiServer.cidrs', '192.0.2.4/32'],
+  ['networkPolicies.apiServer.from', '192.0.2.10/32'],
   ['networkPolicies.redis.to', '192.0.2.5/32'],
   ['networkPolicies.postgres.to', '192.0.2.6/32'],
   ['networkPolicies.issuers.to', '192.0.2.7/32'],
@@ -69,8 +79,10 @@ interface Selector {
 function wordsOf({ matchLabels = {}, matchExpressions = [] }: Selector): string {
   const components = matchExpressions.find(({ key }) => key === COMPONENT)?.values;
   if (components) return list(components);
-  const [label] = Object.entries(matchLabels);
-  return label === undefined ? 'all' : label.join('=');
+  if (matchLabels['app.kubernetes.io/instance'] === 'headgate') return 'all';
+  return Object.entries(matchLabels)
+    .map((label) => label.join('='))
+    .join();
 }
 
 function peerOf({ ipBlock, namespaceSelector, podSelector }: Peer): string {
@@ -116,16 +128,33 @@ describe('the network policies', () => {
     );
   });
 
-  it('deny the rest to every pod of the namespace, in both directions', async () => {
+  it('deny the rest to every pod of the release, in both directions, and leave other pods alone', async () => {
     const policies = ofKind(await render('production'), 'NetworkPolicy');
     const denied = policies
       .filter(({ metadata }) => metadata.name === 'headgate-deny-all')
       .map(({ spec }) => spec);
-    expect(denied).toEqual([{ podSelector: {}, policyTypes: ['Ingress', 'Egress'] }]);
+    const matchLabels = {
+      'app.kubernetes.io/name': 'headgate',
+      'app.kubernetes.io/instance': 'headgate',
+    };
+    expect(denied).toEqual([{ podSelector: { matchLabels }, policyTypes: ['Ingress', 'Egress'] }]);
+    expect(policies.filter(({ spec }) => selects(spec.podSelector, { app: 'another' }))).toEqual([]);
     expect(policies.every((policy) => componentOf(policy) === 'network')).toBe(true);
   });
 
-  it('let nobody in or out whom no value names', async () => {
+  it('open the way from and to the API server where no value names its addresses', async () => {
+    const objects = await render('production', {
+      'externalMetrics.enabled': true,
+      'externalMetrics.caBundle': 'PEM',
+    });
+    const anywhere = [{ ipBlock: { cidr: '0.0.0.0/0' } }, { ipBlock: { cidr: '::/0' } }];
+    const { spec: out } = find(objects, 'NetworkPolicy', 'headgate-to-api-server');
+    expect(out.egress[0].to).toEqual(anywhere);
+    const { spec: back } = find(objects, 'NetworkPolicy', 'headgate-api-server-to-control');
+    expect(back.ingress[0].from).toEqual(anywhere);
+  });
+
+  it('close what no value names', async () => {
     const names = ofKind(await render('dev'), 'NetworkPolicy').map(({ metadata }) => metadata.name);
     for (const closed of [
       'grpc-clients-to-envoy',

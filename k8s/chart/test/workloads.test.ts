@@ -1,14 +1,17 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
+  CHART,
   COMPONENT,
   componentOf,
   ENVIRONMENTS,
   find,
+  helm,
   type KubernetesObject,
   ofKind,
   render,
   type Settings,
   selects,
+  valuesOf,
 } from './render.ts';
 
 const DIGEST = `sha256:${'a'.repeat(64)}`;
@@ -244,13 +247,21 @@ it('serves a canary beside the others, by another image, under the same account'
 it('makes the routing table by a hook that a release never owns', async () => {
   const routing = find(await render('staging'), 'ConfigMap', 'headgate-routing');
   expect(routing.metadata.annotations).toMatchObject({
-    'helm.sh/hook': 'pre-install,pre-upgrade',
+    'helm.sh/hook': 'pre-install',
     'helm.sh/resource-policy': 'keep',
   });
   // The default policy would delete the object that people have edited.
   expect(routing.metadata.annotations?.['helm.sh/hook-delete-policy']).not.toContain('before-hook-creation');
-  const own = ofKind(await render('production'), 'ConfigMap').map(({ metadata }) => metadata.name);
-  expect(own).not.toContain('headgate-routing');
+});
+
+it.each([
+  ['in production', valuesOf('production')],
+  ['by an upgrade', [...valuesOf('staging'), '--is-upgrade']],
+  ['with the values of the chart alone', ['--set', 'envoy.serverNames={a.org},images.registry=b.org']],
+])('makes no routing table %s', async (_when, args) => {
+  const text = await helm(['template', 'headgate', CHART, '--namespace', 'shop', ...args]);
+  expect(text).not.toMatch(/kind: ConfigMap\nmetadata:\n {2}name: headgate-routing/);
+  expect(text).toMatch(/kind: ConfigMap\nmetadata:\n {2}name: headgate-config/);
 });
 
 it('labels every object with the part that it belongs to', async () => {
