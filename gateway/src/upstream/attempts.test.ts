@@ -134,11 +134,47 @@ describe('A second attempt', () => {
     return asked;
   };
 
-  it('saves the calls of an endpoint that falls silent, and forgets it', async () => {
-    const caller = await callerOf([() => undefined, works]);
+  it('saves the calls of an endpoint that falls silent, cancels them there, and forgets it', async () => {
+    let cancelled = 0;
+    const hang: Answer = ({ onCancel }) =>
+      onCancel(() => {
+        cancelled += 1;
+      });
+    const caller = await callerOf([hang, works]);
     expect(new Set(await Promise.all(await silenced(caller)))).toEqual(new Set(['ok']));
     expect(heard).toEqual(Array.from({ length: 10 }, () => 'inference sent'));
     expect(silence.map(({ size }) => size)).toEqual([0, 0]);
+    await expect.poll(() => cancelled).toBe(10);
+  });
+
+  it('loses to the answer of a silent endpoint that comes first, and is cancelled then', async () => {
+    const held: (() => void)[] = [];
+    let cancelled = 0;
+    const slow: Answer = (call, done) => void held.push(() => works(call, done));
+    const slower: Answer = (call, done) => {
+      // What came before the silence is answered.
+      if (total() <= 20) return works(call, done);
+      call.onCancel(() => {
+        cancelled += 1;
+      });
+    };
+    const asked = await silenced(await callerOf([slow, slower]));
+    await expect.poll(total).toBe(30);
+    for (const answer of held) answer();
+    expect(new Set(await Promise.all(asked))).toEqual(new Set(['ok']));
+    await expect.poll(() => cancelled).toBe(10);
+  });
+
+  it('has the last word where the silent endpoint is lost then', async () => {
+    const held: (() => void)[] = [];
+    const slow: Answer = (call, done) =>
+      void (total() <= 20 ? works(call, done) : held.push(() => works(call, done)));
+    const asked = await silenced(await callerOf([() => undefined, slow]));
+    await expect.poll(total).toBe(30);
+    servers[0]?.kill();
+    await expect.poll(() => held.length).toBe(10);
+    for (const answer of held) answer();
+    expect(new Set(await Promise.all(asked))).toEqual(new Set(['ok']));
   });
 
   it('leaves calls to a silent endpoint where they are when it is switched off: an answer may come', async () => {

@@ -7,7 +7,7 @@ import type { ResilienceReport } from '@headgate/runtime/resilience/report';
 import { RetryBudget } from '@headgate/runtime/resilience/retry-budget';
 import type { Endpoint } from './endpoints.ts';
 import { failureOf } from './failure.ts';
-import type { CallContext } from './inference.ts';
+import type { CallContext, CallDeadline, SentContext } from './inference.ts';
 import type { Method } from './unary.ts';
 
 export interface RetryOptions {
@@ -38,7 +38,7 @@ export interface AttemptsOptions {
  *
  * A call that met `unavailable` is sent once more, to another endpoint where there is one: an endpoint that died or
  * drains costs its callers some milliseconds instead of an error. A call to an endpoint that falls silent is sent to
- * another one too; where that may not be, it waits on. Overload is never sent on (the other endpoints have
+ * another one too, and whichever answers first counts; where that may not be, it waits on. Overload is never sent on (the other endpoints have
  * the same load), nor what has no time left, nor more than the budget allows.
  */
 export class Attempts {
@@ -60,16 +60,20 @@ export class Attempts {
     // While none is known to serve the version, any is as good as another.
     const first = this.#next(this.#serving(request)) ?? this.#next(endpoints());
     if (!first) throw failureOf('unavailable', new Error('no endpoint is known'));
-    const answer = first.pool.infer(request, context);
+    if (this.#retry === null) return first.pool.infer(request, context);
+    const call = new Attempt(first, request, context);
     try {
-      return await untilSilent(answer, first);
+      return await untilSilent(call.answer, first);
     } catch (error) {
       const serving = this.#serving(request);
       const isSilent = error instanceof Silent;
       const second =
         this.#next(serving.filter((one) => one !== first)) ?? (isSilent ? undefined : this.#next(serving));
-      if (second && this.#mayRepeat(error, context)) return second.pool.infer(request, context);
-      if (isSilent) return answer;
+      if (second && this.#mayRepeat(error, context))
+        return isSilent
+          ? firstOf(call, new Attempt(second, request, context))
+          : second.pool.infer(request, context);
+      if (isSilent) return call.answer;
       throw error;
     }
   }
@@ -104,9 +108,7 @@ export class Attempts {
 
   #mayRepeat(error: unknown, { deadline }: CallContext): boolean {
     const { report } = this.#options;
-    const isGone =
-      error instanceof Silent || (error instanceof HeadgateError && error.reason === 'unavailable');
-    if (!isGone || this.#retry === null) return false;
+    if (!(error instanceof Silent || isUnavailable(error)) || this.#retry === null) return false;
     if (deadline.over || deadline.remainingMs() < this.#retry.min_remaining_ms) return false;
     const sent = this.#budget.tryRetry();
     report.retry('inference', sent ? 'sent' : 'over_budget');
@@ -114,10 +116,63 @@ export class Attempts {
   }
 }
 
+const isUnavailable = (error: unknown) => error instanceof HeadgateError && error.reason === 'unavailable';
+
+/** One call to one endpoint; it can be ended before its request is over. */
+class Attempt implements CallDeadline {
+  readonly answer: Promise<ModelInferResponse__Output>;
+  readonly #deadline: CallDeadline;
+  #ended: HeadgateError | undefined;
+  #listener: ((why: HeadgateError) => void) | undefined;
+
+  constructor({ pool }: Candidate, request: ModelInferRequest, context: SentContext) {
+    this.#deadline = context.deadline;
+    this.answer = pool.infer(request, { ...context, deadline: this });
+  }
+
+  get over(): HeadgateError | undefined {
+    return this.#ended ?? this.#deadline.over;
+  }
+
+  remainingMs(): number {
+    return this.#deadline.remainingMs();
+  }
+
+  /** For one listener at a time. */
+  onOver(listener: (why: HeadgateError) => void): () => void {
+    this.#listener = listener;
+    return this.#deadline.onOver(listener);
+  }
+
+  /** Tells the endpoint that the answer is not needed any more. */
+  end(): void {
+    this.#ended = new HeadgateError('cancelled', 'Another endpoint answered.');
+    this.#listener?.(this.#ended);
+  }
+}
+
+/** The answer that comes first; the other call is ended. A silent endpoint that is lost has not answered. */
+function firstOf(silent: Attempt, other: Attempt): Promise<ModelInferResponse__Output> {
+  return new Promise((resolve, reject) => {
+    silent.answer.then(
+      (answer) => {
+        resolve(answer);
+        other.end();
+      },
+      (error) => {
+        if (isUnavailable(error)) return;
+        reject(error);
+        other.end();
+      },
+    );
+    other.answer.then(resolve, reject).finally(() => silent.end());
+  });
+}
+
 /** The endpoint of a call stopped answering. */
 class Silent extends Error {}
 
-/** @throws Silent, and then nobody waits for the answer any more */
+/** @throws Silent, and then the answer may still come */
 function untilSilent<T>(answer: Promise<T>, endpoint: Candidate): Promise<T> {
   return new Promise((resolve, reject) => {
     const release = endpoint.onSilent(() => {

@@ -3,7 +3,7 @@ import type { GRPCInferenceServiceClient } from '@headgate/contracts/gen/grpc/in
 import type { ModelInferRequest } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
 import type { ModelInferResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
 import { loadInference } from '@headgate/runtime/proto';
-import type { CallContext } from './inference.ts';
+import type { SentContext } from './inference.ts';
 import { InferStream, NoStreams } from './stream.ts';
 import { type Method, unaryCall } from './unary.ts';
 
@@ -71,12 +71,12 @@ export class Connection {
     return state === connectivityState.READY || state === connectivityState.IDLE;
   }
 
-  infer(request: ModelInferRequest, context: CallContext): Promise<ModelInferResponse__Output> {
+  infer(request: ModelInferRequest, context: SentContext): Promise<ModelInferResponse__Output> {
     this.#stream ??= this.#open();
     return this.#stream.infer(request, context);
   }
 
-  unary<Response>(context: CallContext, method: Method<Response>): Promise<Response> {
+  unary<Response>(context: SentContext, method: Method<Response>): Promise<Response> {
     return unaryCall(this.#client, method, { context, metadata: this.#options.metadata });
   }
 
@@ -128,7 +128,7 @@ export class Pool {
     return this.#connections.some(({ isUp }) => isUp);
   }
 
-  async infer(request: ModelInferRequest, context: CallContext): Promise<ModelInferResponse__Output> {
+  async infer(request: ModelInferRequest, context: SentContext): Promise<ModelInferResponse__Output> {
     try {
       if (!this.#isUnary) return await this.#next().infer(request, context);
     } catch (error) {
@@ -138,7 +138,7 @@ export class Pool {
     return this.unary(context, (client, ...rest) => client.ModelInfer(request, ...rest));
   }
 
-  unary<Response>(context: CallContext, method: Method<Response>): Promise<Response> {
+  unary<Response>(context: SentContext, method: Method<Response>): Promise<Response> {
     return this.#next().unary(context, method);
   }
 

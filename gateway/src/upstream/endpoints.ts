@@ -43,6 +43,7 @@ export class Endpoint {
   readonly #options: EndpointsOptions;
   readonly #health;
   #timer: NodeJS.Timeout | undefined;
+  #isSilent = false;
   #isStopped = false;
 
   /** @param address `ip:port` */
@@ -66,8 +67,8 @@ export class Endpoint {
   }
 
   /**
-   * Calls back when no health check is answered any more: the process hangs, its machine or its network is gone. A
-   * process that ends, also slowly, is not silent.
+   * Calls back when no health check of two rounds was answered: the process hangs, its machine or its network is gone. A
+   * process that ends, also slowly, is not silent, and a busy one misses a round now and then.
    *
    * @returns takes the callback back
    */
@@ -84,8 +85,9 @@ export class Endpoint {
     const answers = await Promise.all(names.map((name) => this.#check(name)));
     if (this.#isStopped) return;
     this.serving = new Set(names.filter((_, i) => answers[i] === 'serving'));
-    if (answers.length > 0 && answers.every((answer) => answer === 'silent'))
-      for (const callback of this.#onSilent) callback();
+    const wasSilent = this.#isSilent;
+    this.#isSilent = answers.length > 0 && answers.every((answer) => answer === 'silent');
+    if (this.#isSilent && wasSilent) for (const callback of this.#onSilent) callback();
     const isQuiet = !this.pool.takeUsed() && answers.every((answer) => answer === 'serving');
     const elapsedMs = performance.now() - startedMs;
     const waitMs = (isQuiet ? quietIntervalMs : intervalMs) - elapsedMs;

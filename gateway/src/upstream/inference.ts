@@ -10,17 +10,24 @@ import type { Sketch } from '@headgate/contracts/sketch';
 import type { TraceContext } from '@headgate/contracts/trace-context';
 import type { Deadline } from '../deadline.ts';
 
-/** What travels with every call, whatever it asks. */
-export interface CallContext {
+/** What is sent with every call, whatever it asks. */
+export interface SentContext {
   readonly requestId: string;
   /** Id of the caller's key: inference caches answers per key. null on public routes. */
   readonly tenant: string | null;
   readonly trace: TraceContext;
   /** Variant name for metadata and metrics; null where there is none. */
   readonly variant: string | null;
-  /** Is over when its time has passed or the client went away. */
+  /** Is over when its time has passed or nobody waits for the answer. */
+  readonly deadline: CallDeadline;
+}
+
+export interface CallContext extends SentContext {
   readonly deadline: Deadline;
 }
+
+/** What a call needs of the deadline of its request. */
+export type CallDeadline = Pick<Deadline, 'over' | 'remainingMs' | 'onOver'>;
 
 /** A model; version '' is the control version. */
 export interface ModelName {

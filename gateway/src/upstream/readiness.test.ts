@@ -13,6 +13,8 @@ type Call = ServerUnaryCall<HealthCheckRequest__Output, HealthCheckResponse>;
 /** An endpoint that serves the names in `serving`; undefined = it takes the call and never answers. */
 class Endpoint {
   serving: ReadonlySet<string> | undefined;
+  /** Names whose next check it does not answer. */
+  misses = new Set<string>();
   #server: Server | undefined;
 
   constructor(...serving: string[]) {
@@ -23,6 +25,7 @@ class Endpoint {
     const server = new Server();
     server.addService(loadHealth().Health.service, {
       Check: ({ request }: Call, done: sendUnaryData<HealthCheckResponse>) => {
+        if (this.misses.delete(request.service)) return;
         if (this.serving?.has(request.service)) done(null, { status: 'SERVING' });
         else if (this.serving) done({ code: status.NOT_FOUND });
       },
@@ -151,8 +154,22 @@ describe('readiness', () => {
     ends.stop();
     hangs.serving = undefined;
     await becomes();
-    await expect.poll(() => told).toContain(0);
+    await expect.poll(() => told, { timeout: 5000 }).toContain(0);
     expect(told).not.toContain(1);
+  });
+
+  it('tells nobody of a process that misses one round', async () => {
+    const busy = new Endpoint('m/1');
+    await watch(busy);
+    await becomes('1');
+    let told = 0;
+    followed?.all()[0]?.onSilent(() => {
+      told += 1;
+    });
+    busy.misses = new Set(['m/1', 'm/2']);
+    await becomes();
+    await becomes('1');
+    expect(told).toBe(0);
   });
 
   it('gives a treatment no traffic until every ready endpoint serves it, but goes on with the control', async () => {

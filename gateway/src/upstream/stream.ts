@@ -8,7 +8,7 @@ import { STREAM } from '@headgate/contracts/names';
 import { formatTraceparent } from '@headgate/contracts/trace-context';
 import { loadInference } from '@headgate/runtime/proto';
 import { failureOf, fromStreamAnswer } from './failure.ts';
-import type { CallContext } from './inference.ts';
+import type { SentContext } from './inference.ts';
 
 /** The server does not know ModelStreamInfer. */
 export class NoStreams extends Error {}
@@ -69,7 +69,7 @@ export class InferStream {
   }
 
   /** @throws HeadgateError, or NoStreams */
-  infer(request: ModelInferRequest, context: CallContext): Promise<ModelInferResponse__Output> {
+  infer(request: ModelInferRequest, context: SentContext): Promise<ModelInferResponse__Output> {
     const { deadline } = context;
     return new Promise((resolve, reject) => {
       if (deadline.over) return reject(deadline.over);
@@ -80,6 +80,7 @@ export class InferStream {
       // gRPC would end the whole stream.
       if (message.byteLength > this.#messageBytes) return reject(tooLarge(this.#messageBytes));
       const release = deadline.onOver((why) => {
+        if (!this.#calls.has(id)) return;
         // First: without its last call a stream that is ending takes no more messages.
         if (!this.#unsent.delete(id)) this.#cancelCall(id);
         this.#take(id)?.reject(why);
@@ -144,7 +145,7 @@ const asIs = (message: Buffer) => message;
 /** A caller of /v2 chooses parameters too; it must not speak in our name. */
 const OUR_NAMES: ReadonlySet<string> = new Set(Object.values(STREAM));
 
-function parametersOf({ parameters = {} }: ModelInferRequest, context: CallContext) {
+function parametersOf({ parameters = {} }: ModelInferRequest, context: SentContext) {
   const { requestId, tenant, variant, trace, deadline } = context;
   return {
     ...Object.fromEntries(Object.entries(parameters).filter(([name]) => !OUR_NAMES.has(name))),

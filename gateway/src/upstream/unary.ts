@@ -3,7 +3,7 @@ import type { GRPCInferenceServiceClient } from '@headgate/contracts/gen/grpc/in
 import { METADATA } from '@headgate/contracts/names';
 import { formatTraceparent } from '@headgate/contracts/trace-context';
 import { fromServiceError } from './failure.ts';
-import type { CallContext } from './inference.ts';
+import type { SentContext } from './inference.ts';
 
 /** Starts one call of the client; what it takes in addition to its request is passed in. */
 export type Method<Response> = (
@@ -14,7 +14,7 @@ export type Method<Response> = (
 ) => ClientUnaryCall;
 
 export interface UnaryOptions {
-  readonly context: CallContext;
+  readonly context: SentContext;
   /** Sent in addition to what the context says. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
@@ -40,7 +40,7 @@ export function unaryCall<Response>(
 }
 
 function metadataOf(
-  { requestId, tenant, variant, trace }: CallContext,
+  { requestId, tenant, variant, trace }: SentContext,
   more: UnaryOptions['metadata'] = {},
 ): Metadata {
   const metadata = Metadata.fromHttp2Headers(more);
