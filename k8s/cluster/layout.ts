@@ -25,9 +25,6 @@ export const CONTROL_PLANE_IP = '10.90.0.10';
 export const API_SERVER = `https://${CONTROL_PLANE_IP}:6443`;
 export const REGISTRY = `${CONTROL_PLANE_IP}:5000`;
 
-/** Address of all simulated nodes. kube-router finds its own node by the address, so it is none of a real one. */
-export const SIMULATED_IP = '10.90.0.20';
-
 /** Address of the machine itself in the nodes' network. */
 export const HOST_IP = '10.90.0.1';
 export const POD_CIDR = '10.244.0.0/16';

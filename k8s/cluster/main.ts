@@ -7,7 +7,6 @@ import { exitCodeOf, stopRequests } from '../../scripts/setup/lifecycle.mjs';
 import { acquireLock } from '../../scripts/setup/lock.mjs';
 import { createUi } from '../../scripts/setup/ui.mjs';
 import { startApiServer, startControllers, stopControlPlane } from './control-plane.ts';
-import { startSimulatedNodes, stopSimulatedNodes } from './kwok.ts';
 import { nodeOf, OWN_STATE_DIR, paths, REGISTRY, STATE_DIR } from './layout.ts';
 import { checkRoot } from './machine.ts';
 import { setLink } from './network.ts';
@@ -22,9 +21,7 @@ const USAGE = `node k8s/cluster/main.ts COMMAND
   node-stop NODE   power loss of kn1 or kn2
   node-start NODE
   api-stop         crash of the control plane: API server, controllers, scheduler
-  api-start
-  kwok-start [N]   add N nodes, 20 unless given, that only exist in the API
-  kwok-stop`;
+  api-start`;
 
 const { stop: signal } = stopRequests();
 const guard = createGuard();
@@ -34,9 +31,7 @@ const seconds = () => `${((performance.now() - startMs) / 1000).toFixed(1)} s`;
 
 /** One command at a time on a machine. */
 const LOCK = '/run/headgate-k8s.lock';
-const SIMULATED = 20;
-const buildOptions = { guard, signal, progress: () => {} };
-const programs = () => preparePrograms(buildOptions);
+const programs = () => preparePrograms({ guard, signal, progress: () => {} });
 
 const COMMANDS: Readonly<Record<string, (argument: string) => Promise<void>>> = {
   'node-stop': (name) => stopNode(lostNode(name)),
@@ -47,9 +42,6 @@ const COMMANDS: Readonly<Record<string, (argument: string) => Promise<void>>> = 
     await startKubelet(node, await programs());
     await startRouter(node, await programs());
   },
-  'kwok-start': async (count) =>
-    startSimulatedNodes(Number(count || SIMULATED), await programs(), buildOptions),
-  'kwok-stop': async () => stopSimulatedNodes(await programs()),
   'api-stop': stopControlPlane,
   'api-start': async () => {
     await startApiServer(await programs());

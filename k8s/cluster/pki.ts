@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
-import { API_SERVER, CONTROL_PLANE_IP, KUBERNETES_IP, NODES, paths, SIMULATED_IP } from './layout.ts';
+import { API_SERVER, CONTROL_PLANE_IP, KUBERNETES_IP, NODES, paths } from './layout.ts';
 import { sh } from './shell.ts';
 
 const API_SERVER_NAMES = [
@@ -42,7 +42,6 @@ export async function writePki(): Promise<void> {
   await openssl('ca', ['-subj', '/CN=headgate-test-cluster', '-addext', 'keyUsage=critical,keyCertSign']);
   await writeIdentity('apiserver', { name: 'kube-apiserver', hosts: API_SERVER_NAMES });
   await writeIdentity('kubelet-client', { name: 'kube-apiserver-kubelet-client', group: 'system:masters' });
-  await writeIdentity('kwok', { name: 'kwok', hosts: [SIMULATED_IP] });
   await writeIdentity('front-proxy', { name: 'front-proxy-client' });
   for (const { file, ...subject } of USERS) await writeKubeconfig(file, subject);
   for (const { name, ip } of NODES) {

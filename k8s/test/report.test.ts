@@ -11,7 +11,7 @@ const failed: Result = {
   ...{ name: 'node', title: 'Node stopped "hard"', failed: 3, reasons: { 'http2: 503 unavailable': 3 } },
   ...{ figures: {}, verdict: 'failed', problem: '3 of 900 requests failed' },
 };
-const skipped: Result = { ...failed, name: 'hpa', verdict: 'skipped', problem: 'no <kwok>' };
+const skipped: Result = { ...failed, name: 'hpa', verdict: 'skipped', problem: 'no <root>' };
 
 it('prints one line per scenario, with figures and reasons below', () => {
   expect(plainTable([passed, failed])).toBe(
