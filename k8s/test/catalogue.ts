@@ -13,6 +13,7 @@ import {
 } from './scenarios/deploy-refusals.ts';
 import { drainNode } from './scenarios/drain.ts';
 import { externalMetric } from './scenarios/external-metric.ts';
+import { helmRules } from './scenarios/helm-rules.ts';
 import { images } from './scenarios/images.ts';
 import { keysReplaced } from './scenarios/keys.ts';
 import { inferenceHangs, podKilled, processKilled, withoutSecondAttempt } from './scenarios/killed.ts';
@@ -53,6 +54,7 @@ export const SCENARIOS: readonly Scenario[] = [
   deployInterrupted,
   deployBroken,
   canary,
+  helmRules,
   twoGateways,
   scaleInference,
   ...podKilled,
