@@ -1,36 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { METRIC } from '@headgate/contracts/names';
 import { type Sample, samplesIn, total } from '@headgate/testkit/metrics';
-import type { Run } from './deploy.ts';
 import { DeployError } from './errors.ts';
 import { type Pod, troubleOf } from './pods.ts';
 import { ProgramError, type Programs } from './programs.ts';
 import type { KubernetesObject } from './rendered.ts';
+import type { Run } from './run.ts';
 import { describe } from './watch.ts';
-
-/** `gateway=sha256:…`, `gateway=REPOSITORY@sha256:…`, or `gateway`: the image of the values. */
-const CANARY = /^gateway(?:=(?:(?<repository>[^@]+)@)?(?<digest>sha256:[0-9a-f]{64}))?$/;
-
-/** Arguments of helm for the image that becomes the gateway of all. @throws DeployError */
-export function newImage(canary: string | undefined): string[] {
-  if (canary === undefined) return [];
-  const found = CANARY.exec(canary)?.groups;
-  if (!CANARY.test(canary)) {
-    throw new DeployError(
-      '--canary: expected gateway, gateway=sha256:… or gateway=REPOSITORY@sha256:…',
-      'npm run images prints the digests',
-      2,
-    );
-  }
-  return [...setImage('images.gateway', found?.repository, found?.digest)];
-}
-
-function setImage(path: string, repository: string | undefined, digest: string | undefined): string[] {
-  return [
-    ...(repository ? ['--set', `${path}.repository=${repository}`] : []),
-    ...(digest ? ['--set', `${path}.digest=${digest}`] : []),
-  ];
-}
 
 /**
  * Arguments of helm that add the canary and change nothing else: values and images stay those of the release.

@@ -1,15 +1,14 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { refuseConflicts } from './changes.ts';
-import type { Run } from './deploy.ts';
-import { step } from './deploy.ts';
 import { DeployError } from './errors.ts';
 import { lookUp } from './images.ts';
-import { imagesOf, neededSecrets, variableIn, volumeSecret } from './inspect.ts';
+import { imagesOf, variableIn, volumeSecret } from './inspect.ts';
 import type { Options } from './options.ts';
 import { planRouting, planSecrets, type SecretPlan } from './prepare.ts';
 import { findRelease, type ReleaseState } from './release.ts';
 import { type Chart, chartOf, type KubernetesObject, type Rendered, readFacts, render } from './rendered.ts';
+import { type Run, step } from './run.ts';
 import { type Existing, findNamespace, findTarget, type Target } from './target.ts';
 
 /** Where the release goes, and what is there. */
@@ -25,7 +24,8 @@ export interface Plan extends Place {
   readonly rendered: Rendered;
   readonly workloads: readonly KubernetesObject[];
   readonly secrets: SecretPlan;
-  readonly routing: { readonly text: string; readonly isNew: boolean };
+  /** Table to create; undefined: there is one. */
+  readonly routing: string | undefined;
   /** Name that clients call. */
   readonly host: string;
   /** Secret of the public certificate. */
@@ -53,7 +53,7 @@ export async function check({ root, options, programs, ui }: Run, place: Place):
     const objects = [...rendered.objects, ...rendered.hooks];
     await refuseMissingImages(objects);
     if (place.state !== undefined && !options.overwrite) await refuseConflicts(programs, rendered);
-    const secrets = await planSecrets(programs, neededSecrets(objects), options.environment);
+    const secrets = await planSecrets(programs, objects, options.environment);
     const routing = await planRouting(programs, root, options, place.state?.good === undefined);
     const workloads = objects.filter(({ kind }) => ['Deployment', 'StatefulSet', 'Job'].includes(kind));
     return {

@@ -1,31 +1,18 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Guard } from '../../scripts/setup/guard.mjs';
-import type { Ui } from '../../scripts/setup/ui.mjs';
 import { canaryStage, watchCanary } from './canary.ts';
 import { differences, isUnchanged } from './changes.ts';
 import { check, findPlace, type Plan } from './check.ts';
 import { DeployError } from './errors.ts';
 import { clientKeyFile } from './local-secrets.ts';
-import type { Options } from './options.ts';
-import { ensureNamespace, localDir, type Made, makeRouting, makeSecret } from './prepare.ts';
-import type { Programs } from './programs.ts';
+import { ensureNamespace, localDir, type Made, makeRouting, makeSecret, readTable } from './prepare.ts';
 import { findRelease, recover, refusePending, rollback, uninstall } from './release.ts';
 import { CHART } from './rendered.ts';
 import { keepReplicas } from './replicas.ts';
 import { rollOut } from './roll-out.ts';
+import { type Run, step } from './run.ts';
 import { confirm } from './target.ts';
-import { verify } from './verify.ts';
-
-/** What each command gets. */
-export interface Run {
-  readonly root: string;
-  readonly options: Options;
-  readonly programs: Programs;
-  readonly guard: Guard;
-  readonly signal: AbortSignal;
-  readonly ui: Ui;
-}
+import { notVerified, verify } from './verify.ts';
 
 /**
  * Checks, makes what is missing, installs or upgrades, and looks from outside. A failure goes back to what was before.
@@ -39,6 +26,8 @@ export async function deploy(run: Run): Promise<void> {
   if (isDry) refusePending(place.state);
   else await confirm(options, place.target, place.existing);
   const state = isDry ? place.state : await recover(programs, place.state, options.recover);
+  if (place.state !== undefined && state === undefined)
+    ui.say('    the first installation was unfinished and served nothing: it was removed, and is made again');
   const plan = await check(run, { ...place, state });
   if (isDry) return show(run, plan);
   const made: Made[] = [];
@@ -48,13 +37,13 @@ export async function deploy(run: Run): Promise<void> {
       ui.say('✓ the release is as it should be: nothing to change');
     else {
       const report = options.canary === undefined ? undefined : await tryCanary(run, plan);
-      if (state !== undefined) await keepReplicas(programs, plan.rendered.objects);
+      if ((await findRelease(programs)) !== undefined) await keepReplicas(programs, plan.rendered.objects);
       await rollOut(run, plan);
       if (report !== undefined) ui.say(report);
     }
     await step(ui, 'verification', () => look(run, plan));
   } catch (error) {
-    const isToBlame = !(error instanceof DeployError && error.exitCode === 3);
+    const isToBlame = !(error instanceof DeployError && error.exitCode === 4);
     if (isToBlame && !run.signal.aborted)
       await undo(run, plan, made).catch((problem) => ui.say(`not undone: ${problem.message}`));
     throw error;
@@ -83,11 +72,21 @@ async function prepare({ root, options, programs }: Run, plan: Plan, made: Made[
   made.push(...(await ensureNamespace(programs, options, existing)));
   const dir = localDir(root, programs.namespace);
   for (const missing of secrets.missing) made.push(await makeSecret(programs, missing, { host, dir }));
-  if (routing.isNew) made.push(await makeRouting(programs, routing.text));
+  if (routing !== undefined) made.push(await makeRouting(programs, routing));
 }
 
-async function look({ root, options, programs, ui }: Run, plan: Plan): Promise<void> {
-  const { host, routing, photo } = plan;
+/** @throws DeployError with exit code 4 when it is not Headgate that is wrong */
+async function look(run: Run, plan: Plan): Promise<void> {
+  try {
+    await lookFromOutside(run, plan);
+  } catch (error) {
+    if (error instanceof DeployError || run.signal.aborted) throw error;
+    throw notVerified(error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function lookFromOutside({ root, options, programs, signal, ui }: Run, plan: Plan): Promise<void> {
+  const { host, photo } = plan;
   const file = options['key-file'] || clientKeyFile(localDir(root, programs.namespace));
   const key = existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined;
   const tls = await programs.find<{ data: Record<string, string> }>('secret', plan.tlsSecret);
@@ -97,18 +96,28 @@ async function look({ root, options, programs, ui }: Run, plan: Plan): Promise<v
     trusted: pem.join('\n'),
     key,
     photo,
-    routing: routing.text,
+    routing: () => readTable(programs),
+    signal,
     say: (line) => ui.say(`    ${line}`),
   });
 }
 
-/** Goes back to the revision before; a first deployment is removed with everything that it made. */
-async function undo({ programs, ui }: Run, { state }: Plan, made: readonly Made[]): Promise<void> {
+/**
+ * Goes back to the revision before; a first deployment is removed with everything that it made. One that follows an
+ * unfinished first installation has nothing to go back to, and stays: its pods may serve.
+ */
+export async function undo(
+  { programs, ui }: Pick<Run, 'programs' | 'ui'>,
+  { state }: Pick<Plan, 'state'>,
+  made: readonly Made[],
+): Promise<void> {
   const good = state?.good;
   const now = await findRelease(programs);
   if (now !== undefined && good !== undefined && now.revision !== state?.revision) {
     await step(ui, `going back to revision ${good}`, () => rollback(programs, good));
-  } else if (good === undefined) {
+  } else if (state !== undefined) {
+    if (good === undefined) ui.say('no revision was ever complete, so nothing was undone');
+  } else {
     await step(ui, 'removing what was made', async () => {
       await uninstall(programs);
       for (const { kind, name } of made.toReversed())
@@ -121,7 +130,7 @@ async function show({ programs, options, ui }: Run, plan: Plan): Promise<void> {
   const { rendered, existing, secrets, routing } = plan;
   if (!existing) ui.say(`+ namespace ${programs.namespace}`);
   for (const { name } of secrets.missing) ui.say(`+ Secret ${name}`);
-  if (routing.isNew) ui.say('+ ConfigMap headgate-routing');
+  if (routing !== undefined) ui.say('+ ConfigMap headgate-routing');
   if (!existing) {
     for (const { kind, metadata } of rendered.objects) ui.say(`+ ${kind} ${metadata.name}`);
   } else {
@@ -131,17 +140,4 @@ async function show({ programs, options, ui }: Run, plan: Plan): Promise<void> {
     if (text === '') ui.say('no object differs');
   }
   ui.say('nothing was changed');
-}
-
-/** Runs one step with its seconds. */
-export async function step<T>(ui: Ui, title: string, act: () => Promise<T>): Promise<T> {
-  const task = ui.begin(title);
-  try {
-    const result = await act();
-    task.done();
-    return result;
-  } catch (error) {
-    task.failed();
-    throw error;
-  }
 }

@@ -29,7 +29,13 @@ export interface EntryOptions {
   readonly host: string;
   /** What the Secret of the certificate holds, PEM: Envoy must show exactly that, whoever issued it. */
   readonly trusted: string;
+  /** Ends every wait. */
+  readonly signal: AbortSignal;
 }
+
+/** Whether the certificate is not the right one. */
+export const isCertificate = (error: unknown): boolean =>
+  /CERT|UNABLE_TO_VERIFY/.test(String((error as NodeJS.ErrnoException).code));
 
 /** Envoy's HTTPS listener, reached through the API server: works wherever kubectl does. */
 export class Entry implements AsyncDisposable {
@@ -49,8 +55,8 @@ export class Entry implements AsyncDisposable {
         return await this.#send(question);
       } catch (error) {
         await this[Symbol.asyncDispose]();
-        const isCertificate = String((error as NodeJS.ErrnoException).code).includes('CERT');
-        if (left === 0 || isCertificate) throw error;
+        this.#options.signal.throwIfAborted();
+        if (left === 0 || isCertificate(error)) throw error;
       }
     }
   }
@@ -60,13 +66,13 @@ export class Entry implements AsyncDisposable {
       forward: await forward(this.#programs, 'service/headgate-envoy', 443),
       agent: new Agent({ keepAlive: true, maxSockets: 1 }),
     };
-    const { host, trusted } = this.#options;
+    const { host, trusted, signal } = this.#options;
     const outgoing = request({
       ...{ host: '127.0.0.1', port: this.#open.forward.port, path, servername: host },
       agent: this.#open.agent,
       method: body ? 'POST' : 'GET',
       headers: { ...headers, host, ...(body && { 'content-length': body.length }) },
-      signal: AbortSignal.timeout(WITHIN_MS),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(WITHIN_MS)]),
       ...{ ca: trusted, allowPartialTrustChain: true },
     });
     outgoing.end(body);

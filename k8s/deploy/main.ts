@@ -1,16 +1,18 @@
 /**
  * `npm run deploy -- --env staging` and `npm run undeploy`: Headgate in a Kubernetes cluster, by one command (docs/deploy.md).
- * Exit codes: 0 done, 1 failed and undone, 2 wrong options or values, 3 something is missing, 130 after Ctrl-C.
+ * Exit codes: 0 done, 1 failed and undone, 2 wrong options or values, 3 something is missing, 4 deployed and not
+ * verified, 130 after Ctrl-C.
  */
 import { join } from 'node:path';
 import { clusterTools } from '@headgate/testkit/tools/helm';
 import { createGuard } from '../../scripts/setup/guard.mjs';
 import { exitCodeOf, stopRequests } from '../../scripts/setup/lifecycle.mjs';
 import { createUi } from '../../scripts/setup/ui.mjs';
-import { deploy, type Run } from './deploy.ts';
+import { deploy } from './deploy.ts';
 import { DeployError } from './errors.ts';
 import { parseOptions, USAGE } from './options.ts';
 import { ProgramError, Programs } from './programs.ts';
+import type { Run } from './run.ts';
 import { undeploy } from './undeploy.ts';
 
 const ROOT = join(import.meta.dirname, '../..');

@@ -1,7 +1,6 @@
 import { expect, it } from 'vitest';
-import { newImage } from './canary.ts';
 import { DeployError } from './errors.ts';
-import { parseOptions } from './options.ts';
+import { newImage, parseOptions } from './options.ts';
 
 it('needs an environment to deploy, and none to remove', () => {
   expect(() => parseOptions([])).toThrow('--env: expected one of dev, staging, production');

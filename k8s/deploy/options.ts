@@ -20,9 +20,10 @@ export const USAGE = `usage: npm run deploy -- --env dev|staging|production [opt
   --canary-seconds N  how long it is watched (default 60)
   --recover           goes on where a deployment was killed
   --overwrite         takes fields back that somebody changed by hand in the cluster
+  --replace-environment  deploys over another environment that the namespace holds
   --yes               asks nothing
 usage: npm run undeploy -- [--namespace NAME] [--context NAME] [--all] [--yes]
-  --all               removes Secrets, volumes and the routing table too`;
+  --all               removes the Secrets that the command made, volumes and the routing table too`;
 
 const FLAGS = { type: 'boolean', default: false } as const;
 const TEXT = { type: 'string' } as const;
@@ -44,6 +45,7 @@ const OPTIONS = {
   diff: FLAGS,
   recover: FLAGS,
   overwrite: FLAGS,
+  'replace-environment': FLAGS,
   all: FLAGS,
   yes: FLAGS,
   help: { ...FLAGS, short: 'h' },
@@ -82,4 +84,28 @@ export function parseOptions(argv: readonly string[]): Options {
   }
   const routing = values.routing || undefined;
   return { ...values, routing, command, environment: environment ?? 'dev' };
+}
+
+/** `gateway=sha256:…`, `gateway=REPOSITORY@sha256:…`, or `gateway`: the image of the values. */
+const CANARY = /^gateway(?:=(?:(?<repository>[^@]+)@)?(?<digest>sha256:[0-9a-f]{64}))?$/;
+
+/** Arguments of helm for the image that becomes the gateway of all. @throws DeployError */
+export function newImage(canary: string | undefined): string[] {
+  if (canary === undefined) return [];
+  const found = CANARY.exec(canary)?.groups;
+  if (!CANARY.test(canary)) {
+    throw new DeployError(
+      '--canary: expected gateway, gateway=sha256:… or gateway=REPOSITORY@sha256:…',
+      'npm run images prints the digests',
+      2,
+    );
+  }
+  return [...setImage('images.gateway', found?.repository, found?.digest)];
+}
+
+function setImage(path: string, repository: string | undefined, digest: string | undefined): string[] {
+  return [
+    ...(repository ? ['--set', `${path}.repository=${repository}`] : []),
+    ...(digest ? ['--set', `${path}.digest=${digest}`] : []),
+  ];
 }

@@ -3,10 +3,11 @@ import { join, resolve } from 'node:path';
 import { parseRouting } from '@headgate/contracts/routing';
 import { parseYaml } from '@headgate/runtime/parse-yaml';
 import { DeployError } from './errors.ts';
-import type { NeededSecret } from './inspect.ts';
+import { neededSecrets } from './inspect.ts';
 import { LOCAL_SECRETS, type LocalContext, roleOf, SECRET_KEYS, type SecretRole } from './local-secrets.ts';
 import type { Environment, Options } from './options.ts';
 import type { Programs } from './programs.ts';
+import type { KubernetesObject } from './rendered.ts';
 import { type Existing, LABEL, MADE_BY } from './target.ts';
 
 export const ROUTING = 'headgate-routing';
@@ -21,31 +22,40 @@ export interface Made {
 /** How each missing Secret is made by hand: docs/deploy.md. */
 const HOW = 'docs/deploy.md (Secrets) shows how to make each';
 
+/** Where Helm keeps its revisions: large, and nothing that a pod reads. */
+const HELM_RECORD = 'helm.sh/release.v1';
+/** Secrets that point to a service: one is made only for a service of the release. */
+const EXTERNAL: readonly SecretRole[] = ['redis', 'postgres'];
+
 export interface SecretPlan {
   readonly missing: readonly { readonly name: string; readonly role: SecretRole }[];
 }
 
 /**
- * Looks which Secrets are there. Production must have them all.
+ * Looks which Secrets are there. Production must have them all; elsewhere Redis and PostgreSQL must be those of the
+ * release, or have theirs.
  *
  * @throws DeployError that names what is missing
  */
 export async function planSecrets(
   programs: Programs,
-  needed: readonly NeededSecret[],
+  objects: readonly KubernetesObject[],
   environment: Environment,
 ): Promise<SecretPlan> {
   const { items } = await programs.get<{ items: { metadata: { name: string }; data?: object }[] }>([
-    'secrets',
+    ...['secrets', '--field-selector', `type!=${HELM_RECORD}`],
   ]);
+  const services = objects.filter(({ kind }) => kind === 'StatefulSet').map(({ metadata }) => metadata.name);
+  const isMade = (name: string, role: SecretRole) =>
+    environment !== 'production' && (!EXTERNAL.includes(role) || services.includes(name));
   const there = new Map(items.map(({ metadata, data }) => [metadata.name, Object.keys(data ?? {})]));
   const lacking: string[] = [];
   const missing: { name: string; role: SecretRole }[] = [];
-  for (const { name, keys } of needed) {
+  for (const { name, keys } of neededSecrets(objects)) {
     const role = roleOf(name);
     const wanted = [...new Set([...keys, ...(role ? SECRET_KEYS[role] : [])])];
     const found = there.get(name);
-    if (found === undefined && role && environment !== 'production') missing.push({ name, role });
+    if (found === undefined && role && isMade(name, role)) missing.push({ name, role });
     else if (found === undefined) lacking.push(`Secret ${name} with ${wanted.join(', ') || 'its keys'}`);
     else
       lacking.push(
@@ -53,7 +63,13 @@ export async function planSecrets(
       );
   }
   if (lacking.length > 0) {
-    throw new DeployError(`namespace ${programs.namespace} lacks:\n  ${lacking.join('\n  ')}`, HOW, 3);
+    throw new DeployError(
+      `namespace ${programs.namespace} lacks:\n  ${lacking.join('\n  ')}`,
+      environment === 'production'
+        ? HOW
+        : `${HOW}; a Redis and a PostgreSQL for tests come with --set devServices.enabled=true`,
+      3,
+    );
   }
   return { missing };
 }
@@ -94,7 +110,8 @@ export async function makeSecret(
 ): Promise<Made> {
   const stringData = await LOCAL_SECRETS[role](context);
   const type = role === 'tls' ? 'kubernetes.io/tls' : 'Opaque';
-  await create(programs, { apiVersion: 'v1', kind: 'Secret', metadata: { name }, type, stringData });
+  const metadata = { name, labels: { [LABEL.madeBy]: MADE_BY } };
+  await create(programs, { apiVersion: 'v1', kind: 'Secret', metadata, type, stringData });
   return { kind: 'secret', name };
 }
 
@@ -102,7 +119,7 @@ export async function makeSecret(
  * The routing table of the cluster, or the one to create. It belongs to operators and control, so it is never changed
  * here (decision 0015). One that was deleted while Headgate serves is not replaced by the seed: its weights are lost.
  *
- * @returns text of the table, and whether it must be created
+ * @returns the table to create; undefined: there is one
  * @throws DeployError
  */
 export async function planRouting(
@@ -110,9 +127,8 @@ export async function planRouting(
   root: string,
   options: Options,
   isFresh: boolean,
-): Promise<{ readonly text: string; readonly isNew: boolean }> {
-  const found = await programs.find<{ data?: Record<string, string> }>('configmap', ROUTING);
-  if (found) return { text: found.data?.['routing.yaml'] ?? '', isNew: false };
+): Promise<string | undefined> {
+  if (await programs.find('configmap', ROUTING)) return undefined;
   const { environment, routing } = options;
   if (routing === undefined && !isFresh) {
     throw new DeployError(
@@ -129,7 +145,13 @@ export async function planRouting(
     );
   }
   const file = resolve(root, routing ?? SEED);
-  return { text: readRouting(file), isNew: true };
+  return readRouting(file);
+}
+
+/** The table that is in force. It may change at any time. @throws ProgramError */
+export async function readTable(programs: Programs): Promise<string> {
+  const { data } = await programs.get<{ data?: Record<string, string> }>(['configmap', ROUTING]);
+  return data?.['routing.yaml'] ?? '';
 }
 
 function readRouting(file: string): string {

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { stateOf } from './release.ts';
+import { FakePrograms, failure } from './fake-programs.ts';
+import { recover, rollback, stateOf } from './release.ts';
 
 const history = (...statuses: string[]) => statuses.map((status, i) => ({ revision: i + 1, status }));
 
@@ -11,4 +12,32 @@ it('knows the revision to go back to', () => {
 
 it('takes a release whose rollback failed for one that was deployed: it must not be removed', () => {
   expect(stateOf(history('superseded', 'superseded', 'failed', 'failed'))?.good).toBe(2);
+});
+
+const unfinished = { status: 'failed', revision: 1, good: undefined };
+const gateway = (readyReplicas: number): [RegExp, string] => [
+  /get deployment headgate-gateway/,
+  JSON.stringify({ status: { readyReplicas } }),
+];
+
+it('upgrades a first installation that never finished and serves, and removes one that does not', async () => {
+  const serving = new FakePrograms([gateway(3)]);
+  expect(await recover(serving, unfinished, false)).toEqual(unfinished);
+  expect(serving.calls.join('\n')).not.toContain('uninstall');
+  const useless = new FakePrograms([gateway(0)]);
+  expect(await recover(useless, unfinished, false)).toBeUndefined();
+  expect(useless.calls.join('\n')).toContain('helm uninstall headgate');
+});
+
+it('deletes records of revisions only when an object stands in the way of a rollback', async () => {
+  const slow = new FakePrograms([[/helm rollback/, failure('took longer than 360 s')]]);
+  await expect(rollback(slow, 1)).rejects.toThrow('took longer');
+  expect(slow.calls).toHaveLength(1);
+  const found = failure('original object HorizontalPodAutoscaler with the name "headgate-gateway" not found');
+  const blocked = new FakePrograms([
+    [/helm rollback/, found],
+    [/helm history/, JSON.stringify([1, 2].map((revision) => ({ revision, status: 'failed' })))],
+  ]);
+  await expect(rollback(blocked, 1)).rejects.toThrow('not found');
+  expect(blocked.calls).toContain('kubectl delete secret sh.helm.release.v1.headgate.v2');
 });

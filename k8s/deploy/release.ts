@@ -43,8 +43,8 @@ export function stateOf(revisions: readonly Revision[]): ReleaseState | undefine
 /**
  * Makes a release fit for the next change. Helm refuses to touch one whose last change is unfinished; after Ctrl-C it is
  * not, because an interrupted helm marks it as failed, but after a power cut, or while another deployment runs. A first
- * installation that never finished is removed: to Helm the next one would be an upgrade, whose migrations come before
- * the database.
+ * installation that never finished and serves nothing is removed: to Helm the next one would be an upgrade, whose migrations
+ * come before the database. One that serves is upgraded.
  *
  * @returns the state to go on from
  * @throws DeployError unless `allowed`
@@ -57,13 +57,22 @@ export async function recover(
   if (state === undefined) return undefined;
   if (!allowed) refusePending(state);
   const { revision, good } = state;
-  if (good === undefined) {
+  if (good === undefined && !(await isServing(programs))) {
     await uninstall(programs);
     return undefined;
   }
   // What it has changed stays: the next upgrade applies every object again.
   if (isPending(state)) await programs.kubectl(['delete', 'secret', recordOf(revision)]);
   return state;
+}
+
+/** Whether a gateway is ready, and so inference. */
+async function isServing(programs: Programs): Promise<boolean> {
+  const gateway = await programs.find<{ status?: { readyReplicas?: number } }>(
+    'deployment',
+    `${RELEASE}-gateway`,
+  );
+  return (gateway?.status?.readyReplicas ?? 0) > 0;
 }
 
 const isPending = ({ status }: ReleaseState) => status.startsWith('pending');
@@ -115,12 +124,15 @@ export async function upgrade(
   });
 }
 
-/** Goes back to a revision that served, and waits until it is ready. */
+/** How Helm refuses to bring back an object that is still there. */
+const STILL_THERE = /with the name "[^"]*" (not )?found/;
+
+/** Goes back to a revision that served, and waits until it is ready. @throws ProgramError */
 export async function rollback(programs: Programs, revision: number): Promise<void> {
   try {
     await rollBackTo(programs, revision);
   } catch (error) {
-    if (!(error instanceof ProgramError)) throw error;
+    if (!(error instanceof ProgramError && STILL_THERE.test(error.stderr))) throw error;
     await forgetSince(programs, revision);
     await rollBackTo(programs, revision);
   }

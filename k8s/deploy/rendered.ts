@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseYaml } from '@headgate/runtime/parse-yaml';
-import { newImage } from './canary.ts';
 import { DeployError } from './errors.ts';
-import type { Options } from './options.ts';
+import { newImage, type Options } from './options.ts';
 import { ProgramError, type Programs } from './programs.ts';
 
 export const RELEASE = 'headgate';

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Ui } from '../../scripts/setup/ui.mjs';
 import type { Plan } from './check.ts';
-import type { Run } from './deploy.ts';
 import { DeployError } from './errors.ts';
 import { isRolledOut } from './pods.ts';
 import { ProgramError } from './programs.ts';
 import { upgrade } from './release.ts';
+import type { Run } from './run.ts';
 import { componentOf, componentsOf, RolloutError, type Snapshot, type Watch, watch } from './watch.ts';
 
 const EVERY_MS = 300;

@@ -21,7 +21,8 @@ it('refuses production without --yes where nobody can be asked, and names the co
 
 it('refuses to deploy over another environment', async () => {
   await expect(ask(['--env', 'staging'], holds('production'))).rejects.toThrow('holds production');
-  await ask(['--env', 'staging', '--yes'], holds('production'));
+  await expect(ask(['--env', 'dev', '--yes'], holds('production'))).rejects.toThrow('holds production');
+  await ask(['--env', 'staging', '--yes', '--replace-environment'], holds('production'));
   await ask(['--env', 'staging'], holds('staging'));
 });
 

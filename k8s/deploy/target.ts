@@ -66,8 +66,8 @@ export async function findNamespace(programs: Programs): Promise<Existing | unde
 }
 
 /**
- * Asks on a terminal. Elsewhere it refuses what could hit the wrong cluster: production without --yes, and another
- * environment than the one that the namespace holds.
+ * Refuses another environment than the one that the namespace holds, whatever --yes says. Then asks on a terminal;
+ * elsewhere production needs --yes.
  *
  * @throws DeployError
  */
@@ -80,17 +80,16 @@ export async function confirm(
   const holds = existing?.labels[LABEL.environment];
   const differs = command === 'deploy' && holds !== undefined && holds !== environment;
   const where = `namespace ${namespace} of context ${context} (${server})`;
-  if (yes) return;
-  if (differs) {
+  if (differs && !options['replace-environment']) {
     throw new DeployError(
       `${where} holds ${holds}, and this would deploy ${environment} over it`,
-      'choose another --context or --namespace, or say --yes',
+      'choose another --context or --namespace, or say --replace-environment',
       2,
     );
   }
+  if (yes) return;
   if (process.stdin.isTTY) {
-    const deed = command === 'deploy' ? `deploy ${environment} to` : 'remove Headgate from';
-    if (await agrees(`${deed} ${where}?`)) return;
+    if (await agrees(options, where)) return;
     throw new DeployError('nothing was changed', 'choose another context with --context', 2);
   }
   if (environment === 'production' || holds === 'production') {
@@ -98,10 +97,16 @@ export async function confirm(
   }
 }
 
-async function agrees(question: string): Promise<boolean> {
+/** What cannot be restored needs more than a letter: the name of the namespace. */
+async function agrees(options: Options, where: string): Promise<boolean> {
+  const { command, environment, namespace, all } = options;
+  const removesAll = command === 'undeploy' && all;
+  const act = command === 'deploy' ? `deploy ${environment} to` : 'remove Headgate from';
+  const how = removesAll ? ' with all that is listed above? Name the namespace:' : '? [y/N]';
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
   try {
-    return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim());
+    const answer = (await terminal.question(`${act} ${where}${how} `)).trim().toLowerCase();
+    return (removesAll ? [namespace] : ['y', 'yes']).includes(answer);
   } finally {
     terminal.close();
   }

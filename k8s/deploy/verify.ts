@@ -6,7 +6,7 @@ import { HEADER } from '@headgate/contracts/names';
 import { parseRouting, type Routing } from '@headgate/contracts/routing';
 import { parseYaml } from '@headgate/runtime/parse-yaml';
 import { assign } from '../../gateway/src/routing/assign.ts';
-import { type Answer, Entry, type EntryOptions, type Question } from './entry.ts';
+import { type Answer, Entry, type EntryOptions, isCertificate, type Question } from './entry.ts';
 import { DeployError } from './errors.ts';
 import type { Programs } from './programs.ts';
 
@@ -22,7 +22,8 @@ export interface VerifyOptions extends EntryOptions {
   /** undefined: no photo is sent. */
   readonly key: string | undefined;
   readonly photo: string;
-  readonly routing: string;
+  /** Reads the table that is in force: operators and control change it at any time. */
+  readonly routing: () => Promise<string>;
   readonly say: (line: string) => void;
 }
 
@@ -32,22 +33,29 @@ type Ask = (question: Question) => Promise<Answer>;
  * Looks from outside, through Envoy's TLS: certificate and name, that a stranger is refused, one photo for units of
  * every variant, and that the quota is counted.
  *
- * @throws DeployError with what is wrong
+ * @throws DeployError with what is wrong: exit code 1 when Headgate is, 4 when it could not be found out
  */
 export async function verify(programs: Programs, options: VerifyOptions): Promise<void> {
-  const { host, key, say } = options;
   await using entry = new Entry(programs, options);
+  await lookThrough((question) => entry.ask(question), options);
+}
+
+/** @param send one request to Envoy; it throws when nothing answers */
+export async function lookThrough(send: Ask, options: VerifyOptions): Promise<void> {
+  const { host, key, say, signal } = options;
   const ask: Ask = async (question) => {
     try {
-      return await entry.ask(question);
+      return await send(question);
     } catch (error) {
-      throw wrong(`Envoy does not answer for ${host}: ${(error as Error).message}`);
+      signal.throwIfAborted();
+      const problem = `Envoy does not answer for ${host}: ${(error as Error).message}`;
+      throw isCertificate(error) ? wrong(problem) : notVerified(problem);
     }
   };
   const stranger = await ask({ path: '/v1/models' });
   say(`certificate of ${host}, ${describe(stranger.certificate)}`);
   if (stranger.status !== 401)
-    throw wrong(`a caller without a key is answered with ${stranger.status}, not 401`);
+    throw refused(stranger.status, `a caller without a key is answered with ${stranger.status}, not 401`);
   if (key === undefined) {
     say('no photo was classified: --key-file names an API key');
     return;
@@ -59,12 +67,13 @@ async function checkPredictions(ask: Ask, key: string, options: VerifyOptions): 
   const { say } = options;
   const photo = readFileSync(options.photo);
   const type = options.photo.endsWith('.png') ? 'image/png' : 'image/jpeg';
-  const routing = parseRouting(parseYaml(options.routing));
+  const routing = await readRouting(options);
   const left: number[] = [];
   const seen = new Map<string, number>();
-  for (const unit of unitsFor(routing)) {
-    const headers = { 'content-type': type, [HEADER.apiKey]: key, [HEADER.unit]: unit.name };
-    const answer = await settled(() => ask({ path: '/predict', headers, body: photo }), unit);
+  for (const wanted of unitsFor(routing)) {
+    const headers = { 'content-type': type, [HEADER.apiKey]: key, [HEADER.unit]: wanted.name };
+    const call = () => ask({ path: '/predict', headers, body: photo });
+    const { answer, unit } = await settled(call, wanted, options);
     const { model, predictions } = JSON.parse(answer.body);
     const best = predictions?.[0]?.top?.[0];
     if (seen.size === 0)
@@ -75,7 +84,7 @@ async function checkPredictions(ask: Ask, key: string, options: VerifyOptions): 
   }
   const split = [...seen].map(([name, count]) => `${count} of ${name}`).join(', ');
   say(`split: ${split}, each where its unit belongs`);
-  if (!isCounted(left)) throw wrong(`the quota is not counted: ${left.join(', ')} requests were left`);
+  if (!isCounted(left)) throw notVerified(`the quota is not counted: ${left.join(', ')} requests were left`);
   const last = left.at(-1);
   say(last === Number.POSITIVE_INFINITY ? 'quota: the key has none' : `quota: ${last} left of this minute`);
 }
@@ -86,23 +95,32 @@ async function checkPredictions(ask: Ask, key: string, options: VerifyOptions): 
  *
  * @throws DeployError
  */
-async function settled(call: () => Promise<Answer>, { name, variant, version }: Unit): Promise<Answer> {
+async function settled(
+  call: () => Promise<Answer>,
+  wanted: Unit,
+  options: VerifyOptions,
+): Promise<{ readonly answer: Answer; readonly unit: Unit }> {
+  let unit = wanted;
   for (let tries = TRIES; ; tries--) {
     const answer = await call();
     const found = answer.status === 200 ? JSON.parse(answer.body).version : undefined;
-    if (found === version) return answer;
+    if (found === unit.version) return { answer, unit };
     if (answer.status === 401 || answer.status === 403) throw unknownKey(answer.status);
     if (tries === 1) {
+      if (found === undefined)
+        throw refused(answer.status, `the photo is answered with ${answer.status}: ${answer.body.trim()}`);
       throw wrong(
-        found === undefined
-          ? `the photo is answered with ${answer.status}: ${answer.body.trim()}`
-          : `${name} belongs to ${variant}, version ${version}, and got version ${found}`,
+        `${unit.name} belongs to ${unit.variant}, version ${unit.version}, and got version ${found}`,
       );
     }
     const seconds = Number(answer.headers[HEADER.retryAfter] ?? 0);
-    await sleep(Math.min(seconds * 1000, LONGEST_WAIT_MS) || PAUSE_MS);
+    const pauseMs = Math.min(seconds * 1000, LONGEST_WAIT_MS) || PAUSE_MS;
+    await sleep(pauseMs, undefined, { signal: options.signal });
+    unit = unitOf(await readRouting(options), unit.name) ?? unit;
   }
 }
+
+const readRouting = async ({ routing }: VerifyOptions) => parseRouting(parseYaml(await routing()));
 
 /** True when a request left less than the one before, of a key that has a quota: a new minute may begin between two. */
 export function isCounted(left: readonly number[]): boolean {
@@ -138,6 +156,13 @@ export function* unitsFor(routing: Routing): Generator<Unit> {
   }
 }
 
+function unitOf(routing: Routing, name: string): Unit | undefined {
+  const experiment = routing.models[routing.default_model]?.experiment;
+  if (experiment === undefined) return undefined;
+  const variant = assign(experiment, name);
+  return { name, variant: variant.name, version: variant.version };
+}
+
 function describe({ issuer, valid_to }: PeerCertificate): string {
   const days = Math.floor((Date.parse(valid_to) - Date.now()) / DAY_MS);
   const warning = days < EXPIRY_WARNING_DAYS ? ': renew it' : '';
@@ -148,9 +173,15 @@ const wrong = (problem: string) =>
   new DeployError(problem, 'kubectl logs -l app.kubernetes.io/component=gateway has the cause');
 
 /** What was deployed is not to blame, so it stays. */
+export const notVerified = (problem: string, remedy = 'run the command again: it only looks once more') =>
+  new DeployError(`it is deployed, and could not be verified: ${problem}`, remedy, 4);
+
 const unknownKey = (status: number) =>
-  new DeployError(
-    `it is deployed; the API key is answered with ${status}, so no photo was classified`,
+  notVerified(
+    `the API key is answered with ${status}, so no photo was classified`,
     'name a key of the Secret headgate-keys with --key-file',
-    3,
   );
+
+/** 4xx is about the request: too many of them, or a photo that the model refuses. */
+const refused = (status: number, problem: string) =>
+  status >= 400 && status < 500 ? notVerified(problem) : wrong(problem);

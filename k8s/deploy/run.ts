@@ -1,0 +1,27 @@
+import type { Guard } from '../../scripts/setup/guard.mjs';
+import type { Ui } from '../../scripts/setup/ui.mjs';
+import type { Options } from './options.ts';
+import type { Programs } from './programs.ts';
+
+/** What each command gets. */
+export interface Run {
+  readonly root: string;
+  readonly options: Options;
+  readonly programs: Programs;
+  readonly guard: Guard;
+  readonly signal: AbortSignal;
+  readonly ui: Ui;
+}
+
+/** Runs one step with its seconds. */
+export async function step<T>(ui: Ui, title: string, act: () => Promise<T>): Promise<T> {
+  const task = ui.begin(title);
+  try {
+    const result = await act();
+    task.done();
+    return result;
+  } catch (error) {
+    task.failed();
+    throw error;
+  }
+}
