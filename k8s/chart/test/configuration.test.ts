@@ -125,6 +125,27 @@ describe.each(ENVIRONMENTS)('in %s', (environment) => {
   });
 });
 
+it.each([
+  [{}, 30_000],
+  [{ 'envoy.service.type': 'NodePort' }, 10_000],
+  [{ settings: { HEADGATE_GATEWAY__DRAIN__DELAY_MS: '2000' } }, 2000],
+])('with %j Envoy serves on until its balancer has noticed', async (settings, delayMs) => {
+  const objects = await render('production', settings);
+  const { env } = podOf(objects, 'envoy').containers[0];
+  expect(configOf(objects, 'production', environmentOf(env)).gateway.drain.delay_ms).toBe(delayMs);
+});
+
+it.each([
+  [{}, 12],
+  [{ 'gateway.autoscaling.maxReplicas': 6 }, 5],
+  [{ 'gateway.autoscaling.enabled': false, 'gateway.replicas': 4 }, 4],
+])('with %j quotas without Redis are those of %i gateways', async (settings, replicas) => {
+  const objects = await render('production', settings);
+  const env = environmentOf(podOf(objects, 'gateway').containers[0].env);
+  const { on_failure } = configOf(objects, 'production', env).gateway.rate_limit;
+  expect(on_failure).toMatchObject({ replicas });
+});
+
 it('seeds the routing table from config/', async () => {
   const { data } = find(await render('staging'), 'ConfigMap', 'headgate-routing');
   expect(data).toEqual({ 'routing.yaml': layerOf('routing.yaml') });

@@ -1,3 +1,7 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync } from 'node:fs';
+import { join } from 'node:path';
+import { tempDir } from '@headgate/testkit/folders';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
   CHART,
@@ -125,13 +129,12 @@ describe.each(MATRIX)('$environment with $what', ({ environment, settings }) => 
     }
   });
 
-  it('replaces a pod of ours only once the next one is ready, and spreads them', () => {
+  it('replaces a pod of ours only once the next one is ready, except for GPUs, and spreads them', () => {
     const classes = ofKind(objects, 'PriorityClass').map(({ metadata }) => metadata.name);
     for (const { spec } of ofKind(objects, 'Deployment')) {
-      expect(spec.strategy.rollingUpdate).toEqual({ maxSurge: 1, maxUnavailable: 0 });
-      // DNS names a new pod to its callers after up to 10 s.
-      const isFoundByDns = /gateway|inference/.test(spec.template.metadata.labels[COMPONENT]);
-      expect(spec.minReadySeconds).toBe(isFoundByDns ? 10 : undefined);
+      const isGpu = spec.template.metadata.labels['headgate/pool'] === 'gpu';
+      const oneByOne = isGpu ? { maxSurge: 0, maxUnavailable: 1 } : { maxSurge: '25%', maxUnavailable: 0 };
+      expect(spec.strategy.rollingUpdate).toEqual(oneByOne);
       const pod = spec.template.spec;
       const [main] = pod.containers;
       for (const probe of ['startupProbe', 'livenessProbe', 'readinessProbe'])
@@ -181,6 +184,28 @@ describe.each(MATRIX)('$environment with $what', ({ environment, settings }) => 
   });
 });
 
+it.each([
+  ['production', {}, 35, 30],
+  ['production', { dnsTtlSeconds: 5 }, 10, 30],
+  ['production', { 'envoy.service.type': 'ClusterIP' }, 35, undefined],
+] as const)(
+  'ends an old pod once callers know the new one, in %s with %j',
+  async (name, settings, dns, balancer) => {
+    const objects = await render(name, settings);
+    const secondsOf = (part: string) => find(objects, 'Deployment', `headgate-${part}`).spec.minReadySeconds;
+    const found = ['gateway', 'inference', 'envoy', 'control'].map(secondsOf);
+    expect(found).toEqual([dns, dns, balancer, undefined]);
+  },
+);
+
+it('leaves memory out of an autoscaler on request', async () => {
+  const without = { 'gateway.autoscaling.memoryPercent': null, 'inference.autoscaling.memoryPercent': null };
+  for (const { spec } of ofKind(await render('production', without), 'HorizontalPodAutoscaler')) {
+    const names = spec.metrics.map((one: { resource: { name: string } }) => one.resource.name);
+    expect(names).toEqual(['cpu']);
+  }
+});
+
 it('scales out at once and in slowly, by processor and memory', async () => {
   const [gateway, inference] = ofKind(await render('production'), 'HorizontalPodAutoscaler');
   for (const { spec } of [gateway, inference] as KubernetesObject[]) {
@@ -225,7 +250,7 @@ it('starts no pod of the GPU pool on another processor', async () => {
   expect(main.resources.limits['nvidia.com/gpu']).toBe(1);
   expect(main.env).toContainEqual({ name: 'HEADGATE_INFERENCE__EXECUTION__REQUIRE', value: 'cuda' });
   expect(template.spec.runtimeClassName).toBe('nvidia');
-  expect(template.spec.nodeSelector).toEqual({ 'nvidia.com/gpu.present': 'true' });
+  expect(template.spec).not.toHaveProperty('nodeSelector');
   // The default pool has none of it.
   const plain = find(objects, 'Deployment', 'headgate-inference').spec.template.spec;
   expect(JSON.stringify(plain)).not.toMatch(/nvidia|cuda/);
@@ -262,6 +287,35 @@ it.each([
   const text = await helm(['template', 'headgate', CHART, '--namespace', 'shop', ...args]);
   expect(text).not.toMatch(/kind: ConfigMap\nmetadata:\n {2}name: headgate-routing/);
   expect(text).toMatch(/kind: ConfigMap\nmetadata:\n {2}name: headgate-config/);
+});
+
+it('gives Redis its password where no command shows it', async () => {
+  const { template } = find(await render('dev'), 'StatefulSet', 'headgate-redis').spec;
+  const [program, ...args] = template.spec.containers[0].command;
+  // A Redis that prints what it gets.
+  const bin = tempDir({ 'redis-server': '#!/bin/sh\necho "arguments: $@"\ncat\n' });
+  chmodSync(join(bin, 'redis-server'), 0o755);
+  const env = { PATH: `${bin}:${process.env.PATH}`, PASSWORD: 'a b' };
+  const output = execFileSync(program, args, { env, encoding: 'utf8' });
+  expect(output.split('\n')).toEqual(['arguments: -', 'requirepass "a b"', 'save ""', 'dir /data', '']);
+});
+
+it.each(['', 'letsencrypt'])('leads challenges to the solvers, with issuer %j', async (issuer) => {
+  const objects = await render('production', {
+    'certManager.public.enabled': true,
+    'certManager.public.issuerRef.name': issuer,
+  });
+  find(objects, 'Service', 'headgate-acme-solver');
+  for (const side of ['egress', 'ingress'])
+    find(objects, 'NetworkPolicy', `headgate-envoy-to-acme-solver-${side}`);
+  const { env } = find(objects, 'Deployment', 'headgate-envoy').spec.template.spec.containers[0];
+  expect(env).toContainEqual({
+    name: 'HEADGATE_ENVOY__ACME_CHALLENGE_TARGET',
+    value: 'headgate-acme-solver.shop.svc.cluster.local:8089',
+  });
+  expect(ofKind(objects, 'Issuer')).toHaveLength(issuer === '' ? 1 : 0);
+  const certificate = find(objects, 'Certificate', 'headgate-public').spec;
+  expect(certificate.issuerRef.name).toBe(issuer || 'headgate-acme');
 });
 
 it('labels every object with the part that it belongs to', async () => {
