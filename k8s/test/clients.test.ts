@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
 import { createAuthority } from '../../scripts/setup/certificates.ts';
 import { http1Client, http2Client } from './clients.ts';
+import { startLoad } from './load.ts';
 import type { Edge } from './scenario.ts';
 
 const CALL = { path: '/predict', headers: { 'x-api-key': 'k' }, body: Buffer.from('photo') };
@@ -70,6 +71,23 @@ it('sends a refused stream again, once, and counts it', async () => {
   expect(client.resent).toBe(1);
   refusals = 2;
   await expect(client.post(CALL, never)).rejects.toThrow('REFUSED_STREAM');
+});
+
+it('shows in the tally of a load what was sent again', async () => {
+  let refusals = 1;
+  const { edge } = await serve((server) => {
+    server.prependListener('stream', (stream) => {
+      if (refusals > 0) stream.close(constants.NGHTTP2_REFUSED_STREAM);
+      refusals -= 1;
+    });
+    server.removeAllListeners('request').on('request', (request, response) => {
+      request.resume();
+      response.end('{"predictions":[{"top":[{"label":"7"}]}]}');
+    });
+  });
+  const load = startLoad(edge, { perSecond: 50, key: 'k', timeoutMs: 5000 });
+  await load.answered(10);
+  expect(await load.stop()).toMatchObject({ failed: 0, resent: 1 });
 });
 
 it('ends a request at the signal', async () => {

@@ -28,6 +28,8 @@ export type RequestResult = 'ok' | (string & {});
 export interface Tally {
   readonly sent: number;
   readonly failed: number;
+  /** Requests of HTTP/2 that the server refused unseen, and that the client sent again. */
+  readonly resent: number;
   /** Failures by reason. */
   readonly reasons: Readonly<Record<string, number>>;
   /** Latency of the 99th percentile, in ms. */
@@ -69,7 +71,7 @@ export function startLoad(site: Edge, options: LoadOptions): RunningRequests {
   const end = async () => {
     const samples = await running.stop();
     for (const client of Object.values(clients)) client.close();
-    return tallyOf(samples);
+    return tallyOf(samples, clients.http2.resent);
   };
   return {
     samples: running.samples,
@@ -109,7 +111,7 @@ export async function predictOnce(
   }
 }
 
-export function tallyOf(samples: readonly Sample<RequestResult>[]): Tally {
+function tallyOf(samples: readonly Sample<RequestResult>[], resent: number): Tally {
   const bad = samples.filter((sample) => !isGood(sample));
   const reasons: Record<string, number> = {};
   for (const { result } of bad) reasons[result] = (reasons[result] ?? 0) + 1;
@@ -118,6 +120,7 @@ export function tallyOf(samples: readonly Sample<RequestResult>[]): Tally {
   return {
     sent: samples.length,
     failed: bad.length,
+    resent,
     reasons,
     p99Ms: percentile(
       samples.map(({ startMs, endMs }) => endMs - startMs),

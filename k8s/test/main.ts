@@ -44,6 +44,8 @@ async function main(): Promise<number> {
     const run = { site, dir, signal, totalMs: TOTAL_MS, begin: ui.begin };
     const results = await runScenarios(chosen, run).finally(site.close);
     console.log(`\n${plainTable(results)}\n`);
+    const skipped = results.filter(({ verdict }) => verdict === 'skipped');
+    if (skipped.length > 0) console.log(`skipped: ${skipped.map(({ name }) => name).join(', ')}\n`);
     write(options.junit, junit(results));
     write('state/test/k8s.json', `${JSON.stringify(results, null, 2)}\n`);
     if (options.out !== undefined) {

@@ -65,8 +65,8 @@ it('undoes what a scenario did, the last first, also when it failed; a failed un
   ]);
 });
 
-it('ends a scenario that takes too long, and skips those for which no time is left', async () => {
+it('ends a scenario that takes too long, and fails those for which no time is left', async () => {
   const hangs = () => new Promise<void>(() => {});
   expect(verdicts(await run([hangs], { withinMs: 1000 }))).toEqual([['failed', 'not done within 1 s']]);
-  expect(verdicts(await run([async () => {}], { totalMs: 0 }))).toEqual([['skipped', 'no time was left']]);
+  expect(verdicts(await run([async () => {}], { totalMs: 0 }))).toEqual([['failed', 'no time was left']]);
 });

@@ -10,7 +10,7 @@ export interface RunOptions {
   readonly site: Site;
   readonly dir: string;
   readonly signal: AbortSignal;
-  /** All scenarios together; those that are left then count as skipped. */
+  /** All scenarios together; those that are left then count as failed. */
   readonly totalMs: number;
   /** Begins the progress line of a scenario. */
   readonly begin: (title: string) => { progress(text: string): void; done(): void; failed(): void };
@@ -27,10 +27,10 @@ export async function runScenarios(scenarios: readonly Scenario[], options: RunO
   const endMs = performance.now() + options.totalMs;
   for (const scenario of scenarios) {
     const leftMs = endMs - performance.now();
-    const why = options.signal.aborted ? 'the run was stopped' : leftMs <= 0 ? 'no time was left' : undefined;
-    results.push(
-      why === undefined ? await runOne(scenario, options, leftMs) : { ...blank(scenario), problem: why },
-    );
+    if (options.signal.aborted) results.push({ ...blank(scenario), problem: 'the run was stopped' });
+    else if (leftMs <= 0)
+      results.push({ ...blank(scenario), verdict: 'failed', problem: 'no time was left' });
+    else results.push(await runOne(scenario, options, leftMs));
   }
   return results;
 }
@@ -57,7 +57,8 @@ async function runOne(scenario: Scenario, options: RunOptions, leftMs: number): 
   task.progress('cleaning up');
   const undone = await undo().catch(textOf);
   const all = await Promise.all(tallies.map((stop) => stop()));
-  const { sent, failed, reasons } = sumOf(all);
+  const { sent, failed, resent, reasons } = sumOf(all);
+  if (sent > 0) figures['sent again'] = resent;
   const share = failed / Math.max(1, sent);
   if (problem === undefined && share > (scenario.mayFail ?? 0))
     problem = `${failed} of ${sent} requests failed`;
@@ -100,12 +101,13 @@ function contextOf({ site, dir }: RunOptions, signal: AbortSignal, progress: (te
   return { context, figures, tallies, undo };
 }
 
-function sumOf(tallies: readonly Tally[]): Pick<Tally, 'sent' | 'failed' | 'reasons'> {
+function sumOf(tallies: readonly Tally[]): Omit<Tally, 'p99Ms' | 'longestGapMs'> {
   const reasons: Record<string, number> = {};
   for (const tally of tallies)
     for (const [what, count] of Object.entries(tally.reasons)) reasons[what] = (reasons[what] ?? 0) + count;
-  const sum = (field: 'sent' | 'failed') => tallies.reduce((total, tally) => total + tally[field], 0);
-  return { sent: sum('sent'), failed: sum('failed'), reasons };
+  const sum = (field: 'sent' | 'failed' | 'resent') =>
+    tallies.reduce((total, tally) => total + tally[field], 0);
+  return { sent: sum('sent'), failed: sum('failed'), resent: sum('resent'), reasons };
 }
 
 async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -81,7 +81,7 @@ export function suitesOf(root: string, mode: Mode, options: SuitesOptions): Suit
     others('security', full ? 60 : 20),
     // The first run on a machine builds Kubernetes.
     vitest('cluster', 45, { skip: k8s?.wanted ? undefined : 'K8S_E2E=1 runs it' }),
-    suite('k8s', 75, ['k8s/test/main.ts', '--junit', 'state/test/k8s.xml'], {
+    suite('k8s', 100, ['k8s/test/main.ts', '--junit', 'state/test/k8s.xml'], {
       report: withCluster.report,
       skip: k8s?.wanted ? undefined : withoutCluster,
     }),
