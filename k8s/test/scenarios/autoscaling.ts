@@ -6,6 +6,7 @@ import { samplePhoto } from '@headgate/testkit/photos';
 import { ROOT } from '@headgate/testkit/root';
 import sharp from 'sharp';
 import type { Kube } from '../kube.ts';
+import { keepLooking } from '../looks.ts';
 import type { Context, Scenario } from '../scenario.ts';
 
 const MIN = 3;
@@ -56,6 +57,7 @@ export const autoscaling: Scenario = {
       await eventually(down, { what: `${MIN} pods again`, withinMs: DOWN_WITHIN_MS, everyMs: 1000 });
       figure(`${MAX}→${MIN}`, secondsSince(downMs));
       figure('steps', history.steps.join('→'));
+      history.looks.enough();
       deepEqual(
         up,
         up.toSorted((a, b) => a - b),
@@ -68,7 +70,7 @@ export const autoscaling: Scenario = {
         'the number of pods never rises without load',
       );
     } finally {
-      history.stop();
+      await history.looks.stop();
     }
   },
 };
@@ -115,6 +117,5 @@ function watchReplicas(kube: Kube, name: string) {
     const { spec } = await kube.get<{ spec: { replicas: number } }>('deployment', name);
     if (steps.at(-1) !== spec.replicas) steps.push(spec.replicas);
   };
-  const timer = setInterval(() => void look().catch(() => {}), 1000);
-  return { steps, stop: () => clearInterval(timer) };
+  return { steps, looks: keepLooking(look, 1000) };
 }

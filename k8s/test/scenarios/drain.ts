@@ -1,7 +1,10 @@
 import { ok } from 'node:assert/strict';
 import { secondsSince } from '@headgate/testkit/eventually';
 import { isReady, type Kube, type Pod, ProgramError } from '../kube.ts';
+import { keepLooking, type Looks } from '../looks.ts';
 import type { Scenario } from '../scenario.ts';
+
+const LOOK_EVERY_MS = 500;
 
 /** A node is emptied under load while the budget holds back evictions that would leave too few pods. */
 export const drainNode: Scenario = {
@@ -29,9 +32,10 @@ export const drainNode: Scenario = {
         withinMs: 125_000,
       });
     } finally {
-      watch.stop();
+      await watch.looks.stop();
     }
     figure('drained in', secondsSince(startMs));
+    figure('looks at the ready pods', watch.looks.enough());
     ok(watch.below === undefined, watch.below);
     await running.answered(60);
     await running.stop();
@@ -41,15 +45,14 @@ export const drainNode: Scenario = {
 
 /** Remembers when a part had fewer ready pods than its budget promises. */
 function watchReady(kube: Kube, least: ReadonlyMap<string, number>) {
-  const watch: { below?: string; stop(): void } = { stop: () => clearInterval(timer) };
-  const timer = setInterval(() => void look().catch(() => {}), 500);
-  const look = async () => {
+  const watch: { below?: string; looks: Looks } = { looks: keepLooking(look, LOOK_EVERY_MS) };
+  async function look() {
     const { items } = await kube.get<{ items: Pod[] }>('pods');
     for (const [component, healthy] of least) {
       const { length } = items.filter((pod) => componentOf(pod) === component && isReady(pod));
       if (length < healthy) watch.below = `${component} had ${length} ready pods, not ${healthy}`;
     }
-  };
+  }
   return watch;
 }
 

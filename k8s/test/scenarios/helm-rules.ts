@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../../../scripts/setup/bootstrap.mjs';
 import { type Kube, ProgramError } from '../kube.ts';
+import { keepLooking } from '../looks.ts';
 import type { Scenario } from '../scenario.ts';
 
 const CHART = join(ROOT, 'k8s/chart');
@@ -38,11 +39,14 @@ export const helmRules: Scenario = {
 
     progress('an autoscaler takes the replicas over');
     const fewest = watchReplicas(kube, gateway);
+    cleanUp(fewest.looks.stop);
     await deploy(AUTOSCALED);
     await upgrade('--set', 'gateway.autoscaling.minReplicas=4');
     await kube.whenReady('gateway', 4, WITHIN);
     await kube.rolledOut(gateway);
-    figure('fewest replicas on the way', fewest.stop());
+    await fewest.looks.stop();
+    fewest.looks.enough();
+    figure('fewest replicas on the way', fewest.seen);
     ok(fewest.seen >= 3, `${fewest.seen} replicas while the autoscaler took over`);
 
     progress('somebody edits the routing table');
@@ -77,14 +81,9 @@ const podsOf = async (kube: Kube) =>
 
 /** The lowest number that a Deployment asks for, looked at twice a second. */
 function watchReplicas(kube: Kube, name: string) {
-  const watch = { seen: Number.POSITIVE_INFINITY, stop };
-  const look = async () => {
+  const watch = { seen: Number.POSITIVE_INFINITY, looks: keepLooking(look, 500) };
+  async function look() {
     watch.seen = Math.min(watch.seen, await replicasOf(kube, name));
-  };
-  const timer = setInterval(() => void look().catch(() => {}), 500);
-  function stop(): number {
-    clearInterval(timer);
-    return watch.seen;
   }
   return watch;
 }
