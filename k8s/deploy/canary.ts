@@ -4,12 +4,12 @@ import { type Sample, samplesIn, total } from '@headgate/testkit/metrics';
 import { DeployError } from './errors.ts';
 import { type Pod, troubleOf } from './pods.ts';
 import { ProgramError, type Programs } from './programs.ts';
-import type { KubernetesObject } from './rendered.ts';
+import { type KubernetesObject, nameOf } from './rendered.ts';
 import type { Run } from './run.ts';
 import { describe } from './watch.ts';
 
 /**
- * Arguments of helm that add the canary and change nothing else: values and images stay those of the release.
+ * Arguments of helm that add the canary to the release as it is, with its values and images.
  *
  * @param objects what the new values make
  * @throws DeployError when the new image differs in more than its digest, or in nothing
@@ -41,6 +41,31 @@ export async function canaryStage(
   return ['--reset-then-reuse-values', ...set.flatMap((one) => ['--set', one])];
 }
 
+/** With the canary alone: its objects come and go. */
+const CANARY_NAME = 'headgate-gateway-canary';
+
+/**
+ * Lets a canary be the only change: a new configuration or chart would reach all gateways before the canary is judged.
+ *
+ * @param before objects of the release
+ * @param stage objects of the release with the canary
+ * @throws DeployError that names the others
+ */
+export function refuseOthers(before: readonly KubernetesObject[], stage: readonly KubernetesObject[]): void {
+  const texts = (objects: readonly KubernetesObject[]) =>
+    new Map(objects.map((object) => [nameOf(object), JSON.stringify(object)]));
+  const [old, now] = [texts(before), texts(stage)];
+  const changed = [...new Set([...old.keys(), ...now.keys()])].filter(
+    (name) => !name.endsWith(`/${CANARY_NAME}`) && old.get(name) !== now.get(name),
+  );
+  if (changed.length === 0) return;
+  throw new DeployError(
+    `a canary is tried alone, and the chart or the configuration would change ${changed.join(', ')}`,
+    'deploy that without --canary first; or use the checkout of the last deployment, with --canary gateway=sha256:…',
+    2,
+  );
+}
+
 interface Spec {
   readonly template: { readonly spec: { readonly containers: readonly { name: string; image: string }[] } };
 }
@@ -54,6 +79,8 @@ function gatewayImage(objects: readonly KubernetesObject[]): string | undefined 
 }
 
 const EVERY_MS = 5000;
+/** With fewer, an image whose every answer fails could pass. */
+const FEWEST_REQUESTS = 20;
 /** Failures that are no accident. */
 const FEWEST_FAILURES = 3;
 /** In addition to the share of the others, which may fail for reasons of the callers or of inference. */
@@ -73,7 +100,7 @@ export interface Counts {
  * Watches the canary beside the others: that it stays ready, does not restart, and fails no more often.
  *
  * @returns what each answered meanwhile
- * @throws DeployError when it is worse, or nobody called
+ * @throws DeployError when it is worse, or got too few requests
  */
 export async function watchCanary(
   { programs, signal }: Run,
@@ -98,12 +125,18 @@ export async function watchCanary(
       );
     }
     if (performance.now() < end) continue;
-    if (canary.requests > 0) return { canary, others: rest };
-    throw new DeployError(
-      'the canary got no request, so nothing is known of it',
-      'try while callers send requests',
-    );
+    refuseUnknown(canary);
+    return { canary, others: rest };
   }
+}
+
+/** @throws DeployError when nothing can be said of the canary */
+export function refuseUnknown({ requests }: Counts): void {
+  if (requests >= FEWEST_REQUESTS) return;
+  throw new DeployError(
+    `the canary got ${requests} requests, too few to judge it (${FEWEST_REQUESTS})`,
+    'try while callers send requests, or longer: --canary-seconds',
+  );
 }
 
 export function isWorse(canary: Counts, rest: Counts): boolean {
@@ -144,7 +177,7 @@ const difference = (now: Counts, before: Counts): Counts => ({
   failures: Math.max(0, now.failures - before.failures),
 });
 
-/** Read inside the pod: no network policy opens the metrics for whoever deploys. */
+/** Read inside the pod: no network policy opens the metrics for this program. */
 const READ = `fetch('http://' + process.env.HEADGATE_LISTEN__INTERNAL_HOST + ':8442/metrics').then(async (page) => console.log(await page.text()))`;
 
 async function metricsOf(programs: Programs, pod: string): Promise<Sample[]> {

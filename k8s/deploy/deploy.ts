@@ -1,13 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { canaryStage, watchCanary } from './canary.ts';
+import { canaryStage, refuseOthers, watchCanary } from './canary.ts';
 import { differences, isUnchanged } from './changes.ts';
 import { check, findPlace, type Plan } from './check.ts';
 import { DeployError } from './errors.ts';
 import { clientKeyFile } from './local-secrets.ts';
 import { ensureNamespace, localDir, type Made, makeRouting, makeSecret, readTable } from './prepare.ts';
-import { findRelease, recover, refusePending, rollback, uninstall } from './release.ts';
-import { CHART } from './rendered.ts';
+import { deployedManifest, findRelease, recover, refusePending, rollback, uninstall } from './release.ts';
+import { CHART, parseObjects, render } from './rendered.ts';
 import { keepReplicas } from './replicas.ts';
 import { rollOut } from './roll-out.ts';
 import { type Run, step } from './run.ts';
@@ -54,7 +54,10 @@ export async function deploy(run: Run): Promise<void> {
 async function tryCanary(run: Run, plan: Plan): Promise<string> {
   const { options, programs, ui } = run;
   const args = [join(run.root, CHART), ...(await canaryStage(programs, plan.rendered.objects))];
-  await rollOut(run, { ...plan, chart: { args, input: '' } });
+  const chart = { args, input: '' };
+  const stage = await render(programs, chart);
+  refuseOthers(parseObjects(await deployedManifest(programs)), stage.objects);
+  await rollOut(run, { ...plan, chart });
   const task = ui.begin('canary');
   try {
     const { canary, others } = await watchCanary(run, Number(options['canary-seconds']), task.progress);
@@ -63,6 +66,8 @@ async function tryCanary(run: Run, plan: Plan): Promise<string> {
     return `    the canary had ${percent.toFixed(1)} % of the requests (${canary.requests}), ${canary.failures} failed`;
   } catch (error) {
     task.failed();
+    if (run.signal.aborted)
+      ui.say('    the canary keeps its 10 % until the next deployment, or helm rollback');
     throw error;
   }
 }

@@ -62,11 +62,11 @@ export class Entry implements AsyncDisposable {
   }
 
   async #send({ path, headers = {}, body }: Question): Promise<Answer> {
+    const { host, trusted, signal } = this.#options;
     this.#open ??= {
-      forward: await forward(this.#programs, 'service/headgate-envoy', 443),
+      forward: await forward(this.#programs, 'service/headgate-envoy', 443, signal),
       agent: new Agent({ keepAlive: true, maxSockets: 1 }),
     };
-    const { host, trusted, signal } = this.#options;
     const outgoing = request({
       ...{ host: '127.0.0.1', port: this.#open.forward.port, path, servername: host },
       agent: this.#open.agent,

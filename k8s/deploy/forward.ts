@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import type { Programs } from './programs.ts';
 
 const WITHIN_MS = 20_000;
+/** Between SIGTERM and SIGKILL. */
+const GRACE_MS = 2000;
 /** The first lines name the port. */
 const MAX_SAID = 10_000;
 
@@ -12,11 +14,16 @@ export interface Forward extends AsyncDisposable {
 }
 
 /** @throws Error with what kubectl said */
-export async function forward(programs: Programs, target: string, port: number): Promise<Forward> {
+export async function forward(
+  programs: Programs,
+  target: string,
+  port: number,
+  stop: AbortSignal,
+): Promise<Forward> {
   const child = programs.start(['port-forward', target, `:${port}`]);
   const said: string[] = [];
   child.stderr?.setEncoding('utf8').on('data', (text: string) => said.push(text));
-  const signal = AbortSignal.timeout(WITHIN_MS);
+  const signal = AbortSignal.any([stop, AbortSignal.timeout(WITHIN_MS)]);
   try {
     const port = await Promise.race([portOf(child), failed(child, said, signal)]);
     return { port, [Symbol.asyncDispose]: () => end(child) };
@@ -44,9 +51,12 @@ async function failed(child: ChildProcess, said: readonly string[], signal: Abor
   throw new Error(`kubectl port-forward: ${said.join('').trim() || 'no answer'}`);
 }
 
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
+/** Returns once kubectl has ended, or never started. */
+export async function end(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   const ended = once(child, 'exit');
   child.kill();
+  const timer = setTimeout(() => child.kill('SIGKILL'), GRACE_MS);
   await ended;
+  clearTimeout(timer);
 }

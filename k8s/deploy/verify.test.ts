@@ -1,7 +1,9 @@
 import { parseRouting } from '@headgate/contracts/routing';
 import { samplesIn } from '@headgate/testkit/metrics';
 import { expect, it } from 'vitest';
-import { countIn, isWorse } from './canary.ts';
+import { render } from '../chart/test/render.ts';
+import { countIn, isWorse, refuseOthers, refuseUnknown } from './canary.ts';
+import { DeployError } from './errors.ts';
 import { isCounted, unitsFor } from './verify.ts';
 
 it('chooses units of each variant that has weight', () => {
@@ -57,4 +59,24 @@ it('calls a canary worse when it fails more often than the others, by more than 
   expect(isWorse({ requests: 100, failures: 3 }, rest)).toBe(true);
   expect(isWorse({ requests: 100, failures: 30 }, { requests: 900, failures: 300 })).toBe(false);
   expect(isWorse({ requests: 3, failures: 3 }, { requests: 0, failures: 0 })).toBe(true);
+});
+
+it('says nothing of a canary with few requests: 2 of 2 may have failed', () => {
+  expect(() => refuseUnknown({ requests: 2, failures: 2 })).toThrow('2 requests, too few');
+  expect(() => refuseUnknown({ requests: 0, failures: 0 })).toThrow(DeployError);
+  refuseUnknown({ requests: 20, failures: 0 });
+});
+
+it('tries a canary alone: not with another configuration or chart', async () => {
+  const before = await render('staging');
+  const canary = {
+    'gateway.canary.enabled': true,
+    'gateway.canary.image.digest': `sha256:${'a'.repeat(64)}`,
+  };
+  const stage = await render('staging', canary);
+  expect(stage.length).toBeGreaterThan(before.length);
+  refuseOthers(before, stage);
+  refuseOthers(stage, before);
+  const changed = await render('staging', { ...canary, 'gateway.terminationGracePeriodSeconds': 77 });
+  expect(() => refuseOthers(before, changed)).toThrow('would change deployment/headgate-gateway');
 });
