@@ -2,7 +2,8 @@ import { expect, it } from 'vitest';
 import { render } from '../chart/test/render.ts';
 import { DeployError } from './errors.ts';
 import { FakePrograms } from './fake-programs.ts';
-import { makeSecret, planSecrets } from './prepare.ts';
+import type { Options } from './options.ts';
+import { ensureNamespace, makeSecret, planSecrets } from './prepare.ts';
 
 const empty = () => new FakePrograms([[/get secrets/, '{"items": []}']]);
 
@@ -36,4 +37,16 @@ it('labels a Secret that it makes, so that undeploy knows it', async () => {
   expect(JSON.parse(programs.inputs[0] ?? '').metadata.labels).toEqual({
     'app.kubernetes.io/managed-by': 'headgate-deploy',
   });
+});
+
+it.each([
+  [undefined, ['enforce', 'audit', 'warn']],
+  [{ labels: {} }, ['audit', 'warn']],
+])('refuses pods by Pod Security only in a namespace of its own: %j', async (existing, modes) => {
+  const programs = new FakePrograms([[/namespace/, '']]);
+  const options = { environment: 'staging', namespace: 'shop' } as Options;
+  await ensureNamespace(programs, options, existing);
+  const said = [...programs.inputs, ...programs.calls].join('\n');
+  const found = [...said.matchAll(/pod-security\.kubernetes\.io\/(\w+)/g)].map(([, mode]) => mode);
+  expect(found).toEqual(modes);
 });

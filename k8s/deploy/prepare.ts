@@ -74,16 +74,17 @@ export async function planSecrets(
   return { missing };
 }
 
-/** Makes the namespace with its labels. One that is there keeps the labels that it has: others may live in it. */
+/**
+ * Makes the namespace with its labels. One that is there keeps the labels that it has, and others may live in it: its Pod
+ * Security warns of their pods and refuses none.
+ */
 export async function ensureNamespace(
   programs: Programs,
   { environment, namespace }: Options,
   existing: Existing | undefined,
 ): Promise<Made[]> {
-  const levels = ['enforce', 'audit', 'warn'].map((mode) => [
-    `pod-security.kubernetes.io/${mode}`,
-    'restricted',
-  ]);
+  const modes = existing ? ['audit', 'warn'] : ['enforce', 'audit', 'warn'];
+  const levels = modes.map((mode) => [`pod-security.kubernetes.io/${mode}`, 'restricted']);
   const own = existing ? {} : { [LABEL.madeBy]: MADE_BY };
   const wanted = { ...Object.fromEntries(levels), [LABEL.environment]: environment, ...own };
   const names = Object.keys(wanted).filter(

@@ -42,6 +42,7 @@ const MARKDOWN_HEAD = [
   'Three nodes on one machine of two cores, which the load shares (`npm run cluster:up`). Printed by',
   '`npm run test:k8s -- --out docs/cluster-results.md`; with `--only NAME` that writes a single row again.',
   '`sent again` counts requests of HTTP/2 that Envoy refused unseen when it retired their connection: clients send those again.',
+  'Times hold for the settings of that cluster; [deploy](deploy.md#what-is-shown) has those of a default one.',
   '',
   '| Scenario | Shows | Requests | Failed | Seconds | Figures | Verdict | When |',
   '|---|---|---|---|---|---|---|---|',
