@@ -28,6 +28,14 @@ async function servePage(port: number, page: () => string): Promise<void> {
   });
 }
 
+async function writeCertificate(root: string) {
+  const authority = await createAuthority('external metrics');
+  const { certificate, key } = await authority.issue('headgate-control.shop.svc', 'server');
+  writeText(join(root, 'tls/tls.crt'), certificate);
+  writeText(join(root, 'tls/tls.key'), key);
+  return authority;
+}
+
 it('leads, and starts a pod of a serverless model for a request that waits at a gateway', async () => {
   const portBase = await freePortBase();
   let replicas = 0;
@@ -58,13 +66,40 @@ it('leads, and starts a pod of a serverless model for a request that waits at a 
   );
 });
 
+it('reads no pages for a leader that scales nothing, and those of inference alone for autoscalers', async () => {
+  const portBase = await freePortBase();
+  const server = await startApiServer(({ method, body }, response) => {
+    if (method === 'GET') response.writeHead(404).end('{}');
+    else response.end(JSON.stringify(body));
+  });
+  onTestFinished(() => server[Symbol.asyncDispose]());
+  const read: string[] = [];
+  for (const part of ['gatewayInternal', 'inferenceInternal'] as const)
+    await servePage(portOf(portBase, part), () => {
+      read.push(part);
+      return '';
+    });
+  const start = async (settings: Record<string, string>) => {
+    const api = await inClusterApi(server.env, server.dir);
+    const surroundings = { ...around(), api };
+    await writeCertificate(surroundings.root);
+    const all = { ...settings, HEADGATE_LISTEN__PORT_BASE: String(portBase) };
+    const cluster = await startCluster(testConfig(all), surroundings);
+    onTestFinished(() => cluster.stop());
+    return surroundings.registry;
+  };
+  const registry = await start({ HEADGATE_CONTROL__LEASE: 'headgate-control' });
+  await expect.poll(() => registry.metrics(), { timeout: 10_000 }).toContain('headgate_control_leader 1\n');
+  await start({ HEADGATE_CONTROL__METRICS_TLS_DIR: 'tls' });
+  // A second round of the one that reads: the leader had time for its own.
+  await expect.poll(() => read.length, { timeout: 10_000 }).toBeGreaterThan(1);
+  expect(new Set(read)).toEqual(new Set(['inferenceInternal']));
+});
+
 it('answers the metrics of autoscalers over HTTPS, without a cluster', async () => {
   const portBase = await freePortBase();
   const surroundings = around();
-  const authority = await createAuthority('external metrics');
-  const { certificate, key } = await authority.issue('headgate-control.shop.svc', 'server');
-  writeText(join(surroundings.root, 'tls/tls.crt'), certificate);
-  writeText(join(surroundings.root, 'tls/tls.key'), key);
+  const authority = await writeCertificate(surroundings.root);
   let items = 0;
   await servePage(portOf(portBase, 'inferenceInternal'), () => {
     items += 10;

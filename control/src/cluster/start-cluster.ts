@@ -76,9 +76,11 @@ export async function startCluster(
   exposeLeader(registry, election);
 
   const steps = async () => {
-    await Promise.all([gateways.round(), inference.round()]);
+    // A page costs the process that serves it time: none is read in vain.
+    const scales = pools.length > 0;
+    await Promise.all([scales && gateways.round(), (scales || answers) && inference.round()]);
     queueTime.note();
-    if (!election?.isLeader) return;
+    if (!scales || !election?.isLeader) return;
     await Promise.all(pools.map((pool) => pool.step().catch((err) => report.failed(err))));
   };
   const rounds = everyRound(steps);
