@@ -131,8 +131,10 @@ it.each([
   [{ settings: { HEADGATE_GATEWAY__DRAIN__DELAY_MS: '2000' } }, 2000],
 ])('with %j Envoy serves on until its balancer has noticed', async (settings, delayMs) => {
   const objects = await render('production', settings);
-  const { env } = podOf(objects, 'envoy').containers[0];
+  const { env, readinessProbe } = podOf(objects, 'envoy').containers[0];
   expect(configOf(objects, 'production', environmentOf(env)).gateway.drain.delay_ms).toBe(delayMs);
+  // A node drops connections to a pod that ends and is not ready, and /ready says no as soon as the drain begins.
+  expect(readinessProbe.tcpSocket).toEqual({ port: 'https' });
 });
 
 it.each([
