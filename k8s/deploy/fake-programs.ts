@@ -1,3 +1,4 @@
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createGuard } from '../../scripts/setup/guard.mjs';
 import { ProgramError, Programs, type RunOptions } from './programs.ts';
 
@@ -27,6 +28,11 @@ export class FakePrograms extends Programs {
 
   override kubectl(args: readonly string[], options?: RunOptions): Promise<string> {
     return this.#answer(['kubectl', ...args], options);
+  }
+
+  /** Ends at once: nothing is reached through it. */
+  override start(): ChildProcess {
+    return spawn(process.execPath, ['-e', 'process.exit(1)'], { stdio: ['ignore', 'pipe', 'pipe'] });
   }
 
   async #answer(words: readonly string[], { input }: RunOptions = {}): Promise<string> {
