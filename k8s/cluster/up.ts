@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Guard } from '../../scripts/setup/guard.mjs';
-import type { Ui } from '../../scripts/setup/ui.mjs';
+import { step, type Ui } from '../../scripts/setup/ui.mjs';
 import { applyBasics, importAddonImages, startAddons } from './addons.ts';
 import { startApiServer, startControllers, startEtcd, writeApiServerFiles } from './control-plane.ts';
 import { writeImage } from './image.ts';
@@ -24,30 +24,19 @@ export interface UpOptions {
 
 /** Starts the cluster, after removing what a start that failed has left. Ends everything when a step fails. */
 export async function up({ ui, guard, signal }: UpOptions): Promise<void> {
-  const step = async <T>(
-    title: string,
-    run: (progress: (line: string) => void) => Promise<T>,
-  ): Promise<T> => {
+  const act: Act = (title, run) => {
     signal.throwIfAborted();
-    const task = ui.begin(title);
-    try {
-      const result = await run(task.progress);
-      task.done();
-      return result;
-    } catch (error) {
-      task.failed();
-      throw error;
-    }
+    return step(ui, title, run);
   };
-  await step('check the machine', async (progress) => {
+  await act('check the machine', async (progress) => {
     await installPackages({ guard, signal, progress });
     await checkMachine();
   });
-  const programs = await step('programs', (progress) => preparePrograms({ guard, signal, progress }));
-  await step('remove leftovers', clean);
+  const programs = await act('programs', (progress) => preparePrograms({ guard, signal, progress }));
+  await act('remove leftovers', clean);
   try {
     recordStart();
-    await startAll(programs, step);
+    await startAll(programs, act);
     recordUp();
   } catch (error) {
     await clean();
@@ -55,26 +44,26 @@ export async function up({ ui, guard, signal }: UpOptions): Promise<void> {
   }
 }
 
-type RunStep = <T>(title: string, run: (progress: (line: string) => void) => Promise<T>) => Promise<T>;
+type Act = <T>(title: string, run: (progress: (line: string) => void) => Promise<T>) => Promise<T>;
 
-async function startAll(programs: Programs, step: RunStep): Promise<void> {
+async function startAll(programs: Programs, act: Act): Promise<void> {
   rmSync(paths.logs, { recursive: true, force: true });
   mkdirSync(paths.programs, { recursive: true });
   for (const name of ['kubectl', 'helm', 'kubeseal'] as const)
     symlinkSync(programs[name], join(paths.programs, name));
-  await step('certificates and network', async () => {
+  await act('certificates and network', async () => {
     await writePki();
     writeApiServerFiles();
     await createNetwork();
   });
-  await step('control plane and registry', async () => {
+  await act('control plane and registry', async () => {
     await startEtcd(programs);
     await startApiServer(programs);
     await startControllers(programs);
     await startRegistry(programs);
     await applyBasics(programs);
   });
-  await step('nodes', async (progress) => {
+  await act('nodes', async (progress) => {
     const pause = join(STATE_DIR, 'pause.tar');
     await writeImage(PAUSE_IMAGE, programs.pause, pause);
     for (const node of NODES) {
@@ -89,5 +78,5 @@ async function startAll(programs: Programs, step: RunStep): Promise<void> {
     for (const node of NODES) await startRouter(node, programs);
     await kubectl(programs, ['wait', '--for=condition=Ready', ...names, '--timeout=60s']);
   });
-  await step('add-ons: DNS, metrics, sealed secrets', () => startAddons(programs));
+  await act('add-ons: DNS, metrics, sealed secrets', () => startAddons(programs));
 }

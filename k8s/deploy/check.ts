@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { step } from '../../scripts/setup/ui.mjs';
 import { refuseConflicts } from './changes.ts';
 import { DeployError } from './errors.ts';
 import { lookUp } from './images.ts';
@@ -8,7 +9,7 @@ import type { Options } from './options.ts';
 import { planRouting, planSecrets, type SecretPlan } from './prepare.ts';
 import { findRelease, type ReleaseState } from './release.ts';
 import { type Chart, chartOf, type KubernetesObject, type Rendered, readFacts, render } from './rendered.ts';
-import { type Run, step } from './run.ts';
+import type { Run } from './run.ts';
 import { type Existing, findNamespace, findTarget, type Target } from './target.ts';
 
 /** Where the release goes, and what is there. */

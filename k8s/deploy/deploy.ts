@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { step } from '../../scripts/setup/ui.mjs';
 import { canaryStage, refuseOthers, watchCanary } from './canary.ts';
 import { differences, isUnchanged } from './changes.ts';
 import { check, findPlace, type Plan } from './check.ts';
@@ -10,7 +11,7 @@ import { deployedManifest, findRelease, recover, refusePending, rollback, uninst
 import { CHART, parseObjects, render } from './rendered.ts';
 import { keepReplicas } from './replicas.ts';
 import { rollOut } from './roll-out.ts';
-import { type Run, step } from './run.ts';
+import type { Run } from './run.ts';
 import { confirm } from './target.ts';
 import { notVerified, verify } from './verify.ts';
 

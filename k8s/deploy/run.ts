@@ -12,16 +12,3 @@ export interface Run {
   readonly signal: AbortSignal;
   readonly ui: Ui;
 }
-
-/** Runs one step with its seconds. */
-export async function step<T>(ui: Ui, title: string, act: () => Promise<T>): Promise<T> {
-  const task = ui.begin(title);
-  try {
-    const result = await act();
-    task.done();
-    return result;
-  } catch (error) {
-    task.failed();
-    throw error;
-  }
-}

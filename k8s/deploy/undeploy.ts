@@ -1,7 +1,8 @@
+import { step } from '../../scripts/setup/ui.mjs';
 import { ROUTING } from './prepare.ts';
 import { uninstall } from './release.ts';
 import { RELEASE } from './rendered.ts';
-import { type Run, step } from './run.ts';
+import type { Run } from './run.ts';
 import { confirm, findNamespace, findTarget, LABEL, MADE_BY } from './target.ts';
 
 interface Named {

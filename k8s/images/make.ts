@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from '../../scripts/build.mjs';
-import type { Ui } from '../../scripts/setup/ui.mjs';
+import { step, type Ui } from '../../scripts/setup/ui.mjs';
 import { Builder, type OnLine, type Surroundings } from './builder.ts';
 import { contextOf, type Entry, keyOf, stage } from './context.ts';
 import { DEBIAN, provideDebian } from './debian.ts';
@@ -131,15 +131,4 @@ async function planOf(maker: Maker, image: Image): Promise<Plan> {
   const version = String(labels['org.opencontainers.image.version']);
   const key = keyOf(root, entries, [dockerfile, from === 'debian' ? debian : base, version]);
   return { entries, base, key };
-}
-
-async function step(ui: Ui, title: string, run: (onLine: OnLine) => Promise<unknown>): Promise<void> {
-  const task = ui.begin(title);
-  try {
-    await run(task.progress);
-    task.done();
-  } catch (error) {
-    task.failed();
-    throw error;
-  }
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { clusterTools } from '@headgate/testkit/tools/helm';
 import { runCommand } from '../../scripts/setup/command.mjs';
 import type { Guard } from '../../scripts/setup/guard.mjs';
-import type { Ui } from '../../scripts/setup/ui.mjs';
+import { step, type Ui } from '../../scripts/setup/ui.mjs';
 import { paths } from '../cluster/layout.ts';
 import { isUp } from '../cluster/record.ts';
 import { Kube } from './kube.ts';
@@ -57,7 +57,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const close = async () => {
     if (keep) return;
     const late = { ...options, signal: AbortSignal.timeout(STEP_MS) };
-    if (started) await step(late, 'stop the cluster', [CLUSTER, 'down']);
+    if (started) await runProgram(late, 'stop the cluster', [CLUSTER, 'down']);
     else if (deployed) await kube.until(late.signal).kubectl(['delete', 'namespace', namespace], WAIT);
   };
   const keyFile = join(options.dir, 'key');
@@ -65,10 +65,10 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     const files = ['--values', VALUES, '--images', options.images ?? IMAGES, '--routing', ROUTING];
     const checks = ['--key-file', keyFile, '--photo', 'samples/digit-7.png'];
     const all = [...TO_STAGING, '--namespace', namespace, ...files, ...checks, ...args];
-    return step({ ...options, signal: until }, 'deploy', all, { KUBECONFIG: kubeconfig });
+    return runProgram({ ...options, signal: until }, 'deploy', all, { KUBECONFIG: kubeconfig });
   };
   const cluster: Site['cluster'] = (args, until) =>
-    step({ ...options, signal: until }, args.join(' '), [CLUSTER, ...args]);
+    runProgram({ ...options, signal: until }, args.join(' '), [CLUSTER, ...args]);
   try {
     deployed = started || !(await isDeployed(kube));
     if (deployed) await prepare(kube, options);
@@ -88,14 +88,14 @@ export async function openSite(options: SiteOptions): Promise<Site> {
 async function startCluster(options: SiteOptions): Promise<string> {
   if (isUp())
     throw new Error('a cluster runs on this machine: use it by --cluster existing, or npm run cluster:down');
-  await step({ ...options, withinMs: COLD_MS }, 'cluster', [CLUSTER, 'up']);
+  await runProgram({ ...options, withinMs: COLD_MS }, 'cluster', [CLUSTER, 'up']);
   return paths.adminKubeconfig;
 }
 
 /** Images and keys. */
 async function prepare(kube: Kube, options: SiteOptions): Promise<void> {
   const build = ['k8s/images/main.ts', '--test'];
-  if (options.images === undefined) await step({ ...options, withinMs: COLD_MS }, 'images', build);
+  if (options.images === undefined) await runProgram({ ...options, withinMs: COLD_MS }, 'images', build);
   await writeSecrets(kube);
 }
 
@@ -111,20 +111,14 @@ async function settle(kube: Kube): Promise<void> {
 }
 
 /** Runs a program of the repository as one task. @returns its last lines */
-async function step(
+function runProgram(
   { root, guard, signal, ui, withinMs = STEP_MS }: SiteOptions & { readonly withinMs?: number },
   title: string,
   args: readonly string[],
   env: Record<string, string> = {},
 ): Promise<string> {
-  const task = ui.begin(title);
-  const options = { cwd: root, env, guard, signal, timeoutMs: withinMs, onLine: task.progress };
-  try {
-    const tail = await runCommand(process.execPath, args, options);
-    task.done();
-    return tail.join('\n');
-  } catch (error) {
-    task.failed();
-    throw error;
-  }
+  return step(ui, title, async (onLine) => {
+    const options = { cwd: root, env, guard, signal, timeoutMs: withinMs, onLine };
+    return (await runCommand(process.execPath, args, options)).join('\n');
+  });
 }

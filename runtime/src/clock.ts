@@ -27,3 +27,17 @@ export const systemClock: TimerClock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** Until the time is over, or `signal` is aborted. */
+export function pause(clock: TimerClock, ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const end = () => {
+      cancel();
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const cancel = clock.after(ms, end);
+    signal.addEventListener('abort', end, { once: true });
+  });
+}

@@ -26,6 +26,27 @@ export function createUi(stream) {
 }
 
 /**
+ * Shows one step while it runs.
+ *
+ * @template T
+ * @param {Pick<Ui, 'begin'>} ui
+ * @param {string} title
+ * @param {(progress: (text: string) => void) => Promise<T>} act
+ * @returns {Promise<T>}
+ */
+export async function step(ui, title, act) {
+  const task = ui.begin(title);
+  try {
+    const result = await act(task.progress);
+    task.done();
+    return result;
+  } catch (error) {
+    task.failed();
+    throw error;
+  }
+}
+
+/**
  * @param {NodeJS.WriteStream} stream
  * @param {string} title
  * @returns {Task}

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { createUi } from './ui.mjs';
+import { createUi, step } from './ui.mjs';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -36,4 +36,14 @@ it('keeps one live line on a terminal, never wider than it', () => {
   expect(written.join('')).not.toContain('\n');
   task.failed();
   expect(written.at(-1)).toBe('\r\u001b[2K✗ packages  1.0 s\n');
+});
+
+it('marks a step that throws, and passes its result or its error on', async () => {
+  const { ui, written } = screen(false);
+  expect(await step(ui, 'one', async () => 1)).toBe(1);
+  const failing = step(ui, 'two', async () => {
+    throw new Error('no disk');
+  });
+  await expect(failing).rejects.toThrow('no disk');
+  expect(written.filter((line) => !line.startsWith(' '))).toEqual(['✓ one  0.0 s\n', '✗ two  0.0 s\n']);
 });

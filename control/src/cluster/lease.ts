@@ -1,4 +1,4 @@
-import type { TimerClock } from '@headgate/runtime/clock';
+import { pause, type TimerClock } from '@headgate/runtime/clock';
 import { type KubernetesApi, KubernetesError } from '@headgate/runtime/kubernetes/api';
 
 /** The times of client-go: who acts has stopped for 5 s before another one may begin. */
@@ -128,7 +128,7 @@ export function startElection(options: ElectionOptions): Election {
         if (!isRace && !isFailing) failed(error);
         isFailing = !isRace;
       }
-      await pause(LEASE_TIMES.retryMs * (1 + random() / 10), clock, stopping.signal);
+      await pause(clock, LEASE_TIMES.retryMs * (1 + random() / 10), stopping.signal);
     }
   };
 
@@ -155,15 +155,3 @@ const KIND = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease' };
 
 /** As Kubernetes writes a MicroTime. */
 const microTime = (epochMs: number) => new Date(epochMs).toISOString().replace('Z', '000Z');
-
-function pause(ms: number, clock: TimerClock, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const cancel = clock.after(ms, resolve);
-  const stop = () => resolve();
-  signal.addEventListener('abort', stop, { once: true });
-  return promise.finally(() => {
-    cancel();
-    signal.removeEventListener('abort', stop);
-  });
-}

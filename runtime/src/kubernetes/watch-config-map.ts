@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { systemClock, type TimerClock } from '../clock.ts';
+import { pause, systemClock, type TimerClock } from '../clock.ts';
 import { parseYamlApart } from '../parse-yaml-apart.ts';
 import { nextPauseMs } from '../resilience/backoff.ts';
 import { FileError, isAboutText, issuesOf, readChecked, type WatchedFile } from '../watch-file.ts';
@@ -192,16 +192,4 @@ function versionsOf<T>(options: WatchConfigMapOptions<T>, first: Checked<T>, sig
 function stampOf(map: ConfigMap | undefined, key: string): string {
   const text = map?.data?.[key];
   return text === undefined ? `none ${map === undefined}` : `text ${text}`;
-}
-
-/** Until the time is over or `signal` says so. */
-function pause(clock: TimerClock, ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const cancel = clock.after(ms, resolve);
-  const stop = () => {
-    cancel();
-    resolve();
-  };
-  signal.addEventListener('abort', stop);
-  return promise.finally(() => signal.removeEventListener('abort', stop));
 }
