@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { goTool } from '@headgate/testkit/tools/go-tool';
-import { clusterTools } from '@headgate/testkit/tools/helm';
-import { venvCacheDir } from '@headgate/testkit/tools/venv';
+import { cacheDir } from '../../scripts/setup/cache.ts';
+import { clusterTools } from '../../scripts/setup/cluster-tools.ts';
 import { runCommand } from '../../scripts/setup/command.mjs';
 import type { Guard } from '../../scripts/setup/guard.mjs';
 import { acquireLock } from '../../scripts/setup/lock.mjs';
@@ -81,7 +81,7 @@ export interface BuildOptions {
 const BUILD_WITHIN_MS = 40 * 60_000;
 /** The images of the add-ons hold nothing but the program. */
 const STATIC = { CGO_ENABLED: '0' };
-const CACHE_DIR = dirname(venvCacheDir());
+const CACHE_DIR = cacheDir();
 
 /** Builds what is missing, once per machine and version, in a folder outside the checkout. */
 export async function preparePrograms(options: BuildOptions): Promise<Programs> {

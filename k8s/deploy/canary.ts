@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { METRIC } from '@headgate/contracts/names';
-import { type Sample, samplesIn, total } from '@headgate/testkit/metrics';
+import { type Sample, samplesOf } from '@headgate/runtime/exposition';
 import { DeployError } from './errors.ts';
 import { type Pod, troubleOf } from './pods.ts';
 import { ProgramError, type Programs } from './programs.ts';
@@ -160,6 +160,9 @@ async function podsOf(programs: Programs, component: string): Promise<readonly P
   return (await programs.get<{ items: Pod[] }>(['pods', '-l', selector])).items;
 }
 
+/** What `countIn` counts. */
+export const COUNTED = new Set([METRIC.httpRequests]);
+
 /** Answers of all pods of a component so far. */
 async function countAll(programs: Programs, component: string): Promise<Counts> {
   const pods = (await podsOf(programs, component)).filter((pod) => troubleOf(pod) === undefined);
@@ -168,8 +171,9 @@ async function countAll(programs: Programs, component: string): Promise<Counts> 
 }
 
 export function countIn(samples: readonly Sample[]): Counts {
+  const sum = (some: readonly Sample[]) => some.reduce((all, { value }) => all + value, 0);
   const failed = samples.filter(({ labels }) => labels.status?.startsWith('5'));
-  return { requests: total(samples, METRIC.httpRequests), failures: total(failed, METRIC.httpRequests) };
+  return { requests: sum(samples), failures: sum(failed) };
 }
 
 const difference = (now: Counts, before: Counts): Counts => ({
@@ -182,7 +186,8 @@ const READ = `fetch('http://' + process.env.HEADGATE_LISTEN__INTERNAL_HOST + ':8
 
 async function metricsOf(programs: Programs, pod: string): Promise<Sample[]> {
   try {
-    return samplesIn(await programs.kubectl(['exec', pod, '-c', 'gateway', '--', 'node', '-e', READ]));
+    const page = await programs.kubectl(['exec', pod, '-c', 'gateway', '--', 'node', '-e', READ]);
+    return samplesOf(page, COUNTED);
   } catch (error) {
     if (error instanceof ProgramError) return []; // it ends just now
     throw error;

@@ -4,7 +4,7 @@
  * verified, 130 after Ctrl-C.
  */
 import { join } from 'node:path';
-import { clusterTools } from '@headgate/testkit/tools/helm';
+import { operatorTools } from '../../scripts/setup/cluster-tools.ts';
 import { createGuard } from '../../scripts/setup/guard.mjs';
 import { exitCodeOf, stopRequests } from '../../scripts/setup/lifecycle.mjs';
 import { createUi } from '../../scripts/setup/ui.mjs';
@@ -35,7 +35,7 @@ async function main(): Promise<number> {
     }
     const { namespace, context } = options;
     const programs = new Programs({
-      tools: await clusterTools({ guard, signal }),
+      tools: await operatorTools({ guard, signal }),
       guard,
       signal,
       context,

@@ -4,7 +4,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ClusterTools } from '@headgate/testkit/tools/helm';
+import type { ClusterTools } from '../../scripts/setup/cluster-tools.ts';
 import { signalGroup } from '../../scripts/setup/command.mjs';
 import type { Guard } from '../../scripts/setup/guard.mjs';
 

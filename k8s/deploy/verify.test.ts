@@ -1,8 +1,8 @@
 import { parseRouting } from '@headgate/contracts/routing';
-import { samplesIn } from '@headgate/testkit/metrics';
+import { samplesOf } from '@headgate/runtime/exposition';
 import { expect, it } from 'vitest';
 import { render } from '../chart/test/render.ts';
-import { countIn, isWorse, refuseOthers, refuseUnknown } from './canary.ts';
+import { COUNTED, countIn, isWorse, refuseOthers, refuseUnknown } from './canary.ts';
 import { DeployError } from './errors.ts';
 import { isCounted, unitsFor } from './verify.ts';
 
@@ -50,7 +50,7 @@ it('counts the answers of a canary by status', () => {
     'headgate_http_requests_total{route="/predict",status="503"} 4',
     'headgate_http_requests_total{route="/v1/models",status="500"} 1',
   ].join('\n');
-  expect(countIn(samplesIn(page))).toEqual({ requests: 100, failures: 5 });
+  expect(countIn(samplesOf(page, COUNTED))).toEqual({ requests: 100, failures: 5 });
 });
 
 it('calls a canary worse when it fails more often than the others, by more than chance', () => {

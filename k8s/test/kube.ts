@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { eventually } from '@headgate/testkit/eventually';
-import type { ClusterTools } from '@headgate/testkit/tools/helm';
+import type { ClusterTools } from '../../scripts/setup/cluster-tools.ts';
 
 export interface KubeOptions {
   readonly tools: ClusterTools;

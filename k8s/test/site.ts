@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { clusterTools } from '@headgate/testkit/tools/helm';
+import { clusterTools } from '../../scripts/setup/cluster-tools.ts';
 import { runCommand } from '../../scripts/setup/command.mjs';
 import type { Guard } from '../../scripts/setup/guard.mjs';
 import { step, type Ui } from '../../scripts/setup/ui.mjs';

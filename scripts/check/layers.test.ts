@@ -15,6 +15,7 @@ describe('The rule about imports', () => {
     ['control', '../../scripts/setup/keys.ts'],
     ['envoy', '@headgate/journal/audit/chain'],
     ['scripts/setup', '@headgate/testkit/root'],
+    ['k8s/deploy', '@headgate/testkit/metrics'],
   ])('finds that %s imports %s', (folder, specifier) => {
     const [, target] = /(?:@headgate|\.\.\/\.\.)\/(\w+)/.exec(specifier) ?? [];
     const sources = { [`${folder}/src/a.ts`]: `import { a } from '${specifier}';` };

@@ -16,6 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   inference: ['contracts', 'runtime', 'journal'],
   envoy: ['contracts', 'runtime'],
   testkit: [...BELOW, 'scripts'],
+  'k8s/deploy': ['contracts', 'runtime', 'gateway', 'scripts'],
   'scripts/setup': ['contracts', 'runtime', 'scripts'],
   'scripts/serve': ['contracts', 'runtime', 'envoy', 'scripts'],
 };

@@ -1,8 +1,8 @@
+import { samplesOf } from '@headgate/runtime/exposition';
 import { KubernetesError } from '@headgate/runtime/kubernetes/api';
 import { ManualClock } from '@headgate/testkit/manual-clock';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Stage } from './cold-start.ts';
-import { samplesOf } from './exposition.ts';
 import { POOL_NAMES, Pool } from './pool.ts';
 
 const IDLE_MS = 60_000;

@@ -1,4 +1,4 @@
-import { type Sample, samplesOf } from './exposition.ts';
+import { type Sample, samplesOf } from '@headgate/runtime/exposition';
 
 /** What each process behind a name said last, by its address. */
 export type Figures = ReadonlyMap<string, readonly Sample[]>;

@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { ROOT } from '@headgate/testkit/root';
-import { clusterTools } from '@headgate/testkit/tools/helm';
 import { parseAllDocuments } from 'yaml';
+import { clusterTools } from '../../../scripts/setup/cluster-tools.ts';
 import { createGuard } from '../../../scripts/setup/guard.mjs';
 
 export const CHART = join(ROOT, 'k8s/chart');

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { cacheDir as headgateCache } from '../../../scripts/setup/cache.ts';
 import { runCommand } from '../../../scripts/setup/command.mjs';
 import type { Guard } from '../../../scripts/setup/guard.mjs';
-import { venvCacheDir } from './venv.ts';
 
 export interface GoTool {
   /** Package of the program: `github.com/owner/tool/v2/cmd/tool`. */
@@ -30,7 +30,7 @@ const BUILD_WITHIN_MS = 10 * 60_000;
  * @throws CommandError without Go, or when the build fails
  */
 export async function goTool({ path, version }: GoTool, options: GoToolOptions): Promise<string> {
-  const { guard, signal, cacheDir = join(dirname(venvCacheDir()), 'go') } = options;
+  const { guard, signal, cacheDir = join(headgateCache(), 'go') } = options;
   const name = programOf(path);
   const program = join(cacheDir, `${name}-${version}`, name);
   if (existsSync(program)) return program;

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { createGuard } from '../../../scripts/setup/guard.mjs';
 import { tempDir, writeText } from '../folders.ts';
-import { cachedVenv, type VenvOptions, venvCacheDir } from './venv.ts';
+import { cachedVenv, type VenvOptions } from './venv.ts';
 
 /** A Python that writes down how it was called, and a cache, both of this test. */
 function fakePython(pip = 'true') {
@@ -71,9 +71,4 @@ it('says what pip complained about, and leaves nothing that counts as complete',
   await expect(cachedVenv(options)).rejects.toThrow(complaint);
   await expect(cachedVenv(options)).rejects.toThrow(complaint);
   expect(installs()).toBe(2);
-});
-
-it('keeps environments outside the checkout', () => {
-  expect(venvCacheDir({ HEADGATE_CACHE_DIR: '/cache' })).toBe('/cache/venv');
-  expect(venvCacheDir({ XDG_CACHE_HOME: '/xdg' })).toBe('/xdg/headgate/venv');
 });

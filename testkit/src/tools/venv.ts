@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { cacheDir as headgateCache } from '../../../scripts/setup/cache.ts';
 import { CommandError, runCommand } from '../../../scripts/setup/command.mjs';
 import type { Guard } from '../../../scripts/setup/guard.mjs';
 import { acquireLock } from '../../../scripts/setup/lock.mjs';
@@ -26,14 +26,6 @@ const COMPLETE = 'complete';
 const MAKE_WITHIN_MS = 120_000;
 const INSTALL_WITHIN_MS = 20 * 60_000;
 
-/** HEADGATE_CACHE_DIR, else the user's cache; outside the checkout, for the next clone. */
-export function venvCacheDir(env: Readonly<Record<string, string | undefined>> = process.env): string {
-  return join(
-    env.HEADGATE_CACHE_DIR ?? join(env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'headgate'),
-    'venv',
-  );
-}
-
 /**
  * Creates a Python environment with exactly these packages, once per machine: the folder's name contains a hash of
  * requirements and interpreter. It is built in place under a lock and marked complete at the end; a rename would break
@@ -43,7 +35,7 @@ export function venvCacheDir(env: Readonly<Record<string, string | undefined>> =
  * @throws Error with pip's message
  */
 export async function cachedVenv(options: VenvOptions): Promise<string> {
-  const { name, requirements, signal, progress, cacheDir = venvCacheDir() } = options;
+  const { name, requirements, signal, progress, cacheDir = join(headgateCache(), 'venv') } = options;
   const text = readFileSync(requirements, 'utf8');
   const version = await firstLine(options, [
     '-c',

