@@ -27,6 +27,7 @@ export const REGISTRY = `${CONTROL_PLANE_IP}:5000`;
 
 /** Address of the machine itself in the nodes' network. */
 export const HOST_IP = '10.90.0.1';
+export const NODES_CIDR = '10.90.0.0/24';
 export const POD_CIDR = '10.244.0.0/16';
 export const SERVICE_CIDR = '10.96.0.0/16';
 /** First address of SERVICE_CIDR: the Service `kubernetes`. */

@@ -1,9 +1,11 @@
-import { existsSync, readFileSync, statfsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
 import { freemem } from 'node:os';
+import { join } from 'node:path';
 import { ROOT } from '../../scripts/setup/bootstrap.mjs';
 import { runCommand } from '../../scripts/setup/command.mjs';
 import { which } from '../../scripts/setup/python.ts';
 import type { BuildOptions } from './programs.ts';
+import { takenNetworks } from './routes.ts';
 import { sh } from './shell.ts';
 
 /** Programs of the machine, and the Debian package of each. */
@@ -57,7 +59,7 @@ export function checkRoot(): void {
 
 /** Whether this machine can run the cluster. @throws Error that names everything that is missing */
 export async function checkMachine(): Promise<void> {
-  const missing = [...missingResources(), ...(await missingFeatures())];
+  const missing = [...missingResources(), ...(await missingFeatures()), ...(await takenNetworks())];
   if (missing.length > 0) throw new Error(`the test cluster cannot run here:\n  ${missing.join('\n  ')}`);
 }
 
@@ -73,7 +75,9 @@ function missingResources(): string[] {
 }
 
 async function missingFeatures(): Promise<string[]> {
-  await sh('modprobe', '-a', 'br_netfilter', 'overlay', 'ip_set', 'xt_set').catch(() => undefined);
+  await withoutOwnBridges(() =>
+    sh('modprobe', '-a', 'br_netfilter', 'overlay', 'ip_set', 'xt_set').catch(() => undefined),
+  );
   const missing: string[] = [];
   for (const [feature, command] of Object.entries(FEATURES))
     await sh('unshare', '--net', 'sh', '-c', command).catch((error: Error) => {
@@ -81,6 +85,17 @@ async function missingFeatures(): Promise<string[]> {
     });
   if (!readFileSync('/proc/filesystems', 'utf8').includes('\toverlay')) missing.push('overlayfs');
   return missing;
+}
+
+const BRIDGES = '/proc/sys/net/bridge';
+
+/** br_netfilter sends the traffic of the machine's own bridges through its firewall once it is loaded; here it does not. */
+export async function withoutOwnBridges(load: () => Promise<unknown>, dir = BRIDGES): Promise<void> {
+  const wasLoaded = existsSync(dir);
+  await load();
+  if (wasLoaded || !existsSync(dir)) return;
+  for (const name of readdirSync(dir).filter((one) => one.startsWith('bridge-nf-call-')))
+    writeFileSync(join(dir, name), '0');
 }
 
 const inGib = (bytes: number) => `${(bytes / GIB).toFixed(1)} GiB`;

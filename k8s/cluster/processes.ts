@@ -37,7 +37,7 @@ export async function launch(program: Program): Promise<void> {
   if (!isAncestorOfPods) enter.push('nice', '-n', '-10');
   const child = spawn('nsenter', [...enter, command, ...args], {
     cwd: '/',
-    env: { ...process.env, ...env },
+    env: { ...inherited(process.env), ...env },
     stdio: ['ignore', log, log],
     detached: true,
   });
@@ -46,6 +46,11 @@ export async function launch(program: Program): Promise<void> {
   child.unref();
   mkdirSync(PIDS, { recursive: true });
   writeFileSync(join(PIDS, name), JSON.stringify({ pid: child.pid, start: startOf(child.pid ?? 0) }));
+}
+
+/** What programs of the cluster get of the caller's environment, which may hold secrets. */
+export function inherited({ PATH, HOME, TMPDIR }: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return { PATH, HOME, TMPDIR };
 }
 
 /** Number of a program's process while it runs. */
