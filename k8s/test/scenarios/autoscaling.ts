@@ -22,7 +22,8 @@ const STEADY_MS = 20_000;
 /** The chart's autoscaler on metrics of metrics-server; all twenty pods are real. */
 export const autoscaling: Scenario = {
   name: 'autoscaling',
-  title: 'Inference scales itself 3→20 under load and back to 3, by CPU, without flapping',
+  title:
+    'Inference scales itself 3→20 under load and back to 3, by CPU, without flapping; downwards faster than the chart does',
   withinMs: 480_000,
   mayFail: 0.001,
   async run(context) {
