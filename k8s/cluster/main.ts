@@ -17,7 +17,7 @@ import { up } from './up.ts';
 
 const USAGE = `node k8s/cluster/main.ts COMMAND
   up               start the cluster; the first time on a machine this builds Kubernetes
-  down             end it, whoever started it
+  down             end it, also one that another checkout started
   node-stop NODE   power loss of kn1 or kn2
   node-start NODE
   api-stop         crash of the control plane: API server, controllers, scheduler

@@ -23,7 +23,7 @@ export async function canaryStage(
   const current = live && gatewayImage([live]);
   if (current === undefined) {
     throw new DeployError(
-      'there is no gateway yet, so a canary has nothing to be beside',
+      'there is no gateway yet, so there is nothing to compare a canary with',
       'deploy without --canary',
       2,
     );

@@ -42,7 +42,7 @@ export async function deploy(run: Run): Promise<void> {
       await rollOut(run, plan);
       if (report !== undefined) ui.say(report);
     }
-    await step(ui, 'verification', () => look(run, plan));
+    await step(ui, 'verification', () => verifyDeployment(run, plan));
   } catch (error) {
     const isToBlame = !(error instanceof DeployError && error.exitCode === 4);
     if (isToBlame && !run.signal.aborted)
@@ -82,16 +82,16 @@ async function prepare({ root, options, programs }: Run, plan: Plan, made: Made[
 }
 
 /** @throws DeployError with exit code 4 when it is not Headgate that is wrong */
-async function look(run: Run, plan: Plan): Promise<void> {
+async function verifyDeployment(run: Run, plan: Plan): Promise<void> {
   try {
-    await lookFromOutside(run, plan);
+    await verifyFromOutside(run, plan);
   } catch (error) {
     if (error instanceof DeployError || run.signal.aborted) throw error;
     throw notVerified(error instanceof Error ? error.message : String(error));
   }
 }
 
-async function lookFromOutside({ root, options, programs, signal, ui }: Run, plan: Plan): Promise<void> {
+async function verifyFromOutside({ root, options, programs, signal, ui }: Run, plan: Plan): Promise<void> {
   const { host, photo } = plan;
   const file = options['key-file'] || clientKeyFile(localDir(root, programs.namespace));
   const key = existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined;

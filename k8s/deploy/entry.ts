@@ -27,7 +27,7 @@ export interface Question {
 export interface EntryOptions {
   /** Name in the certificate. */
   readonly host: string;
-  /** What the Secret of the certificate holds, PEM: Envoy must show exactly that, whoever issued it. */
+  /** What the Secret of the certificate holds, PEM: Envoy must show exactly this certificate. */
   readonly trusted: string;
   /** Ends every wait. */
   readonly signal: AbortSignal;

@@ -13,7 +13,7 @@ const ORDER = ['postgres', 'redis', 'migrate', 'inference', 'inference-gpu', 'ga
 
 /** Workloads of the release, and the reasons why some are not ready. */
 export interface Snapshot {
-  /** When the look began, on the monotonic clock. */
+  /** When the reading began, on the monotonic clock. */
   readonly atMs: number;
   readonly workloads: readonly Workload[];
   readonly troubles: readonly (Trouble & { readonly component: string })[];
@@ -24,7 +24,7 @@ interface Owned extends Workload {
 }
 
 /** Reads all at once, so that they fit together. */
-export async function look(programs: Programs): Promise<Snapshot> {
+export async function readSnapshot(programs: Programs): Promise<Snapshot> {
   const atMs = performance.now();
   const kinds = 'deployments,statefulsets,jobs,replicasets,pods';
   const { items } = await programs.get<{ items: (Owned | Pod)[] }>([
@@ -52,7 +52,7 @@ export async function look(programs: Programs): Promise<Snapshot> {
 const isOwned = ({ ownerReferences }: Pod['metadata'], { metadata }: Workload) =>
   ownerReferences?.some(({ uid }) => uid === metadata.uid) ?? false;
 
-/** Pods of older ReplicaSets are on their way out: what ails them does not matter. */
+/** Pods of older ReplicaSets are being replaced: their problems do not matter. */
 function newestSet(workload: Workload, sets: readonly Workload[]): Workload | undefined {
   const revision = ({ metadata }: Workload) =>
     Number(metadata.annotations?.['deployment.kubernetes.io/revision'] ?? 0);
@@ -77,7 +77,7 @@ export function componentsOf(workloads: readonly Labelled[]): string[] {
 export class RolloutError extends Error {}
 
 export interface Watch {
-  /** The newest state; undefined before the first look. */
+  /** The newest state; undefined before the first snapshot. */
   readonly latest: () => Snapshot | undefined;
   /** Rejects with RolloutError once a trouble lasts; resolves when `until` is aborted. */
   readonly ended: Promise<void>;
@@ -95,7 +95,7 @@ export function watch(programs: Programs, until: AbortSignal): Watch {
     const since = new Map<string, number>();
     while (!until.aborted) {
       try {
-        latest = await look(programs);
+        latest = await readSnapshot(programs);
         const lasting = lastingIn(latest, since, performance.now());
         if (lasting) throw new RolloutError(await describe(programs, lasting));
       } catch (error) {
@@ -109,7 +109,7 @@ export function watch(programs: Programs, until: AbortSignal): Watch {
   return { latest: () => latest, ended };
 }
 
-/** A trouble that has been there for some time. @param since first sight of each, kept from look to look */
+/** A trouble that has been there for some time. @param since when each was first seen, kept from snapshot to snapshot */
 export function lastingIn(
   { troubles }: Snapshot,
   since: Map<string, number>,

@@ -137,7 +137,7 @@ describe('the queue time', () => {
     expect(queue.mean('big')).toBe(0);
   });
 
-  it('counts a pod that is new, or started anew, from zero', () => {
+  it('counts a pod that is new, or restarted, from zero', () => {
     queue.note();
     second({ a: page('big', 4, 2), b: page('big', 200, 10), c: page('big', 6, 3) });
     expect(queue.mean('big')).toBe(0.5);

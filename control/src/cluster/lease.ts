@@ -1,11 +1,11 @@
 import { pause, type TimerClock } from '@headgate/runtime/clock';
 import { type KubernetesApi, KubernetesError } from '@headgate/runtime/kubernetes/api';
 
-/** The times of client-go: who acts has stopped for 5 s before another one may begin. */
+/** The times of client-go: a leader has stopped for 5 s before the next one may begin. */
 export const LEASE_TIMES = {
   /** How long others wait after the last change of the lease that they saw. */
   leaseMs: 15_000,
-  /** Who leads and could not renew for so long stops. */
+  /** A leader that could not renew for this long stops. */
   renewWithinMs: 10_000,
   /** Between two attempts; a tenth is random, so that candidates do not run in step. */
   retryMs: 2000,
@@ -143,7 +143,7 @@ export function startElection(options: ElectionOptions): Election {
       const wasLeader = isLeader();
       lose();
       if (!wasLeader) return;
-      // Whoever leads next need not wait. Without it the lease ends by itself.
+      // So that the next leader does not wait. If this fails, the lease ends by itself.
       const lease = await call('GET').catch(() => undefined);
       if (lease?.spec?.holderIdentity !== identity) return;
       await call('PUT', { ...lease, spec: { ...lease.spec, holderIdentity: '' } }).catch(() => undefined);

@@ -47,7 +47,7 @@ export class QueueTime {
     for (const [series, now] of last.totals) {
       if (model !== undefined && !series.startsWith(`${model}\n`)) continue;
       const before = first.totals.get(series);
-      // A process that started anew began at 0.
+      // A process that was restarted began at 0.
       const isSame = before !== undefined && before.items <= now.items;
       seconds += now.seconds - (isSame ? before.seconds : 0);
       items += now.items - (isSame ? before.items : 0);

@@ -76,7 +76,7 @@ export async function startCluster(
   exposeLeader(registry, election);
 
   const steps = async () => {
-    // A page costs the process that serves it time: none is read in vain.
+    // Each page costs the pod that serves it time: only those that are used are read.
     const scales = pools.length > 0;
     await Promise.all([scales && gateways.round(), (scales || answers) && inference.round()]);
     queueTime.note();

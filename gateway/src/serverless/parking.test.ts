@@ -140,7 +140,7 @@ describe('the gateway', () => {
     expect(await (await answer).json()).toMatchObject({ variant: 'treatment', version: '2' });
   });
 
-  it('wakes nothing for a model that the caller may not use or that is not served', async () => {
+  it('starts no pod for a model that the caller may not use or that is not served', async () => {
     const { send } = await fixture({ parking: parkingFor(), readiness: { isReady: () => false } });
     expect((await send('/v1/models/nothing/predict', photo)).status).toBe(404);
     expect(hurried).toBe(0);

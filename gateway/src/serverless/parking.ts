@@ -37,7 +37,7 @@ interface Parked extends ModelName {
 
 interface Lot {
   readonly waiting: Set<Parked>;
-  /** Let out, and not answered yet. */
+  /** Released, and not answered yet. */
   out: number;
 }
 
@@ -101,7 +101,7 @@ export class Parking {
     return promise;
   }
 
-  /** Lets out whose version may get traffic now; called after each look at the pods. */
+  /** Releases the requests whose version may get traffic now; called after each check of the pods. */
   look(): void {
     for (const lot of this.#lots.values()) {
       if (lot.waiting.size === 0) continue;

@@ -64,8 +64,8 @@ tolerations:
   {{- with .values.tolerations }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
-# Wishes, not conditions: a zone that is lost or a node that is full must not keep pods from starting elsewhere. The
-# second wish outweighs the scheduler's for nodes that have the image already.
+# Preferences, not conditions: a zone that is lost or a node that is full must not keep pods from starting elsewhere. The
+# second one outweighs the scheduler's for nodes that have the image already.
 topologySpreadConstraints:
   {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
   - topologyKey: {{ . }}

@@ -152,7 +152,7 @@ describe.each(MATRIX)('$environment with $what', ({ environment, settings }) => 
     }
   });
 
-  it('leaves the number of pods to whoever scales them', () => {
+  it('leaves the number of pods to what scales them', () => {
     const scaled = ofKind(objects, 'HorizontalPodAutoscaler').map(({ spec }) => spec.scaleTargetRef.name);
     for (const target of scaled) find(objects, 'Deployment', target);
     for (const { metadata, spec } of ofKind(objects, 'Deployment')) {
