@@ -70,3 +70,8 @@ it('ends a scenario that takes too long, and fails those for which no time is le
   expect(verdicts(await run([hangs], { withinMs: 1000 }))).toEqual([['failed', 'not done within 1 s']]);
   expect(verdicts(await run([async () => {}], { totalMs: 0 }))).toEqual([['failed', 'no time was left']]);
 });
+
+it('gives a scenario what is left of the time of the run', async () => {
+  const ran = await run([async () => {}], { totalMs: 4000, withinMs: 5000 });
+  expect(verdicts(ran)).toEqual([['passed', undefined]]);
+});

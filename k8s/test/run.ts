@@ -42,7 +42,7 @@ const blank = ({ name, title }: Scenario): Result => ({
 async function runOne(scenario: Scenario, options: RunOptions, leftMs: number): Promise<Result> {
   const task = options.begin(scenario.name);
   const startMs = performance.now();
-  const withinMs = Math.min(scenario.withinMs ?? SCENARIO_MS, leftMs);
+  const withinMs = Math.ceil(Math.min(scenario.withinMs ?? SCENARIO_MS, leftMs));
   const watchdog = AbortSignal.timeout(withinMs);
   const signal = AbortSignal.any([options.signal, watchdog]);
   const { context, figures, tallies, undo } = contextOf(options, signal, task.progress);
