@@ -13,7 +13,8 @@ import { openSocketsOf } from './sockets.ts';
 
 const PUBLIC = '127.0.0.1';
 const INSIDE = '127.0.0.3';
-const { httpRedirect, https, ...INTERNAL } = PORT_OFFSET;
+// Control listens for autoscalers only where it has a certificate for them.
+const { httpRedirect, https, externalMetrics, ...INTERNAL } = PORT_OFFSET;
 const SEVEN = readFileSync(join(ROOT, 'samples/digit-7.png'));
 
 let stack: OwnedStack;
@@ -58,7 +59,8 @@ describe('what the processes of the service open', () => {
     );
   });
 
-  it.each(Object.entries(INTERNAL))('does not answer at the public address: %s', async (_, offset) => {
+  const others = Object.entries({ ...INTERNAL, externalMetrics });
+  it.each(others)('does not answer at the public address: %s', async (_, offset) => {
     expect(await tryConnection(PUBLIC, at(offset))).toBe('ECONNREFUSED');
   });
 });
