@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { count } from './values.ts';
 
-/** Models whose inference pods end while nobody asks for them (docs/serverless.md). */
+/** Models whose inference pods are stopped while no requests come for them (docs/serverless.md). */
 export const serverlessSchema = z
   .record(
     z.string().min(1),
@@ -16,7 +16,7 @@ export const serverlessSchema = z
         .min(10)
         .max(86_400)
         .default(600)
-        .describe('Its pods end after so long without a request.'),
+        .describe('Control stops its pods after this time without a request.'),
       parked: count
         .max(10_000)
         .default(200)
@@ -25,7 +25,7 @@ export const serverlessSchema = z
   )
   .default({})
   .describe(
-    'Model → how its pods start on a request and end when nobody asks: { big: { deployment: NAME } }.',
+    'Model → how control starts its pods on a request and stops them when no requests come: { big: { deployment: NAME } }.',
   );
 
 export type ServerlessConfig = z.infer<typeof serverlessSchema>;

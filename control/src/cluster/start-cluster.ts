@@ -151,7 +151,7 @@ function exposeLeader(registry: Registry, election: Election | undefined): void 
   });
 }
 
-/** One round after the other; the pause counts from the begin of a round. */
+/** Runs one round after the other. The pause counts from the start of a round. */
 function everyRound(round: () => Promise<void>): { stop(): void } {
   let timer: NodeJS.Timeout;
   let isStopped = false;

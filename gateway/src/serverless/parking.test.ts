@@ -29,7 +29,7 @@ const parkingFor = (parked = 3) =>
 
 const deadline = () => new RequestDeadline(10_000, clock);
 
-/** Requests that try to enter, in order, and what became of each. */
+/** Requests that try to enter, in order, and how each one ended. */
 function entering(parking: Parking, count: number) {
   const seen: (string | undefined)[] = Array(count).fill('waits');
   const leave: (() => void)[] = [];

@@ -26,7 +26,7 @@ export interface ShipperOptions {
   /** Least and longest pause after a failure, in ms. */
   readonly retryMinMs: number;
   readonly retryMaxMs: number;
-  /** How long a stop may deliver what is left, in ms. */
+  /** How long a stop may deliver the remaining records, in ms. */
   readonly restMs: number;
   readonly report: ShipperReport;
   /** Settles after so many ms, or at once when the signal is aborted. */

@@ -19,7 +19,7 @@ const SHIPPING = { batchRecords: 250, intervalMs: 1000, retryMinMs: 100, retryMa
 
 export interface Records {
   readonly recorder: Recorder;
-  /** Writes what is in memory and delivers it; the next process delivers what is left. */
+  /** Writes the records in memory and delivers them. The next process of this spool delivers the rest. */
   stop(): Promise<void>;
 }
 

@@ -10,7 +10,7 @@ import type { Sketch } from '@headgate/contracts/sketch';
 import type { TraceContext } from '@headgate/contracts/trace-context';
 import type { Deadline } from '../deadline.ts';
 
-/** What is sent with every call, whatever it asks. */
+/** Sent with every call of every method. */
 export interface SentContext {
   readonly requestId: string;
   /** Id of the caller's key: inference caches answers per key. null on public routes. */
@@ -18,7 +18,7 @@ export interface SentContext {
   readonly trace: TraceContext;
   /** Variant name for metadata and metrics; null where there is none. */
   readonly variant: string | null;
-  /** Is over when its time has passed or nobody waits for the answer. */
+  /** Over when its time has passed or the caller has gone. */
   readonly deadline: CallDeadline;
 }
 

@@ -14,7 +14,7 @@ const STAGES = ['scale', 'start', 'load', 'answer'] as const;
 const PORTS = { gateway: 8442, control: 8447 } as const;
 const DEADLINE_MS = 30_000;
 
-/** The only model in a pool that has no pod while nobody asks, and no other pool. */
+/** The only model, in the only pool. The pool has no pod while no requests come. */
 const VALUES = {
   settings: { HEADGATE_GATEWAY__DEADLINE__DEFAULT_MS: String(DEADLINE_MS) },
   inference: {
