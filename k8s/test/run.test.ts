@@ -4,7 +4,10 @@ import { type Context, type Scenario, Skipped } from './scenario.ts';
 import type { Site } from './site.ts';
 
 /** Runs scenarios without a cluster. */
-async function run(runs: readonly Scenario['run'][], over: { totalMs?: number; withinMs?: number } = {}) {
+async function run(
+  runs: readonly Scenario['run'][],
+  over: { totalMs?: number; withinMs?: number; signal?: AbortSignal } = {},
+) {
   const settled: string[] = [];
   const kube = { until: () => kube };
   const site = { kube, settle: async () => void settled.push('settled') } as unknown as Site;
@@ -14,7 +17,7 @@ async function run(runs: readonly Scenario['run'][], over: { totalMs?: number; w
   const results = await runScenarios(scenarios, {
     site,
     dir: '/tmp',
-    signal: new AbortController().signal,
+    signal: over.signal ?? new AbortController().signal,
     totalMs: over.totalMs ?? 60_000,
     begin: () => ({ progress: () => {}, done: () => {}, failed: () => {} }),
   });
@@ -74,4 +77,18 @@ it('ends a scenario that takes too long, and fails those for which no time is le
 it('gives a scenario what is left of the time of the run', async () => {
   const ran = await run([async () => {}], { totalMs: 4000, withinMs: 5000 });
   expect(verdicts(ran)).toEqual([['passed', undefined]]);
+});
+
+it('skips a scenario that is interrupted, and those after it: they have shown nothing', async () => {
+  const interrupt = new AbortController();
+  const hangs = () => {
+    interrupt.abort(new Error('SIGINT'));
+    return new Promise<void>(() => {});
+  };
+  const ran = await run([hangs, async () => {}], { signal: interrupt.signal });
+  expect(verdicts(ran)).toEqual([
+    ['skipped', 'the run was stopped'],
+    ['skipped', 'the run was stopped'],
+  ]);
+  expect(ran.settled).toEqual(['settled']);
 });

@@ -18,6 +18,7 @@ export interface RunOptions {
 
 const SCENARIO_MS = 120_000;
 const CLEAN_UP_MS = 180_000;
+const STOPPED = 'the run was stopped';
 /** Low: two cores serve the cluster, its pods and the clients. */
 const LOAD = { perSecond: 20, timeoutMs: 10_000 };
 
@@ -27,7 +28,7 @@ export async function runScenarios(scenarios: readonly Scenario[], options: RunO
   const endMs = performance.now() + options.totalMs;
   for (const scenario of scenarios) {
     const leftMs = endMs - performance.now();
-    if (options.signal.aborted) results.push({ ...blank(scenario), problem: 'the run was stopped' });
+    if (options.signal.aborted) results.push({ ...blank(scenario), problem: STOPPED });
     else if (leftMs <= 0)
       results.push({ ...blank(scenario), verdict: 'failed', problem: 'no time was left' });
     else results.push(await runOne(scenario, options, leftMs));
@@ -51,8 +52,9 @@ async function runOne(scenario: Scenario, options: RunOptions, leftMs: number): 
   try {
     await untilAborted(scenario.run(context), signal);
   } catch (error) {
-    isSkipped = error instanceof Skipped;
-    problem = watchdog.aborted ? `not done within ${Math.round(withinMs / 1000)} s` : textOf(error);
+    isSkipped = error instanceof Skipped || options.signal.aborted;
+    if (options.signal.aborted) problem = STOPPED;
+    else problem = watchdog.aborted ? `not done within ${Math.round(withinMs / 1000)} s` : textOf(error);
   }
   task.progress('cleaning up');
   const undone = await undo().catch(textOf);
@@ -112,7 +114,9 @@ function sumOf(tallies: readonly Tally[]): Omit<Tally, 'p99Ms' | 'longestGapMs'>
 
 async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = new Promise<never>((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
   });
   return Promise.race([work, aborted]);
 }

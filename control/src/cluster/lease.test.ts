@@ -3,7 +3,7 @@ import { KubernetesError } from '@headgate/runtime/kubernetes/api';
 import { ManualClock } from '@headgate/testkit/manual-clock';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type Election, LEASE_TIMES, startElection } from './lease.ts';
+import { type Election, LEASE_TIMES, LeaseElection } from './lease.ts';
 
 interface StoredLease {
   metadata: { resourceVersion?: string };
@@ -56,7 +56,7 @@ beforeEach(() => {
 });
 
 function candidate(identity: string, random = () => 0): Election {
-  return startElection({
+  return new LeaseElection({
     api: api.of(identity),
     name: 'headgate-control',
     identity,

@@ -52,75 +52,42 @@ interface Lease {
  * Leads while it holds a Lease of coordination.k8s.io, by the rules of client-go: times are measured by the clock of
  * this process alone, from the moment when a change was seen, so that clocks of machines need not agree.
  */
-export function startElection(options: ElectionOptions): Election {
-  const { api, name, identity, clock, random, failed } = options;
-  const path = `/apis/coordination.k8s.io/v1/namespaces/${api.namespace}/leases`;
-  const stopping = new AbortController();
+export class LeaseElection implements Election {
+  readonly #options: ElectionOptions;
+  readonly #stopping = new AbortController();
+  readonly #ended: Promise<void>;
   /** Last change of the lease, and when this process saw it. */
-  let seen: { readonly version: string | undefined; readonly atMs: number } | undefined;
-  let leading: { readonly end: AbortController; cancel: () => void; untilMs: number } | undefined;
-  let isFailing = false;
+  #seen: { readonly version: string | undefined; readonly atMs: number } | undefined;
+  #leading: { readonly end: AbortController; cancel: () => void; untilMs: number } | undefined;
 
-  const isLeader = () => leading !== undefined && clock.monotonicMs() < leading.untilMs;
+  /** Starts the first attempt. */
+  constructor(options: ElectionOptions) {
+    this.#options = options;
+    this.#ended = this.#run();
+  }
 
-  const lose = () => {
-    leading?.cancel();
-    leading?.end.abort(new Error('another process leads'));
-    leading = undefined;
-  };
+  get isLeader(): boolean {
+    return this.#leading !== undefined && this.#options.clock.monotonicMs() < this.#leading.untilMs;
+  }
 
-  /** @param startedMs before the request was sent: others cannot have seen its effect earlier */
-  const hold = (startedMs: number) => {
-    const untilMs = startedMs + LEASE_TIMES.renewWithinMs;
-    // A timer may be late; another process may have led meanwhile.
-    if (!isLeader() || clock.monotonicMs() >= untilMs) lose();
-    if (clock.monotonicMs() >= untilMs) return;
-    const isNew = leading === undefined;
-    leading?.cancel();
-    leading = { end: leading?.end ?? new AbortController(), cancel: () => undefined, untilMs };
-    leading.cancel = clock.after(untilMs - clock.monotonicMs(), lose);
-    if (isNew) options.lead(leading.end.signal);
-  };
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#ended;
+    const wasLeader = this.isLeader;
+    this.#lose();
+    if (!wasLeader) return;
+    // So that the next leader does not wait. If this fails, the lease ends by itself.
+    const lease = await this.#call('GET').catch(() => undefined);
+    if (lease?.spec?.holderIdentity !== this.#options.identity) return;
+    await this.#call('PUT', { ...lease, spec: { ...lease.spec, holderIdentity: '' } }).catch(() => undefined);
+  }
 
-  const call = (method: 'GET' | 'POST' | 'PUT', body?: Lease) => {
-    const at = method === 'POST' ? path : `${path}/${name}`;
-    return api.call(method, at, { body, timeoutMs: LEASE_TIMES.callMs }) as Promise<Lease>;
-  };
-
-  const specOf = ({ spec }: Lease, holder: string): NonNullable<Lease['spec']> => {
-    const now = microTime(clock.epochMs());
-    const isOurs = spec?.holderIdentity === holder;
-    return {
-      holderIdentity: holder,
-      leaseDurationSeconds: LEASE_TIMES.leaseMs / 1000,
-      acquireTime: isOurs ? (spec?.acquireTime ?? now) : now,
-      renewTime: now,
-      leaseTransitions: (spec?.leaseTransitions ?? 0) + (isOurs ? 0 : 1),
-    };
-  };
-
-  const attempt = async (): Promise<void> => {
-    const startedMs = clock.monotonicMs();
-    const none: Lease = { metadata: { name } };
-    const lease = await call('GET').catch((error: unknown) => {
-      if (error instanceof KubernetesError && error.status === 404) return none;
-      throw error;
-    });
-    const { resourceVersion: version } = lease.metadata;
-    if (version !== seen?.version || seen === undefined) seen = { version, atMs: clock.monotonicMs() };
-    const { holderIdentity: holder = '', leaseDurationSeconds = 0 } = lease.spec ?? {};
-    const freeAtMs = seen.atMs + Math.max(LEASE_TIMES.leaseMs, leaseDurationSeconds * 1000);
-    if (holder !== '' && holder !== identity && clock.monotonicMs() < freeAtMs) return lose();
-    const method = lease === none ? 'POST' : 'PUT';
-    const written = { ...lease, ...(method === 'POST' && KIND), spec: specOf(lease, identity) };
-    await call(method, written);
-    hold(startedMs);
-  };
-
-  const run = async () => {
-    while (!stopping.signal.aborted) {
+  async #run(): Promise<void> {
+    const { clock, random, failed } = this.#options;
+    let isFailing = false;
+    while (!this.#stopping.signal.aborted) {
       try {
-        await attempt();
+        await this.#attempt();
         isFailing = false;
       } catch (error) {
         // Another candidate was quicker; the next look tells whose it is.
@@ -128,27 +95,70 @@ export function startElection(options: ElectionOptions): Election {
         if (!isRace && !isFailing) failed(error);
         isFailing = !isRace;
       }
-      await pause(clock, LEASE_TIMES.retryMs * (1 + random() / 10), stopping.signal);
+      await pause(clock, LEASE_TIMES.retryMs * (1 + random() / 10), this.#stopping.signal);
     }
-  };
+  }
 
-  const ended = run();
-  return {
-    get isLeader() {
-      return isLeader();
-    },
-    async stop() {
-      stopping.abort();
-      await ended;
-      const wasLeader = isLeader();
-      lose();
-      if (!wasLeader) return;
-      // So that the next leader does not wait. If this fails, the lease ends by itself.
-      const lease = await call('GET').catch(() => undefined);
-      if (lease?.spec?.holderIdentity !== identity) return;
-      await call('PUT', { ...lease, spec: { ...lease.spec, holderIdentity: '' } }).catch(() => undefined);
-    },
-  };
+  async #attempt(): Promise<void> {
+    const { clock, identity, name } = this.#options;
+    const startedMs = clock.monotonicMs();
+    const lease = await this.#call('GET').catch((error: unknown) => {
+      if (error instanceof KubernetesError && error.status === 404) return undefined;
+      throw error;
+    });
+    const version = lease?.metadata.resourceVersion;
+    if (version !== this.#seen?.version || this.#seen === undefined)
+      this.#seen = { version, atMs: clock.monotonicMs() };
+    const { holderIdentity: holder = '', leaseDurationSeconds = 0 } = lease?.spec ?? {};
+    const freeAtMs = this.#seen.atMs + Math.max(LEASE_TIMES.leaseMs, leaseDurationSeconds * 1000);
+    if (holder !== '' && holder !== identity && clock.monotonicMs() < freeAtMs) return this.#lose();
+    const spec = this.#ours(lease?.spec);
+    if (lease) await this.#call('PUT', { ...lease, spec });
+    else await this.#call('POST', { ...KIND, metadata: { name }, spec });
+    this.#hold(startedMs);
+  }
+
+  #ours(before: Lease['spec']): NonNullable<Lease['spec']> {
+    const { clock, identity } = this.#options;
+    const now = microTime(clock.epochMs());
+    const wasOurs = before?.holderIdentity === identity;
+    return {
+      holderIdentity: identity,
+      leaseDurationSeconds: LEASE_TIMES.leaseMs / 1000,
+      acquireTime: wasOurs ? (before?.acquireTime ?? now) : now,
+      renewTime: now,
+      leaseTransitions: (before?.leaseTransitions ?? 0) + (wasOurs ? 0 : 1),
+    };
+  }
+
+  /** @param startedMs before the request was sent: others cannot have seen its effect earlier */
+  #hold(startedMs: number): void {
+    const { clock, lead } = this.#options;
+    const untilMs = startedMs + LEASE_TIMES.renewWithinMs;
+    // A timer may be late; another process may have led meanwhile.
+    if (!this.isLeader || clock.monotonicMs() >= untilMs) this.#lose();
+    if (clock.monotonicMs() >= untilMs) return;
+    const before = this.#leading;
+    before?.cancel();
+    const end = before?.end ?? new AbortController();
+    const cancel = clock.after(untilMs - clock.monotonicMs(), () => this.#lose());
+    this.#leading = { end, cancel, untilMs };
+    if (!before) lead(end.signal);
+  }
+
+  #lose(): void {
+    const before = this.#leading;
+    this.#leading = undefined;
+    before?.cancel();
+    before?.end.abort(new Error('another process leads'));
+  }
+
+  #call(method: 'GET' | 'POST' | 'PUT', body?: Lease): Promise<Lease> {
+    const { api, name } = this.#options;
+    const leases = `/apis/coordination.k8s.io/v1/namespaces/${api.namespace}/leases`;
+    const path = method === 'POST' ? leases : `${leases}/${name}`;
+    return api.call(method, path, { body, timeoutMs: LEASE_TIMES.callMs }) as Promise<Lease>;
+  }
 }
 
 const KIND = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease' };

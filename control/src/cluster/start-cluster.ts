@@ -9,7 +9,7 @@ import type { Logger } from '@headgate/runtime/logger';
 import { parseTarget, resolveTarget } from '@headgate/runtime/target';
 import { Gauge, type Registry } from 'prom-client';
 import { reportPools } from './cluster-metrics.ts';
-import { type Election, startElection } from './lease.ts';
+import { type Election, LeaseElection } from './lease.ts';
 import { startMetricsApi } from './metrics-api.ts';
 import { POOL_NAMES, Pool } from './pool.ts';
 import { QUEUE_NAMES, QueueTime } from './queue-time.ts';
@@ -125,7 +125,7 @@ interface Leading {
 
 function elect(lease: string, { api, lead, logger }: Leading): Election {
   if (lease !== '') {
-    return startElection({
+    return new LeaseElection({
       api,
       name: lease,
       identity: hostname(),
