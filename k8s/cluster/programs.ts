@@ -115,7 +115,7 @@ export async function buildModule(
     if (existsSync(dir)) return dir;
     progress(`${folder} (minutes, once per machine)`);
     mkdirSync(building, { recursive: true });
-    const flags = ['-trimpath', '-buildvcs=false', '-ldflags', `-s -w ${ldflags}`];
+    const flags = ['-v', '-trimpath', '-buildvcs=false', '-ldflags', `-s -w ${ldflags}`];
     await runCommand('go', ['build', ...flags, '-o', `${building}/`, ...packages], {
       ...{ cwd: source, guard, signal, env: STATIC, timeoutMs: BUILD_WITHIN_MS, onLine: progress },
     });
