@@ -1,24 +1,15 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { text } from 'node:stream/consumers';
+import { runProgram } from '../run-program.ts';
 import { paths } from './layout.ts';
 import type { Programs } from './programs.ts';
 
-/** Runs kubectl as the cluster's administrator. @throws Error with its message */
-export async function kubectl(
+/** Runs kubectl as the cluster's administrator. @throws ProgramError */
+export function kubectl(
   programs: Pick<Programs, 'kubectl'>,
   args: readonly string[],
   input = '',
 ): Promise<string> {
-  const child = spawn(programs.kubectl, ['--kubeconfig', paths.adminKubeconfig, ...args], { stdio: 'pipe' });
-  child.stdin.end(input);
-  const [output, errors, [code]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    once(child, 'close'),
-  ]);
-  if (code !== 0) throw new Error(`kubectl ${args.slice(0, 3).join(' ')}: ${errors.trim()}`);
-  return output;
+  const title = `kubectl ${args.slice(0, 3).join(' ')}`;
+  return runProgram(programs.kubectl, ['--kubeconfig', paths.adminKubeconfig, ...args], { input, title });
 }
 
 /** Applies objects on the server's side. */

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { METRIC } from '@headgate/contracts/names';
 import { type Sample, samplesOf } from '@headgate/runtime/exposition';
+import { ProgramError } from '../run-program.ts';
 import { DeployError } from './errors.ts';
 import { type Pod, troubleOf } from './pods.ts';
-import { ProgramError, type Programs } from './programs.ts';
+import type { Programs } from './programs.ts';
 import { type KubernetesObject, nameOf } from './rendered.ts';
 import type { Run } from './run.ts';
 import { describe } from './watch.ts';

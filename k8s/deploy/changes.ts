@@ -1,5 +1,6 @@
 import { DeployError } from './errors.ts';
-import { ProgramError, type Programs } from './programs.ts';
+import { ProgramError } from '../run-program.ts';
+import type { Programs } from './programs.ts';
 import type { ReleaseState } from './release.ts';
 import { deployedManifest } from './release.ts';
 import { type KubernetesObject, nameOf, parseObjects, RELEASE, type Rendered } from './rendered.ts';

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createGuard } from '../../scripts/setup/guard.mjs';
-import { ProgramError, Programs, type RunOptions } from './programs.ts';
+import { ProgramError } from '../run-program.ts';
+import { Programs, type RunOptions } from './programs.ts';
 
 /** For tests: helm and kubectl whose answers a test gives, and what was asked of them. */
 export class FakePrograms extends Programs {

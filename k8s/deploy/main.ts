@@ -8,10 +8,11 @@ import { operatorTools } from '../../scripts/setup/cluster-tools.ts';
 import { createGuard } from '../../scripts/setup/guard.mjs';
 import { exitCodeOf, stopRequests } from '../../scripts/setup/lifecycle.mjs';
 import { createUi } from '../../scripts/setup/ui.mjs';
+import { ProgramError } from '../run-program.ts';
 import { deploy } from './deploy.ts';
 import { DeployError } from './errors.ts';
 import { parseOptions, USAGE } from './options.ts';
-import { ProgramError, Programs } from './programs.ts';
+import { Programs } from './programs.ts';
 import type { Run } from './run.ts';
 import { undeploy } from './undeploy.ts';
 

@@ -1,5 +1,6 @@
 import { DeployError } from './errors.ts';
-import { ProgramError, type Programs } from './programs.ts';
+import { ProgramError } from '../run-program.ts';
+import type { Programs } from './programs.ts';
 import { type Chart, nameOf, parseObjects, RELEASE } from './rendered.ts';
 
 /** A step of a release may take this long: pulling a large image onto a new node. */

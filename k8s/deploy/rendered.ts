@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseYaml } from '@headgate/runtime/parse-yaml';
+import { ProgramError } from '../run-program.ts';
 import { DeployError } from './errors.ts';
 import { newImage, type Options } from './options.ts';
-import { ProgramError, type Programs } from './programs.ts';
+import type { Programs } from './programs.ts';
 
 export const RELEASE = 'headgate';
 export const CHART = 'k8s/chart';

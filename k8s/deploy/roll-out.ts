@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Ui } from '../../scripts/setup/ui.mjs';
+import { ProgramError } from '../run-program.ts';
 import type { Plan } from './check.ts';
 import { DeployError } from './errors.ts';
 import { isRolledOut } from './pods.ts';
-import { ProgramError } from './programs.ts';
 import { upgrade } from './release.ts';
 import type { Run } from './run.ts';
 import { componentOf, componentsOf, RolloutError, type Snapshot, type Watch, watch } from './watch.ts';

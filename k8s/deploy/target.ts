@@ -1,7 +1,8 @@
 import { createInterface } from 'node:readline/promises';
+import { ProgramError } from '../run-program.ts';
 import { DeployError } from './errors.ts';
 import type { Options } from './options.ts';
-import { ProgramError, type Programs } from './programs.ts';
+import type { Programs } from './programs.ts';
 
 /** Where the release goes. */
 export interface Target {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isRolledOut, type Pod, refusalOf, type Trouble, troubleOf, type Workload } from './pods.ts';
-import { ProgramError, type Programs } from './programs.ts';
+import { ProgramError } from '../run-program.ts';
+import type { Programs } from './programs.ts';
 import { RELEASE } from './rendered.ts';
 
 const EVERY_MS = 2000;

@@ -1,7 +1,6 @@
-import { spawn } from 'node:child_process';
-import { text } from 'node:stream/consumers';
 import { eventually } from '@headgate/testkit/eventually';
 import type { ClusterTools } from '../../scripts/setup/cluster-tools.ts';
+import { type ProgramOptions, runProgram } from '../run-program.ts';
 
 export interface KubeOptions {
   readonly tools: ClusterTools;
@@ -40,25 +39,8 @@ interface ContainerStatus {
   readonly state?: { readonly running?: object };
 }
 
-export interface CommandOptions {
-  /** Goes to the standard input. */
-  readonly input?: string;
-  /** Longest run, in ms; 60 s unless set. */
-  readonly withinMs?: number;
-  /** Further variables. */
-  readonly env?: Readonly<Record<string, string>>;
-}
-
-/** kubectl or helm did not succeed. */
-export class ProgramError extends Error {
-  readonly output: string;
-  readonly code: number | null;
-  constructor(command: string, code: number | null, output: string) {
-    super(`${command} ended with ${code}: ${output.trim().split('\n').slice(-4).join(' / ')}`);
-    this.output = output;
-    this.code = code;
-  }
-}
+/** A minute unless set; the variables are further ones. */
+type CommandOptions = Pick<ProgramOptions, 'input' | 'withinMs' | 'env'>;
 
 const WITHIN_MS = 60_000;
 
@@ -155,18 +137,10 @@ export class Kube {
     });
   }
 
-  async #run(command: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
-    const { input, withinMs = WITHIN_MS, env: further } = options;
-    const signal = AbortSignal.any([this.#signal, AbortSignal.timeout(withinMs)]);
-    const env = { ...process.env, ...further, KUBECONFIG: this.kubeconfig };
-    const child = spawn(command, args, { env, signal, stdio: ['pipe', 'pipe', 'pipe'] });
-    const closed = new Promise<number | null>((resolve, reject) => {
-      child.once('error', reject).once('close', resolve);
-    });
-    child.stdin.on('error', () => {}).end(input ?? '');
-    const [code, out, errors] = await Promise.all([closed, text(child.stdout), text(child.stderr)]);
-    if (code !== 0) throw new ProgramError(`${command} ${args.join(' ')}`, code, out + errors);
-    return out;
+  #run(command: string, args: readonly string[], options?: CommandOptions): Promise<string> {
+    const env = { ...process.env, ...options?.env, KUBECONFIG: this.kubeconfig };
+    const title = `${command} ${args.join(' ')}`;
+    return runProgram(command, args, { withinMs: WITHIN_MS, ...options, env, title, signal: this.#signal });
   }
 }
 

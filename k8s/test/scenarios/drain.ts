@@ -1,6 +1,7 @@
 import { ok } from 'node:assert/strict';
 import { secondsSince } from '@headgate/testkit/eventually';
-import { isReady, type Kube, type Pod, ProgramError } from '../kube.ts';
+import { ProgramError } from '../../run-program.ts';
+import { isReady, type Kube, type Pod } from '../kube.ts';
 import { keepLooking, type Looks } from '../looks.ts';
 import type { Scenario } from '../scenario.ts';
 
@@ -66,7 +67,7 @@ async function evictAll(kube: Kube): Promise<string> {
       await kube.kubectl(['create', '--raw', path, '-f', '-'], { input: JSON.stringify(body) });
       answers.push('allowed');
     } catch (error) {
-      ok(error instanceof ProgramError && /disruption budget/.test(error.output), String(error));
+      ok(error instanceof ProgramError && /disruption budget/.test(error.stderr), String(error));
       answers.push('refused');
     }
   }

@@ -2,7 +2,8 @@ import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../../../scripts/setup/bootstrap.mjs';
-import { type Kube, ProgramError } from '../kube.ts';
+import { ProgramError } from '../../run-program.ts';
+import type { Kube } from '../kube.ts';
 import { keepLooking } from '../looks.ts';
 import type { Scenario } from '../scenario.ts';
 
@@ -59,7 +60,7 @@ export const helmRules: Scenario = {
     progress('an image that does not exist');
     const pods = await podsOf(kube);
     const failing = upgrade('--set', BROKEN, '--rollback-on-failure', '--wait', '--timeout', '30s');
-    await rejects(failing, (error) => error instanceof ProgramError && /rolled back/i.test(error.output));
+    await rejects(failing, (error) => error instanceof ProgramError && /rolled back/i.test(error.stderr));
     match(await kube.helm(['history', release, '--max', '1']), /Rollback to/);
     deepEqual(await podsOf(kube), pods, 'no gateway was replaced');
     deepEqual(await routingOf(kube, release), edited);

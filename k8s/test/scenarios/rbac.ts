@@ -1,6 +1,7 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { rowsOf } from '../../chart/test/page.ts';
-import { type Kube, ProgramError } from '../kube.ts';
+import { ProgramError } from '../../run-program.ts';
+import type { Kube } from '../kube.ts';
 import type { Scenario } from '../scenario.ts';
 
 /** Every account of the release, and the one that pods without an account have. */
@@ -93,7 +94,7 @@ async function canI(kube: Kube, account: string, verb: string, resource: string)
     const args = ['auth', 'can-i', verb, ...resource.split(' '), ...as(kube, account)];
     return (await kube.kubectl(args)).trim() === 'yes';
   } catch (error) {
-    if (error instanceof ProgramError && error.output.trim().startsWith('no')) return false;
+    if (error instanceof ProgramError && error.stdout.trim().startsWith('no')) return false;
     throw error;
   }
 }
