@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type ClientHttp2Session, connect, constants, type IncomingHttpHeaders } from 'node:http2';
-import { Agent, request } from 'node:https';
+import { Agent, type AgentOptions, request } from 'node:https';
 import { buffer } from 'node:stream/consumers';
 import type { Edge } from './scenario.ts';
 
@@ -25,8 +25,9 @@ export interface Client {
 }
 
 /** HTTP/1.1 over kept connections, or a new one for each request. */
-export function http1Client({ origin, host, ca }: Edge, keepAlive: boolean): Client {
-  const agent = new Agent({ ca, servername: host, keepAlive, maxSockets: 64, ALPNProtocols: ['http/1.1'] });
+export function http1Client(edge: Edge, keepAlive: boolean): Client {
+  const { origin, host } = edge;
+  const agent = http1Agent(edge, { keepAlive, maxSockets: 64 });
   return {
     resent: 0,
     post: async ({ path, headers, body }, signal) => {
@@ -42,6 +43,11 @@ export function http1Client({ origin, host, ca }: Edge, keepAlive: boolean): Cli
   };
 }
 
+/** Connections of HTTP/1.1 alone. */
+export function http1Agent({ host, ca }: Edge, options: AgentOptions): Agent {
+  return new Agent({ ca, servername: host, ALPNProtocols: ['http/1.1'], ...options });
+}
+
 /** HTTP/2 over a few connections in turn. A connection that the server retires is replaced by a new one. */
 export function http2Client(edge: Edge, connections = 3): Client {
   const sessions: (ClientHttp2Session | undefined)[] = Array.from({ length: connections });
@@ -51,7 +57,7 @@ export function http2Client(edge: Edge, connections = 3): Client {
     turn = (turn + 1) % connections;
     const present = sessions[turn];
     if (present && !present.closed && !present.destroyed) return present;
-    const fresh = open(edge);
+    const fresh = http2Session(edge);
     sessions[turn] = fresh;
     return fresh;
   };
@@ -74,7 +80,7 @@ export function http2Client(edge: Edge, connections = 3): Client {
   };
 }
 
-function open({ origin, host, ca }: Edge): ClientHttp2Session {
+export function http2Session({ origin, host, ca }: Edge): ClientHttp2Session {
   const session = connect(origin, { ca, servername: host });
   // Each request on it reports the failure.
   session.on('error', () => {});

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
-import { connect } from 'node:http2';
-import { Agent, request } from 'node:https';
+import { request } from 'node:https';
+import { http1Agent, http2Session } from './clients.ts';
 import type { Edge } from './scenario.ts';
 
 /** One connection that a client keeps open and uses from time to time. */
@@ -13,14 +13,9 @@ export interface HeldConnection {
 /** Any path of the API: an answer of any status shows that the connection works. */
 const PATH = '/v2/health/live';
 
-export function holdHttp1({ origin, host, ca }: Edge): HeldConnection {
-  const agent = new Agent({
-    ca,
-    servername: host,
-    keepAlive: true,
-    maxSockets: 1,
-    ALPNProtocols: ['http/1.1'],
-  });
+export function holdHttp1(edge: Edge): HeldConnection {
+  const { origin, host } = edge;
+  const agent = http1Agent(edge, { keepAlive: true, maxSockets: 1 });
   let opened = 0;
   return {
     async use() {
@@ -36,13 +31,12 @@ export function holdHttp1({ origin, host, ca }: Edge): HeldConnection {
   };
 }
 
-export function holdHttp2({ origin, host, ca }: Edge): HeldConnection {
-  const session = connect(origin, { ca, servername: host });
-  session.on('error', () => {});
+export function holdHttp2(edge: Edge): HeldConnection {
+  const session = http2Session(edge);
   return {
     async use() {
       if (session.closed || session.destroyed) throw new Error('an open HTTP/2 connection was dropped');
-      const stream = session.request({ ':path': PATH, ':authority': host });
+      const stream = session.request({ ':path': PATH, ':authority': edge.host });
       await once(stream, 'response');
       stream.resume();
       await once(stream, 'end');

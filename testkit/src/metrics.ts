@@ -1,17 +1,13 @@
+import type { Sample } from '@headgate/runtime/exposition';
 import { fetchOnce } from './http.ts';
+
+export type { Sample };
 
 /** One metric of a page in Prometheus's text format. */
 export interface Family {
   readonly help: string;
   readonly type: string;
   readonly samples: Sample[];
-}
-
-/** One line of a page. */
-export interface Sample {
-  readonly name: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly value: number;
 }
 
 const SAMPLE = /^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)$/;

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { promisify } from 'node:util';
 import { eventually, secondsSince } from '@headgate/testkit/eventually';
 import { rowsOf } from '../../chart/test/page.ts';
 import { HOST_IP } from '../../cluster/layout.ts';
+import { sh } from '../../cluster/shell.ts';
 import type { Kube, Pod } from '../kube.ts';
 import { type Context, type Scenario, Skipped } from '../scenario.ts';
 
@@ -200,7 +199,7 @@ const fromPod =
 /** From the machine itself. */
 const probe: Via = async (targets) => {
   const [program = '', ...args] = command(targets);
-  return JSON.parse((await promisify(execFile)(program, args)).stdout);
+  return JSON.parse(await sh(program, ...args));
 };
 
 function hasAddress(address: string): boolean {

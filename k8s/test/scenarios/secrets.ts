@@ -1,16 +1,13 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { eventually } from '@headgate/testkit/eventually';
 import { paths } from '../../cluster/layout.ts';
-import { inNetwork } from '../../cluster/shell.ts';
+import { inNetwork, sh } from '../../cluster/shell.ts';
 import { type Scenario, Skipped } from '../scenario.ts';
 import { readSecret } from '../secrets.ts';
 
-const run = promisify(execFile);
 const ETCD = 'http://127.0.0.1:2379/v3/kv/range';
 /** What the API server writes before a value that it encrypted. */
 const ENCRYPTED = 'k8s:enc:secretbox:v1:';
@@ -67,10 +64,8 @@ export const sealedSecret: Scenario = {
       file('plain'),
       JSON.stringify({ apiVersion: 'v1', kind: 'Secret', metadata, stringData: { url } }),
     );
-    await run(kubeseal, [
-      ...['--cert', file('crt'), '--secret-file', file('plain')],
-      ...['--sealed-secret-file', file('json'), '--format', 'json'],
-    ]);
+    const files = ['--cert', file('crt'), '--secret-file', file('plain')];
+    await sh(kubeseal, ...files, '--sealed-secret-file', file('json'), '--format', 'json');
     const text = readFileSync(file('json'), 'utf8');
     assert.ok(!text.includes(url) && !text.includes(Buffer.from(url).toString('base64')));
     const sealed = JSON.parse(text) as { metadata: object; spec: { template: { metadata: object } } };
