@@ -5,7 +5,7 @@ import { writeImage } from './image.ts';
 import { apply, kubectl } from './kubectl.ts';
 import { CONTROL_PLANE, DNS_IP, STATE_DIR } from './layout.ts';
 import { containers } from './node.ts';
-import { moduleFile, type Programs } from './programs.ts';
+import { moduleDir, type Programs } from './programs.ts';
 import { storageObjects } from './storage.ts';
 
 const READ = ['get', 'list', 'watch'];
@@ -66,6 +66,7 @@ const metrics: Addon = {
 };
 
 const SEALED_SECRETS = 'github.com/bitnami-labs/sealed-secrets@v0.40.0';
+const CRDS = 'helm/sealed-secrets/crds/bitnami.com_sealedsecrets.yaml';
 
 /** Turns SealedSecrets into Secrets. */
 const sealedSecrets: Addon = {
@@ -144,8 +145,7 @@ export async function applyBasics(programs: Programs): Promise<void> {
 
 /** Starts all add-ons and waits until each is ready. */
 export async function startAddons(programs: Programs): Promise<void> {
-  const crd = await moduleFile(SEALED_SECRETS, 'helm/sealed-secrets/crds/bitnami.com_sealedsecrets.yaml');
-  await kubectl(programs, ['apply', '--server-side', '-f', '-'], crd);
+  await kubectl(programs, ['apply', '--server-side', '-f', join(await moduleDir(SEALED_SECRETS), CRDS)]);
   const addons = [dns, metrics, sealedSecrets];
   await apply(programs, [...addons.flatMap(objectsOf), bind(metrics, 'system:auth-delegator'), METRICS_API]);
   for (const { name } of addons) await untilRolledOut(programs, name);

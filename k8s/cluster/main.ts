@@ -38,14 +38,14 @@ const COMMANDS: Readonly<Record<string, (argument: string) => Promise<void>>> = 
   'node-start': async (name) => {
     const node = lostNode(name);
     await setLink(name, 'up');
-    await startNode(node, await programs());
-    await startKubelet(node, await programs());
-    await startRouter(node, await programs());
+    const found = await programs();
+    for (const start of [startNode, startKubelet, startRouter]) await start(node, found);
   },
   'api-stop': stopControlPlane,
   'api-start': async () => {
-    await startApiServer(await programs());
-    await startControllers(await programs());
+    const found = await programs();
+    await startApiServer(found);
+    await startControllers(found);
   },
 };
 

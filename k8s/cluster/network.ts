@@ -13,26 +13,13 @@ export async function createNetwork(): Promise<void> {
   await inNetwork(SWITCH, 'sysctl', '-qw', 'net.bridge.bridge-nf-call-iptables=0');
   await inNetwork(SWITCH, 'ip', 'link', 'add', 'sw', 'type', 'bridge');
   await inNetwork(SWITCH, 'ip', 'link', 'set', 'sw', 'up');
-  await plug('host', [
-    'ip',
-    'link',
-    'add',
-    'host',
-    'netns',
-    SWITCH,
-    'type',
-    'veth',
-    'peer',
-    'name',
-    HOST_LINK,
-  ]);
+  await plug('host', HOST_LINK);
   await sh('ip', 'address', 'add', `${HOST_IP}/24`, 'dev', HOST_LINK);
   await sh('ip', 'link', 'set', HOST_LINK, 'up');
   for (const { name, ip } of NODES) {
     await addNamespace(name);
     await inNetwork(name, 'sysctl', '-qw', ...SETTINGS);
-    const end = ['peer', 'name', 'eth0', 'netns', name];
-    await plug(name, ['ip', 'link', 'add', name, 'netns', SWITCH, 'type', 'veth', ...end]);
+    await plug(name, 'eth0', 'netns', name);
     await inNetwork(name, 'ip', 'address', 'add', `${ip}/24`, 'dev', 'eth0');
     await inNetwork(name, 'ip', 'link', 'set', 'eth0', 'up');
     await addRoutes(name);
@@ -46,10 +33,9 @@ async function addNamespace(name: string): Promise<void> {
   await inNetwork(name, 'ip', 'link', 'set', 'lo', 'up');
 }
 
-/** Adds a cable whose end in the switch is called `name`. */
-async function plug(name: string, add: readonly string[]): Promise<void> {
-  const [command = '', ...args] = add;
-  await sh(command, ...args);
+/** Adds a cable whose end in the switch is called `name`. @param peer name of the other end, and where it is */
+async function plug(name: string, ...peer: readonly string[]): Promise<void> {
+  await sh('ip', 'link', 'add', name, 'netns', SWITCH, 'type', 'veth', 'peer', 'name', ...peer);
   await inNetwork(SWITCH, 'ip', 'link', 'set', name, 'master', 'sw', 'up');
 }
 

@@ -65,16 +65,9 @@ async function writeIdentity(file: string, { name, group, hosts = [] }: Subject)
 }
 
 async function openssl(file: string, args: readonly string[]): Promise<void> {
-  const key = [
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:P-256',
-    '-nodes',
-    '-keyout',
-    inPki(`${file}.key`),
-  ];
-  await sh('openssl', 'req', '-x509', '-days', '7', ...key, '-out', inPki(`${file}.crt`), ...args);
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+  const files = ['-keyout', inPki(`${file}.key`), '-out', inPki(`${file}.crt`)];
+  await sh('openssl', 'req', '-x509', '-days', '7', ...key, ...files, ...args);
 }
 
 async function writeKubeconfig(file: string, subject: Subject): Promise<void> {

@@ -139,8 +139,3 @@ export async function moduleDir(module: string): Promise<string> {
   const { stdout } = await promisify(execFile)('go', ['mod', 'download', '-json', module], { cwd: '/' });
   return JSON.parse(stdout).Dir;
 }
-
-/** A file of a Go module. */
-export async function moduleFile(module: string, file: string): Promise<string> {
-  return readFileSync(join(await moduleDir(module), file), 'utf8');
-}

@@ -1,9 +1,8 @@
-import { DeployError } from './errors.ts';
 import { ProgramError } from '../run-program.ts';
+import { DeployError } from './errors.ts';
 import type { Programs } from './programs.ts';
-import type { ReleaseState } from './release.ts';
-import { deployedManifest } from './release.ts';
-import { type KubernetesObject, nameOf, parseObjects, RELEASE, type Rendered } from './rendered.ts';
+import { type ReleaseState, sentObjects } from './release.ts';
+import { type KubernetesObject, nameOf, RELEASE, type Rendered } from './rendered.ts';
 
 /** `kubectl diff` found differences. */
 const DIFFERENT = 1;
@@ -33,19 +32,9 @@ const FIELD = /using \S+: (\.\S+)|^- (\.\S+)/gm;
  * @throws DeployError that names objects and fields
  */
 export async function refuseConflicts(programs: Programs, { objects }: Rendered): Promise<void> {
-  const args = [
-    'apply',
-    '--server-side',
-    '--dry-run=server',
-    '--field-manager',
-    'helm',
-    '--output',
-    'name',
-    '-f',
-    '-',
-  ];
+  const how = ['--server-side', '--dry-run=server', '--field-manager', 'helm', '--output', 'name'];
   try {
-    await programs.kubectl(args, { input: asList(objects, programs.namespace) });
+    await programs.kubectl(['apply', ...how, '-f', '-'], { input: asList(objects, programs.namespace) });
   } catch (error) {
     if (!(error instanceof ProgramError)) throw error;
     const taken = error.stdout.split('\n').map((line) => line.replace(/\.[^/]*/, ''));
@@ -84,7 +73,7 @@ export async function isUnchanged(
   state: ReleaseState | undefined,
 ): Promise<boolean> {
   if (state?.status !== 'deployed') return false;
-  const before = JSON.stringify(parseObjects(await deployedManifest(programs)));
+  const before = JSON.stringify(await sentObjects(programs));
   if (before !== JSON.stringify(rendered.objects)) return false;
   return (await differences(programs, rendered)) === '';
 }

@@ -7,8 +7,8 @@ import { check, findPlace, type Plan } from './check.ts';
 import { DeployError } from './errors.ts';
 import { clientKeyFile } from './local-secrets.ts';
 import { ensureNamespace, localDir, type Made, makeRouting, makeSecret, readTable } from './prepare.ts';
-import { deployedManifest, findRelease, recover, refusePending, rollback, uninstall } from './release.ts';
-import { CHART, parseObjects, render } from './rendered.ts';
+import { findRelease, recover, refusePending, rollback, sentObjects, uninstall } from './release.ts';
+import { CHART, render } from './rendered.ts';
 import { keepReplicas } from './replicas.ts';
 import { rollOut } from './roll-out.ts';
 import type { Run } from './run.ts';
@@ -57,7 +57,7 @@ async function tryCanary(run: Run, plan: Plan): Promise<string> {
   const args = [join(run.root, CHART), ...(await canaryStage(programs, plan.rendered.objects))];
   const chart = { args, input: '' };
   const stage = await render(programs, chart);
-  refuseOthers(parseObjects(await deployedManifest(programs)), stage.objects);
+  refuseOthers(await sentObjects(programs), stage.objects);
   await rollOut(run, { ...plan, chart });
   const task = ui.begin('canary');
   try {

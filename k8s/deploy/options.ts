@@ -92,20 +92,15 @@ const CANARY = /^gateway(?:=(?:(?<repository>[^@]+)@)?(?<digest>sha256:[0-9a-f]{
 /** Arguments of helm for the image that becomes the gateway of all. @throws DeployError */
 export function newImage(canary: string | undefined): string[] {
   if (canary === undefined) return [];
-  const found = CANARY.exec(canary)?.groups;
-  if (!CANARY.test(canary)) {
+  const found = CANARY.exec(canary);
+  if (found === null) {
     throw new DeployError(
       '--canary: expected gateway, gateway=sha256:… or gateway=REPOSITORY@sha256:…',
       'npm run images prints the digests',
       2,
     );
   }
-  return [...setImage('images.gateway', found?.repository, found?.digest)];
-}
-
-function setImage(path: string, repository: string | undefined, digest: string | undefined): string[] {
-  return [
-    ...(repository ? ['--set', `${path}.repository=${repository}`] : []),
-    ...(digest ? ['--set', `${path}.digest=${digest}`] : []),
-  ];
+  return Object.entries(found.groups ?? {}).flatMap(([name, value]) =>
+    value ? ['--set', `images.gateway.${name}=${value}`] : [],
+  );
 }

@@ -1,7 +1,7 @@
-import { DeployError } from './errors.ts';
 import { ProgramError } from '../run-program.ts';
+import { DeployError } from './errors.ts';
 import type { Programs } from './programs.ts';
-import { type Chart, nameOf, parseObjects, RELEASE } from './rendered.ts';
+import { type Chart, type KubernetesObject, nameOf, parseObjects, RELEASE } from './rendered.ts';
 
 /** A step of a release may take this long: pulling a large image onto a new node. */
 const WITHIN = '9m';
@@ -88,9 +88,10 @@ export function refusePending(state: ReleaseState | undefined): void {
   );
 }
 
-/** The manifest of the deployed revision, as it was sent. */
-export async function deployedManifest(programs: Programs): Promise<string> {
-  return programs.helm(['get', 'manifest', RELEASE]);
+/** The objects of a revision, as they were sent; of the deployed one unless it is named. */
+export async function sentObjects(programs: Programs, revision?: number): Promise<KubernetesObject[]> {
+  const which = revision === undefined ? [] : ['--revision', String(revision)];
+  return parseObjects(await programs.helm(['get', 'manifest', RELEASE, ...which]));
 }
 
 export interface UpgradeOptions {
@@ -149,20 +150,17 @@ async function rollBackTo(programs: Programs, revision: number): Promise<void> {
  * records of the revisions since, it applies all objects of the good one again; what only the later ones had is removed here.
  */
 async function forgetSince(programs: Programs, good: number): Promise<void> {
-  const wanted = new Set(parseObjects(await manifestOf(programs, good)).map(nameOf));
+  const wanted = new Set((await sentObjects(programs, good)).map(nameOf));
   const revisions: Revision[] = JSON.parse(await programs.helm(['history', RELEASE, '--output', 'json']));
   const later = revisions.map(({ revision }) => revision).filter((revision) => revision > good);
-  const found = await Promise.all(later.map((revision) => manifestOf(programs, revision)));
+  const found = await Promise.all(later.map((revision) => sentObjects(programs, revision)));
   const extra = found
-    .flatMap(parseObjects)
+    .flat()
     .map(nameOf)
     .filter((name) => !wanted.has(name));
   for (const revision of later) await programs.kubectl(['delete', 'secret', recordOf(revision)]);
   if (extra.length > 0) await programs.kubectl(['delete', '--ignore-not-found', ...new Set(extra)]);
 }
-
-const manifestOf = (programs: Programs, revision: number) =>
-  programs.helm(['get', 'manifest', RELEASE, '--revision', String(revision)]);
 
 /** Where Helm keeps a revision. */
 const recordOf = (revision: number) => `sh.helm.release.v1.${RELEASE}.v${revision}`;

@@ -1,6 +1,6 @@
 import type { Programs } from './programs.ts';
-import { deployedManifest } from './release.ts';
-import { type KubernetesObject, parseObjects } from './rendered.ts';
+import { sentObjects } from './release.ts';
+import type { KubernetesObject } from './rendered.ts';
 
 /** Owns the number of pods from the moment when Helm gives it up until somebody scales. */
 const FIELD_MANAGER = 'headgate-replicas';
@@ -10,21 +10,13 @@ const FIELD_MANAGER = 'headgate-replicas';
  * own until then, and the API server would put 1 in its place.
  */
 export async function keepReplicas(programs: Programs, after: readonly KubernetesObject[]): Promise<void> {
-  const before = parseObjects(await deployedManifest(programs));
-  for (const name of handedOver(before, after)) {
+  for (const name of handedOver(await sentObjects(programs), after)) {
     const live = await programs.find<{ spec: { replicas: number } }>('deployment', name);
     if (live === undefined) continue;
     const { replicas } = live.spec;
     const partial = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name }, spec: { replicas } };
-    const args = [
-      'apply',
-      '--server-side',
-      '--force-conflicts',
-      `--field-manager=${FIELD_MANAGER}`,
-      '-f',
-      '-',
-    ];
-    await programs.kubectl(args, { input: JSON.stringify(partial) });
+    const how = ['--server-side', '--force-conflicts', `--field-manager=${FIELD_MANAGER}`];
+    await programs.kubectl(['apply', ...how, '-f', '-'], { input: JSON.stringify(partial) });
   }
 }
 

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isRolledOut, type Pod, refusalOf, type Trouble, troubleOf, type Workload } from './pods.ts';
 import { ProgramError } from '../run-program.ts';
+import { isRolledOut, type Pod, refusalOf, type Trouble, troubleOf, type Workload } from './pods.ts';
 import type { Programs } from './programs.ts';
 import { RELEASE } from './rendered.ts';
+import { lastLine } from './target.ts';
 
 const EVERY_MS = 2000;
 /** An image may be pulled at the second try, and a quota may be freed by a pod that ends. */
@@ -20,15 +21,11 @@ export interface Snapshot {
   readonly troubles: readonly (Trouble & { readonly component: string })[];
 }
 
-interface Owned extends Workload {
-  readonly kind: string;
-}
-
 /** Reads all at once, so that they fit together. */
 export async function readSnapshot(programs: Programs): Promise<Snapshot> {
   const atMs = performance.now();
   const kinds = 'deployments,statefulsets,jobs,replicasets,pods';
-  const { items } = await programs.get<{ items: (Owned | Pod)[] }>([
+  const { items } = await programs.get<{ items: (Workload | Pod)[] }>([
     kinds,
     '-l',
     `app.kubernetes.io/instance=${RELEASE}`,
@@ -133,7 +130,7 @@ async function lastLogLine(programs: Programs, pod: string, container: string): 
   for (const previous of [['--previous'], []]) {
     try {
       const log = await programs.kubectl(['logs', pod, '-c', container, '--tail=3', ...previous]);
-      const line = log.trim().split('\n').at(-1) ?? '';
+      const line = lastLine(log);
       if (line !== '') return line;
     } catch (error) {
       if (!(error instanceof ProgramError)) throw error;
