@@ -38,14 +38,16 @@ const COMMANDS: Readonly<Record<string, (argument: string) => Promise<void>>> = 
   'node-start': async (name) => {
     const node = lostNode(name);
     await setLink(name, 'up');
-    const found = await programs();
-    for (const start of [startNode, startKubelet, startRouter]) await start(node, found);
+    const built = await programs();
+    await startNode(node, built);
+    await startKubelet(node, built);
+    await startRouter(node, built);
   },
   'api-stop': stopControlPlane,
   'api-start': async () => {
-    const found = await programs();
-    await startApiServer(found);
-    await startControllers(found);
+    const built = await programs();
+    await startApiServer(built);
+    await startControllers(built);
   },
 };
 

@@ -1,5 +1,5 @@
 /** What this program reads of workloads and pods. */
-export interface Meta {
+interface Meta {
   readonly name: string;
   readonly uid: string;
   readonly generation?: number;
