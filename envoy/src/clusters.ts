@@ -6,6 +6,7 @@ import { adminSocket } from './admin.ts';
 import { pack } from './any.ts';
 import type { CircuitBreakers } from './gen/envoy/config/cluster/v3/circuit_breaker.ts';
 import type { Cluster } from './gen/envoy/config/cluster/v3/cluster.ts';
+import type { OutlierDetection } from './gen/envoy/config/cluster/v3/outlier_detection.ts';
 import type { Address } from './gen/envoy/config/core/v3/address.ts';
 import type { LocalityLbEndpoints } from './gen/envoy/config/endpoint/v3/endpoint_components.ts';
 import type { RetryPolicy } from './gen/envoy/config/route/v3/route_components.ts';
@@ -90,7 +91,8 @@ export function adminCluster(config: Config, root: string): Cluster {
 export function safeRetries(): RetryPolicy {
   return {
     retry_on: 'connect-failure,refused-stream,reset-before-request',
-    num_retries: 2,
+    // A lost machine may have been that of most gateways: two attempts meet those that are gone.
+    num_retries: 4,
     retry_back_off: { base_interval: duration(25), max_interval: duration(250) },
     retry_host_predicate: [
       {
@@ -98,7 +100,8 @@ export function safeRetries(): RetryPolicy {
         typed_config: pack('envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate', {}),
       },
     ],
-    host_selection_retry_max_attempts: 3,
+    // The balancer prefers addresses without requests, which those of a lost machine are.
+    host_selection_retry_max_attempts: 20,
   };
 }
 
@@ -141,7 +144,7 @@ function cluster(config: Config, { name, target, canary, protocol, alive }: Clus
     lb_policy: 'LEAST_REQUEST',
     connect_timeout: duration(UPSTREAM_CONNECT_MS),
     per_connection_buffer_limit_bytes: CONNECTION_BUFFER_BYTES,
-    ...(byName && silentPeers()),
+    ...(byName && { ...silentPeers(), outlier_detection: unreachable() }),
     circuit_breakers: circuitBreakers(config),
     typed_extension_protocol_options: {
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': pack(
@@ -193,6 +196,25 @@ function healthChecks(path: string): Partial<Cluster> {
         http_health_check: { path },
       },
     ],
+  };
+}
+
+/**
+ * An address that two requests in a row could not reach gets no more for a second, sooner than its health check fails
+ * twice. Answers do not count, whatever their status.
+ */
+function unreachable(): OutlierDetection {
+  return {
+    split_external_local_origin_errors: true,
+    consecutive_local_origin_failure: 2,
+    interval: duration(1000),
+    base_ejection_time: duration(1000),
+    max_ejection_time: duration(1000),
+    max_ejection_time_jitter: duration(0),
+    max_ejection_percent: 100,
+    enforcing_consecutive_5xx: 0,
+    enforcing_success_rate: 0,
+    enforcing_local_origin_success_rate: 0,
   };
 }
 

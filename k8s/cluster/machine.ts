@@ -22,6 +22,9 @@ const PACKAGES = {
   sysctl: 'procps',
   curl: 'curl',
   openssl: 'openssl',
+  // For `npm run images`, which fills the registry of the cluster.
+  buildah: 'buildah',
+  mmdebstrap: 'mmdebstrap',
 } as const;
 /** A user's PATH lacks the folders of system programs. */
 const PATH = `${process.env.PATH}:/usr/sbin:/sbin`;
