@@ -91,8 +91,7 @@ export function adminCluster(config: Config, root: string): Cluster {
 export function safeRetries(): RetryPolicy {
   return {
     retry_on: 'connect-failure,refused-stream,reset-before-request',
-    // A lost machine may have been that of most gateways: two attempts meet those that are gone.
-    num_retries: 4,
+    num_retries: 2,
     retry_back_off: { base_interval: duration(25), max_interval: duration(250) },
     retry_host_predicate: [
       {
@@ -136,7 +135,8 @@ function cluster(config: Config, { name, target, canary, protocol, alive }: Clus
     name,
     type: byName ? 'STRICT_DNS' : 'STATIC',
     common_lb_config: {
-      ...(portOffset && { healthy_panic_threshold: { value: 1 } }),
+      // By default the addresses that are out get requests again as soon as half of all are.
+      ...(byName && { healthy_panic_threshold: { value: 1 } }),
       ...(canary && { locality_weighted_lb_config: {} }),
     },
     ...(portOffset && alive && healthChecks(alive.path)),
@@ -200,8 +200,8 @@ function healthChecks(path: string): Partial<Cluster> {
 }
 
 /**
- * An address that two requests in a row could not reach gets no more for a second, sooner than its health check fails
- * twice. Answers do not count, whatever their status.
+ * An address that reset, or did not accept, two requests in a row gets no more for a second, sooner than its health check
+ * fails twice. Its answers do not count, whatever their status.
  */
 function unreachable(): OutlierDetection {
   return {
@@ -210,8 +210,8 @@ function unreachable(): OutlierDetection {
     interval: duration(1000),
     base_ejection_time: duration(1000),
     max_ejection_time: duration(1000),
-    max_ejection_time_jitter: duration(0),
     max_ejection_percent: 100,
+    successful_active_health_check_uneject_host: false,
     enforcing_consecutive_5xx: 0,
     enforcing_success_rate: 0,
     enforcing_local_origin_success_rate: 0,

@@ -1,3 +1,4 @@
+import { equal } from 'node:assert/strict';
 import { eventually, secondsSince } from '@headgate/testkit/eventually';
 import { isReady, type Kube, type Pod } from '../kube.ts';
 import type { Context, Scenario } from '../scenario.ts';
@@ -10,7 +11,7 @@ const PARTS = ['gateway', 'inference'] as const;
 
 /**
  * A node loses power: no packet says so. Connections of clients to an Envoy on it are the load balancer's concern, so
- * the Envoys are moved away first. It has two of three gateways and inference pods, as any node may after a drain.
+ * the Envoys are moved away first. It has all gateways and inference pods but one of each, as a node may after drains.
  */
 export const nodeStopped: Scenario = {
   name: 'node-stopped',
@@ -62,19 +63,20 @@ async function moveEnvoyAway({ kube, cleanUp }: Context, node: string): Promise<
   await kube.kubectl(['uncordon', node]);
 }
 
-/** Moves the pods of a component to `node`, except those on kn0. @returns how many are on `node` then */
+/** Moves the pods of a component to `node`, all but one. @returns how many are there then */
 async function crowd({ kube, cleanUp }: Context, part: string, node: string): Promise<number> {
-  const other = node === 'kn1' ? 'kn2' : 'kn1';
+  const others = ['kn0', 'kn1', 'kn2'].filter((name) => name !== node);
   const before = await kube.readyPods(part);
-  const moved = before.filter(({ spec }) => spec.nodeName === other);
-  cleanUp((later) => later.kubectl(['uncordon', other, 'kn0']));
-  await kube.kubectl(['cordon', other, 'kn0']);
+  const moved = before.filter(({ spec }) => spec.nodeName !== node).slice(1);
+  cleanUp((later) => later.kubectl(['uncordon', ...others]));
+  await kube.kubectl(['cordon', ...others]);
   for (const { metadata } of moved) await kube.kubectl(['delete', 'pod', metadata.name, '--wait=false']);
-  const fits = ({ spec }: Pod) => spec.nodeName !== other;
-  const after = await kube.whenReady(part, before.length, { fits });
   await whenGone(kube, moved);
-  await kube.kubectl(['uncordon', other, 'kn0']);
-  return after.filter(({ spec }) => spec.nodeName === node).length;
+  const after = await kube.whenReady(part, before.length);
+  await kube.kubectl(['uncordon', ...others]);
+  const there = after.filter(({ spec }) => spec.nodeName === node).length;
+  equal(there, before.length - 1, `all pods of ${part} but one are on ${node}`);
+  return there;
 }
 
 async function whenGone(kube: Kube, pods: readonly Pod[]): Promise<void> {
