@@ -13,7 +13,8 @@ export const HOST = 'headgate.test';
 /** Namespace and API keys of the test. The deploy program makes all other Secrets. */
 export async function writeSecrets(kube: Kube): Promise<void> {
   const { namespace } = kube;
-  await kube.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
+  const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
+  await kube.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels } });
   if ((await kube.kubectl(['get', 'secret', CLIENT_SECRET, '--ignore-not-found'])) !== '') return;
   const client = makeKey('loadclient', 'client');
   const admin = makeKey('loadadmin', 'admin');

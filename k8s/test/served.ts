@@ -45,6 +45,8 @@ export async function untilServed(
   const seen = await Promise.all(
     envoys.map(async (envoy) => {
       const look = async () => {
+        // Envoy closes a connection without requests after a minute; the kubelet may take longer.
+        await useAll(held);
         const certificate = await servedBy(envoy);
         return fits(certificate) && certificate;
       };
@@ -53,7 +55,6 @@ export async function untilServed(
         withinMs: SYNC_MS,
         everyMs: 500,
       });
-      await useAll(held);
       return { certificate, seconds: (performance.now() - startMs) / 1000 };
     }),
   );
