@@ -22,9 +22,10 @@ const PACKAGES = {
   sysctl: 'procps',
   curl: 'curl',
   openssl: 'openssl',
-  // For `npm run images`, which fills the registry of the cluster.
+  // For `npm run images` and the scenarios, which fill the registry of the cluster.
   buildah: 'buildah',
   mmdebstrap: 'mmdebstrap',
+  skopeo: 'skopeo',
 } as const;
 /** A user's PATH lacks the folders of system programs. */
 const PATH = `${process.env.PATH}:/usr/sbin:/sbin`;

@@ -1,3 +1,4 @@
+import { CommandError } from '../../scripts/setup/command.mjs';
 import { http1Client, http2Client } from './clients.ts';
 import { hostView } from './host.ts';
 import type { Kube } from './kube.ts';
@@ -18,6 +19,8 @@ export interface RunOptions {
 
 const SCENARIO_MS = 120_000;
 const CLEAN_UP_MS = 180_000;
+/** Of a program that failed. */
+const TAIL_LINES = 5;
 const STOPPED = 'the run was stopped';
 /** Low: two cores serve the cluster, its pods and the clients. */
 const LOAD = { perSecond: 20, timeoutMs: 10_000 };
@@ -123,6 +126,9 @@ async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T
 
 function textOf(error: unknown): string {
   const causes: string[] = [];
-  for (let one = error; one instanceof Error; one = one.cause) causes.push(one.message);
+  for (let one = error; one instanceof Error; one = one.cause) {
+    causes.push(one.message);
+    if (one instanceof CommandError) causes.push(one.tail.slice(-TAIL_LINES).join(' / '));
+  }
   return causes.join(': ') || String(error);
 }
