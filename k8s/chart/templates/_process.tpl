@@ -8,8 +8,37 @@
 {{- end }}
 {{- end }}
 
-{{/* Variables of each of our processes, above the layers of config/. Argument: $ */}}
+{{/*
+Variables of one of our processes, above the layers of config/, each once: of settings with the same name the last one holds,
+and none may have the name of a variable that the chart sets. An operator's settings come after the chart's defaults.
+Argument: (dict "root" $ "own" (list VARIABLES-AS-YAML) "defaults" SETTINGS "settings" (list (list PATH SETTINGS)))
+*/}}
 {{- define "headgate.env" -}}
+{{- $values := .root.Values -}}
+{{- $own := prepend .own (include "headgate.commonEnv" .root) | join "\n" -}}
+{{- $names := list -}}
+{{- range fromYamlArray $own }}{{ $names = append $names .name }}{{ end -}}
+{{- $global := list (list "settings" $values.settings) (list "secretSettings" $values.secretSettings) -}}
+{{- $entries := dict -}}
+{{- range concat (list (list "defaults" .defaults)) $global (default list .settings) -}}
+{{- $path := index . 0 -}}
+{{- range $name, $value := index . 1 -}}
+{{- if has $name $names }}{{ fail (printf "%s.%s: the chart itself sets this variable" $path $name) }}{{ end -}}
+{{- $entry := dict "name" $name -}}
+{{- if kindIs "map" $value -}}
+{{- $_ := set $entry "valueFrom" (dict "secretKeyRef" (dict "name" $value.secret "key" $value.key)) -}}
+{{- else }}{{ $_ := set $entry "value" $value }}{{ end -}}
+{{- $_ := set $entries $name $entry -}}
+{{- end -}}
+{{- end -}}
+{{ trim $own }}
+{{- range $entries }}
+{{ list . | toYaml }}
+{{- end }}
+{{- end }}
+
+{{/* What the chart sets for each of our processes. Argument: $ */}}
+{{- define "headgate.commonEnv" -}}
 - name: HEADGATE_ENV
   value: {{ .Values.environment }}
 - name: HEADGATE_LISTEN__INTERNAL_HOST
@@ -29,17 +58,6 @@
 {{- with .Values.envoy.serverNames }}
 - name: HEADGATE_ENVOY__SERVER_NAMES
   value: {{ toJson . | quote }}
-{{- end }}
-{{- range $name, $value := .Values.settings }}
-- name: {{ $name }}
-  value: {{ $value | quote }}
-{{- end }}
-{{- range $name, $from := .Values.secretSettings }}
-- name: {{ $name }}
-  valueFrom:
-    secretKeyRef:
-      name: {{ $from.secret }}
-      key: {{ $from.key }}
 {{- end }}
 {{- end }}
 
@@ -165,9 +183,8 @@
   securityContext:
     {{- include "headgate.restricted" . | nindent 4 }}
   env:
-    {{- include "headgate.env" . | nindent 4 }}
-    {{- include "headgate.writerEnv" "AUDIT" | nindent 4 }}
-    {{- include "headgate.auditEnv" . | nindent 4 }}
+    {{- $own := list (include "headgate.writerEnv" "AUDIT") (include "headgate.auditEnv" .) }}
+    {{- include "headgate.env" (dict "root" . "own" $own) | nindent 4 }}
   resources:
     {{- toYaml .Values.audit.resources | nindent 4 }}
   volumeMounts:

@@ -141,6 +141,7 @@ it.each([
   [{}, 12],
   [{ 'gateway.autoscaling.maxReplicas': 6 }, 5],
   [{ 'gateway.autoscaling.enabled': false, 'gateway.replicas': 4 }, 4],
+  [{ settings: { HEADGATE_GATEWAY__RATE_LIMIT__ON_FAILURE__REPLICAS: '7' } }, 7],
 ])('with %j quotas without Redis are those of %i gateways', async (settings, replicas) => {
   const objects = await render('production', settings);
   const env = environmentOf(podOf(objects, 'gateway').containers[0].env);
@@ -164,6 +165,26 @@ it('takes further settings as variables, secret ones by reference', async () => 
     name: 'HEADGATE_TELEMETRY__TRACING__AUTHORIZATION',
     valueFrom: { secretKeyRef: { name: 'tracing', key: 'token' } },
   });
+});
+
+it('lets the most specific setting of a name hold', async () => {
+  const level = (value: string) => ({ HEADGATE_TELEMETRY__LOG_LEVEL: value });
+  const objects = await render('staging', {
+    settings: { ...level('info'), HEADGATE_INFERENCE__EXECUTION__PROVIDERS: '["cpu"]' },
+    secretSettings: { HEADGATE_TELEMETRY__LOG_LEVEL: { secret: 'levels', key: 'all' } },
+    'inference.settings': level('debug'),
+    'inference.pools.gpu.enabled': true,
+    'inference.pools.gpu.settings.HEADGATE_TELEMETRY__LOG_LEVEL': 'trace',
+  });
+  const valuesOf = (name: string) =>
+    ['gateway', 'inference', 'inference-gpu'].map((part) => {
+      const { env } = find(objects, 'Deployment', `headgate-${part}`).spec.template.spec.containers[0];
+      const found: Variable = env.find((one: Variable) => one.name === name);
+      return found.value ?? found.valueFrom;
+    });
+  const secret = { secretKeyRef: { name: 'levels', key: 'all' } };
+  expect(valuesOf('HEADGATE_TELEMETRY__LOG_LEVEL')).toEqual([secret, 'debug', 'trace']);
+  expect(valuesOf('HEADGATE_INFERENCE__EXECUTION__PROVIDERS')).toEqual(['["cpu"]', '["cpu"]', '["cuda"]']);
 });
 
 const UNITS: Readonly<Record<string, number>> = { Mi: 2 ** 20, Gi: 2 ** 30 };

@@ -71,6 +71,21 @@ it('refuses external metrics without the authority of their certificate', async 
   );
 });
 
+it.each([
+  ['settings.HEADGATE_RECORDS__SINK', { settings: { HEADGATE_RECORDS__SINK: 'none' } }],
+  [
+    'secretSettings.HEADGATE_RECORDS__POSTGRES_URL',
+    { secretSettings: { HEADGATE_RECORDS__POSTGRES_URL: { secret: 'records', key: 'url' } } },
+  ],
+  ['inference.settings.HEADGATE_AUDIT__WRITER', { 'inference.settings': { HEADGATE_AUDIT__WRITER: 'a' } }],
+  [
+    'inference.pools.default.settings.HEADGATE_LISTEN__INTERNAL_HOST',
+    { 'inference.pools.default.settings': { HEADGATE_LISTEN__INTERNAL_HOST: '0.0.0.0' } },
+  ],
+])('refuses %s, a variable of the chart', async (path, settings) => {
+  await expect(render('production', settings)).rejects.toThrow(`${path}: the chart itself sets`);
+});
+
 describe('an image', () => {
   const imageOf = async (repository: string, registry: string) => {
     const image = { repository, digest: '', tag: '1.0' };

@@ -30,6 +30,12 @@ const TOGGLES: Readonly<Record<string, Settings>> = {
   'the GPU pool alone': { 'inference.pools.gpu.enabled': true, 'inference.pools.default.enabled': false },
   'a serverless pool': { 'inference.pools.spare': { enabled: true, serverless: { model: 'big' } } },
   'a canary': { 'gateway.canary.enabled': true, 'gateway.canary.image.digest': `sha256:${'b'.repeat(64)}` },
+  'settings of one name': {
+    settings: { HEADGATE_TELEMETRY__LOG_LEVEL: 'info', HEADGATE_GATEWAY__DRAIN__DELAY_MS: '1000' },
+    secretSettings: { HEADGATE_TELEMETRY__LOG_LEVEL: { secret: 'levels', key: 'all' } },
+    'inference.settings': { HEADGATE_TELEMETRY__LOG_LEVEL: 'debug' },
+    'inference.pools.default.settings': { HEADGATE_TELEMETRY__LOG_LEVEL: 'trace' },
+  },
   'external metrics': {
     'externalMetrics.enabled': true,
     'externalMetrics.caBundle': 'PEM',
@@ -104,6 +110,15 @@ describe.each(MATRIX)('$environment with $what', ({ environment, settings }) => 
     expect([...new Set(holders)].sort()).toEqual(['control', 'gateway', 'inference']);
     for (const account of ofKind(objects, 'ServiceAccount')) {
       expect(account.automountServiceAccountToken).toBe(false);
+    }
+  });
+
+  it('sets each variable of a container once', () => {
+    for (const object of withPods(objects)) {
+      for (const { name, env = [] } of containersOf(object.spec.template.spec)) {
+        const names = env.map((variable: { name: string }) => variable.name);
+        expect(names, `${nameOf(object)}, ${name}`).toEqual([...new Set(names)]);
+      }
     }
   });
 
