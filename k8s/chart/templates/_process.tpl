@@ -92,8 +92,15 @@ Argument: (dict "root" $ "own" (list VARIABLES-AS-YAML) "defaults" SETTINGS "set
       key: url
 {{- end }}
 
-{{/* Mounts of each of our processes. */}}
+{{/* Mounts of our processes that call each other. */}}
 {{- define "headgate.mounts" -}}
+{{ include "headgate.basicMounts" . }}
+- name: internal
+  mountPath: /headgate/secrets/internal
+  readOnly: true
+{{- end }}
+
+{{- define "headgate.basicMounts" -}}
 - name: config
   mountPath: /headgate/config
   readOnly: true
@@ -101,9 +108,6 @@ Argument: (dict "root" $ "own" (list VARIABLES-AS-YAML) "defaults" SETTINGS "set
   mountPath: /headgate/state
 - name: tmp
   mountPath: /tmp
-- name: internal
-  mountPath: /headgate/secrets/internal
-  readOnly: true
 {{- end }}
 
 {{/* Volumes behind those mounts. Argument: (list $ SIZE-OF-STATE SIZE-OF-TMP) */}}
@@ -188,7 +192,7 @@ Argument: (dict "root" $ "own" (list VARIABLES-AS-YAML) "defaults" SETTINGS "set
   resources:
     {{- toYaml .Values.audit.resources | nindent 4 }}
   volumeMounts:
-    {{- include "headgate.mounts" . | nindent 4 }}
+    {{- include "headgate.basicMounts" . | nindent 4 }}
 {{- end }}
 
 {{/* Copies the models of its image into the pod. Argument: $ */}}

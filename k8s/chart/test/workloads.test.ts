@@ -122,6 +122,16 @@ describe.each(MATRIX)('$environment with $what', ({ environment, settings }) => 
     }
   });
 
+  it('shows the internal secret to those programs that check or send it', () => {
+    const holders = withPods(objects)
+      .flatMap(({ spec }) => containersOf(spec.template.spec))
+      .filter(({ volumeMounts }) =>
+        volumeMounts.some((mount: { name: string }) => mount.name === 'internal'),
+      );
+    const names = new Set(holders.map(({ name }) => name));
+    expect([...names].sort()).toEqual(['control', 'envoy', 'gateway', 'inference']);
+  });
+
   it('takes every image by its digest', () => {
     for (const { spec } of withPods(objects)) {
       for (const { image } of containersOf(spec.template.spec)) {
