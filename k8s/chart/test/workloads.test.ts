@@ -294,6 +294,16 @@ it('serves a canary beside the others, by another image, under the same account'
   expect(selects(stable.selector, canary.template.metadata.labels)).toBe(false);
 });
 
+it("takes a canary from the operator's own repository", async () => {
+  const objects = await render('production', {
+    'images.gateway.repository': 'mirror.acme.org/ml/gateway',
+    'gateway.canary.enabled': true,
+    'gateway.canary.image.digest': DIGEST,
+  });
+  const { template } = find(objects, 'Deployment', 'headgate-gateway-canary').spec;
+  expect(template.spec.containers[0].image).toBe(`mirror.acme.org/ml/gateway@${DIGEST}`);
+});
+
 it('makes the routing table by a hook that a release never owns', async () => {
   const routing = find(await render('staging'), 'ConfigMap', 'headgate-routing');
   expect(routing.metadata.annotations).toMatchObject({
