@@ -71,6 +71,12 @@ it('refuses external metrics without the authority of their certificate', async 
   );
 });
 
+it('refuses a public certificate without names', async () => {
+  await expect(render('dev', { 'certManager.public.enabled': true })).rejects.toThrow(
+    'envoy.serverNames: expected',
+  );
+});
+
 it.each([
   ['settings.HEADGATE_RECORDS__SINK', { settings: { HEADGATE_RECORDS__SINK: 'none' } }],
   [

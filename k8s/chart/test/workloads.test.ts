@@ -304,6 +304,15 @@ it("takes a canary from the operator's own repository", async () => {
   expect(template.spec.containers[0].image).toBe(`mirror.acme.org/ml/gateway@${DIGEST}`);
 });
 
+it.each([
+  ['NodePort', 30443],
+  ['ClusterIP', undefined],
+])('a Service %s has %s as its fixed port', async (type, port) => {
+  const settings = { 'envoy.service.type': type, 'envoy.service.httpsNodePort': 30443 };
+  const { ports } = find(await render('production', settings), 'Service', 'headgate-envoy').spec;
+  expect(ports[0].nodePort).toBe(port);
+});
+
 it('makes the routing table by a hook that a release never owns', async () => {
   const routing = find(await render('staging'), 'ConfigMap', 'headgate-routing');
   expect(routing.metadata.annotations).toMatchObject({
