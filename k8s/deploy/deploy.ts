@@ -77,7 +77,7 @@ async function prepare({ root, options, programs }: Run, plan: Plan, made: Made[
   const { existing, secrets, routing, host } = plan;
   made.push(...(await ensureNamespace(programs, options, existing)));
   const dir = localDir(root, programs.namespace);
-  for (const missing of secrets.missing) made.push(await makeSecret(programs, missing, { host, dir }));
+  for (const missing of secrets) made.push(await makeSecret(programs, missing, { host, dir }));
   if (routing !== undefined) made.push(await makeRouting(programs, routing));
 }
 
@@ -135,7 +135,7 @@ export async function undo(
 async function show({ programs, options, ui }: Run, plan: Plan): Promise<void> {
   const { rendered, existing, secrets, routing } = plan;
   if (!existing) ui.say(`+ namespace ${programs.namespace}`);
-  for (const { name } of secrets.missing) ui.say(`+ Secret ${name}`);
+  for (const { name } of secrets) ui.say(`+ Secret ${name}`);
   if (routing !== undefined) ui.say('+ ConfigMap headgate-routing');
   if (!existing) {
     for (const { kind, metadata } of rendered.objects) ui.say(`+ ${kind} ${metadata.name}`);

@@ -42,7 +42,7 @@ async function main(): Promise<number> {
       context,
       namespace,
     });
-    const run: Run = { root: ROOT, options, programs, guard, signal, ui };
+    const run: Run = { root: ROOT, options, programs, signal, ui };
     await (options.command === 'deploy' ? deploy(run) : undeploy(run));
     ui.say(`done in ${took()}`);
     return 0;

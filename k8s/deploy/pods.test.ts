@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { isRolledOut, type Pod, refusalOf, troubleOf, type Workload } from './pods.ts';
 
-const metadata = { name: 'headgate-gateway', uid: 'u', creationTimestamp: '2030-01-01T00:00:00Z' };
+const metadata = { name: 'headgate-gateway', uid: 'u' };
 
 const deployment = (status: Workload['status'], generation = 2): Workload => ({
   kind: 'Deployment',

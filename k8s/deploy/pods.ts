@@ -3,11 +3,10 @@ interface Meta {
   readonly name: string;
   readonly uid: string;
   readonly generation?: number;
-  readonly creationTimestamp: string;
   readonly deletionTimestamp?: string;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
-  readonly ownerReferences?: readonly { readonly uid: string; readonly kind: string }[];
+  readonly ownerReferences?: readonly { readonly uid: string }[];
 }
 
 interface Condition {

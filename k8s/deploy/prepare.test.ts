@@ -25,7 +25,7 @@ it('names the Secrets of an external Redis and PostgreSQL, and the way without t
 
 it('makes them for services of the release', async () => {
   const objects = await render('staging', { 'devServices.enabled': true });
-  const { missing } = await planSecrets(empty(), objects, 'staging');
+  const missing = await planSecrets(empty(), objects, 'staging');
   expect(missing.map(({ name }) => name)).toEqual(
     expect.arrayContaining(['headgate-postgres', 'headgate-redis']),
   );

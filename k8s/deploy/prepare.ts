@@ -27,14 +27,18 @@ const HELM_RECORD = 'helm.sh/release.v1';
 /** Secrets that point to a service: one is made only for a service of the release. */
 const EXTERNAL: readonly SecretRole[] = ['redis', 'postgres'];
 
-export interface SecretPlan {
-  readonly missing: readonly { readonly name: string; readonly role: SecretRole }[];
+/** A Secret to make, and its role in Headgate. */
+interface MissingSecret {
+  readonly name: string;
+  readonly role: SecretRole;
 }
+export type SecretPlan = readonly MissingSecret[];
 
 /**
  * Looks which Secrets are there. Production must have them all; elsewhere Redis and PostgreSQL must be those of the
  * release, or have theirs.
  *
+ * @returns those to make
  * @throws DeployError that names what is missing
  */
 export async function planSecrets(
@@ -50,7 +54,7 @@ export async function planSecrets(
     environment !== 'production' && (!EXTERNAL.includes(role) || services.includes(name));
   const there = new Map(items.map(({ metadata, data }) => [metadata.name, Object.keys(data ?? {})]));
   const lacking: string[] = [];
-  const missing: { name: string; role: SecretRole }[] = [];
+  const missing: MissingSecret[] = [];
   for (const { name, keys } of neededSecrets(objects)) {
     const role = roleOf(name);
     const wanted = [...new Set([...keys, ...(role ? SECRET_KEYS[role] : [])])];
@@ -71,7 +75,7 @@ export async function planSecrets(
       3,
     );
   }
-  return { missing };
+  return missing;
 }
 
 /**
@@ -100,9 +104,6 @@ export async function ensureNamespace(
   await create(programs, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels } });
   return [{ kind: 'namespace', name: namespace }];
 }
-
-/** What makes a Secret: its name, and its role in Headgate. */
-type MissingSecret = SecretPlan['missing'][number];
 
 export async function makeSecret(
   programs: Programs,

@@ -1,4 +1,3 @@
-import type { Guard } from '../../scripts/setup/guard.mjs';
 import type { Ui } from '../../scripts/setup/ui.mjs';
 import type { Options } from './options.ts';
 import type { Programs } from './programs.ts';
@@ -8,7 +7,6 @@ export interface Run {
   readonly root: string;
   readonly options: Options;
   readonly programs: Programs;
-  readonly guard: Guard;
   readonly signal: AbortSignal;
   readonly ui: Ui;
 }
