@@ -4,16 +4,31 @@ import { step } from '../../scripts/setup/ui.mjs';
 import { canaryStage, refuseOthers, watchCanary } from './canary.ts';
 import { differences, isUnchanged } from './changes.ts';
 import { check, findPlace, type Plan } from './check.ts';
-import { DeployError } from './errors.ts';
+import { BUSY, DeployError } from './errors.ts';
 import { clientKeyFile } from './local-secrets.ts';
 import { ensureNamespace, localDir, type Made, makeRouting, makeSecret, readTable } from './prepare.ts';
-import { findRelease, recover, refusePending, rollback, sentObjects, uninstall } from './release.ts';
+import {
+  findRelease,
+  recover,
+  refuseMeanwhile,
+  refusePending,
+  rollback,
+  sentObjects,
+  uninstall,
+} from './release.ts';
 import { CHART, render } from './rendered.ts';
 import { keepReplicas } from './replicas.ts';
 import { rollOut } from './roll-out.ts';
 import type { Run } from './run.ts';
 import { confirm } from './target.ts';
 import { notVerified, verify } from './verify.ts';
+
+/** What this run has changed. */
+export interface Changes {
+  readonly made: Made[];
+  /** Number of the last revision as far as this run knows, 0 without a release: a higher one is of another deployment. */
+  revision: number;
+}
 
 /**
  * Checks, makes what is missing, installs or upgrades, and looks from outside. A failure goes back to what was before.
@@ -26,39 +41,49 @@ export async function deploy(run: Run): Promise<void> {
   const isDry = options.diff || options['dry-run'];
   if (isDry) refusePending(place.state);
   else await confirm(options, place.target, place.existing);
-  const state = isDry ? place.state : await recover(programs, place.state, options.recover);
+  // The answer may have taken long.
+  const state = isDry ? place.state : await recover(programs, await findRelease(programs), options.recover);
   if (place.state !== undefined && state === undefined)
     ui.say('    the first installation was unfinished and served nothing: it was removed, and is made again');
   const plan = await check(run, { ...place, state });
   if (isDry) return show(run, plan);
-  const made: Made[] = [];
+  const changes: Changes = { made: [], revision: state?.revision ?? 0 };
+  await refuseMeanwhile(programs, changes.revision);
   try {
-    await step(ui, 'namespace, Secrets, routing table', () => prepare(run, plan, made));
+    await step(ui, 'namespace, Secrets, routing table', () => prepare(run, plan, changes.made));
     if (await isUnchanged(programs, plan.rendered, state))
       ui.say('✓ the release is as it should be: nothing to change');
     else {
-      const report = options.canary === undefined ? undefined : await tryCanary(run, plan);
-      if ((await findRelease(programs)) !== undefined) await keepReplicas(programs, plan.rendered.objects);
-      await rollOut(run, plan);
+      const report = options.canary === undefined ? undefined : await tryCanary(run, plan, changes);
+      if (changes.revision > 0) await keepReplicas(programs, plan.rendered.objects, state?.good);
+      await revise(run, plan, changes);
       if (report !== undefined) ui.say(report);
     }
     await step(ui, 'verification', () => verifyDeployment(run, plan));
   } catch (error) {
-    const isToBlame = !(error instanceof DeployError && error.exitCode === 4);
+    const isToBlame = !(error instanceof DeployError && [BUSY, 4].includes(error.exitCode));
     if (isToBlame && !run.signal.aborted)
-      await undo(run, plan, made).catch((problem) => ui.say(`not undone: ${problem.message}`));
+      await undo(run, plan, changes).catch((problem) => ui.say(`not undone: ${problem.message}`));
     throw error;
   }
 }
 
+/** Lets Helm make the next revision. @throws DeployError when another deployment made one meanwhile, or runs */
+async function revise(run: Run, plan: Plan, changes: Changes): Promise<void> {
+  await refuseMeanwhile(run.programs, changes.revision);
+  changes.revision += 1;
+  await rollOut(run, plan);
+}
+
 /** Lets a canary have its share for a while. @returns what it did @throws DeployError when it is worse */
-async function tryCanary(run: Run, plan: Plan): Promise<string> {
+async function tryCanary(run: Run, plan: Plan, changes: Changes): Promise<string> {
   const { options, programs, ui } = run;
   const args = [join(run.root, CHART), ...(await canaryStage(programs, plan.rendered.objects))];
   const chart = { args, input: '' };
   const stage = await render(programs, chart);
-  refuseOthers(await sentObjects(programs), stage.objects);
-  await rollOut(run, { ...plan, chart });
+  // Helm takes the values of the deployed revision, not those of one that failed since.
+  refuseOthers(await sentObjects(programs, plan.state?.good), stage.objects);
+  await revise(run, { ...plan, chart }, changes);
   const task = ui.begin('canary');
   try {
     const { canary, others } = await watchCanary(run, Number(options['canary-seconds']), task.progress);
@@ -110,22 +135,25 @@ async function verifyFromOutside({ root, options, programs, signal, ui }: Run, p
 
 /**
  * Goes back to the revision before; a first deployment is removed with everything that it made. One that follows an
- * unfinished first installation has nothing to go back to, and stays: its pods may serve.
+ * unfinished first installation has nothing to go back to, and stays: its pods may serve. So does what another deployment
+ * did since.
  */
 export async function undo(
   { programs, ui }: Pick<Run, 'programs' | 'ui'>,
   { state }: Pick<Plan, 'state'>,
-  made: readonly Made[],
+  { made, revision }: Changes,
 ): Promise<void> {
-  const good = state?.good;
-  const now = await findRelease(programs);
-  if (now !== undefined && good !== undefined && now.revision !== state?.revision) {
-    await step(ui, `going back to revision ${good}`, () => rollback(programs, good));
+  const now = (await findRelease(programs))?.revision ?? 0;
+  if (now > revision) {
+    ui.say(`revision ${now} is of another deployment, so nothing was undone`);
   } else if (state !== undefined) {
+    const { good } = state;
     if (good === undefined) ui.say('no revision was ever complete, so nothing was undone');
+    else if (now > state.revision)
+      await step(ui, `going back to revision ${good}`, () => rollback(programs, good));
   } else {
     await step(ui, 'removing what was made', async () => {
-      await uninstall(programs);
+      if (now > 0) await uninstall(programs);
       for (const { kind, name } of made.toReversed())
         await programs.kubectl(['delete', kind, name, '--ignore-not-found'], { withinMs: 180_000 });
     });

@@ -1,7 +1,7 @@
 /**
  * `npm run deploy -- --env staging` and `npm run undeploy`: Headgate in a Kubernetes cluster, by one command (docs/deploy.md).
- * Exit codes: 0 done, 1 failed and undone, 2 wrong options or values, 3 something is missing, 4 deployed and not
- * verified, 130 after Ctrl-C.
+ * Exit codes: 0 done, 1 failed and undone, 2 wrong options or values, 3 something is missing or another deployment runs,
+ * 4 deployed and not verified, 130 after Ctrl-C.
  */
 import { join } from 'node:path';
 import { operatorTools } from '../../scripts/setup/cluster-tools.ts';

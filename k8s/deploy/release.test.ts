@@ -29,6 +29,13 @@ it('upgrades a first installation that never finished and serves, and removes on
   expect(useless.calls.join('\n')).toContain('helm uninstall headgate');
 });
 
+it('goes on from the revision before one that was killed: Helm gives its number to the next', async () => {
+  const programs = new FakePrograms();
+  const killed = { status: 'pending-upgrade', revision: 7, good: 6 };
+  expect(await recover(programs, killed, true)).toMatchObject({ revision: 6, good: 6 });
+  expect(programs.calls).toEqual(['kubectl delete secret sh.helm.release.v1.headgate.v7']);
+});
+
 it('deletes records of revisions only when an object stands in the way of a rollback', async () => {
   const slow = new FakePrograms([[/helm rollback/, failure('took longer than 360 s')]]);
   await expect(rollback(slow, 1)).rejects.toThrow('took longer');

@@ -1,5 +1,5 @@
 import { ProgramError } from '../run-program.ts';
-import { DeployError } from './errors.ts';
+import { BUSY, DeployError } from './errors.ts';
 import type { Programs } from './programs.ts';
 import { type Chart, type KubernetesObject, nameOf, parseObjects, RELEASE } from './rendered.ts';
 
@@ -63,8 +63,9 @@ export async function recover(
     return undefined;
   }
   // What it has changed stays: the next upgrade applies every object again.
-  if (isPending(state)) await programs.kubectl(['delete', 'secret', recordOf(revision)]);
-  return state;
+  if (!isPending(state)) return state;
+  await programs.kubectl(['delete', 'secret', recordOf(revision)]);
+  return { ...state, revision: revision - 1 };
 }
 
 /** Whether a gateway is ready, and so inference. */
@@ -84,11 +85,23 @@ export function refusePending(state: ReleaseState | undefined): void {
   throw new DeployError(
     `revision ${state.revision} of the release is unfinished (${state.status}): another deployment runs, or one was killed`,
     'wait for it; if none runs, go on with --recover',
-    3,
+    BUSY,
   );
 }
 
-/** The objects of a revision, as they were sent; of the deployed one unless it is named. */
+/** @throws DeployError when the last revision is not `expected`; 0: no release */
+export async function refuseMeanwhile(programs: Programs, expected: number): Promise<void> {
+  const found = (await findRelease(programs))?.revision ?? 0;
+  if (found === expected) return;
+  const named = (revision: number) => (revision === 0 ? 'no revision' : `revision ${revision}`);
+  throw new DeployError(
+    `another deployment has changed the release meanwhile: it has ${named(found)}, and had ${named(expected)}`,
+    `look at it: helm history ${RELEASE} --namespace ${programs.namespace}; then run the command again`,
+    BUSY,
+  );
+}
+
+/** The objects of a revision, as they were sent; of the last one, which may have failed, unless it is named. */
 export async function sentObjects(programs: Programs, revision?: number): Promise<KubernetesObject[]> {
   const which = revision === undefined ? [] : ['--revision', String(revision)];
   return parseObjects(await programs.helm(['get', 'manifest', RELEASE, ...which]));

@@ -7,10 +7,16 @@ const FIELD_MANAGER = 'headgate-replicas';
 
 /**
  * Keeps the number of pods of Deployments that an autoscaler or control takes over. Helm removes the field, which is its
- * own until then, and the API server would put 1 in its place.
+ * own until then, and the API server would put 1 in its place. The last revision may have failed before it was sent, so
+ * the good one counts, too.
  */
-export async function keepReplicas(programs: Programs, after: readonly KubernetesObject[]): Promise<void> {
-  for (const name of handedOver(await sentObjects(programs), after)) {
+export async function keepReplicas(
+  programs: Programs,
+  after: readonly KubernetesObject[],
+  good: number | undefined,
+): Promise<void> {
+  const before = [...(await sentObjects(programs)), ...(await sentObjects(programs, good))];
+  for (const name of handedOver(before, after)) {
     const live = await programs.find<{ spec: { replicas: number } }>('deployment', name);
     if (live === undefined) continue;
     const { replicas } = live.spec;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Ui } from '../../scripts/setup/ui.mjs';
 import { ProgramError } from '../run-program.ts';
 import type { Plan } from './check.ts';
-import { DeployError } from './errors.ts';
+import { BUSY, DeployError } from './errors.ts';
 import { isRolledOut } from './pods.ts';
 import { upgrade } from './release.ts';
 import type { Run } from './run.ts';
@@ -91,10 +91,15 @@ function failure(error: unknown, snapshot: Snapshot | undefined): unknown {
   if (error instanceof RolloutError) return new DeployError(error.message, remedyFor(error.message));
   if (!(error instanceof ProgramError)) return error;
   const reasons = (snapshot?.troubles ?? []).map(({ pod, text }) => `\n  ${pod}: ${text}`).join('');
-  return new DeployError(`${error.message}${reasons}`, remedyFor(`${error.message}${reasons}`));
+  const code = OTHER_HELM.test(error.stderr) ? BUSY : 1;
+  return new DeployError(`${error.message}${reasons}`, remedyFor(`${error.message}${reasons}`), code);
 }
 
+/** How Helm refuses to begin while another one works on the release. */
+const OTHER_HELM = /another operation .* is in progress|cannot re-?use a name|release: already exists/;
+
 const REMEDIES: readonly (readonly [RegExp, string])[] = [
+  [OTHER_HELM, 'another deployment runs, or was killed: wait for it; if none runs, go on with --recover'],
   [
     /exceeded quota/,
     'raise the ResourceQuota of the namespace, or lower replicas and resources in the values',
