@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import { tempDir } from '@headgate/testkit/folders';
 import { expect, it } from 'vitest';
 import { parseOptions } from './options.ts';
@@ -24,6 +25,14 @@ it('refuses to deploy over another environment', async () => {
   await expect(ask(['--env', 'dev', '--yes'], holds('production'))).rejects.toThrow('holds production');
   await ask(['--env', 'staging', '--yes', '--replace-environment'], holds('production'));
   await ask(['--env', 'staging'], holds('staging'));
+});
+
+it('changes nothing after Ctrl-C at the question', async () => {
+  const stream = () => Object.assign(new PassThrough(), { isTTY: true });
+  const terminal = { stdin: stream(), stdout: stream() };
+  const asked = confirm(parseOptions(['--env', 'staging']), target, undefined, terminal);
+  terminal.stdin.write('\x03');
+  await expect(asked).rejects.toMatchObject({ message: 'nothing was changed', exitCode: 130 });
 });
 
 it('names the server that does not answer, and ends with 3', { timeout: 300_000 }, () => {

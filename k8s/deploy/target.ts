@@ -76,6 +76,7 @@ export async function confirm(
   options: Options,
   { context, server }: Target,
   existing: Existing | undefined,
+  terminal: Terminal = process,
 ): Promise<void> {
   const { command, environment, namespace, yes } = options;
   const holds = existing?.labels[LABEL.environment];
@@ -89,8 +90,8 @@ export async function confirm(
     );
   }
   if (yes) return;
-  if (process.stdin.isTTY) {
-    if (await agrees(options, where)) return;
+  if (terminal.stdin.isTTY) {
+    if (await agrees(options, where, terminal)) return;
     throw new DeployError('nothing was changed', 'choose another context with --context', 2);
   }
   if (environment === 'production' || holds === 'production') {
@@ -98,18 +99,27 @@ export async function confirm(
   }
 }
 
+/** The used part of `process`; tests replace it. */
+interface Terminal {
+  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  readonly stdout: NodeJS.WritableStream;
+}
+
 /** What cannot be restored needs more than a letter: the name of the namespace. */
-async function agrees(options: Options, where: string): Promise<boolean> {
+async function agrees(options: Options, where: string, { stdin, stdout }: Terminal): Promise<boolean> {
   const { command, environment, namespace, all } = options;
   const removesAll = command === 'undeploy' && all;
   const act = command === 'deploy' ? `deploy ${environment} to` : 'remove Headgate from';
   const how = removesAll ? ' with all that is listed above? Name the namespace:' : '? [y/N]';
-  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  const lines = createInterface({ input: stdin, output: stdout });
   try {
-    const answer = (await terminal.question(`${act} ${where}${how} `)).trim().toLowerCase();
+    const answer = (await lines.question(`${act} ${where}${how} `)).trim().toLowerCase();
     return (removesAll ? [namespace] : ['y', 'yes']).includes(answer);
+  } catch (error) {
+    if ((error as Error).name !== 'AbortError') throw error;
+    throw new DeployError('nothing was changed', 'to go on, run the command again', 130); // Ctrl-C
   } finally {
-    terminal.close();
+    lines.close();
   }
 }
 
