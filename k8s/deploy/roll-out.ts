@@ -28,7 +28,8 @@ export async function rollOut({ programs, options, signal, ui }: Run, plan: Plan
   const helmStop = new AbortController();
   const watchStop = new AbortController();
   const progress: Progress = { appliedAtMs: Number.POSITIVE_INFINITY, isOver: false, isFailed: false };
-  const watching = watch(programs, AbortSignal.any([signal, watchStop.signal]));
+  const until = AbortSignal.any([signal, watchStop.signal]);
+  const watching = watch(programs, until, () => progress.appliedAtMs);
   const onApplied = () => {
     progress.appliedAtMs = performance.now();
   };

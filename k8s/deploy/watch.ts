@@ -86,15 +86,15 @@ const AWAY: Snapshot = {
   troubles: [{ component: '', pod: '', text: 'the API server does not answer', isLasting: false }],
 };
 
-/** Looks every two seconds until `until` is aborted. */
-export function watch(programs: Programs, until: AbortSignal): Watch {
+/** Looks every two seconds until `until` is aborted. @param appliedAtMs when Helm had sent all objects */
+export function watch(programs: Programs, until: AbortSignal, appliedAtMs: () => number): Watch {
   let latest: Snapshot | undefined;
   const ended = (async () => {
     const since = new Map<string, number>();
     while (!until.aborted) {
       try {
         latest = await readSnapshot(programs);
-        const lasting = lastingIn(latest, since, performance.now());
+        const lasting = lastingIn(newIn(latest, appliedAtMs()), since, performance.now());
         if (lasting) throw new RolloutError(await describe(programs, lasting));
       } catch (error) {
         // The API server may be away for a moment; Helm's own limit decides when that is too long.
@@ -105,6 +105,12 @@ export function watch(programs: Programs, until: AbortSignal): Watch {
     }
   })();
   return { latest: () => latest, ended };
+}
+
+/** Without troubles of the revision before, which this one may correct: until all is sent, only migrations are new. */
+export function newIn(snapshot: Snapshot, appliedAtMs: number): Snapshot {
+  if (snapshot.atMs > appliedAtMs) return snapshot;
+  return { ...snapshot, troubles: snapshot.troubles.filter(({ component }) => component === 'migrate') };
 }
 
 /** A trouble that has been there for some time. @param since when each was first seen, kept from snapshot to snapshot */
