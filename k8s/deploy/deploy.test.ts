@@ -27,6 +27,7 @@ it('goes back to the good revision', async () => {
 it('removes a first deployment with what it made', async () => {
   expect(await undone(undefined, 1)).toEqual([
     expect.stringContaining('helm uninstall headgate'),
+    expect.stringContaining('kubectl delete job,configmap,service'),
     expect.stringContaining('kubectl delete secret headgate-inter'),
   ]);
 });

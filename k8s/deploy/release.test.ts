@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { FakePrograms, failure } from './fake-programs.ts';
-import { recover, rollback, stateOf } from './release.ts';
+import { recover, rollback, stateOf, uninstall } from './release.ts';
 
 const history = (...statuses: string[]) => statuses.map((status, i) => ({ revision: i + 1, status }));
 
@@ -36,10 +36,17 @@ it('goes on from the revision before one that was killed: Helm gives its number 
   expect(programs.calls).toEqual(['kubectl delete secret sh.helm.release.v1.headgate.v7']);
 });
 
+it('removes the failed migration with the release, which would end the next installation', async () => {
+  const programs = new FakePrograms();
+  await uninstall(programs);
+  const selector = 'app.kubernetes.io/instance=headgate,app.kubernetes.io/component=migrate';
+  expect(programs.calls[1]).toContain(`kubectl delete job,configmap,serviceaccount -l ${selector}`);
+});
+
 it('deletes records of revisions only when an object stands in the way of a rollback', async () => {
-  const slow = new FakePrograms([[/helm rollback/, failure('took longer than 360 s')]]);
+  const slow = new FakePrograms([[/helm rollback/, failure('took longer than 600 s')]]);
   await expect(rollback(slow, 1)).rejects.toThrow('took longer');
-  expect(slow.calls).toHaveLength(1);
+  expect(slow.calls).toEqual([expect.stringContaining('--timeout 9m')]); // as an upgrade
   const found = failure('original object HorizontalPodAutoscaler with the name "headgate-gateway" not found');
   const blocked = new FakePrograms([
     [/helm rollback/, found],

@@ -154,8 +154,8 @@ export async function rollback(programs: Programs, revision: number): Promise<vo
 }
 
 async function rollBackTo(programs: Programs, revision: number): Promise<void> {
-  const args = ['rollback', RELEASE, String(revision), '--wait', '--timeout', '5m', '--force-conflicts'];
-  await programs.helm(args, { withinMs: 6 * 60_000 });
+  const args = ['rollback', RELEASE, String(revision), '--wait', '--timeout', WITHIN, '--force-conflicts'];
+  await programs.helm(args, { withinMs: WITHIN_MS });
 }
 
 /**
@@ -178,8 +178,14 @@ async function forgetSince(programs: Programs, good: number): Promise<void> {
 /** Where Helm keeps a revision. */
 const recordOf = (revision: number) => `sh.helm.release.v1.${RELEASE}.v${revision}`;
 
-/** Removes the release; no effect where there is none. */
+const MIGRATE = `app.kubernetes.io/instance=${RELEASE},app.kubernetes.io/component=migrate`;
+
+/**
+ * Removes the release; no effect where there is none. Helm leaves the objects of a hook that failed: the next installation
+ * would be given up because of its Job.
+ */
 export async function uninstall(programs: Programs): Promise<void> {
   const args = ['uninstall', RELEASE, '--ignore-not-found', '--wait', '--timeout', '3m'];
   await programs.helm(args, { withinMs: 4 * 60_000 });
+  await programs.kubectl(['delete', 'job,configmap,serviceaccount', '-l', MIGRATE, '--ignore-not-found']);
 }
