@@ -3,6 +3,7 @@ import { KubernetesError } from '@headgate/runtime/kubernetes/api';
 import { ManualClock } from '@headgate/testkit/manual-clock';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Stage } from './cold-start.ts';
+import { LEASE_TIMES } from './lease.ts';
 import { POOL_NAMES, Pool } from './pool.ts';
 
 const IDLE_MS = 60_000;
@@ -15,10 +16,12 @@ let stages: Readonly<Record<Stage, number>> | undefined;
 let gateways: Record<string, string | undefined>;
 let inference: Record<string, string | undefined>;
 let refuse: boolean;
+/** Longest time that the calls of one round may take. */
+let callMs: number;
 
 beforeEach(() => {
   clock = new ManualClock();
-  [replicas, events, stages, refuse] = [0, [], undefined, false];
+  [replicas, events, stages, refuse, callMs] = [0, [], undefined, false, 0];
   gateways = { g1: parked(0), g2: parked(0) };
   inference = { other: calls('other', 7) };
 });
@@ -55,7 +58,8 @@ function start() {
     inference: scrapeOf(() => inference),
     api: {
       namespace: 'shop',
-      async call(method, path, { body } = {}) {
+      async call(method, path, { body, timeoutMs = Number.POSITIVE_INFINITY } = {}) {
+        callMs += timeoutMs;
         expect(path).toBe('/apis/apps/v1/namespaces/shop/deployments/headgate-inference-big/scale');
         if (refuse) throw new KubernetesError(method, '403', { status: 403 });
         const resourceVersion = String(version);
@@ -90,6 +94,14 @@ describe('a pool without pods', () => {
     gateways.g2 = parked(1);
     await pass(5000);
     expect([replicas, events]).toEqual([1, ['scaled to 1']]);
+  });
+
+  it('is started before another process may lead', async () => {
+    const { pass } = start();
+    gateways.g1 = parked(1);
+    await pass(1000);
+    expect(events).toEqual(['scaled to 1']);
+    expect(callMs).toBeLessThan(LEASE_TIMES.leaseMs - LEASE_TIMES.renewWithinMs);
   });
 
   it('is started though another gateway and all inference pods do not answer', async () => {

@@ -30,8 +30,8 @@ export interface PoolOptions {
   readonly clock: Clock;
 }
 
-/** Less than the time between the loss of the Lease and another leader's begin. */
-const CALL_MS = 4000;
+/** Two take less than the time between the loss of the Lease and another leader's begin. */
+const CALL_MS = 2000;
 /** How often a pool that was asked to end is looked at: somebody may have started it by hand. */
 const LOOK_MS = 30_000;
 

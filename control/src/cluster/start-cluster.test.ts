@@ -66,6 +66,46 @@ it('leads, and starts a pod of a serverless model for a request that waits at a 
   );
 });
 
+it('keeps the Lease until the round that scales has ended', async () => {
+  const portBase = await freePortBase();
+  let lease: unknown;
+  const order: string[] = [];
+  let onPatch = () => {};
+  const patched = new Promise<void>((resolve) => {
+    onPatch = resolve;
+  });
+  const server = await startApiServer(({ method, path, body }, response) => {
+    const answer = (value: unknown) => response.end(JSON.stringify(value));
+    const scale = { metadata: { resourceVersion: '1' }, spec: { replicas: 0 } };
+    if (path.endsWith('/scale') && method === 'PATCH') {
+      onPatch();
+      setTimeout(() => {
+        order.push('scaled');
+        answer(scale);
+      }, 500);
+    } else if (path.endsWith('/scale')) answer(scale);
+    else if (method === 'GET' && lease === undefined) response.writeHead(404).end('{}');
+    else {
+      lease = body ?? lease;
+      const { spec } = lease as { spec: { holderIdentity: string } };
+      if (spec.holderIdentity === '') order.push('released');
+      answer(lease);
+    }
+  });
+  onTestFinished(() => server[Symbol.asyncDispose]());
+  const api = await inClusterApi(server.env, server.dir);
+  await servePage(portOf(portBase, 'gatewayInternal'), () => 'headgate_parked_requests{model="big"} 1\n');
+  const config = testConfig({
+    HEADGATE_LISTEN__PORT_BASE: String(portBase),
+    HEADGATE_CONTROL__LEASE: 'headgate-control',
+    HEADGATE_SERVERLESS: JSON.stringify({ big: { deployment: 'headgate-inference-big' } }),
+  });
+  const cluster = await startCluster(config, { ...around(), api });
+  await patched;
+  await cluster.stop();
+  expect(order).toEqual(['scaled', 'released']);
+});
+
 it('reads no pages for a leader that scales nothing, and those of inference alone for autoscalers', async () => {
   const portBase = await freePortBase();
   const server = await startApiServer(({ method, body }, response) => {

@@ -86,7 +86,8 @@ export async function startCluster(
   const rounds = everyRound(steps);
   return {
     async stop() {
-      rounds.stop();
+      // First: what this round scales must not meet the next leader.
+      await rounds.stop();
       await election?.stop();
       await metricsApi?.stop();
       api?.close();
@@ -152,20 +153,26 @@ function exposeLeader(registry: Registry, election: Election | undefined): void 
 }
 
 /** Runs one round after the other. The pause counts from the start of a round. */
-function everyRound(round: () => Promise<void>): { stop(): void } {
+function everyRound(round: () => Promise<void>): { stop(): Promise<void> } {
   let timer: NodeJS.Timeout;
+  let running = Promise.resolve();
   let isStopped = false;
+  const begin = () => {
+    running = run();
+  };
   const run = async () => {
     const startedMs = performance.now();
     await round();
     if (isStopped) return;
-    timer = setTimeout(run, Math.max(0, ROUND_MS - (performance.now() - startedMs)));
+    timer = setTimeout(begin, Math.max(0, ROUND_MS - (performance.now() - startedMs)));
   };
-  timer = setTimeout(run, 0);
+  timer = setTimeout(begin, 0);
   return {
+    /** Ends after the round that runs. */
     stop() {
       isStopped = true;
       clearTimeout(timer);
+      return running;
     },
   };
 }
