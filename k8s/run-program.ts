@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { signalGroup } from '../scripts/setup/command.mjs';
 import type { Guard } from '../scripts/setup/guard.mjs';
@@ -40,6 +39,11 @@ export class ProgramError extends Error {
   }
 }
 
+interface End {
+  readonly code: number | null;
+  readonly by: NodeJS.Signals | null;
+}
+
 /** Runs kubectl or helm. @returns standard output @throws ProgramError; the signal's reason once it is aborted */
 export async function runProgram(
   command: string,
@@ -51,23 +55,30 @@ export async function runProgram(
   const signal = AbortSignal.any([asked, timeout].filter((one) => one !== undefined));
   signal.throwIfAborted();
   const child = spawn(command, args, { stdio: 'pipe', env, detached: guard !== undefined });
-  const closed = new Promise<number | null>((resolve, reject) => {
+  const closed = new Promise<End>((resolve, reject) => {
     const fail = ({ message }: Error) => reject(new ProgramError(title, null, '', message));
-    child.once('error', fail).once('close', resolve);
+    child.once('error', fail).once('close', (code, by) => resolve({ code, by }));
   });
   const { pid } = child;
-  if (pid !== undefined) guard?.add(pid);
+  // Throws: without a process there may be no streams.
+  if (pid === undefined) await closed;
+  else guard?.add(pid);
   const kill = (by: NodeJS.Signals) => (guard ? signalGroup(pid, by) : child.kill(by));
-  const end = () => endWithGrace(kill, closed);
+  const end = () => endWithGrace(child, kill, closed);
   signal.addEventListener('abort', end, { once: true });
   try {
     child.stdin.on('error', () => {}).end(input);
+    let stdout = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+    });
     const errors = readLines(child.stderr, onLine);
-    const [code, stdout, stderr] = await Promise.all([closed, text(child.stdout), errors]);
+    const { code, by } = await closed;
     asked?.throwIfAborted();
-    const late = timeout?.aborted ? `took longer than ${(withinMs ?? 0) / 1000} s` : '';
-    if (code !== 0) throw new ProgramError(title, code, stdout, stderr || late);
-    return stdout;
+    if (code === 0) return stdout;
+    const ended = by === null ? '' : `ended by ${by}`;
+    const why = timeout?.aborted ? `took longer than ${(withinMs ?? 0) / 1000} s` : ended;
+    throw new ProgramError(title, code, stdout, [...errors, why].join('\n').trim());
   } finally {
     signal.removeEventListener('abort', end);
     if (pid !== undefined) guard?.remove(pid);
@@ -77,21 +88,28 @@ export async function runProgram(
 /** Helm's report of its own steps, with --debug. */
 const REPORT = /^level=(DEBUG|INFO)/;
 
-/** @returns the lines that are no report */
-async function readLines(stream: Readable, onLine?: (line: string) => void): Promise<string> {
+/** @returns the lines that are no report, as they arrive */
+function readLines(stream: Readable, onLine?: (line: string) => void): readonly string[] {
   const lines: string[] = [];
-  for await (const line of createInterface({ input: stream })) {
+  createInterface({ input: stream }).on('line', (line) => {
     onLine?.(line);
     if (!REPORT.test(line)) lines.push(line);
-  }
-  return lines.join('\n');
+  });
+  return lines;
 }
 
-async function endWithGrace(kill: (by: NodeJS.Signals) => void, closed: Promise<unknown>): Promise<void> {
+async function endWithGrace(
+  { stdout, stderr }: ChildProcessWithoutNullStreams,
+  kill: (by: NodeJS.Signals) => void,
+  closed: Promise<unknown>,
+): Promise<void> {
   kill('SIGTERM');
   const ended = closed.then(
     () => true,
     () => true,
   );
-  if (!(await Promise.race([ended, sleep(GRACE_MS, false, { ref: false })]))) kill('SIGKILL');
+  if (await Promise.race([ended, sleep(GRACE_MS, false, { ref: false })])) return;
+  kill('SIGKILL');
+  // A process that the program started, and that lives on, may keep them open.
+  for (const stream of [stdout, stderr]) stream.destroy();
 }
