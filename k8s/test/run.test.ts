@@ -9,6 +9,7 @@ async function run(
   over: { totalMs?: number; withinMs?: number; signal?: AbortSignal } = {},
 ) {
   const settled: string[] = [];
+  const marks: string[] = [];
   const kube = { until: () => kube };
   const site = { kube, settle: async () => void settled.push('settled') } as unknown as Site;
   const scenarios = runs.map((one, i): Scenario => {
@@ -19,9 +20,9 @@ async function run(
     dir: '/tmp',
     signal: over.signal ?? new AbortController().signal,
     totalMs: over.totalMs ?? 60_000,
-    begin: () => ({ progress: () => {}, done: () => {}, failed: () => {} }),
+    begin: () => ({ progress: () => {}, done: () => marks.push('✓'), failed: () => marks.push('✗') }),
   });
-  return { results, settled };
+  return { results, settled, marks };
 }
 
 const verdicts = ({ results }: Awaited<ReturnType<typeof run>>) =>
@@ -90,5 +91,6 @@ it('skips a scenario that is interrupted, and those after it: they have shown no
     ['skipped', 'the run was stopped'],
     ['skipped', 'the run was stopped'],
   ]);
+  expect(ran.marks).toEqual(['✗']);
   expect(ran.settled).toEqual(['settled']);
 });

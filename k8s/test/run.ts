@@ -69,7 +69,7 @@ async function runOne(scenario: Scenario, options: RunOptions, leftMs: number): 
     problem = `${failed} of ${sent} requests failed`;
   if (undone !== undefined) problem = problem === undefined ? undone : `${problem}; cleaning up: ${undone}`;
   const verdict = isSkipped ? 'skipped' : problem === undefined ? 'passed' : 'failed';
-  if (verdict === 'failed') task.failed();
+  if (verdict === 'failed' || problem?.startsWith(STOPPED)) task.failed();
   else task.done();
   const seconds = (performance.now() - startMs) / 1000;
   const result = { ...blank(scenario), sent, failed, reasons, figures, seconds, verdict } as const;

@@ -57,7 +57,7 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const close = async () => {
     if (keep) return;
     const late = { ...options, signal: AbortSignal.timeout(STEP_MS) };
-    if (started) await runProgram(late, 'stop the cluster', [CLUSTER, 'down']);
+    if (started) await runStep(late, 'stop the cluster', [CLUSTER, 'down']);
     else if (deployed) await kube.until(late.signal).kubectl(['delete', 'namespace', namespace], WAIT);
   };
   const keyFile = join(options.dir, 'key');
@@ -65,10 +65,10 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     const files = ['--values', VALUES, '--images', options.images ?? IMAGES, '--routing', ROUTING];
     const checks = ['--key-file', keyFile, '--photo', 'samples/digit-7.png'];
     const all = [...TO_STAGING, '--namespace', namespace, ...files, ...checks, ...args];
-    return runProgram({ ...options, signal: until }, 'deploy', all, { KUBECONFIG: kubeconfig });
+    return runStep({ ...options, signal: until }, 'deploy', all, { KUBECONFIG: kubeconfig });
   };
   const cluster: Site['cluster'] = (args, until) =>
-    runProgram({ ...options, signal: until }, args.join(' '), [CLUSTER, ...args]);
+    runStep({ ...options, signal: until }, args.join(' '), [CLUSTER, ...args]);
   try {
     deployed = started || !(await isDeployed(kube));
     if (deployed) await prepare(kube, options);
@@ -88,14 +88,14 @@ export async function openSite(options: SiteOptions): Promise<Site> {
 async function startCluster(options: SiteOptions): Promise<string> {
   if (isUp())
     throw new Error('a cluster runs on this machine: use it by --cluster existing, or npm run cluster:down');
-  await runProgram({ ...options, withinMs: COLD_MS }, 'cluster', [CLUSTER, 'up']);
+  await runStep({ ...options, withinMs: COLD_MS }, 'cluster', [CLUSTER, 'up']);
   return paths.adminKubeconfig;
 }
 
 /** Images and keys. */
 async function prepare(kube: Kube, options: SiteOptions): Promise<void> {
   const build = ['k8s/images/main.ts', '--test'];
-  if (options.images === undefined) await runProgram({ ...options, withinMs: COLD_MS }, 'images', build);
+  if (options.images === undefined) await runStep({ ...options, withinMs: COLD_MS }, 'images', build);
   await writeSecrets(kube);
 }
 
@@ -111,7 +111,7 @@ async function settle(kube: Kube): Promise<void> {
 }
 
 /** Runs a program of the repository as one task. @returns its last lines */
-function runProgram(
+function runStep(
   { root, guard, signal, ui, withinMs = STEP_MS }: SiteOptions & { readonly withinMs?: number },
   title: string,
   args: readonly string[],
