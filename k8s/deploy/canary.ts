@@ -3,7 +3,7 @@ import { METRIC } from '@headgate/contracts/names';
 import { type Sample, samplesOf } from '@headgate/runtime/exposition';
 import { ProgramError } from '../run-program.ts';
 import { DeployError } from './errors.ts';
-import { type Pod, troubleOf } from './pods.ts';
+import { containersOf, type Pod, type Trouble, troubleOf } from './pods.ts';
 import type { Programs } from './programs.ts';
 import { type KubernetesObject, nameOf } from './rendered.ts';
 import type { Run } from './run.ts';
@@ -97,6 +97,9 @@ export interface Counts {
   readonly failures: number;
 }
 
+/** By the uid of the pod. */
+type CountsByPod = ReadonlyMap<string, Counts>;
+
 /**
  * Watches the canary beside the others: that it stays ready, does not restart, and fails no more often.
  *
@@ -104,16 +107,17 @@ export interface Counts {
  * @throws DeployError when it is worse, or got too few requests
  */
 export async function watchCanary(
-  { programs, signal }: Run,
+  { programs, signal }: Pick<Run, 'programs' | 'signal'>,
   seconds: number,
   show: (text: string) => void,
 ): Promise<Watched> {
+  const restarts = restartsOf(await podsOf(programs, 'gateway-canary'));
   const first = await countAll(programs, 'gateway-canary');
   const before = await countAll(programs, 'gateway');
   const end = performance.now() + seconds * 1000;
   for (;;) {
     await sleep(Math.max(0, Math.min(EVERY_MS, end - performance.now())), undefined, { signal });
-    await refuseTroubled(programs);
+    await refuseTroubled(programs, restarts);
     const canary = difference(await countAll(programs, 'gateway-canary'), first);
     const rest = difference(await countAll(programs, 'gateway'), before);
     show(
@@ -145,15 +149,35 @@ export function isWorse(canary: Counts, rest: Counts): boolean {
   return canary.failures >= FEWEST_FAILURES && share(canary) > share(rest) + MORE_FAILURES;
 }
 
-async function refuseTroubled(programs: Programs): Promise<void> {
+async function refuseTroubled(programs: Programs, restarts: ReadonlyMap<string, number>): Promise<void> {
   for (const pod of await podsOf(programs, 'gateway-canary')) {
-    const trouble = troubleOf(pod);
+    const trouble = troubleOf(pod) ?? restartOf(pod, restarts);
     if (trouble === undefined) continue;
     throw new DeployError(
-      `the canary is not ready any more: ${await describe(programs, trouble)}`,
+      `the canary does not stay ready: ${await describe(programs, trouble)}`,
       'the gateways serve as before',
     );
   }
+}
+
+const keyOf = ({ metadata }: Pod, container: string) => `${metadata.uid}/${container}`;
+
+/** Restarts by container. */
+function restartsOf(pods: readonly Pod[]): ReadonlyMap<string, number> {
+  const all = pods.flatMap((pod) =>
+    containersOf(pod.status).map(({ name, restartCount }) => [keyOf(pod, name), restartCount] as const),
+  );
+  return new Map(all);
+}
+
+/** A canary that crashed may be ready again at the next look. */
+function restartOf(pod: Pod, before: ReadonlyMap<string, number>): Trouble | undefined {
+  const again = containersOf(pod.status).find(
+    ({ name, restartCount }) => restartCount > (before.get(keyOf(pod, name)) ?? 0),
+  );
+  if (again === undefined) return undefined;
+  const { name: container } = again;
+  return { pod: pod.metadata.name, text: `${container} was started again`, isLasting: true, container };
 }
 
 async function podsOf(programs: Programs, component: string): Promise<readonly Pod[]> {
@@ -164,11 +188,16 @@ async function podsOf(programs: Programs, component: string): Promise<readonly P
 /** What `countIn` counts. */
 export const COUNTED = new Set([METRIC.httpRequests]);
 
-/** Answers of all pods of a component so far. */
-async function countAll(programs: Programs, component: string): Promise<Counts> {
+/** Answers of each pod of a component so far. */
+async function countAll(programs: Programs, component: string): Promise<CountsByPod> {
   const pods = (await podsOf(programs, component)).filter((pod) => troubleOf(pod) === undefined);
-  const pages = await Promise.all(pods.map(({ metadata }) => metricsOf(programs, metadata.name)));
-  return countIn(pages.flat());
+  const counts = await Promise.all(
+    pods.map(async ({ metadata }): Promise<[string, Counts][]> => {
+      const samples = await metricsOf(programs, metadata.name);
+      return samples === undefined ? [] : [[metadata.uid, countIn(samples)]];
+    }),
+  );
+  return new Map(counts.flat());
 }
 
 export function countIn(samples: readonly Sample[]): Counts {
@@ -177,20 +206,33 @@ export function countIn(samples: readonly Sample[]): Counts {
   return { requests: sum(samples), failures: sum(failed) };
 }
 
-const difference = (now: Counts, before: Counts): Counts => ({
-  requests: Math.max(0, now.requests - before.requests),
-  failures: Math.max(0, now.failures - before.failures),
-});
+/** Of the pods that were read both times: one that came or went would count with all that it ever answered. */
+function difference(now: CountsByPod, before: CountsByPod): Counts {
+  let [requests, failures] = [0, 0];
+  for (const [uid, old] of before) {
+    const counts = now.get(uid) ?? old;
+    requests += Math.max(0, counts.requests - old.requests);
+    failures += Math.max(0, counts.failures - old.failures);
+  }
+  return { requests, failures };
+}
 
 /** Read inside the pod: no network policy opens the metrics for this program. */
 const READ = `fetch('http://' + process.env.HEADGATE_LISTEN__INTERNAL_HOST + ':8442/metrics').then(async (page) => console.log(await page.text()))`;
 
-async function metricsOf(programs: Programs, pod: string): Promise<Sample[]> {
+/** @returns undefined for a pod that ends just now @throws DeployError when another one cannot be read twice */
+async function metricsOf(programs: Programs, pod: string, tries = 2): Promise<Sample[] | undefined> {
   try {
     const page = await programs.kubectl(['exec', pod, '-c', 'gateway', '--', 'node', '-e', READ]);
     return samplesOf(page, COUNTED);
   } catch (error) {
-    if (error instanceof ProgramError) return []; // it ends just now
-    throw error;
+    if (!(error instanceof ProgramError)) throw error;
+    const found = await programs.find<Pod>('pod', pod);
+    if (found === undefined || found.metadata.deletionTimestamp !== undefined) return undefined;
+    if (tries > 1) return metricsOf(programs, pod, tries - 1);
+    throw new DeployError(
+      `the canary cannot be judged: the metrics of ${pod} cannot be read: ${error.message}`,
+      'the gateways serve as before',
+    );
   }
 }

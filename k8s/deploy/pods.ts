@@ -100,6 +100,10 @@ const LASTING: Readonly<Record<string, string>> = {
 /** Every part starts without the others; the third end is no accident. */
 const RESTARTS = 2;
 
+export function containersOf(status: Pod['status']): ContainerStatus[] {
+  return [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])];
+}
+
 /** Why a pod is not ready; nothing when it is, or is ending. */
 export function troubleOf({ metadata, status }: Pod): Trouble | undefined {
   if (metadata.deletionTimestamp !== undefined || status.phase === 'Succeeded') return undefined;
@@ -110,7 +114,7 @@ export function troubleOf({ metadata, status }: Pod): Trouble | undefined {
   if (scheduled?.status === 'False') {
     return { pod, text: `no node takes it: ${scheduled.message ?? scheduled.reason}`, isLasting: false };
   }
-  const containers = [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])];
+  const containers = containersOf(status);
   for (const one of containers) {
     const trouble = containerTrouble(pod, one);
     if (trouble) return trouble;
