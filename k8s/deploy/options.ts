@@ -7,7 +7,7 @@ export type Environment = (typeof ENVIRONMENTS)[number];
 export const USAGE = `usage: npm run deploy -- --env dev|staging|production [options]
   --namespace NAME    namespace of the release (default headgate)
   --context NAME      context of the kubeconfig (default: the current one)
-  -f, --values FILE   values of yours, after those of the environment; may be repeated
+  -f, --values FILE   your values, after those of the environment; may be repeated
   --set PATH=VALUE    one value; may be repeated
   --images FILE       values with the images' digests (default state/k8s/images.yaml, which npm run images writes)
   --routing FILE      routing table to create, where the cluster has none (default config/routing.yaml, not in production)
@@ -15,7 +15,7 @@ export const USAGE = `usage: npm run deploy -- --env dev|staging|production [opt
   --photo FILE        that photo (default samples/chelsea.png)
   --dry-run           checks everything and changes nothing
   --diff              the same, and shows each difference from what the cluster has
-  --canary gateway    one gateway of the new image gets 10 % of the requests, is watched, and becomes all or none;
+  --canary gateway    one gateway of the new image gets 10 % of the requests, is watched, then replaces all or is removed;
                       gateway=sha256:… or gateway=REPOSITORY@sha256:… name another image than the values
   --canary-seconds N  how long it is watched (default 60)
   --recover           goes on where a deployment was killed
