@@ -26,10 +26,10 @@ const PIDS = join(STATE_DIR, 'pids');
 const POLL_MS = 100;
 const LOG_LINES = 8;
 
-/** Starts a program, and records its number for later commands. It becomes what it is called by `exec`, so the number stays. */
+/** Starts a program unless it runs, and records its number for later commands. It becomes what it is called by `exec`, so the number stays. */
 export async function launch(program: Program): Promise<void> {
   const { name, command, args, network, mountsOf, env, isAncestorOfPods = false } = program;
-  if (pidOf(name) !== undefined) throw new Error(`${name} runs already`);
+  if (pidOf(name) !== undefined) return;
   mkdirSync(paths.logs, { recursive: true });
   const log = openSync(logOf(name), 'a');
   const enter = [`--net=/run/netns/${network}`];
