@@ -11,7 +11,7 @@ import { ALL_IMAGES } from './images.ts';
 import { makeImages } from './make.ts';
 
 const USAGE = `usage: npm run images -- [options]
-  --registry HOST:PORT  where to push (10.90.0.10:5000, the registry of npm run cluster:up)
+  --registry REGISTRY   host[:port][/path] to push to (10.90.0.10:5000, the registry of npm run cluster:up)
   --only NAME,NAME      these images only: gateway, inference, inference-gpu, control, envoy, models, redis, postgres
   --gpu                 inference-gpu too: fetches 1.4 GB from PyPI
   --fresh               Debian's packages as they are today, for security updates of the base

@@ -10,7 +10,7 @@ import { ALL_IMAGES, BASE, GPU_IMAGE, IMAGES, type Image, TEST_IMAGES } from './
 import { type Labels, labelsOf } from './labels.ts';
 import { type Lock, readLock } from './packages.ts';
 import { type Pushed, readRecord, VALUES_FILE, writeRecord } from './record.ts';
-import { ensureAnswers, pullSize } from './registry.ts';
+import { ensureAnswers, type PullSize, pullSize } from './registry.ts';
 import { type Row, table } from './table.ts';
 
 export interface MakeOptions {
@@ -78,7 +78,7 @@ function chosen({ only, gpu, test }: MakeOptions): readonly Image[] {
 async function makeImage(maker: Maker, image: Image): Promise<Row> {
   const { builder, registry, pushed, ui } = maker;
   const startedAt = performance.now();
-  const row = (digest: string, bytes: number, isNew: boolean): Row => {
+  const row = (digest: string, bytes: PullSize, isNew: boolean): Row => {
     return { image: repository, digest, bytes, isNew, seconds: (performance.now() - startedAt) / 1000 };
   };
   const repository = `${image.group}/${image.name}`;
@@ -87,7 +87,7 @@ async function makeImage(maker: Maker, image: Image): Promise<Row> {
   const last = pushed[repository];
   if (last?.key === key && last.registry === registry) {
     const bytes = await pullSize(registry, repository, last.digest);
-    if (bytes !== undefined) return row(last.digest, bytes, false);
+    if (bytes !== 'missing') return row(last.digest, bytes, false);
   }
   let digest = '';
   await step(ui, image.name, async (onLine) => {
@@ -95,7 +95,7 @@ async function makeImage(maker: Maker, image: Image): Promise<Row> {
     digest = await builder.push(tag, `${registry}/${repository}:${key.slice(0, 12)}`, onLine);
   });
   pushed[repository] = { key, registry, digest };
-  return row(digest, (await pullSize(registry, repository, digest)) ?? 0, true);
+  return row(digest, await pullSize(registry, repository, digest), true);
 }
 
 /** Builds an image that is not there yet, after the one that it starts from. Returns its local tag. */

@@ -49,9 +49,9 @@ describe('address in the label', () => {
 
 it('prints a line per image', () => {
   const row = { image: 'headgate/envoy', digest: 'sha256:0', bytes: 12_345_678, seconds: 1.26, isNew: true };
-  expect(table([row, { ...row, isNew: false }]).split('\n')).toEqual([
+  expect(table([row, { ...row, isNew: false, bytes: 'unknown' }]).split('\n')).toEqual([
     'image           digest    to pull  time',
     'headgate/envoy  sha256:0  12.3 MB  1.3 s',
-    'headgate/envoy  sha256:0  12.3 MB  unchanged',
+    'headgate/envoy  sha256:0  unknown  unchanged',
   ]);
 });

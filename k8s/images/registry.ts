@@ -21,21 +21,22 @@ export async function ensureAnswers(registry: string): Promise<void> {
   if (!answer.ok && answer.status !== 401) throw new Error(nothingAt(registry));
 }
 
-/** Bytes that a node pulls for an image, all layers together; undefined when the registry does not show it. */
-export async function pullSize(
-  registry: string,
-  repository: string,
-  digest: string,
-): Promise<number | undefined> {
+/** Bytes of all layers together; unknown where the registry does not say, as without a login. */
+export type PullSize = number | 'missing' | 'unknown';
+
+/** What a node pulls for an image. */
+export async function pullSize(registry: string, repository: string, digest: string): Promise<PullSize> {
   const answer = await ask(registry, `${repository}/manifests/${digest}`);
-  if (!answer.ok) return undefined;
+  if (!answer.ok) return answer.status === 404 ? 'missing' : 'unknown';
   const manifest = (await answer.json()) as { layers: { size: number }[]; config: { size: number } };
   return manifest.layers.reduce((sum, { size }) => sum + size, manifest.config.size);
 }
 
-/** A GET below `/v2/`. */
+/** A GET below `/v2/`. That follows the host, also where the registry has a path: `ghcr.io/acme`. */
 export function ask(registry: string, path: string): Promise<Response> {
-  return fetch(`${isPlain(registry) ? 'http' : 'https'}://${registry}/v2/${path}`, {
+  const [host, ...folders] = registry.split('/');
+  const below = path === '' ? '' : [...folders, path].join('/');
+  return fetch(`${isPlain(registry) ? 'http' : 'https'}://${host}/v2/${below}`, {
     headers: { accept: MANIFEST },
     signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
   });

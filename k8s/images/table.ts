@@ -1,9 +1,11 @@
+import type { PullSize } from './registry.ts';
+
 /** One line of the table that `npm run images` prints. */
 export interface Row {
   readonly image: string;
   readonly digest: string;
   /** What a node pulls. */
-  readonly bytes: number;
+  readonly bytes: PullSize;
   readonly seconds: number;
   readonly isNew: boolean;
 }
@@ -12,7 +14,7 @@ export function table(rows: readonly Row[]): string {
   const cells = rows.map(({ image, digest, bytes, seconds, isNew }) => [
     image,
     digest,
-    `${(bytes / 1e6).toFixed(1)} MB`,
+    typeof bytes === 'number' ? `${(bytes / 1e6).toFixed(1)} MB` : bytes,
     isNew ? `${seconds.toFixed(1)} s` : 'unchanged',
   ]);
   const all = [['image', 'digest', 'to pull', 'time'], ...cells];
