@@ -71,14 +71,16 @@ export async function check({ root, options, programs, ui }: Run, place: Place):
   });
 }
 
-async function refuseMissingImages(objects: readonly KubernetesObject[]): Promise<void> {
+/** @throws DeployError with what makes them */
+export async function refuseMissingImages(objects: readonly KubernetesObject[]): Promise<void> {
   const images = imagesOf(objects);
   const verdicts = await Promise.all(images.map((image) => lookUp(image)));
   const missing = images.filter((_, i) => verdicts[i] === 'missing');
   if (missing.length === 0) return;
+  const gpu = missing.some((image) => image.includes('/inference-gpu')) ? ' -- --gpu' : '';
   throw new DeployError(
     `the registry does not have:\n  ${missing.join('\n  ')}`,
-    'npm run images builds and pushes them; --images names the file with their digests',
+    `npm run images${gpu} builds and pushes them; --images names the file with their digests`,
     3,
   );
 }
