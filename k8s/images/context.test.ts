@@ -27,12 +27,11 @@ it('takes folders and files to their places, without source maps', () => {
   expect(contextOf(root, image, LOCK).map(({ to }) => to)).toEqual(['a/dist/main.js', 'bin/program']);
 });
 
-it('says what setup has to make, unless an image can do without it', () => {
+it('says what setup has to make', () => {
   const root = tempDir();
   expect(() => contextOf(root, imageOf({ from: 'a', to: 'a' }), LOCK)).toThrow(
     'a does not exist; run npm run setup',
   );
-  expect(contextOf(root, imageOf({ from: 'a', to: 'a', optional: true }), LOCK)).toEqual([]);
 });
 
 it('keeps other platforms and declarations out of packages', () => {

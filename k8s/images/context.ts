@@ -40,9 +40,8 @@ const NOT_NEEDED = [
  * @throws Error that names what setup has to make first
  */
 export function contextOf(root: string, image: Image, lock: Lock): Entry[] {
-  const fromSources = image.sources.flatMap(({ from, to, optional = false }) => {
+  const fromSources = image.sources.flatMap(({ from, to }) => {
     const [found] = globSync(from, { cwd: root });
-    if (found === undefined && optional) return [];
     if (found === undefined) throw new Error(`${from} does not exist; run npm run setup`);
     return filesBelow(root, found)
       .filter((file) => !/\.(map|a)$/.test(file))

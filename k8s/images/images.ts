@@ -2,8 +2,6 @@
 export interface Source {
   readonly from: string;
   readonly to: string;
-  /** Left out where it does not exist. */
-  readonly optional?: boolean;
 }
 
 /** One image. Its build context is exactly `sources` and `packages`: nothing else of the checkout can get in. */
@@ -50,6 +48,11 @@ const INFERENCE = part('inference', {
   packages: ['onnxruntime-node', 'sharp', '@julusian/jpeg-turbo', '@grpc/reflection', ...TRACING],
 });
 
+/** `withModels` adds the models. */
+export const MODELS_IMAGE = part('models', {
+  sources: [{ from: 'k8s/images/models/copy.mjs', to: 'copy.mjs' }],
+});
+
 /** What every cluster needs. */
 export const IMAGES: readonly Image[] = [
   part('gateway', {
@@ -59,16 +62,7 @@ export const IMAGES: readonly Image[] = [
   INFERENCE,
   part('control', { sources: bundle('control'), packages: ['pg', '@electric-sql/pglite'] }),
   part('envoy', { sources: [...bundle('envoy'), { from: ENVOY_PACKAGE, to: 'bin/envoy' }] }),
-  part('models', {
-    sources: [
-      { from: 'models/digits', to: 'models/digits' },
-      { from: 'samples/digit-7.png', to: 'models/digits/1/digit-7.png' },
-      // Made by setup, so a checkout may lack it.
-      { from: 'models/efficientnet-lite0', to: 'models/efficientnet-lite0', optional: true },
-      ...['1', '2'].flatMap((version) => goldenPhotos(`models/efficientnet-lite0/${version}`)),
-      { from: 'k8s/images/models/copy.mjs', to: 'copy.mjs' },
-    ],
-  }),
+  MODELS_IMAGE,
 ];
 
 /** Inference with the CUDA provider, for pools of nodes with GPUs. */
@@ -102,15 +96,6 @@ export const TEST_IMAGES: readonly Image[] = [
 ];
 
 export const ALL_IMAGES: readonly Image[] = [...IMAGES, GPU_IMAGE, ...TEST_IMAGES];
-
-/** An engine compares its answers for these with the manifest's, and finds them in the folder of the version. */
-function goldenPhotos(version: string): readonly Source[] {
-  return ['camera.png', 'chelsea.png', 'coffee.png', 'motorcycle.png', 'rocket.jpg'].map((photo) => ({
-    from: `samples/${photo}`,
-    to: `${version}/${photo}`,
-    optional: true,
-  }));
-}
 
 function part(name: string, content: Pick<Image, 'sources'> & Partial<Image>): Image {
   return {

@@ -6,8 +6,9 @@ import { Builder, type OnLine, type Surroundings } from './builder.ts';
 import { contextOf, type Entry, keyOf, stage } from './context.ts';
 import { DEBIAN, provideDebian } from './debian.ts';
 import { fetchCuda } from './gpu.ts';
-import { ALL_IMAGES, BASE, GPU_IMAGE, IMAGES, type Image, TEST_IMAGES } from './images.ts';
+import { ALL_IMAGES, BASE, GPU_IMAGE, IMAGES, type Image, MODELS_IMAGE, TEST_IMAGES } from './images.ts';
 import { type Labels, labelsOf } from './labels.ts';
+import { withModels } from './models.ts';
 import { type Lock, readLock } from './packages.ts';
 import { type Pushed, readRecord, VALUES_FILE, writeRecord } from './record.ts';
 import { ensureAnswers, type PullSize, pullSize } from './registry.ts';
@@ -63,7 +64,7 @@ export async function makeImages(
   await step(ui, 'base', (onLine) => buildImage(maker, BASE, onLine));
   const rows: Row[] = [];
   for (const image of images) {
-    rows.push(await makeImage(maker, image));
+    rows.push(await makeImage(maker, image === MODELS_IMAGE ? await withModels(image, around) : image));
     writeRecord(root, maker.pushed, registry);
   }
   ui.say(`\n${table(rows)}\n\nvalues for the chart: ${VALUES_FILE}`);

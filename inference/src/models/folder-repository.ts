@@ -82,7 +82,7 @@ async function isFolder(path: string): Promise<boolean> {
 }
 
 /** Names of the folders in a folder, in the repository's order; none when it cannot be read. */
-async function foldersIn(path: string): Promise<string[]> {
+export async function foldersIn(path: string): Promise<string[]> {
   const entries = await readdir(path, { withFileTypes: true }).catch(() => []);
   return entries
     .filter((entry) => !entry.isFile() && isModelName(entry.name))
