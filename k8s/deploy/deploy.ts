@@ -5,6 +5,7 @@ import { canaryStage, refuseOthers, watchCanary } from './canary.ts';
 import { differences, isUnchanged } from './changes.ts';
 import { check, findPlace, type Plan } from './check.ts';
 import { BUSY, DeployError } from './errors.ts';
+import { variableIn } from './inspect.ts';
 import { clientKeyFile } from './local-secrets.ts';
 import { ensureNamespace, localDir, type Made, makeRouting, makeSecret, readTable } from './prepare.ts';
 import {
@@ -117,7 +118,8 @@ async function verifyDeployment(run: Run, plan: Plan): Promise<void> {
 }
 
 async function verifyFromOutside({ root, options, programs, signal, ui }: Run, plan: Plan): Promise<void> {
-  const { host, photo } = plan;
+  const { host, photo, rendered } = plan;
+  const { objects } = rendered;
   const file = options['key-file'] || clientKeyFile(localDir(root, programs.namespace));
   const key = existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined;
   const tls = await programs.find<{ data: Record<string, string> }>('secret', plan.tlsSecret);
@@ -127,6 +129,8 @@ async function verifyFromOutside({ root, options, programs, signal, ui }: Run, p
     trusted: pem.join('\n'),
     key,
     photo,
+    proxyProtocol: variableIn(objects, 'HEADGATE_ENVOY__PROXY_PROTOCOL') === 'required',
+    balancersOnly: (variableIn(objects, 'HEADGATE_ENVOY__BALANCERS') ?? '[]') !== '[]',
     routing: () => readTable(programs),
     signal,
     say: (line) => ui.say(`    ${line}`),

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { Agent, request } from 'node:https';
+import { Agent, type RequestOptions, request } from 'node:https';
+import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
-import type { PeerCertificate, TLSSocket } from 'node:tls';
+import type { ConnectionOptions, PeerCertificate, TLSSocket } from 'node:tls';
 import { type Forward, forward } from './forward.ts';
 import type { Programs } from './programs.ts';
 
@@ -29,6 +30,8 @@ export interface EntryOptions {
   readonly host: string;
   /** What the Secret of the certificate holds, PEM: Envoy must show exactly this certificate. */
   readonly trusted: string;
+  /** Envoy closes connections that do not begin with a header of the PROXY protocol. */
+  readonly proxyProtocol: boolean;
   /** Ends every wait. */
   readonly signal: AbortSignal;
 }
@@ -36,6 +39,10 @@ export interface EntryOptions {
 /** Whether the certificate is not the right one. */
 export const isCertificate = (error: unknown): boolean =>
   /CERT|UNABLE_TO_VERIFY/.test(String((error as NodeJS.ErrnoException).code));
+
+/** Whether the other end closed the connection. */
+export const isClosed = (error: unknown): boolean =>
+  /ECONNRESET|EPIPE/.test(String((error as NodeJS.ErrnoException).code));
 
 /** Envoy's HTTPS listener, reached through the API server: works wherever kubectl does. */
 export class Entry implements AsyncDisposable {
@@ -62,10 +69,10 @@ export class Entry implements AsyncDisposable {
   }
 
   async #send({ path, headers = {}, body }: Question): Promise<Answer> {
-    const { host, trusted, signal } = this.#options;
+    const { host, trusted, proxyProtocol, signal } = this.#options;
     this.#open ??= {
       forward: await forward(this.#programs, 'service/headgate-envoy', 443, signal),
-      agent: new Agent({ keepAlive: true, maxSockets: 1 }),
+      agent: new (proxyProtocol ? ProxyAgent : Agent)({ keepAlive: true, maxSockets: 1 }),
     };
     const outgoing = request({
       ...{ host: '127.0.0.1', port: this.#open.forward.port, path, servername: host },
@@ -87,5 +94,16 @@ export class Entry implements AsyncDisposable {
     this.#open = undefined;
     open?.agent.destroy();
     await open?.forward[Symbol.asyncDispose]();
+  }
+}
+
+/** Sends the header that a load balancer would, version 1, before TLS begins. */
+class ProxyAgent extends Agent {
+  override createConnection(...[options, callback]: Parameters<Agent['createConnection']>) {
+    const port = Number(options.port);
+    const socket = connect(port, '127.0.0.1');
+    socket.write(`PROXY TCP4 127.0.0.1 127.0.0.1 ${port} ${port}\r\n`);
+    const over: RequestOptions & Pick<ConnectionOptions, 'socket'> = { ...options, socket };
+    return super.createConnection(over, callback);
   }
 }

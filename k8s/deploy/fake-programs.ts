@@ -10,9 +10,13 @@ export class FakePrograms extends Programs {
   /** What was given to standard input. */
   readonly inputs: string[] = [];
   readonly #answers: readonly (readonly [RegExp, string | Error])[];
+  readonly #port: number | undefined;
 
-  /** @param answers by command line, the first that matches; nothing is said to others */
-  constructor(answers: readonly (readonly [RegExp, string | Error])[] = []) {
+  /**
+   * @param answers by command line, the first that matches; nothing is said to others
+   * @param port where a port-forward leads
+   */
+  constructor(answers: readonly (readonly [RegExp, string | Error])[] = [], port?: number) {
     super({
       tools: { helm: 'helm', kubectl: 'kubectl' },
       guard: createGuard(),
@@ -21,6 +25,7 @@ export class FakePrograms extends Programs {
       namespace: 'shop',
     });
     this.#answers = answers;
+    this.#port = port;
   }
 
   override helm(args: readonly string[], options?: RunOptions): Promise<string> {
@@ -31,9 +36,11 @@ export class FakePrograms extends Programs {
     return this.#answer(['kubectl', ...args], options);
   }
 
-  /** Ends at once: nothing is reached through it. */
+  /** A port-forward to a port of this machine; without one it ends at once. */
   override start(): ChildProcess {
-    return spawn(process.execPath, ['-e', 'process.exit(1)'], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const says = `console.log('Forwarding from 127.0.0.1:${this.#port} -> 443'); setInterval(() => {}, 1000)`;
+    const code = this.#port === undefined ? 'process.exit(1)' : says;
+    return spawn(process.execPath, ['-e', code], { stdio: ['ignore', 'pipe', 'pipe'] });
   }
 
   async #answer(words: readonly string[], { input }: RunOptions = {}): Promise<string> {

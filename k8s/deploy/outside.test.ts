@@ -3,7 +3,7 @@ import type { PeerCertificate } from 'node:tls';
 import { ROOT } from '@headgate/testkit/root';
 import { expect, it } from 'vitest';
 import type { Answer, Question } from './entry.ts';
-import type { ExitCode } from './errors.ts';
+import type { DeployError, ExitCode } from './errors.ts';
 import { lookThrough } from './verify.ts';
 
 const photo = join(ROOT, 'samples/digit-7.png');
@@ -32,14 +32,21 @@ interface Faced {
   readonly stranger?: number;
   readonly answers?: readonly (Answer | Error)[];
   readonly tables?: readonly string[];
+  readonly balancersOnly?: boolean;
 }
 
-/** @returns the exit code; 0: verified. The last answer and the last table are repeated. */
-async function verified({
+/** @returns the exit code; 0: verified */
+async function verified(faced: Faced): Promise<0 | ExitCode> {
+  return (await failureOf(faced))?.exitCode ?? 0;
+}
+
+/** The last answer and the last table are repeated. */
+async function failureOf({
   stranger = 401,
   answers = [],
   tables = [table('1')],
-}: Faced): Promise<0 | ExitCode> {
+  balancersOnly = false,
+}: Faced): Promise<DeployError | undefined> {
   const [next, nextTable] = [taker(answers), taker(tables)];
   const send = async ({ path }: Question) => {
     const given = path === '/predict' ? next() : answer(stranger);
@@ -51,14 +58,16 @@ async function verified({
     trusted: '',
     key: 'k',
     photo,
+    proxyProtocol: false,
+    balancersOnly,
     routing: async () => nextTable(),
     say: () => {},
   };
   try {
     await lookThrough(send, { ...options, signal: new AbortController().signal });
-    return 0;
+    return undefined;
   } catch (error) {
-    return (error as { exitCode: ExitCode }).exitCode;
+    return error as DeployError;
   }
 }
 
@@ -88,4 +97,11 @@ it('leaves a deployment alone that it could not verify', async () => {
 it('follows weights that change meanwhile', async () => {
   const answers = [photoOf('2', 9), photoOf('2', 8), photoOf('2', 7)];
   expect(await verified({ answers, tables: [table('1'), table('2')] })).toBe(0);
+});
+
+it('names the setting that keeps it out of Envoy', async () => {
+  const answers = [Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' })];
+  const failure = await failureOf({ answers, balancersOnly: true });
+  expect(failure).toMatchObject({ exitCode: 4, remedy: expect.stringContaining('127.0.0.1/32') });
+  expect((await failureOf({ answers }))?.remedy).not.toContain('127.0.0.1/32');
 });

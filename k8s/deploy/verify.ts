@@ -6,7 +6,7 @@ import { HEADER } from '@headgate/contracts/names';
 import { parseRouting, type Routing } from '@headgate/contracts/routing';
 import { assign } from '@headgate/gateway/assign';
 import { parseYaml } from '@headgate/runtime/parse-yaml';
-import { type Answer, Entry, type EntryOptions, isCertificate, type Question } from './entry.ts';
+import { type Answer, Entry, type EntryOptions, isCertificate, isClosed, type Question } from './entry.ts';
 import { DeployError } from './errors.ts';
 import type { Programs } from './programs.ts';
 
@@ -22,6 +22,8 @@ export interface VerifyOptions extends EntryOptions {
   /** undefined: no photo is sent. */
   readonly key: string | undefined;
   readonly photo: string;
+  /** Envoy closes connections from elsewhere than the networks of HEADGATE_ENVOY__BALANCERS. */
+  readonly balancersOnly: boolean;
   /** Reads the table that is in force: operators and control change it at any time. */
   readonly routing: () => Promise<string>;
   readonly say: (line: string) => void;
@@ -42,14 +44,15 @@ export async function verify(programs: Programs, options: VerifyOptions): Promis
 
 /** @param send one request to Envoy; it throws when nothing answers */
 export async function lookThrough(send: Ask, options: VerifyOptions): Promise<void> {
-  const { host, key, say, signal } = options;
+  const { host, key, balancersOnly, say, signal } = options;
   const ask: Ask = async (question) => {
     try {
       return await send(question);
     } catch (error) {
       signal.throwIfAborted();
       const problem = `Envoy does not answer for ${host}: ${(error as Error).message}`;
-      throw isCertificate(error) ? wrong(problem) : notVerified(problem);
+      if (isCertificate(error)) throw wrong(problem);
+      throw notVerified(problem, balancersOnly && isClosed(error) ? ADMIT_LOOPBACK : undefined);
     }
   };
   const stranger = await ask({ path: '/v1/models' });
@@ -175,6 +178,9 @@ const wrong = (problem: string) =>
 /** What was deployed is not to blame, so it stays. */
 export const notVerified = (problem: string, remedy = 'run the command again: it only looks once more') =>
   new DeployError(`it is deployed, and could not be verified: ${problem}`, remedy, 4);
+
+const ADMIT_LOOPBACK =
+  'add 127.0.0.1/32 to HEADGATE_ENVOY__BALANCERS: kubectl port-forward, which this check goes through, connects from there';
 
 const unknownKey = (status: number) =>
   notVerified(

@@ -5,6 +5,8 @@ import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TestEnvoy } from '../../envoy/test/support/envoy.ts';
+import { Entry } from '../../k8s/deploy/entry.ts';
+import { FakePrograms } from '../../k8s/deploy/fake-programs.ts';
 import { type Balancer, startBalancer } from './balancer.ts';
 import { FLOODED, type OneGateway, startOneGateway } from './one-gateway.ts';
 
@@ -128,6 +130,13 @@ describe('a connection past the balancer', () => {
     await expect(ask({ port: byConnection.httpsPort, tls: true }, '127.0.50.2')).rejects.toThrow();
     await expect(ask({ port: balancer.ports[3] as number, tls: true }, '127.0.50.3')).rejects.toThrow();
   });
+});
+
+it('the check of npm run deploy passes as a balancer on loopback', async () => {
+  const { signal } = new AbortController();
+  const options = { host: 'localhost', trusted: byConnection.ca, proxyProtocol: true, signal };
+  await using entry = new Entry(new FakePrograms([], byConnection.httpsPort), options);
+  expect((await entry.ask({ path: '/v1/models' })).status).toBe(401);
 });
 
 describe('shares of connections', () => {
