@@ -82,6 +82,8 @@ export class Entry implements AsyncDisposable {
       signal: AbortSignal.any([signal, AbortSignal.timeout(WITHIN_MS)]),
       ...{ ca: trusted, allowPartialTrustChain: true },
     });
+    // A failure while the answer is read: its reader gets it.
+    outgoing.on('error', () => undefined);
     outgoing.end(body);
     const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
     const certificate = (response.socket as TLSSocket).getPeerCertificate();
@@ -104,6 +106,8 @@ class ProxyAgent extends Agent {
     const socket = connect(port, '127.0.0.1');
     socket.write(`PROXY TCP4 127.0.0.1 127.0.0.1 ${port} ${port}\r\n`);
     const over: RequestOptions & Pick<ConnectionOptions, 'socket'> = { ...options, socket };
-    return super.createConnection(over, callback);
+    const secured = super.createConnection(over, callback);
+    socket.once('error', (error) => secured?.destroy(error));
+    return secured;
   }
 }

@@ -106,7 +106,7 @@ const REMEDIES: readonly (readonly [RegExp, string])[] = [
     'raise the ResourceQuota of the namespace, or lower replicas and resources in the values',
   ],
   [/image cannot be pulled/, 'check --images, that the nodes reach the registry, and images.pullSecrets'],
-  [/violates PodSecurity/, 'the namespace is "restricted": a value of yours asks for more'],
+  [/violates PodSecurity/, 'the namespace is "restricted": one of your values asks for more'],
   [/no node takes it/, 'add nodes, or lower resources, nodeSelector and replicas in the values'],
   [
     /conflict/,
