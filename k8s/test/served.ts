@@ -3,6 +3,7 @@ import { connect, type PeerCertificate } from 'node:tls';
 import { eventually } from '@headgate/testkit/eventually';
 import { type HeldConnection, useAll } from './held.ts';
 import type { Kube } from './kube.ts';
+import { keepLooking } from './looks.ts';
 import type { Context, Edge } from './scenario.ts';
 
 /** The certificate that Envoy serves, and the Secret behind it. */
@@ -11,6 +12,8 @@ const SECRET = 'headgate-tls';
 const HTTPS_PORT = 8443;
 /** The kubelet looks once a minute, and adds half a minute by chance. */
 const SYNC_MS = 120_000;
+/** Envoy closes a connection without requests after a minute. */
+const USE_EVERY_MS = 5000;
 
 /** Each Envoy by its own address. */
 export async function envoysOf(kube: Kube, edge: Edge): Promise<Edge[]> {
@@ -42,11 +45,10 @@ export async function untilServed(
   { held, fits }: Serving,
 ): Promise<{ certificate: PeerCertificate; seconds: number[] }> {
   const startMs = performance.now();
-  const seen = await Promise.all(
+  const using = keepLooking(() => useAll(held), USE_EVERY_MS);
+  const looks = Promise.all(
     envoys.map(async (envoy) => {
       const look = async () => {
-        // Envoy closes a connection without requests after a minute; the kubelet may take longer.
-        await useAll(held);
         const certificate = await servedBy(envoy);
         return fits(certificate) && certificate;
       };
@@ -58,6 +60,8 @@ export async function untilServed(
       return { certificate, seconds: (performance.now() - startMs) / 1000 };
     }),
   );
+  const seen = await looks.finally(using.stop);
+  await useAll(held);
   const [first] = seen;
   if (!first) throw new Error('no Envoy is ready');
   return { certificate: first.certificate, seconds: seen.map(({ seconds }) => seconds) };
