@@ -75,7 +75,7 @@ it('ends a scenario that takes too long, and fails those for which no time is le
   expect(verdicts(await run([async () => {}], { totalMs: 0 }))).toEqual([['failed', 'no time was left']]);
 });
 
-it('gives a scenario what is left of the time of the run', async () => {
+it('limits a scenario to the time that the run has left', async () => {
   const ran = await run([async () => {}], { totalMs: 4000, withinMs: 5000 });
   expect(verdicts(ran)).toEqual([['passed', undefined]]);
 });

@@ -36,16 +36,9 @@ async function writeCertificate(root: string) {
   return authority;
 }
 
-it('leads, and starts a pod of a serverless model for a request that waits at a gateway', async () => {
+/** Control with a serverless model, for which a request waits at the gateway. */
+async function controlOf(server: Awaited<ReturnType<typeof startApiServer>>) {
   const portBase = await freePortBase();
-  let replicas = 0;
-  const server = await startApiServer(({ method, path, body }, response) => {
-    if (path.endsWith('/scale')) {
-      if (method === 'PATCH') replicas = (body as { spec: { replicas: number } }).spec.replicas;
-      response.end(JSON.stringify({ metadata: { resourceVersion: '1' }, spec: { replicas } }));
-    } else if (method === 'GET') response.writeHead(404).end('{}');
-    else response.end(JSON.stringify(body));
-  });
   onTestFinished(() => server[Symbol.asyncDispose]());
   const api = await inClusterApi(server.env, server.dir);
   await servePage(portOf(portBase, 'gatewayInternal'), () => 'headgate_parked_requests{model="big"} 1\n');
@@ -55,9 +48,21 @@ it('leads, and starts a pod of a serverless model for a request that waits at a 
     HEADGATE_SERVERLESS: JSON.stringify({ big: { deployment: 'headgate-inference-big' } }),
   });
   const surroundings = { ...around(), api };
-  const cluster = await startCluster(config, surroundings);
+  return { cluster: await startCluster(config, surroundings), registry: surroundings.registry };
+}
+
+it('leads, and starts a pod of a serverless model for a request that waits at a gateway', async () => {
+  let replicas = 0;
+  const server = await startApiServer(({ method, path, body }, response) => {
+    if (path.endsWith('/scale')) {
+      if (method === 'PATCH') replicas = (body as { spec: { replicas: number } }).spec.replicas;
+      response.end(JSON.stringify({ metadata: { resourceVersion: '1' }, spec: { replicas } }));
+    } else if (method === 'GET') response.writeHead(404).end('{}');
+    else response.end(JSON.stringify(body));
+  });
+  const { cluster, registry } = await controlOf(server);
   await expect.poll(() => replicas, { timeout: 10_000 }).toBe(1);
-  const page = await surroundings.registry.metrics();
+  const page = await registry.metrics();
   expect(page).toContain('headgate_control_leader 1\n');
   expect(page).toContain('headgate_pool_scalings_total{model="big",direction="up"} 1\n');
   await cluster.stop();
@@ -67,7 +72,6 @@ it('leads, and starts a pod of a serverless model for a request that waits at a 
 });
 
 it('keeps the Lease until the round that scales has ended', async () => {
-  const portBase = await freePortBase();
   let lease: unknown;
   const order: string[] = [];
   let onPatch = () => {};
@@ -92,15 +96,7 @@ it('keeps the Lease until the round that scales has ended', async () => {
       answer(lease);
     }
   });
-  onTestFinished(() => server[Symbol.asyncDispose]());
-  const api = await inClusterApi(server.env, server.dir);
-  await servePage(portOf(portBase, 'gatewayInternal'), () => 'headgate_parked_requests{model="big"} 1\n');
-  const config = testConfig({
-    HEADGATE_LISTEN__PORT_BASE: String(portBase),
-    HEADGATE_CONTROL__LEASE: 'headgate-control',
-    HEADGATE_SERVERLESS: JSON.stringify({ big: { deployment: 'headgate-inference-big' } }),
-  });
-  const cluster = await startCluster(config, { ...around(), api });
+  const { cluster } = await controlOf(server);
   await patched;
   await cluster.stop();
   expect(order).toEqual(['scaled', 'released']);
