@@ -58,6 +58,16 @@ export default defineConfig({
         test: { name: 'cluster', include: ['k8s/cluster/*.e2e.ts'], testTimeout: 60_000 },
       },
       {
+        // Rollouts, shadows, the console in a browser and the command line, against processes that each file starts.
+        test: {
+          name: 'control',
+          include: ['test/control/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+        },
+      },
+      {
         // An attacker's list, a file per kind of fault, against real processes on loopback.
         test: {
           name: 'attacks',

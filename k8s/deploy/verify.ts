@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { PeerCertificate } from 'node:tls';
 import { HEADER } from '@headgate/contracts/names';
 import { parseRouting, type Routing } from '@headgate/contracts/routing';
-import { assign } from '@headgate/gateway/assign';
+import { assign } from '@headgate/runtime/routing/assign';
 import { parseYaml } from '@headgate/runtime/parse-yaml';
 import { type Answer, Entry, type EntryOptions, isCertificate, isClosed, type Question } from './entry.ts';
 import { DeployError } from './errors.ts';

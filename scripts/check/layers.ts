@@ -15,8 +15,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   control: BELOW,
   inference: ['contracts', 'runtime', 'journal'],
   envoy: ['contracts', 'runtime'],
+  console: ['contracts'],
   testkit: [...BELOW, 'scripts'],
-  'k8s/deploy': ['contracts', 'runtime', 'gateway', 'scripts'],
+  'k8s/deploy': ['contracts', 'runtime', 'scripts'],
   'scripts/setup': ['contracts', 'runtime', 'scripts'],
   'scripts/serve': ['contracts', 'runtime', 'envoy', 'scripts'],
 };

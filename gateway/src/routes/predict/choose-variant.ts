@@ -1,9 +1,9 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import { HEADER } from '@headgate/contracts/names';
 import { controlOf, type ModelRouting, modelRouting, type Routing } from '@headgate/contracts/routing';
+import { assign } from '@headgate/runtime/routing/assign';
 import { mayUseModel } from '../../auth/identity.ts';
 import type { AppContext, Layer } from '../../context.ts';
-import { assign } from '../../routing/assign.ts';
 import type { RoutingSource } from '../../routing/source.ts';
 import type { Parking } from '../../serverless/parking.ts';
 import type { Readiness } from '../../upstream/inference.ts';

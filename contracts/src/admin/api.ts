@@ -1,0 +1,411 @@
+import { z } from 'zod';
+import { policySchema, type Rollout } from '../rollout.ts';
+import type { Routing } from '../routing.ts';
+
+/**
+ * The admin API of control: JSON under /api/v1 on control's port, for the console, the command line and pipelines.
+ * Never on a public listener. Callers show a session cookie and, for changes, its CSRF token; or the internal secret;
+ * or an API key of the role admin.
+ *
+ * GET  /session · POST /session {key} · DELETE /session
+ * GET  /events                                       server-sent events: `live` each second, `rollout`, `routing`
+ * GET  /live                                         LiveView
+ * GET  /routing                                      RoutingView
+ * PUT  /routing/:model/weights                       WeightsChange → RoutingView
+ * POST /routing/:model/preview                       {weights} → WeightsPreview
+ * GET  /routing/:model/explain?unit=                 Explanation
+ * GET  /rollouts                                     {rollouts: Rollout[]}, newest first
+ * POST /rollouts                                     RolloutStart → Rollout
+ * GET  /rollouts/:id                                 Rollout
+ * POST /rollouts/:id/(promote|pause|resume|rollback) RolloutAction → Rollout
+ * GET  /experiments/:model?experiment=&level=        ExperimentReport
+ * GET  /experiments/:model/looks?metric=&experiment= {looks: Look[]}, oldest first
+ * GET  /experiments/:model/csv                       text/csv
+ * GET  /shadow/:model                                ShadowReport
+ * PUT  /shadow/:model                                ShadowChange → RoutingView
+ * GET  /requests/:id                                 RequestView; id of a prediction, or a request id
+ * GET  /accuracy?model=&from_ms=&to_ms=              {accuracy: AccuracyRow[]}
+ * GET  /audit?limit=&before_ms=&who=&action=         {entries: AuditRow[]}, newest first
+ * GET  /dependencies                                 {dependencies: DependencyView[]}
+ */
+export const API_BASE = '/api/v1';
+
+/** Header that carries the CSRF token of a session. */
+export const CSRF_HEADER = 'x-headgate-csrf';
+/** Header by which the command line says who runs it; believed only beside the internal secret. */
+export const OPERATOR_HEADER = 'x-headgate-operator';
+
+/** Reason of a refusal → HTTP status. Bodies are RFC 9457 problems with the members `reason` and `detail`. */
+export const ADMIN_REASONS = {
+  invalid: 400,
+  unauthenticated: 401,
+  forbidden: 403,
+  not_found: 404,
+  /** What was to be changed has changed since it was read, or does not allow it in its state. */
+  conflict: 409,
+  too_large: 413,
+  too_many: 429,
+  internal: 500,
+  /** The store of records, or the source of the routing table, does not answer. */
+  store_unavailable: 503,
+} as const;
+export type AdminReason = keyof typeof ADMIN_REASONS;
+
+export interface Problem {
+  readonly status: number;
+  readonly title: string;
+  readonly reason: AdminReason;
+  readonly detail: string;
+}
+
+export const sessionStartSchema = z.strictObject({ key: z.string().min(1).max(256) });
+
+export interface Session {
+  /** Id and name of the admin key. */
+  readonly key_id: string;
+  readonly csrf: string;
+  readonly expires_at_ms: number;
+}
+
+// --- What is live -------------------------------------------------------------------------------------------------
+
+export interface LiveView {
+  readonly at_ms: number;
+  readonly default_model: string;
+  readonly routing: RoutingSourceView;
+  /** Whether the figures below are of the last 5 s, from every gateway. */
+  readonly fresh: boolean;
+  readonly gateways: readonly PodView[];
+  readonly models: readonly LiveModel[];
+}
+
+export interface RoutingSourceView {
+  readonly source: 'file' | 'config_map';
+  readonly revision: string;
+  readonly changed_at_ms: number | null;
+  /** Who wrote it: `control`, or whom the source names, such as `user:alice`. */
+  readonly changed_by: string | null;
+  /** Problems of a newer version that was refused; empty while the newest one is in force. */
+  readonly refused: readonly string[];
+}
+
+export interface PodView {
+  readonly address: string;
+  readonly ready: boolean;
+}
+
+export interface LiveModel {
+  readonly model: string;
+  readonly experiment: string;
+  readonly variants: readonly LiveVariant[];
+  readonly versions: readonly VersionView[];
+  /** Id of the rollout in progress. */
+  readonly rollout: string | null;
+}
+
+export interface VersionView {
+  readonly version: string;
+  readonly pods: readonly PodView[];
+}
+
+export interface LiveVariant {
+  readonly name: string;
+  readonly version: string;
+  readonly role: 'control' | 'treatment';
+  /** Target share in percent. */
+  readonly weight: number;
+  readonly ready: boolean;
+  /** Of the last `window_s` seconds; null without fresh figures. */
+  readonly figures: VariantFigures | null;
+  /** Share of the units of the experiment, in percent, with its 95 % interval; null where the store has none. */
+  readonly observed: {
+    readonly share: number;
+    readonly low: number;
+    readonly high: number;
+    readonly units: number;
+  } | null;
+}
+
+export interface VariantFigures {
+  readonly window_s: number;
+  readonly requests: number;
+  readonly errors: number;
+  readonly p50_ms: number | null;
+  readonly p95_ms: number | null;
+  readonly p99_ms: number | null;
+}
+
+// --- Routing ------------------------------------------------------------------------------------------------------
+
+export interface RoutingView extends RoutingSourceView {
+  readonly routing: Routing;
+}
+
+const weightsSchema = z.record(z.string(), z.number().min(0).max(100));
+
+export const weightsChangeSchema = z.strictObject({
+  /** Revision that the caller has seen. */
+  revision: z.string(),
+  /** Percent by variant; all variants, summing to 100. */
+  weights: weightsSchema,
+});
+export type WeightsChange = z.infer<typeof weightsChangeSchema>;
+
+export const weightsPreviewSchema = z.strictObject({ weights: weightsSchema });
+
+export interface WeightsPreview {
+  /** Problems of the weights; empty when they can be written. */
+  readonly issues: readonly string[];
+  /** Who moves: share of all units in percent, and how many of the units seen in the last 24 hours. */
+  readonly moves: readonly {
+    readonly from: string;
+    readonly to: string;
+    readonly share: number;
+    readonly units: number | null;
+  }[];
+}
+
+export interface Explanation {
+  readonly model: string;
+  readonly experiment: string;
+  readonly salt: string;
+  /** In [0, 10000), and the range that the assigned variant owns, its end excluded. */
+  readonly bucket: number;
+  readonly range: readonly [number, number];
+  /** Where the unit comes from. */
+  readonly rule: 'unit header' | 'api key';
+  readonly assigned: { readonly variant: string; readonly version: string };
+  /** Differs from `assigned` while that version is not ready. */
+  readonly served: { readonly variant: string; readonly version: string };
+  /** The reasons in words, in order. */
+  readonly why: readonly string[];
+}
+
+// --- Rollouts -----------------------------------------------------------------------------------------------------
+
+export const rolloutStartSchema = z.strictObject({
+  model: z.string().min(1),
+  /** Version that is rolled out. */
+  version: z.string().min(1),
+  /** Name of a policy of the configuration; absent: `default`. */
+  policy: z.union([z.string().min(1), policySchema]).optional(),
+});
+export type RolloutStart = z.input<typeof rolloutStartSchema>;
+
+export const ROLLOUT_ACTIONS = ['promote', 'pause', 'resume', 'rollback'] as const;
+export type RolloutActionName = (typeof ROLLOUT_ACTIONS)[number];
+
+export const rolloutActionSchema = z.strictObject({
+  /** In words, for the timeline and the audit log. */
+  why: z.string().max(500).optional(),
+});
+
+export type RolloutView = Rollout;
+
+// --- Experiments --------------------------------------------------------------------------------------------------
+
+export const METRICS = ['success_rate', 'latency_ms', 'p95_ms', 'accuracy', 'reward'] as const;
+export type Metric = (typeof METRICS)[number];
+
+/** Of a treatment against control. `no_data` never promotes anything. */
+export type Verdict = 'better' | 'worse' | 'no_difference_yet' | 'no_data';
+
+export interface ExperimentReport {
+  readonly model: string;
+  readonly experiment: string;
+  readonly started_at_ms: number | null;
+  readonly at_ms: number;
+  /** Coverage of all intervals at all times, such as 0.95. */
+  readonly level: number;
+  /** The result in plain words. */
+  readonly sentence: string;
+  readonly variants: readonly ExperimentVariant[];
+  readonly srm: SrmResult;
+  readonly metrics: readonly MetricResult[];
+}
+
+export interface ExperimentVariant {
+  readonly name: string;
+  readonly version: string;
+  readonly weight: number;
+  readonly units: number;
+  readonly requests: number;
+}
+
+export interface SrmResult {
+  readonly verdict: 'as_expected' | 'mismatch' | 'no_data';
+  /** Product of one e-value for each weight epoch; a mismatch from 1 / alpha on. */
+  readonly e_value: number | null;
+  readonly sentence: string;
+}
+
+export interface MetricResult {
+  readonly metric: Metric;
+  /** Of values and differences: `share` in [0, 1], `ms`, or none. */
+  readonly unit: 'share' | 'ms' | 'none';
+  readonly higher_is_better: boolean;
+  readonly control: { readonly value: number | null; readonly units: number };
+  readonly comparisons: readonly Comparison[];
+}
+
+export interface Comparison {
+  readonly variant: string;
+  readonly value: number | null;
+  readonly units: number;
+  /** Variant minus control, with its confidence sequence; null before there is one. */
+  readonly difference: number | null;
+  readonly low: number | null;
+  readonly high: number | null;
+  readonly verdict: Verdict;
+  /** Why there is no verdict yet, or what it rests on, in words. */
+  readonly why: string;
+}
+
+/** What the analysis saw at one time, of one metric and variant: a point of the narrowing interval. */
+export interface Look {
+  readonly at_ms: number;
+  readonly variant: string;
+  readonly units: number;
+  readonly difference: number | null;
+  readonly low: number | null;
+  readonly high: number | null;
+  readonly verdict: Verdict;
+}
+
+export interface AccuracyRow {
+  readonly model: string;
+  readonly version: string;
+  readonly judged: number;
+  readonly correct: number;
+  readonly accuracy: number;
+  /** 95 % interval, by unit. */
+  readonly low: number;
+  readonly high: number;
+}
+
+// --- Shadow -------------------------------------------------------------------------------------------------------
+
+const shadowSchema = z.strictObject({
+  version: z.string().min(1),
+  /** Share of the requests that is copied, in percent. */
+  sample: z.number().min(0.01).max(100),
+});
+export type Shadow = z.infer<typeof shadowSchema>;
+
+export const shadowChangeSchema = z.strictObject({
+  revision: z.string(),
+  /** Empty ends the comparison. */
+  shadows: z.array(shadowSchema).max(2),
+});
+export type ShadowChange = z.infer<typeof shadowChangeSchema>;
+
+export interface ShadowReport {
+  readonly model: string;
+  readonly at_ms: number;
+  readonly control_version: string;
+  readonly shadows: readonly ShadowResult[];
+}
+
+export interface ShadowResult {
+  readonly version: string;
+  /** Percent; 0 when it is not compared any more. */
+  readonly sample: number;
+  readonly since_ms: number | null;
+  readonly compared: number;
+  readonly dropped: number;
+  readonly failed: number;
+  readonly sentence: string;
+  /** Share of equal first labels with its 95 % interval, and the same of control against itself. */
+  readonly agreement: Agreement | null;
+  readonly noise: Agreement | null;
+  /** Mean and mean absolute difference of the score of control's first label, shadow minus control. */
+  readonly score_drift: {
+    readonly mean: number;
+    readonly absolute: number;
+    readonly noise_absolute: number | null;
+  } | null;
+  /** Pairs of different first labels, most frequent first. */
+  readonly confusion: readonly {
+    readonly control: string;
+    readonly shadow: string;
+    readonly count: number;
+  }[];
+  /** In ms, of the same images. */
+  readonly latency: {
+    readonly control_p50: number;
+    readonly control_p95: number;
+    readonly shadow_p50: number;
+    readonly shadow_p95: number;
+  } | null;
+  /** True when the versions name or order their labels differently: agreement is then by name. */
+  readonly label_order_differs: boolean;
+}
+
+export interface Agreement {
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+  readonly compared: number;
+}
+
+// --- Requests, audit, dependencies --------------------------------------------------------------------------------
+
+export interface RequestView {
+  /** Prediction id. */
+  readonly id: string;
+  readonly at_ms: number;
+  readonly model: string;
+  readonly items: readonly RequestItem[];
+  /** Of the audit log, for the same request, oldest first. */
+  readonly audit: readonly AuditRow[];
+}
+
+export interface RequestItem {
+  readonly index: number;
+  readonly version: string;
+  readonly variant: string | null;
+  readonly assigned_variant: string | null;
+  readonly experiment: string | null;
+  readonly outcome: string;
+  readonly latency_ms: number;
+  readonly label: string | null;
+  readonly score: number | null;
+  readonly image_sha256: string | null;
+  readonly image_bytes: number | null;
+  /** Keyed hashes: who asked, and whose unit it was. */
+  readonly tenant: string;
+  readonly unit: string;
+  /** What the caller said about it later. */
+  readonly feedback: {
+    readonly at_ms: number;
+    readonly label: string | null;
+    readonly class_id: number | null;
+    readonly reward: number | null;
+  } | null;
+}
+
+export interface AuditRow {
+  readonly at_ms: number;
+  /** Log that has it, and the place in it. */
+  readonly writer: string;
+  readonly seq: number;
+  /** Pseudonym; null when nobody was identified. */
+  readonly who: string | null;
+  /** Method and route, or the action of a change. */
+  readonly action: string;
+  /** Status of a call, or outcome of a change. */
+  readonly outcome: string;
+  readonly reason: string | null;
+  readonly request_id: string | null;
+  readonly detail: Readonly<Record<string, string | number>>;
+}
+
+export interface DependencyView {
+  readonly name: string;
+  readonly state: 'ok' | 'degraded' | 'down' | 'off';
+  /** What was found, in words. */
+  readonly detail: string;
+  /** What to do about it; empty when nothing is to be done. */
+  readonly remedy: string;
+  readonly checked_at_ms: number;
+}
