@@ -13,7 +13,7 @@ import type { Routing } from '../routing.ts';
  * GET  /routing                                      RoutingView
  * PUT  /routing/:model/weights                       WeightsChange → RoutingView
  * POST /routing/:model/preview                       {weights} → WeightsPreview
- * GET  /routing/:model/explain?unit=                 Explanation
+ * GET  /routing/:model/explain?unit= or ?key=         Explanation; `key`: id of an API key whose caller names no unit
  * GET  /rollouts                                     {rollouts: Rollout[]}, newest first
  * POST /rollouts                                     RolloutStart → Rollout
  * GET  /rollouts/:id                                 Rollout
@@ -25,7 +25,8 @@ import type { Routing } from '../routing.ts';
  * PUT  /shadow/:model                                ShadowChange → RoutingView
  * GET  /requests/:id                                 RequestView; id of a prediction, or a request id
  * GET  /accuracy?model=&from_ms=&to_ms=              {accuracy: AccuracyRow[]}
- * GET  /audit?limit=&before_ms=&who=&action=         {entries: AuditRow[]}, newest first
+ * GET  /audit?limit=&before_ms=&from_ms=&who=&action=&request_id=
+ *                                                    {entries: AuditRow[]}, newest first
  * GET  /dependencies                                 {dependencies: DependencyView[]}
  */
 export const API_BASE = '/api/v1';
