@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { policySchema, type Rollout } from '../rollout.ts';
+import { policySchema, type Rollout, type RolloutPolicy } from '../rollout.ts';
 import type { Routing } from '../routing.ts';
 
 /**
@@ -16,6 +16,7 @@ import type { Routing } from '../routing.ts';
  * GET  /routing/:model/explain?unit= or ?key=         Explanation; `key`: id of an API key whose caller names no unit
  * GET  /rollouts                                     {rollouts: Rollout[]}, newest first
  * POST /rollouts                                     RolloutStart → Rollout
+ * GET  /policies                                     PoliciesView
  * GET  /rollouts/:id                                 Rollout
  * POST /rollouts/:id/(promote|pause|resume|rollback) RolloutAction → Rollout
  * GET  /experiments/:model?experiment=&level=        ExperimentReport
@@ -202,6 +203,11 @@ export const rolloutActionSchema = z.strictObject({
 });
 
 export type RolloutView = Rollout;
+
+/** Policies of the configuration, by name; `default` is always among them. */
+export interface PoliciesView {
+  readonly policies: Readonly<Record<string, RolloutPolicy>>;
+}
 
 // --- Experiments --------------------------------------------------------------------------------------------------
 
