@@ -15,9 +15,12 @@ export const DROP_CAUSES = ['backlog', 'bound', 'disk_full', 'disk_error', 'inva
 export type DropCause = (typeof DROP_CAUSES)[number];
 
 /** Grows when a reader of the old form could not read the new one. Readers go first in an upgrade: they know both. */
-export const RECORD_VERSION = 2;
+export const RECORD_VERSION = 3;
 
-const version = z.literal([1, RECORD_VERSION]);
+const version = z.literal([1, 2, RECORD_VERSION]);
+/** Largest amount of a reward: sums of squares of a million of them stay exact enough. */
+export const MAX_REWARD = 1e9;
+
 const epochMs = z.int().min(0);
 /** The first 16 bytes of an HMAC-SHA-256, as hex. */
 const keyedHash = z.string().regex(/^[0-9a-f]{32}$/);
@@ -80,9 +83,11 @@ export const outcomeRecordSchema = z.strictObject({
   index: z.int().min(0).max(1023),
   at_ms: epochMs,
   tenant: keyedHash,
-  /** The right answer, by name, by number, or both. */
+  /** The right answer, by name, by number, or both; null where the caller sent only a reward. */
   label: name.nullable(),
   class_id: z.int().nullable(),
+  /** What the answer was worth to the caller; more is better. New in version 3. */
+  reward: z.number().min(-MAX_REWARD).max(MAX_REWARD).nullable().default(null),
 });
 
 /** Records that a writer lost: memory or disk were full. */

@@ -74,6 +74,15 @@ export function describeSink(name: string, open: () => SinkUnderTest): void {
       expect(rows).toEqual([{ ...columns, ...sketched, at: new Date(NOW_MS) }]);
     });
 
+    it('keeps every field of feedback', async () => {
+      const feedback = { class_id: 7, reward: -2.5 };
+      await deliver(outcomeOf(feedback));
+      const { rows } = await open().db.query('SELECT * FROM outcomes', []);
+      const { type, v, id, at_ms, ...columns } = outcomeOf(feedback);
+      const times = { predicted_at: new Date(NOW_MS), at: new Date(at_ms) };
+      expect(rows).toEqual([{ ...columns, prediction_id: id, ...times }]);
+    });
+
     it('keeps predictions that had no image, and none of whose pixels was seen', async () => {
       const nothing = { image_sha256: null, image_bytes: null, top_class_ids: null, top_scores: null };
       await deliver(predictionOf({ ...nothing, sketch: null }));

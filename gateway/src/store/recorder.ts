@@ -36,6 +36,7 @@ export interface SeenOutcome {
   readonly keyId: string;
   readonly label: string | null;
   readonly classId: number | null;
+  readonly reward: number | null;
 }
 
 /** Keeps what happened for later. Nothing of it may delay or fail a prediction. */

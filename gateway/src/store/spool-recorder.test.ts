@@ -99,6 +99,7 @@ it('never writes the name of a unit or of a key, and hashes them differently wit
     keyId: 'client01',
     label: 'a',
     classId: null,
+    reward: -0.5,
   });
   expect(texts.join()).not.toContain('client01');
   const prediction = predictionRecordSchema.parse(JSON.parse(texts[0] ?? ''));

@@ -49,7 +49,7 @@ export function spoolRecorder(options: SpoolRecorderOptions): Recorder {
       const day = captureDay(timeOfPrediction(seen.id));
       capture.keep({ day, unit: unitOf(seen), sha256: facts.sha256 }, image);
     },
-    async outcome({ id, index, atMs, keyId, label, classId }) {
+    async outcome({ id, index, atMs, keyId, label, classId, reward }) {
       await spool.appendDurable(
         encode({
           type: 'outcome',
@@ -60,6 +60,7 @@ export function spoolRecorder(options: SpoolRecorderOptions): Recorder {
           tenant: tenantOf(keyId),
           label,
           class_id: classId,
+          reward,
         }),
       );
     },

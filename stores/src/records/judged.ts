@@ -37,6 +37,7 @@ const JUDGED = `
   FROM predictions p JOIN outcomes o
     ON o.predicted_at = p.at AND o.prediction_id = p.id AND o.index = p.index AND o.tenant = p.tenant
   WHERE o.predicted_at >= $1 AND o.predicted_at < $2 AND p.image_sha256 IS NOT NULL
+    AND (o.label IS NOT NULL OR o.class_id IS NOT NULL)
     AND (p.at, p.id, p.index) > ($3, $4::uuid, $5)
   ORDER BY p.at, p.id, p.index LIMIT $6`;
 

@@ -16,6 +16,9 @@ const SKETCHES = `
     ADD COLUMN features real[];
 `;
 
+/** What the caller says an answer was worth. */
+const REWARDS = 'ALTER TABLE outcomes ADD COLUMN reward double precision';
+
 /**
  * Plain SQL, in order, each run once. A migration that was released is never changed. Days are partitions, so that
  * forgetting one is instant; what carries an unlikely time goes to the default partition.
@@ -67,6 +70,7 @@ const MIGRATIONS: readonly string[] = [
   );
   `,
   SKETCHES,
+  REWARDS,
 ];
 
 /** Any number that nothing else locks: one process migrates at a time. */

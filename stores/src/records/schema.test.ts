@@ -1,6 +1,6 @@
-import { predictionRecordSchema } from '@headgate/contracts/records';
+import { outcomeRecordSchema, predictionRecordSchema } from '@headgate/contracts/records';
 import { expect, it } from 'vitest';
-import { predictionOf } from '../testing/records.ts';
+import { outcomeOf, predictionOf } from '../testing/records.ts';
 
 it('reads predictions that were written before there were sketches', () => {
   const { sketch, top_class_ids, top_scores, ...old } = predictionOf();
@@ -13,10 +13,15 @@ it('reads predictions that were written before there were sketches', () => {
   });
 });
 
+it('reads feedback that was written before there were rewards', () => {
+  const { reward, ...old } = outcomeOf();
+  expect(outcomeRecordSchema.parse({ ...old, v: 2 })).toEqual({ ...old, v: 2, reward: null });
+});
+
 it('takes no record of a version that it does not know, and none with half a sketch', () => {
   const { sketch } = predictionOf();
   expect(predictionRecordSchema.safeParse(predictionOf()).success).toBe(true);
-  expect(predictionRecordSchema.safeParse({ ...predictionOf(), v: 3 }).success).toBe(false);
+  expect(predictionRecordSchema.safeParse({ ...predictionOf(), v: 4 }).success).toBe(false);
   const short = { ...sketch, features: [1, 2] };
   expect(predictionRecordSchema.safeParse({ ...predictionOf(), sketch: short }).success).toBe(false);
 });

@@ -101,7 +101,7 @@ function predictionRow(record: PredictionRecord) {
   };
 }
 
-function outcomeRow({ id, index, at_ms, tenant, label, class_id }: OutcomeRecord) {
+function outcomeRow({ id, index, at_ms, tenant, label, class_id, reward }: OutcomeRecord) {
   return {
     predicted_at: timeOf(timeOfPrediction(id)),
     prediction_id: id,
@@ -110,6 +110,7 @@ function outcomeRow({ id, index, at_ms, tenant, label, class_id }: OutcomeRecord
     at: timeOf(at_ms),
     label: text(label),
     class_id,
+    reward,
   };
 }
 

@@ -67,6 +67,7 @@ export function outcomeOf(changes: Partial<OutcomeRecord> = {}): OutcomeRecord {
     tenant: 'a'.repeat(32),
     label: 'tiger cat',
     class_id: null,
+    reward: null,
     ...changes,
   };
 }

@@ -50,6 +50,17 @@ it('keeps what a caller says about one of its predictions, under its key', async
   ]);
 });
 
+it('keeps a reward beside a judgement or alone', async () => {
+  const { give, outcomes } = await recording();
+  const prediction_id = idAt(Date.now());
+  expect((await give({ prediction_id, reward: -2.5 })).status).toBe(202);
+  expect((await give({ prediction_id, label: 'cat', reward: 1 })).status).toBe(202);
+  expect(outcomes).toMatchObject([
+    { label: null, classId: null, reward: -2.5 },
+    { label: 'cat', classId: null, reward: 1 },
+  ]);
+});
+
 it('records the refused image of a request under its own index', async () => {
   const { send, predictions } = await recording();
   const form = new FormData();
@@ -64,10 +75,13 @@ it('records the refused image of a request under its own index', async () => {
 
 it.each([
   ['no JSON', '{'],
-  ['neither label nor class', { prediction_id: idAt(Date.now()) }],
+  ['neither label, class nor reward', { prediction_id: idAt(Date.now()) }],
   ['an id of another version', { prediction_id: crypto.randomUUID(), label: 'a' }],
   ['an unknown member', { prediction_id: idAt(Date.now()), label: 'a', tennant: 'x' }],
   ['a negative index', { prediction_id: idAt(Date.now()), index: -1, label: 'a' }],
+  ['a reward that is no number', `{"prediction_id":"${idAt(Date.now())}","reward":NaN}`],
+  ['a reward without end', `{"prediction_id":"${idAt(Date.now())}","reward":1e999}`],
+  ['an enormous reward', { prediction_id: idAt(Date.now()), reward: -1.1e9 }],
   ['a prediction that is not kept any more', { prediction_id: idAt(Date.now() - 91 * DAY_MS), label: 'a' }],
   ['a prediction of the future', { prediction_id: idAt(Date.now() + DAY_MS), label: 'a' }],
 ])('refuses %s', async (_what, body) => {

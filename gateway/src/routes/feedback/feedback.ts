@@ -24,7 +24,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
  */
 export function feedback({ recorder = noRecorder, clock }: FeedbackOptions): RouteHandler {
   return async function feedback(c) {
-    const { prediction_id, index, label, class_id } = await feedbackOf(c);
+    const { prediction_id, index, label, class_id, reward } = await feedbackOf(c);
     const atMs = clock.epochMs();
     refuseUnlikely(timeOfPrediction(prediction_id), atMs, recorder.retentionMs);
     await recorder.outcome({
@@ -34,6 +34,7 @@ export function feedback({ recorder = noRecorder, clock }: FeedbackOptions): Rou
       keyId: c.get('identity')?.keyId ?? '',
       label: label ?? null,
       classId: class_id ?? null,
+      reward: reward ?? null,
     });
     const answer: FeedbackAnswer = { prediction_id, index };
     return c.json(answer, 202);

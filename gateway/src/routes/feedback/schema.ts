@@ -1,3 +1,4 @@
+import { MAX_REWARD } from '@headgate/contracts/records';
 import { z } from '@hono/zod-openapi';
 
 /** What a caller says about one of its predictions. Unknown members are refused: a typo must not be lost in silence. */
@@ -7,10 +8,16 @@ export const feedbackSchema = z
     index: z.int().min(0).max(1023).default(0).describe('Position of the image in its request.'),
     label: z.string().min(1).max(256).optional().describe('Name of the right class.'),
     class_id: z.int().min(0).max(2_147_483_647).optional().describe('Number of the right class.'),
+    reward: z
+      .number()
+      .min(-MAX_REWARD)
+      .max(MAX_REWARD)
+      .optional()
+      .describe('What the answer was worth to you, as a number; more is better.'),
   })
   .refine(
-    ({ label, class_id }) => label !== undefined || class_id !== undefined,
-    'expected label, class_id or both',
+    ({ label, class_id, reward }) => label !== undefined || class_id !== undefined || reward !== undefined,
+    'expected label, class_id or reward',
   )
   .openapi('Feedback');
 
