@@ -35,6 +35,8 @@ export function createScrape({ resolve, fetch, names, nowMs }: ScrapeOptions) {
       for (const address of last.keys()) if (!addresses?.includes(address)) last.delete(address);
       await Promise.all((addresses ?? []).map((address) => read(address).catch(() => undefined)));
     },
+    /** The processes that exist, whether they answer or not. */
+    addresses: (): readonly string[] => addresses ?? [],
     /** Of those that answered lately. */
     figures(): Figures {
       const fresh = [...last].filter(([, { atMs }]) => nowMs() - atMs < FRESH_MS);

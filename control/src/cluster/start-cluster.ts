@@ -1,22 +1,20 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import type { Config } from '@headgate/contracts/config/schema';
-import { internalAddress, METRIC, portOf } from '@headgate/contracts/names';
+import { METRIC, portOf } from '@headgate/contracts/names';
 import { systemClock } from '@headgate/runtime/clock';
 import { inClusterApi, type KubernetesApi, KubernetesError } from '@headgate/runtime/kubernetes/api';
 import { ConfigError } from '@headgate/runtime/load-config';
 import type { Logger } from '@headgate/runtime/logger';
-import { parseTarget, resolveTarget } from '@headgate/runtime/target';
 import { Gauge, type Registry } from 'prom-client';
+import { everyRound } from '../every-round.ts';
 import { reportPools } from './cluster-metrics.ts';
 import { type Election, LeaseElection } from './lease.ts';
 import { startMetricsApi } from './metrics-api.ts';
 import { POOL_NAMES, Pool } from './pool.ts';
 import { QUEUE_NAMES, QueueTime } from './queue-time.ts';
-import { createScrape } from './scrape.ts';
+import { scrapesOf } from './scrapes-of.ts';
 
-/** How often gateways and inference pods are read. */
-const ROUND_MS = 1000;
 const NAMES: ReadonlySet<string> = new Set([...POOL_NAMES, ...QUEUE_NAMES]);
 
 export interface ClusterSurroundings {
@@ -45,7 +43,7 @@ export async function startCluster(
   const answers = control.metrics_tls_dir !== '';
   if (!leads && !answers) return { stop: async () => undefined };
 
-  const { gateways, inference } = scrapesOf(config);
+  const { gateways, inference } = scrapesOf(config, NAMES);
   const queueTime = new QueueTime(inference, systemClock.monotonicMs);
   const metricsApi = answers
     ? await startMetricsApi({
@@ -95,29 +93,6 @@ export async function startCluster(
   };
 }
 
-function scrapesOf({ envoy, gateway, listen }: Config) {
-  const at = (target: string, setting: string, listener: 'gatewayInternal' | 'inferenceInternal') => {
-    const places = parseTarget(target || internalAddress(listen, listener), setting);
-    const port = portOf(listen.port_base, listener);
-    return () => resolveTarget(places.map(({ host }) => ({ host, port })));
-  };
-  const gateways = at(envoy.gateway_target, 'envoy.gateway_target', 'gatewayInternal');
-  // Its name has no address most of the time.
-  const { gateway_canary_target: canary } = envoy;
-  const canaries = canary ? at(canary, 'envoy.gateway_canary_target', 'gatewayInternal') : async () => [];
-  const shared = { fetch, names: NAMES, nowMs: systemClock.monotonicMs };
-  return {
-    gateways: createScrape({
-      ...shared,
-      resolve: async () => [...(await gateways()), ...(await canaries().catch(() => []))],
-    }),
-    inference: createScrape({
-      ...shared,
-      resolve: at(gateway.upstream.target, 'gateway.upstream.target', 'inferenceInternal'),
-    }),
-  };
-}
-
 interface Leading {
   readonly api: KubernetesApi;
   readonly lead: (signal: AbortSignal) => void;
@@ -150,31 +125,6 @@ function exposeLeader(registry: Registry, election: Election | undefined): void 
       this.set(election?.isLeader ? 1 : 0);
     },
   });
-}
-
-/** Runs one round after the other. The pause counts from the start of a round. */
-function everyRound(round: () => Promise<void>): { stop(): Promise<void> } {
-  let timer: NodeJS.Timeout;
-  let running = Promise.resolve();
-  let isStopped = false;
-  const begin = () => {
-    running = run();
-  };
-  const run = async () => {
-    const startedMs = performance.now();
-    await round();
-    if (isStopped) return;
-    timer = setTimeout(begin, Math.max(0, ROUND_MS - (performance.now() - startedMs)));
-  };
-  timer = setTimeout(begin, 0);
-  return {
-    /** Ends after the round that runs. */
-    stop() {
-      isStopped = true;
-      clearTimeout(timer);
-      return running;
-    },
-  };
 }
 
 async function apiOf(env: NodeJS.ProcessEnv): Promise<KubernetesApi> {

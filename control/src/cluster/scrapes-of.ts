@@ -1,0 +1,33 @@
+import type { Config } from '@headgate/contracts/config/schema';
+import { internalAddress, portOf } from '@headgate/contracts/names';
+import { systemClock } from '@headgate/runtime/clock';
+import { parseTarget, resolveTarget } from '@headgate/runtime/target';
+import { createScrape } from './scrape.ts';
+
+/**
+ * Reads the gateways and the inference processes of the configuration.
+ *
+ * @param names metrics that are read
+ */
+export function scrapesOf({ envoy, gateway, listen }: Config, names: ReadonlySet<string>) {
+  const at = (target: string, setting: string, listener: 'gatewayInternal' | 'inferenceInternal') => {
+    const places = parseTarget(target || internalAddress(listen, listener), setting);
+    const port = portOf(listen.port_base, listener);
+    return () => resolveTarget(places.map(({ host }) => ({ host, port })));
+  };
+  const gateways = at(envoy.gateway_target, 'envoy.gateway_target', 'gatewayInternal');
+  // Its name has no address most of the time.
+  const { gateway_canary_target: canary } = envoy;
+  const canaries = canary ? at(canary, 'envoy.gateway_canary_target', 'gatewayInternal') : async () => [];
+  const shared = { fetch, names, nowMs: systemClock.monotonicMs };
+  return {
+    gateways: createScrape({
+      ...shared,
+      resolve: async () => [...(await gateways()), ...(await canaries().catch(() => []))],
+    }),
+    inference: createScrape({
+      ...shared,
+      resolve: at(gateway.upstream.target, 'gateway.upstream.target', 'inferenceInternal'),
+    }),
+  };
+}
