@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { prepareServices } from '@headgate/testkit/services/install';
+import { browserMachine, prepareServices } from '@headgate/testkit/services/install';
 import { SCENARIOS } from '../../k8s/test/catalogue.ts';
 import type { Bootstrapped } from '../setup/bootstrap.mjs';
 import { setup } from '../setup/setup.ts';
@@ -36,6 +36,7 @@ export async function test(
   const { mode } = await setup(context, { fallback: false, python: env.HEADGATE_PYTHON });
   const wanted = (name: string) => values.only === undefined || values.only.includes(name);
   const withoutServices = wanted('services') ? await prepareServices(context) : undefined;
+  if (wanted('control')) await prepareServices(context, browserMachine);
   const ci = env.CI === 'true';
   const k8s = { scenarios: SCENARIOS.map(({ name }) => name), wanted: env.K8S_E2E === '1' };
   const options = { full: values.full, withoutServices, ci, k8s };

@@ -75,6 +75,7 @@ export function suitesOf(root: string, mode: Mode, options: SuitesOptions): Suit
     suite('model', 10, pytest, { command: join(root, '.venv/bin/python'), report: model.report, skip }),
     vitest('services', 15, { skip: withoutServices, required: ci }),
     vitest('attacks', 20, { skip }),
+    vitest('control', 20, { skip }),
     vitest('e2e', 40, { skip }),
     // The first run of these two on a machine installs their Python environments.
     others('clients', 25),

@@ -22,6 +22,11 @@ export function findBinaries(path = process.env.PATH ?? '', debianPostgres = DEB
   };
 }
 
+/** Absolute path of Chromium, for tests in a browser; undefined when not installed. */
+export function findChromium(path = process.env.PATH ?? ''): string | undefined {
+  return CHROMIUM.map((name) => which(name, path)).find((file) => file !== undefined);
+}
+
 /** Debian packages of the missing programs. */
 export function missingPackages({ redisServer, postgresDir }: Binaries): string[] {
   return [
@@ -29,6 +34,9 @@ export function missingPackages({ redisServer, postgresDir }: Binaries): string[
     ...(postgresDir === undefined ? ['postgresql'] : []),
   ];
 }
+
+/** Debian's name first; the others are what people have on their machines. */
+const CHROMIUM = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];
 
 const POSTGRES_PROGRAMS = ['postgres', 'initdb', 'pg_ctl', 'pg_basebackup', 'psql'];
 

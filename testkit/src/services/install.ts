@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { runCommand } from '../../../scripts/setup/command.mjs';
 import { type RunnerContext, runSteps, type Step, StepError } from '../../../scripts/setup/runner.mjs';
-import { findBinaries, missingPackages } from './binaries.ts';
+import { findBinaries, findChromium, missingPackages } from './binaries.ts';
 import { missingS3Packages } from './s3.ts';
 
 const APT = '/usr/bin/apt-get';
@@ -25,15 +25,21 @@ const thisMachine: Machine = {
   obstacle: obstacleHere,
 };
 
+/** For the console's tests. */
+export const browserMachine: Machine = {
+  missing: () => (findChromium() === undefined ? ['chromium'] : []),
+  obstacle: obstacleHere,
+};
+
 function obstacleHere(): string | undefined {
   if (!existsSync(APT)) return 'there is no apt-get';
   return process.getuid?.() === 0 ? undefined : 'only root may install packages';
 }
 
 /**
- * Installs Redis, PostgreSQL, and what an S3 server needs, for tests.
+ * Installs what a machine lacks for tests: by default Redis, PostgreSQL, and what an S3 server needs.
  *
- * @returns why they are missing; undefined when all are present
+ * @returns why something is missing; undefined when all is present
  */
 export async function prepareServices(
   context: RunnerContext,
@@ -56,7 +62,7 @@ export async function prepareServices(
 export function servicesStep(machine: Machine, apt = APT): Step {
   return {
     name: 'services',
-    title: 'Redis, PostgreSQL and Java for tests',
+    title: `${machine.missing().join(', ')} for tests`,
     inputs: [],
     outputs: [],
     isStale: () => machine.missing().length > 0,
@@ -69,8 +75,7 @@ export function servicesStep(machine: Machine, apt = APT): Step {
       const missing = machine.missing();
       if (missing.length > 0) throw new Error(`apt-get installed no program of ${missing.join(', ')}`);
     },
-    remedy:
-      'install redis-server, postgresql, default-jre-headless and maven by hand, then run the same command again',
+    remedy: `install ${machine.missing().join(', ')} by hand, then run the same command again`,
   };
 }
 
