@@ -36,6 +36,10 @@ const spoilt = (spoil: (t: ReturnType<typeof table>) => void) => {
   return document;
 };
 
+/** The table with these shadows of its model, which serves versions 1 to 3. */
+const shadowed = (...shadows: { version: string; sample: number }[]) =>
+  spoilt((t) => Object.assign(t.models.m, { shadows }));
+
 describe('routingSchema', () => {
   it.each(['routing.yaml', 'routing.fallback.yaml'])('accepts the seed %s', (name) => {
     expect(issuesOf(seed(name))).toEqual([]);
@@ -51,7 +55,33 @@ describe('routingSchema', () => {
     );
   });
 
+  it('accepts two shadows, also of a version that is a variant', () => {
+    expect(issuesOf(shadowed({ version: '3', sample: 0.01 }, { version: '2', sample: 100 }))).toEqual([]);
+    expect(issuesOf(shadowed())).toEqual([]);
+  });
+
   it.each<[string, unknown, string]>([
+    [
+      'a shadow of a version that is not served',
+      shadowed({ version: '4', sample: 1 }),
+      'shadows.0.version: expected one of the served versions (1, 2, 3)',
+    ],
+    [
+      'two shadows of one version',
+      shadowed({ version: '3', sample: 1 }, { version: '3', sample: 2 }),
+      'shadows: expected each version once',
+    ],
+    [
+      'three shadows',
+      shadowed(...['1', '2', '3'].map((version) => ({ version, sample: 1 }))),
+      'models.m.shadows: ',
+    ],
+    ['a shadow without a sample', shadowed({ version: '3', sample: 0 }), 'shadows.0.sample: '],
+    [
+      'a sample with three decimals',
+      shadowed({ version: '3', sample: 0.015 }),
+      'shadows.0.sample: expected at most two decimals',
+    ],
     [
       'weights that miss 100 by a hundredth',
       table(90, 9.99),

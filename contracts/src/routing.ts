@@ -12,13 +12,23 @@ const name = z
 /** Weights are percent with at most two decimals: the smallest step is one of 10,000 buckets. */
 export const BUCKETS = 10_000;
 
-const weight = z
+const percent = z
   .number()
   .min(0)
   .max(100)
   .refine((w) => Math.abs(w * 100 - Math.round(w * 100)) < 1e-9, 'expected at most two decimals');
 
-const variantSchema = z.strictObject({ name, version: name, weight });
+const variantSchema = z.strictObject({ name, version: name, weight: percent });
+
+/** Most versions that are compared with control at once: each sampled image runs once more for each of them. */
+export const MAX_SHADOWS = 2;
+
+/** A version that gets copies of requests which control answered; callers never see its answers (decision 0102). */
+export const shadowSchema = z.strictObject({
+  version: name,
+  /** Share of these requests, in percent. */
+  sample: percent.min(0.01),
+});
 
 const experimentSchema = z
   .strictObject({
@@ -52,19 +62,27 @@ const modelSchema = z
     /** Versions that every inference pod loads. The experiment's versions must be among them. */
     versions: z.array(name).min(1).max(16),
     experiment: experimentSchema,
+    shadows: z.array(shadowSchema).max(MAX_SHADOWS).optional(),
   })
   .superRefine((model, ctx) => {
-    if (new Set(model.versions).size !== model.versions.length) {
-      ctx.addIssue({ code: 'custom', path: ['versions'], message: 'expected each version once' });
-    }
-    model.experiment.variants.forEach((variant, index) => {
-      if (model.versions.includes(variant.version)) return;
-      ctx.addIssue({
-        code: 'custom',
-        path: ['experiment', 'variants', index, 'version'],
-        message: `expected one of the served versions (${model.versions.join(', ')})`,
-      });
-    });
+    const once = (versions: readonly string[], path: 'versions' | 'shadows') => {
+      if (new Set(versions).size === versions.length) return;
+      ctx.addIssue({ code: 'custom', path: [path], message: 'expected each version once' });
+    };
+    const served = (version: string, path: (string | number)[]) => {
+      if (model.versions.includes(version)) return;
+      const message = `expected one of the served versions (${model.versions.join(', ')})`;
+      ctx.addIssue({ code: 'custom', path: [...path, 'version'], message });
+    };
+    const { versions, experiment, shadows = [] } = model;
+    once(versions, 'versions');
+    once(
+      shadows.map(({ version }) => version),
+      'shadows',
+    );
+    for (const [i, { version }] of experiment.variants.entries())
+      served(version, ['experiment', 'variants', i]);
+    for (const [i, { version }] of shadows.entries()) served(version, ['shadows', i]);
   });
 
 export const routingSchema = z
@@ -87,6 +105,7 @@ export type Routing = z.infer<typeof routingSchema>;
 export type ModelRouting = z.infer<typeof modelSchema>;
 export type Experiment = z.infer<typeof experimentSchema>;
 export type Variant = z.infer<typeof variantSchema>;
+export type Shadow = z.infer<typeof shadowSchema>;
 
 /** The control variant: what unversioned gRPC gets, and what a unit gets whose own variant is not ready. */
 export function controlOf(experiment: Experiment): Variant {

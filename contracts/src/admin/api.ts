@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { policySchema, type Rollout, type RolloutPolicy } from '../rollout.ts';
-import type { Routing } from '../routing.ts';
+import { MAX_SHADOWS, type Routing, shadowSchema } from '../routing.ts';
 
 /**
  * The admin API of control: JSON under /api/v1 on control's port, for the console, the command line and pipelines.
@@ -292,17 +292,10 @@ export interface AccuracyRow {
 
 // --- Shadow -------------------------------------------------------------------------------------------------------
 
-const shadowSchema = z.strictObject({
-  version: z.string().min(1),
-  /** Share of the requests that is copied, in percent. */
-  sample: z.number().min(0.01).max(100),
-});
-export type Shadow = z.infer<typeof shadowSchema>;
-
 export const shadowChangeSchema = z.strictObject({
   revision: z.string(),
   /** Empty ends the comparison. */
-  shadows: z.array(shadowSchema).max(2),
+  shadows: z.array(shadowSchema).max(MAX_SHADOWS),
 });
 export type ShadowChange = z.infer<typeof shadowChangeSchema>;
 
