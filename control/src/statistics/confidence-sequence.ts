@@ -1,0 +1,66 @@
+import type { Estimate } from './unit-sums.ts';
+
+export interface SequenceOptions {
+  /** Chance that the interval ever misses the truth, in (0, 1). */
+  readonly alpha: number;
+  /**
+   * Units, of all groups together, at which the interval is narrowest against its alternatives. It must not change
+   * during an experiment. Being wrong about it by a factor of 10 makes the interval some 20 % wider.
+   */
+  readonly tunedFor?: number;
+}
+
+export interface Interval {
+  readonly low: number;
+  readonly high: number;
+}
+
+export interface DifferenceInterval extends Interval {
+  /** Treatment minus control. */
+  readonly difference: number;
+  /** Always valid: the chance that it is ever below `a` without a difference is at most about `a`. */
+  readonly pValue: number;
+}
+
+const TUNED_FOR = 5000;
+
+/**
+ * Asymptotic confidence sequence for the difference of two means: it covers the true difference at all times at once
+ * with probability 1 - alpha, so it may be looked at after every unit. Valid for large samples: see MINIMUM_UNITS.
+ * Waudby-Smith, Arbour, Sinha, Kennedy, Ramdas 2024, "Time-uniform central limit theory and asymptotic confidence
+ * sequences" (arXiv 2103.06476), equation 9; the p-value is equation 155.
+ */
+export function differenceSequence(
+  control: Estimate,
+  treatment: Estimate,
+  options: SequenceOptions,
+): DifferenceInterval {
+  const units = control.units + treatment.units;
+  const variance = control.variance + treatment.variance;
+  const difference = treatment.value - control.value;
+  const { half, information } = halfWidth(units, variance, options);
+  const logP =
+    Math.log1p(information) / 2 - (difference ** 2 * information) / (2 * variance * (information + 1));
+  return {
+    difference,
+    low: difference - half,
+    high: difference + half,
+    pValue: Math.min(1, Math.exp(logP)),
+  };
+}
+
+/** The same for one mean. */
+export function meanSequence({ units, value, variance }: Estimate, options: SequenceOptions): Interval {
+  const { half } = halfWidth(units, variance, options);
+  return { low: value - half, high: value + half };
+}
+
+/** `information` is N·ρ² of the paper. */
+function halfWidth(units: number, variance: number, { alpha, tunedFor = TUNED_FOR }: SequenceOptions) {
+  const logAlpha = -2 * Math.log(alpha);
+  const information = (units / tunedFor) * (logAlpha + Math.log(logAlpha + 1));
+  const half = Math.sqrt(
+    ((variance * (information + 1)) / information) * (Math.log1p(information) + logAlpha),
+  );
+  return { half, information };
+}
