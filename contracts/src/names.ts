@@ -61,6 +61,12 @@ export const STREAM = {
   retryAfterMs: 'headgate_retry_after_ms',
 } as const;
 
+/**
+ * Parameter of a request, bool: nobody waits for the answer. It is refused while anything else waits, and no cache
+ * answers it. Only the gateway sets it, for copies of requests (decision 0102).
+ */
+export const BACKGROUND_PARAMETER = 'headgate_background';
+
 /** Names of Prometheus metrics. Durations are in seconds, as Prometheus wants them. */
 export const METRIC = {
   httpRequests: 'headgate_http_requests_total',

@@ -13,7 +13,7 @@ import type { Answerer } from './cache/response-cache.ts';
 import { scaledFrom } from './engine/child/image/vips.ts';
 import type { Payload } from './engine/protocol.ts';
 import type { Serving } from './models/deployment.ts';
-import { checkParameters, type QueueTerms, queueTerms, wantsSketch } from './parameters.ts';
+import { checkParameters, isBackground, type QueueTerms, queueTerms, wantsSketch } from './parameters.ts';
 import { readImageRequest } from './request.ts';
 import { readTensorRequest } from './tensor-request.ts';
 
@@ -76,26 +76,32 @@ export function admit(
   if (remainingMs <= 0) {
     throw new HeadgateError('deadline_exceeded', 'The deadline had passed when the request arrived.');
   }
-  const share = tenant === undefined ? `peer ${peer ?? ''}` : `tenant ${tenant}`;
+  const background = isBackground(request);
+  const share = background ? BACKGROUND : tenant === undefined ? `peer ${peer ?? ''}` : `tenant ${tenant}`;
   const ask = {
     count: itemCount(request, serving),
     work: NO_DECODE.work,
     remainingMs,
     level: terms.level,
     share,
+    background,
   };
   const { image } = serving.model.manifest;
   // Refused before it is read, where that is possible: what a cache knows must not be refused.
-  if (!serving.cache && !image) serving.dispatcher.admit(ask);
+  const cache = background ? undefined : serving.cache;
+  if (!cache && !image) serving.dispatcher.admit(ask);
   const { items, outputs } = read(request, serving, maxStrings);
   const judge = costsFor(serving, maxPixels);
   const costs = items.map((item, i) => judge(item, items.length > 1 ? `inputs[0] element ${i}: ` : ''));
   const sketch = image !== undefined && wantsSketch(request);
-  const answerer = serving.cache?.forCall({ tenant, items, costs, sketch }) ?? serving.dispatcher;
+  const answerer = cache?.forCall({ tenant, items, costs, sketch }) ?? serving.dispatcher;
   const work = costs.reduce((sum, cost) => sum + cost.work, 0);
-  if (serving.cache || image) answerer.admit({ ...ask, work });
+  if (cache || image) answerer.admit({ ...ask, work });
   return { serving, terms, answerer, items, costs, share, outputs, sketch };
 }
+
+/** Share of what nobody waits for: names of other shares have a prefix and a space. */
+const BACKGROUND = 'background';
 
 /** What decoding an item takes a version. The function throws HeadgateError undecodable_image: it would take too long */
 function costsFor({ model }: Serving, maxPixels: number): (payload: Payload, where: string) => DecodeCost {

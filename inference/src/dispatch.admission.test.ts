@@ -47,6 +47,25 @@ describe('admission by estimates', () => {
     expect(asked(dispatcher, 25, 1, 1)).toBe('ok');
   });
 
+  it('refuses background while anything waits for its run, and takes it beside a run', () => {
+    const { dispatcher, submit, engine } = setUp(exact);
+    const asked = () => {
+      try {
+        dispatcher.admit({ count: 1, remainingMs: 1000, work: 0.1, level: 1, share: '', background: true });
+        return 'ok';
+      } catch (error) {
+        return (error as HeadgateError).reason;
+      }
+    };
+    expect(asked()).toBe('ok');
+    submit(1).catch(() => {});
+    expect(asked()).toBe('overloaded');
+    engine.decodeAll();
+    expect(asked()).toBe('ok');
+    submit(2).catch(() => {});
+    expect(asked()).toBe('overloaded');
+  });
+
   it('gives a doubtful item its chance: only what surely is too late is refused', () => {
     const { dispatcher } = setUp({ warmUpMs, admission: { estimateMargin: 0.2 } });
     expect([asked(dispatcher, 7.9), asked(dispatcher, 8)]).toEqual(['deadline_exceeded', 'ok']);

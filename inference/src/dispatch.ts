@@ -45,6 +45,8 @@ export interface Admittance extends Ask {
   /** Priority level. */
   readonly level: number;
   readonly share: string;
+  /** Nobody waits for the answers. */
+  readonly background?: boolean;
 }
 
 /**
@@ -92,13 +94,15 @@ export class Dispatcher {
   }
 
   /**
-   * Whether more items are welcome now: refuses what can be refused before any work is done for it.
+   * Whether more items are welcome now: refuses what can be refused before any work is done for it, and background
+   * while anything else waits for its run.
    *
    * @throws HeadgateError unavailable without an engine; overloaded without room, or when they cannot finish in time
    * after what is here already; deadline_exceeded when they could not finish in time even alone
    */
-  admit({ level, share, ...ask }: Admittance): void {
+  admit({ level, share, background = false, ...ask }: Admittance): void {
     this.#requireEngine();
+    if (background && this.#waiting > 0) throw this.#full();
     if (!this.#hasRoom(ask.count) && !this.#queue.displaceable(share, ask.count)) throw this.#full();
     this.#admission.requireTime(ask, this.#lanes.backlog(this.#queue.ahead(level, share)));
   }
@@ -169,6 +173,11 @@ export class Dispatcher {
     await new Promise<void>((resolve) => {
       this.#whenEmpty = resolve;
     });
+  }
+
+  /** Items that no run has begun with. */
+  get #waiting(): number {
+    return this.#lanes.backlog({ count: this.#queue.size, work: 0 }).ahead;
   }
 
   #requireEngine(): void {

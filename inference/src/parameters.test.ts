@@ -1,4 +1,5 @@
 import type { ModelInferRequest__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
+import { BACKGROUND_PARAMETER } from '@headgate/contracts/names';
 import { describe, expect, it } from 'vitest';
 import { queueTerms } from './parameters.ts';
 import { policiesFor } from './testing/policies.ts';
@@ -19,6 +20,13 @@ describe('queueTerms', () => {
   ])('gives %j level %i of three, of which the second is the default', (parameters, level) => {
     const batching = { priority_levels: 3, default_priority_level: 2 };
     expect(termsFor(parameters, batching).level).toBe(level);
+  });
+
+  it('gives background the last level, whatever else it asks', () => {
+    const batching = { priority_levels: 3, default_priority_level: 2 };
+    const asked = { [BACKGROUND_PARAMETER]: { bool_param: true }, priority: { int64_param: 1 } };
+    expect(termsFor(asked, batching).level).toBe(3);
+    expect(termsFor({ [BACKGROUND_PARAMETER]: { bool_param: false } }, batching).level).toBe(2);
   });
 
   it('has one level for all when the model has no priorities', () => {

@@ -1,5 +1,6 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { ModelInferRequest__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
+import { BACKGROUND_PARAMETER } from '@headgate/contracts/names';
 import { SKETCH } from '@headgate/contracts/sketch';
 import type { QueuePolicy } from './queue.ts';
 
@@ -45,11 +46,12 @@ export interface QueueTerms {
 /**
  * What a call asks of the queue with Triton's parameters `priority` and `timeout`, as far as the model allows it. As
  * in Triton, 0 and levels that the model does not have mean the default level, and a timeout only ever shortens.
+ * Background has the last level.
  *
  * @throws HeadgateError invalid_request when one of them is no whole number
  */
 export function queueTerms({ parameters }: ModelInferRequest__Output, policy: QueuePolicy): QueueTerms {
-  const asked = integer(parameters, 'priority');
+  const asked = isSet(parameters, BACKGROUND_PARAMETER) ? policy.levels : integer(parameters, 'priority');
   const level = asked >= 1 && asked <= policy.levels ? asked : policy.defaultLevel;
   const timeoutMs = integer(parameters, 'timeout') / 1000;
   const mayOverride = policy.allowTimeoutOverride && timeoutMs > 0;
@@ -59,7 +61,16 @@ export function queueTerms({ parameters }: ModelInferRequest__Output, policy: Qu
 
 /** Whether the caller wants sketches of its images in addition to the outputs. */
 export function wantsSketch({ parameters }: ModelInferRequest__Output): boolean {
-  return Object.hasOwn(parameters, SKETCH.parameter) && parameters[SKETCH.parameter]?.bool_param === true;
+  return isSet(parameters, SKETCH.parameter);
+}
+
+/** Whether nobody waits for the answer: everything else goes first. */
+export function isBackground({ parameters }: ModelInferRequest__Output): boolean {
+  return isSet(parameters, BACKGROUND_PARAMETER);
+}
+
+function isSet(parameters: ModelInferRequest__Output['parameters'], name: string): boolean {
+  return Object.hasOwn(parameters, name) && parameters[name]?.bool_param === true;
 }
 
 /** @returns 0 when it is not sent */

@@ -1,5 +1,6 @@
 import { HeadgateError, type Reason } from '@headgate/contracts/errors';
 import type { InferParameter } from '@headgate/contracts/gen/grpc/inference/InferParameter';
+import { BACKGROUND_PARAMETER } from '@headgate/contracts/names';
 import { SKETCH } from '@headgate/contracts/sketch';
 
 /** A JSON object whose members are not known yet. Read own members only: `__proto__` may be among them. */
@@ -59,8 +60,8 @@ export interface Parameters {
 const MAX_PARAMETERS = 64;
 
 /**
- * Parameters that end here. Those that say how tensors travel over HTTP: behind the gateway all blocks are raw. And the
- * one that this gateway alone sets: whether sketches are made and kept is the operator's choice.
+ * Parameters that end here. Those that say how tensors travel over HTTP: behind the gateway all blocks are raw. And
+ * those that this gateway alone sets: whether sketches are made and kept is the operator's choice.
  */
 const ENDS_HERE = new Set([
   'binary_data',
@@ -68,6 +69,7 @@ const ENDS_HERE = new Set([
   'binary_data_output',
   'content_type',
   SKETCH.parameter,
+  BACKGROUND_PARAMETER,
 ]);
 
 /** @param at field of the holder; '' for the request itself. @throws HeadgateError invalid_request */

@@ -1,6 +1,7 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { ModelInferRequest } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
 import type { ModelInferResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
+import { BACKGROUND_PARAMETER } from '@headgate/contracts/names';
 import { SKETCH, SKETCH_LENGTH } from '@headgate/contracts/sketch';
 import { encodeBytesTensor } from '@headgate/contracts/tensor';
 import { describe, expect, it } from 'vitest';
@@ -92,13 +93,14 @@ describe('A record of a call under /v2', () => {
     );
   });
 
-  it('is one of the whole request where tensors are sent: without image, and without a wish for sketches', async () => {
+  it('is one of the whole request where tensors are sent: without image, and without parameters of ours', async () => {
     const asked: ModelInferRequest[] = [];
     const { ask, predictions } = await recording((request) => {
       asked.push(request);
       return { ...classified(request), outputs: [], raw_output_contents: [] };
     });
-    expect((await ask(TENSOR)).status).toBe(200);
+    const ours = { [SKETCH.parameter]: true, [BACKGROUND_PARAMETER]: true };
+    expect((await ask(TENSOR, {}, ours)).status).toBe(200);
     expect(asked[0]?.parameters).toEqual({});
     expect(predictions).toMatchObject([{ index: 0, outcome: 'ok', top: [], image: null, sketch: undefined }]);
   });
