@@ -1,7 +1,7 @@
 import type { GatewayConfig } from '@headgate/contracts/config/schema';
 import type { AuditSink } from '@headgate/journal/audit/sink';
 import type { Clock } from '@headgate/runtime/clock';
-import type { KeyStore } from './auth/key-store.ts';
+import type { KeyStore } from '@headgate/runtime/keys/key-store';
 import type { TokenVerifier } from './auth/tokens.ts';
 import type { ReadBody } from './body/read-body.ts';
 import type { Limiter } from './rate-limit/limiter.ts';

@@ -1,6 +1,11 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import { keyIdOf, type Role, type Scopes } from '@headgate/contracts/keys';
-import { constantTimeEqual, type KeyStore, type StoredKey } from './key-store.ts';
+import {
+  type AcceptedSecret,
+  acceptedSecret,
+  type KeyStore,
+  type StoredKey,
+} from '@headgate/runtime/keys/key-store';
 
 /** Who sends the request. */
 export interface Identity {
@@ -18,11 +23,8 @@ type Credential = KeyCredential | { readonly kind: 'token'; readonly issuer: str
 
 export interface KeyCredential {
   readonly kind: 'key';
-  readonly secret: 'current' | 'previous';
+  readonly secret: AcceptedSecret;
 }
-
-/** Stands in for the record of an unknown id, so that it costs the same time; equals no digest. */
-const NO_DIGEST = new Uint8Array(32);
 
 /**
  * The identity behind a presented key, or undefined when it is not accepted. Unknown id, wrong secret, an expired
@@ -37,12 +39,8 @@ export async function identify(
 ): Promise<Identity | undefined> {
   const digest = await keys.digest(presented);
   const key = keys.find(keyIdOf(presented) ?? '');
-  const isCurrent = constantTimeEqual(digest, key?.digest ?? NO_DIGEST);
-  const isPrevious = constantTimeEqual(digest, key?.previous?.digest ?? NO_DIGEST);
-  if (key === undefined || nowMs >= key.notAfterMs) return undefined;
-  if (isCurrent) return identityOf(key, 'current');
-  if (isPrevious && nowMs < (key.previous?.notAfterMs ?? 0)) return identityOf(key, 'previous');
-  return undefined;
+  const secret = acceptedSecret(key, digest, nowMs);
+  return key && secret && identityOf(key, secret);
 }
 
 function identityOf({ id, role, tier, scopes }: StoredKey, secret: KeyCredential['secret']): Identity {

@@ -1,6 +1,6 @@
 import type { Clock } from '@headgate/runtime/clock';
+import type { KeyStore } from '@headgate/runtime/keys/key-store';
 import type { KeyCredential } from './identity.ts';
-import type { KeyStore } from './key-store.ts';
 
 export type KeyUses = ReturnType<typeof createKeyUses>;
 

@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto';
 import type { KeyRecord } from '@headgate/contracts/keys';
 import { parseRouting } from '@headgate/contracts/routing';
 import { systemClock } from '@headgate/runtime/clock';
+import { memoryKeyStore } from '@headgate/runtime/keys/key-store';
 import { describe, expect, it } from 'vitest';
 import { reasonOf } from '../testing/answers.ts';
 import { type Fixture, fixture, ROUTING } from '../testing/app-fixture.ts';
 import { countedBody, streamed } from '../testing/bodies.ts';
 import { pngHeader } from '../testing/images.ts';
-import { memoryKeyStore } from './key-store.ts';
 
 const NOW = Date.parse('2030-01-01T00:00:00Z');
 const CURRENT = `hg_alice_${'n'.repeat(43)}`;

@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto';
 import type { Audit } from '@headgate/journal/audit/start-audit';
+import type { KeyFileReport } from '@headgate/runtime/keys/file-keys';
 import type { Logger } from '@headgate/runtime/logger';
 import type { RoutingReport } from '@headgate/runtime/routing/follow-routing';
 import type { FileError } from '@headgate/runtime/watch-file';
-import type { KeyFileReport } from '../auth/file-keys.ts';
 import type { OidcReport } from '../auth/oidc/verifier.ts';
 import type { ReadinessReport } from '../upstream/readiness.ts';
 import type { Metrics } from './metrics.ts';

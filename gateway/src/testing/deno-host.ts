@@ -1,7 +1,7 @@
 import { noAudit } from '@headgate/journal/audit/sink';
 import { systemClock } from '@headgate/runtime/clock';
+import { memoryKeyStore } from '@headgate/runtime/keys/key-store';
 import { createApp } from '../app.ts';
-import { memoryKeyStore } from '../auth/key-store.ts';
 import { memoryLimiter } from '../rate-limit/memory.ts';
 import { httpPredictor } from '../upstream/http-predictor.ts';
 import { CONFIG, keyRecords, ROUTING, silentTelemetry } from './app-fixture.ts';

@@ -1,9 +1,9 @@
 import type { OidcIssuer } from '@headgate/contracts/config/schema';
 import { ROLES, type Role, type RouteScope, type Scopes } from '@headgate/contracts/keys';
 import type { Clock } from '@headgate/runtime/clock';
+import { sha256 } from '@headgate/runtime/keys/key-store';
 import { decodeProtectedHeader, errors, type JWTPayload, type JWTVerifyResult, jwtVerify } from 'jose';
 import type { Identity } from '../identity.ts';
-import { sha256 } from '../key-store.ts';
 import type { TokenRefusal } from '../tokens.ts';
 import { type KeySet, KeysUnavailable } from './key-set.ts';
 

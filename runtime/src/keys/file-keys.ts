@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { keyFileSchema, MAX_KEY_FILE_BYTES } from '@headgate/contracts/keys';
-import { type FileError, watchFile } from '@headgate/runtime/watch-file';
+import { type FileError, watchFile } from '../watch-file.ts';
 import { type KeyStore, memoryKeyStore } from './key-store.ts';
 
 /** Told about every version of the keys file. */

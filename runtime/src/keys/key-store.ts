@@ -1,6 +1,6 @@
 import type { KeyRecord, Role, Scopes } from '@headgate/contracts/keys';
 
-/** A key as the gateway holds it: enough to recognise it, not enough to use it. */
+/** A key as a process holds it: enough to recognise it, not enough to use it. */
 export interface StoredKey {
   readonly id: string;
   readonly role: Role;
@@ -66,6 +66,30 @@ const encoder = new TextEncoder();
 /** SHA-256 of a text's UTF-8 bytes: 32 bytes. */
 export async function sha256(text: string): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.digest('SHA-256', encoder.encode(text)));
+}
+
+export type AcceptedSecret = 'current' | 'previous';
+
+/** Stands in for the record of an unknown id, so that it costs the same time; equals no digest. */
+const NO_DIGEST = new Uint8Array(32);
+
+/**
+ * Which secret of a key has this digest, while it is accepted. An unknown key, a wrong secret and an expired one take
+ * the same path and the same time.
+ *
+ * @param nowMs wall clock, for expiry
+ */
+export function acceptedSecret(
+  key: StoredKey | undefined,
+  digest: Uint8Array,
+  nowMs: number,
+): AcceptedSecret | undefined {
+  const isCurrent = constantTimeEqual(digest, key?.digest ?? NO_DIGEST);
+  const isPrevious = constantTimeEqual(digest, key?.previous?.digest ?? NO_DIGEST);
+  if (key === undefined || nowMs >= key.notAfterMs) return undefined;
+  if (isCurrent) return 'current';
+  if (isPrevious && nowMs < (key.previous?.notAfterMs ?? 0)) return 'previous';
+  return undefined;
 }
 
 /** Compares two digests without telling by its duration where they differ. Different lengths are unequal. */
