@@ -1,4 +1,10 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { HEADER } from '@headgate/contracts/names';
 import { deliverySchema } from '@headgate/contracts/records';
 import { isOwnHost } from '@headgate/runtime/internal-http';
@@ -24,6 +30,8 @@ export interface InternalServerOptions {
   /** What callers show for everything but /livez, /readyz and /metrics; absent: nothing. */
   readonly secret?: InternalSecret | undefined;
   readonly logger: Pick<Logger, 'error'>;
+  /** Answers every other path, browsers included: the admin API and the console. Absent: 404. */
+  readonly admin?: RequestListener;
 }
 
 /** A delivery of 10,000 records is a tenth of it. */
@@ -37,17 +45,20 @@ const MAX_VERIFICATIONS = 1;
 /** Answered without the secret. Control is ready as soon as it listens: it opens its stores when they are needed. */
 const OPEN = new Set(['/livez', '/readyz', '/metrics']);
 
+/** No path of the admin API or the console begins like these. */
+const isInternal = (url = ''): boolean => url.startsWith('/internal/') || OPEN.has(url);
+
 const confirmationSchema = z.strictObject({ logs: logsSchema });
 
 /** @param signal aborted once the caller has gone */
 type Handler = (request: IncomingMessage, signal: AbortSignal) => Promise<Answer>;
 
 /**
- * What gateways and the command line ask of control. Refuses callers without the internal secret, and what a browser
+ * Control's port: what gateways and the command line ask of it, beside the admin API. Its own paths refuse callers without the internal secret, and what a browser
  * sends: a page can reach loopback too.
  */
 export function createInternalServer(options: InternalServerOptions): Server {
-  const { registry, secret, logger } = options;
+  const { registry, secret, logger, admin } = options;
   const handlers = handlersOf(options);
 
   const answer: Handler = async (request, signal) => {
@@ -69,6 +80,7 @@ export function createInternalServer(options: InternalServerOptions): Server {
   };
 
   return createServer({ requestTimeout: 30_000 }, (request: IncomingMessage, response: ServerResponse) => {
+    if (admin && !isInternal(request.url)) return admin(request, response);
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     const answered = answer(request, gone.signal).catch((err) => failed(err, request));

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { setPriority } from 'node:os';
 import { resolve } from 'node:path';
 import { portOf } from '@headgate/contracts/names';
+import { noAudit } from '@headgate/journal/audit/sink';
 import { readInternalSecret } from '@headgate/runtime/internal-secret';
 import { ConfigError, loadConfig } from '@headgate/runtime/load-config';
 import { createLogger } from '@headgate/runtime/logger';
@@ -9,6 +10,7 @@ import { refuseUnready } from '@headgate/runtime/production/requirements';
 import { reportResilience } from '@headgate/runtime/resilience/metrics';
 import type { Dependency } from '@headgate/runtime/resilience/policies';
 import { Registry } from 'prom-client';
+import { startAdmin } from './api/start-admin.ts';
 import { startAuditShipping } from './audit/start-shipping.ts';
 import { startCluster } from './cluster/start-cluster.ts';
 import { createInternalServer } from './internal-server.ts';
@@ -38,7 +40,8 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
     resilience,
   });
   const audit = { verifyAudit: shipping?.verify, confirmAudit: shipping?.confirm };
-  const server = createInternalServer({ ...embedded, ...audit, registry, secret, logger });
+  const { admin, ...adminApi } = startAdmin(config, { root, logger, secret, audit: noAudit });
+  const server = createInternalServer({ ...embedded, ...audit, registry, secret, logger, admin });
   server.listen(portOf(config.listen.port_base, 'control'), config.listen.internal_host);
   await once(server, 'listening');
   const cluster = await startCluster(config, { env, root, logger, registry });
@@ -47,6 +50,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
   server.closeAllConnections();
   server.close();
+  adminApi.stop();
   await cluster.stop();
   await shipping?.stop();
   await embedded?.database.close();

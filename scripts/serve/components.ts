@@ -50,7 +50,6 @@ export function componentsOf(config: Config, options: ComponentOptions): ChildSp
     env: { ...env, ...envoyEnvironment(readInternalSecret(config.listen, root)) },
     args: envoyArguments(config, options.envoyConfig),
   };
-  const needsControl = config.records.sink === 'control' || config.audit.store !== 'none';
-  const always = [...(needsControl ? [control] : []), inference, gateway];
+  const always = [control, inference, gateway];
   return mode === 'full' ? [...always, envoy] : always;
 }

@@ -1,14 +1,22 @@
 import { ADMIN_REASONS, type AdminReason } from '@headgate/contracts/admin/api';
-import type { Context } from 'hono';
+import type { HttpBindings } from '@hono/node-server';
+import type { Context, MiddlewareHandler } from 'hono';
 import type { z } from 'zod';
+import type { OpenSession } from './session/sessions.ts';
 
 /** What the layers of the admin API hand inwards. */
 export interface ApiEnv {
+  Bindings: HttpBindings;
   Variables: {
     /** Who asks: `key:` and the id of an admin key, or `user:` and the name of who runs the command line. */
     actor: string;
+    /** Undefined for callers who show a key or the internal secret instead. */
+    session: OpenSession | undefined;
   };
 }
+
+export type ApiContext = Context<ApiEnv>;
+export type ApiLayer = MiddlewareHandler<ApiEnv>;
 
 /** A refusal of the admin API; the only error that its routes throw on purpose. `detail` tells the caller what to do. */
 export class AdminError extends Error {
@@ -28,10 +36,19 @@ export class AdminError extends Error {
 }
 
 /** The body of a request. @throws AdminError invalid, with each problem */
-export async function bodyOf<S extends z.ZodType>(c: Context<ApiEnv>, schema: S): Promise<z.output<S>> {
+export async function bodyOf<S extends z.ZodType>(c: ApiContext, schema: S): Promise<z.output<S>> {
   const document: unknown = await c.req.json().catch(() => undefined);
+  return checked(schema, document, 'the body');
+}
+
+/** The query of a request. @throws AdminError invalid, with each problem */
+export function queryOf<S extends z.ZodType>(c: ApiContext, schema: S): z.output<S> {
+  return checked(schema, c.req.query(), 'the query');
+}
+
+function checked<S extends z.ZodType>(schema: S, document: unknown, whole: string): z.output<S> {
   const { success, data, error } = schema.safeParse(document);
   if (success) return data;
-  const problems = error.issues.map(({ path, message }) => `${path.join('.') || 'the body'}: ${message}`);
+  const problems = error.issues.map(({ path, message }) => `${path.join('.') || whole}: ${message}`);
   throw new AdminError('invalid', problems.slice(0, 5).join('; '));
 }

@@ -37,6 +37,8 @@ export type ChangeAction =
   | 'inference.stop'
   | 'routing.reload'
   | 'keys.reload'
+  | 'session.start'
+  | 'session.end'
   | 'model.load'
   | 'model.unload';
 

@@ -1,0 +1,67 @@
+import { API_BASE } from '@headgate/contracts/admin/api';
+import type { AuditSink } from '@headgate/journal/audit/sink';
+import type { Clock } from '@headgate/runtime/clock';
+import type { InternalSecret } from '@headgate/runtime/internal-secret';
+import type { KeyStore } from '@headgate/runtime/keys/key-store';
+import type { Logger } from '@headgate/runtime/logger';
+import { Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { AdminError, type ApiEnv, type ApiLayer } from './api-env.ts';
+import { consoleRoutes } from './console.ts';
+import { notFound, onError } from './errors.ts';
+import { deadline } from './layers/deadline.ts';
+import { csrf, identify } from './layers/identify.ts';
+import { ownHost } from './layers/own-host.ts';
+import { protect } from './layers/protect.ts';
+import { sameOrigin } from './layers/same-origin.ts';
+import { type LiveDeps, liveRoutes } from './routes/live.ts';
+import { sessionRoutes } from './routes/session.ts';
+import { Credentials } from './session/credentials.ts';
+import { Sessions } from './session/sessions.ts';
+
+export interface AdminDeps extends LiveDeps {
+  readonly keys: KeyStore;
+  readonly secret: InternalSecret | undefined;
+  readonly audit: Pick<AuditSink, 'change'>;
+  readonly clock: Clock;
+  readonly logger: Pick<Logger, 'error'>;
+  /** Folder of the built console. */
+  readonly consoleDir: string;
+}
+
+/** A policy with all its steps is a hundredth of it. */
+const MAX_BODY_BYTES = 256 * 1024;
+
+/** The admin API of control, for the console, the command line and pipelines, and the console itself. */
+export function createAdminApp(deps: AdminDeps): Hono<ApiEnv> {
+  const { secret, logger, consoleDir } = deps;
+  const sessions = new Sessions(deps);
+  const credentials = new Credentials(deps);
+
+  // Outermost first.
+  const all: ApiLayer[] = [protect(), ownHost(secret)];
+  const api: ApiLayer[] = [
+    sameOrigin(),
+    deadline(),
+    identify({ secret, credentials, sessions }),
+    csrf(),
+    bodyLimit({ maxSize: MAX_BODY_BYTES, onError: tooLarge }),
+  ];
+  const routes: readonly Hono<ApiEnv>[] = [
+    sessionRoutes({ ...deps, sessions, credentials }),
+    liveRoutes(deps),
+  ];
+
+  const app = new Hono<ApiEnv>();
+  app.use(...all);
+  app.use(`${API_BASE}/*`, ...api);
+  for (const group of routes) app.route(API_BASE, group);
+  app.route('/', consoleRoutes(consoleDir));
+  app.notFound(notFound);
+  app.onError(onError(logger));
+  return app;
+}
+
+const tooLarge = (): never => {
+  throw new AdminError('too_large', `A body has at most ${MAX_BODY_BYTES} bytes.`);
+};

@@ -1,0 +1,20 @@
+import { AdminError, type ApiLayer } from '../api-env.ts';
+
+/** Of the browser itself: typed into its address bar, or asked by our own page. */
+const OURS = new Set(['same-origin', 'none']);
+
+/**
+ * Refuses what a page of another origin asks for. SameSite does not: every port of a host is one site. Programs send
+ * neither header.
+ */
+export function sameOrigin(): ApiLayer {
+  return async function sameOrigin(c, next) {
+    const site = c.req.header('sec-fetch-site');
+    const origin = c.req.header('origin');
+    const isOther = origin !== undefined && origin !== new URL(c.req.url).origin;
+    if (isOther || (site !== undefined && !OURS.has(site))) {
+      throw new AdminError('forbidden', 'Pages of another origin may not ask for this.');
+    }
+    await next();
+  };
+}

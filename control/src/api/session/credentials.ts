@@ -1,0 +1,46 @@
+import { keyIdOf } from '@headgate/contracts/keys';
+import { HEADER } from '@headgate/contracts/names';
+import type { Clock } from '@headgate/runtime/clock';
+import { acceptedSecret, type KeyStore } from '@headgate/runtime/keys/key-store';
+import { AdminError, type ApiContext } from '../api-env.ts';
+import { Guesses } from './guesses.ts';
+import { isAdmin } from './sessions.ts';
+
+/** Recognises admin keys, and limits guessing. */
+export class Credentials {
+  readonly #keys: KeyStore;
+  readonly #clock: Clock;
+  readonly #guesses: Guesses;
+
+  constructor({ keys, clock }: { readonly keys: KeyStore; readonly clock: Clock }) {
+    this.#keys = keys;
+    this.#clock = clock;
+    this.#guesses = new Guesses(clock);
+  }
+
+  /** @throws AdminError unauthenticated or too_many; forbidden for a key that may not administer */
+  async adminKey(
+    c: ApiContext,
+    shown: string,
+  ): Promise<{ readonly id: string; readonly digest: Uint8Array }> {
+    const digest = await this.#keys.digest(shown);
+    const key = this.#keys.find(keyIdOf(shown) ?? '');
+    const secret = acceptedSecret(key, digest, this.#clock.epochMs());
+    if (!key || !secret) throw this.refuse(c, 'The API key is not accepted.');
+    if (!isAdmin(key)) {
+      throw new AdminError('forbidden', 'This needs a key of the role admin that no scope narrows.');
+    }
+    return { id: key.id, digest };
+  }
+
+  /** The refusal of a wrong credential. */
+  refuse(c: ApiContext, detail: string): AdminError {
+    const retryAfterMs = this.#guesses.charge(addressOf(c));
+    if (retryAfterMs === 0) return new AdminError('unauthenticated', detail);
+    c.header(HEADER.retryAfter, String(Math.ceil(retryAfterMs / 1000)));
+    return new AdminError('too_many', 'Too many wrong credentials; try again later.');
+  }
+}
+
+/** Undefined where no socket is, in tests. */
+const addressOf = (c: ApiContext): string => c.env?.incoming?.socket.remoteAddress ?? '';
