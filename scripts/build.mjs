@@ -87,6 +87,7 @@ export const BUNDLES = [
     entryPoints: {
       headgate: 'control/src/cli/main.ts',
       main: 'control/src/main.ts',
+      'database-thread': 'control/src/store/database-thread.ts',
       migrate: 'control/src/migrate.ts',
       'ship-audit': 'control/src/ship-audit.ts',
     },

@@ -25,6 +25,7 @@ export const buildStep: Step = {
     'inference/dist/yaml-thread.js',
     'control/dist/headgate.js',
     'control/dist/main.js',
+    'control/dist/database-thread.js',
   ],
   run: async ({ root }) => {
     const { build } = await import('../build.mjs');

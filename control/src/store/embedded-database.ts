@@ -1,42 +1,91 @@
-import { setFlagsFromString } from 'node:v8';
-import { PGlite } from '@electric-sql/pglite';
+import { Worker } from 'node:worker_threads';
 import type { Queryable } from '@headgate/stores/postgres/database';
+import type { DatabaseProblem, FromDatabase, Statement, ToDatabase } from './database-thread.ts';
 
 export interface EmbeddedDatabase extends Queryable {
   close(): Promise<void>;
 }
 
-/**
- * WebAssembly is compiled once and not optimised: inserts take a third more CPU, but the start takes half, and 60 MB
- * less stay in memory. Control is idle most of the time.
- */
-const WASM_FLAGS = ['--no-wasm-tier-up', '--no-wasm-dynamic-tiering'];
-/** PostgreSQL's own 128 MB are all touched, whatever the size of the tables. */
-const START_PARAMS = [...PGlite.defaultStartParams, '-c', 'shared_buffers=16MB'];
+/** Many times what control asks at once: more would be a fault. */
+const MAX_WAITING = 256;
+/** PostgreSQL's code for too many at once: callers may try again. */
+const TOO_MANY = '53300';
+
+const ENTRY = new URL(
+  import.meta.url.endsWith('.ts') ? './database-thread.ts' : './database-thread.js',
+  import.meta.url,
+);
+
+interface Waiting {
+  resolve(rows: readonly unknown[]): void;
+  reject(error: Error): void;
+}
 
 /**
- * PostgreSQL inside this process, for one process at a time. The first statement opens it, which takes half a second
- * of a core, and more in an empty folder; what failed to open is tried again by the next one.
+ * PostgreSQL inside this process, on a thread of its own, so that no query delays a rollback (decision 0096). For one
+ * process at a time. The first statement opens it, which takes half a second of a core, and more in an empty folder. A
+ * thread that ended fails its statements; the next one starts another.
  *
  * @param dir undefined: in memory
  */
-export function embeddedDatabase(dir?: string): EmbeddedDatabase {
-  let opened: Promise<PGlite> | undefined;
-  const open = (): Promise<PGlite> => {
-    opened ??= create(dir).catch((error) => {
-      opened = undefined;
-      throw error;
-    });
-    return opened;
+export function embeddedDatabase(dir?: string, entry = ENTRY): EmbeddedDatabase {
+  const waiting = new Map<number, Waiting>();
+  let thread: Worker | undefined;
+  let lastId = 0;
+
+  const ended = (cause: unknown) => {
+    thread = undefined;
+    for (const { reject } of waiting.values()) reject(new Error('the embedded database ended', { cause }));
+    waiting.clear();
   };
+
+  const settled = (answer: FromDatabase) => {
+    const caller = waiting.get(answer.id);
+    waiting.delete(answer.id);
+    if ('rows' in answer) caller?.resolve(answer.rows);
+    else caller?.reject(errorOf(answer.error));
+  };
+
+  const ask = (statement: Statement) =>
+    new Promise<readonly unknown[]>((resolve, reject) => {
+      if (waiting.size >= MAX_WAITING)
+        throw errorOf({ message: 'the embedded database is busy', code: TOO_MANY });
+      thread ??= startThread(entry, dir, { settled, ended });
+      lastId += 1;
+      // First: what cannot be sent throws, and nobody waits for it.
+      thread.postMessage({ id: lastId, ...statement } satisfies ToDatabase);
+      waiting.set(lastId, { resolve, reject });
+    });
+
   return {
-    query: async (sql, values) => (await open()).query(sql, [...values]),
-    script: async (sql) => void (await (await open()).exec(sql)),
-    close: async () => (await opened)?.close(),
+    query: async (sql, values) => ({ rows: await ask({ kind: 'query', sql, values }) }),
+    script: async (sql) => void (await ask({ kind: 'script', sql })),
+    async close() {
+      const closing = thread;
+      if (!closing) return;
+      await ask({ kind: 'close' });
+      await closing.terminate();
+    },
   };
 }
 
-async function create(dir: string | undefined): Promise<PGlite> {
-  for (const flag of WASM_FLAGS) setFlagsFromString(flag);
-  return PGlite.create({ startParams: START_PARAMS, ...(dir !== undefined && { dataDir: dir }) });
+interface Listeners {
+  readonly settled: (answer: FromDatabase) => void;
+  /** @param cause what ended it, if it did not end by itself */
+  readonly ended: (cause: unknown) => void;
+}
+
+function startThread(entry: URL, dir: string | undefined, { settled, ended }: Listeners): Worker {
+  const worker = new Worker(entry, { workerData: dir });
+  worker.on('message', settled);
+  let cause: unknown;
+  worker.once('error', (error) => {
+    cause = error;
+  });
+  worker.once('exit', () => ended(cause));
+  return worker;
+}
+
+function errorOf({ message, ...rest }: DatabaseProblem): Error {
+  return Object.assign(new Error(message), rest);
 }
