@@ -34,7 +34,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: [
-            '{contracts,runtime,journal,stores,gateway,inference,control,envoy,testkit,scripts,load-tests,k8s,single-host}/**/*.test.ts',
+            '{contracts,runtime,journal,stores,gateway,inference,control,console,envoy,testkit,scripts,load-tests,k8s,single-host}/**/*.test.ts',
             'test/clients/**/*.test.ts',
           ],
           exclude: ['**/node_modules/**', '**/dist/**', 'envoy/test/**'],

@@ -2,6 +2,7 @@
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build as esbuild, stop } from 'esbuild';
+import { buildConsole } from './build-console.mjs';
 
 /** Not bundled: native code, packages that read files beside themselves, and packages that load only when configured. */
 const EXTERNAL = [
@@ -101,7 +102,8 @@ export const BUNDLES = [
  * @throws {Error} with the messages of the bundler
  */
 export async function build(root) {
-  await Promise.all(BUNDLES.map((bundle) => esbuild({ ...bundle, absWorkingDir: root })));
+  const bundles = BUNDLES.map((bundle) => esbuild({ ...bundle, absWorkingDir: root }));
+  await Promise.all([...bundles, buildConsole(root)]);
   // Its process would stay with `npm start`, and wake 50 times a second.
   await stop();
 }

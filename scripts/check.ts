@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { configurationItems } from './check/configuration.ts';
+import { consoleSizeItem } from './check/console-size.ts';
 import { dockerfilesItem } from './check/dockerfiles.ts';
 import { generatedItem } from './check/generated.ts';
 import { formatResults, runChecks } from './check/item.ts';
@@ -32,6 +33,7 @@ const items = [
   ...repositoryItems,
   ...lockFileItems,
   layersItem,
+  consoleSizeItem,
   licenceItem,
   sourceRulesItem,
   dockerfilesItem,

@@ -37,7 +37,9 @@ export const layersItem: CheckItem = {
 
 /** Code and package.json of the whole checkout. */
 export async function readSources(root: string): Promise<Sources> {
-  const files = (await trackedFiles(root)).filter((file) => /\.[cm]?[jt]s$|(^|\/)package\.json$/.test(file));
+  const files = (await trackedFiles(root)).filter((file) =>
+    /\.[cm]?[jt]sx?$|(^|\/)package\.json$/.test(file),
+  );
   return Object.fromEntries(files.map((file) => [file, readFileSync(join(root, file), 'utf8')]));
 }
 

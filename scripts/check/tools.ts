@@ -11,6 +11,10 @@ const OPENAPI_FILE = 'state/check/openapi.json';
 /** Checks that an external tool does. */
 export const toolItems: readonly CheckItem[] = [
   { name: 'types', run: (context) => checkCommand(context, bin(context, 'tsc'), ['-p', '.']) },
+  {
+    name: 'types of the console',
+    run: (context) => checkCommand(context, bin(context, 'tsc'), ['-p', 'console']),
+  },
   { name: 'lint and format', run: (context) => checkCommand(context, bin(context, 'biome'), ['check']) },
   { name: 'contract lint', run: (context) => checkCommand(context, bin(context, 'buf'), ['lint']) },
   {

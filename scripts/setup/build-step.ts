@@ -1,9 +1,9 @@
 import type { Step } from './runner.mjs';
 
-/** Bundles gateway, inference and control, as the images do it too. */
+/** Bundles gateway, inference, control and console, as the images do it too. */
 export const buildStep: Step = {
   name: 'build',
-  title: 'build of gateway, inference and control',
+  title: 'build of gateway, inference, control and console',
   inputs: [
     'contracts/src',
     'runtime/src',
@@ -12,7 +12,11 @@ export const buildStep: Step = {
     'gateway/src',
     'inference/src',
     'control/src',
+    'console/src',
+    'console/icon.svg',
+    'console/index.html',
     'scripts/build.mjs',
+    'scripts/build-console.mjs',
     'package-lock.json',
   ],
   outputs: [
@@ -26,6 +30,7 @@ export const buildStep: Step = {
     'control/dist/headgate.js',
     'control/dist/main.js',
     'control/dist/database-thread.js',
+    'console/dist/index.html',
   ],
   run: async ({ root }) => {
     const { build } = await import('../build.mjs');

@@ -1,0 +1,107 @@
+import type * as Api from '@headgate/contracts/admin/api';
+import { signal } from '@preact/signals';
+
+/** Types only come from the contract: its schemas would bring zod into the browser. */
+const API_BASE: typeof Api.API_BASE = '/api/v1';
+const CSRF_HEADER: typeof Api.CSRF_HEADER = 'x-headgate-csrf';
+
+export interface Failure {
+  /** 0 without an answer. */
+  readonly status: number;
+  readonly reason: Api.AdminReason | 'unreachable';
+  /** What is wrong and what to do about it, in words. */
+  readonly detail: string;
+}
+
+/** Failures are values: each caller shows them in its place. */
+export type Result<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly failure: Failure };
+
+export type SessionState =
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'in'; readonly session: Api.Session }
+  /** `expired`: there was a session; the page stays as it is behind the login. */
+  | { readonly kind: 'out'; readonly expired: boolean };
+
+export const session = signal<SessionState>({ kind: 'unknown' });
+
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+
+export function apiUrl(path: string): string {
+  return `${API_BASE}${path}`;
+}
+
+/**
+ * Calls the admin API. An answer 401 shows the login.
+ *
+ * @param path below the base, with its parts encoded
+ */
+export async function call<T>(
+  method: Method,
+  path: string,
+  { body, signal }: { body?: unknown; signal?: AbortSignal } = {},
+): Promise<Result<T>> {
+  const result = await send<T>(method, path, body, signal);
+  const isLogin = method === 'POST' && path === '/session';
+  if (!result.ok && result.failure.status === 401 && !isLogin) {
+    session.value = { kind: 'out', expired: session.value.kind === 'in' || isExpired(session.value) };
+  }
+  return result;
+}
+
+/** Asks once whether the cookie of the browser is a session. */
+export async function findSession(): Promise<Result<Api.Session>> {
+  const found = await call<Api.Session>('GET', '/session');
+  if (found.ok) session.value = { kind: 'in', session: found.value };
+  return found;
+}
+
+export async function logIn(key: string): Promise<Result<Api.Session>> {
+  const begun = await call<Api.Session>('POST', '/session', { body: { key } });
+  if (begun.ok) session.value = { kind: 'in', session: begun.value };
+  return begun;
+}
+
+export async function logOut(): Promise<Result<unknown>> {
+  const ended = await call('DELETE', '/session');
+  if (ended.ok) session.value = { kind: 'out', expired: false };
+  return ended;
+}
+
+async function send<T>(
+  method: Method,
+  path: string,
+  body: unknown,
+  signal?: AbortSignal,
+): Promise<Result<T>> {
+  const headers: Record<string, string> = { accept: 'application/json' };
+  if (body !== undefined) headers['content-type'] = 'application/json';
+  if (method !== 'GET' && session.value.kind === 'in') headers[CSRF_HEADER] = session.value.session.csrf;
+  try {
+    const init: RequestInit = { method, headers, signal: signal ?? null };
+    if (body !== undefined) init.body = JSON.stringify(body);
+    const response = await fetch(apiUrl(path), init);
+    const text = await response.text();
+    if (response.ok) return { ok: true, value: (text === '' ? undefined : JSON.parse(text)) as T };
+    return { ok: false, failure: failureOf(response.status, text) };
+  } catch {
+    const detail = 'Control does not answer. Check that it runs: headgate doctor';
+    return { ok: false, failure: { status: 0, reason: 'unreachable', detail } };
+  }
+}
+
+/** What an answer that is not 2xx says; a proxy's page is no problem document. */
+export function failureOf(status: number, text: string): Failure {
+  try {
+    const { reason, detail } = JSON.parse(text) as Api.Problem;
+    if (typeof reason === 'string' && typeof detail === 'string') return { status, reason, detail };
+  } catch {
+    // Not JSON.
+  }
+  return { status, reason: 'internal', detail: `Control answered with status ${status}. Its log says why.` };
+}
+
+function isExpired(state: SessionState): boolean {
+  return state.kind === 'out' && state.expired;
+}

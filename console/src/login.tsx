@@ -1,0 +1,48 @@
+import { useSignal } from '@preact/signals';
+import { type Failure, logIn } from './api.ts';
+import { Field } from './components/field.tsx';
+
+/** Asks for an admin key. `onDone` runs once it is accepted. */
+export function LoginForm() {
+  const key = useSignal('');
+  const failure = useSignal<Failure | undefined>(undefined);
+  const isBusy = useSignal(false);
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    isBusy.value = true;
+    const result = await logIn(key.value.trim());
+    isBusy.value = false;
+    failure.value = result.ok ? undefined : result.failure;
+  };
+  return (
+    <form class="login" onSubmit={submit}>
+      <Field
+        label="Admin key"
+        hint={
+          <>
+            An API key of the role admin. New one:{' '}
+            <code>npx headgate keys create --name NAME --role admin</code>
+          </>
+        }
+        problem={failure.value?.detail}
+      >
+        {(attributes) => (
+          <input
+            {...attributes}
+            type="password"
+            autoComplete="current-password"
+            required
+            maxLength={256}
+            value={key.value}
+            onInput={({ currentTarget }) => {
+              key.value = currentTarget.value;
+            }}
+          />
+        )}
+      </Field>
+      <button type="submit" class="primary" disabled={isBusy.value}>
+        {isBusy.value ? 'Logging in …' : 'Log in'}
+      </button>
+    </form>
+  );
+}

@@ -1,0 +1,5 @@
+import { Page } from '../components/page.tsx';
+
+export function ExperimentPage() {
+  return <Page title="Which version is better" />;
+}

@@ -1,0 +1,5 @@
+import { Page } from '../components/page.tsx';
+
+export function LivePage() {
+  return <Page title="What is live" />;
+}
