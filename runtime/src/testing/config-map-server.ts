@@ -1,5 +1,5 @@
 import type { ManualClock } from '@headgate/testkit/manual-clock';
-import { type KubernetesApi, KubernetesError, type WatchEvent } from '../kubernetes/api.ts';
+import { type KubernetesApi, KubernetesError, type Method, type WatchEvent } from '../kubernetes/api.ts';
 
 /** What breaks a watch: a status of the API server, or undefined for a socket. */
 export type Failure = 401 | 403 | 410 | 429 | 500 | 503 | undefined;
@@ -8,6 +8,11 @@ interface Watcher {
   push(event: WatchEvent): void;
   end(error?: Error): void;
   isSilent: boolean;
+}
+
+interface Replacement {
+  readonly metadata: { readonly resourceVersion: string; readonly annotations?: Record<string, string> };
+  readonly data: { readonly 'routing.yaml': string };
 }
 
 /** An API server that holds one ConfigMap, which a test edits, breaks and silences. Time is a manual clock. */
@@ -21,6 +26,8 @@ export class ConfigMapServer implements KubernetesApi {
   /** All changes; a list has the number of them as its resource version. */
   readonly #history: WatchEvent[] = [];
   #failure: { readonly status: Failure } | undefined;
+  #annotations: Readonly<Record<string, string>> | undefined;
+  #manager = 'kubectl-create';
 
   constructor(clock: ManualClock, text: string) {
     this.#clock = clock;
@@ -36,10 +43,11 @@ export class ConfigMapServer implements KubernetesApi {
   }
 
   /** Undefined deletes it. */
-  edit(text: string | undefined): void {
+  edit(text: string | undefined, manager = 'kubectl-edit'): void {
     const type = text === undefined ? 'DELETED' : this.#text === undefined ? 'ADDED' : 'MODIFIED';
     if (text === undefined && this.#text === undefined) return;
     this.#text = text;
+    this.#manager = manager;
     const event: WatchEvent = { type, object: this.#map() };
     this.#history.push(event);
     this.#send(event);
@@ -72,7 +80,9 @@ export class ConfigMapServer implements KubernetesApi {
     for (const watcher of this.#watchers) watcher.isSilent = true;
   }
 
-  async call(): Promise<unknown> {
+  /** Lists, reads and replaces the ConfigMap; a replacement of another version is a conflict. */
+  async call(method: Method, path: string, { body }: { readonly body?: unknown } = {}): Promise<unknown> {
+    if (!path.includes('fieldSelector')) return this.#one(method, path, body);
     this.listsMs.push(this.#clock.now());
     this.#failNow();
     const items = this.#text === undefined ? [] : [this.#map()];
@@ -127,8 +137,31 @@ export class ConfigMapServer implements KubernetesApi {
     if (this.#failure) throw failureOf(this.#failure.status);
   }
 
+  #one(method: Method, path: string, body: unknown): unknown {
+    this.#failNow();
+    if (this.#text === undefined) throw new KubernetesError('GET x', '404', { status: 404 });
+    if (method === 'PUT') {
+      const { metadata, data } = body as Replacement;
+      if (metadata.resourceVersion !== `${this.#history.length}`) {
+        throw new KubernetesError('PUT x', '409', { status: 409 });
+      }
+      this.#annotations = metadata.annotations;
+      this.edit(data['routing.yaml'], /fieldManager=([\w-]+)/.exec(path)?.[1]);
+    }
+    return this.#map();
+  }
+
   #map() {
-    return { metadata: { name: 'headgate-routing' }, data: { 'routing.yaml': this.#text } };
+    const time = new Date(this.#clock.epochMs()).toISOString();
+    return {
+      metadata: {
+        name: 'headgate-routing',
+        resourceVersion: `${this.#history.length}`,
+        annotations: this.#annotations,
+        managedFields: [{ manager: this.#manager, time }],
+      },
+      data: { 'routing.yaml': this.#text },
+    };
   }
 
   #send(event: WatchEvent): void {

@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { setTimeout } from 'node:timers/promises';
+import { readRegularFileSync } from '@headgate/runtime/read-file';
+import { AdminError } from '../api/api-env.ts';
+import { replaceFile } from '../cli/replace-file.ts';
+import { changedMeanwhile } from './conflict.ts';
+import type { RoutingSource, RoutingVersion } from './routing-source.ts';
+
+/** As gateway and inference read it. */
+const MAX_BYTES = 256 * 1024;
+/** Editors write in pieces. */
+const SETTLE_MS = 100;
+
+const digestOf = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 16);
+
+/** The file that an SRE may edit too. Its revision is a digest of its bytes. */
+export function fileSource(path: string): RoutingSource {
+  let ours: { readonly revision: string; readonly by: string } | undefined;
+
+  const read = async (): Promise<RoutingVersion> => {
+    try {
+      const text = readRegularFileSync(path, { maxBytes: MAX_BYTES }).toString();
+      const { mtimeMs, uid } = statSync(path);
+      const revision = digestOf(text);
+      const ageMs = Date.now() - mtimeMs;
+      if (ours?.revision !== revision && ageMs >= 0 && ageMs < SETTLE_MS) {
+        await setTimeout(SETTLE_MS - ageMs);
+        return read();
+      }
+      const changedBy = ours?.revision === revision ? ours.by : `user:${nameOf(uid)}`;
+      return { text, revision, changedAtMs: Math.round(mtimeMs), changedBy };
+    } catch (cause) {
+      throw new AdminError('store_unavailable', 'The file of the routing table cannot be read.', { cause });
+    }
+  };
+
+  return {
+    kind: 'file',
+    remember(revision, by) {
+      ours = { revision, by };
+    },
+    read,
+    async replace(revision, text, by) {
+      const checked = (before: string | undefined) => {
+        if (before === undefined || digestOf(before) !== revision) throw changedMeanwhile();
+        return text;
+      };
+      try {
+        // A full disk must not stop a rollback.
+        replaceFile(path, checked, 'use');
+      } catch (cause) {
+        if (cause instanceof AdminError) throw cause;
+        throw new AdminError('store_unavailable', 'The routing table cannot be written.', { cause });
+      }
+      ours = { revision: digestOf(text), by };
+      return read();
+    },
+  };
+}
+
+/** Of the owner of a file; its number where the host has no name for it. */
+function nameOf(uid: number): string {
+  if (uid === process.getuid?.()) return userInfo().username;
+  try {
+    const users = readFileSync('/etc/passwd', 'utf8').split('\n');
+    return users.map((line) => line.split(':')).find((fields) => fields[2] === `${uid}`)?.[0] ?? `${uid}`;
+  } catch {
+    return `${uid}`;
+  }
+}

@@ -1,0 +1,188 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+import type { Routing } from '@headgate/contracts/routing';
+import { ConfigMapServer } from '@headgate/runtime/testing/config-map-server';
+import { tempDir } from '@headgate/testkit/folders';
+import { ManualClock } from '@headgate/testkit/manual-clock';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { configMapSource } from './config-map-source.ts';
+import { fileSource } from './file-source.ts';
+import type { RoutingSource } from './routing-source.ts';
+import { SourcedRouting } from './routing-store.ts';
+
+const SEED = readFileSync(new URL('../../../config/routing.yaml', import.meta.url), 'utf8');
+const MODEL = 'efficientnet-lite0';
+
+interface Place {
+  readonly source: RoutingSource;
+  readonly editor: string;
+  edit(text: string): void;
+  text(): string;
+}
+
+const places: Record<string, () => Place> = {
+  file() {
+    const path = join(tempDir(), 'routing.yaml');
+    writeFileSync(path, SEED);
+    return {
+      source: fileSource(path),
+      editor: `user:${userInfo().username}`,
+      edit: (text) => writeFileSync(path, text),
+      text: () => readFileSync(path, 'utf8'),
+    };
+  },
+  ConfigMap() {
+    const server = new ConfigMapServer(new ManualClock(), SEED);
+    return {
+      source: configMapSource(server, 'headgate-routing'),
+      editor: 'manager:kubectl-edit',
+      edit: (text) => server.edit(text),
+      text: () => server.text ?? '',
+    };
+  },
+};
+
+function withWeights(...weights: number[]) {
+  return (routing: Routing): Routing => {
+    const changed = structuredClone(routing);
+    changed.models[MODEL]?.experiment.variants.forEach((variant, index) => {
+      variant.weight = weights[index] ?? 0;
+    });
+    return changed;
+  };
+}
+
+describe.each(Object.keys(places))('the routing table of a %s', (kind) => {
+  let place: Place;
+  let store: SourcedRouting;
+
+  beforeEach(async () => {
+    place = (places[kind] as () => Place)();
+    store = new SourcedRouting(place.source);
+    await store.refresh();
+  });
+
+  const weights = () => store.current().routing.models[MODEL]?.experiment.variants.map((v) => v.weight);
+
+  it('is written as a whole, says for whom, and keeps the comments', async () => {
+    const before = store.current();
+    const after = await store.write(before.revision, withWeights(50, 50), 'key:k1');
+    expect(weights()).toEqual([50, 50]);
+    expect(after.revision).not.toBe(before.revision);
+    expect(after.changedBy).toBe('key:k1');
+    const expected = SEED.replace('weight: 90', 'weight: 50').replace('weight: 10', 'weight: 50');
+    expect(place.text()).toBe(expected.replace('["1", "2"]', '[ "1", "2" ]'));
+  });
+
+  it('takes versions and variants that come and go, in the style of the others', async () => {
+    const only = (routing: Routing) => {
+      const changed = structuredClone(routing);
+      const model = changed.models[MODEL];
+      if (!model) throw new Error('no model');
+      model.versions.push('3');
+      model.experiment.variants = [{ name: 'fp32', version: '1', weight: 100 }];
+      return changed;
+    };
+    await store.write(store.current().revision, only, 'control');
+    expect(place.text()).toContain('versions: [ "1", "2", "3" ]');
+    expect(place.text()).toContain(
+      '{ name: fp32, version: "1", weight: 100 } # the first one is the control',
+    );
+    expect(place.text()).not.toContain('int8, version');
+  });
+
+  it('refuses the second of two who change the same revision', async () => {
+    const { revision } = store.current();
+    await store.write(revision, withWeights(50, 50), 'key:k1');
+    const second = store.write(revision, withWeights(70, 30), 'key:k2');
+    await expect(second).rejects.toMatchObject({ reason: 'conflict' });
+    expect(weights()).toEqual([50, 50]);
+  });
+
+  it('refuses a change of what an editor has changed meanwhile, and says who', async () => {
+    const { revision } = store.current();
+    place.edit(SEED.replace('weight: 90', 'weight: 80').replace('weight: 10', 'weight: 20'));
+    const write = store.write(revision, withWeights(50, 50), 'control');
+    await expect(write).rejects.toMatchObject({ reason: 'conflict' });
+    expect([weights(), store.current().changedBy]).toEqual([[80, 20], place.editor]);
+  });
+
+  it('refuses what readers would refuse', async () => {
+    const write = store.write(store.current().revision, withWeights(50, 51), 'key:k1');
+    await expect(write).rejects.toMatchObject({
+      reason: 'invalid',
+      detail: expect.stringContaining('expected weights that sum to 100, not 101'),
+    });
+    expect(place.text()).toBe(SEED);
+  });
+
+  it('keeps the last good table while the newest is refused, and can replace that one', async () => {
+    place.edit(SEED.replace('weight: 90', 'weight: 91'));
+    await store.refresh();
+    expect(weights()).toEqual([90, 10]);
+    expect(store.current().refused).toEqual([expect.stringContaining('sum to 100, not 101')]);
+    await store.write(store.current().revision, withWeights(100, 0), 'control');
+    expect([weights(), store.current().refused]).toEqual([[100, 0], []]);
+  });
+
+  it('tells its listeners of each new revision once', async () => {
+    const listener = vi.fn();
+    const end = store.onChange(listener);
+    await store.write(store.current().revision, withWeights(50, 50), 'control');
+    await store.refresh();
+    expect(listener).toHaveBeenCalledTimes(1);
+    end();
+    place.edit(SEED);
+    await store.refresh();
+    expect(listener).toHaveBeenCalledTimes(1);
+  });
+
+  it('says when its source is away, and keeps the last table', async () => {
+    const store = new SourcedRouting({
+      ...place.source,
+      read: () => Promise.reject(new Error('away')),
+    });
+    await expect(store.refresh()).rejects.toThrow('away');
+    expect(() => store.current()).toThrow('has not been read yet');
+  });
+});
+
+it('writes a table with aliases from new, because an alias cannot be changed alone', async () => {
+  const path = join(tempDir(), 'routing.yaml');
+  const half = '&half { name: a, version: "1", weight: 50 }';
+  const model = (rest: string) => `
+    versions: ["1"]
+    experiment:
+      name: e
+      salt: s
+      variants: [${rest}]`;
+  writeFileSync(
+    path,
+    `schema: 1
+default_model: m
+models:
+  m:${model(`${half}, { name: b, version: "1", weight: 50 }`)}
+  n:${model('*half, { name: b, version: "1", weight: 50 }')}
+`,
+  );
+  const store = new SourcedRouting(fileSource(path));
+  await store.refresh();
+  await store.write(
+    store.current().revision,
+    (routing) => {
+      const changed = structuredClone(routing);
+      changed.models.n?.experiment.variants.forEach((variant, index) => {
+        variant.weight = index === 0 ? 40 : 60;
+      });
+      return changed;
+    },
+    'control',
+  );
+  const weights = (of: string) =>
+    store.current().routing.models[of]?.experiment.variants.map((v) => v.weight);
+  expect([weights('m'), weights('n')]).toEqual([
+    [50, 50],
+    [40, 60],
+  ]);
+});

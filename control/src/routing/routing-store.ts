@@ -1,0 +1,101 @@
+import { parseRouting, type Routing } from '@headgate/contracts/routing';
+import { parseYaml } from '@headgate/runtime/parse-yaml';
+import { issuesOf } from '@headgate/runtime/watch-file';
+import { ZodError } from 'zod';
+import { AdminError } from '../api/api-env.ts';
+import { changedMeanwhile } from './conflict.ts';
+import { editText } from './edit-text.ts';
+import type { RoutingSource, RoutingVersion } from './routing-source.ts';
+
+export interface RoutingSnapshot {
+  /** The last good table: what gateways have in force. */
+  readonly routing: Routing;
+  /** Of the newest version, also of one that is refused. */
+  readonly revision: string;
+  readonly changedAtMs: number | null;
+  /** Who wrote the newest version: `control`, who asked it to, or whom the source names, such as `user:alice`. */
+  readonly changedBy: string | null;
+  /** Problems of the newest version; empty while it is the table above. */
+  readonly refused: readonly string[];
+  readonly source: 'file' | 'config_map';
+}
+
+/** The routing table as control reads and writes it (decision 0015). */
+export interface RoutingStore {
+  /** As it was read last. @throws AdminError store_unavailable before there is one */
+  current(): RoutingSnapshot;
+  /**
+   * Writes a table as a whole. The operator's comments stay.
+   *
+   * @param revision that the caller has seen
+   * @param change returns the new table
+   * @param by who asks: `control`, or an actor of the admin API
+   * @throws AdminError conflict when another revision is in place, invalid for a table that readers would refuse
+   */
+  write(revision: string, change: (routing: Routing) => Routing, by: string): Promise<RoutingSnapshot>;
+  /** Calls `listener` after each new revision; the function that comes back ends it. */
+  onChange(listener: (snapshot: RoutingSnapshot) => void): () => void;
+}
+
+export class SourcedRouting implements RoutingStore {
+  readonly #source: RoutingSource;
+  readonly #listeners = new Set<(snapshot: RoutingSnapshot) => void>();
+  #snapshot: RoutingSnapshot | undefined;
+  #text = '';
+
+  constructor(source: RoutingSource) {
+    this.#source = source;
+  }
+
+  current(): RoutingSnapshot {
+    if (this.#snapshot) return this.#snapshot;
+    throw new AdminError('store_unavailable', 'The routing table has not been read yet.');
+  }
+
+  /** Reads the source; each second. @throws AdminError store_unavailable; the last table stays */
+  async refresh(): Promise<void> {
+    this.#take(await this.#source.read());
+  }
+
+  async write(revision: string, change: (routing: Routing) => Routing, by: string): Promise<RoutingSnapshot> {
+    await this.refresh();
+    const current = this.current();
+    if (current.revision !== revision) throw changedMeanwhile();
+    const after = acceptable(change(current.routing));
+    const before = current.refused.length === 0 ? current.routing : undefined;
+    this.#take(await this.#source.replace(revision, editText(this.#text, before, after), by));
+    return this.current();
+  }
+
+  onChange(listener: (snapshot: RoutingSnapshot) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #take({ text, revision, changedAtMs, changedBy }: RoutingVersion): void {
+    if (revision === this.#snapshot?.revision) return;
+    const { routing = this.#snapshot?.routing, refused } = parsed(text);
+    if (!routing) throw new AdminError('store_unavailable', `The routing table: ${refused.join('; ')}`);
+    this.#text = text;
+    const snapshot = { routing, revision, changedAtMs, changedBy, refused, source: this.#source.kind };
+    this.#snapshot = snapshot;
+    for (const listener of this.#listeners) listener(snapshot);
+  }
+}
+
+function parsed(text: string): { readonly routing?: Routing; readonly refused: readonly string[] } {
+  try {
+    return { routing: parseRouting(parseYaml(text)), refused: [] };
+  } catch (error) {
+    return { refused: issuesOf(error) };
+  }
+}
+
+function acceptable(routing: Routing): Routing {
+  try {
+    return parseRouting(routing);
+  } catch (error) {
+    if (error instanceof ZodError) throw new AdminError('invalid', issuesOf(error).join('; '));
+    throw error;
+  }
+}
