@@ -14,6 +14,7 @@ import { startAdmin } from './api/start-admin.ts';
 import { startAuditShipping } from './audit/start-shipping.ts';
 import { startCluster } from './cluster/start-cluster.ts';
 import { createInternalServer } from './internal-server.ts';
+import { listen } from './listen.ts';
 import { startEmbedded } from './store/start-embedded.ts';
 
 /** Predictions come first where both share the machine. */
@@ -42,14 +43,12 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const audit = { verifyAudit: shipping?.verify, confirmAudit: shipping?.confirm };
   const { admin, ...adminApi } = startAdmin(config, { root, logger, secret, audit: noAudit });
   const server = createInternalServer({ ...embedded, ...audit, registry, secret, logger, admin });
-  server.listen(portOf(config.listen.port_base, 'control'), config.listen.internal_host);
-  await once(server, 'listening');
+  const listening = await listen(server, config.listen);
   const cluster = await startCluster(config, { env, root, logger, registry });
   logger.info({ port: portOf(config.listen.port_base, 'control') }, 'control listens');
 
   await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
-  server.closeAllConnections();
-  server.close();
+  listening.close();
   adminApi.stop();
   await cluster.stop();
   await shipping?.stop();

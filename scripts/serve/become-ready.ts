@@ -9,6 +9,8 @@ import type { Plan } from './plan.ts';
 import type { Service } from './ready-file.ts';
 import { httpProbe, type Probe, waitUntilWarm } from './warm.ts';
 
+/** Control listens within a second. Predictions go on without it, and so does the start. */
+const CONTROL_WITHIN_MS = 10_000;
 /** Added to the time that one engine may take. */
 const MARGIN_MS = 30_000;
 
@@ -23,6 +25,7 @@ export async function becomeReady(
 ): Promise<void> {
   const { config, service, root } = plan;
   const withinMs = config.inference.engine.start_timeout_ms + MARGIN_MS;
+  const hasControl = answersSoon(plan, signal);
   await waitUntilWarm(probesOf(plan), { signal, withinMs });
   const photo = samplePhoto(root, service);
   const entry = isBehindBalancer(config) ? { ...service, https: null } : service;
@@ -33,7 +36,9 @@ export async function becomeReady(
   );
   say(`  serves   ${service.https ?? service.gateway}`);
   say(`  docs     ${service.openapi.replace('/openapi.json', '/docs')}`);
-  say(`  logs     state/logs/${config.listen.port_base}/`);
+  const logs = `state/logs/${config.listen.port_base}/`;
+  say(`  console  ${(await hasControl) ? service.console : `does not answer yet: see ${logs}control.log`}`);
+  say(`  logs     ${logs}`);
   say(`  try      ${curlFor(service, photo)}`);
   say('  Ctrl-C stops everything');
 }
@@ -56,6 +61,18 @@ function probesOf({ root, config, service, mode }: Plan): Probe[] {
     probes.push({ name: 'envoy', check: (signal) => isEnvoyReady(socket, signal) });
   }
   return probes;
+}
+
+function answersSoon({ config }: Plan, signal: AbortSignal): Promise<boolean> {
+  const check = async (signal: AbortSignal) => {
+    const url = `http://${reachable(addressOf(config, 'control'))}/livez`;
+    return (await fetch(url, { signal })).status === 204;
+  };
+  const warm = waitUntilWarm([{ name: 'control', check }], { signal, withinMs: CONTROL_WITHIN_MS });
+  return warm.then(
+    () => true,
+    () => false,
+  );
 }
 
 function inferenceHealth(config: Config): string {

@@ -24,6 +24,7 @@ it('says where everything is', () => {
     health: 'http://127.0.0.1:9002/readyz',
     metrics: 'http://127.0.0.1:9002/metrics',
     openapi: 'http://127.0.0.1:9002/openapi.json',
+    console: 'http://127.0.0.1:9007/console/',
     mode: 'full',
     model: 'm',
   });

@@ -27,6 +27,8 @@ export interface Service {
   readonly health: string;
   readonly metrics: string;
   readonly openapi: string;
+  /** The page of control; a key of the role admin logs in. */
+  readonly console: string;
   readonly mode: Mode;
   /** Name of the default model. */
   readonly model: string;
@@ -76,6 +78,7 @@ export function describeService(config: Config, { root, mode, keys, model }: Ser
     health: `http://${at('gatewayInternal')}/readyz`,
     metrics: `http://${at('gatewayInternal')}/metrics`,
     openapi: `http://${at('gatewayInternal')}/openapi.json`,
+    console: `http://${at('control')}/console/`,
     mode,
     model,
   };

@@ -12,6 +12,8 @@ export interface ApiEnv {
     actor: string;
     /** Undefined for callers who show a key or the internal secret instead. */
     session: OpenSession | undefined;
+    /** False once that proof has ended: a long answer then ends too. */
+    isIn: () => boolean;
   };
 }
 

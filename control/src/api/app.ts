@@ -9,11 +9,13 @@ import { bodyLimit } from 'hono/body-limit';
 import { AdminError, type ApiEnv, type ApiLayer } from './api-env.ts';
 import { consoleRoutes } from './console.ts';
 import { notFound, onError } from './errors.ts';
+import type { EventFeed } from './events/feed.ts';
 import { deadline } from './layers/deadline.ts';
 import { csrf, identify } from './layers/identify.ts';
 import { ownHost } from './layers/own-host.ts';
 import { protect } from './layers/protect.ts';
 import { sameOrigin } from './layers/same-origin.ts';
+import { eventRoutes } from './routes/events.ts';
 import { type LiveDeps, liveRoutes } from './routes/live.ts';
 import { sessionRoutes } from './routes/session.ts';
 import { Credentials } from './session/credentials.ts';
@@ -24,6 +26,7 @@ export interface AdminDeps extends LiveDeps {
   readonly secret: InternalSecret | undefined;
   readonly audit: Pick<AuditSink, 'change'>;
   readonly clock: Clock;
+  readonly feed: EventFeed;
   readonly logger: Pick<Logger, 'error'>;
   /** Folder of the built console. */
   readonly consoleDir: string;
@@ -34,7 +37,7 @@ const MAX_BODY_BYTES = 256 * 1024;
 
 /** The admin API of control, for the console, the command line and pipelines, and the console itself. */
 export function createAdminApp(deps: AdminDeps): Hono<ApiEnv> {
-  const { secret, logger, consoleDir } = deps;
+  const { secret, logger, consoleDir, feed } = deps;
   const sessions = new Sessions(deps);
   const credentials = new Credentials(deps);
 
@@ -50,6 +53,7 @@ export function createAdminApp(deps: AdminDeps): Hono<ApiEnv> {
   const routes: readonly Hono<ApiEnv>[] = [
     sessionRoutes({ ...deps, sessions, credentials }),
     liveRoutes(deps),
+    eventRoutes(feed),
   ];
 
   const app = new Hono<ApiEnv>();

@@ -1,5 +1,6 @@
 import type { RequestListener } from 'node:http';
 import { resolve } from 'node:path';
+import type { LiveView } from '@headgate/contracts/admin/api';
 import type { Config } from '@headgate/contracts/config/schema';
 import type { AuditSink } from '@headgate/journal/audit/sink';
 import { systemClock } from '@headgate/runtime/clock';
@@ -10,6 +11,7 @@ import type { Logger } from '@headgate/runtime/logger';
 import { FileError } from '@headgate/runtime/watch-file';
 import { getRequestListener } from '@hono/node-server';
 import { createAdminApp } from './app.ts';
+import { EventFeed } from './events/feed.ts';
 
 export interface AdminSurroundings {
   readonly root: string;
@@ -24,21 +26,24 @@ export function startAdmin(
   { root, logger, secret, audit }: AdminSurroundings,
 ): { readonly admin: RequestListener; stop(): void } {
   const keys = keysOf(resolve(root, gateway.keys_file), logger);
+  const live = async (): Promise<LiveView> => ({
+    at_ms: systemClock.epochMs(),
+    default_model: '',
+    routing: { source: 'file', revision: '', changed_at_ms: null, changed_by: null, refused: [] },
+    fresh: false,
+    gateways: [],
+    models: [],
+  });
+  const feed = new EventFeed({ live, clock: systemClock, logger });
   const app = createAdminApp({
+    feed,
+    live,
     keys,
     secret,
     audit,
     clock: systemClock,
     logger,
     consoleDir: resolve(root, 'console/dist'),
-    live: async () => ({
-      at_ms: systemClock.epochMs(),
-      default_model: '',
-      routing: { source: 'file', revision: '', changed_at_ms: null, changed_by: null, refused: [] },
-      fresh: false,
-      gateways: [],
-      models: [],
-    }),
   });
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   return { admin: (request, response) => void listener(request, response), stop: () => keys.stop() };

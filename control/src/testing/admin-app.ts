@@ -7,6 +7,7 @@ import type { InternalSecret } from '@headgate/runtime/internal-secret';
 import { type KeyStore, memoryKeyStore } from '@headgate/runtime/keys/key-store';
 import { ManualClock } from '@headgate/testkit/manual-clock';
 import { type AdminDeps, createAdminApp } from '../api/app.ts';
+import { EventFeed } from '../api/events/feed.ts';
 
 export const ORIGIN = 'http://127.0.0.1:8447';
 export const ADMIN_KEY = `hg_admin1_${'a'.repeat(43)}`;
@@ -33,14 +34,18 @@ export function adminApp(deps: Partial<AdminDeps> = {}) {
   const errors: unknown[] = [];
   let store: KeyStore = memoryKeyStore([recordOf(ADMIN_KEY), recordOf(CLIENT_KEY, { role: 'client' })]);
   const keys: KeyStore = { find: (id) => store.find(id), digest: (text) => store.digest(text) };
+  const logger = { error: (fields: unknown) => void errors.push(fields) };
+  const live = deps.live ?? (async () => EMPTY);
+  const feed = new EventFeed({ live, clock, logger });
   const app = createAdminApp({
     keys,
     secret,
     clock,
     audit: { change: async (change) => void changes.push(change) },
-    logger: { error: (fields: unknown) => void errors.push(fields) },
+    logger,
+    feed,
+    live,
     consoleDir: '/nowhere',
-    live: async () => EMPTY,
     ...deps,
   });
 
@@ -59,6 +64,7 @@ export function adminApp(deps: Partial<AdminDeps> = {}) {
   return {
     app,
     clock,
+    feed,
     changes,
     errors,
     send,

@@ -26,16 +26,16 @@ export function identify({ secret, credentials, sessions }: IdentifyOptions): Ap
     if (!OPERATOR.test(operator)) {
       throw new AdminError('invalid', `${OPERATOR_HEADER}: expected the name of the user who asks.`);
     }
-    return { actor: `user:${operator}`, session: undefined };
+    return { actor: `user:${operator}`, session: undefined, isIn: () => true };
   };
   const byKey = async (c: ApiContext, shown: string): Promise<Caller> => {
-    const { id } = await credentials.adminKey(c, shown);
-    return { actor: `key:${id}`, session: undefined };
+    const key = await credentials.adminKey(c, shown);
+    return { actor: `key:${key.id}`, session: undefined, isIn: () => credentials.isAccepted(key) };
   };
   const bySession = (id: string | undefined): Caller => {
     const session = id === undefined ? undefined : sessions.use(id);
     if (!session) throw new AdminError('unauthenticated', 'Log in with an admin key.');
-    return { actor: `key:${session.keyId}`, session };
+    return { actor: `key:${session.keyId}`, session, isIn: () => sessions.isOpen(session) };
   };
 
   return async function identify(c, next) {
@@ -50,6 +50,7 @@ export function identify({ secret, credentials, sessions }: IdentifyOptions): Ap
           : bySession(sessionIdOf(c));
     c.set('actor', caller.actor);
     c.set('session', caller.session);
+    c.set('isIn', caller.isIn);
     await next();
   };
 }

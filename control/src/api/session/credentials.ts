@@ -6,6 +6,12 @@ import { AdminError, type ApiContext } from '../api-env.ts';
 import { Guesses } from './guesses.ts';
 import { isAdmin } from './sessions.ts';
 
+/** A key that somebody showed: its record, and the digest of the secret. */
+export interface ShownKey {
+  readonly id: string;
+  readonly digest: Uint8Array;
+}
+
 /** Recognises admin keys, and limits guessing. */
 export class Credentials {
   readonly #keys: KeyStore;
@@ -19,10 +25,7 @@ export class Credentials {
   }
 
   /** @throws AdminError unauthenticated or too_many; forbidden for a key that may not administer */
-  async adminKey(
-    c: ApiContext,
-    shown: string,
-  ): Promise<{ readonly id: string; readonly digest: Uint8Array }> {
+  async adminKey(c: ApiContext, shown: string): Promise<ShownKey> {
     const digest = await this.#keys.digest(shown);
     const key = this.#keys.find(keyIdOf(shown) ?? '');
     const secret = acceptedSecret(key, digest, this.#clock.epochMs());
@@ -31,6 +34,14 @@ export class Credentials {
       throw new AdminError('forbidden', 'This needs a key of the role admin that no scope narrows.');
     }
     return { id: key.id, digest };
+  }
+
+  /** Whether a key that was accepted still is. */
+  isAccepted({ id, digest }: ShownKey): boolean {
+    const key = this.#keys.find(id);
+    return (
+      acceptedSecret(key, digest, this.#clock.epochMs()) !== undefined && key !== undefined && isAdmin(key)
+    );
   }
 
   /** The refusal of a wrong credential. */

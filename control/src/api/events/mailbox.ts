@@ -1,0 +1,30 @@
+/** Frames that one reader of events has not taken yet: of each event the newest alone, so that a slow reader costs nothing. */
+export class Mailbox {
+  readonly #frames = new Map<string, string>();
+  #wake: (() => void) | undefined;
+  #isClosed = false;
+
+  /** Replaces an older frame of the same event. */
+  put(event: string, frame: string): void {
+    this.#frames.set(event, frame);
+    this.#wake?.();
+  }
+
+  /** What is there to take, once there is something; undefined when nothing comes any more. */
+  async take(): Promise<string | undefined> {
+    while (this.#frames.size === 0 && !this.#isClosed) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+    if (this.#isClosed) return undefined;
+    const text = [...this.#frames.values()].join('');
+    this.#frames.clear();
+    return text;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#wake?.();
+  }
+}

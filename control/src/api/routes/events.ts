@@ -1,0 +1,11 @@
+import { Hono } from 'hono';
+import type { ApiEnv } from '../api-env.ts';
+import type { EventFeed } from '../events/feed.ts';
+
+/** Server-sent events: `live` each second, `routing` and `rollout` when they change. */
+export function eventRoutes(feed: EventFeed): Hono<ApiEnv> {
+  return new Hono<ApiEnv>().get('/events', (c) => {
+    const stream = feed.open(c.get('actor'), c.get('isIn'));
+    return c.body(stream, 200, { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' });
+  });
+}
