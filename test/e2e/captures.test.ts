@@ -50,6 +50,9 @@ async function captures(...argv: string[]) {
     },
     nowMs: Date.now,
     fetch,
+    terminal: { in: false, out: false, err: false },
+    ask: async () => '',
+    sleep: async () => undefined,
   });
   return { code, answer: code === 0 ? JSON.parse(text) : text };
 }

@@ -1,7 +1,16 @@
+import {
+  ADMIN_REASONS,
+  type AdminReason,
+  API_BASE,
+  OPERATOR_HEADER,
+  type Problem,
+} from '@headgate/contracts/admin/api';
 import { internalAddress } from '@headgate/contracts/names';
 import { readInternalSecret } from '@headgate/runtime/internal-secret';
 import type { z } from 'zod';
-import { CliError } from './errors.ts';
+import { operator } from './audited.ts';
+import { CliError, type FailureCode } from './errors.ts';
+import { withProgress } from './progress.ts';
 import type { Installation, Surroundings } from './surroundings.ts';
 
 export interface Question<T> {
@@ -15,29 +24,113 @@ export interface Question<T> {
 /** Asks the process control, which alone can open the embedded database. @throws CliError failed, ConfigError */
 export async function askControl<T>(
   { path, answer, withinMs, body }: Question<T>,
-  { root, config: { listen, records } }: Installation,
-  { fetch }: Pick<Surroundings, 'fetch'>,
+  installation: Installation,
+  around: Pick<Surroundings, 'fetch'>,
 ): Promise<T> {
-  const host = records.control_target || internalAddress(listen, 'control');
-  const failed = (cause: unknown) =>
-    new CliError('failed', `control does not answer at ${host}`, {
-      remedy: 'start the service: the embedded database lives in its process control',
-      cause,
-    });
+  const method = body === undefined ? 'GET' : 'POST';
+  const response = await send({ method, path, body, withinMs }, installation, around);
+  const parsed = answer.safeParse(response.ok ? await response.json().catch(() => undefined) : undefined);
+  if (!parsed.success) throw away(installation, parsed.error);
+  return parsed.data;
+}
+
+/** The database of experiments may have to read a day of records. */
+const ANSWER_WITHIN_MS = 60_000;
+
+export type Method = 'GET' | 'POST' | 'PUT';
+
+/**
+ * Calls a route of the admin API, whose answers contracts/src/admin/api.ts describes, as the user who runs the command.
+ *
+ * @returns the parsed JSON, or the text of another media type
+ * @throws CliError with the code of the refusal; failed when control is away
+ */
+export async function callControl<T>(
+  method: Method,
+  path: string,
+  { installation, around, body }: { installation: Installation; around: Surroundings; body?: unknown },
+): Promise<T> {
+  const call = { method, path: `${API_BASE}${path}`, body, withinMs: ANSWER_WITHIN_MS };
+  const response = await withProgress('waiting for control', around, send(call, installation, around));
+  const isJson = response.headers.get('content-type')?.includes('json') ?? false;
+  const answer: unknown = await (isJson ? response.json() : response.text()).catch((cause: unknown) => {
+    throw away(installation, cause);
+  });
+  if (!response.ok) throw refusalOf(response.status, answer);
+  return answer as T;
+}
+
+interface Call {
+  readonly method: Method;
+  readonly path: string;
+  readonly body: unknown;
+  readonly withinMs: number;
+}
+
+async function send(
+  { method, path, body, withinMs }: Call,
+  installation: Installation,
+  { fetch }: Pick<Surroundings, 'fetch'>,
+): Promise<Response> {
+  const host = hostOf(installation);
+  const { config, root } = installation;
   const response = await fetch(`http://${host}${path}`, {
+    method,
     signal: AbortSignal.timeout(withinMs),
     redirect: 'error',
-    headers: { ...readInternalSecret(listen, root)?.header, 'content-type': 'application/json' },
-    ...(body !== undefined && { method: 'POST', body: JSON.stringify(body) }),
+    headers: {
+      ...readInternalSecret(config.listen, root)?.header,
+      [OPERATOR_HEADER]: operatorName(),
+      'content-type': 'application/json',
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
   }).catch((cause: unknown) => {
-    throw failed(cause);
+    throw away(installation, cause);
   });
-  if (response.status === 401) {
-    throw new CliError('failed', `control at ${host} does not accept the internal secret of this machine`, {
-      remedy: 'give listen.internal_secret_file the text that control reads',
+  if (response.status !== 401) return response;
+  throw new CliError('failed', `control at ${host} does not accept the internal secret of this machine`, {
+    remedy: 'give listen.internal_secret_file the text that control reads',
+  });
+}
+
+/** The user who runs the command, in the letters that control takes for a name. */
+const operatorName = (): string =>
+  operator()
+    .replace(/^user:[^A-Za-z0-9]*/, '')
+    .replaceAll(/[^A-Za-z0-9._@-]/g, '-')
+    .slice(0, 64) || 'unknown';
+
+const hostOf = ({ config: { listen, records } }: Installation) =>
+  records.control_target || internalAddress(listen, 'control');
+
+/** Thrown when control does not answer, so that who follows something can wait for it. */
+export class ControlAwayError extends CliError {
+  constructor(host: string, cause: unknown) {
+    super('failed', `control does not answer at ${host}`, {
+      remedy:
+        'start the service (npm start), or name its ports: HEADGATE_LISTEN__PORT_BASE; headgate doctor looks for the cause',
+      cause,
     });
   }
-  const parsed = answer.safeParse(response.ok ? await response.json().catch(() => undefined) : undefined);
-  if (!parsed.success) throw failed(parsed.error);
-  return parsed.data;
+}
+
+const away = (installation: Installation, cause: unknown) =>
+  new ControlAwayError(hostOf(installation), cause);
+
+const CODES: Partial<Record<AdminReason, FailureCode>> = {
+  invalid: 'usage',
+  too_large: 'usage',
+  not_found: 'not_found',
+  conflict: 'conflict',
+};
+
+function refusalOf(status: number, answer: unknown): CliError {
+  const { reason, title, detail } = Object(answer) as Partial<Problem>;
+  if (reason === undefined || !Object.hasOwn(ADMIN_REASONS, reason)) {
+    return new CliError('failed', `control answered with status ${status}`, {
+      remedy: 'its log has the cause; check that control and this program are of one release',
+    });
+  }
+  const message = `control refuses: ${(title ?? reason).toLowerCase()}`;
+  return new CliError(CODES[reason] ?? 'failed', message, { remedy: detail ?? 'try again later' });
 }

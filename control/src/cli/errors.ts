@@ -1,7 +1,7 @@
 import { ConfigError } from '@headgate/runtime/load-config';
 import { CommanderError } from 'commander';
 
-/** Why a command did not do what it was asked, with the exit code for scripts. docs/operations.md lists them. */
+/** Why a command did not do what it was asked, with the exit code for scripts. docs/cli.md lists them. */
 export const EXIT = {
   failed: 1,
   usage: 2,
@@ -11,6 +11,10 @@ export const EXIT = {
   conflict: 5,
   /** Of this program, or of the machine: it says nothing about what was asked. */
   fault: 6,
+  /** Asked how things are: something is down. */
+  down: 7,
+  /** The rollout that was followed ended in a rollback. */
+  rolled_back: 8,
 } as const;
 
 export type FailureCode = keyof typeof EXIT;

@@ -1,3 +1,5 @@
+import { createInterface } from 'node:readline/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { runCli } from './program.ts';
 
 process.exitCode = await runCli(process.argv.slice(2), {
@@ -7,4 +9,15 @@ process.exitCode = await runCli(process.argv.slice(2), {
   err: (text) => process.stderr.write(text),
   nowMs: Date.now,
   fetch,
+  terminal: {
+    in: process.stdin.isTTY === true,
+    out: process.stdout.isTTY === true,
+    err: process.stderr.isTTY === true,
+  },
+  // On stderr, so that the question shows where stdout goes to a file.
+  ask: async (question) => {
+    using lines = createInterface({ input: process.stdin, output: process.stderr });
+    return await lines.question(question);
+  },
+  sleep: async (ms) => sleep(ms),
 });

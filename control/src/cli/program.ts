@@ -4,14 +4,42 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { addAudit } from './audit/audit.ts';
 import { addCaptures } from './captures/captures.ts';
 import { addCertificate } from './certificate.ts';
+import { addCompletion } from './completion/completion.ts';
+import { addDoctor } from './doctor/doctor.ts';
 import { EXIT, failureOf } from './errors.ts';
+import { addExperiment } from './experiment/experiment.ts';
 import { addKeys } from './keys/keys.ts';
+import { addModels } from './models.ts';
+import { addPredict } from './predict/predict.ts';
+import { addRecords } from './records.ts';
+import { addRollout } from './rollout/rollout.ts';
+import { addRoute } from './route/route.ts';
+import { addShadow } from './shadow.ts';
+import { addStatus } from './status.ts';
 import type { Surroundings } from './surroundings.ts';
+
+/** In the order of the help: what is asked daily comes first. */
+const COMMANDS = [
+  addStatus,
+  addPredict,
+  addModels,
+  addRoute,
+  addRollout,
+  addExperiment,
+  addShadow,
+  addRecords,
+  addAudit,
+  addDoctor,
+  addKeys,
+  addCaptures,
+  addCertificate,
+  addCompletion,
+];
 
 /** The `headgate` command line. A command is one file that adds itself to its parent. */
 function createProgram(around: Surroundings): Command {
   const program = new Command('headgate')
-    .description('Operates Headgate: keys, certificates and what else an administrator changes')
+    .description('Operates Headgate: what is live, who gets which version, rollouts, keys and records')
     .version(packageJson.version)
     .option('--json', 'print the result, or the error, as JSON')
     .option(
@@ -23,10 +51,7 @@ function createProgram(around: Surroundings): Command {
     .exitOverride()
     // Errors are printed below, in the form that was asked for.
     .configureOutput({ writeOut: around.out, writeErr: around.err, outputError: () => undefined });
-  addKeys(program, around);
-  addAudit(program, around);
-  addCaptures(program, around);
-  addCertificate(program, around);
+  for (const add of COMMANDS) add(program, around);
   return program;
 }
 

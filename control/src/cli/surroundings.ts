@@ -14,6 +14,11 @@ export interface Surroundings {
   /** Wall clock in ms since the Unix epoch. */
   nowMs(): number;
   readonly fetch: typeof fetch;
+  /** Which streams lead to a person. */
+  readonly terminal: { readonly in: boolean; readonly out: boolean; readonly err: boolean };
+  /** Shows a question and returns the line that the person answers. */
+  ask(question: string): Promise<string>;
+  sleep(ms: number): Promise<void>;
 }
 
 interface GlobalOptions {

@@ -11,6 +11,7 @@ export const NOW = Date.parse('2030-01-01T00:00:00Z');
 export async function headgate(argv: readonly string[], overrides: Partial<Surroundings> = {}) {
   let out = '';
   let err = '';
+  let now = NOW;
   const code = await runCli(argv, {
     cwd: ROOT,
     out: (text) => {
@@ -19,8 +20,13 @@ export async function headgate(argv: readonly string[], overrides: Partial<Surro
     err: (text) => {
       err += text;
     },
-    nowMs: () => NOW,
+    nowMs: () => now,
     fetch: () => Promise.reject(new TypeError('nobody listens')),
+    terminal: { in: false, out: false, err: false },
+    ask: () => Promise.reject(new Error('nobody is there to answer')),
+    sleep: async (ms) => {
+      now += ms;
+    },
     ...overrides,
     env: { HEADGATE_AUDIT__SINK: 'none', ...NO_SECRET, ...overrides.env },
   });

@@ -8,6 +8,7 @@ import { audited } from '../audited.ts';
 import { CliError } from '../errors.ts';
 import { print } from '../print.ts';
 import { installationOf, type Surroundings } from '../surroundings.ts';
+import { addFind } from './find.ts';
 import { addVerify } from './verify.ts';
 
 const KEYS_DIR = ['--keys-dir <path>', 'keys of the names in the logs (default: audit.keys_dir)'] as const;
@@ -19,8 +20,10 @@ const PREPARED_WITHIN_MS = 60_000;
 export function addAudit(program: Command, around: Surroundings): void {
   const audit = program
     .command('audit')
-    .description('verify audit logs, prepare their database, find a credential in them, erase one');
-  for (const add of [addVerify, addPrepare, addWhois, addForget]) add(audit, around);
+    .description(
+      'search and verify audit logs, prepare their database, find a credential in them, erase one',
+    );
+  for (const add of [addFind, addVerify, addPrepare, addWhois, addForget]) add(audit, around);
 }
 
 function addPrepare(audit: Command, around: Surroundings): void {

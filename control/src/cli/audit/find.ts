@@ -1,0 +1,56 @@
+import type { AuditRow } from '@headgate/contracts/admin/api';
+import { isKeyId } from '@headgate/contracts/keys';
+import { keyName } from '@headgate/journal/audit/pseudonyms';
+import { type Command, InvalidArgumentError } from 'commander';
+import { adminApiOf } from '../admin-api.ts';
+import { timeBefore } from '../in-words.ts';
+import { print } from '../print.ts';
+import { auditTable } from '../records.ts';
+import type { Surroundings } from '../surroundings.ts';
+
+interface FindOptions {
+  readonly who?: string;
+  readonly action?: string;
+  readonly since?: string;
+  readonly until?: string;
+  readonly request?: string;
+  readonly limit: number;
+}
+
+/** What control answers at most. */
+const MAX_ROWS = 1000;
+
+export function addFind(audit: Command, around: Surroundings): void {
+  audit
+    .command('find')
+    .description('show who did what, newest first')
+    .option('--who <name>', 'id of an API key, or a name as the logs have it (headgate audit whois tells)')
+    .option('--action <text>', 'method and route, or the action of a change')
+    .option('--since <time>', '2030-01-31, or 7d before now')
+    .option('--until <time>', 'before that time')
+    .option('--request <id>', 'X-Request-Id of a call')
+    .option('--limit <count>', `how many, at most ${MAX_ROWS}`, count, 100)
+    .action(async ({ who, action, since, until, request, limit }: FindOptions, command: Command) => {
+      const { entries } = await adminApiOf(command, around).audit({
+        limit,
+        who: who !== undefined && isKeyId(who) ? keyName(who) : who,
+        action,
+        from_ms: timeBefore(since, around.nowMs()),
+        before_ms: timeBefore(until, around.nowMs()),
+        request_id: request,
+      });
+      print(command, around, { entries }, (found) => inWords(found.entries, limit));
+    });
+}
+
+function inWords(entries: readonly AuditRow[], limit: number): string {
+  if (entries.length === 0) return 'nothing of that kind is recorded';
+  const rest = entries.length < limit ? '' : '\nthere may be older ones: --until or --limit shows them';
+  return `${auditTable(entries)}${rest}`;
+}
+
+function count(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= MAX_ROWS) return value;
+  throw new InvalidArgumentError(`Expected a whole number from 1 to ${MAX_ROWS}.`);
+}

@@ -1,0 +1,63 @@
+import type { LiveModel, LiveView } from '@headgate/contracts/admin/api';
+import type { Command } from 'commander';
+import { adminApiOf } from './admin-api.ts';
+import { NONE, percent } from './in-words.ts';
+import { print, table } from './print.ts';
+import type { Surroundings } from './surroundings.ts';
+
+/** `headgate models`: what is served, and which of it is ready. */
+export function addModels(program: Command, around: Surroundings): void {
+  program
+    .command('models')
+    .description('show models, their served versions and readiness, and which version is control')
+    .action(async (_: unknown, command: Command) => {
+      const { default_model, models } = await adminApiOf(command, around).live();
+      print(command, around, { default_model, models: models.map(describe) }, inWords);
+    });
+}
+
+interface Described {
+  readonly model: string;
+  readonly versions: readonly {
+    readonly version: string;
+    readonly variant: string | null;
+    readonly role: 'control' | 'treatment' | null;
+    readonly weight: number | null;
+    readonly ready: number;
+    readonly pods: number;
+  }[];
+}
+
+function describe({ model, versions, variants }: LiveModel): Described {
+  return {
+    model,
+    versions: versions.map(({ version, pods }) => {
+      const variant = variants.find((one) => one.version === version);
+      return {
+        version,
+        variant: variant?.name ?? null,
+        role: variant?.role ?? null,
+        weight: variant?.weight ?? null,
+        ready: pods.filter(({ ready }) => ready).length,
+        pods: pods.length,
+      };
+    }),
+  };
+}
+
+function inWords({
+  default_model,
+  models,
+}: { models: readonly Described[] } & Pick<LiveView, 'default_model'>): string {
+  const rows = models.flatMap(({ model, versions }) =>
+    versions.map(({ version, variant, role, weight, ready, pods }) => [
+      model === default_model ? `${model} (default)` : model,
+      version,
+      variant ?? NONE,
+      role ?? 'loaded only',
+      percent(weight),
+      `${ready} of ${pods} pods`,
+    ]),
+  );
+  return table(['MODEL', 'VERSION', 'VARIANT', 'ROLE', 'SHARE', 'READY'], rows);
+}

@@ -1,0 +1,150 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { RolloutActionName, RolloutStart } from '@headgate/contracts/admin/api';
+import { isActive, policySchema, type Rollout } from '@headgate/contracts/rollout';
+import { describeIssues } from '@headgate/contracts/routing';
+import { parseYaml } from '@headgate/runtime/parse-yaml';
+import type { Command } from 'commander';
+import { type AdminApi, adminApiOf } from '../admin-api.ts';
+import { CliError } from '../errors.ts';
+import { print } from '../print.ts';
+import type { Surroundings } from '../surroundings.ts';
+import { follow, requireKept } from './follow.ts';
+import { rolloutInWords, stateInWords } from './in-words.ts';
+
+interface FollowOption {
+  readonly follow?: boolean;
+}
+
+const FOLLOW = [
+  '--follow',
+  'print each transition with its evidence until the end; exit code 8 = rolled back',
+] as const;
+
+/** `headgate rollout`: a version gets traffic step by step, and loses it by itself where it is bad. */
+export function addRollout(program: Command, around: Surroundings): void {
+  const rollout = program
+    .command('rollout')
+    .description('roll a version out in steps that guardrails watch; promote, pause, resume or roll back');
+  for (const add of [addStart, addStatus]) add(rollout, around);
+  addAction(rollout, around, 'promote', 'end the step now; after the last one the candidate is the control');
+  addAction(rollout, around, 'pause', 'keep the weights as they are; guardrails still roll back');
+  addAction(rollout, around, 'resume', 'go on with the step that was paused');
+  addAction(rollout, around, 'rollback', 'send all units to control, at once');
+}
+
+function addStart(rollout: Command, around: Surroundings): void {
+  rollout
+    .command('start')
+    .argument('<model>', 'model of the routing table')
+    .argument('<version>', 'version that is rolled out')
+    .description('roll a version out against the control of now')
+    .option(
+      '--policy <name or file>',
+      'name of a policy of the configuration, or a YAML file with one (default: default)',
+    )
+    .option(...FOLLOW)
+    .action(
+      async (
+        model: string,
+        version: string,
+        options: FollowOption & { policy?: string },
+        command: Command,
+      ) => {
+        const { policy } = options;
+        const api = adminApiOf(command, around);
+        const start: RolloutStart = {
+          model,
+          version,
+          ...(policy !== undefined && { policy: policyOf(policy, around) }),
+        };
+        const started = await api.startRollout(start);
+        if (options.follow) return requireKept(await follow(started, api, command, around));
+        print(command, around, started, (one) => `rollout ${one.id} started; ${stateInWords(one)}`);
+      },
+    );
+}
+
+function addStatus(rollout: Command, around: Surroundings): void {
+  rollout
+    .command('status')
+    .argument('[id or model]', 'a rollout, or the latest of a model (default: the latest of all)')
+    .description('show a rollout: its state, the evidence, and how it came there')
+    .option(...FOLLOW)
+    .action(async (which: string | undefined, options: FollowOption, command: Command) => {
+      const api = adminApiOf(command, around);
+      const found = await findRollout(api, which);
+      if (options.follow) return requireKept(await follow(found, api, command, around));
+      print(command, around, found, rolloutInWords);
+    });
+}
+
+function addAction(rollout: Command, around: Surroundings, action: RolloutActionName, what: string): void {
+  rollout
+    .command(action)
+    .argument('[id or model]', 'a rollout, or the one in progress of a model (default: the only one)')
+    .description(what)
+    .option('--why <text>', 'reason, for the timeline and the audit log')
+    .action(async (which: string | undefined, { why }: { why?: string }, command: Command) => {
+      const api = adminApiOf(command, around);
+      const { id } = await findInProgress(api, which);
+      const changed = await api.act(id, action, why);
+      print(command, around, changed, (one) => `rollout ${one.id}: ${stateInWords(one)}`);
+    });
+}
+
+/** By id, or the newest of a model, or the newest of all. @throws CliError not_found */
+async function findRollout(api: AdminApi, which: string | undefined): Promise<Rollout> {
+  const { rollouts } = await api.rollouts();
+  const found =
+    rollouts.find(({ id }) => id === which) ?? rollouts.find(({ model }) => model === (which ?? model));
+  return found ?? notFound(which);
+}
+
+/** By id, or the one in progress of a model, or the only one in progress. @throws CliError not_found, usage */
+async function findInProgress(api: AdminApi, which: string | undefined): Promise<Rollout> {
+  const { rollouts } = await api.rollouts();
+  const exact = rollouts.find(({ id }) => id === which);
+  const active = rollouts.filter((one) => isActive(one) && one.model === (which ?? one.model));
+  if (exact === undefined && active.length > 1) {
+    throw new CliError('usage', 'more than one rollout is in progress', {
+      remedy: `name one of ${active.map(({ id }) => id).join(', ')}`,
+    });
+  }
+  return exact ?? active[0] ?? notFound(which);
+}
+
+function notFound(which: string | undefined): never {
+  const what = which === undefined ? 'no rollout' : `no rollout of ${which}`;
+  throw new CliError('not_found', `there is ${what} to be found`, {
+    remedy: 'headgate rollout start MODEL VERSION starts one; headgate models shows the names',
+  });
+}
+
+/** @throws CliError usage when the file is no policy, not_found when it is not there */
+function policyOf(text: string, { cwd }: Surroundings): NonNullable<RolloutStart['policy']> {
+  if (!/\.(ya?ml|json)$|\//.test(text)) return text;
+  const { success, data, error } = policySchema.safeParse(readPolicy(resolve(cwd, text)));
+  if (success) return data;
+  throw new CliError('usage', `${text} is no policy: ${describeIssues(error).join('; ')}`, {
+    remedy: 'docs/rollouts.md describes policies',
+  });
+}
+
+function readPolicy(path: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw new CliError('not_found', `${path} cannot be read`, {
+      remedy: 'name the file of the policy',
+      cause,
+    });
+  }
+  try {
+    return parseYaml(text);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new CliError('usage', `${path} is no YAML: ${why}`, { remedy: 'correct that line', cause });
+  }
+}
