@@ -43,11 +43,11 @@ function cellOf<Row>({ head, cell, numeric }: Column<Row>, row: Row, isFirst: bo
   const attributes = { key: head, 'data-head': head, class: numeric ? 'num' : undefined };
   return isFirst ? (
     <th {...attributes} key={head} scope="row">
-      {cell(row)}
+      <div>{cell(row)}</div>
     </th>
   ) : (
     <td {...attributes} key={head}>
-      {cell(row)}
+      <div>{cell(row)}</div>
     </td>
   );
 }

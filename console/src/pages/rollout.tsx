@@ -1,5 +1,55 @@
+import type { RolloutView } from '@headgate/contracts/admin/api';
+import { useEffect } from 'preact/hooks';
+import type { Tone } from '../components/badge.tsx';
+import { Loaded } from '../components/loaded.tsx';
 import { Page } from '../components/page.tsx';
+import { changedRollout } from '../live.ts';
+import { useResource } from '../resource.ts';
+import { route } from '../router.ts';
+import { RolloutList } from './rollout/list.tsx';
+import { OneRollout } from './rollout/one.tsx';
+import { StartForm } from './rollout/start-form.tsx';
+import { isActive, STATE_TONES, stateSentence } from './rollout/words.ts';
+
+/** Events say at once what changed; this is for the time without them. */
+const RELOAD_MS = 10_000;
 
 export function RolloutPage() {
-  return <Page title="Rollout" />;
+  const [id] = route.value.params;
+  const list = useResource<{ rollouts: RolloutView[] }>('/rollouts', { everyMs: RELOAD_MS });
+  const changed = changedRollout.value;
+  const { reload } = list;
+  useEffect(() => {
+    if (changed !== null) reload();
+  }, [changed, reload]);
+  const chosen = chosenOf(list.value?.rollouts ?? [], id);
+  return (
+    <Page title="Rollout" answer={answerOf(list.value?.rollouts, chosen)} tone={toneOf(chosen)}>
+      <Loaded of={list} what="the rollouts">
+        {({ rollouts }) => (
+          <>
+            {chosen !== undefined && <OneRollout key={chosen.id} rollout={chosen} onChange={reload} />}
+            {id !== undefined && chosen === undefined && <p class="empty">There is no rollout “{id}”.</p>}
+            <StartForm onStart={reload} />
+            <RolloutList rollouts={rollouts} chosen={chosen?.id} />
+          </>
+        )}
+      </Loaded>
+    </Page>
+  );
+}
+
+/** Without an id: the rollout in progress, else the newest one. */
+function chosenOf(rollouts: readonly RolloutView[], id: string | undefined): RolloutView | undefined {
+  if (id !== undefined) return rollouts.find((rollout) => rollout.id === id);
+  return rollouts.find(isActive) ?? rollouts[0];
+}
+
+function answerOf(rollouts: readonly RolloutView[] | undefined, chosen: RolloutView | undefined) {
+  if (rollouts === undefined) return undefined;
+  return chosen === undefined ? 'No rollout has been started yet.' : stateSentence(chosen);
+}
+
+function toneOf(chosen: RolloutView | undefined): Tone {
+  return chosen === undefined ? 'neutral' : STATE_TONES[chosen.state.kind];
 }

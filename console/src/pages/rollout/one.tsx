@@ -1,0 +1,39 @@
+import type { RolloutView } from '@headgate/contracts/admin/api';
+import { Badge } from '../../components/badge.tsx';
+import { Card } from '../../components/card.tsx';
+import { Time } from '../../components/time.tsx';
+import { href } from '../../router.ts';
+import { Actions } from './actions.tsx';
+import { EvidenceTable } from './evidence.tsx';
+import { Steps } from './steps.tsx';
+import { Timeline } from './timeline.tsx';
+import { isActive, nextSentence, STATE_TONES, STATE_WORDS } from './words.ts';
+
+/** One rollout: where it is, what comes next, what was measured, and the buttons. */
+export function OneRollout(props: { readonly rollout: RolloutView; readonly onChange: () => void }) {
+  const { rollout, onChange } = props;
+  const { state, policy, model, control, candidate } = rollout;
+  const next = nextSentence(rollout);
+  return (
+    <>
+      <Card
+        title={`${model}: version ${candidate.version} for version ${control.version}`}
+        aside={<Badge tone={STATE_TONES[state.kind]}>{STATE_WORDS[state.kind]}</Badge>}
+      >
+        {'step' in state ? <Steps policy={policy} current={state.step} /> : <Steps policy={policy} />}
+        {next !== undefined && <p>{next}</p>}
+        {isActive(rollout) && <Actions rollout={rollout} onChange={onChange} />}
+        <p class="hint">
+          Started <Time atMs={rollout.started_at_ms} /> by {rollout.started_by}.{' '}
+          <a href={href('experiment', [model], { experiment: rollout.id })}>Which version is better</a>
+        </p>
+      </Card>
+      <Card title="Guardrails">
+        <EvidenceTable caption="Last measurement of each guardrail" evidence={rollout.evidence} />
+      </Card>
+      <Card title="What happened">
+        <Timeline rollout={rollout} />
+      </Card>
+    </>
+  );
+}
