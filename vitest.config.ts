@@ -6,7 +6,7 @@ const coverage = {
   reporter: ['text-summary', 'json-summary', 'html'],
   reportsDirectory: 'coverage',
   include: [
-    '{contracts,runtime,journal,stores,gateway,inference,control,envoy}/src/**/*.ts',
+    '{contracts,runtime,journal,stores,gateway,inference,control,simulator,envoy}/src/**/*.ts',
     'scripts/**/*.ts',
     'scripts/{setup,serve}/*.mjs',
   ],
@@ -34,7 +34,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: [
-            '{contracts,runtime,journal,stores,gateway,inference,control,console,envoy,testkit,scripts,load-tests,k8s,single-host}/**/*.test.ts',
+            '{contracts,runtime,journal,stores,gateway,inference,control,console,envoy,testkit,scripts,load-tests,k8s,single-host,simulator}/**/*.test.ts',
             'test/clients/**/*.test.ts',
           ],
           exclude: ['**/node_modules/**', '**/dist/**', 'envoy/test/**'],

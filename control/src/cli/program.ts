@@ -15,6 +15,7 @@ import { addRecords } from './records.ts';
 import { addRollout } from './rollout/rollout.ts';
 import { addRoute } from './route/route.ts';
 import { addShadow } from './shadow.ts';
+import { addSimulate } from './simulate.ts';
 import { addStatus } from './status.ts';
 import type { Surroundings } from './surroundings.ts';
 
@@ -30,6 +31,7 @@ const COMMANDS = [
   addRecords,
   addAudit,
   addDoctor,
+  addSimulate,
   addKeys,
   addCaptures,
   addCertificate,

@@ -3,7 +3,6 @@ import type { Manifest } from '@headgate/contracts/manifest';
 import type { TimerClock } from '@headgate/runtime/clock';
 import type { Logger } from '@headgate/runtime/logger';
 import type { AdmissionPolicy } from '../admission/admission.ts';
-import type { BatchPolicy } from '../batch.ts';
 import { type CacheSettings, ResponseCache } from '../cache/response-cache.ts';
 import { Dispatcher } from '../dispatch.ts';
 import type { EngineProcess } from '../engine/parent/process.ts';
@@ -11,6 +10,7 @@ import { createPool, type EnginePool, type Place, type SlotState } from '../engi
 import { unavailable } from '../errors.ts';
 import type { DispatchObserver } from '../lane.ts';
 import { LoadError, loadErrorKind } from '../load-error.ts';
+import { policiesOf } from '../policies.ts';
 import type { QueuePolicy } from '../queue.ts';
 import { startBatchSpan } from '../telemetry/spans.ts';
 import type { VersionCounters } from '../telemetry/version-counters.ts';
@@ -298,23 +298,4 @@ export class Deployment {
     this.#status = status;
     this.#deps.onChange();
   }
-}
-
-/** The policies of a model version, as its manifest words them. */
-export function policiesOf({ batching }: Pick<Manifest, 'batching'>): {
-  readonly batch: BatchPolicy;
-  readonly queue: QueuePolicy;
-} {
-  return {
-    batch: { maxBatchSize: batching.max_batch_size, maxQueueDelayMs: batching.max_queue_delay_ms },
-    queue: {
-      maxQueueSize: batching.max_queue_size,
-      levels: Math.max(1, batching.priority_levels),
-      defaultLevel: Math.max(1, batching.default_priority_level),
-      starvationMs: batching.starvation_ms,
-      timeoutAction: batching.timeout_action,
-      defaultTimeoutMs: batching.default_timeout_ms || Number.POSITIVE_INFINITY,
-      allowTimeoutOverride: batching.allow_timeout_override,
-    },
-  };
 }

@@ -1,7 +1,7 @@
 import { batchingSchema } from '@headgate/contracts/manifest';
 import type { z } from 'zod';
 import type { DispatchOptions } from '../dispatch.ts';
-import { policiesOf } from '../models/deployment.ts';
+import { policiesOf } from '../policies.ts';
 
 /** Policies of a model with this batching in its manifest, under an admission that nothing tightens. */
 export function policiesFor(
