@@ -1,5 +1,4 @@
 import { HeadgateError } from '@headgate/contracts/errors';
-import type { Manifest } from '@headgate/contracts/manifest';
 import type { TimerClock } from '@headgate/runtime/clock';
 import type { Logger } from '@headgate/runtime/logger';
 import type { AdmissionPolicy } from '../admission/admission.ts';
