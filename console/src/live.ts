@@ -68,6 +68,7 @@ export function startLive(): () => void {
     source?.close();
     clearTimeout(retry);
     clearTimeout(watchdog);
+    connection.value = { kind: 'connecting' };
   };
 }
 

@@ -1,12 +1,15 @@
 import { useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
 import { type Failure, logIn } from './api.ts';
 import { Field } from './components/field.tsx';
 
-/** Asks for an admin key. `onDone` runs once it is accepted. */
+/** Asks for an admin key. */
 export function LoginForm() {
   const key = useSignal('');
   const failure = useSignal<Failure | undefined>(undefined);
   const isBusy = useSignal(false);
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => input.current?.focus(), []);
   const submit = async (event: Event) => {
     event.preventDefault();
     isBusy.value = true;
@@ -29,6 +32,7 @@ export function LoginForm() {
         {(attributes) => (
           <input
             {...attributes}
+            ref={input}
             type="password"
             autoComplete="current-password"
             required

@@ -55,7 +55,7 @@ export function Loading({ what }: { what: string }) {
 /** What failed and what to do about it. */
 export function ErrorNote(props: { failure: Failure; onRetry?: () => void; children?: ComponentChildren }) {
   return (
-    <div class="note bad" role="alert">
+    <div class="note bad row" role="alert">
       <p>
         {props.failure.detail} {props.children}
       </p>

@@ -13,8 +13,9 @@ export function Page(props: {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     document.title = `${props.title} · Headgate`;
-    // Screen readers announce the new page.
-    heading.current?.focus({ preventScroll: true });
+    // Screen readers announce the new page. A field of it that has taken the focus keeps it.
+    if (!(document.activeElement instanceof HTMLInputElement))
+      heading.current?.focus({ preventScroll: true });
   }, [props.title]);
   return (
     <>

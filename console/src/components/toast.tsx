@@ -30,7 +30,7 @@ export function Toasts() {
   return (
     <div class="toasts" role="status" aria-live="polite">
       {toasts.value.map(({ id, text, tone }) => (
-        <div key={id} class={`note ${tone}`}>
+        <div key={id} class={`note ${tone} row`}>
           <p>{text}</p>
           <button type="button" class="quiet" aria-label={`Close: ${text}`} onClick={() => close(id)}>
             ✕

@@ -1,0 +1,53 @@
+import type { AuditRow } from '@headgate/contracts/admin/api';
+import type { ComponentChildren } from 'preact';
+import { href } from '../router.ts';
+import { Badge, type Tone } from './badge.tsx';
+import { type Column, Table } from './table.tsx';
+import { Time } from './time.tsx';
+
+const COLUMNS: readonly Column<AuditRow>[] = [
+  { head: 'When', cell: ({ at_ms }) => <Time atMs={at_ms} withClock /> },
+  { head: 'Who', cell: ({ who }) => who ?? <span class="muted">nobody</span> },
+  { head: 'Action', cell: ({ action }) => action },
+  {
+    head: 'Outcome',
+    cell: ({ outcome, reason }) => (
+      <>
+        <Badge tone={toneOf(outcome)}>{outcome}</Badge> {reason}
+      </>
+    ),
+  },
+  {
+    head: 'Request',
+    cell: ({ request_id: id }) =>
+      id === null ? '–' : <a href={href('requests', [id])} class="mono">{`${id.slice(0, 13)}…`}</a>,
+  },
+  { head: 'Detail', cell: ({ detail }) => <Detail of={detail} /> },
+];
+
+export function AuditTable(props: { entries: readonly AuditRow[]; empty: ComponentChildren }) {
+  return (
+    <Table
+      caption="Audit entries"
+      columns={COLUMNS}
+      rows={props.entries}
+      keyOf={({ writer, seq }) => `${writer}:${seq}`}
+      empty={props.empty}
+    />
+  );
+}
+
+function Detail({ of }: { of: AuditRow['detail'] }) {
+  return Object.entries(of).map(([name, value]) => (
+    <span key={name} class="pair free">
+      <span class="muted">{name}</span> {value}
+    </span>
+  ));
+}
+
+/** A status of HTTP, or a word. */
+function toneOf(outcome: string): Tone {
+  if (/^[23]\d\d$/.test(outcome)) return 'neutral';
+  if (/^4\d\d$/.test(outcome) || outcome === 'refused') return 'warn';
+  return /^5\d\d$/.test(outcome) || outcome === 'failed' ? 'bad' : 'good';
+}
