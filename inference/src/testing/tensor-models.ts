@@ -77,6 +77,22 @@ export const COLOURS: TensorModel = {
   },
 };
 
+/** A bad version of the digits model: it warms up, and then each request fails. */
+export const DARK_ONLY: TensorModel = {
+  file: 'dark-only',
+  maxBatchSize: 8,
+  inputs: [{ name: 'image', datatype: 'UINT8', shape: [-1, 8, 8, 1] }],
+  outputs: [{ name: 'logits', datatype: 'FP32', shape: [-1, 10] }],
+  image: {
+    input: 'image',
+    output: 'logits',
+    activation: 'softmax',
+    preprocessing: { version: 1, width: 8, height: 8, channels: 1, crop_fraction: 1, resample: 'cubic' },
+    labels: 'labels.json',
+    top_k: 5,
+  },
+};
+
 export const UNKNOWN_OPERATOR: TensorModel = {
   file: 'unknown-operator',
   maxBatchSize: 4,

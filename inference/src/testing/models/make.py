@@ -99,6 +99,18 @@ def colours() -> ModelProto:
     return model(nodes, inputs, outputs, [white])
 
 
+def dark_only() -> ModelProto:
+    """Ten scores of a black picture, such as those of the warm-up; the run of any other picture fails."""
+    table = helper.make_tensor("table", TensorProto.FLOAT, [1, 10], [0.1] * 10)
+    nodes = [
+        helper.make_node("Cast", ["image"], ["numbers"], to=TensorProto.INT64),
+        helper.make_node("ReduceMax", ["numbers"], ["brightest"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Gather", ["table", "brightest"], ["logits"]),
+    ]
+    inputs, outputs = [value("image", "UINT8", ["batch", 8, 8, 1])], [value("logits", "FP32", ["batch", 10])]
+    return model(nodes, inputs, outputs, [table])
+
+
 def unknown_operator() -> ModelProto:
     """Needs an operator that no runtime has."""
     node = helper.make_node("Clairvoyance", ["x"], ["y"], domain="example.nowhere")
@@ -165,7 +177,7 @@ def slow_echo() -> ModelProto:
 def main() -> None:
     models = {f"echo-{datatype.lower()}": echo(datatype) for datatype in DATATYPES}
     models |= {"echo-all": echo_all(), "affine": affine(), "transpose": transpose(), "pick": pick()}
-    models |= {"slow-image": slow_image(), "slow-echo": slow_echo(), "colours": colours()}
+    models |= {"slow-image": slow_image(), "slow-echo": slow_echo(), "colours": colours(), "dark-only": dark_only()}
     for made in models.values():
         checker.check_model(made)
     for name, made in (models | {"unknown-operator": unknown_operator()}).items():
