@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { HEADER } from '@headgate/contracts/names';
 import type { Calibration } from '@headgate/simulator/calibration';
 import { median } from '@headgate/testkit/stats';
 import { Pool } from 'undici';
@@ -8,11 +9,17 @@ import { p50, type Run, type Series } from '../bench/series.ts';
 
 /** Stages of a lone photo, as answers tell them, in ms. */
 export interface Stages {
-  readonly decodeMs: number;
+  /** Of each photo. */
+  readonly decodeMs: readonly number[];
   readonly runMs: number;
 }
 
-/** Medians over the photos, sent one after the other. */
+interface Timing {
+  readonly decode: number;
+  readonly run: number;
+}
+
+/** Medians of several rounds through all photos, one after the other; one round before them does not count. */
 export async function measureStages(
   target: Extract<Target, { kind: 'http' }>,
   photos: readonly BenchPhoto[],
@@ -20,20 +27,26 @@ export async function measureStages(
 ): Promise<Stages> {
   const { origin, path, key = '', caFile } = target;
   const pool = new Pool(origin, { connections: 1, connect: caFile ? { ca: readFileSync(caFile) } : {} });
-  const seen: Stages[] = [];
+  const headers = { 'content-type': 'image/jpeg', [HEADER.apiKey]: key };
+  const ask = async ({ bytes }: BenchPhoto) => {
+    const { body } = await pool.request({ method: 'POST', path, headers, body: bytes });
+    return ((await body.json()) as { timing_ms: Timing }).timing_ms;
+  };
   try {
-    for (let index = 0; index < rounds * photos.length; index += 1) {
-      const { bytes } = photos[index % photos.length] as BenchPhoto;
-      const headers = { 'content-type': 'image/jpeg', 'x-api-key': key };
-      const { body } = await pool.request({ method: 'POST', path, headers, body: bytes });
-      const { timing_ms } = (await body.json()) as { timing_ms: { decode: number; run: number } };
-      if (index >= photos.length) seen.push({ decodeMs: timing_ms.decode, runMs: timing_ms.run });
+    const seen: Timing[][] = photos.map(() => []);
+    for (let round = 0; round <= rounds; round += 1) {
+      for (const [index, photo] of photos.entries()) {
+        const timing = await ask(photo);
+        if (round > 0) seen[index]?.push(timing);
+      }
     }
+    return {
+      decodeMs: seen.map((timings) => median(timings.map(({ decode }) => decode))),
+      runMs: median(seen.flat().map(({ run }) => run)),
+    };
   } finally {
     await pool.close();
   }
-  const mean = (of: (stages: Stages) => number) => seen.reduce((sum, one) => sum + of(one), 0) / seen.length;
-  return { decodeMs: mean(({ decodeMs }) => decodeMs), runMs: mean(({ runMs }) => runMs) };
 }
 
 /** What one machine that runs everything takes: from a lone caller and from full batches. */
@@ -51,9 +64,9 @@ export function calibrationOf(
     wake_ms: round(Math.max(0, clientCpuOf(lone) - clientCpuOf(full))),
   };
   const [gateway, front, edge] = [cost('gateway'), cost('front'), cost('Envoy')];
-  const engineLone = cpuOf(lone, 'engine');
-  // What the engine does besides a run counts to the decode, which goes on at the same time.
-  const decodeMs = engineLone - stages.runMs;
+  // What the engine does besides a run counts to the decodes, which go on at the same time.
+  const decodeMs = cpuOf(lone, 'engine') - stages.runMs;
+  const besides = decodeMs - mean(stages.decodeMs);
   const engineFull = cpuOf(full, 'engine');
   const busyRunMs = engineFull - decodeMs;
   const cpuMs = [gateway, front, edge, client].reduce(
@@ -64,7 +77,7 @@ export function calibrationOf(
   return {
     source: machine.source,
     run_ms: { 1: round(stages.runMs), [machine.maxBatchSize]: round(machine.maxBatchSize * busyRunMs) },
-    decode_ms: round(decodeMs),
+    decode_ms: stages.decodeMs.map((ms) => round(Math.max(0, ms + besides))),
     gateway,
     front,
     edge,
@@ -82,5 +95,7 @@ function cpuOf({ runs }: Series, part: string): number {
 
 const clientCpuOf = ({ runs }: Series) =>
   median(runs.map(({ measured }) => measured.cpuMs / measured.answered));
+
+const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 const round = (ms: number) => Math.round(ms * 1000) / 1000;

@@ -13,8 +13,8 @@ export const calibrationSchema = z.strictObject({
   source: z.string().min(1),
   /** Ms of a run by batch size, alone on the machine; sizes between are interpolated. */
   run_ms: z.record(z.string().regex(/^[1-9]\d{0,3}$/), z.number().positive()),
-  /** Ms of one decode, alone on the machine. */
-  decode_ms: ms,
+  /** Ms of one decode, alone on the machine: of each sample photo, all of them equally likely. */
+  decode_ms: z.array(ms).min(1),
   gateway: costSchema,
   front: costSchema,
   edge: costSchema,

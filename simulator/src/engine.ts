@@ -4,7 +4,8 @@ import type { TimerClock } from '@headgate/runtime/clock';
 import { Machine } from './machine.ts';
 
 export interface EngineTimes {
-  readonly decodeMs: number;
+  /** Of the next photo. */
+  readonly decodeMs: () => number;
   readonly runMs: (size: number) => number;
   readonly decodeThreads: number;
   /** Cores that a run keeps busy; 0: an accelerator of its own runs it. */
@@ -62,7 +63,7 @@ export class SimulatedEngine implements EnginePort {
       if (id === undefined) return;
       this.#decoding.add(id);
       const beganMs = this.#clock.monotonicMs();
-      this.#decodes.run(this.#times.decodeMs, () => {
+      this.#decodes.run(this.#times.decodeMs(), () => {
         this.#decoding.delete(id);
         if (this.#unwanted.delete(id)) this.#listener?.discarded(id);
         else this.#listener?.decoded(id, this.#clock.monotonicMs() - beganMs);

@@ -9,7 +9,7 @@ const FREE = { busy_ms: 0, wake_ms: 0 };
 const GPU: Calibration = {
   source: 'made up',
   run_ms: { 1: 10, 8: 20, 16: 40 },
-  decode_ms: 1,
+  decode_ms: [1],
   gateway: { busy_ms: 1, wake_ms: 0 },
   front: FREE,
   edge: FREE,

@@ -92,11 +92,12 @@ export async function simulate(scenario: Scenario): Promise<Simulated> {
 
 type Outcome = 'ok' | 'refused' | 'expired';
 
-function createPod({ calibration, batching = {}, gatewayMs }: Scenario, clock: VirtualClock) {
+function createPod({ calibration, batching = {}, gatewayMs, random }: Scenario, clock: VirtualClock) {
   const { pod, decode_ms, wire_ms } = calibration;
   const machine = new Machine(pod.cores, clock);
   // A unit of work may be any time, but estimates divide by it.
-  const work = Math.max(decode_ms, 0.1);
+  const work = Math.max(mean(decode_ms), 0.1);
+  const decodeMs = () => decode_ms[Math.floor(random() * decode_ms.length)] as number;
   let [batches, items] = [0, 0];
   const observer = {
     batchStarted: ({ members }: { members: readonly unknown[] }) => {
@@ -110,7 +111,7 @@ function createPod({ calibration, batching = {}, gatewayMs }: Scenario, clock: V
   const dispatcher = new Dispatcher({ ...policies, admission, clock, observer });
   const runMs = runTimes(calibration);
   const { decode_threads: decodeThreads, run_threads: runThreads } = pod;
-  const times = { decodeMs: decode_ms, runMs, decodeThreads, runThreads };
+  const times = { decodeMs, runMs, decodeThreads, runThreads };
   const sizes = [1, 2, 4, 8, 16, 32, 64].filter((size) => size <= policies.batch.maxBatchSize);
   const warmUp = new Map(sizes.map((size) => [size, runMs(size)]));
   for (let engine = 0; engine < pod.engines; engine += 1) {
@@ -183,6 +184,8 @@ async function ask(
     return (error as HeadgateError).reason === 'deadline_exceeded' ? 'expired' : 'refused';
   }
 }
+
+const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 const NO_PAYLOAD = new Uint8Array();
 const NEVER = new AbortController().signal;
