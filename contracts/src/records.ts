@@ -90,6 +90,46 @@ export const outcomeRecordSchema = z.strictObject({
   reward: z.number().min(-MAX_REWARD).max(MAX_REWARD).nullable().default(null),
 });
 
+/** What a copy of an image got, and how that compares with the answer of the original (gateway/src/shadow/compare.ts). */
+const copyRunSchema = z.strictObject({
+  label: name,
+  class_id: z.int(),
+  score: z.number(),
+  latency_ms: z.number().min(0),
+  /** Whether the first labels are equal. */
+  agrees: z.boolean(),
+  /** Score of the original's first label: the copy's minus the original's; null where the copy has no score of it. */
+  score_change: z.number().nullable(),
+});
+
+/**
+ * One image that control answered, run again by a shadow, and by control for comparison. Identified by (id, index,
+ * shadow_version). New in version 3.
+ */
+export const shadowRecordSchema = z.strictObject({
+  type: z.literal('shadow'),
+  v: version,
+  id: z.uuidv7(),
+  index: z.int().min(0).max(1023),
+  at_ms: epochMs,
+  model: name,
+  /** Control's, which answered. */
+  version: name,
+  shadow_version: name,
+  /** `dropped`: not run, since the room was needed for requests. */
+  outcome: z.union([z.literal('ok'), z.literal('dropped'), reason]),
+  /** First class of the answer that the caller got. */
+  label: name,
+  class_id: z.int(),
+  score: z.number(),
+  /** Null unless the outcome is ok. */
+  shadow: copyRunSchema.nullable(),
+  /** Null where that copy was dropped, or failed. */
+  noise: copyRunSchema.nullable(),
+  /** Whether the versions name or order their labels differently, as far as this image shows. */
+  label_order_differs: z.boolean(),
+});
+
 /** Records that a writer lost: memory or disk were full. */
 const gapRecordSchema = z.strictObject({
   type: z.literal('gap'),
@@ -105,12 +145,15 @@ const gapRecordSchema = z.strictObject({
 export const recordSchema = z.discriminatedUnion('type', [
   predictionRecordSchema,
   outcomeRecordSchema,
+  shadowRecordSchema,
   gapRecordSchema,
 ]);
 
 export type SketchRecord = z.infer<typeof sketchRecordSchema>;
 export type PredictionRecord = z.infer<typeof predictionRecordSchema>;
 export type OutcomeRecord = z.infer<typeof outcomeRecordSchema>;
+export type CopyRun = z.infer<typeof copyRunSchema>;
+export type ShadowRecord = z.infer<typeof shadowRecordSchema>;
 export type GapRecord = z.infer<typeof gapRecordSchema>;
 export type StoredRecord = z.infer<typeof recordSchema>;
 

@@ -1,7 +1,7 @@
 import { Hono } from 'hono';
 import { readBody } from './body/read-body.ts';
 import type { AppEnv, Layer } from './context.ts';
-import type { AppDeps } from './deps.ts';
+import type { AppDeps, OnAnswered } from './deps.ts';
 import { methodNotAllowed, notFound, onError } from './errors.ts';
 import { audit } from './middleware/audit.ts';
 import { authenticate } from './middleware/authenticate.ts';
@@ -25,6 +25,8 @@ import { validate } from './routes/predict/validate.ts';
 import { type Route, scopesOf } from './routes/route.ts';
 import { createSettle } from './routes/settle.ts';
 import { openInferenceRoutes } from './routes/v2/routes.ts';
+import { mirror } from './shadow/mirror.ts';
+import { Shares } from './shares.ts';
 import { createThrottle, SHEDDING } from './shedding/throttle.ts';
 
 /**
@@ -36,6 +38,9 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
   const quotas = createQuotas({ limiter: deps.limiter, telemetry, limits: config.rate_limit });
   const publicPaths = new Set(config.docs_public ? DOCS_PATHS : []);
 
+  const slots = new Shares(config.limits.in_flight);
+  const heldBytes = new Shares(config.limits.held_bytes);
+  const onAnswered: OnAnswered = deps.onAnswered ?? ((_env, then) => then());
   const throttle = createThrottle({ ...SHEDDING, clock, random: deps.random ?? Math.random });
   const unlessOverloaded = shed({ throttle, telemetry });
   const images = validate(config.limits);
@@ -44,7 +49,8 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
     sketch: deps.recorder?.wantsSketches ?? false,
     clock,
   };
-  const answer = predict({ ...sending, predictor: deps.predictor });
+  const shadow = deps.shadows && mirror({ queue: deps.shadows, throttle, slots, heldBytes, onAnswered });
+  const answer = predict({ ...sending, predictor: deps.predictor, shadow });
   const charged = [unlessOverloaded, images, chargeImages(), answer];
   const byUnit = [chooseVariant(deps), ...charged];
   const byVersion = [mayNameVersion(), chooseVersion(deps), ...charged];
@@ -70,9 +76,11 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
     authenticate({ keys, tokens: deps.tokens, quotas, telemetry, clock, publicPaths }),
     rateLimit({ quotas, scopeOf: scopesOf(routes) }),
     bodyLimit({
-      ...config.limits,
+      body_bytes: config.limits.body_bytes,
+      slots,
+      heldBytes,
       readBody: deps.readBody ?? readBody,
-      onAnswered: deps.onAnswered ?? ((_env, then) => then()),
+      onAnswered,
       telemetry,
     }),
   ];

@@ -8,6 +8,7 @@ import type { Limiter } from './rate-limit/limiter.ts';
 import type { JsonWork } from './routes/v2/json-work.ts';
 import type { RoutingSource } from './routing/source.ts';
 import type { Parking } from './serverless/parking.ts';
+import type { ShadowQueue } from './shadow/shadow-queue.ts';
 import type { Recorder } from './store/recorder.ts';
 import type { Telemetry } from './telemetry/telemetry.ts';
 import type { OpenInference, Predictor, Readiness } from './upstream/inference.ts';
@@ -40,6 +41,8 @@ export interface AppDeps {
   readonly audit: AuditSink;
   /** Absent where nothing is kept. */
   readonly recorder?: Recorder;
+  /** Absent where no copies of requests are compared. */
+  readonly shadows?: Pick<ShadowQueue, 'add' | 'drop'>;
   readonly clientIp: ClientIp;
   /** How this host reads a body; absent = as a Web stream, which every host can. */
   readonly readBody?: ReadBody;

@@ -18,6 +18,7 @@ import { listen } from './listeners.ts';
 import { startLimiter } from './rate-limit/start-limiter.ts';
 import { nodeHost } from './server.ts';
 import { exposeParking, reportParking } from './serverless/parking-metrics.ts';
+import { startShadows } from './shadow/start-shadows.ts';
 import { startRecords } from './store/start-records.ts';
 import { startSurroundings } from './surroundings.ts';
 import { createTelemetry } from './telemetry/create-telemetry.ts';
@@ -48,6 +49,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   exposeParking(metrics.registry, upstream.parking);
   const captures = await startCapture(config, surroundings);
   const records = await startRecords(config, { ...surroundings, capture: captures?.capture });
+  const shadows = startShadows({ ...upstream, ...records, metrics });
   const quotas = await startLimiter(config, surroundings);
 
   const logsSuccess = successSampler(config.telemetry.success_ratio);
@@ -62,6 +64,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
     telemetry: createTelemetry({ logger, metrics, logsSuccess, routing, keyUses, lockouts }),
     audit: audit.sink,
     recorder: records.recorder,
+    shadows,
     clientIp,
     ...nodeHost(),
     draining: () => draining,
@@ -80,6 +83,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
     quotas.stop,
     audit.stop,
     stopCaptures,
+    () => shadows.stop(),
     records.stop,
     spans.stop,
   ]);

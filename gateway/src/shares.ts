@@ -15,12 +15,15 @@ export class Shares {
     this.total = total;
   }
 
+  get free(): number {
+    return this.total - this.#taken;
+  }
+
   /** Takes the amount whole, or says why not and takes nothing. */
   take(caller: string, amount: number): Shortage | undefined {
-    const free = this.total - this.#taken;
     const held = this.heldBy(caller);
-    if (amount > free) return 'all';
-    if (held + amount > free) return 'share';
+    if (amount > this.free) return 'all';
+    if (held + amount > this.free) return 'share';
     this.#held.set(caller, held + amount);
     this.#taken += amount;
     return undefined;

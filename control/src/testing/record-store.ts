@@ -2,7 +2,7 @@ import { RECORD_VERSION, type StoredRecord } from '@headgate/contracts/records';
 import { DAY_MS } from '@headgate/runtime/clock';
 import type { Queryable } from '@headgate/stores/postgres/database';
 import { type RecordSink, RecordsRefusedError } from '@headgate/stores/records/sink';
-import { idAt, NOW_MS, outcomeOf, predictionOf, sketchOf } from '@headgate/stores/testing/records';
+import { idAt, NOW_MS, outcomeOf, predictionOf, shadowOf, sketchOf } from '@headgate/stores/testing/records';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 export interface SinkUnderTest {
@@ -15,9 +15,15 @@ export interface SinkUnderTest {
 const COUNT = {
   predictions: 'SELECT count(*)::int AS n FROM predictions',
   outcomes: 'SELECT count(*)::int AS n FROM outcomes',
+  shadows: 'SELECT count(*)::int AS n FROM shadows',
   gaps: 'SELECT count(*)::int AS n FROM gaps',
 } as const;
-const EMPTY = ['DELETE FROM predictions', 'DELETE FROM outcomes', 'DELETE FROM gaps'] as const;
+const EMPTY = [
+  'DELETE FROM predictions',
+  'DELETE FROM outcomes',
+  'DELETE FROM shadows',
+  'DELETE FROM gaps',
+] as const;
 
 /** Removes every record. */
 export async function emptyStore(db: Queryable): Promise<void> {
@@ -90,6 +96,22 @@ export function describeSink(name: string, open: () => SinkUnderTest): void {
       expect(rows).toMatchObject([{ ...nothing, sketch_version: null, features: null }]);
     });
 
+    it('keeps every field of a comparison, and what was not compared', async () => {
+      await deliver(shadowOf(), shadowOf({ index: 1, outcome: 'dropped', shadow: null, noise: null }));
+      const { rows } = await open().db.query('SELECT * FROM shadows ORDER BY index', []);
+      const { type, v, at_ms, shadow, noise, ...columns } = shadowOf();
+      const runs = {
+        shadow_score: 0.25,
+        shadow_agrees: true,
+        shadow_score_change: -0.135,
+        noise_latency_ms: 20,
+      };
+      expect(rows).toMatchObject([
+        { ...columns, ...runs, at: new Date(NOW_MS), shadow_label: 'tiger cat', noise_class_id: 282 },
+        { index: 1, outcome: 'dropped', shadow_label: null, shadow_agrees: null, noise_agrees: null },
+      ]);
+    });
+
     it('keeps a record that is delivered again once', async () => {
       const gap = {
         type: 'gap',
@@ -101,10 +123,12 @@ export function describeSink(name: string, open: () => SinkUnderTest): void {
         to_ms: 2,
         cause: 'bound',
       } as const;
-      const records = [predictionOf(), predictionOf({ index: 1 }), outcomeOf(), gap];
+      const shadows = [shadowOf(), shadowOf({ shadow_version: '3' })];
+      const records = [predictionOf(), predictionOf({ index: 1 }), outcomeOf(), ...shadows, gap];
       await deliver(...records, ...records);
       await deliver(...records);
-      expect([await count('predictions'), await count('outcomes'), await count('gaps')]).toEqual([2, 1, 1]);
+      const counts = [await count('predictions'), await count('outcomes'), await count('gaps')];
+      expect([...counts, await count('shadows')]).toEqual([2, 1, 1, 2]);
     });
 
     it('takes thousands at once', async () => {
@@ -154,7 +178,7 @@ export function describeSink(name: string, open: () => SinkUnderTest): void {
 
     it('makes its tables again where the database was replaced by an empty one', async () => {
       const { db } = open();
-      await db.script('DROP TABLE predictions, outcomes, gaps, headgate_migrations CASCADE');
+      await db.script('DROP TABLE predictions, outcomes, shadows, gaps, headgate_migrations CASCADE');
       await deliver(predictionOf()).catch(() => undefined);
       await deliver(predictionOf());
       expect(await count('predictions')).toBe(1);

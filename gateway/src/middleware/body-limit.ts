@@ -2,16 +2,16 @@ import { HeadgateError } from '@headgate/contracts/errors';
 import type { BodyBounds, ReadBody } from '../body/read-body.ts';
 import type { AppContext, Layer } from '../context.ts';
 import type { OnAnswered } from '../deps.ts';
-import { Shares } from '../shares.ts';
+import type { Shares } from '../shares.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 
 export interface BodyLimitOptions {
   /** Largest body in bytes. */
   readonly body_bytes: number;
   /** Requests that may be past this layer at once. */
-  readonly in_flight: number;
+  readonly slots: Shares;
   /** Bytes of bodies that these may hold together. */
-  readonly held_bytes: number;
+  readonly heldBytes: Shares;
   /** How this host reads a body. */
   readonly readBody: ReadBody;
   /** A request is in progress until its answer has left: a caller that does not read holds it in memory. */
@@ -27,9 +27,7 @@ const RETRY_AFTER_MS = 1000;
  * bodies. The body is read further in, by the route that wants one, through `readBody`.
  */
 export function bodyLimit(options: BodyLimitOptions): Layer {
-  const { body_bytes, readBody, onAnswered, telemetry } = options;
-  const slots = new Shares(options.in_flight);
-  const bytes = new Shares(options.held_bytes);
+  const { body_bytes, slots, heldBytes: bytes, readBody, onAnswered, telemetry } = options;
 
   const readBodyOf = async (c: AppContext, holdBytes: BodyBounds['holdBytes']) => {
     const declared = declaredBytes(c);

@@ -44,6 +44,7 @@ export function createThrottle(options: ThrottleOptions) {
   const { window_ms, clock, random } = options;
   const backends = new Map<string, Backend>();
   let sweptAtMs = clock.monotonicMs();
+  let refusedAtMs = Number.NEGATIVE_INFINITY;
 
   /** Versions and callers come and go: once a window, those that did not ask in it are dropped. */
   const open = (name: string, nowMs: number): Backend => {
@@ -57,6 +58,9 @@ export function createThrottle(options: ThrottleOptions) {
   };
 
   return {
+    /** Whether inference refused anybody in the window. */
+    refusedLately: () => clock.monotonicMs() - refusedAtMs < window_ms,
+
     /** Decides about a request before its body is read, and counts it when it is refused; undefined: it may pass. */
     shed(served: Served): Shed | undefined {
       const backend = backends.get(nameOf(served));
@@ -82,7 +86,8 @@ export function createThrottle(options: ThrottleOptions) {
         /** Inference had no room for it. */
         refused(retryAfterMs: number | undefined): void {
           bucket.accepts -= 1;
-          backend.window.at(clock.monotonicMs()).refusals += 1;
+          refusedAtMs = clock.monotonicMs();
+          backend.window.at(refusedAtMs).refusals += 1;
           backend.retryAfterMs = retryAfterMs;
         },
         /** How it ended says nothing of whether there was room. */

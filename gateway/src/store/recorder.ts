@@ -1,4 +1,5 @@
 import { HeadgateError, type Reason } from '@headgate/contracts/errors';
+import type { ShadowRecord } from '@headgate/contracts/records';
 import type { Sketch } from '@headgate/contracts/sketch';
 import type { Choice } from '../routes/predict/choose-variant.ts';
 
@@ -28,6 +29,9 @@ export interface SeenPrediction {
   readonly sketch: Sketch | undefined;
 }
 
+/** A copy of an image that control answered, settled. */
+export type SeenShadow = Omit<ShadowRecord, 'type' | 'v'>;
+
 /** What somebody says about a prediction. */
 export interface SeenOutcome {
   readonly id: string;
@@ -44,6 +48,7 @@ export interface Recorder {
   /** Whether sketches of images are of use: they cost the engine a bit. */
   readonly wantsSketches: boolean;
   prediction(seen: SeenPrediction): void;
+  shadow(seen: SeenShadow): void;
   /**
    * Settles once it survives a power cut.
    *
@@ -58,6 +63,7 @@ export interface Recorder {
 export const noRecorder: Recorder = {
   wantsSketches: false,
   prediction: () => undefined,
+  shadow: () => undefined,
   outcome: async () => {
     throw new HeadgateError('records_unavailable', 'This gateway keeps no predictions.');
   },

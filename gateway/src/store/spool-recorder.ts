@@ -3,6 +3,7 @@ import {
   type OutcomeRecord,
   type PredictionRecord,
   RECORD_VERSION,
+  type ShadowRecord,
   type SketchRecord,
   timeOfPrediction,
 } from '@headgate/contracts/records';
@@ -49,6 +50,7 @@ export function spoolRecorder(options: SpoolRecorderOptions): Recorder {
       const day = captureDay(timeOfPrediction(seen.id));
       capture.keep({ day, unit: unitOf(seen), sha256: facts.sha256 }, image);
     },
+    shadow: (seen) => void spool.append(() => encode({ type: 'shadow', v: RECORD_VERSION, ...seen })),
     async outcome({ id, index, atMs, keyId, label, classId, reward }) {
       await spool.appendDurable(
         encode({
@@ -118,4 +120,5 @@ function sketchRecord({ features, brightness, contrast, sharpness, ...rest }: Sk
   };
 }
 
-const encode = (record: PredictionRecord | OutcomeRecord): Uint8Array => Buffer.from(JSON.stringify(record));
+const encode = (record: PredictionRecord | OutcomeRecord | ShadowRecord): Uint8Array =>
+  Buffer.from(JSON.stringify(record));

@@ -25,6 +25,8 @@ export interface UpstreamOptions {
 
 export interface Upstream {
   readonly predictor: Predictor;
+  /** For copies of requests: each call is sent once, and counts for no retry of others. */
+  readonly copies: Predictor;
   readonly inference: OpenInference;
   readonly readiness: Readiness;
   readonly parking: Parking;
@@ -65,12 +67,15 @@ export function connectUpstream(options: UpstreamOptions): Upstream {
     },
     onUnresolved: readinessReport.unresolved,
   });
-  const attempts = new Attempts({
-    endpoints: () => endpoints.all(),
-    ...(upstream.second_attempt ? {} : { retry: null }),
-    report: resilience,
-  });
-  return { predictor: grpcPredictor(attempts), inference: grpcInference(attempts), readiness, parking };
+  const common = { endpoints: () => endpoints.all(), report: resilience };
+  const attempts = new Attempts({ ...common, ...(upstream.second_attempt ? {} : { retry: null }) });
+  return {
+    predictor: grpcPredictor(attempts),
+    copies: grpcPredictor(new Attempts({ ...common, retry: null })),
+    inference: grpcInference(attempts),
+    readiness,
+    parking,
+  };
 }
 
 /** Forwards each image as one call; the batcher on the other side joins them again. */

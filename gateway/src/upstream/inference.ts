@@ -41,6 +41,8 @@ export interface PredictCall extends CallContext, ModelName {
   readonly image: Uint8Array;
   /** Ask for a sketch of the image too. */
   readonly sketch: boolean;
+  /** Nobody waits for the answer: everything else goes first, and no cache answers. */
+  readonly background?: boolean;
 }
 
 interface ScoredLabel {

@@ -1,5 +1,6 @@
 import type { ModelInferRequest } from '@headgate/contracts/gen/grpc/inference/ModelInferRequest';
 import type { ModelInferResponse__Output } from '@headgate/contracts/gen/grpc/inference/ModelInferResponse';
+import { BACKGROUND_PARAMETER } from '@headgate/contracts/names';
 import { SKETCH, SKETCH_LENGTH, type Sketch, sketchOfRow } from '@headgate/contracts/sketch';
 import { decodeBytesTensor, encodeBytesTensor } from '@headgate/contracts/tensor';
 import type { PredictCall, Prediction } from './inference.ts';
@@ -8,6 +9,8 @@ const utf8 = new TextDecoder();
 
 /** Parameters of a call that wants sketches. */
 export const ASK_FOR_SKETCHES = { [SKETCH.parameter]: { bool_param: true } };
+
+const BACKGROUND = { [BACKGROUND_PARAMETER]: { bool_param: true } };
 
 /** One encoded image as `image` BYTES [1] in raw_input_contents. */
 export function toInferRequest(call: PredictCall): ModelInferRequest {
@@ -18,6 +21,7 @@ export function toInferRequest(call: PredictCall): ModelInferRequest {
     inputs: [{ name: 'image', datatype: 'BYTES', shape: [1] }],
     raw_input_contents: [encodeBytesTensor([call.image])],
     ...(call.sketch && { parameters: ASK_FOR_SKETCHES }),
+    ...(call.background && { parameters: BACKGROUND }),
   };
 }
 

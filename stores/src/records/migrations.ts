@@ -19,6 +19,37 @@ const SKETCHES = `
 /** What the caller says an answer was worth. */
 const REWARDS = 'ALTER TABLE outcomes ADD COLUMN reward double precision';
 
+/** Copies of what control answered, run again by itself (noise) and by a shadow. */
+const SHADOWS = `
+  CREATE TABLE shadows (
+    at timestamptz NOT NULL,
+    id uuid NOT NULL,
+    index integer NOT NULL,
+    model text NOT NULL,
+    version text NOT NULL,
+    shadow_version text NOT NULL,
+    outcome text NOT NULL,
+    label text NOT NULL,
+    class_id integer NOT NULL,
+    score double precision NOT NULL,
+    shadow_label text,
+    shadow_class_id integer,
+    shadow_score double precision,
+    shadow_latency_ms double precision,
+    shadow_agrees boolean,
+    shadow_score_change double precision,
+    noise_label text,
+    noise_class_id integer,
+    noise_score double precision,
+    noise_latency_ms double precision,
+    noise_agrees boolean,
+    noise_score_change double precision,
+    label_order_differs boolean NOT NULL,
+    PRIMARY KEY (at, id, index, shadow_version)
+  ) PARTITION BY RANGE (at);
+  CREATE TABLE shadows_other PARTITION OF shadows DEFAULT;
+`;
+
 /**
  * Plain SQL, in order, each run once. A migration that was released is never changed. Days are partitions, so that
  * forgetting one is instant; what carries an unlikely time goes to the default partition.
@@ -71,6 +102,7 @@ const MIGRATIONS: readonly string[] = [
   `,
   SKETCHES,
   REWARDS,
+  SHADOWS,
 ];
 
 /** Any number that nothing else locks: one process migrates at a time. */

@@ -1,7 +1,7 @@
 import { DAY_MS } from '@headgate/runtime/clock';
 import type { Queryable } from '../postgres/database.ts';
 
-const TABLES = ['predictions', 'outcomes'] as const;
+const TABLES = ['predictions', 'outcomes', 'shadows'] as const;
 
 /**
  * Keeps one partition a day, and forgets old ones.
@@ -47,6 +47,7 @@ export function createPartitions(db: Queryable, retentionDays: number) {
       const before = new Date(oldest * DAY_MS);
       await db.query('DELETE FROM predictions_other WHERE at < $1', [before]);
       await db.query('DELETE FROM outcomes_other WHERE predicted_at < $1', [before]);
+      await db.query('DELETE FROM shadows_other WHERE at < $1', [before]);
       for (const day of known) if (day < oldest) known.delete(day);
       return old;
     },
@@ -60,7 +61,7 @@ const partitionOf = (table: string, day: number) =>
 
 /** Infinity for the default partition, which is no day's, and for what is none of ours. */
 function dayOfPartition(name: string): number {
-  const [, year, month, date] = /^(?:predictions|outcomes)_(\d{4})(\d{2})(\d{2})$/.exec(name) ?? [];
+  const [, year, month, date] = /^(?:predictions|outcomes|shadows)_(\d{4})(\d{2})(\d{2})$/.exec(name) ?? [];
   if (year === undefined) return Number.POSITIVE_INFINITY;
   return dayOf(Date.parse(`${year}-${month}-${date}T00:00:00Z`));
 }

@@ -1,7 +1,9 @@
 import {
+  type CopyRun,
   type GapRecord,
   type OutcomeRecord,
   type PredictionRecord,
+  type ShadowRecord,
   type StoredRecord,
   timeOfPrediction,
 } from '@headgate/contracts/records';
@@ -25,6 +27,8 @@ const INSERT = {
     'INSERT INTO predictions SELECT * FROM json_populate_recordset(null::predictions, $1) ON CONFLICT DO NOTHING',
   outcomes:
     'INSERT INTO outcomes SELECT * FROM json_populate_recordset(null::outcomes, $1) ON CONFLICT DO NOTHING',
+  shadows:
+    'INSERT INTO shadows SELECT * FROM json_populate_recordset(null::shadows, $1) ON CONFLICT DO NOTHING',
   gaps: 'INSERT INTO gaps SELECT * FROM json_populate_recordset(null::gaps, $1) ON CONFLICT DO NOTHING',
 };
 const EXPIRE_EVERY_MS = 3_600_000;
@@ -58,6 +62,7 @@ export function sqlSink(options: SqlSinkOptions): Omit<RecordSink, 'close'> {
       records.filter((record): record is R => record.type === type);
     await insert('predictions', of<PredictionRecord>('prediction').map(predictionRow), signal);
     await insert('outcomes', of<OutcomeRecord>('outcome').map(outcomeRow), signal);
+    await insert('shadows', of<ShadowRecord>('shadow').map(shadowRow), signal);
     await insert('gaps', of<GapRecord>('gap').map(gapRow), signal);
   };
 
@@ -112,6 +117,21 @@ function outcomeRow({ id, index, at_ms, tenant, label, class_id, reward }: Outco
     class_id,
     reward,
   };
+}
+
+function shadowRow({ type, v, at_ms, shadow, noise, ...columns }: ShadowRecord) {
+  return {
+    ...columns,
+    ...copyColumns('shadow', shadow),
+    ...copyColumns('noise', noise),
+    label: text(columns.label),
+    at: timeOf(timeOfPrediction(columns.id)),
+  };
+}
+
+function copyColumns(prefix: 'shadow' | 'noise', run: CopyRun | null) {
+  const columns = Object.entries(run ?? {}).map(([name, value]) => [`${prefix}_${name}`, value]);
+  return { ...Object.fromEntries(columns), [`${prefix}_label`]: text(run?.label ?? null) };
 }
 
 function gapRow({ type, v, from_ms, to_ms, ...columns }: GapRecord) {

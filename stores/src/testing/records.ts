@@ -1,7 +1,9 @@
 import {
+  type CopyRun,
   type OutcomeRecord,
   type PredictionRecord,
   RECORD_VERSION,
+  type ShadowRecord,
   type SketchRecord,
 } from '@headgate/contracts/records';
 import { SKETCH_FEATURES } from '@headgate/contracts/sketch';
@@ -53,6 +55,39 @@ export function predictionOf(changes: Partial<PredictionRecord> = {}): Predictio
     top_class_ids: [282, 285],
     top_scores: [0.385, 0.36],
     sketch: sketchOf(),
+    ...changes,
+  };
+}
+
+export function copyRunOf(changes: Partial<CopyRun> = {}): CopyRun {
+  return {
+    label: 'tiger cat',
+    class_id: 282,
+    score: 0.385,
+    latency_ms: 20,
+    agrees: true,
+    score_change: 0,
+    ...changes,
+  };
+}
+
+export function shadowOf(changes: Partial<ShadowRecord> = {}): ShadowRecord {
+  return {
+    type: 'shadow',
+    v: RECORD_VERSION,
+    id: idAt(NOW_MS),
+    index: 0,
+    at_ms: NOW_MS,
+    model: 'net',
+    version: '1',
+    shadow_version: '2',
+    outcome: 'ok',
+    label: 'tiger cat',
+    class_id: 282,
+    score: 0.385,
+    shadow: copyRunOf({ score: 0.25, latency_ms: 10, score_change: -0.135 }),
+    noise: copyRunOf(),
+    label_order_differs: false,
     ...changes,
   };
 }

@@ -14,6 +14,7 @@ async function recording() {
   const recorder: Recorder = {
     wantsSketches: false,
     prediction: (seen) => predictions.push(seen),
+    shadow: () => undefined,
     outcome: async (seen) => void outcomes.push(seen),
     retentionMs: 90 * DAY_MS,
   };
@@ -110,6 +111,7 @@ it('answers 503 where the feedback cannot be kept, and where nothing is kept at 
   const recorder: Recorder = {
     wantsSketches: false,
     prediction: () => undefined,
+    shadow: () => undefined,
     outcome: () => Promise.reject(new HeadgateError('records_unavailable', 'full')),
     retentionMs: DAY_MS,
   };

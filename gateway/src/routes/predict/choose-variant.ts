@@ -1,6 +1,12 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import { HEADER } from '@headgate/contracts/names';
-import { controlOf, type ModelRouting, modelRouting, type Routing } from '@headgate/contracts/routing';
+import {
+  controlOf,
+  type ModelRouting,
+  modelRouting,
+  type Routing,
+  type Shadow,
+} from '@headgate/contracts/routing';
 import { assign } from '@headgate/runtime/routing/assign';
 import { mayUseModel } from '../../auth/identity.ts';
 import type { AppContext, Layer } from '../../context.ts';
@@ -20,6 +26,8 @@ export interface Choice {
   readonly experiment: string | null;
   /** What the caller named as its unit; null when it named none, or a version. Never leaves the process as it is. */
   readonly unit: string | null;
+  /** Versions that get copies of what control answers. */
+  readonly shadows?: readonly Shadow[] | undefined;
 }
 
 export interface ChooseVariantOptions {
@@ -42,11 +50,11 @@ export function chooseVariant({ routing, readiness, parking }: ChooseVariantOpti
     const table = routing.current();
     const model = c.req.param('model') ?? table.default_model;
     mayUseModel(c.get('identity'), model);
-    const { experiment } = knownModel(table, model);
+    const { experiment, shadows } = knownModel(table, model);
     const assigned = assign(experiment, unitOf(c));
-    const { version } = controlOf(experiment);
-    const leave = await parking?.enter({ model, version }, c.get('deadline'));
-    const served = readiness.isReady(model, assigned.version) ? assigned : controlOf(experiment);
+    const control = controlOf(experiment);
+    const leave = await parking?.enter({ model, version: control.version }, c.get('deadline'));
+    const served = readiness.isReady(model, assigned.version) ? assigned : control;
     c.set('choice', {
       model,
       version: served.version,
@@ -54,6 +62,7 @@ export function chooseVariant({ routing, readiness, parking }: ChooseVariantOpti
       assignedVariant: assigned.name,
       experiment: experiment.name,
       unit: c.req.header(HEADER.unit) ?? null,
+      shadows: served === control ? shadows : undefined,
     });
     await next().finally(leave);
   };

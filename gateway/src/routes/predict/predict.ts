@@ -1,6 +1,7 @@
 import { HeadgateError, mostSevere } from '@headgate/contracts/errors';
 import type { Clock } from '@headgate/runtime/clock';
 import type { RouteHandler } from '../../context.ts';
+import type { Mirror } from '../../shadow/mirror.ts';
 import type { Prediction, Predictor } from '../../upstream/inference.ts';
 import type { Settle } from '../settle.ts';
 import { uuidV7 } from '../uuid-v7.ts';
@@ -12,6 +13,8 @@ export interface PredictOptions {
   readonly settle: Settle;
   /** Whether records store a sketch of each image. */
   readonly sketch: boolean;
+  /** Takes copies for shadows; absent: nobody does. */
+  readonly shadow?: Mirror | undefined;
   readonly clock: Clock;
 }
 
@@ -21,11 +24,12 @@ type Outcome = Prediction | HeadgateError;
  * Sends the images on, ordinary ones at once, and answers when all are settled: 200 when at least one succeeded,
  * otherwise with the most severe of their errors.
  */
-export function predict({ predictor, settle, sketch, clock }: PredictOptions): RouteHandler {
+export function predict({ predictor, settle, sketch, shadow, clock }: PredictOptions): RouteHandler {
   return async function predict(c) {
     const sentAtMs = clock.monotonicMs();
     const id = uuidV7(clock.epochMs());
-    const { model, version, variant } = c.get('choice');
+    const choice = c.get('choice');
+    const { model, version, variant } = choice;
     const images = c.get('images');
     const outcomes = await paced(
       images,
@@ -43,6 +47,8 @@ export function predict({ predictor, settle, sketch, clock }: PredictOptions): R
     const succeeded = outcomes.filter(isPrediction);
     c.get('charge')?.debitEngine(succeeded.reduce((sum, { engineMs }) => sum + engineMs, 0));
     if (succeeded.length === 0) throw worstOf(outcomes as HeadgateError[]);
+
+    if (choice.shadows) shadow?.(c.env, { id, choice, images, outcomes });
 
     const now = clock.monotonicMs();
     const answer: PredictAnswer = {

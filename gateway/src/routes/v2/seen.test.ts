@@ -44,6 +44,7 @@ async function recording(
   const recorder: Recorder = {
     wantsSketches,
     prediction: (seen) => void predictions.push(seen),
+    shadow: () => undefined,
     outcome: async () => undefined,
     retentionMs: 1,
   };
