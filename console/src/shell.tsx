@@ -102,7 +102,7 @@ function Staleness() {
     <div role="status">
       {state.kind === 'stale' && (
         <p class="note warn stale">
-          No connection to control: figures are stale since{' '}
+          Nothing has come from control since{' '}
           <time title={formatAbsolute(state.sinceMs)}>{new Date(state.sinceMs).toLocaleTimeString()}</time>.
           The console connects again by itself.
         </p>

@@ -16,7 +16,7 @@ import { Time } from '../components/time.tsx';
 import { formatCount, formatMs, formatPercent, plural } from '../format.ts';
 import { live } from '../live.ts';
 import { href } from '../router.ts';
-import { errorPercent, type Finding, isFailing, liveAnswer, splitOf } from './live-answer.ts';
+import { errorPercent, type Finding, isFailing, liveAnswer, splitOf } from './live/answer.ts';
 
 const TITLE = 'What is live';
 

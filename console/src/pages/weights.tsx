@@ -8,8 +8,8 @@ import { formatList, formatPercent } from '../format.ts';
 import { changedRouting } from '../live.ts';
 import { type Resource, useResource } from '../resource.ts';
 import { href } from '../router.ts';
-import { ExplainUnit } from './explain-unit.tsx';
-import { WeightsEditor } from './weights-editor.tsx';
+import { WeightsEditor } from './weights/editor.tsx';
+import { ExplainUnit } from './weights/explain-unit.tsx';
 
 /** Who gets which version, and how to change it by hand. */
 export function WeightsPage() {

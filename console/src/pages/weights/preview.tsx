@@ -1,10 +1,10 @@
 import type * as Api from '@headgate/contracts/admin/api';
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { call, type Result } from '../api.ts';
-import { ErrorNote } from '../components/loaded.tsx';
-import { formatPercent, plural } from '../format.ts';
-import { type Part, weightsOf } from './weights-sum.ts';
+import { call, type Result } from '../../api.ts';
+import { ErrorNote } from '../../components/loaded.tsx';
+import { formatPercent, plural } from '../../format.ts';
+import { type Part, weightsOf } from './sum.ts';
 
 /** A slider that moves asks once it rests for so long. */
 const REST_MS = 250;

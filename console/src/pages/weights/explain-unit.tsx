@@ -1,9 +1,9 @@
 import type { Explanation } from '@headgate/contracts/admin/api';
 import { useSignal } from '@preact/signals';
-import { Card } from '../components/card.tsx';
-import { Field } from '../components/field.tsx';
-import { Loaded } from '../components/loaded.tsx';
-import { useResource } from '../resource.ts';
+import { Card } from '../../components/card.tsx';
+import { Field } from '../../components/field.tsx';
+import { Loaded } from '../../components/loaded.tsx';
+import { useResource } from '../../resource.ts';
 
 /** Which variant a unit gets, and why. */
 export function ExplainUnit({ model }: { model: string }) {

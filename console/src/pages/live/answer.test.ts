@@ -1,6 +1,6 @@
 import type { LiveModel, LiveVariant, LiveView } from '@headgate/contracts/admin/api';
 import { expect, it } from 'vitest';
-import { liveAnswer } from './live-answer.ts';
+import { liveAnswer } from './answer.ts';
 
 function variant(change: Partial<LiveVariant>): LiveVariant {
   const figures = { window_s: 60, requests: 1000, errors: 0, p50_ms: 10, p95_ms: 20, p99_ms: 30 };

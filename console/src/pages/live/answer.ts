@@ -1,6 +1,6 @@
 import type { LiveModel, LiveVariant, LiveView } from '@headgate/contracts/admin/api';
-import type { Tone } from '../components/badge.tsx';
-import { formatCount, formatList, formatPercent } from '../format.ts';
+import type { Tone } from '../../components/badge.tsx';
+import { formatCount, formatList, formatPercent } from '../../format.ts';
 
 /** A sentence. */
 export interface Finding {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parsePercent, partsOf, WHOLE, weightsOf, withPart } from './weights-sum.ts';
+import { parsePercent, partsOf, WHOLE, weightsOf, withPart } from './sum.ts';
 
 const parts = (...percents: number[]) => partsOf(percents.map((weight, i) => ({ name: `v${i}`, weight })));
 const percents = (of: ReturnType<typeof parts>) => Object.values(weightsOf(of));
