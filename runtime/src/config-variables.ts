@@ -14,7 +14,7 @@ export interface Variables {
 }
 
 const PREFIX = 'HEADGATE_';
-/** Read by main.ts, setup or tests themselves; not part of the schema. */
+/** Read by main.ts, setup, the command line or tests themselves; not part of the schema. */
 const NOT_CONFIG = new Set([
   'HEADGATE_ENVOY',
   'HEADGATE_PYTHON',
@@ -22,6 +22,7 @@ const NOT_CONFIG = new Set([
   'HEADGATE_ENV',
   'HEADGATE_CONFIG_DIR',
   'HEADGATE_ROOT',
+  'HEADGATE_API_KEY',
 ]);
 
 /** What Kubernetes sets in each pod for a Service whose name begins with headgate, for example headgate--gateway. */

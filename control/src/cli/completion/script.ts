@@ -27,7 +27,7 @@ function nodesOf(command: Command, words: readonly string[], globals: readonly O
 const keyOf = ({ words }: Node): string => words.join(' ');
 const flagsOf = ({ long, short }: Option): string[] => [long, short].flatMap((flag) => (flag ? [flag] : []));
 /** For single quotes, in each of the shells. */
-const plain = (text: string): string => text.replaceAll(/['\\\n:[\]]/g, ' ');
+const plain = (text: string): string => text.replaceAll(/['\\\n]/g, ' ');
 
 /** The words so far that are commands make the path; options, their values and arguments are passed over. */
 const PATH_OF_WORDS = (nodes: readonly Node[]) => `  local path='' word next
@@ -77,7 +77,7 @@ ${PATH_OF_WORDS(nodes)}
   case "$path" in
 ${cases.join('\n')}
   esac
-  if [[ "\${words[CURRENT]}" == -* ]]; then _describe option flags
+  if [[ "\${words[CURRENT]}" == -* ]]; then _describe -o option flags
   elif (( \${#commands} )); then _describe command commands
   else _files
   fi
@@ -92,8 +92,12 @@ function fish(nodes: readonly Node[]): string {
     const commands = node.commands.map(
       (one) => `complete -c headgate -f ${when} -a ${one.name()} -d '${plain(one.description())}'`,
     );
-    const options = node.options.map(({ long, short, description }) => {
-      const flags = [long ? `-l ${long.slice(2)}` : '', short ? `-s ${short.slice(1)}` : ''];
+    const options = node.options.map(({ long, short, description, required }) => {
+      const flags = [
+        long ? `-l ${long.slice(2)}` : '',
+        short ? `-s ${short.slice(1)}` : '',
+        required ? '-r' : '',
+      ];
       return `complete -c headgate ${when} ${flags.filter(Boolean).join(' ')} -d '${plain(description)}'`;
     });
     return [...commands, ...options];

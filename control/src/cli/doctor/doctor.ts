@@ -56,7 +56,9 @@ function configured(command: Command, around: Surroundings): Installation | Find
   } catch (thrown) {
     if (!(thrown instanceof ConfigError || thrown instanceof CliError)) throw thrown;
     const remedy = thrown instanceof CliError ? thrown.remedy : 'correct it as listed';
-    return { name: 'configuration', state: 'down', detail: thrown.message, remedy };
+    const [what, ...problems] = thrown.message.split(/\n\s*/);
+    const detail = [what, problems.join('; ')].filter(Boolean).join(' ');
+    return { name: 'configuration', state: 'down', detail, remedy };
   }
 }
 

@@ -45,7 +45,8 @@ export function addExperiment(program: Command, around: Surroundings): void {
           intervalSvg({ model, metric: options.metric, looks }),
         );
       }
-      if (options.csv) return around.out(printable(await api.experimentCsv(model)));
+      if (options.csv)
+        return around.out(printable((await api.experimentCsv(model)).replaceAll('\r\n', '\n')));
       print(command, around, await api.experiment(model, options.level), inWords);
     });
 }

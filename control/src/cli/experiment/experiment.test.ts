@@ -1,0 +1,130 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ExperimentReport, Look } from '@headgate/contracts/admin/api';
+import { tempDir } from '@headgate/testkit/folders';
+import { expect, it } from 'vitest';
+import { headgate } from '../../testing/command-line.ts';
+import { fakeControl } from '../../testing/fake-control.ts';
+import { ROUTING } from '../../testing/views.ts';
+import { intervalSvg } from './interval-svg.ts';
+
+const REPORT: ExperimentReport = {
+  model: 'digits',
+  experiment: 'a-or-b',
+  started_at_ms: 0,
+  at_ms: 1000,
+  level: 0.95,
+  sentence: 'b answers 2.1 points more requests correctly than a.',
+  variants: [
+    { name: 'a', version: '1', weight: 90, units: 900, requests: 1200 },
+    { name: 'b', version: '2', weight: 10, units: 100, requests: 130 },
+  ],
+  srm: { verdict: 'as_expected', e_value: 1.1, sentence: 'The split is as the weights say.' },
+  metrics: [
+    {
+      metric: 'accuracy',
+      unit: 'share',
+      higher_is_better: true,
+      control: { value: 0.91, units: 900 },
+      comparisons: [
+        {
+          variant: 'b',
+          value: 0.931,
+          units: 100,
+          difference: 0.021,
+          low: 0.004,
+          high: 0.038,
+          verdict: 'better',
+          why: '',
+        },
+      ],
+    },
+    {
+      metric: 'reward',
+      unit: 'none',
+      higher_is_better: true,
+      control: { value: null, units: 0 },
+      comparisons: [
+        {
+          variant: 'b',
+          value: null,
+          units: 0,
+          difference: null,
+          low: null,
+          high: null,
+          verdict: 'no_data',
+          why: 'nobody sends a reward',
+        },
+      ],
+    },
+  ],
+};
+
+const look = (at_ms: number, half: number, variant = 'b'): Look => ({
+  at_ms,
+  variant,
+  units: at_ms,
+  difference: 0.02,
+  low: 0.02 - half,
+  high: 0.02 + half,
+  verdict: 'no_difference_yet',
+});
+
+const control = () =>
+  fakeControl({
+    'GET /routing': ROUTING,
+    'GET /experiments/digits': REPORT,
+    'GET /experiments/digits/looks': { looks: [look(100, 0.2), look(1000, 0.05)] },
+    'GET /experiments/digits/csv': () =>
+      new Response('metric,variant\r\naccuracy,b\u001b[2J\n', { headers: { 'content-type': 'text/csv' } }),
+  });
+
+it('says the sentence first, then each metric with its interval, and why there is none', async () => {
+  const { code, out } = await headgate(['experiment', 'report'], control());
+  expect(code).toBe(0);
+  expect(out.split('\n')[0]).toBe(REPORT.sentence);
+  expect(out).toMatch(/accuracy +b +91 % +93\.1 % +\+2\.1 % +\+0\.4 % to \+3\.8 % +100 +better\n/);
+  expect(out).toMatch(/reward +b +- +- +- +- +0 +no data\n/);
+  expect(out).toContain('reward, b: nobody sends a reward');
+  expect(out).toContain('The split is as the weights say.');
+});
+
+it('asks for another level, and refuses one that is none', async () => {
+  const asked = control();
+  await headgate(['experiment', 'report', 'digits', '--level', '0.99'], asked);
+  expect(asked.calls.map(({ call }) => call)).toEqual(['GET /experiments/digits?level=0.99']);
+  expect((await headgate(['experiment', 'report', '--level', '99'], control())).code).toBe(2);
+});
+
+it('prints CSV as it is, but for what a terminal would obey', async () => {
+  const { out } = await headgate(['experiment', 'report', '--csv'], control());
+  expect(out).toBe('metric,variant\naccuracy,b\\u001b[2J\n');
+});
+
+it('draws the looks of a metric into a file', async () => {
+  const file = join(tempDir(), 'out.svg');
+  const asked = control();
+  await headgate(['experiment', 'report', 'digits', '--svg', file, '--metric', 'accuracy'], asked);
+  expect(asked.calls[0]?.call).toBe('GET /experiments/digits/looks?metric=accuracy');
+  expect(readFileSync(file, 'utf8')).toContain('b after 1000 units: 0.02, between -0.03 and 0.07.');
+});
+
+it('draws an interval that narrows, for eyes and for screen readers', () => {
+  const svg = intervalSvg({ model: 'digits', metric: 'accuracy', looks: [look(0, 0.2), look(9, 0.1)] });
+  expect(svg).toContain('<title id="title">accuracy of digits: difference to control</title>');
+  const [, points = ''] = /class="band v0" points="([^"]+)"/.exec(svg) ?? [];
+  const [first, second, secondLow, firstLow] = points.split(' ').map((at) => Number(at.split(',')[1]));
+  expect([(firstLow as number) - (first as number), (secondLow as number) - (second as number)]).toEqual([
+    232, 116,
+  ]);
+  expect(svg).toContain('prefers-color-scheme: dark');
+});
+
+it('draws hostile names, and nothing at all, as text', () => {
+  const svg = intervalSvg({ model: '<script>&"\u001b', metric: 'reward', looks: [look(0, 1, '</text>')] });
+  expect(svg).not.toMatch(/<script|<\/text><\/text>/);
+  expect(svg).not.toContain('\u001b');
+  expect(svg).toContain('&lt;script&gt;&amp;&quot;\ufffd');
+  expect(intervalSvg({ model: 'm', metric: 'reward', looks: [] })).toContain('There is no interval yet.');
+  expect(intervalSvg({ model: 'm', metric: 'reward', looks: [] })).not.toContain('NaN');
+});
