@@ -1,0 +1,68 @@
+import { shadowChangeSchema } from '@headgate/contracts/admin/api';
+import {
+  describeIssues,
+  type ModelRouting,
+  modelRouting,
+  type Routing,
+  routingSchema,
+  type Shadow,
+} from '@headgate/contracts/routing';
+import type { Clock } from '@headgate/runtime/clock';
+import type { Queryable } from '@headgate/stores/postgres/database';
+import { Hono } from 'hono';
+import { changedMeanwhile } from '../../routing/conflict.ts';
+import type { RoutingStore } from '../../routing/routing-store.ts';
+import { routingView } from '../../routing/routing-view.ts';
+import { shadowReport } from '../../shadow/report.ts';
+import { AdminError, type ApiEnv, bodyOf } from '../api-env.ts';
+
+export interface ShadowRoutesDeps {
+  readonly routing: RoutingStore;
+  /** The store of records; undefined where nothing is kept. */
+  readonly database: Queryable | undefined;
+  readonly clock: Pick<Clock, 'epochMs'>;
+  readonly changes: {
+    /** Writes the audit record of a change. @throws AdminError: then nothing may be changed */
+    must(action: 'routing.write', by: string, detail: Readonly<Record<string, string>>): Promise<void>;
+  };
+}
+
+/** How shadows compare with control, and which versions are shadows. */
+export function shadowRoutes({ routing, database, clock, changes }: ShadowRoutesDeps): Hono<ApiEnv> {
+  return new Hono<ApiEnv>()
+    .get('/shadow/:model', async (c) => {
+      const model = c.req.param('model');
+      const asked = { model, routing: knownModel(routing.current().routing, model), nowMs: clock.epochMs() };
+      if (!database) throw new AdminError('store_unavailable', 'This installation keeps no records.');
+      const report = shadowReport({ ...asked, db: database }).catch((cause) => {
+        throw new AdminError('store_unavailable', 'The store of records does not answer.', { cause });
+      });
+      return c.json(await report);
+    })
+    .put('/shadow/:model', async (c) => {
+      const model = c.req.param('model');
+      const { revision, shadows } = await bodyOf(c, shadowChangeSchema);
+      const current = routing.current();
+      if (current.revision !== revision) throw changedMeanwhile();
+      const change = (table: Routing) => withShadows(table, model, shadows);
+      // Nothing is on record as changed that is refused.
+      const { error } = routingSchema.safeParse(change(current.routing));
+      if (error) throw new AdminError('invalid', describeIssues(error).join('; '));
+      const text = shadows.map(({ version, sample }) => `${version}=${sample}`).join(' ');
+      await changes.must('routing.write', c.get('actor'), { model, shadows: text });
+      return c.json(routingView(await routing.write(revision, change, c.get('actor'))));
+    });
+}
+
+function withShadows(table: Routing, model: string, shadows: readonly Shadow[]): Routing {
+  const { shadows: _, ...rest } = knownModel(table, model);
+  const changed = shadows.length > 0 ? { ...rest, shadows: [...shadows] } : rest;
+  return { ...table, models: { ...table.models, [model]: changed } };
+}
+
+/** @throws AdminError not_found */
+function knownModel(table: Routing, model: string): ModelRouting {
+  const known = modelRouting(table, model);
+  if (known) return known;
+  throw new AdminError('not_found', 'The routing table has no model of this name.');
+}

@@ -1,0 +1,114 @@
+import type { Agreement, ShadowReport, ShadowResult } from '@headgate/contracts/admin/api';
+import { controlOf, type ModelRouting, type Shadow } from '@headgate/contracts/routing';
+import { DAY_MS } from '@headgate/runtime/clock';
+import type { Queryable } from '@headgate/stores/postgres/database';
+import { type ShadowPair, type ShadowSums, shadowSums } from '@headgate/stores/records/shadows';
+import { wilsonInterval } from '../statistics/binomial-interval.ts';
+
+/** Older comparisons were made with other traffic. */
+const WINDOW_MS = 7 * DAY_MS;
+
+export interface ShadowReportOptions {
+  readonly db: Queryable;
+  readonly model: string;
+  /** Of the model, as the routing table has it. */
+  readonly routing: ModelRouting;
+  readonly nowMs: number;
+}
+
+/**
+ * How shadows compare with the present control in the last seven days: those of the routing table, and others that have
+ * comparisons.
+ */
+export async function shadowReport(options: ShadowReportOptions): Promise<ShadowReport> {
+  const { db, model, routing, nowMs } = options;
+  const { version } = controlOf(routing.experiment);
+  const { sums, pairs } = await shadowSums(db, { model, version, fromMs: nowMs - WINDOW_MS });
+  const configured = new Map((routing.shadows ?? []).map((shadow) => [shadow.version, shadow]));
+  const names = new Set([...configured.keys(), ...sums.map(({ shadow_version }) => shadow_version)]);
+  const shadows = [...names].map((name) =>
+    resultOf(configured.get(name) ?? { version: name, sample: 0 }, {
+      sums: sums.find(({ shadow_version }) => shadow_version === name),
+      pairs: pairs.filter(({ shadow_version }) => shadow_version === name),
+    }),
+  );
+  return { model, at_ms: nowMs, control_version: version, shadows };
+}
+
+interface Found {
+  readonly sums: ShadowSums | undefined;
+  readonly pairs: readonly ShadowPair[];
+}
+
+function resultOf(shadow: Shadow, { sums, pairs }: Found): ShadowResult {
+  // Versions without a common name say nothing of each other's answers.
+  const hasNames = !(sums?.label_order_differs && sums.agreed === 0);
+  const agreement = sums && hasNames ? agreementOf(sums.agreed, sums.compared) : null;
+  const noise = sums ? agreementOf(sums.noise_agreed, sums.noise_compared) : null;
+  return {
+    ...shadow,
+    since_ms: sums?.since.getTime() ?? null,
+    compared: sums?.compared ?? 0,
+    dropped: sums?.dropped ?? 0,
+    failed: sums?.failed ?? 0,
+    sentence: sentenceOf(shadow, { sums, agreement, noise }),
+    agreement,
+    noise,
+    score_drift: driftOf(sums),
+    confusion: pairs.map(({ control, shadow, count }) => ({ control, shadow, count })),
+    latency: latencyOf(sums),
+    label_order_differs: sums?.label_order_differs ?? false,
+  };
+}
+
+function agreementOf(agreed: number, compared: number): Agreement | null {
+  const interval = wilsonInterval(agreed, compared);
+  return interval ? { value: agreed / compared, ...interval, compared } : null;
+}
+
+function driftOf(sums: ShadowSums | undefined): ShadowResult['score_drift'] {
+  const { score_change: mean, absolute_change: absolute, noise_absolute_change } = sums ?? {};
+  if (typeof mean !== 'number' || typeof absolute !== 'number') return null;
+  return { mean, absolute, noise_absolute: noise_absolute_change ?? null };
+}
+
+function latencyOf(sums: ShadowSums | undefined): ShadowResult['latency'] {
+  const [controlP50, controlP95] = sums?.control_latency ?? [];
+  const [shadowP50, shadowP95] = sums?.shadow_latency ?? [];
+  if (controlP50 === undefined || controlP95 === undefined) return null;
+  if (shadowP50 === undefined || shadowP95 === undefined) return null;
+  return { control_p50: controlP50, control_p95: controlP95, shadow_p50: shadowP50, shadow_p95: shadowP95 };
+}
+
+interface Said {
+  readonly sums: ShadowSums | undefined;
+  readonly agreement: Agreement | null;
+  readonly noise: Agreement | null;
+}
+
+/** The result in plain words. */
+function sentenceOf({ version, sample }: Shadow, { sums, agreement, noise }: Said): string {
+  if (!sums) return `Version ${version} has no comparison yet: ${sample} % of the requests are copied to it.`;
+  if (sums.compared === 0) {
+    return `Version ${version} has no comparison: ${sums.dropped} copies were dropped and ${sums.failed} failed.`;
+  }
+  if (!agreement) {
+    return `Version ${version} and control name no class alike, so their answers cannot be compared.`;
+  }
+  const same = `Version ${version} answers ${inPercent(agreement)} of ${agreement.compared} images as control does`;
+  if (!noise) return `${same}; control was not compared with itself.`;
+  const itself = `control agrees with itself on ${inPercent(noise)}`;
+  // Where the intervals overlap, more images may still show a difference.
+  const verdict =
+    agreement.high >= noise.low
+      ? 'that shows no difference beyond this noise yet'
+      : 'it differs beyond this noise';
+  const order = sums.label_order_differs
+    ? ' The versions order their labels differently; names were compared.'
+    : '';
+  return `${same}; ${itself}: ${verdict}.${order}`;
+}
+
+/** As few digits as tell it from 100 %. */
+const inPercent = ({ value }: Agreement) =>
+  `${(100 * value).toFixed(value > 0.99 && value < 1 ? 2 : 1).replace(/\.0$/, '')} %`;
