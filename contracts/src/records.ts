@@ -73,6 +73,8 @@ export const predictionRecordSchema = z.strictObject({
   image_bytes: z.int().min(0).nullable(),
   /** New in version 2. */
   sketch: sketchRecordSchema.nullable().default(null),
+  /** What the audit log knows the request by. New in version 3. */
+  request_id: name.nullable().default(null),
 });
 
 /** The caller's judgement of its prediction. The same feedback sent again is the same record. */

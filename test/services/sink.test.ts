@@ -24,7 +24,9 @@ describe('PostgreSQL as a sink of records', () => {
   describeSink('directly', () => ({ sink: sqlSink({ db, ...options }), db }));
 
   it('lets several gateways start at the same time', async () => {
-    await db.script('DROP TABLE predictions, outcomes, shadows, gaps, headgate_migrations');
+    await db.script(
+      'DROP TABLE predictions, outcomes, shadows, gaps, experiment_epochs, experiment_looks, headgate_migrations',
+    );
     const sinks = Array.from({ length: 4 }, () => sqlSink({ db, ...options }));
     const outcomes = await Promise.allSettled(sinks.map((sink) => sink.deliver([predictionOf()], signal)));
     // Making the same partition twice at once may fail; a shipper tries again.

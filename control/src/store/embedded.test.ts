@@ -90,7 +90,7 @@ describe('embedded', () => {
 
   it('brings a store that was made before there were sketches to the newest form, with what it holds', async () => {
     await db.script(`
-      DROP TABLE predictions, outcomes, shadows, gaps;
+      DROP TABLE predictions, outcomes, shadows, gaps, experiment_epochs, experiment_looks;
       DELETE FROM headgate_migrations;
     `);
     await migrate(db, 1);

@@ -178,7 +178,9 @@ export function describeSink(name: string, open: () => SinkUnderTest): void {
 
     it('makes its tables again where the database was replaced by an empty one', async () => {
       const { db } = open();
-      await db.script('DROP TABLE predictions, outcomes, shadows, gaps, headgate_migrations CASCADE');
+      await db.script(
+        'DROP TABLE predictions, outcomes, shadows, gaps, experiment_epochs, experiment_looks, headgate_migrations CASCADE',
+      );
       await deliver(predictionOf()).catch(() => undefined);
       await deliver(predictionOf());
       expect(await count('predictions')).toBe(1);

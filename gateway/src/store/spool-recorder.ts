@@ -97,6 +97,7 @@ function predictionRecord(
     image_sha256: image?.sha256 ?? null,
     image_bytes: image?.bytes ?? null,
     sketch: seen.sketch ? sketchRecord(seen.sketch) : null,
+    request_id: seen.requestId,
   };
 }
 

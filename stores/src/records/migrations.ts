@@ -50,6 +50,35 @@ const SHADOWS = `
   CREATE TABLE shadows_other PARTITION OF shadows DEFAULT;
 `;
 
+/** By which the audit log and the records of a request are found together. */
+const REQUEST_IDS = 'ALTER TABLE predictions ADD COLUMN request_id text';
+
+/** When the split of an experiment changed, and what its analysis saw at one time. */
+const EXPERIMENTS = `
+  CREATE TABLE experiment_epochs (
+    model text NOT NULL,
+    experiment text NOT NULL,
+    from_at timestamptz NOT NULL,
+    salt text NOT NULL,
+    variants jsonb NOT NULL,
+    PRIMARY KEY (model, experiment, from_at)
+  );
+
+  CREATE TABLE experiment_looks (
+    model text NOT NULL,
+    experiment text NOT NULL,
+    metric text NOT NULL,
+    variant text NOT NULL,
+    at timestamptz NOT NULL,
+    units integer NOT NULL,
+    difference double precision,
+    low double precision,
+    high double precision,
+    verdict text NOT NULL,
+    PRIMARY KEY (model, experiment, metric, variant, at)
+  );
+`;
+
 /**
  * Plain SQL, in order, each run once. A migration that was released is never changed. Days are partitions, so that
  * forgetting one is instant; what carries an unlikely time goes to the default partition.
@@ -103,6 +132,8 @@ const MIGRATIONS: readonly string[] = [
   SKETCHES,
   REWARDS,
   SHADOWS,
+  REQUEST_IDS,
+  EXPERIMENTS,
 ];
 
 /** Any number that nothing else locks: one process migrates at a time. */

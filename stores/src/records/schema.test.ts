@@ -3,13 +3,14 @@ import { expect, it } from 'vitest';
 import { outcomeOf, predictionOf } from '../testing/records.ts';
 
 it('reads predictions that were written before there were sketches', () => {
-  const { sketch, top_class_ids, top_scores, ...old } = predictionOf();
+  const { sketch, top_class_ids, top_scores, request_id, ...old } = predictionOf();
   expect(predictionRecordSchema.parse({ ...old, v: 1 })).toEqual({
     ...old,
     v: 1,
     sketch: null,
     top_class_ids: null,
     top_scores: null,
+    request_id: null,
   });
 });
 

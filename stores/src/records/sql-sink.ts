@@ -99,6 +99,7 @@ function predictionRow(record: PredictionRecord) {
     ...columns,
     ...measured,
     label: text(columns.label),
+    request_id: text(columns.request_id),
     at: timeOf(timeOfPrediction(record.id)),
     sketch_version: version,
     image_width: width,

@@ -55,6 +55,7 @@ export function predictionOf(changes: Partial<PredictionRecord> = {}): Predictio
     top_class_ids: [282, 285],
     top_scores: [0.385, 0.36],
     sketch: sketchOf(),
+    request_id: 'r-1',
     ...changes,
   };
 }

@@ -1,0 +1,207 @@
+import { REASONS } from '@headgate/contracts/errors';
+import type { Queryable } from '../postgres/database.ts';
+
+/** Predictions of an experiment, made in a time. */
+export interface ExperimentPeriod {
+  readonly model: string;
+  readonly experiment: string;
+  /** Start of each epoch of weights, in ms, ascending; the period begins with the first. */
+  readonly epochs: readonly number[];
+  readonly toMs: number;
+}
+
+/** How much the predictions of a variant count in each epoch. */
+export interface Arm {
+  readonly variant: string;
+  readonly weights: readonly number[];
+}
+
+/** Sums over units of the values of a metric, as control/src/statistics/unit-sums.ts takes them. */
+export interface Sums {
+  readonly units: number;
+  readonly sumX: number;
+  readonly sumY: number;
+  readonly sumXX: number;
+  readonly sumYY: number;
+  readonly sumXY: number;
+}
+
+/** What an arm did. Every image counts for its unit; errors of the client and cancellations count for nothing. */
+export interface ArmTraffic {
+  readonly units: number;
+  readonly requests: number;
+  /** Requests of them that another variant answered, because the version of this one was not ready. */
+  readonly elsewhere: number;
+  readonly success: Sums;
+  readonly latency: Sums;
+}
+
+export interface Traffic {
+  /** One for each arm, in their order. */
+  readonly arms: readonly ArmTraffic[];
+  readonly firstSeen: readonly FirstSeen[];
+}
+
+/** What callers said of an arm. */
+export interface ArmFeedback {
+  readonly accuracy: Sums;
+  readonly reward: Sums;
+}
+
+/** Units whose first request in the period was in that epoch, by the variant that they were assigned. */
+export interface FirstSeen {
+  /** From 0. */
+  readonly epoch: number;
+  readonly variant: string;
+  readonly units: number;
+}
+
+/** Reasons for which the service is to blame. */
+const FAILURES = Object.entries(REASONS).flatMap(([reason, { http }]) => (http >= 500 ? reason : []));
+
+const ARMS = `arms AS (
+    SELECT * FROM json_to_recordset($6::json)
+      AS arm (arm integer, variant text, epoch integer, weight double precision)
+  )`;
+const OF_PERIOD = 'p.model = $1 AND p.experiment = $2 AND p.at >= $3 AND p.at < $4';
+const EPOCH = 'width_bucket(p.at, $5::timestamptz[])';
+
+/** One pass over the predictions; the rest works on a row for each unit, variant and epoch. */
+const TRAFFIC = `
+  WITH ${ARMS}, seen AS MATERIALIZED (
+    SELECT p.assigned_variant AS variant, ${EPOCH} AS epoch, p.unit, min(p.at) AS first_at,
+      count(*) FILTER (WHERE p.index = 0) AS requests,
+      count(*) FILTER (WHERE p.index = 0 AND p.variant <> p.assigned_variant) AS elsewhere,
+      count(*) FILTER (WHERE p.outcome = ANY($7)) AS failed,
+      count(*) FILTER (WHERE p.outcome = 'ok') AS ok,
+      coalesce(sum(p.latency_ms) FILTER (WHERE p.outcome = 'ok'), 0) AS ms
+    FROM predictions p WHERE ${OF_PERIOD} AND p.assigned_variant IS NOT NULL GROUP BY 1, 2, 3
+  ), units AS (
+    SELECT a.arm, sum(requests) AS requests, sum(elsewhere) AS elsewhere,
+      sum(a.weight * failed) AS failed, sum(a.weight * ok) AS ok, sum(a.weight * ms) AS ms
+    FROM seen JOIN arms a ON a.variant = seen.variant AND a.epoch = seen.epoch GROUP BY a.arm, unit
+  ), traffic AS (
+    SELECT arm, count(*) AS units, sum(requests) AS requests, sum(elsewhere) AS elsewhere,
+      ${sums('success', 'failed + ok', 'ok')}, ${sums('latency', 'ok', 'ms')}
+    FROM units GROUP BY arm
+  ), firsts AS (
+    SELECT DISTINCT ON (unit) epoch - 1 AS epoch, variant FROM seen ORDER BY unit, first_at, variant
+  ), first_seen AS (SELECT epoch, variant, count(*) AS units FROM firsts GROUP BY epoch, variant)
+  SELECT (SELECT json_agg(traffic) FROM traffic) AS arms,
+    (SELECT json_agg(first_seen) FROM first_seen) AS first_seen`;
+
+const FEEDBACK = `
+  WITH ${ARMS}, units AS (
+    SELECT a.arm,
+      coalesce(sum(a.weight) FILTER (WHERE judged), 0) AS judged,
+      coalesce(sum(a.weight) FILTER (WHERE judged AND correct), 0) AS correct,
+      coalesce(sum(a.weight) FILTER (WHERE reward IS NOT NULL), 0) AS rewards,
+      coalesce(sum(a.weight * reward), 0) AS reward
+    FROM (
+      SELECT p.unit, p.assigned_variant, ${EPOCH} AS epoch, o.reward,
+        p.outcome = 'ok' AND (o.label IS NOT NULL OR o.class_id IS NOT NULL) AS judged,
+        coalesce(o.label = p.label, true) AND coalesce(o.class_id = p.class_id, true) AS correct
+      FROM outcomes o JOIN predictions p
+        ON p.at = o.predicted_at AND p.id = o.prediction_id AND p.index = o.index AND p.tenant = o.tenant
+      WHERE o.predicted_at >= $3 AND o.predicted_at < $4 AND ${OF_PERIOD}
+    ) said JOIN arms a ON a.variant = said.assigned_variant AND a.epoch = said.epoch
+    GROUP BY a.arm, unit
+  )
+  SELECT arm, ${sums('accuracy', 'judged', 'correct')}, ${sums('reward', 'rewards', 'reward')}
+  FROM units GROUP BY arm`;
+
+/** Random bits of the id choose: neither the caller nor the version can. */
+const LATENCIES = `
+  SELECT variant, array_agg(latency_ms ORDER BY latency_ms) AS latencies FROM (
+    SELECT DISTINCT ON (p.assigned_variant, p.unit, slot) p.assigned_variant AS variant, p.latency_ms,
+      floor(extract(epoch FROM p.at) * 1000 / $5::float8) AS slot
+    FROM predictions p WHERE ${OF_PERIOD} AND p.outcome = 'ok' AND p.assigned_variant IS NOT NULL
+    ORDER BY p.assigned_variant, p.unit, slot, right(p.id::text, 12), p.index
+  ) chosen GROUP BY variant`;
+
+/** Columns of one metric: `x` and `y` of each unit that has a value. */
+function sums(name: string, x: string, y: string): string {
+  return `count(*) FILTER (WHERE ${x} > 0)::int AS ${name}_units,
+    sum(${x}) AS ${name}_x, sum(${y}) AS ${name}_y, sum((${x}) * (${x})) AS ${name}_xx,
+    sum((${y}) * (${y})) AS ${name}_yy, sum((${x}) * (${y})) AS ${name}_xy`;
+}
+
+export async function trafficOf(
+  db: Queryable,
+  period: ExperimentPeriod,
+  arms: readonly Arm[],
+): Promise<Traffic> {
+  const { rows } = await db.query(TRAFFIC, [...valuesOf(period), armRows(arms), FAILURES]);
+  const [found] = rows as readonly { arms: Row[] | null; first_seen: FirstSeen[] | null }[];
+  const armOf = (row: Row): ArmTraffic => ({
+    units: Number(row.units ?? 0),
+    requests: Number(row.requests ?? 0),
+    elsewhere: Number(row.elsewhere ?? 0),
+    success: sumsOf(row, 'success'),
+    latency: sumsOf(row, 'latency'),
+  });
+  return {
+    arms: arms.map((_, arm) => armOf(rowOf(found?.arms ?? [], arm))),
+    firstSeen: found?.first_seen ?? [],
+  };
+}
+
+/** Only what the tenant of a prediction says counts. @returns one for each arm, in their order */
+export async function feedbackOf(
+  db: Queryable,
+  period: ExperimentPeriod,
+  arms: readonly Arm[],
+): Promise<readonly ArmFeedback[]> {
+  const { rows } = await db.query(FEEDBACK, [...valuesOf(period), armRows(arms)]);
+  return arms.map((_, index) => {
+    const row = rowOf(rows as readonly Row[], index);
+    return { accuracy: sumsOf(row, 'accuracy'), reward: sumsOf(row, 'reward') };
+  });
+}
+
+/**
+ * Latencies by variant, ascending: of each unit one request in each slot of time, chosen by chance.
+ *
+ * @param slotMs length of a slot; the period has to end with one
+ */
+export async function latenciesOf(
+  db: Queryable,
+  period: ExperimentPeriod,
+  slotMs: number,
+): Promise<ReadonlyMap<string, readonly number[]>> {
+  const { rows } = await db.query(LATENCIES, [...valuesOf(period).slice(0, 4), slotMs]);
+  return new Map(
+    (rows as { variant: string; latencies: number[] }[]).map((row) => [row.variant, row.latencies]),
+  );
+}
+
+function valuesOf({ model, experiment, epochs, toMs }: ExperimentPeriod): unknown[] {
+  const froms = epochs.map((ms) => new Date(ms));
+  return [model, experiment, froms[0], new Date(toMs), froms];
+}
+
+/** Epochs in which an arm counts for nothing are left out, and so are their predictions. */
+function armRows(arms: readonly Arm[]): string {
+  const rows = arms.flatMap(({ variant, weights }, arm) =>
+    weights.flatMap((weight, epoch) => (weight > 0 ? { arm, variant, epoch: epoch + 1, weight } : [])),
+  );
+  return JSON.stringify(rows);
+}
+
+type Row = Readonly<Record<string, unknown>>;
+
+function rowOf(rows: readonly Row[], arm: number): Row {
+  return rows.find((row) => row.arm === arm) ?? {};
+}
+
+function sumsOf(row: Row, name: string): Sums {
+  const of = (column: string) => Number(row[`${name}_${column}`] ?? 0);
+  return {
+    units: of('units'),
+    sumX: of('x'),
+    sumY: of('y'),
+    sumXX: of('xx'),
+    sumYY: of('yy'),
+    sumXY: of('xy'),
+  };
+}
