@@ -1,4 +1,13 @@
 import type { ExperimentReport, Look, Metric } from '@headgate/contracts/admin/api';
+import { modelRouting } from '@headgate/contracts/routing';
+import { isMissingTable, type Queryable } from '@headgate/stores/postgres/database';
+import { epochsOf } from '@headgate/stores/records/epochs';
+import { addLooks, type ExperimentName, looksOf, thinLooks } from '@headgate/stores/records/looks';
+import { AdminError } from '../api/api-env.ts';
+import type { RoutingStore } from '../routing/routing-store.ts';
+import { EpochNotes } from './epoch-notes.ts';
+import { type Gathered, gather } from './gather.ts';
+import { csvOf, looksAt, reportOf } from './report.ts';
 
 export interface Asked {
   /** Name of an experiment of the model; absent: the one in the routing table. */
@@ -14,4 +23,114 @@ export interface Experiments {
   /** Oldest first. */
   looks(model: string, metric: Metric, asked?: Asked): Promise<readonly Look[]>;
   csv(model: string, asked?: Asked): Promise<string>;
+  /** Keeps what the analysis of a model sees now; each minute. */
+  look(model: string): Promise<void>;
+  /** Removes looks that nobody needs any more; each hour. */
+  thin(): Promise<void>;
+  /** Stops to listen to the routing table. */
+  stop(): void;
+}
+
+export interface ExperimentsDeps {
+  /** The store of records; undefined where records are kept nowhere. */
+  readonly db: Queryable | undefined;
+  readonly routing: Pick<RoutingStore, 'current' | 'onChange'>;
+  /** Looks are kept as long as records, in ms. */
+  readonly retentionMs: number;
+  /** Wall clock in ms. */
+  readonly now: () => number;
+}
+
+const LEVEL = 0.95;
+/** What was read is read again after that time, and after ten times as long as it took. */
+const FRESH_MS = 2000;
+const SHARE = 10;
+/** Experiments whose figures are kept. */
+const MAX_KEPT = 50;
+
+interface Reading {
+  readonly result: Promise<Gathered>;
+  /** Monotonic time in ms; no end while it is read. */
+  untilMs: number;
+}
+
+export function createExperiments({ db, routing, retentionMs, now }: ExperimentsDeps): Experiments {
+  const notes = new EpochNotes();
+  const readings = new Map<string, Reading>();
+  let queue: Promise<unknown> = Promise.resolve();
+  const stop = routing.onChange((snapshot) => {
+    notes.note(snapshot, now());
+    readings.clear();
+  });
+
+  const onStore = async <T>(ask: (store: Queryable) => Promise<T>): Promise<T> => {
+    if (!db) throw new AdminError('store_unavailable', NO_STORE);
+    try {
+      notes.note(routing.current(), now());
+      await notes.store(db);
+      return await ask(db);
+    } catch (cause) {
+      if (cause instanceof AdminError) throw cause;
+      if (isMissingTable(cause)) notes.forget();
+      throw new AdminError('store_unavailable', AWAY, { cause });
+    }
+  };
+
+  const read = (name: ExperimentName) =>
+    onStore(async (store) => {
+      const epochs = await epochsOf(store, name.model, name.experiment);
+      if (epochs.length === 0) throw unknown(name);
+      return gather(store, name, { epochs, nowMs: now() });
+    });
+
+  /** One after the other: two analyses at a time would only take each other's time. */
+  const gathered = (name: ExperimentName): Promise<Gathered> => {
+    const key = JSON.stringify([name.model, name.experiment]);
+    const known = readings.get(key);
+    if (known && performance.now() < known.untilMs) return known.result;
+    const result = queue.then(async () => {
+      const startedMs = performance.now();
+      const found = await read(name);
+      const endedMs = performance.now();
+      reading.untilMs = endedMs + Math.max(FRESH_MS, SHARE * (endedMs - startedMs));
+      return found;
+    });
+    const reading: Reading = { result, untilMs: Number.POSITIVE_INFINITY };
+    readings.delete(key);
+    readings.set(key, reading);
+    queue = result.catch(() => readings.delete(key));
+    for (const oldest of readings.keys()) if (readings.size > MAX_KEPT) readings.delete(oldest);
+    return result;
+  };
+
+  const nameOf = (model: string, { experiment }: Asked = {}): ExperimentName => {
+    const current = modelRouting(routing.current().routing, model)?.experiment.name;
+    const name = experiment ?? current;
+    if (name === undefined) throw unknown({ model, experiment: '' });
+    return { model, experiment: name };
+  };
+
+  return {
+    report: async (model, asked) => reportOf(await gathered(nameOf(model, asked)), asked?.level ?? LEVEL),
+    csv: async (model, asked) => csvOf(await gathered(nameOf(model, asked)), asked?.level ?? LEVEL),
+    looks: async (model, metric, asked) => onStore((store) => looksOf(store, nameOf(model, asked), metric)),
+    async look(model) {
+      const name = nameOf(model);
+      const looks = looksAt(reportOf(await gathered(name), LEVEL));
+      if (looks.length > 0) await onStore((store) => addLooks(store, name, looks));
+    },
+    thin: () => onStore((store) => thinLooks(store, now(), retentionMs)),
+    stop,
+  };
+}
+
+const NO_STORE =
+  'Records are kept nowhere: set records.sink to control or postgres, and restart control and the gateways.';
+const AWAY =
+  'The store of records does not answer. Predictions go on and their records wait; `headgate doctor` tells more.';
+
+function unknown({ model, experiment }: ExperimentName): AdminError {
+  const what =
+    experiment === '' ? 'The routing table has no such model' : 'The model has had no such experiment';
+  return new AdminError('not_found', `${what}: ${JSON.stringify(experiment || model).slice(0, 100)}.`);
 }

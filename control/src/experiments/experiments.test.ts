@@ -1,0 +1,9 @@
+import { afterAll, describe } from 'vitest';
+import { embeddedDatabase } from '../store/embedded-database.ts';
+import { describeExperiments } from '../testing/experiment-store.ts';
+
+describe('experiments', () => {
+  const db = embeddedDatabase();
+  afterAll(() => db.close());
+  describeExperiments('in the embedded database', () => db);
+});

@@ -1,0 +1,110 @@
+import type {
+  ExperimentReport,
+  ExperimentVariant,
+  MetricResult,
+  SrmResult,
+} from '@headgate/contracts/admin/api';
+import type { MetricLook } from '@headgate/stores/records/looks';
+import { evaluate, type MetricEvaluation, SRM_ALPHA, splitTest } from './evaluate.ts';
+import type { Gathered } from './gather.ts';
+import { type GroupFacts, sentenceOf, splitSentence, whyOf } from './words.ts';
+
+/** What the console, the command line and the guardrails of a rollout read. */
+export function reportOf(gathered: Gathered, level: number): ExperimentReport {
+  const metrics = evaluate(gathered, level);
+  const srm = srmOf(gathered);
+  return {
+    model: gathered.model,
+    experiment: gathered.experiment,
+    started_at_ms: gathered.startedAtMs,
+    at_ms: gathered.atMs,
+    level,
+    sentence: sentenceOf(gathered, metrics, srm),
+    variants: variantsOf(gathered),
+    srm,
+    metrics: metrics.map((one) => metricOf(gathered, one)),
+  };
+}
+
+function variantsOf({ split, traffic }: Gathered): ExperimentVariant[] {
+  const variants = split.epochs.at(-1)?.variants ?? [];
+  return variants.map(({ name, version, weight }, index) => {
+    const { units = 0, requests = 0 } = traffic.arms[split.wholes[index] ?? -1] ?? {};
+    return { name, version, weight, units, requests };
+  });
+}
+
+function srmOf(gathered: Gathered): SrmResult {
+  const test = splitTest(gathered);
+  if (!test) return { verdict: 'no_data', e_value: null, sentence: 'There are no units to count.' };
+  // JSON has no infinity.
+  const e_value = Math.min(test.eValue, Number.MAX_VALUE);
+  const verdict = e_value >= 1 / SRM_ALPHA ? 'mismatch' : 'as_expected';
+  return { verdict, e_value, sentence: splitSentence(test.units, e_value) };
+}
+
+function metricOf(gathered: Gathered, { definition, control, comparisons }: MetricEvaluation): MetricResult {
+  return {
+    metric: definition.metric,
+    unit: definition.unit,
+    higher_is_better: definition.higherIsBetter,
+    control: { value: control.value, units: control.units },
+    comparisons: comparisons.map((result, index) => ({
+      variant: result.variant,
+      value: result.value,
+      units: result.units,
+      difference: result.difference,
+      low: result.interval?.low ?? null,
+      high: result.interval?.high ?? null,
+      verdict: result.verdict,
+      why: whyOf(result, definition, {
+        control: { name: controlName(gathered), ...factsOf(gathered, 0) },
+        treatment: factsOf(gathered, index + 1),
+      }),
+    })),
+  };
+}
+
+const controlName = ({ split }: Gathered) => split.epochs.at(-1)?.variants[0]?.name ?? '';
+
+function factsOf({ split, traffic }: Gathered, variant: number): GroupFacts {
+  const { requests = 0, elsewhere = 0 } = traffic.arms[split.wholes[variant] ?? -1] ?? {};
+  return { weight: split.epochs.at(-1)?.variants[variant]?.weight ?? 0, requests, elsewhere };
+}
+
+/** A point of the narrowing interval for each metric and treatment that has data. */
+export function looksAt({ at_ms, metrics }: ExperimentReport): MetricLook[] {
+  return metrics.flatMap(({ metric, comparisons }) =>
+    comparisons
+      .filter(({ difference }) => difference !== null)
+      .map(({ variant, units, difference, low, high, verdict }) => ({
+        metric,
+        at_ms,
+        variant,
+        units,
+        difference,
+        low,
+        high,
+        verdict,
+      })),
+  );
+}
+
+const COLUMNS = 'model,experiment,at,level,metric,variant,role,units,value,standard_error';
+const COMPARED = 'control_value,difference,low,high,verdict';
+
+/** One line for each metric and variant. Names are those of the routing table: letters, digits, and . _ - only. */
+export function csvOf(gathered: Gathered, level: number): string {
+  const at = new Date(gathered.atMs).toISOString();
+  const start = [gathered.model, gathered.experiment, at, level];
+  const lines = evaluate(gathered, level).flatMap(({ definition: { metric }, control, comparisons }) => [
+    [...start, metric, controlName(gathered), 'control', control.units, control.value, control.error],
+    ...comparisons.map((one) => [
+      ...[...start, metric, one.variant, 'treatment', one.units, one.value, one.error],
+      ...[one.control.value, one.difference, one.interval?.low, one.interval?.high, one.verdict],
+    ]),
+  ]);
+  const width = COLUMNS.split(',').length + COMPARED.split(',').length;
+  const rows = lines.map((line) => Array.from({ length: width }, (_, i) => line[i] ?? '').join(','));
+  return [`${COLUMNS},${COMPARED}`, ...rows, ''].join('\r\n');
+}

@@ -1,0 +1,89 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Experiment } from '@headgate/contracts/routing';
+import type { Epoch } from '@headgate/stores/records/epochs';
+import type { Arm } from '@headgate/stores/records/experiment';
+
+/** A treatment and the control group of the same time, as indices of arms. */
+export interface Pair {
+  readonly variant: string;
+  readonly treatment: number;
+  readonly control: number;
+}
+
+/** How an experiment was split since it began. */
+export interface Split {
+  /** Oldest first, at least one. The last one is in force, or was at the end. */
+  readonly epochs: readonly Epoch[];
+  readonly arms: readonly Arm[];
+  /** Arm of each variant as a whole, in the order of the table; the control first. */
+  readonly wholes: readonly number[];
+  readonly pairs: readonly Pair[];
+}
+
+export function epochOf({ salt, variants }: Experiment, fromMs: number): Epoch {
+  return { from_ms: fromMs, salt, variants };
+}
+
+export function sameSplit(a: Epoch, b: Epoch): boolean {
+  return a.salt === b.salt && isDeepStrictEqual(a.variants, b.variants);
+}
+
+/**
+ * The epochs since the experiment has been the same: another salt assigns all units again, and another version under the
+ * name of a variant is another treatment.
+ *
+ * @param epochs oldest first, at least one
+ */
+export function sinceItBegan(epochs: readonly Epoch[]): readonly Epoch[] {
+  const last = epochs.at(-1);
+  const differs = epochs.findLastIndex((epoch) => !isDeepStrictEqual(identityOf(epoch), identityOf(last)));
+  return epochs.slice(differs + 1);
+}
+
+const identityOf = (epoch: Epoch | undefined) => [
+  epoch?.salt,
+  epoch?.variants.map(({ name, version }) => [name, version]),
+];
+
+/**
+ * The arms whose sums are compared. While weights grow, control has most of its requests early and the treatment late,
+ * and what changes with the time of day would look like a difference. So control counts in each epoch by the ratio of the
+ * weights, which are the chances of assignment: it then has the same share of each epoch as the treatment. Epochs in
+ * which one of the two had no units count for neither.
+ */
+export function splitOf(epochs: readonly Epoch[]): Split {
+  const names = epochs[0]?.variants.map(({ name }) => name) ?? [];
+  const weightOf = (epoch: Epoch, variant: number) => epoch.variants[variant]?.weight ?? 0;
+  const arms: Arm[] = [];
+  const armOf = (variant: number, weights: readonly number[]): number => {
+    const arm = { variant: names[variant] ?? '', weights };
+    const known = arms.findIndex((other) => isDeepStrictEqual(other, arm));
+    return known >= 0 ? known : arms.push(arm) - 1;
+  };
+  const wholes = names.map((_, variant) =>
+    armOf(
+      variant,
+      epochs.map(() => 1),
+    ),
+  );
+  const pairs = names.slice(1).map((variant, index) => {
+    const ratios = epochs.map((epoch) => {
+      const [control, treatment] = [weightOf(epoch, 0), weightOf(epoch, index + 1)];
+      return control > 0 ? treatment / control : 0;
+    });
+    // Only proportions count; the largest as 1 makes arms of constant weights those of the variants as a whole.
+    const largest = Math.max(...ratios) || 1;
+    return {
+      variant,
+      treatment: armOf(
+        index + 1,
+        ratios.map((ratio) => (ratio > 0 ? 1 : 0)),
+      ),
+      control: armOf(
+        0,
+        ratios.map((ratio) => ratio / largest),
+      ),
+    };
+  });
+  return { epochs, arms, wholes, pairs };
+}
