@@ -1,0 +1,424 @@
+import { once } from 'node:events';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect } from 'node:net';
+import { join } from 'node:path';
+import { type LiveView, OPERATOR_HEADER } from '@headgate/contracts/admin/api';
+import { tempDir } from '@headgate/testkit/folders';
+import { type Call, httpClient } from '@headgate/testkit/http';
+import { getRequestListener } from '@hono/node-server';
+import { Registry } from 'prom-client';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { createInternalServer } from '../internal-server.ts';
+import {
+  ADMIN_KEY,
+  type AdminFixture,
+  adminApp,
+  CLIENT_KEY,
+  ORIGIN,
+  problemOf,
+  recordOf,
+  secret,
+} from '../testing/admin-app.ts';
+
+const WRONG_KEY = `hg_admin1_${'b'.repeat(43)}`;
+const HOUR_MS = 3_600_000;
+
+/** The same app on a socket, as control serves it. */
+async function serve({ app }: AdminFixture) {
+  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const server = createInternalServer({
+    registry: new Registry(),
+    secret,
+    logger: { error: () => undefined },
+    admin: (request, response) => void listener(request, response),
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const send = (call: Call, localAddress = '127.0.0.1') => {
+    const client = httpClient(`http://127.0.0.1:${port}`, { localAddress });
+    return client.send(call).finally(() => client.close());
+  };
+  return { port, send };
+}
+
+describe('a page of another origin', () => {
+  const marks: Record<string, string>[] = [
+    { origin: 'https://evil.example' },
+    { origin: 'null' },
+    { origin: 'http://127.0.0.1:9999' },
+    { origin: 'http://localhost:8447' },
+    { 'sec-fetch-site': 'cross-site' },
+    { 'sec-fetch-site': 'same-site' },
+    { origin: ORIGIN, 'sec-fetch-site': 'cross-site' },
+  ];
+
+  it.each(marks)('reads and changes nothing with the cookie of a session: %j', async (mark) => {
+    const { api, login } = adminApp();
+    const { cookie, csrf } = await login();
+    for (const [method, path] of [
+      ['GET', '/live'],
+      ['GET', '/events'],
+      ['GET', '/session'],
+      ['DELETE', '/session'],
+      ['POST', '/session'],
+    ] as const) {
+      const body = method === 'POST' ? { key: ADMIN_KEY } : undefined;
+      const answer = await api(method, path, { ...cookie, ...csrf, ...mark }, body);
+      expect([method, path, answer.status]).toEqual([method, path, 403]);
+    }
+    expect((await api('GET', '/session', { ...cookie, origin: ORIGIN })).status).toBe(200);
+    const ours = { ...cookie, ...csrf, origin: ORIGIN, 'sec-fetch-site': 'same-origin' };
+    expect((await api('DELETE', '/session', ours)).status).toBe(204);
+  });
+
+  it('that lies about its Host gets nothing, the console included', async () => {
+    const { api, send } = adminApp();
+    for (const host of [
+      'evil.example',
+      '127.0.0.1.evil.example',
+      'evil.example:8447',
+      'localhost.evil.example',
+    ]) {
+      const headers = { host, 'x-api-key': ADMIN_KEY };
+      expect([host, (await api('GET', '/live', headers)).status]).toEqual([host, 403]);
+      expect([host, (await send('GET', '/console/', headers)).status]).toEqual([host, 403]);
+      expect([host, (await api('POST', '/session', { host }, { key: ADMIN_KEY })).status]).toEqual([
+        host,
+        403,
+      ]);
+    }
+    for (const host of ['localhost:8447', '[::1]:8447', 'headgate-control', 'headgate-control.ns.svc:8447']) {
+      expect([host, (await api('GET', '/live', { host, 'x-api-key': ADMIN_KEY })).status]).toEqual([
+        host,
+        200,
+      ]);
+    }
+  });
+});
+
+describe('a change with a session', () => {
+  it('needs the token of that session', async () => {
+    const { api, login } = adminApp();
+    const [mine, other] = [await login(), await login()];
+    const tokens = [{}, { 'x-headgate-csrf': '' }, { 'x-headgate-csrf': 'x'.repeat(43) }, other.csrf];
+    for (const token of tokens) {
+      const answer = await api('DELETE', '/session', { ...mine.cookie, ...token });
+      expect([answer.status, (await problemOf(answer)).reason]).toEqual([403, 'forbidden']);
+    }
+    expect((await api('GET', '/session', mine.cookie)).status).toBe(200);
+    expect((await api('DELETE', '/session', { ...mine.cookie, ...mine.csrf })).status).toBe(204);
+  });
+});
+
+describe('the cookie', () => {
+  it('is out of the reach of scripts and other sites', async () => {
+    const { setCookie } = await adminApp().login();
+    expect(setCookie).toMatch(
+      /^headgate_session_8447=[A-Za-z0-9_-]{43}; Path=\/; HttpOnly; SameSite=Strict$/,
+    );
+  });
+
+  it('travels over TLS alone, off this machine', async () => {
+    const { app } = adminApp();
+    const answer = await app.request('http://headgate-control.ns.svc:8447/api/v1/session', {
+      method: 'POST',
+      body: JSON.stringify({ key: ADMIN_KEY }),
+    });
+    expect(answer.headers.get('set-cookie')).toContain('; Secure');
+  });
+
+  it('is not that which the browser came with', async () => {
+    const { api, login } = adminApp();
+    const planted = { cookie: `headgate_session_8447=${'p'.repeat(43)}` };
+    const { cookie } = await login(ADMIN_KEY, planted);
+    expect(cookie).not.toEqual(planted);
+    expect((await api('GET', '/session', planted)).status).toBe(401);
+    const { cookie: again } = await login(ADMIN_KEY, cookie);
+    expect((await api('GET', '/session', cookie)).status).toBe(401);
+    expect((await api('GET', '/session', again)).status).toBe(200);
+  });
+});
+
+describe('a session ends', () => {
+  it('with its key: revoked, of another role, narrowed, expired', async () => {
+    const expired = new Date(1_700_000_000_000 - 1000).toISOString().replace('.000Z', 'Z');
+    for (const records of [
+      [],
+      [recordOf(ADMIN_KEY, { role: 'tester' })],
+      [recordOf(ADMIN_KEY, { scopes: { models: ['digits'] } })],
+      [recordOf(ADMIN_KEY, { scopes: { routes: ['read'] } })],
+      [recordOf(ADMIN_KEY, { not_after: expired })],
+      [recordOf(WRONG_KEY)],
+    ]) {
+      const { api, login, setKeys } = adminApp();
+      const { cookie } = await login();
+      setKeys(...records);
+      expect((await api('GET', '/live', cookie)).status).toBe(401);
+    }
+  });
+
+  it('with the old secret of a rotated key, and no sooner', async () => {
+    const { api, login, setKeys, clock } = adminApp();
+    const { cookie } = await login();
+    const notAfter = new Date(clock.epochMs() + HOUR_MS / 4).toISOString();
+    const previous = { sha256: recordOf(ADMIN_KEY).sha256, not_after: notAfter };
+    setKeys(recordOf(WRONG_KEY, { previous }));
+    const answer = await api('GET', '/session', cookie);
+    expect(await answer.json()).toMatchObject({ expires_at_ms: Date.parse(notAfter) });
+    clock.advance(HOUR_MS / 4);
+    expect((await api('GET', '/session', cookie)).status).toBe(401);
+    const { cookie: current } = await login(WRONG_KEY);
+    expect((await api('GET', '/session', current)).status).toBe(200);
+  });
+
+  it('when 64 others were used since', async () => {
+    const { api, login } = adminApp();
+    const first = await login();
+    const second = await login();
+    await api('GET', '/session', first.cookie);
+    for (let count = 2; count < 65; count += 1) await login();
+    expect((await api('GET', '/session', first.cookie)).status).toBe(200);
+    expect((await api('GET', '/session', second.cookie)).status).toBe(401);
+  });
+
+  it('and its stream of events with it', async () => {
+    const { api, login, setKeys, clock } = adminApp();
+    const { cookie } = await login();
+    const byKey = await api('GET', '/events', { 'x-api-key': ADMIN_KEY });
+    const bySession = await api('GET', '/events', cookie);
+    const readers = [byKey, bySession].map((answer) => answer.body?.getReader());
+    for (const reader of readers) expect((await reader?.read())?.done).toBe(false);
+    setKeys();
+    clock.advance(1000);
+    for (const reader of readers) expect((await reader?.read())?.done).toBe(true);
+  });
+});
+
+describe('guessing', () => {
+  const guess = {
+    method: 'POST',
+    path: '/api/v1/session',
+    body: JSON.stringify({ key: WRONG_KEY }),
+  } as const;
+
+  it('of keys is limited by address, whatever way they are shown, and locks out nobody', async () => {
+    const { send } = await serve(adminApp());
+    for (let count = 0; count < 5; count += 1) {
+      expect((await send(guess)).status).toBe(401);
+      const byHeader = { 'x-api-key': `hg_other${count}_${'x'.repeat(43)}` };
+      expect((await send({ method: 'GET', path: '/api/v1/live', headers: byHeader })).status).toBe(401);
+    }
+    const refused = await send({ ...guess, headers: { 'x-forwarded-for': '203.0.113.7' } });
+    expect([refused.status, refused.headers['retry-after']]).toEqual([429, '60']);
+    const forged = { 'x-headgate-internal-secret': 'f'.repeat(64), [OPERATOR_HEADER]: 'eve' };
+    expect((await send({ method: 'GET', path: '/api/v1/live', headers: forged })).status).toBe(429);
+    expect((await send({ ...guess, body: JSON.stringify({ key: ADMIN_KEY }) })).status).toBe(200);
+    expect((await send(guess, '127.0.0.9')).status).toBe(401);
+  });
+
+  it('from many addresses is limited too, begins again after a minute, and fills no audit log', async () => {
+    const fixture = adminApp();
+    const { send } = await serve(fixture);
+    const statuses: number[] = [];
+    for (let index = 0; index < 105; index += 1) {
+      statuses.push((await send(guess, `127.0.1.${1 + Math.floor(index / 10)}`)).status);
+    }
+    expect(statuses.filter((status) => status === 401)).toHaveLength(100);
+    expect(statuses.slice(100)).toEqual(Array(5).fill(429));
+    expect(fixture.changes).toHaveLength(100);
+    fixture.clock.advance(60_000);
+    expect((await send(guess)).status).toBe(401);
+  });
+
+  it('tells an unknown key from a wrong secret in nothing', async () => {
+    const { api } = adminApp();
+    const answers = [WRONG_KEY, `hg_nobody_${'x'.repeat(43)}`, 'rubbish', `${ADMIN_KEY}x`].map(
+      async (key) => {
+        const answer = await api('POST', '/session', {}, { key });
+        return [answer.status, await answer.text(), answer.headers.get('set-cookie')];
+      },
+    );
+    expect(new Set((await Promise.all(answers)).map(String)).size).toBe(1);
+  });
+
+  it('a key of another role opens no session', async () => {
+    const { api } = adminApp();
+    expect((await api('POST', '/session', {}, { key: CLIENT_KEY })).status).toBe(403);
+  });
+});
+
+describe('what a caller sends', () => {
+  it.each([
+    ['a length', (size: number) => 'x'.repeat(size)],
+    ['chunks', (size: number) => new Blob(['x'.repeat(size)]).stream()],
+  ])('is bounded, with %s', async (_, body) => {
+    const { app, login } = adminApp();
+    await login();
+    const answer = await app.request(`${ORIGIN}/api/v1/session`, {
+      method: 'POST',
+      body: body(300_000),
+      duplex: 'half',
+    } as RequestInit);
+    expect([answer.status, (await problemOf(answer)).reason]).toEqual([413, 'too_large']);
+  });
+
+  it.each(['', '{', '[]', '{"key":7}', '{"key":""}', '{"key":"k","more":1}', `{"key":"${'k'.repeat(257)}"}`])(
+    'is refused when it is not what is expected: %s',
+    async (body) => {
+      const { api } = adminApp();
+      const answer = await api('POST', '/session', {}, body);
+      expect([answer.status, (await problemOf(answer)).reason]).toEqual([400, 'invalid']);
+    },
+  );
+
+  it('names an operator only in letters that a log may show', async () => {
+    const { api } = adminApp();
+    for (const name of ['', 'a b', '<script>', 'a'.repeat(65), 'key:admin1', '../x', 'ä']) {
+      const headers = { ...secret.header, [OPERATOR_HEADER]: name };
+      expect([name, (await api('GET', '/live', headers)).status]).toEqual([name, 400]);
+    }
+  });
+});
+
+describe('a hostile name', () => {
+  const NAME = '</script><img src=x onerror=alert(1)>';
+
+  it('is answered as JSON, which no browser takes for a page', async () => {
+    const view = { default_model: NAME } as LiveView;
+    const { api } = adminApp({ live: async () => view });
+    const known = { 'x-api-key': ADMIN_KEY };
+    const answers = [
+      await api('GET', '/live', known),
+      await api('GET', `/${encodeURIComponent(NAME)}`, known),
+      await api('POST', '/session', {}, { [NAME]: 1 }),
+      await api('GET', '/events', known),
+    ];
+    for (const { headers } of answers) {
+      expect(headers.get('content-type')).toMatch(/^(application\/(problem\+)?json|text\/event-stream)/);
+      expect(headers.get('x-content-type-options')).toBe('nosniff');
+      expect(headers.get('content-security-policy')).toBe("default-src 'none'; frame-ancestors 'none'");
+      expect(headers.get('cache-control')).toBe('no-store');
+    }
+  });
+
+  it('begins no line of its own in a stream of events', async () => {
+    const { api } = adminApp({
+      live: async () => ({ default_model: 'a\n\nevent: rollout\ndata: {}' }) as LiveView,
+    });
+    const { body } = await api('GET', '/events', { 'x-api-key': ADMIN_KEY });
+    const { value } = (await body?.getReader().read()) ?? {};
+    expect(new TextDecoder().decode(value).match(/^event: .*$/gm)).toEqual(['event: live']);
+  });
+});
+
+describe('the files of the console', () => {
+  function built() {
+    const root = tempDir({ 'secret.txt': 'SECRET' });
+    const consoleDir = join(root, 'dist');
+    mkdirSync(join(consoleDir, 'fonts'), { recursive: true });
+    const files = {
+      'index.html': '<!doctype html>',
+      'main-7XKQ2PLM.js': 'js',
+      'fonts/a.woff2': 'font',
+      'x.bin': '',
+    };
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(consoleDir, name), text);
+    symlinkSync(join(root, 'secret.txt'), join(consoleDir, 'link.txt'));
+    return adminApp({ consoleDir });
+  }
+
+  it.each([
+    '/console/../secret.txt',
+    '/console/..%2fsecret.txt',
+    '/console/%2e%2e/secret.txt',
+    '/console/%2e%2e%2fsecret.txt',
+    '/console/fonts/../../secret.txt',
+    '/console/..\\secret.txt',
+    '/console/..%5csecret.txt',
+    '/console//secret.txt',
+    '/console/./../secret.txt',
+    '/console/link.txt',
+    '/console/secret.txt%00.js',
+    '/secret.txt',
+  ])('hold nothing else: %s', async (path) => {
+    const { port } = await serve(built());
+    // A client would resolve the dots.
+    const socket = connect(port, '127.0.0.1');
+    socket.end(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`);
+    const answer = (await socket.toArray()).join('');
+    expect(answer).toMatch(/^HTTP\/1\.1 (400|404) /);
+    expect(answer).not.toContain('SECRET');
+  });
+
+  it('run nothing from elsewhere, and are kept only by the name of their content', async () => {
+    const { send } = built();
+    const page = await send('GET', '/console/');
+    expect(page.headers.get('content-security-policy')).toMatch(
+      /default-src 'self';.*frame-ancestors 'none'/,
+    );
+    expect(page.headers.get('content-security-policy')).not.toContain('unsafe');
+    expect(page.headers.get('cache-control')).toBe('no-store');
+    expect(await (await send('GET', '/console/rollouts/0199')).text()).toBe('<!doctype html>');
+    const script = await send('GET', '/console/main-7XKQ2PLM.js');
+    expect(script.headers.get('cache-control')).toContain('immutable');
+    expect(script.headers.get('content-type')).toContain('text/javascript');
+    expect((await send('GET', '/console/x.bin')).headers.get('content-type')).toBe(
+      'application/octet-stream',
+    );
+    expect((await send('POST', '/console/')).status).toBe(404);
+  });
+
+  it('are missing before a build, which the page says', async () => {
+    const answer = await adminApp().send('GET', '/console/');
+    expect([answer.status, await answer.text()]).toEqual([503, expect.stringContaining('npm run build')]);
+  });
+});
+
+describe('streams of events', () => {
+  it('are bounded, also those that nobody reads, and are free again once their readers leave', async () => {
+    const fixture = adminApp({ live: async () => ({ default_model: 'x'.repeat(100_000) }) as LiveView });
+    const { port, send } = await serve(fixture);
+    const known = `X-API-Key: ${ADMIN_KEY}`;
+    const sockets = await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        const socket = connect(port, '127.0.0.1').pause();
+        socket.write(`GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\n${known}\r\n\r\n`);
+        await once(socket, 'readable');
+        return socket;
+      }),
+    );
+    const refused = await send({
+      method: 'GET',
+      path: '/api/v1/events',
+      headers: { 'x-api-key': ADMIN_KEY },
+    });
+    expect([refused.status, refused.text]).toEqual([429, expect.stringContaining('too_many')]);
+    for (const socket of sockets) socket.destroy();
+    await expect
+      .poll(async () => {
+        const abort = new AbortController();
+        const answer = await fetch(`http://127.0.0.1:${port}/api/v1/events`, {
+          headers: { 'x-api-key': ADMIN_KEY },
+          signal: abort.signal,
+        });
+        abort.abort();
+        return answer.status;
+      })
+      .toBe(200);
+  });
+});
+
+describe('the routes of other processes beside it', () => {
+  it('go on to refuse browsers and strangers', async () => {
+    const { send } = await serve(adminApp());
+    const records = { path: '/internal/records', body: '{}' } as const;
+    const fromBrowser = { ...secret.header, origin: ORIGIN, 'sec-fetch-site': 'same-origin' };
+    expect((await send({ ...records, headers: fromBrowser })).status).toBe(403);
+    expect((await send({ ...records, headers: { 'x-api-key': ADMIN_KEY } })).status).toBe(401);
+    expect((await send({ path: '/metrics', method: 'GET', headers: { origin: ORIGIN } })).status).toBe(403);
+  });
+});
