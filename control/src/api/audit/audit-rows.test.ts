@@ -1,0 +1,112 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { AuditRow } from '@headgate/contracts/admin/api';
+import { CALL, testAudit } from '@headgate/journal/testing/audit';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { layOut } from '../../audit/store/layout.ts';
+import { type EmbeddedDatabase, embeddedDatabase } from '../../store/embedded-database.ts';
+import { shipOnce } from '../../testing/audit-store.ts';
+import { type AuditRows, auditRows } from './audit-rows.ts';
+import { logRows } from './log-rows.ts';
+import { type AuditQuery, fits } from './rows.ts';
+
+const PART = { limit: 1000, fromMs: 0, beforeMs: Date.UTC(9999, 0) };
+
+let db: EmbeddedDatabase;
+let dir: string;
+let rows: AuditRows;
+let stored: readonly AuditRow[];
+let audit: Awaited<ReturnType<typeof testAudit>>['audit'];
+
+beforeAll(async () => {
+  db = embeddedDatabase();
+  await layOut(db);
+  dir = mkdtempSync(join(tmpdir(), 'headgate-rows-'));
+  const opened = await testAudit(dir);
+  audit = opened.audit;
+  const log = { dir: `${dir}/log`, headsFile: `${dir}/heads.jsonl` };
+  for (const [index, keyId] of ['alice', 'bobby', undefined].entries()) {
+    audit.record({
+      ...CALL,
+      keyId,
+      requestId: `r${index}`,
+      status: 200 + index,
+      route: `/v1/Route-${index}`,
+    });
+    opened.clock.advance(1000);
+    const change = { action: 'routing.reload', outcome: 'accepted', detail: { sha256: 'x' } } as const;
+    await audit.change({ ...change, keyId, atMs: opened.clock.epochMs(), requestId: undefined });
+  }
+  await audit.anchor();
+  await shipOnce(log, db);
+  stored = await auditRows({ store: db, logs: async () => [] })({});
+  audit.record({ ...CALL, requestId: 'late' });
+  await audit.flush();
+  rows = auditRows({ store: db, logs: logRows({ ...log, nowMs: () => performance.now() }) });
+}, 60_000);
+
+afterAll(async () => {
+  await audit.close();
+  await db.close();
+  rmSync(dir, { recursive: true });
+});
+
+it('are those of the store, newest first, without anchors', () => {
+  expect(stored).toHaveLength(6);
+  expect(stored[0]).toMatchObject({ action: 'routing.reload', outcome: 'accepted', detail: { sha256: 'x' } });
+  expect(stored.at(-1)).toMatchObject({
+    who: 'key:alice',
+    action: 'POST /v1/Route-0',
+    outcome: '200',
+    seq: 1,
+  });
+  expect(stored.map(({ at_ms }) => at_ms)).toEqual(stored.map(({ at_ms }) => at_ms).sort((a, b) => b - a));
+});
+
+it('include what the log has and the store does not have yet, each once', async () => {
+  const all = await rows({});
+  expect(all).toHaveLength(stored.length + 1);
+  expect(all.filter(({ request_id }) => request_id === 'late')).toHaveLength(1);
+  expect(await rows({ limit: 2 })).toEqual(all.slice(0, 2));
+});
+
+it.each<Partial<AuditQuery>>([
+  { who: 'key:alice' },
+  { who: 'alice' },
+  { who: 'nobody' },
+  { action: 'route-1' },
+  { action: 'ROUTING' },
+  { action: '%' },
+  { action: "'; DROP TABLE audit.records; --" },
+  { requestId: 'r1' },
+  { who: 'bobby', action: 'reload' },
+])('are found in the store as in the log: %j', async (part) => {
+  const query = { ...PART, ...part };
+  const found = await auditRows({ store: db, logs: async () => [] })(query);
+  expect(found).toEqual(stored.filter((row) => fits(row, query)));
+  expect(found.length).toBeLessThan(stored.length);
+});
+
+it('are found by time: from that moment, and before it', async () => {
+  const moments = [...new Set(stored.map(({ at_ms }) => at_ms))];
+  for (const moment of moments) {
+    const before = await rows({ beforeMs: moment });
+    const from = await rows({ fromMs: moment });
+    expect(before.every(({ at_ms }) => at_ms < moment)).toBe(true);
+    expect(before.length + from.length).toBe(stored.length + 1);
+  }
+});
+
+it('come from the log alone before anything is stored, and are refused without a store', async () => {
+  const missing = Object.assign(new Error('relation "audit.facts" does not exist'), { code: '42P01' });
+  const store = { query: () => Promise.reject(missing), script: async () => undefined };
+  const logs = async () => stored;
+  expect(await auditRows({ store, logs })({})).toEqual(stored);
+  await expect(auditRows({ store: undefined, logs })({})).rejects.toThrow('audit.store is none');
+});
+
+it('are refused while the store does not answer: a part of them would look like all', async () => {
+  const store = { query: () => Promise.reject(new Error('gone')), script: async () => undefined };
+  await expect(auditRows({ store, logs: async () => [] })({})).rejects.toThrow('store_unavailable');
+});

@@ -1,0 +1,27 @@
+import type { AuditRow } from '@headgate/contracts/admin/api';
+import type { AuditRecord } from '@headgate/journal/audit/chain';
+import { isMissingTable, type Queryable } from '@headgate/stores/postgres/database';
+import { type AuditQuery, rowOf } from './rows.ts';
+
+const ACTION = `coalesce(fact->>'action', fact->>'of', (fact->>'method') || ' ' || (fact->>'route'), 'lost records')`;
+
+/** The index by time gives the newest first; a rare name may take it through everything in that time. */
+const NEWEST = `
+  SELECT fact FROM audit.facts
+  WHERE at >= $1 AND at < $2 AND fact->>'type' <> 'anchor'
+    AND ($3::text IS NULL OR fact->>'who' IN ($3, 'key:' || $3))
+    AND ($4::text IS NULL OR position(lower($4) IN lower(${ACTION})) > 0)
+    AND ($5::text IS NULL OR fact->>'request_id' = $5)
+  ORDER BY at DESC, writer, seq DESC LIMIT $6`;
+
+/** Rows of the audit store, newest first. It has the records up to a head that is a minute old at most. */
+export async function storedRows(db: Queryable, query: AuditQuery): Promise<readonly AuditRow[]> {
+  const { fromMs, beforeMs, who = null, action = null, requestId = null, limit } = query;
+  const times = [new Date(fromMs), new Date(beforeMs)];
+  const { rows } = await db.query(NEWEST, [...times, who, action, requestId, limit]).catch((error) => {
+    // Nothing has been stored yet.
+    if (isMissingTable(error)) return { rows: [] };
+    throw error;
+  });
+  return (rows as { readonly fact: AuditRecord }[]).flatMap(({ fact }) => rowOf(fact) ?? []);
+}

@@ -1,0 +1,84 @@
+import type { LiveModel, LiveVariant, LiveView, RoutingSourceView } from '@headgate/contracts/admin/api';
+import type { ModelRouting, Variant } from '@headgate/contracts/routing';
+import type { LiveFigures } from '../../figures/live-figures.ts';
+import type { RoutingSnapshot, RoutingStore } from '../../routing/routing-store.ts';
+import type { ObservedSplit } from './observed.ts';
+import type { Pods } from './pods.ts';
+
+const WINDOW_S = 60;
+
+export interface LiveViewDeps {
+  readonly routing: Pick<RoutingStore, 'current'>;
+  readonly figures: LiveFigures;
+  readonly pods: Pick<Pods, 'refresh' | 'ofVersion'>;
+  readonly observed: Pick<ObservedSplit, 'of'>;
+  /** Id of the rollout in progress. */
+  readonly rolloutOf: (model: string) => string | null;
+  /** Wall clock in ms. */
+  readonly nowMs: () => number;
+}
+
+/** What is live now: the routing table, beside what gateways count, what pods serve and what was recorded. */
+export async function liveView(deps: LiveViewDeps): Promise<LiveView> {
+  await deps.pods.refresh();
+  const snapshot = deps.routing.current();
+  const { default_model, models } = snapshot.routing;
+  return {
+    at_ms: deps.nowMs(),
+    default_model,
+    routing: sourceView(snapshot),
+    fresh: deps.figures.isFresh(),
+    gateways: deps.figures.gateways(),
+    models: Object.entries(models).map(([model, entry]) => modelView(deps, model, entry)),
+  };
+}
+
+export function sourceView({
+  source,
+  revision,
+  changedAtMs,
+  changedBy,
+  refused,
+}: RoutingSnapshot): RoutingSourceView {
+  return { source, revision, changed_at_ms: changedAtMs, changed_by: changedBy, refused };
+}
+
+function modelView(deps: LiveViewDeps, model: string, { versions, experiment }: ModelRouting): LiveModel {
+  const { changedAtMs } = deps.routing.current();
+  const observed = deps.observed.of(model, experiment.name, changedAtMs);
+  return {
+    model,
+    experiment: experiment.name,
+    variants: experiment.variants.map((variant, index) => ({
+      ...variant,
+      role: index === 0 ? ('control' as const) : ('treatment' as const),
+      ...servingOf(deps.figures, model, variant),
+      observed: observed(variant.name),
+    })),
+    versions: versions.map((version) => ({ version, pods: deps.pods.ofVersion(model, version) })),
+    rollout: deps.rolloutOf(model),
+  };
+}
+
+/** A variant has traffic while every gateway finds its version ready (decision 0007). */
+function servingOf(
+  figures: LiveFigures,
+  model: string,
+  { name, version }: Variant,
+): Pick<LiveVariant, 'ready' | 'figures'> {
+  const gateways = figures.readyOn(model, version);
+  const counted = figures.window({ model, version, variant: name }, WINDOW_S * 1000);
+  return {
+    ready: gateways.length > 0 && gateways.every(({ ready }) => ready),
+    figures: counted
+      ? {
+          window_s: WINDOW_S,
+          requests: counted.requests,
+          errors: counted.errors,
+          p50_ms: counted.p50Ms,
+          p95_ms: counted.p95Ms,
+          p99_ms: counted.p99Ms,
+        }
+      : null,
+  };
+}

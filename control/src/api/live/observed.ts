@@ -1,0 +1,95 @@
+import type { LiveVariant } from '@headgate/contracts/admin/api';
+import { DAY_MS } from '@headgate/runtime/clock';
+import type { Queryable } from '@headgate/stores/postgres/database';
+import { wilsonInterval } from '../../statistics/binomial-interval.ts';
+
+export type Observed = LiveVariant['observed'];
+
+/** Units of an experiment by the variant that they are assigned to. */
+const UNITS = `
+  SELECT assigned_variant AS variant, count(DISTINCT unit)::int AS units FROM predictions
+  WHERE at >= $1 AND model = $2 AND experiment = $3 AND assigned_variant IS NOT NULL
+  GROUP BY assigned_variant`;
+
+/** It reads every record of that time; a day of a busy service has millions. */
+const MAX_AGE_MS = 10_000;
+const LOOK_BACK_MS = DAY_MS;
+
+export interface ObservedOptions {
+  /** Where the records are; undefined where they go nowhere. */
+  readonly records: Queryable | undefined;
+  /** Wall clock in ms. */
+  readonly nowMs: () => number;
+}
+
+interface Known {
+  readonly atMs: number;
+  readonly units: ReadonlyMap<string, number>;
+}
+
+/**
+ * Shares of the units as they were recorded. A look answers at once with what is known, and reads the store behind it:
+ * the live view does not wait for a slow store.
+ */
+export class ObservedSplit {
+  readonly #options: ObservedOptions;
+  readonly #known = new Map<string, Known>();
+  readonly #reading = new Set<string>();
+
+  constructor(options: ObservedOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * @param sinceMs when the weights were changed last: units before that were dealt by others
+   * @returns null where there is none of it, or the store does not answer
+   */
+  of(model: string, experiment: string, sinceMs: number | null): (variant: string) => Observed {
+    const key = JSON.stringify([model, experiment, sinceMs]);
+    const known = this.#known.get(key);
+    const isFresh = known !== undefined && this.#options.nowMs() - known.atMs < MAX_AGE_MS;
+    if (!isFresh && !this.#reading.has(key)) void this.#read(key, { model, experiment, sinceMs });
+    const units = known?.units ?? new Map<string, number>();
+    const total = [...units.values()].reduce((sum, count) => sum + count, 0);
+    return (variant) => shareOf(units.get(variant) ?? 0, total);
+  }
+
+  async #read(
+    key: string,
+    { model, experiment, sinceMs }: { model: string; experiment: string; sinceMs: number | null },
+  ): Promise<void> {
+    const { records, nowMs } = this.#options;
+    if (!records) return;
+    this.#reading.add(key);
+    const atMs = nowMs();
+    try {
+      const from = new Date(Math.max(sinceMs ?? 0, atMs - LOOK_BACK_MS));
+      const { rows } = await records.query(UNITS, [from, model, experiment]);
+      this.#forget(atMs);
+      const units = new Map((rows as Row[]).map((row) => [row.variant, row.units]));
+      this.#known.set(key, { atMs, units });
+    } catch {
+      // The page of dependencies shows a store that is away.
+      this.#known.set(key, { atMs, units: new Map() });
+    } finally {
+      this.#reading.delete(key);
+    }
+  }
+
+  /** Experiments and weights that nobody asks for any more. */
+  #forget(nowMs: number): void {
+    for (const [key, { atMs }] of this.#known) if (nowMs - atMs > 10 * MAX_AGE_MS) this.#known.delete(key);
+  }
+}
+
+interface Row {
+  readonly variant: string;
+  readonly units: number;
+}
+
+function shareOf(units: number, total: number): Observed {
+  const interval = wilsonInterval(units, total);
+  if (!interval) return null;
+  const { low, high } = interval;
+  return { share: (100 * units) / total, low: 100 * low, high: 100 * high, units };
+}
