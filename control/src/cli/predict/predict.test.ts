@@ -58,12 +58,26 @@ async function api(answer: object, { status = 200, tls = false } = {}) {
 }
 
 const dir = () =>
-  tempDir({ 'seven.png': 'bytes of seven', 'b.png': 'bytes of b', 'ca.crt': authority.certificate });
+  tempDir({
+    'seven.png': 'bytes of seven',
+    'b\u001b[31m.png': 'bytes of b',
+    'ca.crt': authority.certificate,
+  });
 
 describe('headgate predict', () => {
   it('sends images with key and unit, and shows label, score, version, variant and time', async () => {
     const { url, requests } = await api(ANSWER);
-    const argv = ['predict', 'seven.png', 'b.png', '--url', url, '--unit', 'alice', '--model', 'a/b'];
+    const argv = [
+      'predict',
+      'seven.png',
+      'b\u001b[31m.png',
+      '--url',
+      url,
+      '--unit',
+      'alice',
+      '--model',
+      'a/b',
+    ];
     const { code, out } = await headgate(argv, {
       cwd: dir(),
       env: { HEADGATE_ROOT: process.cwd(), HEADGATE_API_KEY: 'k' },
@@ -74,7 +88,7 @@ describe('headgate predict', () => {
         path: '/v1/models/a%2Fb/predict',
         key: 'k',
         unit: 'alice',
-        files: ['seven.png: bytes of seven', 'b.png: bytes of b'],
+        files: ['seven.png: bytes of seven', 'b\u001b[31m.png: bytes of b'],
       },
     ]);
     expect(out).toMatch(/seven\.png +seven\\u001b\[2J +0\.9877\n/);
@@ -84,10 +98,10 @@ describe('headgate predict', () => {
 
   it('shows the image that failed, and ends with code 1', async () => {
     const { url } = await api({ ...ANSWER, predictions: [...ANSWER.predictions, FAILED] });
-    const argv = ['predict', 'seven.png', 'b.png', '--url', url, '--key', 'k'];
+    const argv = ['predict', 'seven.png', 'b\u001b[31m.png', '--url', url, '--key', 'k'];
     const { code, out, err } = await headgate(argv, { cwd: dir(), env: { HEADGATE_ROOT: process.cwd() } });
     expect(code).toBe(1);
-    expect(out).toMatch(/b\.png +undecodable_image +It is cut off\.\n/);
+    expect(out).toMatch(/b\\u001b\[31m\.png +undecodable_image +It is cut off\.\n/);
     expect(err).toContain('1 of 2 images failed');
   });
 

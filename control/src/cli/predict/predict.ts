@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import type { Config } from '@headgate/contracts/config/schema';
 import { HEADER, hostPort, portOf } from '@headgate/contracts/names';
+import { printableIn } from '@headgate/runtime/printable';
 import type { Command } from 'commander';
 import { CliError } from '../errors.ts';
 import { milliseconds, NONE, round } from '../in-words.ts';
@@ -49,7 +50,7 @@ export function addPredict(program: Command, around: Surroundings): void {
         around,
         predict(images, options, installation, around),
       );
-      print(command, around, answer, (shown) => inWords(shown, files));
+      print(command, around, answer, (shown) => inWords(shown, printableIn(files)));
       requireAll(answer);
     });
 }

@@ -1,6 +1,6 @@
 import type { RoutingView, WeightsChange, WeightsPreview } from '@headgate/contracts/admin/api';
 import type { ModelRouting } from '@headgate/contracts/routing';
-import { printable } from '@headgate/runtime/printable';
+import { printableIn } from '@headgate/runtime/printable';
 import type { Command } from 'commander';
 import { type AdminApi, adminApiOf } from '../admin-api.ts';
 import { CliError } from '../errors.ts';
@@ -77,7 +77,7 @@ async function askFirst(moves: WeightsPreview['moves'], around: Surroundings): P
   if (!around.terminal.in) {
     throw new CliError('usage', 'nobody is here to confirm the change', { remedy: 'add --yes' });
   }
-  const answer = await around.ask(printable(`${movesInWords(moves)}\nWrite these weights? [y/N] `));
+  const answer = await around.ask(`${movesInWords(printableIn(moves))}\nWrite these weights? [y/N] `);
   if (/^y(es)?$/i.test(answer.trim())) return;
   throw new CliError('conflict', 'nothing was changed', { remedy: 'answer y to write the weights' });
 }
