@@ -23,7 +23,7 @@ const STALE_MS = 5000;
 const MAX_WAIT_MS = 30_000;
 
 /** Pause before the next attempt, in ms: doubles from 1 s to 30 s. */
-export function backoffMs(failures: number): number {
+function backoffMs(failures: number): number {
   return Math.min(1000 * 2 ** failures, MAX_WAIT_MS);
 }
 
