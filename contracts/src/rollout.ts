@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { percent } from './routing.ts';
 
 /**
  * A rollout is data: a policy, the state that it is in, and the transitions that led there, each with its evidence.
@@ -8,7 +9,7 @@ import { z } from 'zod';
 /** Approvals by which a step ends: a person promotes it, or it goes on by itself. Rollback is always automatic. */
 export const APPROVALS = ['manual', 'automatic'] as const;
 
-const weight = z.number().min(0.01).max(100);
+const weight = percent.min(0.01);
 
 const stepSchema = z.strictObject({
   /** Share of the units that the candidate gets, in percent. */

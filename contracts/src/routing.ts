@@ -12,7 +12,7 @@ const name = z
 /** Weights are percent with at most two decimals: the smallest step is one of 10,000 buckets. */
 export const BUCKETS = 10_000;
 
-const percent = z
+export const percent = z
   .number()
   .min(0)
   .max(100)

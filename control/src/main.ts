@@ -2,8 +2,10 @@ import { once } from 'node:events';
 import { setPriority } from 'node:os';
 import { resolve } from 'node:path';
 import { portOf } from '@headgate/contracts/names';
-import { noAudit } from '@headgate/journal/audit/sink';
+import { startAudit } from '@headgate/journal/audit/start-audit';
+import { DAY_MS, systemClock } from '@headgate/runtime/clock';
 import { readInternalSecret } from '@headgate/runtime/internal-secret';
+import { inClusterApi } from '@headgate/runtime/kubernetes/api';
 import { ConfigError, loadConfig } from '@headgate/runtime/load-config';
 import { createLogger } from '@headgate/runtime/logger';
 import { refuseUnready } from '@headgate/runtime/production/requirements';
@@ -11,10 +13,14 @@ import { reportResilience } from '@headgate/runtime/resilience/metrics';
 import type { Dependency } from '@headgate/runtime/resilience/policies';
 import { Registry } from 'prom-client';
 import { startAdmin } from './api/start-admin.ts';
+import { auditedChanges } from './audit/changes.ts';
 import { startAuditShipping } from './audit/start-shipping.ts';
 import { startCluster } from './cluster/start-cluster.ts';
+import { createExperiments } from './experiments/experiments.ts';
 import { createInternalServer } from './internal-server.ts';
 import { listen } from './listen.ts';
+import { openPlaces } from './rollout/places.ts';
+import { startRollouts } from './rollout/start-rollouts.ts';
 import { startEmbedded } from './store/start-embedded.ts';
 
 /** Predictions come first where both share the machine. */
@@ -40,17 +46,38 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
     embedded: embedded?.database,
     resilience,
   });
-  const audit = { verifyAudit: shipping?.verify, confirmAudit: shipping?.confirm };
-  const { admin, ...adminApi } = startAdmin(config, { root, logger, secret, audit: noAudit });
-  const server = createInternalServer({ ...embedded, ...audit, registry, secret, logger, admin });
-  const listening = await listen(server, config.listen);
+  const stored = { verifyAudit: shipping?.verify, confirmAudit: shipping?.confirm };
+  const audit = await startAudit(config, { root, logger, metrics: { registry } }, 'control');
+  const changes = auditedChanges(audit.sink, systemClock, logger);
   const cluster = await startCluster(config, { env, root, logger, registry });
+  const places = openPlaces(config, {
+    root,
+    logger,
+    changes,
+    api: config.routing_config_map === '' ? undefined : await inClusterApi(env),
+    isLeader: cluster.isLeader,
+  });
+  const experiments = createExperiments({
+    db: embedded?.database,
+    routing: places.routing,
+    retentionMs: config.records.retention_days * DAY_MS,
+    now: systemClock.epochMs,
+  });
+  const reports = experiments;
+  const control = startRollouts(config, { places, reports, changes, logger, registry });
+  const own = { root, logger, secret, changes, control };
+  const { admin, ...adminApi } = startAdmin(config, { ...own, audit: audit.sink });
+  const server = createInternalServer({ ...embedded, ...stored, registry, secret, logger, admin });
+  const listening = await listen(server, config.listen);
   logger.info({ port: portOf(config.listen.port_base, 'control') }, 'control listens');
 
   await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
   listening.close();
   adminApi.stop();
+  await control.stop();
+  experiments.stop();
   await cluster.stop();
+  await audit.stop();
   await shipping?.stop();
   await embedded?.database.close();
 }

@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { policySchema } from '../rollout.ts';
 import { group } from './values.ts';
 
-/** The control process (docs/serverless.md, docs/deploy.md). */
+/** The control process (docs/serverless.md, docs/rollouts.md, docs/deploy.md). */
 export const controlSchema = group({
   lease: z
     .string()
@@ -12,5 +13,11 @@ export const controlSchema = group({
     .default('')
     .describe(
       'Folder with tls.crt and tls.key: control answers external.metrics.k8s.io for autoscalers; empty: it does not.',
+    ),
+  rollout_policies: z
+    .record(z.string().min(1), policySchema)
+    .default({})
+    .describe(
+      'Name → how a version is rolled out (docs/rollouts.md); `default` is used where none is named.',
     ),
 });

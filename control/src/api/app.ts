@@ -28,6 +28,8 @@ export interface AdminDeps extends LiveDeps {
   readonly clock: Clock;
   readonly feed: EventFeed;
   readonly logger: Pick<Logger, 'error'>;
+  /** What other parts of control answer under `API_BASE`. */
+  readonly groups: readonly Hono<ApiEnv>[];
   /** Folder of the built console. */
   readonly consoleDir: string;
 }
@@ -37,7 +39,7 @@ const MAX_BODY_BYTES = 256 * 1024;
 
 /** The admin API of control, for the console, the command line and pipelines, and the console itself. */
 export function createAdminApp(deps: AdminDeps): Hono<ApiEnv> {
-  const { secret, logger, consoleDir, feed } = deps;
+  const { secret, logger, consoleDir, feed, groups } = deps;
   const sessions = new Sessions(deps);
   const credentials = new Credentials(deps);
 
@@ -54,6 +56,7 @@ export function createAdminApp(deps: AdminDeps): Hono<ApiEnv> {
     sessionRoutes({ ...deps, sessions, credentials }),
     liveRoutes(deps),
     eventRoutes(feed),
+    ...groups,
   ];
 
   const app = new Hono<ApiEnv>();

@@ -10,20 +10,27 @@ import { type KeyStore, memoryKeyStore } from '@headgate/runtime/keys/key-store'
 import type { Logger } from '@headgate/runtime/logger';
 import { FileError } from '@headgate/runtime/watch-file';
 import { getRequestListener } from '@hono/node-server';
+import type { Changes } from '../audit/changes.ts';
+import type { Control } from '../rollout/start-rollouts.ts';
+import { routingView } from '../routing/routing-view.ts';
 import { createAdminApp } from './app.ts';
 import { EventFeed } from './events/feed.ts';
+import { rolloutRoutes } from './routes/rollouts.ts';
+import { routingRoutes } from './routes/routing.ts';
 
 export interface AdminSurroundings {
   readonly root: string;
   readonly logger: Pick<Logger, 'info' | 'error'>;
   readonly secret: InternalSecret | undefined;
   readonly audit: Pick<AuditSink, 'change'>;
+  readonly changes: Changes;
+  readonly control: Control;
 }
 
 /** The admin API and the console, for control's port. */
 export function startAdmin(
   { gateway }: Config,
-  { root, logger, secret, audit }: AdminSurroundings,
+  { root, logger, secret, audit, changes, control }: AdminSurroundings,
 ): { readonly admin: RequestListener; stop(): void } {
   const keys = keysOf(resolve(root, gateway.keys_file), logger);
   const live = async (): Promise<LiveView> => ({
@@ -35,8 +42,11 @@ export function startAdmin(
     models: [],
   });
   const feed = new EventFeed({ live, clock: systemClock, logger });
+  control.rollouts.onChange((rollout) => feed.send('rollout', rollout));
+  control.routing.onChange((snapshot) => feed.send('routing', routingView(snapshot)));
   const app = createAdminApp({
     feed,
+    groups: [rolloutRoutes(control), routingRoutes({ ...control, changes })],
     live,
     keys,
     secret,

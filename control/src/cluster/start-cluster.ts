@@ -27,21 +27,24 @@ export interface ClusterSurroundings {
   readonly api?: KubernetesApi;
 }
 
+export interface Cluster {
+  /** True outside of a cluster. */
+  isLeader(): boolean;
+  stop(): Promise<void>;
+}
+
 /**
  * What control does in a cluster: one of its processes leads, and scales serverless models; each answers the metrics of
  * autoscalers. Does nothing where the configuration asks for none of it.
  *
  * @throws ConfigError outside a cluster, or when the certificate cannot be read
  */
-export async function startCluster(
-  config: Config,
-  around: ClusterSurroundings,
-): Promise<{ stop(): Promise<void> }> {
+export async function startCluster(config: Config, around: ClusterSurroundings): Promise<Cluster> {
   const { control, serverless, listen } = config;
   const { registry, logger, root } = around;
   const leads = control.lease !== '' || Object.keys(serverless).length > 0;
   const answers = control.metrics_tls_dir !== '';
-  if (!leads && !answers) return { stop: async () => undefined };
+  if (!leads && !answers) return { isLeader: () => true, stop: async () => undefined };
 
   const { gateways, inference } = scrapesOf(config, NAMES);
   const queueTime = new QueueTime(inference, systemClock.monotonicMs);
@@ -83,6 +86,7 @@ export async function startCluster(
   };
   const rounds = everyRound(steps);
   return {
+    isLeader: () => election?.isLeader ?? true,
     async stop() {
       // First: what this round scales must not meet the next leader.
       await rounds.stop();

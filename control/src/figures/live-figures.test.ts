@@ -81,6 +81,7 @@ describe('live figures', () => {
       [20, 0],
       [30, 0],
     ]);
+    expect(figures.counts(SERVED)).toEqual({ requests: 30, errors: 0 });
   });
 
   it('finds quantiles within the bucket that has them', async () => {
@@ -88,6 +89,7 @@ describe('live figures', () => {
     await round(['a', page({ ok: 100, fast: 60 })]);
     const { p50Ms, p95Ms, p99Ms } = figures.window(SERVED, 5000) ?? {};
     expect([p50Ms, p95Ms, p99Ms].map((ms) => Math.round(ms ?? 0))).toEqual([117, 240, 253]);
+    expect(figures.window(SERVED, 5000)?.bounds.p95_ms).toEqual({ lowMs: 128, highMs: 256 });
   });
 
   it('has no quantiles without samples', async () => {
@@ -98,6 +100,7 @@ describe('live figures', () => {
       p50Ms: null,
       p95Ms: null,
       p99Ms: null,
+      bounds: { p95_ms: null, p99_ms: null },
     });
   });
 

@@ -2,7 +2,7 @@ import { isReason, REASONS } from '@headgate/contracts/errors';
 import { METRIC } from '@headgate/contracts/names';
 import type { Sample } from '@headgate/runtime/exposition';
 import type { Figures, Scrape } from '../cluster/scrape.ts';
-import { quantileMs, Tally } from './tally.ts';
+import { type Bounds, boundsOf, quantileMs, Tally } from './tally.ts';
 
 /** What a variant serves. The same variant with another version counts for itself. */
 export interface Served {
@@ -19,7 +19,12 @@ export interface WindowFigures {
   readonly p50Ms: number | null;
   readonly p95Ms: number | null;
   readonly p99Ms: number | null;
+  /** Bounds of the bucket that has the quantile: what is known for certain; null without samples. */
+  readonly bounds: Readonly<Record<'p95_ms' | 'p99_ms', Bounds | null>>;
 }
+
+/** Of all requests since control started. */
+export type Counts = Pick<WindowFigures, 'requests' | 'errors'>;
 
 /** Whether one process answers, or has a version ready. */
 export interface GatewayView {
@@ -38,6 +43,8 @@ export interface LiveFigures {
    * @returns undefined when no gateway answered within the last 5 s
    */
   window(of: Served, windowMs: number): WindowFigures | undefined;
+  /** Without a window: it only grows. */
+  counts(of: Served): Counts;
   /** What each gateway thinks of a version; not ready where it does not answer. */
   readyOn(model: string, version: string): readonly GatewayView[];
   gateways(): readonly GatewayView[];
@@ -65,6 +72,8 @@ export class GatewayFigures implements LiveFigures {
   /** What was counted between two rounds, by what served it. Oldest first. */
   #rounds: { readonly atMs: number; readonly tallies: ReadonlyMap<string, Tally> }[] = [];
 
+  readonly #counts = new Map<string, Counts>();
+
   constructor({ scrape, nowMs }: GatewayFiguresOptions) {
     this.#scrape = scrape;
     this.#nowMs = nowMs;
@@ -76,6 +85,10 @@ export class GatewayFigures implements LiveFigures {
     const tallies = this.#differences(this.#scrape.figures());
     this.#rounds = this.#rounds.filter((round) => atMs - round.atMs < KEPT_MS);
     this.#rounds.push({ atMs, tallies });
+    for (const [key, { requests, errors }] of tallies) {
+      const counts = this.#counts.get(key) ?? { requests: 0, errors: 0 };
+      this.#counts.set(key, { requests: counts.requests + requests, errors: counts.errors + errors });
+    }
   }
 
   isFresh(): boolean {
@@ -92,7 +105,19 @@ export class GatewayFigures implements LiveFigures {
     }
     const { requests, errors, buckets } = sum;
     const quantile = (share: number) => quantileMs(buckets, share);
-    return { requests, errors, p50Ms: quantile(0.5), p95Ms: quantile(0.95), p99Ms: quantile(0.99) };
+    return {
+      requests,
+      errors,
+      p50Ms: quantile(0.5),
+      p95Ms: quantile(0.95),
+      p99Ms: quantile(0.99),
+      bounds: { p95_ms: boundsOf(buckets, 0.95), p99_ms: boundsOf(buckets, 0.99) },
+    };
+  }
+
+  counts(of: Served): Counts {
+    const { requests, errors } = this.#counts.get(keyOf(of)) ?? { requests: 0, errors: 0 };
+    return { requests, errors };
   }
 
   readyOn(model: string, version: string): readonly GatewayView[] {

@@ -25,19 +25,41 @@ export class Tally {
   }
 }
 
+export interface Bounds {
+  readonly lowMs: number;
+  /** Infinity in the last bucket. */
+  readonly highMs: number;
+}
+
+interface Bucket extends Bounds {
+  /** Samples below it, and in it. */
+  readonly below: number;
+  readonly within: number;
+}
+
 /** As `histogram_quantile` of Prometheus: linear within a bucket; null without samples. */
 export function quantileMs(buckets: Tally['buckets'], share: number): number | null {
+  const bucket = bucketOf(buckets, share);
+  if (!bucket) return null;
+  const { lowMs, highMs, below, within, total } = bucket;
+  if (highMs === Infinity) return lowMs;
+  return lowMs + ((highMs - lowMs) * (share * total - below)) / within;
+}
+
+/** Of the bucket that has the quantile; null without samples. */
+export function boundsOf(buckets: Tally['buckets'], share: number): Bounds | null {
+  const bucket = bucketOf(buckets, share);
+  return bucket && { lowMs: bucket.lowMs, highMs: bucket.highMs };
+}
+
+function bucketOf(buckets: Tally['buckets'], share: number): (Bucket & { readonly total: number }) | null {
   const bounds = [...buckets].sort(([a], [b]) => a - b);
   const total = bounds.at(-1)?.[1] ?? 0;
-  if (total === 0) return null;
-  const rank = share * total;
-  let [lowerMs, below] = [0, 0];
-  for (const [boundMs, count] of bounds) {
-    if (count >= rank) {
-      if (boundMs === Infinity) return lowerMs;
-      return lowerMs + ((boundMs - lowerMs) * (rank - below)) / Math.max(count - below, 1e-9);
-    }
-    [lowerMs, below] = [boundMs, count];
+  let [lowMs, below] = [0, 0];
+  for (const [highMs, count] of bounds) {
+    if (count > below && count >= share * total)
+      return { lowMs, highMs, below, within: count - below, total };
+    [lowMs, below] = [highMs, count];
   }
-  return lowerMs;
+  return null;
 }

@@ -39,12 +39,15 @@ export interface RoutingStore {
 
 export class SourcedRouting implements RoutingStore {
   readonly #source: RoutingSource;
+  readonly #edited: (snapshot: RoutingSnapshot) => void;
   readonly #listeners = new Set<(snapshot: RoutingSnapshot) => void>();
   #snapshot: RoutingSnapshot | undefined;
   #text = '';
 
-  constructor(source: RoutingSource) {
+  /** @param edited gets each new revision that this store did not write */
+  constructor(source: RoutingSource, edited: (snapshot: RoutingSnapshot) => void = () => undefined) {
     this.#source = source;
+    this.#edited = edited;
   }
 
   current(): RoutingSnapshot {
@@ -54,7 +57,8 @@ export class SourcedRouting implements RoutingStore {
 
   /** Reads the source; each second. @throws AdminError store_unavailable; the last table stays */
   async refresh(): Promise<void> {
-    this.#take(await this.#source.read());
+    const isFirst = this.#snapshot === undefined;
+    if (this.#take(await this.#source.read()) && !isFirst) this.#edited(this.current());
   }
 
   async write(revision: string, change: (routing: Routing) => Routing, by: string): Promise<RoutingSnapshot> {
@@ -72,14 +76,16 @@ export class SourcedRouting implements RoutingStore {
     return () => this.#listeners.delete(listener);
   }
 
-  #take({ text, revision, changedAtMs, changedBy }: RoutingVersion): void {
-    if (revision === this.#snapshot?.revision) return;
+  /** @returns whether it is new */
+  #take({ text, revision, changedAtMs, changedBy }: RoutingVersion): boolean {
+    if (revision === this.#snapshot?.revision) return false;
     const { routing = this.#snapshot?.routing, refused } = parsed(text);
     if (!routing) throw new AdminError('store_unavailable', `The routing table: ${refused.join('; ')}`);
     this.#text = text;
     const snapshot = { routing, revision, changedAtMs, changedBy, refused, source: this.#source.kind };
     this.#snapshot = snapshot;
     for (const listener of this.#listeners) listener(snapshot);
+    return true;
   }
 }
 

@@ -45,6 +45,7 @@ export function adminApp(deps: Partial<AdminDeps> = {}) {
     logger,
     feed,
     live,
+    groups: [],
     consoleDir: '/nowhere',
     ...deps,
   });

@@ -26,7 +26,7 @@ export interface Audit {
 }
 
 /** Processes that have an audit log; each is a writer of its own. */
-export type AuditedProcess = 'gateway' | 'inference';
+export type AuditedProcess = 'gateway' | 'inference' | 'control';
 
 export interface AuditSurroundings {
   /** Absolute; relative paths of the configuration start here. */

@@ -23,11 +23,24 @@ export function bucketOf(salt: string, unit: string): number {
  * @param unit any string; the same one always gets the same variant
  */
 export function assign(experiment: Experiment, unit: string): Variant {
+  return variantAt(experiment, bucketOf(experiment.salt, unit));
+}
+
+/** The variant that owns a bucket. */
+export function variantAt(experiment: Experiment, bucket: number): Variant {
   const [, first, second] = experiment.variants;
-  const bucket = bucketOf(experiment.salt, unit);
   if (first && bucket < bucketsOf(first)) return first;
   if (second && bucket >= BUCKETS - bucketsOf(second)) return second;
   return controlOf(experiment);
+}
+
+/** Buckets of a variant: the first one, and the one after the last. */
+export function bucketRange(experiment: Experiment, { name }: Variant): readonly [number, number] {
+  const [, first, second] = experiment.variants;
+  const low = first ? bucketsOf(first) : 0;
+  const high = BUCKETS - (second ? bucketsOf(second) : 0);
+  if (name === first?.name) return [0, low];
+  return name === second?.name ? [high, BUCKETS] : [low, high];
 }
 
 /** Percent, at most two decimals, as whole buckets; rounded because 0.57 * 10,000 / 100 is 56.99999999999999. */

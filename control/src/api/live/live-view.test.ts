@@ -43,8 +43,18 @@ const deps = (more: Partial<LiveViewDeps> = {}): LiveViewDeps => ({
       { address: 'g1', ready: true },
       { address: 'g2', ready: version === '1' },
     ],
+    counts: () => ({ requests: 0, errors: 0 }),
     window: ({ variant }) =>
-      variant === 'a' ? { requests: 9, errors: 1, p50Ms: 10, p95Ms: 20, p99Ms: null } : undefined,
+      variant === 'a'
+        ? {
+            requests: 9,
+            errors: 1,
+            p50Ms: 10,
+            p95Ms: 20,
+            p99Ms: null,
+            bounds: { p95_ms: null, p99_ms: null },
+          }
+        : undefined,
   },
   pods: { refresh: async () => undefined, ofVersion: () => [] },
   observed: { of: () => () => null },

@@ -1,0 +1,135 @@
+import { randomBytes } from 'node:crypto';
+import type { RolloutActionName } from '@headgate/contracts/admin/api';
+import { isActive, type Rollout, type RolloutPolicy } from '@headgate/contracts/rollout';
+import { controlOf, modelRouting, type Routing } from '@headgate/contracts/routing';
+import { AdminError } from '../api/api-env.ts';
+import type { RoutingSnapshot } from '../routing/routing-store.ts';
+import { weightIn } from './table.ts';
+import { failureOf, moveTo, toNext, toPaused, toRolledBack, toStep } from './transitions.ts';
+
+export interface Start {
+  readonly model: string;
+  readonly version: string;
+  readonly policy: RolloutPolicy;
+  readonly by: string;
+  readonly atMs: number;
+}
+
+/**
+ * A rollout of which nothing is in force yet. All units go to control first: what an older experiment gave its treatments
+ * ends with it.
+ *
+ * @throws AdminError
+ */
+export function begun({ routing, revision }: RoutingSnapshot, start: Start): Rollout {
+  const { model, version, policy, by, atMs } = start;
+  const of = modelRouting(routing, model);
+  if (!of) throw new AdminError('not_found', 'The routing table has no such model.');
+  const control = controlOf(of.experiment);
+  if (control.version === version) {
+    throw new AdminError('invalid', `Version ${version} is the control already.`);
+  }
+  const rollout: Rollout = {
+    schema: 1,
+    id: idOf(model, version, atMs),
+    model,
+    control: { variant: control.name, version: control.version },
+    candidate: { variant: variantOf(routing, start, control.name), version },
+    policy,
+    started_at_ms: atMs,
+    started_by: by,
+    state: { kind: 'preparing', since_ms: atMs },
+    weight: 0,
+    routing_revision: revision,
+    evidence: [],
+    transitions: [],
+  };
+  return moveTo(rollout, rollout.state, { weight: 0, by, atMs });
+}
+
+/** The name that the version has in the experiment of before; else one made of it. */
+function variantOf(routing: Routing, { model, version }: Start, control: string): string {
+  const variants = modelRouting(routing, model)?.experiment.variants ?? [];
+  const named = variants.find((of) => of.version === version && of.name !== control)?.name;
+  const made = `v${version}`.slice(0, 64);
+  return named ?? (made === control ? 'candidate' : made);
+}
+
+function idOf(model: string, version: string, atMs: number): string {
+  const plain = (text: string, length: number) =>
+    text
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9]+/g, '-')
+      .slice(0, length);
+  const time = new Date(atMs).toISOString().slice(0, 16).replaceAll(/[-T:]/g, '');
+  const id = `${plain(model, 28)}-v${plain(version, 12)}-${time}-${randomBytes(2).toString('hex')}`;
+  return id.replace(/^-+/, '');
+}
+
+export interface Asked {
+  readonly action: RolloutActionName;
+  readonly by: string;
+  /** In words; empty: none. */
+  readonly why: string;
+  readonly atMs: number;
+  readonly snapshot: RoutingSnapshot;
+  /** In words why the candidate cannot take units; null while it can. */
+  readonly candidateUnready: string | null;
+}
+
+/** What a person asks for. @throws AdminError conflict where the state does not allow it, with what does */
+export function acted(rollout: Rollout, asked: Asked): Rollout {
+  const { state } = rollout;
+  const { action, by, atMs, why } = asked;
+  if (!isActive(rollout)) {
+    const is = state.kind === 'promoted' ? 'promoted' : 'rolled back';
+    throw new AdminError('conflict', `The rollout is ${is}: start another one.`);
+  }
+  switch (action) {
+    case 'rollback':
+      return toRolledBack(rollout, by, why || `${by} asked for it`, atMs);
+    case 'pause':
+      if (state.kind === 'paused') throw new AdminError('conflict', 'The rollout is paused already.');
+      return toPaused(rollout, by, why || `${by} asked for it`, atMs);
+    case 'resume':
+      if (state.kind !== 'paused') throw new AdminError('conflict', 'The rollout is not paused.');
+      return resumed(rollout, asked);
+    case 'promote':
+      return promoted(rollout, asked);
+  }
+}
+
+function promoted(rollout: Rollout, { by, atMs, candidateUnready }: Asked): Rollout {
+  const { state } = rollout;
+  if (state.kind === 'paused') throw new AdminError('conflict', 'The rollout is paused: resume it first.');
+  if (state.kind === 'preparing' || candidateUnready !== null) {
+    throw new AdminError(
+      'conflict',
+      `The candidate cannot get units: ${candidateUnready ?? 'being prepared'}.`,
+    );
+  }
+  const failed = failureOf(rollout);
+  if (failed) throw new AdminError('conflict', `It is about to be rolled back: ${failed.detail}.`);
+  return toNext(rollout, by, atMs);
+}
+
+/** Goes on with the weight that the table has now: in the last step that is not beyond it. */
+function resumed(rollout: Rollout, { by, atMs, snapshot }: Asked): Rollout {
+  const weight = weightIn(snapshot.routing, rollout);
+  if (weight === undefined) {
+    throw new AdminError(
+      'conflict',
+      'The routing table has another experiment now: roll back, and start again.',
+    );
+  }
+  const kept = { ...rollout, routing_revision: snapshot.revision };
+  if (weight === 0) {
+    return moveTo(kept, { kind: 'preparing', since_ms: atMs }, { weight, by, atMs });
+  }
+  const step = Math.max(
+    0,
+    rollout.policy.steps.findLastIndex((of) => of.weight <= weight),
+  );
+  const again = toStep(rollout, step, by, atMs);
+  return moveTo(kept, again.state, { weight, by, atMs });
+}

@@ -1,0 +1,137 @@
+import type { Evidence, Guardrail, Rollout } from '@headgate/contracts/rollout';
+import type { Counts, GatewayView, LiveFigures, Served } from '../figures/live-figures.ts';
+import { type FastFigures, judgeErrors, judgeLatency } from './judge-fast.ts';
+import { judgeDrop, judgeSrm, type SlowReport, withSignificance } from './judge-slow.ts';
+import { isAlone, stepOf } from './transitions.ts';
+
+/** In ms; as far as they lie within the step. The first one sees a version that begins to fail at once. */
+const WINDOWS_MS = [10_000, 60_000];
+const MAX_WINDOW_MS = 15 * 60_000;
+
+/** When this process first saw the step of a rollout, and what the candidate had answered by then. */
+interface Seen {
+  readonly step: string;
+  readonly atMs: number;
+  readonly counts: Counts;
+}
+
+export interface Measured {
+  readonly evidence: readonly Evidence[];
+  readonly samples: number;
+  readonly candidateUnready: string | null;
+  readonly controlUnready: string | null;
+}
+
+/** Measures rollouts. Figures from before a step, and from before this process, count for nothing. */
+export class Measure {
+  readonly #figures: LiveFigures;
+  readonly #nowMs: () => number;
+  readonly #seen = new Map<string, Seen>();
+
+  constructor(figures: LiveFigures, nowMs: () => number) {
+    this.#figures = figures;
+    this.#nowMs = nowMs;
+  }
+
+  of(rollout: Rollout, slow: () => SlowReport): Measured {
+    const seen = this.#seenOf(rollout);
+    const isMeasured = rollout.state.kind !== 'preparing' && rollout.weight > 0;
+    return {
+      evidence: isMeasured ? this.#judge(rollout, seen, slow) : [],
+      samples: this.#figures.counts(served(rollout, 'candidate')).requests - seen.counts.requests,
+      candidateUnready: this.unready(rollout.model, rollout.candidate.version),
+      controlUnready: this.#knownUnready(rollout.model, rollout.control.version),
+    };
+  }
+
+  /** In words why a version is not ready on every gateway; null when it is. */
+  unready(model: string, version: string): string | null {
+    const gateways = this.#figures.readyOn(model, version);
+    const missing = gateways.filter(({ ready }) => !ready);
+    if (gateways.length > 0 && missing.length === 0) return null;
+    if (gateways.length === 0) return 'no gateway is known';
+    return `version ${version} is not ready on ${missing.map(({ address }) => address).join(', ')}`;
+  }
+
+  forget(id: string): void {
+    this.#seen.delete(id);
+  }
+
+  /** As `unready`, of gateways that answer: a silent one must not hold up a rollback. */
+  #knownUnready(model: string, version: string): string | null {
+    const answering = new Set(
+      this.#figures
+        .gateways()
+        .filter(isReady)
+        .map(({ address }) => address),
+    );
+    const missing = this.#figures
+      .readyOn(model, version)
+      .some(({ address, ready }) => answering.has(address) && !ready);
+    return missing ? this.unready(model, version) : null;
+  }
+
+  #seenOf(rollout: Rollout): Seen {
+    const step = `${rollout.state.kind === 'preparing' ? 'preparing' : stepOf(rollout)}`;
+    const before = this.#seen.get(rollout.id);
+    if (before?.step === step) return before;
+    const seen = {
+      step,
+      atMs: this.#nowMs(),
+      counts: this.#figures.counts(served(rollout, 'candidate')),
+    };
+    this.#seen.set(rollout.id, seen);
+    return seen;
+  }
+
+  #judge(rollout: Rollout, seen: Seen, slow: () => SlowReport): Evidence[] {
+    const alone = isAlone(rollout);
+    const fast = this.#fast(rollout, this.#nowMs() - seen.atMs);
+    // In the last step there is nobody left to compare with.
+    const guardrails = rollout.policy.guardrails.filter((of) => !alone || isFast(of));
+    const report = !alone && guardrails.length > 0 ? slow() : undefined;
+    return guardrails.map((guardrail) => {
+      const evidence = judge(guardrail, fast, report, rollout.candidate.variant);
+      return report ? withSignificance(evidence, guardrail, report, rollout.candidate.variant) : evidence;
+    });
+  }
+
+  #fast(rollout: Rollout, stepMs: number): FastFigures {
+    const lengths = [...WINDOWS_MS.filter((ms) => ms < stepMs), Math.min(stepMs, MAX_WINDOW_MS)];
+    const windows = lengths.flatMap((ms) => {
+      const candidate = this.#figures.window(served(rollout, 'candidate'), ms);
+      const control = this.#figures.window(served(rollout, 'control'), ms);
+      return candidate && control ? [{ candidate, control }] : [];
+    });
+    return { windows, isComplete: this.#figures.isFresh(), isAlone: isAlone(rollout) };
+  }
+}
+
+const isReady = ({ ready }: GatewayView) => ready;
+const isFast = ({ metric }: Guardrail) => metric === 'error_rate' || metric.endsWith('_ms');
+
+function served(rollout: Rollout, group: 'candidate' | 'control'): Served {
+  return { model: rollout.model, ...rollout[group] };
+}
+
+const NOT_ASKED: SlowReport = { kind: 'no_data', why: 'no control group' };
+
+function judge(
+  guardrail: Guardrail,
+  fast: FastFigures,
+  slow: SlowReport = NOT_ASKED,
+  variant: string,
+): Evidence {
+  switch (guardrail.metric) {
+    case 'error_rate':
+      return judgeErrors(guardrail, fast);
+    case 'p95_ms':
+    case 'p99_ms':
+      return judgeLatency(guardrail, fast);
+    case 'srm':
+      return judgeSrm(guardrail, slow);
+    case 'accuracy':
+    case 'reward':
+      return judgeDrop(guardrail, slow, variant);
+  }
+}

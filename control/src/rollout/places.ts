@@ -1,0 +1,92 @@
+import { mkdirSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import type { Config } from '@headgate/contracts/config/schema';
+import { lockDirectory, SpoolLockedError } from '@headgate/journal/spool/lock';
+import type { KubernetesApi } from '@headgate/runtime/kubernetes/api';
+import type { Logger } from '@headgate/runtime/logger';
+import type { Changes } from '../audit/changes.ts';
+import { configMapSource } from '../routing/config-map-source.ts';
+import { fileSource } from '../routing/file-source.ts';
+import { SourcedRouting } from '../routing/routing-store.ts';
+import { configMapRollouts } from './config-map-rollouts.ts';
+import { fileRollouts } from './file-rollouts.ts';
+import type { RolloutStore } from './rollout-store.ts';
+
+export interface PlaceSurroundings {
+  readonly root: string;
+  readonly logger: Logger;
+  readonly changes: Changes;
+  /** Of the pod's namespace; absent outside of a cluster. */
+  readonly api: KubernetesApi | undefined;
+  /** Whether this process leads, among those of a cluster. */
+  readonly isLeader: () => boolean;
+}
+
+export interface Places {
+  readonly routing: SourcedRouting;
+  readonly store: RolloutStore;
+  /** In words which other process runs the rollouts; null while this one does. */
+  follows(): string | null;
+  release(): void;
+}
+
+/** Where the routing table and the rollouts are: files, or ConfigMaps. */
+export function openPlaces(config: Config, around: PlaceSurroundings): Places {
+  const { logger, changes, api } = around;
+  const { source, ...places } = api ? inCluster(config, around, api) : onDisk(config, around);
+  const routing = new SourcedRouting(source, ({ revision, changedBy, refused }) => {
+    logger.info({ revision, changedBy, refused }, 'the routing table was edited by hand');
+    const detail = { revision, by: changedBy ?? 'unknown', issues: refused.length };
+    changes.note('routing.edit', 'control', detail);
+  });
+  return { ...places, routing };
+}
+
+function inCluster(
+  { routing_config_map: name }: Config,
+  { logger, isLeader }: PlaceSurroundings,
+  api: KubernetesApi,
+) {
+  const broken = (key: string, err: unknown) => logger.error({ err, key }, 'a rollout cannot be read');
+  return {
+    source: configMapSource(api, name),
+    store: configMapRollouts(api, name.replace(/(-routing)?$/, '-rollouts'), broken),
+    follows: () => (isLeader() ? null : 'Another control process leads: ask it, or try again.'),
+    release: () => api.close(),
+  };
+}
+
+/** Beside the routing table: two stacks that share it share its rollouts, and one of them runs these. */
+function onDisk({ routing_file: file }: Config, { root, logger }: PlaceSurroundings) {
+  const path = resolve(root, file);
+  const dir = join(dirname(path), 'rollouts');
+  const broken = (key: string, err: unknown) => logger.error({ err, key }, 'a rollout cannot be read');
+  const owner = ownerOf(dir);
+  return {
+    source: fileSource(path),
+    store: fileRollouts(dir, () => owner.follows() === null, broken),
+    ...owner,
+  };
+}
+
+/** One process at a time has the folder; it is asked for until it can be had. */
+function ownerOf(dir: string) {
+  let unlock: (() => void) | undefined;
+  return {
+    follows(): string | null {
+      if (unlock) return null;
+      try {
+        mkdirSync(dir, { recursive: true, mode: 0o700 });
+        unlock = lockDirectory(dir);
+        return null;
+      } catch (error) {
+        const who =
+          error instanceof SpoolLockedError
+            ? 'Another control process'
+            : 'The disk fails, or another process';
+        return `${who} runs the rollouts of this routing table: ask that one.`;
+      }
+    },
+    release: () => unlock?.(),
+  };
+}

@@ -1,0 +1,236 @@
+import type { RolloutActionName } from '@headgate/contracts/admin/api';
+import { isActive, type Rollout, type RolloutPolicy } from '@headgate/contracts/rollout';
+import type { Clock } from '@headgate/runtime/clock';
+import type { Logger } from '@headgate/runtime/logger';
+import { AdminError } from '../api/api-env.ts';
+import type { Changes } from '../audit/changes.ts';
+import type { SourcedRouting } from '../routing/routing-store.ts';
+import { acted, begun } from './actions.ts';
+import type { Enforcer } from './enforcer.ts';
+import { Held } from './held.ts';
+import type { Ledger } from './ledger.ts';
+import type { Measure } from './measure.ts';
+import type { SlowReports } from './slow-reports.ts';
+import { step } from './step.ts';
+
+export interface RolloutsOptions {
+  readonly ledger: Ledger;
+  readonly routing: SourcedRouting;
+  readonly enforcer: Enforcer;
+  readonly measure: Measure;
+  readonly reports: SlowReports;
+  readonly changes: Changes;
+  readonly clock: Clock;
+  readonly logger: Pick<Logger, 'info' | 'warn' | 'error'>;
+  /** In words which other process runs the rollouts; null while this one does. */
+  readonly follows: () => string | null;
+}
+
+export interface StartRequest {
+  readonly model: string;
+  readonly version: string;
+  readonly policy: RolloutPolicy;
+}
+
+/**
+ * Runs rollouts. A change is recorded, saved, and then put into the table, so that a restart between two of these
+ * completes it (decision 0098). One thing at a time: a command and the round of the second never meet.
+ */
+export class Rollouts {
+  readonly #options: RolloutsOptions;
+  readonly #held: Held;
+  readonly #listeners = new Set<(rollout: Rollout) => void>();
+  #last: Promise<unknown> = Promise.resolve();
+  #isFailing = false;
+
+  constructor(options: RolloutsOptions) {
+    this.#options = options;
+    this.#held = new Held(options.clock);
+  }
+
+  /** Newest first. @throws AdminError store_unavailable */
+  list(): Promise<readonly Rollout[]> {
+    return this.#options.ledger.list();
+  }
+
+  /** @throws AdminError not_found */
+  get(id: string): Promise<Rollout> {
+    return this.#options.ledger.get(id);
+  }
+
+  /** The rollout that may still change the weights of a model. */
+  async activeOf(model: string): Promise<Rollout | undefined> {
+    return (await this.list()).find((rollout) => rollout.model === model && isActive(rollout));
+  }
+
+  /** Id of the rollout that may change the weights of a model, as of the last round. */
+  activeId(model: string): string | null {
+    const active = this.#options.ledger.seen().find((of) => of.model === model && isActive(of));
+    return active?.id ?? null;
+  }
+
+  /** Calls `listener` with each new state and evidence; the function that comes back ends it. */
+  onChange(listener: (rollout: Rollout) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** @throws AdminError */
+  start(request: StartRequest, by: string): Promise<Rollout> {
+    return this.#alone(async () => {
+      const { routing, clock, changes, ledger } = this.#options;
+      this.#mustLead();
+      await routing.refresh();
+      const other = await this.activeOf(request.model);
+      if (other) {
+        throw new AdminError(
+          'conflict',
+          `The model is in the rollout ${other.id}: wait for its end, or roll it back.`,
+        );
+      }
+      const rollout = begun(routing.current(), { ...request, by, atMs: clock.epochMs() });
+      await changes.must('rollout.start', by, detailOf(rollout));
+      await ledger.save(rollout);
+      this.#show(rollout);
+      await this.#enforce(rollout).catch((error) => this.#failed(rollout, error));
+      return ledger.get(rollout.id);
+    });
+  }
+
+  /** @throws AdminError */
+  act(id: string, action: RolloutActionName, by: string, why = ''): Promise<Rollout> {
+    return this.#alone(async () => {
+      const { routing, measure, clock, ledger } = this.#options;
+      this.#mustLead();
+      const rollout = await ledger.get(id);
+      // A table that cannot be read now is no reason not to roll back.
+      await routing.refresh().catch((error) => {
+        if (action !== 'rollback') throw error;
+      });
+      const candidateUnready = measure.unready(rollout.model, rollout.candidate.version);
+      const snapshot = routing.current();
+      const asked = { action, by, why, atMs: clock.epochMs(), snapshot, candidateUnready };
+      await this.#change(acted(rollout, asked), by);
+      return ledger.get(id);
+    });
+  }
+
+  /** Each second. Never throws: what fails is tried again. */
+  tick(): Promise<void> {
+    return this.#alone(async () => {
+      const { routing, ledger, follows } = this.#options;
+      try {
+        await routing.refresh().catch((error) => this.#failed(undefined, error));
+        if (follows() !== null) return;
+        const all = await ledger.list();
+        for (const rollout of all) await this.#round(rollout).catch((error) => this.#failed(rollout, error));
+      } catch (error) {
+        this.#failed(undefined, error);
+      }
+    });
+  }
+
+  async #round(rollout: Rollout): Promise<void> {
+    const { measure, reports, clock, ledger, enforcer } = this.#options;
+    if (isActive(rollout)) {
+      const slow = () => reports.latest(rollout.model, rollout.id);
+      const seen = { ...measure.of(rollout, slow), editedBy: enforcer.editedBy(rollout) };
+      const now = { epochMs: clock.epochMs(), heldMs: this.#held.ofMs(rollout) };
+      const next = step(rollout, seen, now);
+      const isTransition = next.transitions !== rollout.transitions;
+      if (isTransition) return this.#change(next, next.transitions.at(-1)?.by);
+      ledger.keep(next);
+      this.#show(next);
+    }
+    await this.#enforce(rollout);
+    await ledger.saveDue(rollout.id);
+  }
+
+  /** A rollback goes on where it can be neither recorded nor saved; nothing else does. */
+  async #change(next: Rollout, by = 'control'): Promise<void> {
+    const { ledger, enforcer, changes, logger } = this.#options;
+    const { id, model, weight, state, evidence } = next;
+    const action = `rollout.${VERBS[state.kind]}` as const;
+    if (state.kind === 'rolled_back') {
+      changes.note(action, by, detailOf(next));
+      enforcer.force(next);
+      await ledger.save(next).catch((error) => {
+        ledger.keep(next, { isUrgent: true });
+        this.#failed(next, error);
+      });
+    } else {
+      await changes.must(action, by, detailOf(next));
+      await ledger.save(next);
+    }
+    logger.info({ rollout: id, model, weight, by, state, evidence }, `rollout: ${state.kind}`);
+    this.#show(next);
+    await this.#enforce(next);
+  }
+
+  async #enforce(rollout: Rollout): Promise<void> {
+    const { enforcer, ledger } = this.#options;
+    const revision = await enforcer.enforce(rollout);
+    if (revision === undefined) return;
+    this.#isFailing = false;
+    const latest = await ledger.get(rollout.id);
+    if (latest.routing_revision !== revision) ledger.keep({ ...latest, routing_revision: revision });
+  }
+
+  #show(rollout: Rollout): void {
+    for (const listener of this.#listeners) listener(rollout);
+  }
+
+  #mustLead(): void {
+    const leader = this.#options.follows();
+    if (leader !== null) throw new AdminError('conflict', leader);
+  }
+
+  /** Once, until a table is as it should be. */
+  #failed(rollout: Rollout | undefined, err: unknown): void {
+    const { logger } = this.#options;
+    if (!this.#isFailing)
+      logger.error({ err, rollout: rollout?.id }, 'a rollout cannot go on; it is tried each second');
+    this.#isFailing = true;
+  }
+
+  #alone<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(task);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+}
+
+const VERBS = {
+  preparing: 'resume',
+  running: 'step',
+  awaiting_approval: 'wait',
+  paused: 'pause',
+  rolled_back: 'rollback',
+  promoted: 'promote',
+} as const;
+
+/** Numbers of the guardrail that speaks loudest: the one that failed, else that of all. */
+function detailOf({
+  id,
+  model,
+  candidate,
+  weight,
+  state,
+  evidence,
+}: Rollout): Record<string, string | number> {
+  const failed = evidence.find(({ verdict }) => verdict === 'fail');
+  return {
+    rollout: id,
+    model,
+    version: candidate.version,
+    weight,
+    ...('step' in state && { step: state.step }),
+    ...('why' in state && { why: state.why.slice(0, 500) }),
+    ...(failed && {
+      guardrail: failed.metric,
+      value: failed.value ?? 'none',
+      limit: failed.limit ?? 'none',
+      samples: failed.samples,
+    }),
+  };
+}

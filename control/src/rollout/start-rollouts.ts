@@ -1,0 +1,67 @@
+import type { Config } from '@headgate/contracts/config/schema';
+import { systemClock } from '@headgate/runtime/clock';
+import type { Logger } from '@headgate/runtime/logger';
+import type { Registry } from 'prom-client';
+import type { Changes } from '../audit/changes.ts';
+import { scrapesOf } from '../cluster/scrapes-of.ts';
+import { everyRound } from '../every-round.ts';
+import { FIGURE_NAMES, GatewayFigures, type LiveFigures } from '../figures/live-figures.ts';
+import type { RoutingStore } from '../routing/routing-store.ts';
+import { Enforcer } from './enforcer.ts';
+import { Ledger } from './ledger.ts';
+import { Measure } from './measure.ts';
+import type { Places } from './places.ts';
+import { type Policies, policiesOf } from './policies.ts';
+import { exposeRollouts } from './rollout-metrics.ts';
+import { Rollouts } from './rollouts.ts';
+import { type Reports, SlowReports } from './slow-reports.ts';
+
+export interface RolloutSurroundings {
+  readonly places: Places;
+  readonly reports: Reports;
+  readonly changes: Changes;
+  readonly logger: Logger;
+  readonly registry: Registry;
+}
+
+export interface Control {
+  readonly routing: RoutingStore;
+  readonly figures: LiveFigures;
+  readonly rollouts: Rollouts;
+  readonly policies: Policies;
+  stop(): Promise<void>;
+}
+
+/** What judges and changes weights, each second: the routing table, the figures of the gateways, and the rollouts. */
+export function startRollouts(config: Config, around: RolloutSurroundings): Control {
+  const { places, changes, logger, registry } = around;
+  const { routing } = places;
+  const { gateways } = scrapesOf(config, FIGURE_NAMES);
+  const figures = new GatewayFigures({ scrape: gateways, nowMs: systemClock.monotonicMs });
+  const rollouts = new Rollouts({
+    ledger: new Ledger(places.store, systemClock.monotonicMs),
+    routing,
+    enforcer: new Enforcer(routing),
+    measure: new Measure(figures, systemClock.monotonicMs),
+    reports: new SlowReports(around.reports, systemClock),
+    changes,
+    clock: systemClock,
+    logger,
+    follows: places.follows,
+  });
+  exposeRollouts(registry, rollouts);
+  const rounds = everyRound(async () => {
+    await figures.round();
+    await rollouts.tick();
+  });
+  return {
+    routing,
+    figures,
+    rollouts,
+    policies: policiesOf(config),
+    async stop() {
+      await rounds.stop();
+      places.release();
+    },
+  };
+}

@@ -1,0 +1,125 @@
+import { type Evidence, isActive, type Rollout, type RolloutState } from '@headgate/contracts/rollout';
+import {
+  CONTROL,
+  failureOf,
+  isAlone,
+  moveTo,
+  stepOf,
+  toNext,
+  toPaused,
+  toRolledBack,
+  toStep,
+} from './transitions.ts';
+
+/** What the controller sees of one rollout in one second. */
+export interface Observations {
+  /** Who changed the model's part of the routing table after control wrote it; null for nobody. */
+  readonly editedBy: string | null;
+  /** In words why a version cannot take units; null while it is ready on every gateway. */
+  readonly candidateUnready: string | null;
+  readonly controlUnready: string | null;
+  /** One for each guardrail that was measured. */
+  readonly evidence: readonly Evidence[];
+  /** Requests that the candidate answered in this step. */
+  readonly samples: number;
+}
+
+export interface Now {
+  /** Wall clock, for the record. */
+  readonly epochMs: number;
+  /** How long the state lasts, by a clock that nobody sets. */
+  readonly heldMs: number;
+}
+
+/** Guardrails that read the store: it takes minutes to hours until they can say anything. */
+const SLOW: ReadonlySet<string> = new Set(['srm', 'accuracy', 'reward']);
+
+/**
+ * One second of a rollout (decision 0099): the same rollout, or the one that follows. What cannot be measured neither
+ * promotes nor rolls back.
+ */
+export function step(rollout: Rollout, seen: Observations, now: Now): Rollout {
+  if (!isActive(rollout)) return rollout;
+  const judged = { ...rollout, evidence: merged(rollout.evidence, seen.evidence) };
+  const failed = failureOf(judged);
+  if (failed) return rolledBack(judged, failed, seen, now);
+  const { state } = judged;
+  if (seen.editedBy !== null && state.kind !== 'paused') {
+    const why = `${seen.editedBy} changed the routing table by hand`;
+    return toPaused(judged, seen.editedBy, why, now.epochMs);
+  }
+  if (state.kind === 'preparing') return prepared(judged, seen, now);
+  return state.kind === 'running' ? run(judged, state, seen, now) : judged;
+}
+
+/** A failure stays: what is measured later cannot excuse it. */
+function merged(before: readonly Evidence[], measured: readonly Evidence[]): Evidence[] {
+  const byMetric = new Map(before.map((evidence) => [evidence.metric, evidence]));
+  for (const evidence of measured) {
+    if (byMetric.get(evidence.metric)?.verdict !== 'fail') byMetric.set(evidence.metric, evidence);
+  }
+  return [...byMetric.values()];
+}
+
+function rolledBack(rollout: Rollout, failed: Evidence, seen: Observations, now: Now): Rollout {
+  // All units would go to a version that cannot take them.
+  if (seen.controlUnready !== null) return waiting(rollout, `rolling back: ${seen.controlUnready}`);
+  return toRolledBack(rollout, CONTROL, `${failed.metric}: ${failed.detail}`, now.epochMs);
+}
+
+function prepared(rollout: Rollout, { candidateUnready }: Observations, now: Now): Rollout {
+  if (candidateUnready === null) return toStep(rollout, 0, CONTROL, now.epochMs);
+  const { ready_within_s: limit } = rollout.policy;
+  if (now.heldMs < limit * 1000) return rollout;
+  return toRolledBack(rollout, CONTROL, `not ready within ${limit} s: ${candidateUnready}`, now.epochMs);
+}
+
+type Running = Extract<RolloutState, { kind: 'running' }>;
+
+function run(rollout: Rollout, state: Running, seen: Observations, now: Now): Rollout {
+  const reason = waitsFor(rollout, seen, now);
+  if (reason !== undefined) return waiting(rollout, reason);
+  if (rollout.policy.steps[state.step]?.approval !== 'manual') return toNext(rollout, CONTROL, now.epochMs);
+  const next = { kind: 'awaiting_approval', step: state.step, since_ms: now.epochMs } as const;
+  return moveTo(rollout, next, { weight: rollout.weight, by: CONTROL, atMs: now.epochMs });
+}
+
+/** In words what is missing before the step may end; undefined when nothing is. */
+function waitsFor(rollout: Rollout, seen: Observations, now: Now): string | undefined {
+  const { policy, evidence } = rollout;
+  const current = policy.steps[stepOf(rollout)];
+  if (!current) return undefined;
+  if (seen.candidateUnready !== null) return `${seen.candidateUnready}: its units get control`;
+  const open = policy.guardrails
+    .filter(({ metric }) => isNeeded(metric, rollout))
+    .map(({ metric }) => evidence.find((of) => of.metric === metric) ?? notMeasured(metric))
+    .find(({ verdict }) => verdict !== 'pass');
+  if (now.heldMs < current.hold_s * 1000) return `${Math.ceil(current.hold_s - now.heldMs / 1000)} s more`;
+  if (seen.samples < current.min_samples) {
+    return `requests: the candidate answered ${seen.samples} of ${current.min_samples}`;
+  }
+  return open && `${open.metric}: ${open.detail}`;
+}
+
+/**
+ * Fast guardrails speak before each step, slow ones before all units get the candidate. In the last step they have nothing
+ * to compare with: what they said before counts, unless a person went on without them.
+ */
+function isNeeded(metric: string, rollout: Rollout): boolean {
+  if (!SLOW.has(metric)) return true;
+  const current = stepOf(rollout);
+  if (!isAlone(rollout)) return rollout.policy.steps[current + 1]?.weight === 100;
+  const entered = rollout.transitions.find(({ to }) => to.kind === 'running' && to.step === current);
+  return entered?.by === CONTROL;
+}
+
+const notMeasured = (metric: string): Pick<Evidence, 'metric' | 'verdict' | 'detail'> => ({
+  metric,
+  verdict: 'no_data',
+  detail: 'not measured yet',
+});
+
+function waiting(rollout: Rollout, waitsFor: string): Rollout {
+  const { state } = rollout;
+  return state.kind === 'running' ? { ...rollout, state: { ...state, waits_for: waitsFor } } : rollout;
+}

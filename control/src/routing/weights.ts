@@ -1,0 +1,62 @@
+import type { WeightsPreview } from '@headgate/contracts/admin/api';
+import {
+  BUCKETS,
+  describeIssues,
+  type ModelRouting,
+  modelRouting,
+  type Routing,
+  routingSchema,
+} from '@headgate/contracts/routing';
+import { variantAt } from '@headgate/runtime/routing/assign';
+import { AdminError } from '../api/api-env.ts';
+
+/** Percent by variant. */
+export type Weights = Readonly<Record<string, number>>;
+
+/** @throws AdminError not_found */
+export function knownModel(routing: Routing, model: string): ModelRouting {
+  const known = modelRouting(routing, model);
+  if (known) return known;
+  throw new AdminError('not_found', 'The routing table has no such model.');
+}
+
+/** Problems of new weights for all variants of a model, in words. */
+export function issuesOfWeights(routing: Routing, model: string, weights: Weights): string[] {
+  const names = knownModel(routing, model).experiment.variants.map(({ name }) => name);
+  const missing = names.filter((name) => !Object.hasOwn(weights, name));
+  const unknown = Object.keys(weights).filter((name) => !names.includes(name));
+  if (missing.length > 0) return [`weights: expected one for ${missing.join(', ')} too`];
+  if (unknown.length > 0) return [`weights: expected ${names.join(', ')} alone`];
+  const { error } = routingSchema.safeParse(withWeights(routing, model, weights));
+  return error ? describeIssues(error) : [];
+}
+
+/** The table with other weights. Variants that are not named keep theirs. */
+export function withWeights(routing: Routing, model: string, weights: Weights): Routing {
+  const of = knownModel(routing, model);
+  const variants = of.experiment.variants.map((variant) => ({
+    ...variant,
+    weight: Object.hasOwn(weights, variant.name) ? (weights[variant.name] ?? 0) : variant.weight,
+  }));
+  const changed = { ...of, experiment: { ...of.experiment, variants } };
+  return { ...routing, models: { ...routing.models, [model]: changed } };
+}
+
+/** Who gets another variant: counted over all buckets, each the same share of all units. */
+export function moves(before: Routing, after: Routing, model: string): WeightsPreview['moves'] {
+  const [old, next] = [knownModel(before, model).experiment, knownModel(after, model).experiment];
+  const counts = new Map<string, { from: string; to: string; buckets: number }>();
+  for (let bucket = 0; bucket < BUCKETS; bucket++) {
+    const [from, to] = [variantAt(old, bucket).name, variantAt(next, bucket).name];
+    if (from === to) continue;
+    const key = JSON.stringify([from, to]);
+    const buckets = (counts.get(key)?.buckets ?? 0) + 1;
+    counts.set(key, { from, to, buckets });
+  }
+  return [...counts.values()].map(({ from, to, buckets }) => ({
+    from,
+    to,
+    share: (buckets * 100) / BUCKETS,
+    units: null,
+  }));
+}
