@@ -1,0 +1,43 @@
+import type { Queryable } from '@headgate/stores/postgres/database';
+import type { RoutingStore } from '../../routing/routing-store.ts';
+import { AdminError } from '../api-env.ts';
+import { type Check, degraded, down, off, ok } from './check.ts';
+
+/** A database answers the smallest question. */
+export function database(name: string, db: Queryable | undefined, where: string): Check {
+  const remedy =
+    'check that it runs and that control reaches it; docs/records.md and docs/audit.md say what goes on without it';
+  return {
+    name,
+    remedy,
+    async find() {
+      if (!db) return off('is not configured');
+      await db.query('SELECT 1', []);
+      return ok(where);
+    },
+  };
+}
+
+/** The table that control reads, and gateways that did not take it. */
+export function routingSource(
+  { current }: Pick<RoutingStore, 'current'>,
+  staleGateways: () => Promise<number>,
+): Check {
+  const remedy = 'correct the table, or write it again on the page Weights; the last good one is in force';
+  return {
+    name: 'routing table',
+    remedy,
+    async find() {
+      try {
+        const { source, revision, refused } = current();
+        if (refused.length > 0) return degraded(`the newest one is refused: ${refused.join('; ')}`, remedy);
+        const stale = await staleGateways();
+        if (stale > 0) return degraded(`${stale} gateways did not take revision ${revision}`, remedy);
+        return ok(`${source === 'file' ? 'file' : 'ConfigMap'}, revision ${revision}`);
+      } catch (error) {
+        if (error instanceof AdminError) return down(error.detail, remedy);
+        throw error;
+      }
+    },
+  };
+}
