@@ -23,12 +23,15 @@ import { type Installation, installationOf, type Surroundings } from './surround
 
 type Query = Readonly<Record<string, string | number | undefined>>;
 
-/** The routes of the admin API that commands use, with the answers that contracts/src/admin/api.ts names. */
+/** A report may have to read a day of records. */
+const ANSWER_WITHIN_MS = 60_000;
+
 export type AdminApi = ReturnType<typeof adminApi>;
 
-export function adminApi(installation: Installation, around: Surroundings) {
+/** The routes of the admin API that commands use, with the answers that contracts/src/admin/api.ts names. */
+export function adminApi(installation: Installation, around: Surroundings, withinMs = ANSWER_WITHIN_MS) {
   const call = <T>(method: Method, path: string, body?: unknown) =>
-    callControl<T>(method, path, { installation, around, body });
+    callControl<T>(method, path, { installation, around, withinMs, body });
   const get = <T>(path: string, query: Query = {}) => call<T>('GET', `${path}${search(query)}`);
 
   return {

@@ -34,10 +34,14 @@ export async function askControl<T>(
   return parsed.data;
 }
 
-/** The database of experiments may have to read a day of records. */
-const ANSWER_WITHIN_MS = 60_000;
-
 export type Method = 'GET' | 'POST' | 'PUT';
+
+interface ApiCall {
+  readonly installation: Installation;
+  readonly around: Surroundings;
+  readonly withinMs: number;
+  readonly body: unknown;
+}
 
 /**
  * Calls a route of the admin API, whose answers contracts/src/admin/api.ts describes, as the user who runs the command.
@@ -48,9 +52,9 @@ export type Method = 'GET' | 'POST' | 'PUT';
 export async function callControl<T>(
   method: Method,
   path: string,
-  { installation, around, body }: { installation: Installation; around: Surroundings; body?: unknown },
+  { installation, around, withinMs, body }: ApiCall,
 ): Promise<T> {
-  const call = { method, path: `${API_BASE}${path}`, body, withinMs: ANSWER_WITHIN_MS };
+  const call = { method, path: `${API_BASE}${path}`, body, withinMs };
   const response = await withProgress('waiting for control', around, send(call, installation, around));
   const isJson = response.headers.get('content-type')?.includes('json') ?? false;
   const answer: unknown = await (isJson ? response.json() : response.text()).catch((cause: unknown) => {

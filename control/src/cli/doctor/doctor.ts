@@ -8,6 +8,9 @@ import { dependencyInWords } from '../status.ts';
 import { type Installation, installationOf, type Surroundings } from '../surroundings.ts';
 import { diskSpace, type Finding, internalSecret, listeners, nodeVersion, routingFile } from './checks.ts';
 
+/** It has what it saw of its dependencies at hand: one that takes longer hangs. */
+const CONTROL_WITHIN_MS = 5000;
+
 /** `headgate doctor`: what is wrong, and what to do about it; also where nothing runs. */
 export function addDoctor(program: Command, around: Surroundings): void {
   program
@@ -65,7 +68,7 @@ function configured(command: Command, around: Surroundings): Installation | Find
 /** What control sees: stores, models, gateways. */
 async function ofControl(installation: Installation, around: Surroundings): Promise<Finding[]> {
   try {
-    const { dependencies } = await adminApi(installation, around).dependencies();
+    const { dependencies } = await adminApi(installation, around, CONTROL_WITHIN_MS).dependencies();
     const own = { name: 'control', state: 'ok', detail: 'answers', remedy: '' } as const;
     return [own, ...dependencies.map(({ checked_at_ms: _, ...finding }: DependencyView) => finding)];
   } catch (thrown) {
