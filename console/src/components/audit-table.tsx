@@ -47,7 +47,7 @@ function Detail({ of }: { of: AuditRow['detail'] }) {
 
 /** A status of HTTP, or a word. */
 function toneOf(outcome: string): Tone {
-  if (/^[23]\d\d$/.test(outcome)) return 'neutral';
+  if (/^[23]\d\d$/.test(outcome) || outcome === 'counted') return 'neutral';
   if (/^4\d\d$/.test(outcome) || outcome === 'refused') return 'warn';
-  return /^5\d\d$/.test(outcome) || outcome === 'failed' ? 'bad' : 'good';
+  return /^5\d\d$/.test(outcome) || outcome === 'failed' || outcome === 'lost' ? 'bad' : 'good';
 }

@@ -9,7 +9,7 @@ import { formatRelative } from '../format.ts';
 import { useResource } from '../resource.ts';
 import { href, navigate, route } from '../router.ts';
 
-const LIMIT = 50;
+const LIMIT = 100;
 const FOLLOW_MS = 2000;
 
 interface Filter {
@@ -69,7 +69,7 @@ function FilterForm({ filter }: { filter: Filter }) {
   const action = useSignal(filter.action);
   return (
     <form
-      class="row start bottom"
+      class="row start"
       onSubmit={(event) => {
         event.preventDefault();
         navigate(addressOf({ who: who.value.trim(), action: action.value.trim(), before: '' }));
@@ -77,11 +77,11 @@ function FilterForm({ filter }: { filter: Filter }) {
     >
       {(
         [
-          ['Who', who],
-          ['Action', action],
+          ['Who', who, 'A name as below, or the id of a key.'],
+          ['Action', action, 'Any part of it.'],
         ] as const
-      ).map(([label, typed]) => (
-        <Field key={label} label={label}>
+      ).map(([label, typed, hint]) => (
+        <Field key={label} label={label} hint={hint}>
           {(attributes) => (
             <input
               {...attributes}
@@ -103,7 +103,8 @@ function FilterForm({ filter }: { filter: Filter }) {
 function Older({ entries, filter }: { entries: readonly AuditRow[]; filter: Filter }) {
   const oldest = entries.at(-1);
   if (oldest === undefined || entries.length < LIMIT) return null;
-  return <a href={addressOf({ ...filter, before: String(oldest.at_ms) })}>Older entries</a>;
+  // Others of the same millisecond may be missing here: they come again rather than not at all.
+  return <a href={addressOf({ ...filter, before: String(oldest.at_ms + 1) })}>Older entries</a>;
 }
 
 function addressOf(filter: Filter): string {

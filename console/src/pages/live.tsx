@@ -34,7 +34,12 @@ export function LivePage() {
   return (
     <Page title={TITLE} answer={liveAnswer(view).map(sentence)}>
       {models.map((model) => (
-        <ModelCard key={model.model} model={model} isDefault={model.model === view.default_model} />
+        <ModelCard
+          key={model.model}
+          model={model}
+          isFresh={view.fresh}
+          isDefault={model.model === view.default_model}
+        />
       ))}
       <div class="columns">
         <RoutingCard source={view.routing} />
@@ -58,7 +63,8 @@ function rank({ default_model }: LiveView, { model }: LiveModel): number {
   return model === default_model ? 0 : 1;
 }
 
-function ModelCard({ model, isDefault }: { model: LiveModel; isDefault: boolean }) {
+function ModelCard(props: { model: LiveModel; isFresh: boolean; isDefault: boolean }) {
+  const { model, isFresh, isDefault } = props;
   const { variants } = model;
   return (
     <Card
@@ -78,7 +84,7 @@ function ModelCard({ model, isDefault }: { model: LiveModel; isDefault: boolean 
       />
       <Table
         caption={`Variants of ${model.model}`}
-        columns={columnsOf(variants)}
+        columns={columnsOf(variants, isFresh)}
         rows={variants}
         keyOf={({ name }) => name}
       />
@@ -98,7 +104,7 @@ const VERSION_COLUMNS: readonly Column<VersionView>[] = [
   { head: 'Ready on', cell: ({ pods }) => <Ready pods={pods} what="pod" /> },
 ];
 
-function columnsOf(variants: readonly LiveVariant[]): readonly Column<LiveVariant>[] {
+function columnsOf(variants: readonly LiveVariant[], isFresh: boolean): readonly Column<LiveVariant>[] {
   const windowS = variants.find(({ figures }) => figures !== null)?.figures?.window_s;
   const window = windowS === undefined ? '' : `, ${windowS} s`;
   return [
@@ -106,7 +112,8 @@ function columnsOf(variants: readonly LiveVariant[]): readonly Column<LiveVarian
       head: 'Variant',
       cell: ({ name, version, ready }) => (
         <VariantName index={variants.findIndex((each) => each.name === name)}>
-          {name} <span class="muted">version {version}</span> {!ready && <Badge tone="warn">not ready</Badge>}
+          {name} <span class="muted">version {version}</span>{' '}
+          {!ready && isFresh && <Badge tone="warn">not ready</Badge>}
         </VariantName>
       ),
     },
@@ -145,7 +152,7 @@ function Observed({ variants, variant }: { variants: readonly LiveVariant[]; var
         colour={colourOf(variants.indexOf(variant))}
       />
       <span>
-        {text} <span class="muted">of {plural(units, 'unit')}</span>
+        {text}, <span class="muted">{plural(units, 'unit')}</span>
       </span>
     </div>
   );

@@ -51,7 +51,7 @@ it('keeps quiet about one failure among few requests', () => {
 });
 
 it('says when figures are missing', () => {
-  expect(answer([variant({ weight: 100, figures: null })], false)).toEqual([
+  expect(answer([variant({ weight: 100, figures: null, ready: false })], false)).toEqual([
     'neutral: digits: all units get control (version 1).',
     'warn: Not every gateway gave its figures in the last 5 s.',
   ]);

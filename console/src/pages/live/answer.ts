@@ -17,7 +17,7 @@ const MIN_REQUESTS = 10;
 export function liveAnswer({ fresh, models, default_model }: LiveView): readonly Finding[] {
   const model = models.find((each) => each.model === default_model);
   if (model === undefined) return [{ text: 'No model is served.', tone: 'warn' }];
-  const problems = models.flatMap((each) => problemsOf(each, models.length > 1));
+  const problems = models.flatMap((each) => problemsOf(each, { fresh, isNamed: models.length > 1 }));
   const stale: Finding = { text: 'Not every gateway gave its figures in the last 5 s.', tone: 'warn' };
   return [{ text: `${splitOf(model)}.`, tone: 'neutral' }, ...problems, ...(fresh ? [] : [stale])];
 }
@@ -42,12 +42,16 @@ export function isFailing(variant: LiveVariant): boolean {
   return (errorPercent(variant) ?? 0) >= NOTABLE_ERRORS && (variant.figures?.requests ?? 0) >= MIN_REQUESTS;
 }
 
-function problemsOf({ model, variants }: LiveModel, isNamed: boolean): Finding[] {
+function problemsOf(
+  { model, variants }: LiveModel,
+  { fresh, isNamed }: { fresh: boolean; isNamed: boolean },
+): Finding[] {
   const of = isNamed ? ` of ${model}` : '';
   return variants.flatMap((variant) => {
     const { name, version, ready, weight, figures } = variant;
     const found: Finding[] = [];
-    if (!ready && weight > 0) {
+    // Without figures nobody knows.
+    if (!ready && weight > 0 && fresh) {
       const text = `Version ${version} (${name})${of} is not ready everywhere, so control answers its units.`;
       found.push({ text, tone: 'warn' });
     }

@@ -5,22 +5,42 @@ import { Field } from '../../components/field.tsx';
 import { Loaded } from '../../components/loaded.tsx';
 import { useResource } from '../../resource.ts';
 
+/** What a caller is known by: a unit that it names, else its key. */
+const KINDS = { unit: 'X-Headgate-Unit', key: 'Id of the API key' } as const;
+type Kind = keyof typeof KINDS;
+
 /** Which variant a unit gets, and why. */
 export function ExplainUnit({ model }: { model: string }) {
+  const kind = useSignal<Kind>('unit');
   const typed = useSignal('');
-  const unit = useSignal('');
-  const path = `/routing/${encodeURIComponent(model)}/explain?${new URLSearchParams({ unit: unit.value })}`;
-  const explanation = useResource<Explanation>(unit.value === '' ? null : path);
+  const asked = useSignal<{ readonly kind: Kind; readonly value: string } | undefined>(undefined);
   return (
     <Card title="Which variant does a unit get?">
       <form
-        class="row start"
+        class="row start bottom"
         onSubmit={(event) => {
           event.preventDefault();
-          unit.value = typed.value.trim();
+          asked.value = { kind: kind.value, value: typed.value };
         }}
       >
-        <Field label="Unit" hint="A value of X-Headgate-Unit, or the id of an API key.">
+        <Field label="Known by">
+          {(attributes) => (
+            <select
+              {...attributes}
+              value={kind.value}
+              onChange={({ currentTarget }) => {
+                kind.value = currentTarget.value as Kind;
+              }}
+            >
+              {Object.entries(KINDS).map(([name, label]) => (
+                <option key={name} value={name}>
+                  {label}
+                </option>
+              ))}
+            </select>
+          )}
+        </Field>
+        <Field label="Value">
           {(attributes) => (
             <input
               {...attributes}
@@ -35,26 +55,32 @@ export function ExplainUnit({ model }: { model: string }) {
         </Field>
         <button type="submit">Explain</button>
       </form>
-      {unit.value !== '' && (
-        <Loaded of={explanation} what="the explanation">
-          {({ assigned, served, why, bucket, range: [from, end] }) => (
-            <div class="stack" aria-live="polite">
-              <p>
-                <strong>
-                  {unit.value} gets {served.variant} (version {served.version})
-                </strong>
-                {served.variant !== assigned.variant && ` in place of ${assigned.variant}`}. Its bucket is{' '}
-                {bucket}; {assigned.variant} has {from} to {end - 1}.
-              </p>
-              <ol>
-                {why.map((reason) => (
-                  <li key={reason}>{reason}</li>
-                ))}
-              </ol>
-            </div>
-          )}
-        </Loaded>
-      )}
+      {asked.value !== undefined && <Explained model={model} {...asked.value} />}
     </Card>
+  );
+}
+
+function Explained({ model, kind, value }: { model: string; kind: Kind; value: string }) {
+  const query = new URLSearchParams({ [kind]: value });
+  const explanation = useResource<Explanation>(`/routing/${encodeURIComponent(model)}/explain?${query}`);
+  return (
+    <Loaded of={explanation} what="the explanation">
+      {({ assigned, served, why, bucket, range: [from, end] }) => (
+        <div class="stack" aria-live="polite">
+          <p>
+            <strong>
+              {value} gets {served.variant} (version {served.version})
+            </strong>
+            {served.variant !== assigned.variant && ` in place of ${assigned.variant}`}. Its bucket is{' '}
+            {bucket}; {assigned.variant} has {from} to {end - 1}.
+          </p>
+          <ol>
+            {why.map((reason) => (
+              <li key={reason}>{reason}</li>
+            ))}
+          </ol>
+        </div>
+      )}
+    </Loaded>
   );
 }
