@@ -60,7 +60,10 @@ export const IMAGES: readonly Image[] = [
     packages: ['pg', 'ioredis', 'rate-limiter-flexible', ...TRACING],
   }),
   INFERENCE,
-  part('control', { sources: bundle('control'), packages: ['pg', '@electric-sql/pglite'] }),
+  part('control', {
+    sources: [...bundle('control'), { from: 'console/dist', to: 'console/dist' }],
+    packages: ['pg', '@electric-sql/pglite'],
+  }),
   part('envoy', { sources: [...bundle('envoy'), { from: ENVOY_PACKAGE, to: 'bin/envoy' }] }),
   MODELS_IMAGE,
 ];
