@@ -57,8 +57,8 @@ it('says how to start a control that is away, and names no cause that it does no
   });
 });
 
-it('is not misled by an answer of something else on the port', async () => {
-  const fetch = async () => new Response('<html>', { status: 502, headers: { 'content-type': 'text/html' } });
+it.each([200, 502])('is not misled by an answer of something else on the port: %i', async (status) => {
+  const fetch = async () => new Response('<html>', { status, headers: { 'content-type': 'text/html' } });
   const { code, err } = await headgate(['models'], { fetch });
-  expect([code, err]).toEqual([1, expect.stringContaining('status 502')]);
+  expect([code, err]).toEqual([1, expect.stringContaining(`status ${status}`)]);
 });

@@ -46,7 +46,7 @@ interface ApiCall {
 /**
  * Calls a route of the admin API, whose answers contracts/src/admin/api.ts describes, as the user who runs the command.
  *
- * @returns the parsed JSON, or the text of another media type
+ * @returns the parsed JSON, or CSV as it is
  * @throws CliError with the code of the refusal; failed when control is away
  */
 export async function callControl<T>(
@@ -56,12 +56,14 @@ export async function callControl<T>(
 ): Promise<T> {
   const call = { method, path: `${API_BASE}${path}`, body, withinMs };
   const response = await withProgress('waiting for control', around, send(call, installation, around));
-  const isJson = response.headers.get('content-type')?.includes('json') ?? false;
-  const answer: unknown = await (isJson ? response.json() : response.text()).catch((cause: unknown) => {
-    throw away(installation, cause);
-  });
-  if (!response.ok) throw refusalOf(response.status, answer);
-  return answer as T;
+  const type = response.headers.get('content-type') ?? '';
+  const answer: unknown = await (type.includes('json') ? response.json() : response.text()).catch(
+    (cause: unknown) => {
+      throw away(installation, cause);
+    },
+  );
+  if (response.ok && /json|csv/.test(type)) return answer as T;
+  throw refusalOf(response.status, answer);
 }
 
 interface Call {

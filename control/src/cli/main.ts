@@ -1,4 +1,4 @@
-import { createInterface } from 'node:readline/promises';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runCli } from './program.ts';
 
@@ -14,10 +14,15 @@ process.exitCode = await runCli(process.argv.slice(2), {
     out: process.stdout.isTTY === true,
     err: process.stderr.isTTY === true,
   },
-  // On stderr, so that the question shows where stdout goes to a file.
-  ask: async (question) => {
-    using lines = createInterface({ input: process.stdin, output: process.stderr });
-    return await lines.question(question);
-  },
+  // On stderr, so that the question shows where stdout goes to a file. Ctrl-C and Ctrl-D answer nothing.
+  ask: (question) =>
+    new Promise((resolve) => {
+      const lines = createInterface({ input: process.stdin, output: process.stderr });
+      lines.once('close', () => resolve(''));
+      lines.question(question, (answer) => {
+        resolve(answer);
+        lines.close();
+      });
+    }),
   sleep: async (ms) => sleep(ms),
 });
