@@ -65,7 +65,12 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   });
   const reports = experiments;
   const control = startRollouts(config, { places, reports, changes, logger, registry });
-  const own = { root, logger, secret, changes, control };
+  const keepsRecords = config.records.sink === 'control';
+  const databases = {
+    records: keepsRecords ? embedded?.database : undefined,
+    auditStore: shipping?.database,
+  };
+  const own = { root, logger, secret, changes, control, ...databases };
   const { admin, ...adminApi } = startAdmin(config, { ...own, audit: audit.sink });
   const server = createInternalServer({ ...embedded, ...stored, registry, secret, logger, admin });
   const listening = await listen(server, config.listen);

@@ -1,22 +1,30 @@
 import type { RequestListener } from 'node:http';
 import { resolve } from 'node:path';
-import type { LiveView } from '@headgate/contracts/admin/api';
 import type { Config } from '@headgate/contracts/config/schema';
 import type { AuditSink } from '@headgate/journal/audit/sink';
 import { systemClock } from '@headgate/runtime/clock';
 import type { InternalSecret } from '@headgate/runtime/internal-secret';
-import { type FileKeyStore, fileKeyStore } from '@headgate/runtime/keys/file-keys';
-import { type KeyStore, memoryKeyStore } from '@headgate/runtime/keys/key-store';
 import type { Logger } from '@headgate/runtime/logger';
-import { FileError } from '@headgate/runtime/watch-file';
+import type { Queryable } from '@headgate/stores/postgres/database';
 import { getRequestListener } from '@hono/node-server';
 import type { Changes } from '../audit/changes.ts';
+import { scrapesOf } from '../cluster/scrapes-of.ts';
 import type { Control } from '../rollout/start-rollouts.ts';
 import { routingView } from '../routing/routing-view.ts';
 import { createAdminApp } from './app.ts';
+import { auditRows } from './audit/audit-rows.ts';
+import { logRows } from './audit/log-rows.ts';
+import { checksOf } from './dependencies/checks.ts';
+import { Dependencies } from './dependencies/dependencies.ts';
 import { EventFeed } from './events/feed.ts';
+import { liveView } from './live/live-view.ts';
+import { ObservedSplit } from './live/observed.ts';
+import { POD_NAMES, Pods } from './live/pods.ts';
+import { auditRoutes } from './routes/audit.ts';
+import { dependencyRoutes } from './routes/dependencies.ts';
 import { rolloutRoutes } from './routes/rollouts.ts';
 import { routingRoutes } from './routes/routing.ts';
+import { keysOf } from './session/keys-of.ts';
 
 export interface AdminSurroundings {
   readonly root: string;
@@ -25,28 +33,41 @@ export interface AdminSurroundings {
   readonly audit: Pick<AuditSink, 'change'>;
   readonly changes: Changes;
   readonly control: Control;
+  /** Where the records are, and the audit records; undefined where control has none of them. */
+  readonly records: Queryable | undefined;
+  readonly auditStore: Queryable | undefined;
 }
 
 /** The admin API and the console, for control's port. */
 export function startAdmin(
-  { gateway }: Config,
-  { root, logger, secret, audit, changes, control }: AdminSurroundings,
+  config: Config,
+  { root, logger, secret, audit, changes, control, records, auditStore }: AdminSurroundings,
 ): { readonly admin: RequestListener; stop(): void } {
-  const keys = keysOf(resolve(root, gateway.keys_file), logger);
-  const live = async (): Promise<LiveView> => ({
-    at_ms: systemClock.epochMs(),
-    default_model: '',
-    routing: { source: 'file', revision: '', changed_at_ms: null, changed_by: null, refused: [] },
-    fresh: false,
-    gateways: [],
-    models: [],
-  });
+  const keys = keysOf(resolve(root, config.gateway.keys_file), logger);
+  const { inference } = scrapesOf(config, POD_NAMES);
+  const pods = new Pods({ scrape: inference, nowMs: systemClock.monotonicMs });
+  const observed = new ObservedSplit({ records, nowMs: systemClock.epochMs });
+  const rolloutOf = async (model: string) => (await control.rollouts.activeOf(model))?.id ?? null;
+  const live = () => liveView({ ...control, pods, observed, rolloutOf, nowMs: systemClock.epochMs });
   const feed = new EventFeed({ live, clock: systemClock, logger });
   control.rollouts.onChange((rollout) => feed.send('rollout', rollout));
   control.routing.onChange((snapshot) => feed.send('routing', routingView(snapshot)));
+  const logs = logRows({
+    dir: resolve(root, config.audit.dir),
+    headsFile: resolve(root, config.audit.heads_file),
+    nowMs: systemClock.monotonicMs,
+  });
+  const rows = auditRows({ store: auditStore, logs });
+  const checks = checksOf(config, { root, routing: control.routing, records, audit: auditStore });
+  const dependencies = new Dependencies({ checks, clock: systemClock });
   const app = createAdminApp({
     feed,
-    groups: [rolloutRoutes(control), routingRoutes({ ...control, changes })],
+    groups: [
+      rolloutRoutes(control),
+      routingRoutes({ ...control, changes }),
+      auditRoutes(rows),
+      dependencyRoutes(dependencies),
+    ],
     live,
     keys,
     secret,
@@ -57,23 +78,4 @@ export function startAdmin(
   });
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   return { admin: (request, response) => void listener(request, response), stop: () => keys.stop() };
-}
-
-/** Control stores records also where it has no keys; then nobody can log in. */
-function keysOf(
-  path: string,
-  logger: AdminSurroundings['logger'],
-): Pick<FileKeyStore, keyof KeyStore | 'stop'> {
-  const refused = (err: FileError) =>
-    logger.error({ err }, 'the keys file cannot be used; control keeps the last good one');
-  try {
-    return fileKeyStore(path, {
-      accepted: (count) => logger.info({ keys: count }, 'key records in force'),
-      refused,
-    });
-  } catch (error) {
-    if (!(error instanceof FileError)) throw error;
-    refused(error);
-    return { ...memoryKeyStore([]), stop: () => undefined };
-  }
 }

@@ -48,8 +48,8 @@ export async function startAuditShipping(
     report: resilience,
     isFailure: concernsServer,
   });
+  const db = postgres ? guarded(postgres, policy) : (embedded as Queryable);
   const store = once(async () => {
-    const db = postgres ? guarded(postgres, policy) : (embedded as Queryable);
     const { owner } = await layOut(db);
     if (owner && postgres) {
       logger.warn(
@@ -72,6 +72,8 @@ export async function startAuditShipping(
     report: reportTo(logger, { logsHeads, missing: store.forget }),
   });
   return {
+    /** Has the tables of layout.ts once something was stored. */
+    database: db,
     /** Verifies what is stored. */
     async verify(): Promise<StoreFindings> {
       const keepMs = audit.keep_days * DAY_MS;

@@ -11,7 +11,7 @@ export function database(name: string, db: Queryable | undefined, where: string)
     name,
     remedy,
     async find() {
-      if (!db) return off('is not configured');
+      if (!db) return off('control has no connection to it');
       await db.query('SELECT 1', []);
       return ok(where);
     },

@@ -58,7 +58,7 @@ const deps = (more: Partial<LiveViewDeps> = {}): LiveViewDeps => ({
   },
   pods: { refresh: async () => undefined, ofVersion: () => [] },
   observed: { of: () => () => null },
-  rolloutOf: () => 'rollout-1',
+  rolloutOf: async () => 'rollout-1',
   nowMs: () => NOW_MS,
   ...more,
 });

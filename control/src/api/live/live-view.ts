@@ -1,7 +1,8 @@
-import type { LiveModel, LiveVariant, LiveView, RoutingSourceView } from '@headgate/contracts/admin/api';
+import type { LiveModel, LiveVariant, LiveView } from '@headgate/contracts/admin/api';
 import type { ModelRouting, Variant } from '@headgate/contracts/routing';
 import type { LiveFigures } from '../../figures/live-figures.ts';
-import type { RoutingSnapshot, RoutingStore } from '../../routing/routing-store.ts';
+import type { RoutingStore } from '../../routing/routing-store.ts';
+import { routingView } from '../../routing/routing-view.ts';
 import type { ObservedSplit } from './observed.ts';
 import type { Pods } from './pods.ts';
 
@@ -13,7 +14,7 @@ export interface LiveViewDeps {
   readonly pods: Pick<Pods, 'refresh' | 'ofVersion'>;
   readonly observed: Pick<ObservedSplit, 'of'>;
   /** Id of the rollout in progress. */
-  readonly rolloutOf: (model: string) => string | null;
+  readonly rolloutOf: (model: string) => Promise<string | null>;
   /** Wall clock in ms. */
   readonly nowMs: () => number;
 }
@@ -21,29 +22,23 @@ export interface LiveViewDeps {
 /** What is live now: the routing table, beside what gateways count, what pods serve and what was recorded. */
 export async function liveView(deps: LiveViewDeps): Promise<LiveView> {
   await deps.pods.refresh();
-  const snapshot = deps.routing.current();
-  const { default_model, models } = snapshot.routing;
+  const { routing, ...source } = routingView(deps.routing.current());
+  const { default_model, models } = routing;
   return {
     at_ms: deps.nowMs(),
     default_model,
-    routing: sourceView(snapshot),
+    routing: source,
     fresh: deps.figures.isFresh(),
     gateways: deps.figures.gateways(),
-    models: Object.entries(models).map(([model, entry]) => modelView(deps, model, entry)),
+    models: await Promise.all(Object.entries(models).map(([model, entry]) => modelView(deps, model, entry))),
   };
 }
 
-export function sourceView({
-  source,
-  revision,
-  changedAtMs,
-  changedBy,
-  refused,
-}: RoutingSnapshot): RoutingSourceView {
-  return { source, revision, changed_at_ms: changedAtMs, changed_by: changedBy, refused };
-}
-
-function modelView(deps: LiveViewDeps, model: string, { versions, experiment }: ModelRouting): LiveModel {
+async function modelView(
+  deps: LiveViewDeps,
+  model: string,
+  { versions, experiment }: ModelRouting,
+): Promise<LiveModel> {
   const { changedAtMs } = deps.routing.current();
   const observed = deps.observed.of(model, experiment.name, changedAtMs);
   return {
@@ -56,7 +51,7 @@ function modelView(deps: LiveViewDeps, model: string, { versions, experiment }: 
       observed: observed(variant.name),
     })),
     versions: versions.map((version) => ({ version, pods: deps.pods.ofVersion(model, version) })),
-    rollout: deps.rolloutOf(model),
+    rollout: await deps.rolloutOf(model),
   };
 }
 
