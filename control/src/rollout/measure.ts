@@ -44,6 +44,11 @@ export class Measure {
     };
   }
 
+  /** A step begins now. */
+  begin(rollout: Rollout): void {
+    this.#seenOf(rollout);
+  }
+
   /** In words why a version is not ready on every gateway; null when it is. */
   unready(model: string, version: string): string | null {
     const gateways = this.#figures.readyOn(model, version);

@@ -148,7 +148,7 @@ export class Rollouts {
 
   /** A rollback goes on where it can be neither recorded nor saved; nothing else does. */
   async #change(next: Rollout, by = 'control'): Promise<void> {
-    const { ledger, enforcer, changes, logger } = this.#options;
+    const { ledger, enforcer, changes, measure, logger } = this.#options;
     const { id, model, weight, state, evidence } = next;
     const action = `rollout.${VERBS[state.kind]}` as const;
     if (state.kind === 'rolled_back') {
@@ -164,6 +164,7 @@ export class Rollouts {
     }
     logger.info({ rollout: id, model, weight, by, state, evidence }, `rollout: ${state.kind}`);
     this.#show(next);
+    measure.begin(next);
     await this.#enforce(next);
   }
 

@@ -1,0 +1,216 @@
+import { readFileSync } from 'node:fs';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { MODEL, policyOf, type RolloutBench, reportOf, rolloutBench } from '../testing/rollout-bench.ts';
+
+let bench: RolloutBench;
+const GOOD = { requests: 10 };
+const BAD = { requests: 5, errors: 5 };
+
+beforeEach(async () => {
+  bench = await rolloutBench();
+});
+
+const state = async () => (await bench.now()).state;
+const kind = async () => (await state()).kind;
+
+describe('a rollout', () => {
+  it('goes step by step, becomes the control, and keeps the old version loaded and the comments', async () => {
+    await bench.start(policyOf([1, 10, 100]));
+    const seen = [bench.weights()];
+    for (let second = 0; second < 25; second += 1) {
+      await bench.seconds(1, GOOD);
+      if (`${bench.weights()}` !== `${seen.at(-1)}`) seen.push(bench.weights());
+    }
+    expect(seen).toEqual([[100, 0], [99, 1], [90, 10], [0, 100], [100]]);
+    const { versions, experiment } = bench.routing.current().routing.models[MODEL] ?? {};
+    expect([versions, experiment?.variants]).toEqual([
+      ['1', '2', '3'],
+      [{ name: 'two', version: '2', weight: 100 }],
+    ]);
+    expect(readFileSync(bench.path, 'utf8')).toContain('# edited by SREs');
+    expect((await bench.now()).transitions.map(({ to, by, weight }) => [to.kind, by, weight])).toEqual([
+      ['preparing', 'key:k1', 0],
+      ['running', 'control', 1],
+      ['running', 'control', 10],
+      ['running', 'control', 100],
+      ['promoted', 'control', 100],
+    ]);
+    expect(bench.changes.map(({ action }) => action)).toEqual([
+      'rollout.start',
+      'rollout.step',
+      'rollout.step',
+      'rollout.step',
+      'rollout.promote',
+    ]);
+  });
+
+  it('ends each policy with all units on the candidate for a while', () => {
+    expect(policyOf([10, 50]).steps.map(({ weight }) => weight)).toEqual([10, 50, 100]);
+  });
+
+  it('waits for a person where the step says so, and is still rolled back', async () => {
+    const steps = [{ weight: 10, hold_s: 2, min_samples: 1, approval: 'manual' }, { weight: 100 }];
+    await bench.start(policyOf([], { steps }));
+    await bench.seconds(60, GOOD);
+    expect([await kind(), bench.weights()]).toEqual(['awaiting_approval', [90, 10]]);
+    await bench.seconds(4, BAD);
+    expect([await kind(), bench.weights()]).toEqual(['rolled_back', [100, 0]]);
+  });
+
+  it('holds while it is paused, and measures the rest of its step when it goes on', async () => {
+    await bench.start(policyOf([10, 100]));
+    await bench.seconds(2, GOOD);
+    await bench.act('pause');
+    await bench.seconds(60, GOOD);
+    expect([await kind(), bench.weights()]).toEqual(['paused', [90, 10]]);
+    await expect(bench.act('promote')).rejects.toMatchObject({ reason: 'conflict' });
+    await bench.act('resume');
+    await bench.seconds(4, GOOD);
+    expect(bench.weights()).toEqual([90, 10]);
+    await bench.seconds(2, GOOD);
+    expect(bench.weights()).toEqual([0, 100]);
+  });
+
+  it('is rolled back on command, once', async () => {
+    await bench.start(policyOf([10, 100]));
+    await bench.seconds(2, GOOD);
+    const { state: after } = await bench.act('rollback');
+    expect([after, bench.weights()]).toMatchObject([{ kind: 'rolled_back', by: 'key:k1' }, [100, 0]]);
+    await expect(bench.act('rollback')).rejects.toMatchObject({ reason: 'conflict' });
+  });
+});
+
+describe('readiness', () => {
+  it('keeps a candidate without units until it is ready on every gateway, and ends without it in time', async () => {
+    bench.gateways.addresses = ['gateway-1', 'gateway-2'];
+    bench.gateways.unready.add('2');
+    await bench.start(policyOf([10, 100]));
+    await bench.seconds(29, GOOD);
+    expect([await kind(), bench.weights()]).toEqual(['preparing', [100, 0]]);
+    await bench.seconds(2, GOOD);
+    expect(await state()).toMatchObject({
+      kind: 'rolled_back',
+      why: 'not ready within 30 s: version 2 is not ready on gateway-1, gateway-2',
+    });
+  });
+
+  it('holds a step whose candidate stops being ready, and refuses to promote it', async () => {
+    await bench.start(policyOf([10, 100]));
+    await bench.seconds(3, GOOD);
+    bench.gateways.unready.add('2');
+    await bench.seconds(60, { requests: 0 });
+    expect(await state()).toMatchObject({
+      kind: 'running',
+      step: 0,
+      waits_for: 'version 2 is not ready on gateway-1: its units get control',
+    });
+    await expect(bench.act('promote')).rejects.toMatchObject({ reason: 'conflict' });
+  });
+});
+
+describe('a restart of control', () => {
+  it('goes on in the same step, and counts what it sees itself', async () => {
+    await bench.start(policyOf([10, 100]));
+    await bench.seconds(4, GOOD);
+    await bench.restart();
+    await bench.seconds(1, { requests: 0 });
+    expect(await state()).toMatchObject({ kind: 'running', step: 0 });
+    expect((await bench.now()).evidence).toMatchObject([{ verdict: 'no_data', samples: 0 }]);
+    await bench.seconds(3, GOOD);
+    expect(bench.weights()).toEqual([0, 100]);
+  });
+
+  it('completes a step that was saved and not written', async () => {
+    await bench.start(policyOf([10, 100]));
+    await bench.seconds(4, GOOD);
+    bench.away.table = true;
+    await bench.seconds(3, GOOD);
+    expect([(await bench.now()).weight, bench.weights()]).toEqual([100, [90, 10]]);
+    bench.away.table = false;
+    await bench.restart();
+    await bench.seconds(1, GOOD);
+    expect([await kind(), bench.weights()]).toEqual(['running', [0, 100]]);
+  });
+
+  it('notices an edit that was made meanwhile', async () => {
+    await bench.start(policyOf([10, 100]));
+    await bench.seconds(2, GOOD);
+    bench.edit((text) => text.replace('weight: 90', 'weight: 80').replace('weight: 10', 'weight: 20'));
+    await bench.restart();
+    await bench.seconds(1, GOOD);
+    expect([await kind(), bench.weights()]).toEqual(['paused', [80, 20]]);
+  });
+});
+
+describe('what fails around it', () => {
+  it('no audit record: no step, no command but a rollback', async () => {
+    await bench.start(policyOf([10, 100]));
+    await bench.seconds(2, GOOD);
+    bench.away.audit = true;
+    await bench.seconds(20, GOOD);
+    expect([await kind(), bench.weights()]).toEqual(['running', [90, 10]]);
+    await expect(bench.act('pause')).rejects.toMatchObject({ reason: 'store_unavailable' });
+    await bench.seconds(4, BAD);
+    expect([await kind(), bench.weights()]).toEqual(['rolled_back', [100, 0]]);
+  });
+
+  it('a table that cannot be written is rolled back as soon as it can', async () => {
+    await bench.start(policyOf([10, 100]));
+    await bench.seconds(2, GOOD);
+    bench.away.table = true;
+    await bench.seconds(5, BAD);
+    expect([await kind(), bench.weights()]).toEqual(['rolled_back', [90, 10]]);
+    bench.away.table = false;
+    await bench.seconds(1, BAD);
+    expect(bench.weights()).toEqual([100, 0]);
+  });
+
+  it('a second process changes nothing, and says who does', async () => {
+    bench.away.leader = 'Another control process leads.';
+    await expect(bench.start(policyOf([10, 100]))).rejects.toMatchObject({
+      reason: 'conflict',
+      detail: 'Another control process leads.',
+    });
+    bench.away.leader = null;
+    await bench.start(policyOf([10, 100]));
+    bench.away.leader = 'Another control process leads.';
+    await bench.seconds(60, GOOD);
+    expect(bench.weights()).toEqual([100, 0]);
+  });
+});
+
+describe('slow guardrails', () => {
+  const guardrails = [{ metric: 'error_rate' }, { metric: 'srm' }, { metric: 'accuracy', max_drop: 0.05 }];
+  const after = async (report: Parameters<typeof reportOf>[2], seconds: number) => {
+    const { id } = await bench.start(policyOf([10, 100], { guardrails }));
+    bench.report(async () => reportOf(id, 'two', report));
+    await bench.seconds(seconds, GOOD);
+  };
+
+  it('roll back on feedback alone', async () => {
+    await after({ accuracy: [-0.4, -0.06] }, 4);
+    expect(await state()).toMatchObject({ kind: 'rolled_back', why: 'accuracy: between -0.4 and -0.06' });
+  });
+
+  it('hold while a drop beyond the limit is possible and not certain, and pass within it', async () => {
+    await after({ accuracy: [-0.4, -0.04] }, 20);
+    expect(await kind()).toBe('promoted');
+  });
+
+  it('roll back where units are not split as the weights say', async () => {
+    await after({ srm: 'mismatch', accuracy: [-0.01, 0.01] }, 4);
+    expect(await state()).toMatchObject({ kind: 'rolled_back', why: 'srm: units: mismatch' });
+  });
+
+  it('do not stop the fast ones while the store hangs', async () => {
+    await bench.start(policyOf([10, 100], { guardrails }));
+    bench.report(() => new Promise(() => undefined));
+    await bench.seconds(20, GOOD);
+    expect((await bench.now()).evidence[2]).toMatchObject({
+      verdict: 'error',
+      detail: 'the store did not answer within 10 s',
+    });
+    await bench.seconds(4, BAD);
+    expect(await kind()).toBe('rolled_back');
+  });
+});
