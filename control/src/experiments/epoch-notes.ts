@@ -1,6 +1,5 @@
 import type { Queryable } from '@headgate/stores/postgres/database';
 import { addEpoch, type Epoch, epochsOf } from '@headgate/stores/records/epochs';
-import { migrate } from '@headgate/stores/records/migrations';
 import type { RoutingSnapshot } from '../routing/routing-store.ts';
 import { epochOf, sameSplit } from './split.ts';
 
@@ -17,7 +16,6 @@ interface Note {
 export class EpochNotes {
   readonly #latest = new Map<string, Note>();
   #waiting: Note[] = [];
-  #migrated = false;
 
   /** @param nowMs wall clock; a table that is dated later is from a clock that was wrong */
   note({ routing, changedAtMs }: Pick<RoutingSnapshot, 'routing' | 'changedAtMs'>, nowMs: number): void {
@@ -31,19 +29,16 @@ export class EpochNotes {
     }
   }
 
-  /** Stores what waits, in order. Makes the tables where they are missing. */
+  /** Stores what waits, in order. */
   async store(db: Queryable): Promise<void> {
-    if (!this.#migrated) await migrate(db);
-    this.#migrated = true;
     for (const note of [...this.#waiting]) {
       await keep(db, note);
       this.#waiting = this.#waiting.filter((other) => other !== note);
     }
   }
 
-  /** The tables are not there any more: everything is noted again. */
+  /** What was stored is gone: it is noted again. */
   forget(): void {
-    this.#migrated = false;
     this.#waiting = [...this.#latest.values()];
   }
 }

@@ -1,5 +1,5 @@
 import type { Metric, Verdict } from '@headgate/contracts/admin/api';
-import type { Sums } from '@headgate/stores/records/experiment';
+import type { Sums } from '@headgate/stores/records/sums';
 import { differenceSequence, type Interval } from '../statistics/confidence-sequence.ts';
 import { quantileDifference } from '../statistics/quantile-sequence.ts';
 import { srmTest } from '../statistics/srm.ts';

@@ -5,6 +5,7 @@ import { epochsOf } from '@headgate/stores/records/epochs';
 import { addLooks, type ExperimentName, looksOf, thinLooks } from '@headgate/stores/records/looks';
 import { AdminError } from '../api/api-env.ts';
 import type { RoutingStore } from '../routing/routing-store.ts';
+import type { ReadRecords } from '../store/read-records.ts';
 import { EpochNotes } from './epoch-notes.ts';
 import { type Gathered, gather } from './gather.ts';
 import { csvOf, looksAt, reportOf } from './report.ts';
@@ -32,8 +33,7 @@ export interface Experiments {
 }
 
 export interface ExperimentsDeps {
-  /** The store of records; undefined where records are kept nowhere. */
-  readonly db: Queryable | undefined;
+  readonly readRecords: ReadRecords;
   readonly routing: Pick<RoutingStore, 'current' | 'onChange'>;
   /** Looks are kept as long as records, in ms. */
   readonly retentionMs: number;
@@ -54,7 +54,7 @@ interface Reading {
   untilMs: number;
 }
 
-export function createExperiments({ db, routing, retentionMs, now }: ExperimentsDeps): Experiments {
+export function createExperiments({ readRecords, routing, retentionMs, now }: ExperimentsDeps): Experiments {
   const notes = new EpochNotes();
   const readings = new Map<string, Reading>();
   let queue: Promise<unknown> = Promise.resolve();
@@ -63,18 +63,15 @@ export function createExperiments({ db, routing, retentionMs, now }: Experiments
     readings.clear();
   });
 
-  const onStore = async <T>(ask: (store: Queryable) => Promise<T>): Promise<T> => {
-    if (!db) throw new AdminError('store_unavailable', NO_STORE);
-    try {
+  const onStore = <T>(ask: (store: Queryable) => Promise<T>): Promise<T> =>
+    readRecords(async (store) => {
       notes.note(routing.current(), now());
-      await notes.store(db);
-      return await ask(db);
-    } catch (cause) {
-      if (cause instanceof AdminError) throw cause;
-      if (isMissingTable(cause)) notes.forget();
-      throw new AdminError('store_unavailable', AWAY, { cause });
-    }
-  };
+      await notes.store(store);
+      return ask(store);
+    }).catch((error: AdminError) => {
+      if (isMissingTable(error.cause ?? {})) notes.forget();
+      throw error;
+    });
 
   const read = (name: ExperimentName) =>
     onStore(async (store) => {
@@ -123,11 +120,6 @@ export function createExperiments({ db, routing, retentionMs, now }: Experiments
     stop,
   };
 }
-
-const NO_STORE =
-  'Records are kept nowhere: set records.sink to control or postgres, and restart control and the gateways.';
-const AWAY =
-  'The store of records does not answer. Predictions go on and their records wait; `headgate doctor` tells more.';
 
 function unknown({ model, experiment }: ExperimentName): AdminError {
   const what =

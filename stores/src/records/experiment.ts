@@ -1,5 +1,6 @@
 import { REASONS } from '@headgate/contracts/errors';
 import type { Queryable } from '../postgres/database.ts';
+import { columnsOf, type Row, type Sums, sumsOf } from './sums.ts';
 
 /** Predictions of an experiment, made in a time. */
 export interface ExperimentPeriod {
@@ -14,16 +15,6 @@ export interface ExperimentPeriod {
 export interface Arm {
   readonly variant: string;
   readonly weights: readonly number[];
-}
-
-/** Sums over units of the values of a metric, as control/src/statistics/unit-sums.ts takes them. */
-export interface Sums {
-  readonly units: number;
-  readonly sumX: number;
-  readonly sumY: number;
-  readonly sumXX: number;
-  readonly sumYY: number;
-  readonly sumXY: number;
 }
 
 /** What an arm did. Every image counts for its unit; errors of the client and cancellations count for nothing. */
@@ -82,7 +73,7 @@ const TRAFFIC = `
     FROM seen JOIN arms a ON a.variant = seen.variant AND a.epoch = seen.epoch GROUP BY a.arm, unit
   ), traffic AS (
     SELECT arm, count(*) AS units, sum(requests) AS requests, sum(elsewhere) AS elsewhere,
-      ${sums('success', 'failed + ok', 'ok')}, ${sums('latency', 'ok', 'ms')}
+      ${columnsOf('success', 'failed + ok', 'ok')}, ${columnsOf('latency', 'ok', 'ms')}
     FROM units GROUP BY arm
   ), firsts AS (
     SELECT DISTINCT ON (unit) epoch - 1 AS epoch, variant FROM seen ORDER BY unit, first_at, variant
@@ -107,7 +98,7 @@ const FEEDBACK = `
     ) said JOIN arms a ON a.variant = said.assigned_variant AND a.epoch = said.epoch
     GROUP BY a.arm, unit
   )
-  SELECT arm, ${sums('accuracy', 'judged', 'correct')}, ${sums('reward', 'rewards', 'reward')}
+  SELECT arm, ${columnsOf('accuracy', 'judged', 'correct')}, ${columnsOf('reward', 'rewards', 'reward')}
   FROM units GROUP BY arm`;
 
 /** Random bits of the id choose: neither the caller nor the version can. */
@@ -118,13 +109,6 @@ const LATENCIES = `
     FROM predictions p WHERE ${OF_PERIOD} AND p.outcome = 'ok' AND p.assigned_variant IS NOT NULL
     ORDER BY p.assigned_variant, p.unit, slot, right(p.id::text, 12), p.index
   ) chosen GROUP BY variant`;
-
-/** Columns of one metric: `x` and `y` of each unit that has a value. */
-function sums(name: string, x: string, y: string): string {
-  return `count(*) FILTER (WHERE ${x} > 0)::int AS ${name}_units,
-    sum(${x}) AS ${name}_x, sum(${y}) AS ${name}_y, sum((${x}) * (${x})) AS ${name}_xx,
-    sum((${y}) * (${y})) AS ${name}_yy, sum((${x}) * (${y})) AS ${name}_xy`;
-}
 
 export async function trafficOf(
   db: Queryable,
@@ -188,20 +172,6 @@ function armRows(arms: readonly Arm[]): string {
   return JSON.stringify(rows);
 }
 
-type Row = Readonly<Record<string, unknown>>;
-
 function rowOf(rows: readonly Row[], arm: number): Row {
   return rows.find((row) => row.arm === arm) ?? {};
-}
-
-function sumsOf(row: Row, name: string): Sums {
-  const of = (column: string) => Number(row[`${name}_${column}`] ?? 0);
-  return {
-    units: of('units'),
-    sumX: of('x'),
-    sumY: of('y'),
-    sumXX: of('xx'),
-    sumYY: of('yy'),
-    sumXY: of('xy'),
-  };
 }
