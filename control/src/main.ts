@@ -3,7 +3,7 @@ import { setPriority } from 'node:os';
 import { resolve } from 'node:path';
 import { portOf } from '@headgate/contracts/names';
 import { startAudit } from '@headgate/journal/audit/start-audit';
-import { DAY_MS, systemClock } from '@headgate/runtime/clock';
+import { systemClock } from '@headgate/runtime/clock';
 import { readInternalSecret } from '@headgate/runtime/internal-secret';
 import { inClusterApi } from '@headgate/runtime/kubernetes/api';
 import { ConfigError, loadConfig } from '@headgate/runtime/load-config';
@@ -16,7 +16,7 @@ import { startAdmin } from './api/start-admin.ts';
 import { auditedChanges } from './audit/changes.ts';
 import { startAuditShipping } from './audit/start-shipping.ts';
 import { startCluster } from './cluster/start-cluster.ts';
-import { createExperiments } from './experiments/experiments.ts';
+import { startExperiments } from './experiments/start-experiments.ts';
 import { createInternalServer } from './internal-server.ts';
 import { listen } from './listen.ts';
 import { openPlaces } from './rollout/places.ts';
@@ -38,7 +38,8 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
 
   const embedded = startEmbedded(config, root, logger);
   const registry = new Registry();
-  const breakers: Dependency[] = config.audit.store === 'postgres' ? ['database'] : [];
+  const isOnPostgres = config.audit.store === 'postgres' || config.records.sink === 'postgres';
+  const breakers: Dependency[] = isOnPostgres ? ['database'] : [];
   const resilience = reportResilience({ logger, registry, breakers });
   const shipping = await startAuditShipping(config, {
     root,
@@ -57,20 +58,13 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
     api: config.routing_config_map === '' ? undefined : await inClusterApi(env),
     isLeader: cluster.isLeader,
   });
-  const experiments = createExperiments({
-    db: embedded?.database,
-    routing: places.routing,
-    retentionMs: config.records.retention_days * DAY_MS,
-    now: systemClock.epochMs,
-  });
-  const reports = experiments;
+  const { routing } = places;
+  const around = { embedded: embedded?.database, routing, resilience, logger };
+  const experiments = await startExperiments(config, around);
+  const reports = experiments.experiments;
   const control = startRollouts(config, { places, reports, changes, logger, registry });
-  const keepsRecords = config.records.sink === 'control';
-  const databases = {
-    records: keepsRecords ? embedded?.database : undefined,
-    auditStore: shipping?.database,
-  };
-  const own = { root, logger, secret, changes, control, ...databases };
+  experiments.watch(control.figures);
+  const own = { root, logger, secret, changes, control, experiments, auditStore: shipping?.database };
   const { admin, ...adminApi } = startAdmin(config, { ...own, audit: audit.sink });
   const server = createInternalServer({ ...embedded, ...stored, registry, secret, logger, admin });
   const listening = await listen(server, config.listen);
@@ -80,7 +74,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   listening.close();
   adminApi.stop();
   await control.stop();
-  experiments.stop();
+  await experiments.stop();
   await cluster.stop();
   await audit.stop();
   await shipping?.stop();

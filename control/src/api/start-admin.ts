@@ -9,6 +9,7 @@ import type { Queryable } from '@headgate/stores/postgres/database';
 import { getRequestListener } from '@hono/node-server';
 import type { Changes } from '../audit/changes.ts';
 import { scrapesOf } from '../cluster/scrapes-of.ts';
+import type { StartedExperiments } from '../experiments/start-experiments.ts';
 import type { Control } from '../rollout/start-rollouts.ts';
 import { routingView } from '../routing/routing-view.ts';
 import { createAdminApp } from './app.ts';
@@ -20,8 +21,11 @@ import { EventFeed } from './events/feed.ts';
 import { liveView } from './live/live-view.ts';
 import { ObservedSplit } from './live/observed.ts';
 import { POD_NAMES, Pods } from './live/pods.ts';
+import { accuracyRoutes } from './routes/accuracy.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { dependencyRoutes } from './routes/dependencies.ts';
+import { experimentRoutes } from './routes/experiments.ts';
+import { requestRoutes } from './routes/requests.ts';
 import { rolloutRoutes } from './routes/rollouts.ts';
 import { routingRoutes } from './routes/routing.ts';
 import { keysOf } from './session/keys-of.ts';
@@ -33,17 +37,18 @@ export interface AdminSurroundings {
   readonly audit: Pick<AuditSink, 'change'>;
   readonly changes: Changes;
   readonly control: Control;
-  /** Where the records are, and the audit records; undefined where control has none of them. */
-  readonly records: Queryable | undefined;
+  readonly experiments: StartedExperiments;
+  /** Where the audit records are; undefined where they are in no store. */
   readonly auditStore: Queryable | undefined;
 }
 
 /** The admin API and the console, for control's port. */
 export function startAdmin(
   config: Config,
-  { root, logger, secret, audit, changes, control, records, auditStore }: AdminSurroundings,
+  { root, logger, secret, audit, changes, control, experiments, auditStore }: AdminSurroundings,
 ): { readonly admin: RequestListener; stop(): void } {
   const keys = keysOf(resolve(root, config.gateway.keys_file), logger);
+  const { records, readRecords } = experiments;
   const { inference } = scrapesOf(config, POD_NAMES);
   const pods = new Pods({ scrape: inference, nowMs: systemClock.monotonicMs });
   const observed = new ObservedSplit({ records, nowMs: systemClock.epochMs });
@@ -67,6 +72,9 @@ export function startAdmin(
       routingRoutes({ ...control, changes }),
       auditRoutes(rows),
       dependencyRoutes(dependencies),
+      experimentRoutes(experiments.experiments),
+      accuracyRoutes({ readRecords, now: systemClock.epochMs }),
+      requestRoutes({ readRecords, rows, now: systemClock.epochMs }),
     ],
     live,
     keys,

@@ -1,50 +1,58 @@
-import type { AccuracyRow, AuditRow, RequestView } from '@headgate/contracts/admin/api';
 import type { Config } from '@headgate/contracts/config/schema';
-import { DAY_MS } from '@headgate/runtime/clock';
+import { DAY_MS, systemClock } from '@headgate/runtime/clock';
 import type { Logger } from '@headgate/runtime/logger';
+import type { ResilienceReport } from '@headgate/runtime/resilience/report';
 import type { Queryable } from '@headgate/stores/postgres/database';
-import type { AccuracyQuery } from '@headgate/stores/records/accuracy';
 import type { LiveFigures } from '../figures/live-figures.ts';
 import type { RoutingStore } from '../routing/routing-store.ts';
-import { readRecords } from '../store/read-records.ts';
-import { accuracyOf } from './accuracy.ts';
+import { openRecords } from '../store/open-records.ts';
+import { type ReadRecords, readRecords } from '../store/read-records.ts';
 import { createExperiments, type Experiments } from './experiments.ts';
-import { requestView } from './request-view.ts';
 import { watchExperiments } from './watch.ts';
 
 export interface ExperimentsSurroundings {
-  /** The store of records; undefined where records are kept nowhere. */
-  readonly db: Queryable | undefined;
+  /** Undefined where control has no database of its own. */
+  readonly embedded: Queryable | undefined;
   readonly routing: RoutingStore;
-  readonly figures: LiveFigures;
-  /** Audit records of a request since a time. */
-  readonly auditOf: (requestId: string, fromMs: number) => Promise<readonly AuditRow[]>;
+  readonly resilience: ResilienceReport;
   readonly logger: Pick<Logger, 'info' | 'warn'>;
 }
 
-/** What control reads from the store of records, and what it keeps about experiments. */
-export interface RecordsView {
+/** What control reads from the store of records, and what it keeps there about experiments. */
+export interface StartedExperiments {
   readonly experiments: Experiments;
-  readonly accuracy: (query: AccuracyQuery) => Promise<readonly AccuracyRow[]>;
-  readonly request: (id: string) => Promise<RequestView>;
+  /** The store of records; undefined where they are kept nowhere. */
+  readonly records: Queryable | undefined;
+  readonly readRecords: ReadRecords;
+  /** From now on each experiment with traffic is looked at once a minute. */
+  watch(figures: LiveFigures): void;
   stop(): Promise<void>;
 }
 
-export function startExperiments({ records }: Config, around: ExperimentsSurroundings): RecordsView {
-  const { db, routing, figures, logger } = around;
-  const now = Date.now;
-  const retentionMs = records.retention_days * DAY_MS;
+export async function startExperiments(
+  config: Config,
+  { embedded, routing, resilience, logger }: ExperimentsSurroundings,
+): Promise<StartedExperiments> {
+  const { db, close } = await openRecords(config, embedded, resilience);
   const read = readRecords(db);
-  const experiments = createExperiments({ readRecords: read, routing, retentionMs, now });
-  const watch = db && watchExperiments({ experiments, routing, figures, logger });
-  const auditOf = (requestId: string, fromMs: number) => around.auditOf(requestId, fromMs).catch(() => []);
+  const experiments = createExperiments({
+    readRecords: read,
+    routing,
+    retentionMs: config.records.retention_days * DAY_MS,
+    now: systemClock.epochMs,
+  });
+  let watching: { stop(): Promise<void> } | undefined;
   return {
     experiments,
-    accuracy: (query) => read((store) => accuracyOf(store, query)),
-    request: (id) => read((store) => requestView({ db: store, auditOf, now }, id)),
+    records: db,
+    readRecords: read,
+    watch(figures) {
+      if (db) watching = watchExperiments({ experiments, routing, figures, logger });
+    },
     async stop() {
       experiments.stop();
-      await watch?.stop();
+      await watching?.stop();
+      await close();
     },
   };
 }

@@ -1,13 +1,23 @@
-import type { RequestView } from '@headgate/contracts/admin/api';
 import { Hono } from 'hono';
+import { type RequestViewDeps, requestView } from '../../experiments/request-view.ts';
+import type { ReadRecords } from '../../store/read-records.ts';
 import type { ApiEnv } from '../api-env.ts';
+import type { AuditRows } from '../audit/audit-rows.ts';
 
-export interface RequestDeps {
-  /** @throws AdminError not_found, store_unavailable */
-  readonly request: (id: string) => Promise<RequestView>;
+export interface RequestDeps extends Pick<RequestViewDeps, 'now'> {
+  readonly readRecords: ReadRecords;
+  readonly rows: AuditRows;
 }
 
+/** A request has one record of its call, and few changes. */
+const MAX_ROWS = 100;
+
 /** One request, by the id that the caller has. */
-export function requestRoutes({ request }: RequestDeps): Hono<ApiEnv> {
-  return new Hono<ApiEnv>().get('/requests/:id', async (c) => c.json(await request(c.req.param('id'))));
+export function requestRoutes({ readRecords, rows, now }: RequestDeps): Hono<ApiEnv> {
+  // The records of the request are worth showing without those of the audit log.
+  const auditOf: RequestViewDeps['auditOf'] = (requestId, fromMs) =>
+    rows({ requestId, fromMs, limit: MAX_ROWS }).catch(() => []);
+  return new Hono<ApiEnv>().get('/requests/:id', async (c) =>
+    c.json(await readRecords((db) => requestView({ db, auditOf, now }, c.req.param('id')))),
+  );
 }
