@@ -1,0 +1,145 @@
+import { seeded } from '@headgate/testkit/random';
+import { differenceSequence, type Interval } from '../confidence-sequence.ts';
+import { rootBetween } from '../root.ts';
+import { addUnit, type Estimate, estimateShare, NO_UNITS, type Unit, type UnitSums } from '../unit-sums.ts';
+import { MINIMUM_UNITS, verdictOf } from '../verdict.ts';
+import { type Population, zipf } from './populations.ts';
+
+/** The cases of the specification with E2E_FULL=1, else fewer. */
+export const FULL = process.env.E2E_FULL === '1';
+
+export interface StreamOptions {
+  readonly control: Population;
+  /** Absent: an A/A stream. */
+  readonly treatment?: Population;
+  /** Of the units, that the treatment gets. */
+  readonly share?: number;
+  /** Units after which a stream ends. */
+  readonly units: number;
+  /** Absent: the confidence sequence. */
+  readonly interval?: (control: Estimate, treatment: Estimate) => Interval;
+}
+
+const ALPHA = 0.05;
+const sequence = (control: Estimate, treatment: Estimate) =>
+  differenceSequence(control, treatment, { alpha: ALPHA });
+
+/** Looks after each unit until there is a verdict. Returns the number of units then; undefined when none came. */
+export function unitsUntilVerdict(options: StreamOptions, seed: number): number | undefined {
+  const { control, treatment = control, share = 0.5, units, interval = sequence } = options;
+  const random = seeded(seed);
+  const groups = [new Group(control), new Group(treatment)] as const;
+  for (let count = 1; count <= units; count += 1) {
+    groups[random() < share ? 1 : 0].take(random);
+    const [a, b] = [groups[0].estimate, groups[1].estimate];
+    if (a === undefined || b === undefined) continue;
+    const effective = Math.min(a.effectiveUnits, b.effectiveUnits);
+    if (effective < MINIMUM_UNITS) continue;
+    const verdict = verdictOf({ interval: interval(a, b), higherIsBetter: true, units: effective });
+    if (verdict !== 'no_difference_yet') return count;
+  }
+  return undefined;
+}
+
+class Group {
+  estimate: Estimate | undefined;
+  readonly #population: Population;
+  #sums = NO_UNITS;
+
+  constructor(population: Population) {
+    this.#population = population;
+  }
+
+  take(random: () => number): void {
+    const { units, estimate } = this.#population;
+    this.#sums = addUnit(this.#sums, units[Math.floor(random() * units.length)] as Unit);
+    this.estimate = estimate(this.#sums);
+  }
+}
+
+/**
+ * The same with users who come back: each of `requests` is of one of 2,000 users, a heavy one more often, and a user is one
+ * unit whose sums grow. There is no difference. Looks after each request.
+ */
+export function returningUsersAlarm(requests: number, seed: number): boolean {
+  const random = seeded(seed);
+  const users = USER_SIZES.map(() => ({
+    x: 0,
+    y: 0,
+    rate: 1 - 0.2 * random() ** 3,
+    group: random() < 0.5 ? 0 : 1,
+  }));
+  const sums = [NO_UNITS, NO_UNITS];
+  for (let count = 0; count < requests; count += 1) {
+    const user = users[
+      REQUESTS_OF[Math.floor(random() * REQUESTS_OF.length)] as number
+    ] as (typeof users)[number];
+    const after = { x: user.x + 1, y: user.y + (random() < user.rate ? 1 : 0) };
+    sums[user.group] = replaceUnit(sums[user.group] as UnitSums, user, after);
+    Object.assign(user, after);
+    const [a, b] = [estimateShare(sums[0] as UnitSums), estimateShare(sums[1] as UnitSums)];
+    const effective = Math.min(a?.effectiveUnits ?? 0, b?.effectiveUnits ?? 0);
+    if (!a || !b || effective < MINIMUM_UNITS) continue;
+    const verdict = verdictOf({ interval: sequence(a, b), higherIsBetter: true, units: effective });
+    if (verdict !== 'no_difference_yet') return true;
+  }
+  return false;
+}
+
+const USER_SIZES = sizesOf(2000);
+/** The user of each request, every user as often as it is large. */
+const REQUESTS_OF = USER_SIZES.flatMap((size, user) => Array<number>(size).fill(user));
+
+function sizesOf(users: number): number[] {
+  const random = seeded(5);
+  return Array.from({ length: users }, () => zipf(random));
+}
+
+function replaceUnit(sums: UnitSums, before: Unit, after: Unit): UnitSums {
+  return {
+    units: sums.units + (before.x === 0 ? 1 : 0),
+    sumX: sums.sumX + after.x - before.x,
+    sumY: sums.sumY + after.y - before.y,
+    sumXX: sums.sumXX + after.x ** 2 - before.x ** 2,
+    sumYY: sums.sumYY + after.y ** 2 - before.y ** 2,
+    sumXY: sums.sumXY + after.x * after.y - before.x * before.y,
+  };
+}
+
+export interface Rate {
+  readonly streams: number;
+  /** Of the streams, in percent. */
+  readonly percent: number;
+  /** Upper 99.9 % limit of it, exact. */
+  readonly upper: number;
+  /** The most that `upper` may be: 5 % and three standard errors, 5.65 % with 10,000 streams. */
+  readonly limit: number;
+}
+
+/** How many of `streams` raise a false alarm. Every stream has its own seed. */
+export function falseAlarms(streams: number, alarm: (seed: number) => boolean): Rate {
+  let count = 0;
+  for (let seed = 1; seed <= streams; seed += 1) if (alarm(seed * 7919)) count += 1;
+  const limit = ALPHA + 3 * Math.sqrt((ALPHA * (1 - ALPHA)) / streams);
+  return {
+    streams,
+    percent: (100 * count) / streams,
+    upper: 100 * upperLimit(count, streams, 0.001),
+    limit: 100 * limit,
+  };
+}
+
+/** Clopper and Pearson: the rate with which at most `count` of `trials` has a chance of `tail`. */
+function upperLimit(count: number, trials: number, tail: number): number {
+  return rootBetween(count / trials, 1, (rate) => tail - atMost(count, trials, rate));
+}
+
+function atMost(count: number, trials: number, rate: number): number {
+  let log = trials * Math.log1p(-rate);
+  let sum = 0;
+  for (let k = 0; k <= count; k += 1) {
+    sum += Math.exp(log);
+    log += Math.log(((trials - k) / (k + 1)) * (rate / (1 - rate)));
+  }
+  return sum;
+}
