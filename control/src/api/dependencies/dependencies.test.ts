@@ -199,8 +199,13 @@ describe('stores', () => {
   it('of routing tell of a table that is refused, not taken, or not read', async () => {
     const snapshot = { revision: 'r7', refused: [] as string[], source: 'file' };
     const table = (more: Partial<typeof snapshot> = {}, stale = 0) => {
-      const current = () => ({ ...snapshot, ...more }) as never;
-      return found(routingSource({ current }, async () => stale));
+      const routing = {
+        snapshot: { ...snapshot, ...more },
+        current() {
+          return this.snapshot as never;
+        },
+      };
+      return found(routingSource(routing, async () => stale));
     };
     expect(await table()).toBe('ok: file, revision r7');
     expect(await table({ refused: ['models: bad'] })).toBe(

@@ -20,7 +20,7 @@ export function database(name: string, db: Queryable | undefined, where: string)
 
 /** The table that control reads, and gateways that did not take it. */
 export function routingSource(
-  { current }: Pick<RoutingStore, 'current'>,
+  routing: Pick<RoutingStore, 'current'>,
   staleGateways: () => Promise<number>,
 ): Check {
   const remedy = 'correct the table, or write it again on the page Weights; the last good one is in force';
@@ -29,7 +29,7 @@ export function routingSource(
     remedy,
     async find() {
       try {
-        const { source, revision, refused } = current();
+        const { source, revision, refused } = routing.current();
         if (refused.length > 0) return degraded(`the newest one is refused: ${refused.join('; ')}`, remedy);
         const stale = await staleGateways();
         if (stale > 0) return degraded(`${stale} gateways did not take revision ${revision}`, remedy);
