@@ -57,7 +57,7 @@ describe('systemd units', () => {
   const unit = read('systemd/headgate@.service');
 
   it.each(PARTS)('mount for %s what Compose mounts', (part) => {
-    const drop = part === 'control' ? '' : read(`systemd/headgate@${part}.service.d/mounts.conf`);
+    const drop = read(`systemd/headgate@${part}.service.d/mounts.conf`);
     const mounts = /MOUNTS=(.*)"/.exec(drop)?.[1] ?? '';
     const ofUnit = [...`${unit} ${mounts}`.matchAll(/--volume (\S+)/g)].map(([, volume]) => volume);
     const ofCompose = services[part]?.volumes.map((volume) =>

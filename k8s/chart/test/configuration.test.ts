@@ -208,7 +208,7 @@ function filesOf(part: Part, { listen, routing_file, gateway, records, envoy }: 
   const own: Readonly<Record<Part, readonly string[]>> = {
     gateway: [routing_file, keys_file, rate_limit.redis.url_file, records.hash_key_file],
     inference: [routing_file],
-    control: [],
+    control: [keys_file],
     envoy: ['tls.crt', 'tls.key']
       .flatMap((name) => [join(envoy.tls_dir, name), join(envoy.internal_tls_dir, name)])
       .concat(join(envoy.internal_tls_dir, 'ca.crt')),

@@ -40,7 +40,7 @@ export function checksOf(config: Config, { root, routing, records, audit }: Chec
   return [
     localEnvoy(config, root),
     readyProcesses('gateway', { addresses, remedy: 'look at the logs of the gateway: docs/operations.md' }),
-    redis(config, report),
+    redis(report),
     readyProcesses('inference', {
       addresses: inferenceAddresses,
       remedy: 'look at the logs of inference: docs/operations.md',

@@ -113,20 +113,18 @@ describe('processes', () => {
 });
 
 describe('what gateways report', () => {
-  const withRedis = testConfig({ HEADGATE_GATEWAY__RATE_LIMIT__STORE: 'redis' });
   const report =
     (...pages: string[]) =>
     async () =>
       new Map(pages.map((page, index) => [`g${index}`, samplesOf(page, REPORTED_NAMES)]));
-  const mode = (shared: number) => `headgate_quota_mode{mode="shared"} ${shared}`;
+  const mode = (shared: number) =>
+    `headgate_quota_mode{mode="shared"} ${shared}\nheadgate_quota_mode{mode="closed"} ${1 - shared}`;
 
   it('tells whether they count together', async () => {
-    expect(await found(redis(testConfig(), report()))).toMatch(/^off/);
-    expect(await found(redis(withRedis, report(mode(1), mode(1))))).toMatch(/^ok/);
-    expect(await found(redis(withRedis, report(mode(1), mode(0))))).toMatch(
-      /^down: 1 of 2 gateways go without it/,
-    );
-    expect(await found(redis(withRedis, report()))).toMatch(/^degraded: no gateway answers/);
+    expect(await found(redis(report('')))).toMatch(/^off/);
+    expect(await found(redis(report(mode(1), mode(1))))).toMatch(/^ok/);
+    expect(await found(redis(report(mode(1), mode(0))))).toBe('down: 1 of 2 gateways go without it: closed');
+    expect(await found(redis(report()))).toMatch(/^degraded: no gateway answers/);
   });
 
   it('tells whether their records arrive', async () => {

@@ -17,22 +17,20 @@ type Report = () => Promise<Figures>;
 const NO_GATEWAY = degraded('no gateway answers, which would know', 'see the gateways');
 
 /** Redis, as gateways count quotas with it. */
-export function redis({ gateway }: Config, report: Report): Check {
-  const { store, on_failure } = gateway.rate_limit;
+export function redis(report: Report): Check {
   const remedy = 'check Redis, and that gateways reach it: docs/access.md';
   return {
     name: 'Redis',
     remedy,
     async find() {
-      if (store !== 'redis') return off('quotas are counted by each gateway for itself');
       const figures = await report();
       if (figures.size === 0) return NO_GATEWAY;
+      const modes = [...figures.values()].flat().filter(({ name }) => name === METRIC.quotaMode);
+      if (modes.length === 0) return off('each gateway counts quotas for itself');
       const shared = sumOf(figures, METRIC.quotaMode, { mode: 'shared' });
       if (shared === figures.size) return ok('all gateways count together');
-      return down(
-        `${figures.size - shared} of ${figures.size} gateways go without it: ${on_failure.mode}`,
-        remedy,
-      );
+      const mode = modes.find(({ labels, value }) => labels.mode !== 'shared' && value === 1)?.labels.mode;
+      return down(`${figures.size - shared} of ${figures.size} gateways go without it: ${mode}`, remedy);
     },
   };
 }
