@@ -111,12 +111,12 @@ async function findInProgress(api: AdminApi, which: string | undefined): Promise
       remedy: `name one of ${active.map(({ id }) => id).join(', ')}`,
     });
   }
-  return exact ?? active[0] ?? notFound(which);
+  return exact ?? active[0] ?? notFound(which, ' in progress');
 }
 
-function notFound(which: string | undefined): never {
-  const what = which === undefined ? 'no rollout' : `no rollout of ${which}`;
-  throw new CliError('not_found', `there is ${what} to be found`, {
+function notFound(which: string | undefined, inProgress = ''): never {
+  const of = which === undefined ? '' : ` of ${which}`;
+  throw new CliError('not_found', `there is no rollout${of}${inProgress}`, {
     remedy: 'headgate rollout start MODEL VERSION starts one; headgate models shows the names',
   });
 }

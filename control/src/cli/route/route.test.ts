@@ -56,7 +56,7 @@ describe('headgate route set', () => {
     expect(code).toBe(0);
     expect(written(control)).toEqual([{ revision: 'r1', weights: { a: 80, b: 20 } }]);
     expect(out).toContain('10 % of all units move from a to b, 42 of those seen');
-    expect(out).toContain('in force on 2 gateways');
+    expect(out).toContain('in force on 2 of 2 gateways');
   });
 
   it.each([

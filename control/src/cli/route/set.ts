@@ -111,7 +111,9 @@ function movesInWords(moves: WeightsPreview['moves']): string {
 
 function inWords({ model, weights, moves, gateways }: Result): string {
   const shares = Object.entries(weights).map(([name, weight]) => `${name} ${percent(weight)}`);
-  return `${movesInWords(moves)}\n${model}: ${shares.join(', ')}, in force on ${gateways.in_force.length} gateways`;
+  const { in_force: following, lacking, unasked } = gateways;
+  const all = following.length + lacking.length + unasked.length;
+  return `${movesInWords(moves)}\n${model}: ${shares.join(', ')}, in force on ${following.length} of ${all} gateways`;
 }
 
 /** @throws CliError failed when a gateway lacks the weights, unchecked when one cannot be asked */
