@@ -42,8 +42,8 @@ const DEFINITIONS: readonly MetricDefinition[] = [
   { metric: 'reward', unit: 'none', higherIsBetter: true },
 ];
 
-/** Latencies below which a quantile sequence of p95 has no limits yet. */
-const MINIMUM_LATENCIES = 150;
+/** Latencies below which the interval of p95 has no limits yet, at a level of 95 %. */
+const MINIMUM_LATENCIES = 174;
 /** Chance of a false alarm, ever. */
 export const SRM_ALPHA = 0.01;
 

@@ -171,7 +171,7 @@ export function describeExperiments(name: string, open: () => Queryable): void {
       expect(comparisonOf(await report(), 'latency_ms')).toMatchObject({
         verdict: 'no_data',
         low: null,
-        why: 'Not enough data yet: 0 of 100 units.',
+        why: 'Not enough data yet: 0 of 200 units.',
       });
     });
 
@@ -199,13 +199,13 @@ export function describeExperiments(name: string, open: () => Queryable): void {
       const records: PredictionRecord[] = [];
       // Everybody is twice as slow in the second half, in which nearly all of the treatment's requests are.
       const half = (afterMs: number, slow: number, control: number) => {
-        for (let unit = 0; unit < 1000; unit += 1) {
+        for (let unit = 0; unit < 2000; unit += 1) {
           const variant = unit < control ? 'fp32' : 'int8';
           records.push(made(unit, variant, { afterMs, latency_ms: slow + (unit % 10) / 10 }));
         }
       };
-      half(HOUR_MS, 20, 900);
-      half(4 * HOUR_MS, 40, 100);
+      half(HOUR_MS, 20, 1800);
+      half(4 * HOUR_MS, 40, 200);
       await deliver(records);
       const found = await report();
       const { difference, verdict, control } = comparisonOf(found, 'latency_ms');
@@ -262,7 +262,7 @@ export function describeExperiments(name: string, open: () => Queryable): void {
     });
 
     it('takes a reward alone for no judgement', async () => {
-      const records = Array.from({ length: 300 }, (_, unit) => made(unit, unit % 2 === 0 ? 'fp32' : 'int8'));
+      const records = Array.from({ length: 600 }, (_, unit) => made(unit, unit % 2 === 0 ? 'fp32' : 'int8'));
       const rewards = records.map(({ id }, n) => outcomeOf({ id, label: null, reward: n % 7 }));
       await deliver([...records, ...rewards]);
       const found = await report();
@@ -305,7 +305,7 @@ export function describeExperiments(name: string, open: () => Queryable): void {
       expect(await why()).toBe('int8 is not ready: another variant answered all 1 requests of its units.');
       await deliver([made(4, 'int8')]);
       again();
-      expect(await why()).toBe('Not enough data yet: 0 of 100 units.');
+      expect(await why()).toBe('Not enough data yet: 0 of 200 units.');
       expect(comparisonOf(await report(), 'reward').why).toBe(
         'Nobody sends a reward for predictions of fp32.',
       );
