@@ -28,6 +28,7 @@ import { experimentRoutes } from './routes/experiments.ts';
 import { requestRoutes } from './routes/requests.ts';
 import { rolloutRoutes } from './routes/rollouts.ts';
 import { routingRoutes } from './routes/routing.ts';
+import { shadowRoutes } from './routes/shadow.ts';
 import { keysOf } from './session/keys-of.ts';
 
 export interface AdminSurroundings {
@@ -75,6 +76,7 @@ export function startAdmin(
       experimentRoutes(experiments.experiments),
       accuracyRoutes({ readRecords, now: systemClock.epochMs }),
       requestRoutes({ readRecords, rows, now: systemClock.epochMs }),
+      shadowRoutes({ ...control, readRecords, changes, now: systemClock.epochMs }),
     ],
     live,
     keys,

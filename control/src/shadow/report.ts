@@ -4,9 +4,12 @@ import { DAY_MS } from '@headgate/runtime/clock';
 import type { Queryable } from '@headgate/stores/postgres/database';
 import { type ShadowPair, type ShadowSums, shadowSums } from '@headgate/stores/records/shadows';
 import { wilsonInterval } from '../statistics/binomial-interval.ts';
+import { rateSequence } from '../statistics/rare-rates.ts';
 
 /** Older comparisons were made with other traffic. */
 const WINDOW_MS = 7 * DAY_MS;
+/** Chance that a shadow which only has noise is ever said to differ. */
+const ALPHA = 0.05;
 
 export interface ShadowReportOptions {
   readonly db: Queryable;
@@ -97,16 +100,20 @@ function sentenceOf({ version, sample }: Shadow, { sums, agreement, noise }: Sai
   }
   const same = `Version ${version} answers ${inPercent(agreement)} of ${agreement.compared} images as control does`;
   if (!noise) return `${same}; control was not compared with itself.`;
-  const itself = `control agrees with itself on ${inPercent(noise)}`;
-  // Where the intervals overlap, more images may still show a difference.
-  const verdict =
-    agreement.high >= noise.low
-      ? 'that shows no difference beyond this noise yet'
-      : 'it differs beyond this noise';
   const order = sums.label_order_differs
     ? ' The versions order their labels differently; names were compared.'
     : '';
-  return `${same}; ${itself}: ${verdict}.${order}`;
+  return `${same}, control itself ${inPercent(noise)}: ${verdictOf(sums)}.${order}`;
+}
+
+/**
+ * Images on which both copies agree, or both differ, say nothing of the versions. Of the others, noise alone would let
+ * the shadow be the one that differs in half of them. Valid at every look.
+ */
+function verdictOf({ only_shadow_differs: shadow, only_noise_differs: noise }: ShadowSums): string {
+  if (shadow + noise === 0) return 'no difference was seen';
+  const { low } = rateSequence({ failures: shadow, requests: shadow + noise }, ALPHA);
+  return low > 0.5 ? 'it differs by more than noise' : 'that may still be noise';
 }
 
 /** As few digits as tell it from 100 %. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isMissingTable, type Queryable } from '../postgres/database.ts';
+import type { Queryable } from '../postgres/database.ts';
 
 /** Comparisons of which control: a model, the version that answered, and since when. */
 export interface ShadowQuery {
@@ -20,6 +20,9 @@ const sumsSchema = z.object({
   failed: count,
   noise_compared: count,
   noise_agreed: count,
+  /** Images on which one copy agrees with the answer, and the other one does not. */
+  only_shadow_differs: count,
+  only_noise_differs: count,
   score_change: z.number().nullable(),
   absolute_change: z.number().nullable(),
   noise_absolute_change: z.number().nullable(),
@@ -44,6 +47,8 @@ const SUMS = `
     count(*) FILTER (WHERE outcome NOT IN ('ok', 'dropped'))::int AS failed,
     count(noise_agrees)::int AS noise_compared,
     count(*) FILTER (WHERE noise_agrees)::int AS noise_agreed,
+    count(*) FILTER (WHERE noise_agrees AND NOT shadow_agrees)::int AS only_shadow_differs,
+    count(*) FILTER (WHERE shadow_agrees AND NOT noise_agrees)::int AS only_noise_differs,
     avg(shadow_score_change) AS score_change,
     avg(abs(shadow_score_change)) AS absolute_change,
     avg(abs(noise_score_change)) AS noise_absolute_change,
@@ -71,14 +76,7 @@ export async function shadowSums(
   { model, version, fromMs }: ShadowQuery,
 ): Promise<{ readonly sums: readonly ShadowSums[]; readonly pairs: readonly ShadowPair[] }> {
   const values = [model, version, new Date(fromMs)];
-  const rowsOf = async <S extends z.ZodType>(sql: string, schema: S): Promise<z.output<S>[]> => {
-    try {
-      return (await db.query(sql, values)).rows.map((row) => schema.parse(row));
-    } catch (error) {
-      // Nobody has delivered a record yet.
-      if (isMissingTable(error)) return [];
-      throw error;
-    }
-  };
+  const rowsOf = async <S extends z.ZodType>(sql: string, schema: S): Promise<z.output<S>[]> =>
+    (await db.query(sql, values)).rows.map((row) => schema.parse(row));
   return { sums: await rowsOf(SUMS, sumsSchema), pairs: await rowsOf(PAIRS, pairSchema) };
 }

@@ -7,37 +7,30 @@ import {
   routingSchema,
   type Shadow,
 } from '@headgate/contracts/routing';
-import type { Clock } from '@headgate/runtime/clock';
-import type { Queryable } from '@headgate/stores/postgres/database';
 import { Hono } from 'hono';
+import type { Changes } from '../../audit/changes.ts';
 import { changedMeanwhile } from '../../routing/conflict.ts';
 import type { RoutingStore } from '../../routing/routing-store.ts';
 import { routingView } from '../../routing/routing-view.ts';
 import { shadowReport } from '../../shadow/report.ts';
+import type { ReadRecords } from '../../store/read-records.ts';
 import { AdminError, type ApiEnv, bodyOf } from '../api-env.ts';
 
 export interface ShadowRoutesDeps {
   readonly routing: RoutingStore;
-  /** The store of records; undefined where nothing is kept. */
-  readonly database: Queryable | undefined;
-  readonly clock: Pick<Clock, 'epochMs'>;
-  readonly changes: {
-    /** Writes the audit record of a change. @throws AdminError: then nothing may be changed */
-    must(action: 'routing.write', by: string, detail: Readonly<Record<string, string>>): Promise<void>;
-  };
+  readonly readRecords: ReadRecords;
+  /** Wall clock in ms. */
+  readonly now: () => number;
+  readonly changes: Pick<Changes, 'must'>;
 }
 
 /** How shadows compare with control, and which versions are shadows. */
-export function shadowRoutes({ routing, database, clock, changes }: ShadowRoutesDeps): Hono<ApiEnv> {
+export function shadowRoutes({ routing, readRecords, now, changes }: ShadowRoutesDeps): Hono<ApiEnv> {
   return new Hono<ApiEnv>()
     .get('/shadow/:model', async (c) => {
       const model = c.req.param('model');
-      const asked = { model, routing: knownModel(routing.current().routing, model), nowMs: clock.epochMs() };
-      if (!database) throw new AdminError('store_unavailable', 'This installation keeps no records.');
-      const report = shadowReport({ ...asked, db: database }).catch((cause) => {
-        throw new AdminError('store_unavailable', 'The store of records does not answer.', { cause });
-      });
-      return c.json(await report);
+      const asked = { model, routing: knownModel(routing.current().routing, model), nowMs: now() };
+      return c.json(await readRecords((db) => shadowReport({ ...asked, db })));
     })
     .put('/shadow/:model', async (c) => {
       const model = c.req.param('model');
