@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { CSRF_HEADER, OPERATOR_HEADER, type Session } from '@headgate/contracts/admin/api';
 import { HEADER, METADATA, PORT_OFFSET } from '@headgate/contracts/names';
 import { loadHealth, loadInference } from '@headgate/runtime/proto';
 import { type Answer, type Call, httpClient } from '@headgate/testkit/http';
@@ -180,6 +181,36 @@ describe('a stranger on the machine, or a page in its browser,', () => {
     }
     expect(await statusOf({ path: '/livez', method: 'GET' })).toBe(204);
     expect(await statusOf({ path: '/livez', method: 'POST' })).toBe(405);
+  });
+
+  const ADMIN = ['live', 'routing', 'rollouts', 'audit', 'dependencies', 'events', 'session'];
+  it.each(ADMIN)('gets nothing from the admin API without a proof: %s', async (path) => {
+    const of = (headers: Record<string, string>) =>
+      statusOf({ method: 'GET', path: `/api/v1/${path}`, headers });
+    const { client, admin } = stack.ready.keys ?? {};
+    expect(await of({})).toBe(401);
+    expect(await of({ [HEADER.apiKey]: client ?? '' })).toBe(403);
+    expect(await of({ [HEADER.internalSecret]: 'forged', [OPERATOR_HEADER]: 'eve' })).toBe(401);
+    expect(await of({ [OPERATOR_HEADER]: 'eve' })).toBe(401);
+    for (const mark of [
+      { host: 'evil.example' },
+      { origin: 'https://evil.example' },
+      { 'sec-fetch-site': 'same-site' },
+    ]) {
+      expect(await of({ ...mark, [HEADER.apiKey]: admin ?? '' })).toBe(403);
+    }
+  });
+
+  it('changes nothing with the cookie of a session alone', async () => {
+    const body = JSON.stringify({ key: stack.ready.keys?.admin });
+    const login = await ask(INTERNAL.control, { path: '/api/v1/session', headers: json, body });
+    const cookie = String(login.headers['set-cookie']).split(';')[0] ?? '';
+    expect(await statusOf({ method: 'GET', path: '/api/v1/session', headers: { cookie } })).toBe(200);
+    const session = { method: 'DELETE', path: '/api/v1/session' } as const;
+    expect(await statusOf({ ...session, headers: { cookie } })).toBe(403);
+    const { csrf } = JSON.parse(login.text) as Session;
+    expect(await statusOf({ ...session, headers: { cookie, [CSRF_HEADER]: csrf } })).toBe(204);
+    expect(await statusOf({ method: 'GET', path: '/api/v1/session', headers: { cookie } })).toBe(401);
   });
 
   it.each(['gatewayInternal', 'inferenceInternal', 'envoyInternal'] as const)(

@@ -70,7 +70,9 @@ describe('a page of another origin', () => {
       const answer = await api(method, path, { ...cookie, ...csrf, ...mark }, body);
       expect([method, path, answer.status]).toEqual([method, path, 403]);
     }
-    expect((await api('GET', '/session', { ...cookie, origin: ORIGIN })).status).toBe(200);
+    for (const origin of [ORIGIN, ORIGIN.replace('http:', 'https:')]) {
+      expect((await api('GET', '/session', { ...cookie, origin })).status).toBe(200);
+    }
     const ours = { ...cookie, ...csrf, origin: ORIGIN, 'sec-fetch-site': 'same-origin' };
     expect((await api('DELETE', '/session', ours)).status).toBe(204);
   });
@@ -252,18 +254,26 @@ describe('guessing', () => {
 });
 
 describe('what a caller sends', () => {
-  it.each([
-    ['a length', (size: number) => 'x'.repeat(size)],
-    ['chunks', (size: number) => new Blob(['x'.repeat(size)]).stream()],
-  ])('is bounded, with %s', async (_, body) => {
-    const { app, login } = adminApp();
-    await login();
-    const answer = await app.request(`${ORIGIN}/api/v1/session`, {
-      method: 'POST',
-      body: body(300_000),
-      duplex: 'half',
-    } as RequestInit);
-    expect([answer.status, (await problemOf(answer)).reason]).toEqual([413, 'too_large']);
+  it('is bounded, and says its length before it is read', async () => {
+    const { port } = await serve(adminApp());
+    const post = async (body: string | ReadableStream) => {
+      const url = `http://127.0.0.1:${port}/api/v1/session`;
+      const answer = await fetch(url, { method: 'POST', body, duplex: 'half' } as RequestInit);
+      return [answer.status, (await problemOf(answer)).reason];
+    };
+    expect(await post('x'.repeat(300_000))).toEqual([413, 'too_large']);
+    expect(await post('x'.repeat(200_000))).toEqual([400, 'invalid']);
+    expect(await post(new Blob(['x'.repeat(300_000)]).stream())).toEqual([400, 'invalid']);
+  });
+
+  it('may be nothing, over a socket too', async () => {
+    const fixture = adminApp();
+    const { port, send } = await serve(fixture);
+    const host = `127.0.0.1:${port}`;
+    const { cookie, csrf } = await fixture.login(ADMIN_KEY, { host });
+    const named = { cookie: cookie.cookie.replace('8447', String(port)) };
+    const logout = { method: 'DELETE', path: '/api/v1/session', headers: { ...named, ...csrf } } as const;
+    expect((await send(logout)).status).toBe(204);
   });
 
   it.each(['', '{', '[]', '{"key":7}', '{"key":""}', '{"key":"k","more":1}', `{"key":"${'k'.repeat(257)}"}`])(
@@ -410,6 +420,13 @@ describe('streams of events', () => {
       })
       .toBe(200);
   });
+});
+
+it('no HEAD opens a stream of events that nobody ends', async () => {
+  const { api } = adminApp();
+  const known = { 'x-api-key': ADMIN_KEY };
+  for (let count = 0; count < 9; count += 1) expect((await api('HEAD', '/events', known)).status).toBe(405);
+  expect((await api('GET', '/events', known)).status).toBe(200);
 });
 
 describe('the routes of other processes beside it', () => {

@@ -5,11 +5,11 @@ import type { InternalSecret } from '@headgate/runtime/internal-secret';
 import type { KeyStore } from '@headgate/runtime/keys/key-store';
 import type { Logger } from '@headgate/runtime/logger';
 import { Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
-import { AdminError, type ApiEnv, type ApiLayer } from './api-env.ts';
+import type { ApiEnv, ApiLayer } from './api-env.ts';
 import { consoleRoutes } from './console.ts';
 import { notFound, onError } from './errors.ts';
 import type { EventFeed } from './events/feed.ts';
+import { bodyLimit } from './layers/body-limit.ts';
 import { deadline } from './layers/deadline.ts';
 import { csrf, identify } from './layers/identify.ts';
 import { ownHost } from './layers/own-host.ts';
@@ -34,9 +34,6 @@ export interface AdminDeps extends LiveDeps {
   readonly consoleDir: string;
 }
 
-/** A policy with all its steps is a hundredth of it. */
-const MAX_BODY_BYTES = 256 * 1024;
-
 /** The admin API of control, for the console, the command line and pipelines, and the console itself. */
 export function createAdminApp(deps: AdminDeps): Hono<ApiEnv> {
   const { secret, logger, consoleDir, feed, groups } = deps;
@@ -50,7 +47,7 @@ export function createAdminApp(deps: AdminDeps): Hono<ApiEnv> {
     deadline(),
     identify({ secret, credentials, sessions }),
     csrf(),
-    bodyLimit({ maxSize: MAX_BODY_BYTES, onError: tooLarge }),
+    bodyLimit(),
   ];
   const routes: readonly Hono<ApiEnv>[] = [
     sessionRoutes({ ...deps, sessions, credentials }),
@@ -68,7 +65,3 @@ export function createAdminApp(deps: AdminDeps): Hono<ApiEnv> {
   app.onError(onError(logger));
   return app;
 }
-
-const tooLarge = (): never => {
-  throw new AdminError('too_large', `A body has at most ${MAX_BODY_BYTES} bytes.`);
-};

@@ -7,8 +7,10 @@ import { AdminError, type ApiContext } from './api-env.ts';
 export function onError(logger: Pick<Logger, 'error'>) {
   return function onError(error: Error, c: ApiContext): Response {
     const refusal = error instanceof AdminError ? error : new AdminError('internal', UNEXPECTED);
-    const { cause = error } = error;
-    if (refusal.status >= 500) logger.error({ err: cause, path: c.req.path }, 'an admin request failed');
+    const cause = error instanceof AdminError ? error.cause : error;
+    if (refusal.status >= 500 && cause !== undefined) {
+      logger.error({ err: cause, path: c.req.path }, 'an admin request failed');
+    }
     return problem(c, refusal);
   };
 }

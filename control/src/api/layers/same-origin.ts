@@ -11,10 +11,13 @@ export function sameOrigin(): ApiLayer {
   return async function sameOrigin(c, next) {
     const site = c.req.header('sec-fetch-site');
     const origin = c.req.header('origin');
-    const isOther = origin !== undefined && origin !== new URL(c.req.url).origin;
+    const isOther = origin !== undefined && hostOf(origin) !== c.req.header('host')?.toLowerCase();
     if (isOther || (site !== undefined && !OURS.has(site))) {
       throw new AdminError('forbidden', 'Pages of another origin may not ask for this.');
     }
     await next();
   };
 }
+
+/** Without the scheme, which a proxy may have changed; undefined for `null`. */
+const hostOf = (origin: string): string | undefined => URL.parse(origin)?.host;
