@@ -20,16 +20,23 @@ export function configMapRollouts(
   name: string,
   reportBroken: (key: string, error: unknown) => void,
 ): RolloutStore {
-  const path = `/api/v1/namespaces/${api.namespace}/configmaps/${name}`;
-  const call = async (method: 'GET' | 'PUT', body?: unknown): Promise<ConfigMap> => {
+  const all = `/api/v1/namespaces/${api.namespace}/configmaps`;
+  const path = `${all}/${name}`;
+  const write = async (method: 'POST' | 'PUT', of: string, body: unknown): Promise<void> => {
     try {
-      return configMapSchema.parse(await api.call(method, path, { body, timeoutMs: CALL_MS }));
+      await api.call(method, of, { body, timeoutMs: CALL_MS });
     } catch (cause) {
-      if (cause instanceof KubernetesError && cause.status === 409) {
-        throw new AdminError('conflict', 'The rollouts have changed. Read them again.');
-      }
-      const detail = `The ConfigMap ${name} cannot be ${method === 'GET' ? 'read' : 'written'} now.`;
-      throw new AdminError('store_unavailable', detail, { cause });
+      if (statusOf(cause) === 409) throw changed('The rollouts have changed. Read them again.');
+      throw unavailable(`The ConfigMap ${name} cannot be written now.`, cause);
+    }
+  };
+  /** Undefined while there is none: the first rollout makes it. */
+  const readMap = async (): Promise<ConfigMap | undefined> => {
+    try {
+      return configMapSchema.parse(await api.call('GET', path, { timeoutMs: CALL_MS }));
+    } catch (cause) {
+      if (statusOf(cause) === 404) return undefined;
+      throw unavailable(`The ConfigMap ${name} cannot be read now.`, cause);
     }
   };
   const read = (key: string, text: string): Rollout | undefined => {
@@ -40,27 +47,31 @@ export function configMapRollouts(
       return undefined;
     }
   };
-  const all = ({ data = {} }: ConfigMap): StoredRollout[] =>
+  const rolloutsOf = ({ data = {} }: Pick<ConfigMap, 'data'>): StoredRollout[] =>
     Object.entries(data).flatMap(([key, text]) => {
       const rollout = key.endsWith('.json') ? read(key, text) : undefined;
       return rollout ? [{ rollout, version: text }] : [];
     });
 
   return {
-    list: async () => all(await call('GET')),
+    list: async () => rolloutsOf((await readMap()) ?? {}),
     async save(rollout, version) {
-      const map = await call('GET');
+      const map = await readMap();
       const key = `${rollout.id}.json`;
-      if (map.data?.[key] !== version) {
-        throw new AdminError('conflict', 'The rollout has changed. Read it again.');
-      }
+      if (map?.data?.[key] !== version) throw changed('The rollout has changed. Read it again.');
       const text = JSON.stringify(rollout);
-      const data = bounded({ ...map.data, [key]: text }, all(map), rollout.id);
-      await call('PUT', { ...map, data });
+      const data = bounded({ ...map?.data, [key]: text }, rolloutsOf(map ?? {}), rollout.id);
+      if (map) await write('PUT', path, { ...map, data });
+      else await write('POST', all, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data });
       return { rollout, version: text };
     },
   };
 }
+
+const statusOf = (error: unknown) => (error instanceof KubernetesError ? error.status : undefined);
+const changed = (detail: string) => new AdminError('conflict', detail);
+const unavailable = (detail: string, cause: unknown) =>
+  new AdminError('store_unavailable', detail, { cause });
 
 function bounded(
   data: Readonly<Record<string, string>>,

@@ -36,8 +36,7 @@ export function openPlaces(config: Config, around: PlaceSurroundings): Places {
   const { source, ...places } = api ? inCluster(config, around, api) : onDisk(config, around);
   const routing = new SourcedRouting(source, ({ revision, changedBy, refused }) => {
     logger.info({ revision, changedBy, refused }, 'the routing table was edited by hand');
-    const detail = { revision, by: changedBy ?? 'unknown', issues: refused.length };
-    changes.note('routing.edit', 'control', detail);
+    changes.note('routing.edit', changedBy ?? 'unknown', { revision, issues: refused.length });
   });
   return { ...places, routing };
 }

@@ -12,6 +12,7 @@ import type { Ledger } from './ledger.ts';
 import type { Measure } from './measure.ts';
 import type { SlowReports } from './slow-reports.ts';
 import { step } from './step.ts';
+import { CONTROL } from './transitions.ts';
 
 export interface RolloutsOptions {
   readonly ledger: Ledger;
@@ -147,7 +148,7 @@ export class Rollouts {
   }
 
   /** A rollback goes on where it can be neither recorded nor saved; nothing else does. */
-  async #change(next: Rollout, by = 'control'): Promise<void> {
+  async #change(next: Rollout, by: string = CONTROL): Promise<void> {
     const { ledger, enforcer, changes, measure, logger } = this.#options;
     const { id, model, weight, state, evidence } = next;
     const action = `rollout.${VERBS[state.kind]}` as const;
@@ -210,7 +211,7 @@ const VERBS = {
   promoted: 'promote',
 } as const;
 
-/** Numbers of the guardrail that speaks loudest: the one that failed, else that of all. */
+/** With the numbers of the guardrail that failed. */
 function detailOf({
   id,
   model,
@@ -226,7 +227,8 @@ function detailOf({
     version: candidate.version,
     weight,
     ...('step' in state && { step: state.step }),
-    ...('why' in state && { why: state.why.slice(0, 500) }),
+    // What people write is not for the log, nor are their names.
+    ...('why' in state && state.by === CONTROL && { why: state.why.slice(0, 500) }),
     ...(failed && {
       guardrail: failed.metric,
       value: failed.value ?? 'none',
