@@ -20,7 +20,13 @@ const COLUMNS: readonly Column<AuditRow>[] = [
   {
     head: 'Request',
     cell: ({ request_id: id }) =>
-      id === null ? '–' : <a href={href('requests', [id])} class="mono">{`${id.slice(0, 13)}…`}</a>,
+      id === null ? (
+        '–'
+      ) : (
+        <a href={href('requests', [id])} class="short" title={id}>
+          {id}
+        </a>
+      ),
   },
   { head: 'Detail', cell: ({ detail }) => <Detail of={detail} /> },
 ];
@@ -39,10 +45,18 @@ export function AuditTable(props: { entries: readonly AuditRow[]; empty: Compone
 
 function Detail({ of }: { of: AuditRow['detail'] }) {
   return Object.entries(of).map(([name, value]) => (
-    <span key={name} class="pair free">
-      <span class="muted">{name}</span> {value}
+    <span key={name} class="pair">
+      <span class="muted">{name}</span>{' '}
+      <span class={isDigest(value) ? 'short' : 'free'} title={String(value)}>
+        {value}
+      </span>
     </span>
   ));
+}
+
+/** Such as a pseudonym of an address: nobody reads all of it. */
+function isDigest(value: string | number): boolean {
+  return /^[0-9a-f]{32,}$/.test(String(value));
 }
 
 /** A status of HTTP, or a word. */

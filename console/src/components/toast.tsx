@@ -32,7 +32,7 @@ export function Toasts() {
       {toasts.value.map(({ id, text, tone }) => (
         <div key={id} class={`note ${tone} row`}>
           <p>{text}</p>
-          <button type="button" class="quiet" aria-label={`Close: ${text}`} onClick={() => close(id)}>
+          <button type="button" class="quiet" aria-label="Close this message" onClick={() => close(id)}>
             ✕
           </button>
         </div>

@@ -145,8 +145,8 @@ function Image({ item: { image_bytes: bytes, image_sha256: digest } }: { item: R
   return (
     <>
       {formatBytes(bytes)}{' '}
-      <span class="mono muted" title={`SHA-256 ${digest}`}>
-        {digest.slice(0, 12)}…
+      <span class="short muted" title={`SHA-256 ${digest}`}>
+        {digest}
       </span>
     </>
   );
