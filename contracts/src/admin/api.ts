@@ -222,7 +222,7 @@ export interface ExperimentReport {
   readonly experiment: string;
   readonly started_at_ms: number | null;
   readonly at_ms: number;
-  /** Coverage of all intervals at all times, such as 0.95. */
+  /** Coverage of the intervals of one metric, at all times and of all its comparisons: 0.9, 0.95 or 0.99. */
   readonly level: number;
   /** The result in plain words. */
   readonly sentence: string;
