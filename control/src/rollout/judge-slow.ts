@@ -1,5 +1,6 @@
 import type { Comparison, ExperimentReport, Metric } from '@headgate/contracts/admin/api';
 import type { Evidence, Guardrail } from '@headgate/contracts/rollout';
+import { SRM_ALPHA } from '../experiments/evaluate.ts';
 
 type Of<M extends Guardrail['metric']> = Extract<Guardrail, { readonly metric: M }>;
 
@@ -13,9 +14,9 @@ const unmeasured = { value: null, control: null, limit: null, samples: 0 } as co
 /** Units that came to the candidate against those that its weight promises. */
 export function judgeSrm({ metric }: Of<'srm'>, slow: SlowReport): Evidence {
   if (slow.kind !== 'report') return { metric, verdict: slow.kind, ...unmeasured, detail: slow.why };
-  const { srm, variants, level } = slow.report;
+  const { srm, variants } = slow.report;
   const samples = variants.reduce((sum, { units }) => sum + units, 0);
-  const limit = Math.round(1 / (1 - level));
+  const limit = 1 / SRM_ALPHA;
   const verdicts = { as_expected: 'pass', mismatch: 'fail', no_data: 'no_data' } as const;
   const verdict = verdicts[srm.verdict];
   return { metric, verdict, value: srm.e_value, control: null, limit, samples, detail: srm.sentence };
