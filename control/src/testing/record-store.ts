@@ -159,6 +159,23 @@ export function describeSink(name: string, open: () => SinkUnderTest): void {
       expect(await accuracy()).toMatchObject([{ judged: 1, right: 1 }]);
     });
 
+    it('keeps the first judgement and the first reward, together or apart', async () => {
+      const judged = outcomeOf({ label: null, class_id: 282 });
+      const rewarded = outcomeOf({ label: null, reward: 1.5, at_ms: NOW_MS + 5000 });
+      const late = outcomeOf({ label: 'dog', class_id: 1, reward: 9, at_ms: NOW_MS + 9000 });
+      const kept = { label: null, class_id: 282, reward: 1.5, at: new Date(judged.at_ms) };
+      const rows = async () => (await open().db.query('SELECT * FROM outcomes', [])).rows;
+      for (const record of [judged, rewarded, late, judged]) await deliver(record);
+      expect(await rows()).toMatchObject([kept]);
+      await emptyStore(open().db);
+      await deliver(judged, rewarded, late);
+      expect(await rows()).toMatchObject([kept]);
+      await emptyStore(open().db);
+      await deliver(rewarded);
+      await deliver(judged);
+      expect(await rows()).toMatchObject([{ ...kept, at: new Date(rewarded.at_ms) }]);
+    });
+
     it('takes text as text: quotes, SQL, and characters that databases dislike', async () => {
       const label = `'); DROP TABLE predictions; -- "$1" \u0000 ü 🐈`;
       await deliver(predictionOf({ label }));

@@ -25,8 +25,15 @@ export interface SqlSinkOptions {
 const INSERT = {
   predictions:
     'INSERT INTO predictions SELECT * FROM json_populate_recordset(null::predictions, $1) ON CONFLICT DO NOTHING',
-  outcomes:
-    'INSERT INTO outcomes SELECT * FROM json_populate_recordset(null::outcomes, $1) ON CONFLICT DO NOTHING',
+  // The first judgement counts, and the first reward: they may come apart.
+  outcomes: `
+    INSERT INTO outcomes AS known SELECT * FROM json_populate_recordset(null::outcomes, $1)
+    ON CONFLICT (predicted_at, prediction_id, index, tenant) DO UPDATE SET
+      label = CASE WHEN known.class_id IS NULL THEN coalesce(known.label, excluded.label) ELSE known.label END,
+      class_id = CASE WHEN known.label IS NULL THEN coalesce(known.class_id, excluded.class_id) ELSE known.class_id END,
+      reward = coalesce(known.reward, excluded.reward)
+    WHERE known.reward IS NULL AND excluded.reward IS NOT NULL
+      OR known.label IS NULL AND known.class_id IS NULL AND coalesce(excluded.label, excluded.class_id::text) IS NOT NULL`,
   shadows:
     'INSERT INTO shadows SELECT * FROM json_populate_recordset(null::shadows, $1) ON CONFLICT DO NOTHING',
   gaps: 'INSERT INTO gaps SELECT * FROM json_populate_recordset(null::gaps, $1) ON CONFLICT DO NOTHING',
@@ -61,7 +68,7 @@ export function sqlSink(options: SqlSinkOptions): Omit<RecordSink, 'close'> {
     const of = <R extends StoredRecord>(type: R['type']) =>
       records.filter((record): record is R => record.type === type);
     await insert('predictions', of<PredictionRecord>('prediction').map(predictionRow), signal);
-    await insert('outcomes', of<OutcomeRecord>('outcome').map(outcomeRow), signal);
+    await insert('outcomes', mergedOutcomes(of<OutcomeRecord>('outcome')).map(outcomeRow), signal);
     await insert('shadows', of<ShadowRecord>('shadow').map(shadowRow), signal);
     await insert('gaps', of<GapRecord>('gap').map(gapRow), signal);
   };
@@ -105,6 +112,21 @@ function predictionRow(record: PredictionRecord) {
     image_width: width,
     image_height: height,
   };
+}
+
+/** One for each item and tenant, as the statement keeps them: it may not touch a row twice. */
+function mergedOutcomes(records: readonly OutcomeRecord[]): readonly OutcomeRecord[] {
+  const byItem = new Map<string, OutcomeRecord>();
+  for (const record of records) {
+    const item = `${record.id} ${record.index} ${record.tenant}`;
+    const { label, class_id, reward, ...first } = byItem.get(item) ?? record;
+    const judgement =
+      label !== null || class_id !== null
+        ? { label, class_id }
+        : { label: record.label, class_id: record.class_id };
+    byItem.set(item, { ...first, ...judgement, reward: reward ?? record.reward });
+  }
+  return [...byItem.values()];
 }
 
 function outcomeRow({ id, index, at_ms, tenant, label, class_id, reward }: OutcomeRecord) {
