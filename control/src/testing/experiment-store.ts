@@ -10,6 +10,7 @@ import { accuracyOf } from '../experiments/accuracy.ts';
 import { createExperiments, type Experiments } from '../experiments/experiments.ts';
 import { requestView } from '../experiments/request-view.ts';
 import type { RoutingSnapshot } from '../routing/routing-store.ts';
+import { MINIMUM_UNITS } from '../statistics/verdict.ts';
 import { readRecords } from '../store/read-records.ts';
 
 const signal = new AbortController().signal;
@@ -171,7 +172,7 @@ export function describeExperiments(name: string, open: () => Queryable): void {
       expect(comparisonOf(await report(), 'latency_ms')).toMatchObject({
         verdict: 'no_data',
         low: null,
-        why: 'Not enough data yet: 0 of 200 units.',
+        why: `Not enough data yet: 0 of ${MINIMUM_UNITS} units.`,
       });
     });
 
@@ -228,6 +229,23 @@ export function describeExperiments(name: string, open: () => Queryable): void {
       expect((await report()).srm).toMatchObject({ verdict: 'as_expected' });
     });
 
+    it('counts no unit of the seconds in which gateways still assign by the weights before', async () => {
+      start({ fp32: 100, int8: 0 });
+      await report();
+      routing.change({ fp32: 50, int8: 50 }, START_MS + HOUR_MS);
+      const lagging = Array.from({ length: 300 }, (_, unit) =>
+        made(unit, 'fp32', { afterMs: HOUR_MS + 4999 }),
+      );
+      const following = Array.from({ length: 100 }, (_, unit) =>
+        made(1000 + unit, unit % 2 === 0 ? 'fp32' : 'int8', { afterMs: HOUR_MS + 5000 }),
+      );
+      await deliver([...lagging, ...following]);
+      expect((await report()).srm).toMatchObject({
+        verdict: 'as_expected',
+        sentence: 'The 100 units are split as the weights say.',
+      });
+    });
+
     it('finds a split that is not the configured one, and says so first', async () => {
       await deliver(Array.from({ length: 1000 }, (_, unit) => made(unit, unit < 600 ? 'fp32' : 'int8')));
       const { srm, sentence } = await report();
@@ -262,7 +280,7 @@ export function describeExperiments(name: string, open: () => Queryable): void {
     });
 
     it('takes a reward alone for no judgement', async () => {
-      const records = Array.from({ length: 600 }, (_, unit) => made(unit, unit % 2 === 0 ? 'fp32' : 'int8'));
+      const records = Array.from({ length: 500 }, (_, unit) => made(unit, unit % 2 === 0 ? 'fp32' : 'int8'));
       const rewards = records.map(({ id }, n) => outcomeOf({ id, label: null, reward: n % 7 }));
       await deliver([...records, ...rewards]);
       const found = await report();
@@ -305,7 +323,7 @@ export function describeExperiments(name: string, open: () => Queryable): void {
       expect(await why()).toBe('int8 is not ready: another variant answered all 1 requests of its units.');
       await deliver([made(4, 'int8')]);
       again();
-      expect(await why()).toBe('Not enough data yet: 0 of 200 units.');
+      expect(await why()).toBe(`Not enough data yet: 0 of ${MINIMUM_UNITS} units.`);
       expect(comparisonOf(await report(), 'reward').why).toBe(
         'Nobody sends a reward for predictions of fp32.',
       );

@@ -39,7 +39,7 @@ export interface ArmFeedback {
   readonly reward: Sums;
 }
 
-/** Units whose first request in the period was in that epoch, by the variant that they were assigned. */
+/** Units whose first request in the period was in that epoch, but for its first seconds, by assigned variant. */
 export interface FirstSeen {
   /** From 0. */
   readonly epoch: number;
@@ -49,6 +49,9 @@ export interface FirstSeen {
 
 /** Reasons for which the service is to blame. */
 const FAILURES = Object.entries(REASONS).flatMap(([reason, { http }]) => (http >= 500 ? reason : []));
+
+/** Until gateways follow a change of the weights, they assign by the ones before; their clocks may differ a bit, too. */
+const SETTLED_MS = 5000;
 
 const ARMS = `arms AS (
     SELECT * FROM json_to_recordset($6::json)
@@ -76,8 +79,11 @@ const TRAFFIC = `
       ${columnsOf('success', 'failed + ok', 'ok')}, ${columnsOf('latency', 'ok', 'ms')}
     FROM units GROUP BY arm
   ), firsts AS (
-    SELECT DISTINCT ON (unit) epoch - 1 AS epoch, variant FROM seen ORDER BY unit, first_at, variant
-  ), first_seen AS (SELECT epoch, variant, count(*) AS units FROM firsts GROUP BY epoch, variant)
+    SELECT DISTINCT ON (unit) epoch, variant, first_at FROM seen ORDER BY unit, first_at, variant
+  ), first_seen AS (
+    SELECT epoch - 1 AS epoch, variant, count(*) AS units FROM firsts
+    WHERE first_at >= ($5::timestamptz[])[epoch] + $8::float8 * interval '1 ms' GROUP BY epoch, variant
+  )
   SELECT (SELECT json_agg(traffic) FROM traffic) AS arms,
     (SELECT json_agg(first_seen) FROM first_seen) AS first_seen`;
 
@@ -115,7 +121,7 @@ export async function trafficOf(
   period: ExperimentPeriod,
   arms: readonly Arm[],
 ): Promise<Traffic> {
-  const { rows } = await db.query(TRAFFIC, [...valuesOf(period), armRows(arms), FAILURES]);
+  const { rows } = await db.query(TRAFFIC, [...valuesOf(period), armRows(arms), FAILURES, SETTLED_MS]);
   const [found] = rows as readonly { arms: Row[] | null; first_seen: FirstSeen[] | null }[];
   const armOf = (row: Row): ArmTraffic => ({
     units: Number(row.units ?? 0),
