@@ -63,7 +63,7 @@ export interface Problem {
 export const sessionStartSchema = z.strictObject({ key: z.string().min(1).max(256) });
 
 export interface Session {
-  /** Id and name of the admin key. */
+  /** Id of the admin key. */
   readonly key_id: string;
   readonly csrf: string;
   readonly expires_at_ms: number;

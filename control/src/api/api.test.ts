@@ -1,6 +1,7 @@
 import { OPERATOR_HEADER } from '@headgate/contracts/admin/api';
 import { describe, expect, it } from 'vitest';
 import { ADMIN_KEY, adminApp, CLIENT_KEY, problemOf, secret } from '../testing/admin-app.ts';
+import { keysOf } from './session/keys-of.ts';
 
 describe('a session', () => {
   it('begins with an admin key, is told to its browser, and ends with a logout', async () => {
@@ -60,4 +61,12 @@ it('answers an unexpected error without its cause, which the log has', async () 
   expect(answer.headers.get('content-type')).toBe('application/problem+json');
   expect(await answer.text()).not.toContain('password');
   expect(errors).toMatchObject([{ err: { message: 'password in here' }, path: '/api/v1/live' }]);
+});
+
+it('lets nobody in, and goes on, without a keys file', () => {
+  const errors: unknown[] = [];
+  const logger = { info: () => undefined, error: (fields: unknown) => void errors.push(fields) };
+  const keys = keysOf('/nowhere/keys.yaml', logger as never);
+  expect([keys.find('admin1'), errors]).toMatchObject([undefined, [{ err: { name: 'FileError' } }]]);
+  keys.stop();
 });

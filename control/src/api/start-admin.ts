@@ -61,7 +61,7 @@ export function startAdmin(
   const logs = logRows({
     dir: resolve(root, config.audit.dir),
     headsFile: resolve(root, config.audit.heads_file),
-    nowMs: systemClock.monotonicMs,
+    clock: systemClock,
   });
   const rows = auditRows({ store: auditStore, logs });
   const checks = checksOf(config, { root, routing: control.routing, records, audit: auditStore });

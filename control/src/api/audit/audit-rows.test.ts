@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AuditRow } from '@headgate/contracts/admin/api';
 import { CALL, testAudit } from '@headgate/journal/testing/audit';
+import { systemClock } from '@headgate/runtime/clock';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { layOut } from '../../audit/store/layout.ts';
 import { type EmbeddedDatabase, embeddedDatabase } from '../../store/embedded-database.ts';
 import { shipOnce } from '../../testing/audit-store.ts';
 import { type AuditRows, auditRows } from './audit-rows.ts';
-import { logRows } from './log-rows.ts';
+import { type LogRowsOptions, logRows } from './log-rows.ts';
 import { type AuditQuery, fits } from './rows.ts';
 
 const PART = { limit: 1000, fromMs: 0, beforeMs: Date.UTC(9999, 0) };
@@ -16,6 +17,7 @@ const PART = { limit: 1000, fromMs: 0, beforeMs: Date.UTC(9999, 0) };
 let db: EmbeddedDatabase;
 let dir: string;
 let rows: AuditRows;
+let log: Pick<LogRowsOptions, 'dir' | 'headsFile'>;
 let stored: readonly AuditRow[];
 let audit: Awaited<ReturnType<typeof testAudit>>['audit'];
 
@@ -25,7 +27,7 @@ beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'headgate-rows-'));
   const opened = await testAudit(dir);
   audit = opened.audit;
-  const log = { dir: `${dir}/log`, headsFile: `${dir}/heads.jsonl` };
+  log = { dir: `${dir}/log`, headsFile: `${dir}/heads.jsonl` };
   for (const [index, keyId] of ['alice', 'bobby', undefined].entries()) {
     audit.record({
       ...CALL,
@@ -43,7 +45,7 @@ beforeAll(async () => {
   stored = await auditRows({ store: db, logs: async () => [] })({});
   audit.record({ ...CALL, requestId: 'late' });
   await audit.flush();
-  rows = auditRows({ store: db, logs: logRows({ ...log, nowMs: () => performance.now() }) });
+  rows = auditRows({ store: db, logs: logRows({ ...log, clock: systemClock }) });
 }, 60_000);
 
 afterAll(async () => {
@@ -69,6 +71,12 @@ it('include what the log has and the store does not have yet, each once', async 
   expect(all).toHaveLength(stored.length + 1);
   expect(all.filter(({ request_id }) => request_id === 'late')).toHaveLength(1);
   expect(await rows({ limit: 2 })).toEqual(all.slice(0, 2));
+});
+
+it('come from logs of the last hour, with the older ones in the store', async () => {
+  const clock = { ...systemClock, epochMs: () => Date.now() + 3_700_000 };
+  expect(await logRows({ ...log, clock })()).toEqual([]);
+  expect(await logRows({ ...log, clock: systemClock })()).toHaveLength(7);
 });
 
 it.each<Partial<AuditQuery>>([
