@@ -45,10 +45,10 @@ export function intervalSvg(of: { model: string; metric: Metric; looks: readonly
 <desc id="desc">${escaped(variants.map((variant) => lastInWords(looks, variant)).join(' ') || 'There is no interval yet.')}</desc>
 <style>${STYLE}</style>
 <text x="${MARGIN.left}" y="20">${escaped(title)}</text>
-${y.ends.map((value) => tick(value, y)).join('\n')}
+${[...new Set([...y.ends, 0])].map((value) => tick(value, y)).join('\n')}
 <line class="zero" x1="${MARGIN.left}" x2="${WIDTH - MARGIN.right}" y1="${y(0)}" y2="${y(0)}"/>
 ${drawn.join('\n')}
-${variants.map((variant, i) => `<text class="v${i}" x="${MARGIN.left + i * 160}" y="38" stroke="none">${escaped(variant)}</text>`).join('\n')}
+${variants.map((variant, i) => `<text class="v${i}" x="${MARGIN.left + i * 160}" y="38" style="stroke: none">${escaped(variant)}</text>`).join('\n')}
 ${looks.length === 0 ? `<text x="${MARGIN.left}" y="${HEIGHT / 2}">There is no interval yet.</text>` : timeAxis(x)}
 </svg>
 `;
