@@ -83,7 +83,9 @@ it('says the sentence first, then each metric with its interval, and why there i
   const { code, out } = await headgate(['experiment', 'report'], control());
   expect(code).toBe(0);
   expect(out.split('\n')[0]).toBe(REPORT.sentence);
-  expect(out).toMatch(/accuracy +b +91 % +93\.1 % +\+2\.1 % +\+0\.4 % to \+3\.8 % +100 +better\n/);
+  expect(out).toMatch(
+    /accuracy +b +91 % +93\.1 % +\+2\.1 points +\+0\.4 points to \+3\.8 points +100 +better\n/,
+  );
   expect(out).toMatch(/reward +b +- +- +- +- +0 +no data\n/);
   expect(out).toContain('reward, b: nobody sends a reward');
   expect(out).toContain('The split is as the weights say.');

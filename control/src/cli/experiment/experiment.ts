@@ -107,5 +107,8 @@ function inUnit(value: number | null, unit: MetricResult['unit']): string {
   return unit === 'ms' ? `${round(value, 1)} ms` : String(round(value, 4));
 }
 
-const signed = (value: number | null, unit: MetricResult['unit']) =>
-  `${value !== null && value > 0 ? '+' : ''}${inUnit(value, unit)}`;
+/** A difference of shares is in points: 2 % more of 90 % would be something else. */
+function signed(value: number | null, unit: MetricResult['unit']): string {
+  const text = inUnit(value, unit).replace('%', 'points');
+  return value !== null && value > 0 ? `+${text}` : text;
+}
