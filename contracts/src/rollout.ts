@@ -59,7 +59,10 @@ export const policySchema = z
     /** A candidate whose version is not ready everywhere within that time, in seconds, ends the rollout. */
     ready_within_s: z.number().int().min(1).max(86_400).default(600),
   })
-  .superRefine(({ steps }, ctx) => {
+  .superRefine(({ steps, guardrails }, ctx) => {
+    if (new Set(guardrails.map(({ metric }) => metric)).size !== guardrails.length) {
+      ctx.addIssue({ code: 'custom', path: ['guardrails'], message: 'expected each metric once' });
+    }
     steps.forEach(({ weight: of }, index) => {
       if (index === 0 || of > (steps[index - 1]?.weight ?? 0)) return;
       ctx.addIssue({

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { WindowFigures } from '../figures/live-figures.ts';
+import { NEW_EXCESS_TEST } from '../statistics/rare-rates.ts';
 import { type FastFigures, judgeErrors, judgeLatency } from './judge-fast.ts';
 
 /** All requests took between half of `ms` and `ms`. */
@@ -23,6 +24,7 @@ const figures = (
   windows: [{ candidate, control }],
   isComplete: true,
   isAlone: false,
+  excess: NEW_EXCESS_TEST,
   ...rest,
 });
 
@@ -45,7 +47,9 @@ describe('the error rate', () => {
       { candidate: served(50, 50), control: served(450) },
       { candidate: served(10_000, 50), control: served(90_000) },
     ];
-    expect(judgeErrors(errors, { windows, isComplete: true, isAlone: false })).toMatchObject({
+    expect(
+      judgeErrors(errors, { windows, isComplete: true, isAlone: false, excess: NEW_EXCESS_TEST }),
+    ).toMatchObject({
       verdict: 'fail',
       value: 1,
       samples: 50,

@@ -1,5 +1,6 @@
 import type { Evidence, Guardrail } from '@headgate/contracts/rollout';
 import type { WindowFigures } from '../figures/live-figures.ts';
+import type { ExcessTest } from '../statistics/rare-rates.ts';
 
 /** What gateways counted for both groups in the same time. */
 export interface Pair {
@@ -14,10 +15,14 @@ export interface FastFigures {
   readonly isComplete: boolean;
   /** There is no control group in the last step. */
   readonly isAlone: boolean;
+  /** Of the rollout so far: whether the candidate fails more often than control. */
+  readonly excess: ExcessTest;
 }
 
 type Of<M extends Guardrail['metric']> = Extract<Guardrail, { readonly metric: M }>;
 
+/** A version as good as control is rolled back by mistake in at most one of a hundred rollouts. */
+const LOG_LIMIT = Math.log(100);
 /** Below it a rate says nothing (decision 0099). */
 const MIN_REQUESTS = 10;
 /** One or two errors among ten requests are no rate: any version has them now and then. */
@@ -29,8 +34,12 @@ const percent = (share: number) => `${(share * 100).toFixed(1)} %`;
 const rateOf = ({ requests, errors }: WindowFigures) => (requests === 0 ? 0 : errors / requests);
 const unmeasured = { value: null, control: null, limit: null, samples: 0 } as const;
 
-/** Acts before significance: a rate over the limit, in the last 10 s, the last minute, or the whole step. */
-export function judgeErrors({ metric, max }: Of<'error_rate'>, figures: FastFigures): Evidence {
+/**
+ * Acts before significance on a rate over the limit, in the last 10 s, the last minute, or the whole step; and on a
+ * significant increase over control, of requests.
+ */
+export function judgeErrors(guardrail: Of<'error_rate'>, figures: FastFigures): Evidence {
+  const { metric, max } = guardrail;
   const { windows, isComplete } = figures;
   const isOver = ({ candidate: { requests, errors } }: Pair) =>
     requests >= MIN_REQUESTS && errors >= MIN_ERRORS && errors / requests > max;
@@ -45,11 +54,20 @@ export function judgeErrors({ metric, max }: Of<'error_rate'>, figures: FastFigu
   const failBoth = control.requests >= MIN_REQUESTS && controls > max && value <= controls + max;
   if (over && failBoth) return { ...measured, verdict: 'no_data', detail: `${said}; control fails as well` };
   if (over) return { ...measured, verdict: 'fail', detail: `${said}; the limit is ${percent(max)}` };
+  if (figures.excess.logE >= LOG_LIMIT) return significant(guardrail, figures.excess);
   if (candidate.requests < MIN_REQUESTS) {
     return { ...measured, verdict: 'no_data', detail: `${candidate.requests} of ${MIN_REQUESTS} requests` };
   }
   if (!isComplete) return { ...measured, verdict: 'no_data', detail: 'not every gateway answers' };
   return { ...measured, verdict: 'pass', detail: `${said}; the limit is ${percent(max)}` };
+}
+
+function significant({ metric, max_increase: margin }: Of<'error_rate'>, { seen }: ExcessTest): Evidence {
+  const { candidate, control } = seen;
+  const [value, controls] = [candidate.failures / candidate.requests, control.failures / control.requests];
+  const detail = `${percent(value)} errors, control ${percent(controls)}: significantly more than ${percent(margin)} apart`;
+  const limit = Math.min(1, controls + margin);
+  return { metric, verdict: 'fail', value, control: controls, limit, samples: candidate.requests, detail };
 }
 
 /** Fails for what is certain within the buckets of the gateway's histogram; finer differences are the store's. */

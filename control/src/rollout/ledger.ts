@@ -34,12 +34,9 @@ export class Ledger {
       if (this.#entries.get(rollout.id)?.version === version) continue;
       this.#entries.set(rollout.id, { rollout, version, isSaved: true, savedMs: this.#nowMs() });
     }
-    return this.seen().toSorted((a, b) => b.started_at_ms - a.started_at_ms);
-  }
-
-  /** As this process saw them last. */
-  seen(): readonly Rollout[] {
-    return [...this.#entries.values()].map(({ rollout }) => rollout);
+    return [...this.#entries.values()]
+      .map(({ rollout }) => rollout)
+      .sort((a, b) => b.started_at_ms - a.started_at_ms);
   }
 
   /** @throws AdminError not_found, store_unavailable */

@@ -1,5 +1,6 @@
 import type { Evidence, Guardrail, Rollout } from '@headgate/contracts/rollout';
 import type { Counts, GatewayView, LiveFigures, Served } from '../figures/live-figures.ts';
+import { addBlock, type ExcessTest, NEW_EXCESS_TEST, type RateBlock } from '../statistics/rare-rates.ts';
 import { type FastFigures, judgeErrors, judgeLatency } from './judge-fast.ts';
 import { judgeDrop, judgeSrm, type SlowReport, withSignificance } from './judge-slow.ts';
 import { isAlone, stepOf } from './transitions.ts';
@@ -15,6 +16,12 @@ interface Seen {
   readonly counts: Counts;
 }
 
+/** The test of a rollout, and what was counted when it got its last block. */
+interface Excess {
+  readonly test: ExcessTest;
+  readonly counts: Readonly<Record<'candidate' | 'control', Counts>>;
+}
+
 export interface Measured {
   readonly evidence: readonly Evidence[];
   readonly samples: number;
@@ -27,6 +34,7 @@ export class Measure {
   readonly #figures: LiveFigures;
   readonly #nowMs: () => number;
   readonly #seen = new Map<string, Seen>();
+  readonly #excess = new Map<string, Excess>();
 
   constructor(figures: LiveFigures, nowMs: () => number) {
     this.#figures = figures;
@@ -56,10 +64,6 @@ export class Measure {
     if (gateways.length > 0 && missing.length === 0) return null;
     if (gateways.length === 0) return 'no gateway is known';
     return `version ${version} is not ready on ${missing.map(({ address }) => address).join(', ')}`;
-  }
-
-  forget(id: string): void {
-    this.#seen.delete(id);
   }
 
   /** As `unready`, of gateways that answer: a silent one must not hold up a rollback. */
@@ -108,8 +112,37 @@ export class Measure {
       const control = this.#figures.window(served(rollout, 'control'), ms);
       return candidate && control ? [{ candidate, control }] : [];
     });
-    return { windows, isComplete: this.#figures.isFresh(), isAlone: isAlone(rollout) };
+    const excess = this.#excessOf(rollout);
+    return { windows, isComplete: this.#figures.isFresh(), isAlone: isAlone(rollout), excess };
   }
+
+  /** One block a second, or more where one of the groups had no request. */
+  #excessOf(rollout: Rollout): ExcessTest {
+    const counts = {
+      candidate: this.#figures.counts(served(rollout, 'candidate')),
+      control: this.#figures.counts(served(rollout, 'control')),
+    };
+    const before = this.#excess.get(rollout.id) ?? { test: NEW_EXCESS_TEST, counts };
+    const block = {
+      candidate: since(before.counts.candidate, counts.candidate),
+      control: since(before.counts.control, counts.control),
+    };
+    const isWhole = block.candidate.requests > 0 && block.control.requests > 0;
+    const margin = marginOf(rollout);
+    const test = isWhole && margin !== undefined ? addBlock(before.test, block, margin) : before.test;
+    this.#excess.set(rollout.id, { test, counts: isWhole ? counts : before.counts });
+    return test;
+  }
+}
+
+const since = (before: Counts, now: Counts): RateBlock['control'] => ({
+  failures: now.errors - before.errors,
+  requests: now.requests - before.requests,
+});
+
+function marginOf({ policy }: Rollout): number | undefined {
+  const guardrail = policy.guardrails.find(({ metric }) => metric === 'error_rate');
+  return guardrail?.metric === 'error_rate' ? guardrail.max_increase : undefined;
 }
 
 const isReady = ({ ready }: GatewayView) => ready;

@@ -179,6 +179,25 @@ describe('what fails around it', () => {
   });
 });
 
+describe('an error rate below the limit', () => {
+  const policy = () => policyOf([50, 100], { steps: [{ weight: 50, hold_s: 600 }, { weight: 100 }] });
+
+  it('is rolled back once it is significantly above that of control', async () => {
+    await bench.start(policy());
+    await bench.seconds(60, { requests: 50, errors: 2 }, { requests: 50 });
+    expect(await state()).toMatchObject({
+      kind: 'rolled_back',
+      why: 'error_rate: 4.0 % errors, control 0.0 %: significantly more than 1.0 % apart',
+    });
+  });
+
+  it('stays where control fails as often', async () => {
+    await bench.start(policy());
+    await bench.seconds(300, { requests: 50, errors: 2 }, { requests: 50, errors: 2 });
+    expect(await kind()).toBe('running');
+  });
+});
+
 describe('slow guardrails', () => {
   const guardrails = [{ metric: 'error_rate' }, { metric: 'srm' }, { metric: 'accuracy', max_drop: 0.05 }];
   const after = async (report: Parameters<typeof reportOf>[2], seconds: number) => {

@@ -64,12 +64,6 @@ export class Rollouts {
     return (await this.list()).find((rollout) => rollout.model === model && isActive(rollout));
   }
 
-  /** Id of the rollout that may change the weights of a model, as of the last round. */
-  activeId(model: string): string | null {
-    const active = this.#options.ledger.seen().find((of) => of.model === model && isActive(of));
-    return active?.id ?? null;
-  }
-
   /** Calls `listener` with each new state and evidence; the function that comes back ends it. */
   onChange(listener: (rollout: Rollout) => void): () => void {
     this.#listeners.add(listener);
