@@ -1,8 +1,17 @@
 import { RECORD_VERSION, type StoredRecord } from '@headgate/contracts/records';
 import { DAY_MS } from '@headgate/runtime/clock';
 import type { Queryable } from '@headgate/stores/postgres/database';
+import { shadowSums } from '@headgate/stores/records/shadows';
 import { type RecordSink, RecordsRefusedError } from '@headgate/stores/records/sink';
-import { idAt, NOW_MS, outcomeOf, predictionOf, shadowOf, sketchOf } from '@headgate/stores/testing/records';
+import {
+  copyRunOf,
+  idAt,
+  NOW_MS,
+  outcomeOf,
+  predictionOf,
+  shadowOf,
+  sketchOf,
+} from '@headgate/stores/testing/records';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 export interface SinkUnderTest {
@@ -110,6 +119,33 @@ export function describeSink(name: string, open: () => SinkUnderTest): void {
         { ...columns, ...runs, at: new Date(NOW_MS), shadow_label: 'tiger cat', noise_class_id: 282 },
         { index: 1, outcome: 'dropped', shadow_label: null, shadow_agrees: null, noise_agrees: null },
       ]);
+    });
+
+    it('sums the comparisons of a shadow', async () => {
+      const other = copyRunOf({ label: 'lynx', agrees: false, score_change: -0.25, latency_ms: 30 });
+      await deliver(
+        shadowOf(),
+        shadowOf({ index: 1, shadow: other }),
+        shadowOf({ index: 2, outcome: 'internal', shadow: null }),
+      );
+      const asked = { model: 'net', version: '1', fromMs: NOW_MS };
+      expect(await shadowSums(open().db, asked)).toMatchObject({
+        sums: [
+          {
+            shadow_version: '2',
+            since: new Date(NOW_MS),
+            compared: 2,
+            agreed: 1,
+            dropped: 0,
+            failed: 1,
+            only_shadow_differs: 1,
+            only_noise_differs: 0,
+            shadow_latency: [20, 29],
+            control_latency: [20, 20],
+          },
+        ],
+        pairs: [{ shadow_version: '2', control: 'tiger cat', shadow: 'lynx', count: 1 }],
+      });
     });
 
     it('keeps a record that is delivered again once', async () => {
