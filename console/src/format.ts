@@ -3,15 +3,9 @@ const SPACE = '\u202f';
 const NONE = '–';
 
 const counts = new Intl.NumberFormat('en');
-const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 1 });
 
 export function formatCount(count: number | null): string {
   return count === null ? NONE : counts.format(count);
-}
-
-/** `12.3K`, for narrow places. */
-export function formatCompact(count: number): string {
-  return compact.format(count);
 }
 
 /** Of a value in percent; at most `digits` decimals. */

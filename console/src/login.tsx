@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { type Failure, logIn } from './api.ts';
-import { Field } from './components/field.tsx';
+import { TextField } from './components/text-field.tsx';
 
 /** Asks for an admin key. */
 export function LoginForm() {
@@ -19,7 +19,7 @@ export function LoginForm() {
   };
   return (
     <form class="login" onSubmit={submit}>
-      <Field
+      <TextField
         label="Admin key"
         hint={
           <>
@@ -28,22 +28,11 @@ export function LoginForm() {
           </>
         }
         problem={failure.value?.detail}
-      >
-        {(attributes) => (
-          <input
-            {...attributes}
-            ref={input}
-            type="password"
-            autoComplete="current-password"
-            required
-            maxLength={256}
-            value={key.value}
-            onInput={({ currentTarget }) => {
-              key.value = currentTarget.value;
-            }}
-          />
-        )}
-      </Field>
+        inputRef={input}
+        type="password"
+        required
+        value={key}
+      />
       <button type="submit" class="primary" disabled={isBusy.value}>
         {isBusy.value ? 'Logging in …' : 'Log in'}
       </button>

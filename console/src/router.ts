@@ -37,10 +37,8 @@ export function startRouter(): void {
   follow();
 }
 
-/** @param options.replace leaves no entry in the history */
-export function navigate(to: string, { replace = false } = {}): void {
-  if (replace) location.replace(to);
-  else location.hash = to;
+export function navigate(to: string): void {
+  location.hash = to;
 }
 
 function decode(part: string): string {

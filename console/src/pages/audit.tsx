@@ -2,9 +2,9 @@ import type { AuditRow } from '@headgate/contracts/admin/api';
 import { useSignal } from '@preact/signals';
 import { now } from '../clock.ts';
 import { AuditTable } from '../components/audit-table.tsx';
-import { Field } from '../components/field.tsx';
 import { Loaded } from '../components/loaded.tsx';
 import { Page } from '../components/page.tsx';
+import { TextField } from '../components/text-field.tsx';
 import { formatRelative } from '../format.ts';
 import { useResource } from '../resource.ts';
 import { href, navigate, route } from '../router.ts';
@@ -75,26 +75,8 @@ function FilterForm({ filter }: { filter: Filter }) {
         navigate(addressOf({ who: who.value.trim(), action: action.value.trim(), before: '' }));
       }}
     >
-      {(
-        [
-          ['Who', who, 'A name as below, or the id of a key.'],
-          ['Action', action, 'Any part of it.'],
-        ] as const
-      ).map(([label, typed, hint]) => (
-        <Field key={label} label={label} hint={hint}>
-          {(attributes) => (
-            <input
-              {...attributes}
-              type="search"
-              maxLength={128}
-              value={typed.value}
-              onInput={({ currentTarget }) => {
-                typed.value = currentTarget.value;
-              }}
-            />
-          )}
-        </Field>
-      ))}
+      <TextField label="Who" hint="A name as below, or the id of a key." type="search" value={who} />
+      <TextField label="Action" hint="Any part of it." type="search" value={action} />
       <button type="submit">Filter</button>
     </form>
   );

@@ -5,10 +5,10 @@ import { now } from '../clock.ts';
 import { AuditTable } from '../components/audit-table.tsx';
 import { Badge } from '../components/badge.tsx';
 import { Card } from '../components/card.tsx';
-import { Field } from '../components/field.tsx';
 import { Loaded } from '../components/loaded.tsx';
 import { Page } from '../components/page.tsx';
 import { type Column, Table } from '../components/table.tsx';
+import { TextField } from '../components/text-field.tsx';
 import { Time } from '../components/time.tsx';
 import { formatBytes, formatMs, formatRelative, formatShare, plural } from '../format.ts';
 import { useResource } from '../resource.ts';
@@ -38,32 +38,23 @@ function Search({ id }: { id: string }) {
   }, [id]);
   return (
     <form
-      class="search"
+      class="row start"
       onSubmit={(event) => {
         event.preventDefault();
         navigate(href('requests', [typed.value.trim()]));
       }}
     >
-      <Field label="Id" hint="The id of an answer, or the value of the header X-Request-Id.">
-        {(attributes) => (
-          <div class="row start">
-            <input
-              {...attributes}
-              ref={input}
-              required
-              maxLength={128}
-              class="mono"
-              value={typed.value}
-              onInput={({ currentTarget }) => {
-                typed.value = currentTarget.value;
-              }}
-            />
-            <button type="submit" class="primary">
-              Find
-            </button>
-          </div>
-        )}
-      </Field>
+      <TextField
+        label="Id"
+        hint="The id of an answer, or the value of the header X-Request-Id."
+        class="mono"
+        required
+        inputRef={input}
+        value={typed}
+      />
+      <button type="submit" class="primary">
+        Find
+      </button>
     </form>
   );
 }

@@ -3,6 +3,7 @@ import { useSignal } from '@preact/signals';
 import { Card } from '../../components/card.tsx';
 import { Field } from '../../components/field.tsx';
 import { Loaded } from '../../components/loaded.tsx';
+import { TextField } from '../../components/text-field.tsx';
 import { useResource } from '../../resource.ts';
 
 /** What a caller is known by: a unit that it names, else its key. */
@@ -40,19 +41,7 @@ export function ExplainUnit({ model }: { model: string }) {
             </select>
           )}
         </Field>
-        <Field label="Value">
-          {(attributes) => (
-            <input
-              {...attributes}
-              required
-              maxLength={256}
-              value={typed.value}
-              onInput={({ currentTarget }) => {
-                typed.value = currentTarget.value;
-              }}
-            />
-          )}
-        </Field>
+        <TextField label="Value" required value={typed} />
         <button type="submit">Explain</button>
       </form>
       {asked.value !== undefined && <Explained model={model} {...asked.value} />}
