@@ -1,13 +1,20 @@
 import { hash } from 'node:crypto';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
 import { API_BASE, CSRF_HEADER, type Problem, type Session } from '@headgate/contracts/admin/api';
 import { type KeyRecord, keyRecordSchema } from '@headgate/contracts/keys';
 import { HEADER } from '@headgate/contracts/names';
 import type { AuditChange } from '@headgate/journal/audit/sink';
 import type { InternalSecret } from '@headgate/runtime/internal-secret';
 import { type KeyStore, memoryKeyStore } from '@headgate/runtime/keys/key-store';
+import { type Call, httpClient } from '@headgate/testkit/http';
 import { ManualClock } from '@headgate/testkit/manual-clock';
+import { getRequestListener } from '@hono/node-server';
+import { Registry } from 'prom-client';
+import { onTestFinished } from 'vitest';
 import { type AdminDeps, createAdminApp } from '../api/app.ts';
 import { EventFeed } from '../api/events/feed.ts';
+import { createInternalServer } from '../internal-server.ts';
 
 export const ORIGIN = 'http://127.0.0.1:8447';
 export const ADMIN_KEY = `hg_admin1_${'a'.repeat(43)}`;
@@ -82,6 +89,28 @@ export function adminApp(deps: Partial<AdminDeps> = {}) {
       return { response, session, setCookie, cookie: { cookie }, csrf: { [CSRF_HEADER]: session.csrf } };
     },
   };
+}
+
+/** The same app on a socket, as control serves it. */
+export async function serve({ app }: AdminFixture) {
+  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const server = createInternalServer({
+    registry: new Registry(),
+    secret,
+    logger: { error: () => undefined },
+    admin: (request, response) => void listener(request, response),
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const send = (call: Call, localAddress = '127.0.0.1') => {
+    const client = httpClient(`http://127.0.0.1:${port}`, { localAddress });
+    return client.send(call).finally(() => client.close());
+  };
+  return { port, send };
 }
 
 export const problemOf = async (response: Response): Promise<Problem> => (await response.json()) as Problem;

@@ -3,14 +3,14 @@ import type { AuditRecord } from '@headgate/journal/audit/chain';
 import { isMissingTable, type Queryable } from '@headgate/stores/postgres/database';
 import { type AuditQuery, rowOf } from './rows.ts';
 
-const ACTION = `coalesce(fact->>'action', fact->>'of', (fact->>'method') || ' ' || (fact->>'route'), 'lost records')`;
-
 /** The index by time gives the newest first; a rare name may take it through everything in that time. */
 const NEWEST = `
   SELECT fact FROM audit.facts
   WHERE at >= $1 AND at < $2 AND fact->>'type' <> 'anchor'
     AND ($3::text IS NULL OR fact->>'who' IN ($3, 'key:' || $3))
-    AND ($4::text IS NULL OR position(lower($4) IN lower(${ACTION})) > 0)
+    AND ($4::text IS NULL OR position(lower($4) IN lower(
+      coalesce(fact->>'action', fact->>'of', (fact->>'method') || ' ' || (fact->>'route'), 'lost records')
+    )) > 0)
     AND ($5::text IS NULL OR fact->>'request_id' = $5)
   ORDER BY at DESC, writer, seq DESC LIMIT $6`;
 

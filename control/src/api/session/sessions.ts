@@ -82,9 +82,9 @@ export class Sessions {
   #leftMs({ keyId, digest, startedMs, usedMs }: OpenSession): number {
     const key = this.#keys.find(keyId);
     const epochMs = this.#clock.epochMs();
-    const secret = acceptedSecret(key, digest, epochMs);
-    if (!key || !secret || !isAdmin(key)) return 0;
-    const previousMs = secret === 'previous' ? (key.previous?.notAfterMs ?? 0) : Number.POSITIVE_INFINITY;
+    const accepted = acceptedSecret(key, digest, epochMs);
+    if (!key || !accepted || !isAdmin(key)) return 0;
+    const previousMs = accepted === 'previous' ? (key.previous?.notAfterMs ?? 0) : Number.POSITIVE_INFINITY;
     const untilMs = Math.min(startedMs + MAX_AGE_MS, usedMs + MAX_IDLE_MS);
     return Math.min(untilMs - this.#clock.monotonicMs(), key.notAfterMs - epochMs, previousMs - epochMs);
   }
