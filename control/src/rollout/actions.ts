@@ -3,8 +3,8 @@ import type { RolloutActionName } from '@headgate/contracts/admin/api';
 import { isActive, type Rollout, type RolloutPolicy } from '@headgate/contracts/rollout';
 import { controlOf, modelRouting, type Routing } from '@headgate/contracts/routing';
 import { AdminError } from '../api/api-env.ts';
-import type { RoutingSnapshot } from '../routing/routing-store.ts';
-import { weightIn } from './table.ts';
+import { acceptable, type RoutingSnapshot } from '../routing/routing-store.ts';
+import { tableOf, weightIn } from './table.ts';
 import { failureOf, moveTo, toNext, toPaused, toRolledBack, toStep } from './transitions.ts';
 
 export interface Start {
@@ -44,6 +44,7 @@ export function begun({ routing, revision }: RoutingSnapshot, start: Start): Rol
     evidence: [],
     transitions: [],
   };
+  acceptable(tableOf(rollout, routing));
   return moveTo(rollout, rollout.state, { weight: 0, by, atMs });
 }
 

@@ -97,7 +97,8 @@ function parsed(text: string): { readonly routing?: Routing; readonly refused: r
   }
 }
 
-function acceptable(routing: Routing): Routing {
+/** @throws AdminError invalid for a table that readers would refuse */
+export function acceptable(routing: Routing): Routing {
   try {
     return parseRouting(routing);
   } catch (error) {

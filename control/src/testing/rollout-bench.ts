@@ -126,18 +126,19 @@ export async function rolloutBench() {
     const figures = new GatewayFigures({ scrape: gateways.scrape, nowMs: clock.monotonicMs });
     await figures.round();
     const store = fileRollouts(join(dir, 'rollouts'), () => true, note);
+    const audited = auditedChanges(audit, clock, logger);
     const rollouts = new Rollouts({
       ledger: new Ledger(store, clock.monotonicMs),
       routing,
       enforcer: new Enforcer(routing),
       measure: new Measure(figures, clock.monotonicMs),
       reports: new SlowReports({ report: () => report() }, clock),
-      changes: auditedChanges(audit, clock, logger),
+      changes: audited,
       clock,
       logger,
       follows: () => away.leader,
     });
-    return { routing, figures, rollouts };
+    return { routing, figures, rollouts, audited };
   };
 
   let process = await start();
@@ -150,6 +151,12 @@ export async function rolloutBench() {
     path,
     get rollouts() {
       return process.rollouts;
+    },
+    get figures() {
+      return process.figures;
+    },
+    get audited() {
+      return process.audited;
     },
     get routing() {
       return process.routing;

@@ -1,0 +1,76 @@
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ConfigMapServer } from '@headgate/runtime/testing/config-map-server';
+import { testConfig } from '@headgate/testkit/config';
+import { tempDir } from '@headgate/testkit/folders';
+import { ManualClock } from '@headgate/testkit/manual-clock';
+import { pino } from 'pino';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { openPlaces, type Places } from './places.ts';
+
+const SEED = new URL('../../../config/routing.yaml', import.meta.url);
+
+let root: string;
+let noted: unknown[];
+
+beforeEach(() => {
+  root = tempDir();
+  noted = [];
+});
+
+function open(
+  settings: Record<string, string>,
+  rest: { api?: ConfigMapServer; isLeader?: () => boolean } = {},
+): Places {
+  return openPlaces(testConfig(settings), {
+    root,
+    logger: pino({ enabled: false }),
+    changes: {
+      must: async () => undefined,
+      note: (action, by) => void noted.push([action, by]),
+    },
+    api: rest.api,
+    isLeader: rest.isLeader ?? (() => true),
+  });
+}
+
+describe('on one host', () => {
+  it('one process at a time runs the rollouts of a table, and another takes over', () => {
+    const [first, second] = [
+      open({ HEADGATE_ROUTING_FILE: 'a.yaml' }),
+      open({ HEADGATE_ROUTING_FILE: 'a.yaml' }),
+    ];
+    expect(first.follows()).toBeNull();
+    expect(second.follows()).toMatch(/^Another control process runs the rollouts of this routing table/);
+    first.release();
+    expect(second.follows()).toBeNull();
+    second.release();
+  });
+
+  it('an edit by hand is on record once, and a write of ours is not', async () => {
+    const path = join(root, 'routing.yaml');
+    copyFileSync(SEED, path);
+    const { routing } = open({ HEADGATE_ROUTING_FILE: path });
+    await routing.refresh();
+    await routing.write(routing.current().revision, (table) => ({ ...structuredClone(table) }), 'key:k1');
+    await routing.refresh();
+    expect(noted).toEqual([]);
+    writeFileSync(path, `# edited\n${readFileSync(path, 'utf8')}`);
+    await routing.refresh();
+    await routing.refresh();
+    expect(noted).toEqual([['routing.edit', expect.stringMatching(/^user:/)]]);
+  });
+});
+
+describe('in a cluster', () => {
+  it('the leader runs the rollouts, and the table is that of the ConfigMap', async () => {
+    const api = new ConfigMapServer(new ManualClock(), readFileSync(SEED, 'utf8'));
+    let leads = false;
+    const places = open({ HEADGATE_ROUTING_CONFIG_MAP: 'shop-routing' }, { api, isLeader: () => leads });
+    await places.routing.refresh();
+    expect(places.routing.current()).toMatchObject({ source: 'config_map', revision: '0' });
+    expect(places.follows()).toMatch(/^Another control process leads/);
+    leads = true;
+    expect(places.follows()).toBeNull();
+  });
+});
