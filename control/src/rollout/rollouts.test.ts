@@ -92,6 +92,16 @@ describe('readiness', () => {
       kind: 'rolled_back',
       why: 'not ready within 30 s: version 2 is not ready on gateway-1, gateway-2',
     });
+    const { versions, experiment } = bench.routing.current().routing.models[MODEL] ?? {};
+    expect([versions, experiment?.variants.map(({ version }) => version)]).toEqual([['1', '3'], ['1']]);
+  });
+
+  it('drops a version that was spare where there is no room for another one', async () => {
+    const many = Array.from({ length: 16 }, (_, index) => `"${index + 1}"`).join(', ');
+    bench.edit((text) => text.replace(/versions: \[.*\]/, `versions: [${many}]`));
+    await bench.start(policyOf([10, 100]), '17');
+    const { versions } = bench.routing.current().routing.models[MODEL] ?? {};
+    expect([versions?.length, versions?.slice(0, 2), versions?.at(-1)]).toEqual([16, ['1', '3'], '17']);
   });
 
   it('holds a step whose candidate stops being ready, and refuses to promote it', async () => {

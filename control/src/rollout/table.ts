@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Rollout } from '@headgate/contracts/rollout';
 import { type Experiment, type ModelRouting, modelRouting, type Routing } from '@headgate/contracts/routing';
 
-type Part = Pick<Rollout, 'id' | 'model' | 'state' | 'control' | 'candidate' | 'weight'>;
+type Part = Pick<Rollout, 'id' | 'model' | 'state' | 'control' | 'candidate' | 'weight' | 'transitions'>;
 
 /** As the schema of the routing table allows. */
 const MAX_VERSIONS = 16;
@@ -39,7 +39,8 @@ export function weightIn(routing: Routing, { id, model, control, candidate }: Pa
   return isOurs && others.length === 0 ? second.weight : undefined;
 }
 
-function experimentOf({ id, state, control, candidate, weight }: Part, before: Experiment): Experiment {
+function experimentOf(rollout: Part, before: Experiment): Experiment {
+  const { id, state, control, candidate, weight } = rollout;
   const variant = (of: Rollout['control'], share: number) => ({
     name: of.variant,
     version: of.version,
@@ -48,12 +49,23 @@ function experimentOf({ id, state, control, candidate, weight }: Part, before: E
   if (state.kind === 'promoted') {
     return { name: id, salt: id, variants: [variant(candidate, 100)] };
   }
-  if (state.kind === 'rolled_back') return withoutCandidate(before, id, candidate);
+  if (state.kind === 'rolled_back' && wasNeverReady(rollout)) return withoutVariant(before, id, candidate);
+  if (state.kind === 'rolled_back') return withoutUnits(before, id, candidate);
   return { name: id, salt: id, variants: [variant(control, rest(weight)), variant(candidate, weight)] };
 }
 
+/** No pod may wait for a version that cannot be loaded. */
+const wasNeverReady = ({ transitions }: Part) => !transitions.some(({ to }) => to.kind === 'running');
+
+function withoutVariant(experiment: Experiment, id: string, { variant }: Rollout['candidate']): Experiment {
+  const { variants } = withoutUnits(experiment, id, { variant, version: '' });
+  return experiment.name === id
+    ? { ...experiment, variants: variants.filter(({ name }) => name !== variant) }
+    : experiment;
+}
+
 /** Also where somebody has edited the experiment: its control gets what the candidate had. */
-function withoutCandidate(experiment: Experiment, id: string, { variant }: Rollout['candidate']): Experiment {
+function withoutUnits(experiment: Experiment, id: string, { variant }: Rollout['candidate']): Experiment {
   const candidate = experiment.variants.find(({ name }) => name === variant);
   if (experiment.name !== id || !candidate || candidate.weight === 0) return experiment;
   const variants = experiment.variants.map((of, index) => {
@@ -66,19 +78,19 @@ function withoutCandidate(experiment: Experiment, id: string, { variant }: Rollo
 /** The versions of before stay loaded: a return must not wait for them. */
 function versionsOf(
   { versions, shadows = [] }: ModelRouting,
-  { control, candidate }: Part,
-  experiment: Experiment,
-) {
-  const needed = new Set([
-    ...experiment.variants.map(({ version }) => version),
-    ...shadows.map(({ version }) => version),
-    control.version,
-    candidate.version,
-  ]);
-  const kept = versions.filter((version) => !needed.has(version));
-  const room = Math.max(0, MAX_VERSIONS - needed.size);
-  const dropped = new Set(kept.slice(0, Math.max(0, kept.length - room)));
-  return [...new Set([...versions, ...needed])].filter((version) => !dropped.has(version));
+  rollout: Part,
+  { variants }: Experiment,
+): string[] {
+  const isGone = rollout.state.kind === 'rolled_back' && wasNeverReady(rollout);
+  const candidates = isGone ? [] : [rollout.candidate.version];
+  const served = [...variants, ...shadows].map(({ version }) => version);
+  const needed = new Set([...served, rollout.control.version, ...candidates]);
+  const spare = versions.filter(
+    (version) => !needed.has(version) && !(isGone && version === rollout.candidate.version),
+  );
+  // Oldest first.
+  const kept = new Set(spare.slice(Math.max(0, spare.length + needed.size - MAX_VERSIONS)));
+  return [...new Set([...versions, ...needed])].filter((of) => needed.has(of) || kept.has(of));
 }
 
 const rest = (weight: number) => hundredths(100 - weight);
