@@ -2,6 +2,7 @@ import { openPostgres, type PostgresDatabase } from '@headgate/stores/postgres/d
 import { startPostgresCluster, type TestPostgres } from '@headgate/testkit/services/postgres';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { describeExperiments } from '../../control/src/testing/experiment-store.ts';
+import { describeRequests } from '../../control/src/testing/request-store.ts';
 
 describe('experiments', () => {
   let cluster: TestPostgres;
@@ -16,4 +17,5 @@ describe('experiments', () => {
   });
 
   describeExperiments('in PostgreSQL', () => db);
+  describeRequests('requests in PostgreSQL', () => db);
 });

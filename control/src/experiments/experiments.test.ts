@@ -1,9 +1,11 @@
 import { afterAll, describe } from 'vitest';
 import { embeddedDatabase } from '../store/embedded-database.ts';
 import { describeExperiments } from '../testing/experiment-store.ts';
+import { describeRequests } from '../testing/request-store.ts';
 
 describe('experiments', () => {
   const db = embeddedDatabase();
   afterAll(() => db.close());
   describeExperiments('in the embedded database', () => db);
+  describeRequests('requests in the embedded database', () => db);
 });

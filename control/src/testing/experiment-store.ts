@@ -1,87 +1,29 @@
-import type { AuditRow, ExperimentReport, Metric } from '@headgate/contracts/admin/api';
 import type { PredictionRecord, StoredRecord } from '@headgate/contracts/records';
-import type { Routing } from '@headgate/contracts/routing';
 import { DAY_MS } from '@headgate/runtime/clock';
 import type { Queryable } from '@headgate/stores/postgres/database';
-import { sqlSink } from '@headgate/stores/records/sql-sink';
-import { idAt, NOW_MS, outcomeOf, predictionOf } from '@headgate/stores/testing/records';
+import { idAt, NOW_MS, outcomeOf } from '@headgate/stores/testing/records';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { accuracyOf } from '../experiments/accuracy.ts';
 import { createExperiments, type Experiments } from '../experiments/experiments.ts';
-import { requestView } from '../experiments/request-view.ts';
-import type { RoutingSnapshot } from '../routing/routing-store.ts';
 import { MINIMUM_UNITS } from '../statistics/verdict.ts';
 import { readRecords } from '../store/read-records.ts';
-
-const signal = new AbortController().signal;
-const EMPTY = [
-  'DELETE FROM predictions',
-  'DELETE FROM outcomes',
-  'DELETE FROM experiment_epochs',
-  'DELETE FROM experiment_looks',
-] as const;
-const HOUR_MS = 3_600_000;
-const START_MS = NOW_MS - 6 * HOUR_MS;
-
-/** Percent by variant; the version of each is its name. */
-type Weights = Readonly<Record<string, number>>;
-
-/** A routing table that a test changes. */
-function fakeRouting(weights: Weights) {
-  const listeners = new Set<(snapshot: RoutingSnapshot) => void>();
-  const snapshotOf = (of: Weights, changedAtMs: number, name = 'exp'): RoutingSnapshot => {
-    const variants = Object.entries(of).map(([variant, weight]) => ({
-      name: variant,
-      version: variant,
-      weight,
-    }));
-    const experiment = { name, salt: 'salt', variants };
-    const net = { versions: Object.keys(of), experiment };
-    const routing: Routing = { schema: 1, default_model: 'net', models: { net }, shadows: {} } as never;
-    return {
-      routing,
-      revision: String(changedAtMs),
-      changedAtMs,
-      changedBy: null,
-      refused: [],
-      source: 'file',
-    };
-  };
-  let snapshot = snapshotOf(weights, START_MS);
-  return {
-    current: () => snapshot,
-    onChange: (listener: (snapshot: RoutingSnapshot) => void) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    change(of: Weights, changedAtMs: number, name?: string) {
-      snapshot = snapshotOf(of, changedAtMs, name);
-      for (const listener of listeners) listener(snapshot);
-    },
-  };
-}
-
-/** Numbers in [0, 1) that look random and are the same in each run (mulberry32). */
-function chance(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
-const unitName = (n: number) => n.toString(16).padStart(32, '0');
+import {
+  chance,
+  comparisonOf,
+  deliverTo,
+  emptyExperiments,
+  fakeRouting,
+  HOUR_MS,
+  made,
+  START_MS,
+  type Weights,
+} from './experiment-bench.ts';
 
 /** What an analysis in a store finds, whichever database it is. Its clock stands at NOW_MS. */
 export function describeExperiments(name: string, open: () => Queryable): void {
   let routing: ReturnType<typeof fakeRouting>;
   let experiments: Experiments;
-  let serial = 0;
 
-  const deliver = (records: readonly StoredRecord[]) =>
-    sqlSink({ db: open(), retentionDays: 90, now: () => NOW_MS }).deliver(records, signal);
+  const deliver = (records: readonly StoredRecord[]) => deliverTo(open(), records);
   const start = (weights: Weights) => {
     routing = fakeRouting(weights);
     experiments = createExperiments({
@@ -91,38 +33,12 @@ export function describeExperiments(name: string, open: () => Queryable): void {
       now: () => NOW_MS,
     });
   };
-  /** A prediction of a unit, at a time after the start. */
-  const made = (
-    unit: number,
-    variant: string,
-    changes: Partial<PredictionRecord> & { afterMs?: number } = {},
-  ) => {
-    const { afterMs = HOUR_MS, ...rest } = changes;
-    serial += 1;
-    return predictionOf({
-      id: idAt(Math.floor(START_MS + afterMs), serial),
-      unit: unitName(unit),
-      variant,
-      assigned_variant: variant,
-      version: variant,
-      sketch: null,
-      ...rest,
-    });
-  };
-  const comparisonOf = ({ metrics }: ExperimentReport, metric: Metric, variant = 'int8') => {
-    const found = metrics.find((one) => one.metric === metric);
-    const comparison = found?.comparisons.find((one) => one.variant === variant);
-    if (!found || !comparison) throw new Error(`no ${metric} of ${variant}`);
-    return { ...comparison, control: found.control };
-  };
   const report = (level?: number) => experiments.report('net', { level });
 
   describe(name, () => {
     beforeEach(async () => {
-      serial = 0;
       start({ fp32: 50, int8: 50 });
-      await deliver([]);
-      for (const statement of EMPTY) await open().query(statement, []);
+      await emptyExperiments(open());
     });
 
     it('compares a metric by unit, and finds what an independent count finds', async () => {
@@ -442,68 +358,6 @@ export function describeExperiments(name: string, open: () => Queryable): void {
       expect(lines).toHaveLength(10);
       expect(lines[2]).toMatch(/^net,exp,.*,0\.95,latency_ms,fp32,control,1,12\.5,/);
       expect(new Set(lines.map((line) => line.split(',').length))).toEqual(new Set([15]));
-    });
-
-    it('tells the accuracy of each version by unit, from feedback of the tenant alone', async () => {
-      const records: StoredRecord[] = [];
-      for (let unit = 0; unit < 20; unit += 1) {
-        for (let n = 0; n < 1 + (unit % 3); n += 1) {
-          const prediction = made(unit, unit % 2 === 0 ? 'fp32' : 'int8');
-          records.push(prediction, outcomeOf({ id: prediction.id, label: unit === 0 ? 'dog' : 'tiger cat' }));
-          records.push(outcomeOf({ id: prediction.id, tenant: 'e'.repeat(32), label: 'dog' }));
-        }
-      }
-      const rewarded = made(99, 'fp32');
-      records.push(rewarded, outcomeOf({ id: rewarded.id, label: null, reward: 1 }));
-      await deliver(records);
-      const query = { model: 'net', fromMs: START_MS, toMs: NOW_MS };
-      const rows = await accuracyOf(open(), query);
-      expect(rows.map(({ version, judged, correct }) => [version, judged, correct])).toEqual([
-        ['fp32', 19, 18],
-        ['int8', 20, 20],
-      ]);
-      for (const { low, accuracy, high } of rows) {
-        expect(low).toBeLessThan(accuracy);
-        expect(accuracy).toBeLessThanOrEqual(high);
-        expect(high).toBeLessThanOrEqual(1);
-      }
-      expect(await accuracyOf(open(), { ...query, model: undefined })).toHaveLength(2);
-      expect(await accuracyOf(open(), { ...query, model: `'; --` })).toEqual([]);
-      expect(await accuracyOf(open(), { ...query, toMs: START_MS })).toEqual([]);
-    });
-
-    it('finds a request by the id of its prediction and by its request id, with its audit records', async () => {
-      const [first, second] = [0, 1].map((index) =>
-        made(1, 'int8', { id: idAt(START_MS + HOUR_MS, 5), index, request_id: 'r-5' }),
-      ) as [PredictionRecord, PredictionRecord];
-      await deliver([first, second, outcomeOf({ id: first.id, index: 1, reward: 2 }), made(2, 'fp32')]);
-      const called = { at_ms: START_MS + HOUR_MS, seq: 7 } as AuditRow;
-      const other = { at_ms: START_MS, seq: 3 } as AuditRow;
-      const auditOf = async (id: string) => (id === 'r-5' || id === 'r-only-audited' ? [called, other] : []);
-      const view = (id: string) => requestView({ db: open(), auditOf, now: () => NOW_MS }, id);
-      const found = await view(first.id.toUpperCase());
-      expect(found).toMatchObject({ id: first.id, model: 'net', audit: [called] });
-      expect(found.items).toMatchObject([
-        { index: 0, variant: 'int8', feedback: null },
-        { index: 1, feedback: { label: 'tiger cat', reward: 2, at_ms: NOW_MS + 1000 } },
-      ]);
-      expect(await view('r-5')).toEqual(found);
-      expect(await view('r-only-audited')).toMatchObject({ items: [], audit: [other, called] });
-      for (const id of [idAt(NOW_MS, 1), 'r-6', '../../etc/passwd', '\u0000', "'; --", 'ä', '']) {
-        await expect(view(id)).rejects.toMatchObject({ reason: 'not_found' });
-      }
-    });
-
-    it('finds a request without an audit log among those of the last day', async () => {
-      await deliver([
-        made(1, 'fp32', { request_id: 'again' }),
-        made(2, 'int8', { request_id: 'again', afterMs: 2 * HOUR_MS }),
-        made(3, 'fp32', { request_id: 'old', afterMs: -20 * HOUR_MS }),
-      ]);
-      const view = (id: string) =>
-        requestView({ db: open(), auditOf: async () => [], now: () => NOW_MS }, id);
-      expect((await view('again')).items).toMatchObject([{ variant: 'int8' }]);
-      await expect(view('old')).rejects.toMatchObject({ reason: 'not_found' });
     });
   });
 }

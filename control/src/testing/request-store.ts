@@ -1,0 +1,79 @@
+import type { AuditRow } from '@headgate/contracts/admin/api';
+import type { PredictionRecord, StoredRecord } from '@headgate/contracts/records';
+import type { Queryable } from '@headgate/stores/postgres/database';
+import { idAt, NOW_MS, outcomeOf } from '@headgate/stores/testing/records';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { accuracyOf } from '../experiments/accuracy.ts';
+import { requestView } from '../experiments/request-view.ts';
+import { deliverTo, emptyExperiments, HOUR_MS, made, START_MS } from './experiment-bench.ts';
+
+/** What is found of single requests in a store, whichever database it is. */
+export function describeRequests(name: string, open: () => Queryable): void {
+  const deliver = (records: readonly StoredRecord[]) => deliverTo(open(), records);
+
+  describe(name, () => {
+    beforeEach(() => emptyExperiments(open()));
+
+    it('tells the accuracy of each version by unit, from feedback of the tenant alone', async () => {
+      const records: StoredRecord[] = [];
+      for (let unit = 0; unit < 20; unit += 1) {
+        for (let n = 0; n < 1 + (unit % 3); n += 1) {
+          const prediction = made(unit, unit % 2 === 0 ? 'fp32' : 'int8');
+          records.push(prediction, outcomeOf({ id: prediction.id, label: unit === 0 ? 'dog' : 'tiger cat' }));
+          records.push(outcomeOf({ id: prediction.id, tenant: 'e'.repeat(32), label: 'dog' }));
+        }
+      }
+      const rewarded = made(99, 'fp32');
+      records.push(rewarded, outcomeOf({ id: rewarded.id, label: null, reward: 1 }));
+      await deliver(records);
+      const query = { model: 'net', fromMs: START_MS, toMs: NOW_MS };
+      const rows = await accuracyOf(open(), query);
+      expect(rows.map(({ version, judged, correct }) => [version, judged, correct])).toEqual([
+        ['fp32', 19, 18],
+        ['int8', 20, 20],
+      ]);
+      for (const { low, accuracy, high } of rows) {
+        expect(low).toBeLessThan(accuracy);
+        expect(accuracy).toBeLessThanOrEqual(high);
+        expect(high).toBeLessThanOrEqual(1);
+      }
+      expect(await accuracyOf(open(), { ...query, model: undefined })).toHaveLength(2);
+      expect(await accuracyOf(open(), { ...query, model: `'; --` })).toEqual([]);
+      expect(await accuracyOf(open(), { ...query, toMs: START_MS })).toEqual([]);
+    });
+
+    it('finds a request by the id of its prediction and by its request id, with its audit records', async () => {
+      const [first, second] = [0, 1].map((index) =>
+        made(1, 'int8', { id: idAt(START_MS + HOUR_MS, 5), index, request_id: 'r-5' }),
+      ) as [PredictionRecord, PredictionRecord];
+      await deliver([first, second, outcomeOf({ id: first.id, index: 1, reward: 2 }), made(2, 'fp32')]);
+      const called = { at_ms: START_MS + HOUR_MS, seq: 7 } as AuditRow;
+      const other = { at_ms: START_MS, seq: 3 } as AuditRow;
+      const auditOf = async (id: string) => (id === 'r-5' || id === 'r-only-audited' ? [called, other] : []);
+      const view = (id: string) => requestView({ db: open(), auditOf, now: () => NOW_MS }, id);
+      const found = await view(first.id.toUpperCase());
+      expect(found).toMatchObject({ id: first.id, model: 'net', audit: [called] });
+      expect(found.items).toMatchObject([
+        { index: 0, variant: 'int8', feedback: null },
+        { index: 1, feedback: { label: 'tiger cat', reward: 2, at_ms: NOW_MS + 1000 } },
+      ]);
+      expect(await view('r-5')).toEqual(found);
+      expect(await view('r-only-audited')).toMatchObject({ items: [], audit: [other, called] });
+      for (const id of [idAt(NOW_MS, 1), 'r-6', '../../etc/passwd', '\u0000', "'; --", 'ä', '']) {
+        await expect(view(id)).rejects.toMatchObject({ reason: 'not_found' });
+      }
+    });
+
+    it('finds a request without an audit log among those of the last day', async () => {
+      await deliver([
+        made(1, 'fp32', { request_id: 'again' }),
+        made(2, 'int8', { request_id: 'again', afterMs: 2 * HOUR_MS }),
+        made(3, 'fp32', { request_id: 'old', afterMs: -20 * HOUR_MS }),
+      ]);
+      const view = (id: string) =>
+        requestView({ db: open(), auditOf: async () => [], now: () => NOW_MS }, id);
+      expect((await view('again')).items).toMatchObject([{ variant: 'int8' }]);
+      await expect(view('old')).rejects.toMatchObject({ reason: 'not_found' });
+    });
+  });
+}
