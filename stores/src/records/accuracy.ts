@@ -1,5 +1,5 @@
 import type { Queryable } from '../postgres/database.ts';
-import { columnsOf, type Sums, sumsOf } from './sums.ts';
+import { type Sums, type SumsRow, sumsOf } from './sums.ts';
 
 export interface VersionSums {
   readonly model: string;
@@ -25,7 +25,8 @@ const ACCURACY = `
       AND p.outcome = 'ok' AND (o.label IS NOT NULL OR o.class_id IS NOT NULL) AND ($3::text IS NULL OR p.model = $3)
     GROUP BY p.model, p.version, p.unit
   )
-  SELECT model, version, ${columnsOf('accuracy', 'judged', 'correct')}
+  SELECT model, version, count(*)::int AS units, sum(judged) AS x, sum(correct) AS y,
+    sum(judged * judged) AS xx, sum(correct * correct) AS yy, sum(judged * correct) AS xy
   FROM units GROUP BY model, version ORDER BY model, version`;
 
 /** Accuracy of each version among the predictions of a time that their own tenant judged, of whichever variant. */
@@ -35,9 +36,9 @@ export async function accuracyByVersion(
 ): Promise<readonly VersionSums[]> {
   const { model = null, fromMs, toMs } = query;
   const { rows } = await db.query(ACCURACY, [new Date(fromMs), new Date(toMs), model]);
-  return (rows as { model: string; version: string }[]).map((row) => ({
+  return (rows as readonly (SumsRow & { model: string; version: string })[]).map((row) => ({
     model: row.model,
     version: row.version,
-    sums: sumsOf(row, 'accuracy'),
+    sums: sumsOf(row),
   }));
 }

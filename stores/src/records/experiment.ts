@@ -1,6 +1,6 @@
 import { REASONS } from '@headgate/contracts/errors';
 import type { Queryable } from '../postgres/database.ts';
-import { columnsOf, type Row, type Sums, sumsOf } from './sums.ts';
+import { type Sums, type SumsRow, sumsOf } from './sums.ts';
 
 /** Predictions of an experiment, made in a time. */
 export interface ExperimentPeriod {
@@ -53,66 +53,74 @@ const FAILURES = Object.entries(REASONS).flatMap(([reason, { http }]) => (http >
 /** Until gateways follow a change of the weights, they assign by the ones before; their clocks may differ a bit, too. */
 const SETTLED_MS = 5000;
 
-const ARMS = `arms AS (
-    SELECT * FROM json_to_recordset($6::json)
-      AS arm (arm integer, variant text, epoch integer, weight double precision)
-  )`;
-const OF_PERIOD = 'p.model = $1 AND p.experiment = $2 AND p.at >= $3 AND p.at < $4';
-const EPOCH = 'width_bucket(p.at, $5::timestamptz[])';
-
 /** One pass over the predictions; the rest works on a row for each unit, variant and epoch. */
 const TRAFFIC = `
-  WITH ${ARMS}, seen AS MATERIALIZED (
-    SELECT p.assigned_variant AS variant, ${EPOCH} AS epoch, p.unit, min(p.at) AS first_at,
+  WITH arms AS (
+    SELECT * FROM json_to_recordset($6::json)
+      AS arm (arm integer, variant text, epoch integer, weight double precision)
+  ), seen AS MATERIALIZED (
+    SELECT p.assigned_variant AS variant, width_bucket(p.at, $5::timestamptz[]) AS epoch, p.unit, min(p.at) AS first_at,
       count(*) FILTER (WHERE p.index = 0) AS requests,
       count(*) FILTER (WHERE p.index = 0 AND p.variant <> p.assigned_variant) AS elsewhere,
       count(*) FILTER (WHERE p.outcome = ANY($7)) AS failed,
       count(*) FILTER (WHERE p.outcome = 'ok') AS ok,
       coalesce(sum(p.latency_ms) FILTER (WHERE p.outcome = 'ok'), 0) AS ms
-    FROM predictions p WHERE ${OF_PERIOD} AND p.assigned_variant IS NOT NULL GROUP BY 1, 2, 3
+    FROM predictions p
+    WHERE p.model = $1 AND p.experiment = $2 AND p.at >= $3 AND p.at < $4 AND p.assigned_variant IS NOT NULL
+    GROUP BY 1, 2, 3
   ), units AS (
     SELECT a.arm, sum(requests) AS requests, sum(elsewhere) AS elsewhere,
       sum(a.weight * failed) AS failed, sum(a.weight * ok) AS ok, sum(a.weight * ms) AS ms
     FROM seen JOIN arms a ON a.variant = seen.variant AND a.epoch = seen.epoch GROUP BY a.arm, unit
   ), traffic AS (
-    SELECT arm, count(*) AS units, sum(requests) AS requests, sum(elsewhere) AS elsewhere,
-      ${columnsOf('success', 'failed + ok', 'ok')}, ${columnsOf('latency', 'ok', 'ms')}
-    FROM units GROUP BY arm
+    SELECT arm, count(*) AS units, sum(requests) AS requests, sum(elsewhere) AS elsewhere FROM units GROUP BY arm
+  ), sums AS (
+    SELECT arm, metric, count(*) FILTER (WHERE x > 0) AS units,
+      sum(x) AS x, sum(y) AS y, sum(x * x) AS xx, sum(y * y) AS yy, sum(x * y) AS xy
+    FROM units CROSS JOIN LATERAL (VALUES ('success', failed + ok, ok), ('latency', ok, ms)) AS of (metric, x, y)
+    GROUP BY arm, metric
   ), firsts AS (
     SELECT DISTINCT ON (unit) epoch, variant, first_at FROM seen ORDER BY unit, first_at, variant
   ), first_seen AS (
     SELECT epoch - 1 AS epoch, variant, count(*) AS units FROM firsts
     WHERE first_at >= ($5::timestamptz[])[epoch] + $8::float8 * interval '1 ms' GROUP BY epoch, variant
   )
-  SELECT (SELECT json_agg(traffic) FROM traffic) AS arms,
+  SELECT (SELECT json_agg(traffic) FROM traffic) AS traffic, (SELECT json_agg(sums) FROM sums) AS sums,
     (SELECT json_agg(first_seen) FROM first_seen) AS first_seen`;
 
 const FEEDBACK = `
-  WITH ${ARMS}, units AS (
+  WITH arms AS (
+    SELECT * FROM json_to_recordset($6::json)
+      AS arm (arm integer, variant text, epoch integer, weight double precision)
+  ), said AS (
+    SELECT p.unit, p.assigned_variant AS variant, width_bucket(p.at, $5::timestamptz[]) AS epoch, o.reward,
+      p.outcome = 'ok' AND (o.label IS NOT NULL OR o.class_id IS NOT NULL) AS judged,
+      coalesce(o.label = p.label, true) AND coalesce(o.class_id = p.class_id, true) AS correct
+    FROM outcomes o JOIN predictions p
+      ON p.at = o.predicted_at AND p.id = o.prediction_id AND p.index = o.index AND p.tenant = o.tenant
+    WHERE o.predicted_at >= $3 AND o.predicted_at < $4
+      AND p.model = $1 AND p.experiment = $2 AND p.at >= $3 AND p.at < $4
+  ), units AS (
     SELECT a.arm,
       coalesce(sum(a.weight) FILTER (WHERE judged), 0) AS judged,
       coalesce(sum(a.weight) FILTER (WHERE judged AND correct), 0) AS correct,
       coalesce(sum(a.weight) FILTER (WHERE reward IS NOT NULL), 0) AS rewards,
       coalesce(sum(a.weight * reward), 0) AS reward
-    FROM (
-      SELECT p.unit, p.assigned_variant, ${EPOCH} AS epoch, o.reward,
-        p.outcome = 'ok' AND (o.label IS NOT NULL OR o.class_id IS NOT NULL) AS judged,
-        coalesce(o.label = p.label, true) AND coalesce(o.class_id = p.class_id, true) AS correct
-      FROM outcomes o JOIN predictions p
-        ON p.at = o.predicted_at AND p.id = o.prediction_id AND p.index = o.index AND p.tenant = o.tenant
-      WHERE o.predicted_at >= $3 AND o.predicted_at < $4 AND ${OF_PERIOD}
-    ) said JOIN arms a ON a.variant = said.assigned_variant AND a.epoch = said.epoch
-    GROUP BY a.arm, unit
+    FROM said JOIN arms a ON a.variant = said.variant AND a.epoch = said.epoch GROUP BY a.arm, unit
   )
-  SELECT arm, ${columnsOf('accuracy', 'judged', 'correct')}, ${columnsOf('reward', 'rewards', 'reward')}
-  FROM units GROUP BY arm`;
+  SELECT arm, metric, count(*) FILTER (WHERE x > 0)::int AS units,
+    sum(x) AS x, sum(y) AS y, sum(x * x) AS xx, sum(y * y) AS yy, sum(x * y) AS xy
+  FROM units CROSS JOIN LATERAL (VALUES ('accuracy', judged, correct), ('reward', rewards, reward)) AS of (metric, x, y)
+  GROUP BY arm, metric`;
 
 /** Random bits of the id choose: neither the caller nor the version can. */
 const LATENCIES = `
   SELECT variant, array_agg(latency_ms ORDER BY latency_ms) AS latencies FROM (
     SELECT DISTINCT ON (p.assigned_variant, p.unit, slot) p.assigned_variant AS variant, p.latency_ms,
       floor(extract(epoch FROM p.at) * 1000 / $5::float8) AS slot
-    FROM predictions p WHERE ${OF_PERIOD} AND p.outcome = 'ok' AND p.assigned_variant IS NOT NULL
+    FROM predictions p
+    WHERE p.model = $1 AND p.experiment = $2 AND p.at >= $3 AND p.at < $4 AND p.outcome = 'ok'
+      AND p.assigned_variant IS NOT NULL
     ORDER BY p.assigned_variant, p.unit, slot, right(p.id::text, 12), p.index
   ) chosen GROUP BY variant`;
 
@@ -122,16 +130,14 @@ export async function trafficOf(
   arms: readonly Arm[],
 ): Promise<Traffic> {
   const { rows } = await db.query(TRAFFIC, [...valuesOf(period), armRows(arms), FAILURES, SETTLED_MS]);
-  const [found] = rows as readonly { arms: Row[] | null; first_seen: FirstSeen[] | null }[];
-  const armOf = (row: Row): ArmTraffic => ({
-    units: Number(row.units ?? 0),
-    requests: Number(row.requests ?? 0),
-    elsewhere: Number(row.elsewhere ?? 0),
-    success: sumsOf(row, 'success'),
-    latency: sumsOf(row, 'latency'),
-  });
+  const [found] = rows as readonly TrafficRow[];
+  const sums = found?.sums ?? [];
   return {
-    arms: arms.map((_, arm) => armOf(rowOf(found?.arms ?? [], arm))),
+    arms: arms.map((_, arm) => {
+      const { units = 0, requests = 0, elsewhere = 0 } = found?.traffic?.find((row) => row.arm === arm) ?? {};
+      const [success, latency] = [sumsIn(sums, arm, 'success'), sumsIn(sums, arm, 'latency')];
+      return { units, requests, elsewhere, success, latency };
+    }),
     firstSeen: found?.first_seen ?? [],
   };
 }
@@ -143,10 +149,11 @@ export async function feedbackOf(
   arms: readonly Arm[],
 ): Promise<readonly ArmFeedback[]> {
   const { rows } = await db.query(FEEDBACK, [...valuesOf(period), armRows(arms)]);
-  return arms.map((_, index) => {
-    const row = rowOf(rows as readonly Row[], index);
-    return { accuracy: sumsOf(row, 'accuracy'), reward: sumsOf(row, 'reward') };
-  });
+  const sums = rows as readonly ArmSums[];
+  return arms.map((_, arm) => ({
+    accuracy: sumsIn(sums, arm, 'accuracy'),
+    reward: sumsIn(sums, arm, 'reward'),
+  }));
 }
 
 /**
@@ -178,6 +185,16 @@ function armRows(arms: readonly Arm[]): string {
   return JSON.stringify(rows);
 }
 
-function rowOf(rows: readonly Row[], arm: number): Row {
-  return rows.find((row) => row.arm === arm) ?? {};
+type ArmSums = SumsRow & { readonly arm: number; readonly metric: string };
+
+interface TrafficRow {
+  readonly traffic:
+    | readonly (Pick<ArmTraffic, 'units' | 'requests' | 'elsewhere'> & { arm: number })[]
+    | null;
+  readonly sums: readonly ArmSums[] | null;
+  readonly first_seen: readonly FirstSeen[] | null;
+}
+
+function sumsIn(rows: readonly ArmSums[], arm: number, metric: string): Sums {
+  return sumsOf(rows.find((row) => row.arm === arm && row.metric === metric));
 }

@@ -8,24 +8,18 @@ export interface Sums {
   readonly sumXY: number;
 }
 
-/** Columns of one metric: `x` and `y` of each unit that has a value. */
-export function columnsOf(name: string, x: string, y: string): string {
-  return `count(*) FILTER (WHERE ${x} > 0)::int AS ${name}_units,
-    sum(${x}) AS ${name}_x, sum(${y}) AS ${name}_y, sum((${x}) * (${x})) AS ${name}_xx,
-    sum((${y}) * (${y})) AS ${name}_yy, sum((${x}) * (${y})) AS ${name}_xy`;
+/** The same as columns of a statement: `x` and `y` of each unit, added up. */
+export interface SumsRow {
+  readonly units: number;
+  readonly x: number;
+  readonly y: number;
+  readonly xx: number;
+  readonly yy: number;
+  readonly xy: number;
 }
 
-export type Row = Readonly<Record<string, unknown>>;
-
-/** Reads the columns of a metric; 0 where the row lacks them. */
-export function sumsOf(row: object, name: string): Sums {
-  const of = (column: string) => Number((row as Row)[`${name}_${column}`] ?? 0);
-  return {
-    units: of('units'),
-    sumX: of('x'),
-    sumY: of('y'),
-    sumXX: of('xx'),
-    sumYY: of('yy'),
-    sumXY: of('xy'),
-  };
+/** Zeros where no unit has a value. */
+export function sumsOf(row: SumsRow | undefined): Sums {
+  const { units = 0, x = 0, y = 0, xx = 0, yy = 0, xy = 0 } = row ?? {};
+  return { units, sumX: x, sumY: y, sumXX: xx, sumYY: yy, sumXY: xy };
 }
