@@ -1,8 +1,16 @@
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Config } from '@headgate/contracts/config/schema';
 import { renderEnvoy, renderSds } from './render.ts';
 import type { RenderedFile } from './tls.ts';
+
+const pathOf = ({ listen }: Config, root: string): string =>
+  join(root, 'state/envoy', `${listen.port_base}.json`);
+
+/** Removes what an earlier start wrote: where it is, control expects an Envoy. */
+export function removeEnvoyConfig(config: Config, root: string): void {
+  rmSync(pathOf(config, root), { force: true });
+}
 
 /**
  * Writes Envoy's configuration and the secret files that it refers to.
@@ -11,7 +19,7 @@ import type { RenderedFile } from './tls.ts';
  * @returns path of the configuration; several Envoys of one directory differ in their port base
  */
 export function writeEnvoyConfig(config: Config, root: string): string {
-  const path = join(root, 'state/envoy', `${config.listen.port_base}.json`);
+  const path = pathOf(config, root);
   writeFiles([...renderSds(config, { root }), { path, text: renderEnvoy(config, { root }) }]);
   return path;
 }

@@ -70,6 +70,7 @@ it('renders the configuration that Envoy is started with, and none in the fallba
   expect(JSON.parse(readFileSync(path, 'utf8'))).toHaveProperty('static_resources');
   const fallback = specsOf(planOf(root, 'fallback', NO_SECRET), {});
   expect(fallback.map(({ name }) => name)).toEqual(['control', 'inference', 'gateway']);
+  expect(existsSync(path)).toBe(false);
 });
 
 it('refuses production with everything that is missing, before it makes anything', () => {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Config } from '@headgate/contracts/config/schema';
-import { writeEnvoyConfig } from '@headgate/envoy/write';
+import { removeEnvoyConfig, writeEnvoyConfig } from '@headgate/envoy/write';
 import { loadConfig } from '@headgate/runtime/load-config';
 import { missingFor, refuse } from '@headgate/runtime/production/requirements';
 import { readDevKeys } from '../setup/keys.ts';
@@ -58,6 +58,7 @@ export function makePlan(root: string, mode: Mode, env: Env, config: Config): Pl
 
 /** The processes of the plan; writes the configuration that one of them reads. */
 export function specsOf({ root, mode, config, routingFile }: Plan, env: Env): ChildSpec[] {
+  if (mode !== 'full') removeEnvoyConfig(config, root);
   const envoyConfig = mode === 'full' ? writeEnvoyConfig(config, root) : '';
   return componentsOf(config, { root, mode, envoyConfig, routingFile, env });
 }

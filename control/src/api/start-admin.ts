@@ -50,20 +50,11 @@ export function startAdmin(
 ): { readonly admin: RequestListener; stop(): void } {
   const keys = keysOf(resolve(root, config.gateway.keys_file), logger);
   const { records, readRecords } = experiments;
-  const { inference } = scrapesOf(config, POD_NAMES);
-  const pods = new Pods({ scrape: inference, nowMs: systemClock.monotonicMs });
-  const observed = new ObservedSplit({ records, nowMs: systemClock.epochMs });
-  const rolloutOf = async (model: string) => (await control.rollouts.activeOf(model))?.id ?? null;
-  const live = () => liveView({ ...control, pods, observed, rolloutOf, nowMs: systemClock.epochMs });
+  const live = liveOf(config, control, records);
   const feed = new EventFeed({ live, clock: systemClock, logger });
   control.rollouts.onChange((rollout) => feed.send('rollout', rollout));
   control.routing.onChange((snapshot) => feed.send('routing', routingView(snapshot)));
-  const logs = logRows({
-    dir: resolve(root, config.audit.dir),
-    headsFile: resolve(root, config.audit.heads_file),
-    clock: systemClock,
-  });
-  const rows = auditRows({ store: auditStore, logs });
+  const rows = rowsOf(config, root, auditStore);
   const checks = checksOf(config, { root, routing: control.routing, records, audit: auditStore });
   const dependencies = new Dependencies({ checks, clock: systemClock });
   const app = createAdminApp({
@@ -88,4 +79,18 @@ export function startAdmin(
   });
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   return { admin: (request, response) => void listener(request, response), stop: () => keys.stop() };
+}
+
+function liveOf(config: Config, control: Control, records: Queryable | undefined) {
+  const { inference } = scrapesOf(config, POD_NAMES);
+  const pods = new Pods({ scrape: inference, nowMs: systemClock.monotonicMs });
+  const observed = new ObservedSplit({ records, nowMs: systemClock.epochMs });
+  const rolloutOf = async (model: string) => (await control.rollouts.activeOf(model))?.id ?? null;
+  return () => liveView({ ...control, pods, observed, rolloutOf, nowMs: systemClock.epochMs });
+}
+
+function rowsOf({ audit }: Config, root: string, store: Queryable | undefined) {
+  const headsFile = resolve(root, audit.heads_file);
+  const logs = logRows({ dir: resolve(root, audit.dir), headsFile, clock: systemClock });
+  return auditRows({ store, logs });
 }

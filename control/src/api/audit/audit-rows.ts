@@ -31,7 +31,8 @@ export function auditRows({ store, logs }: AuditRowsOptions): AuditRows {
   };
 }
 
-const NONE = 'audit.store is none: the records are in the logs alone, and headgate audit verify checks them.';
+const NONE =
+  'No audit store (audit.store is none): the records are in the logs alone, which headgate audit verify checks.';
 
 function fromStore(store: Queryable, query: AuditQuery): Promise<readonly AuditRow[]> {
   return storedRows(store, query).catch((cause) => {
