@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { differenceSequence, meanSequence } from './confidence-sequence.ts';
+import { differenceSequence, meanSequence, sequenceOf } from './confidence-sequence.ts';
 import type { Estimate } from './unit-sums.ts';
 
 const estimate = fc
@@ -30,6 +30,20 @@ describe('the confidence sequence of a difference', () => {
         expect(low > 0 || high < 0).toBe(pValue < alpha);
       }),
     );
+  });
+
+  it('does not believe a small group that looks surer of itself than a large one', () => {
+    const large = { units: 9000, effectiveUnits: 9000, value: 0.98, variance: 0.0196 / 9000 };
+    const small = { units: 200, effectiveUnits: 200, value: 1, variance: 1e-7 };
+    const { low, high } = differenceSequence(large, small, { alpha: 0.05 });
+    expect(low).toBeLessThan(0);
+    expect(high - low).toBeGreaterThan(4 * Math.sqrt(0.0196 / 200));
+    const other = { ...small, variance: 0.1 / 200 };
+    const plain = sequenceOf(
+      { difference: 0.02, units: 9200, variance: large.variance + other.variance },
+      { alpha: 0.05 },
+    );
+    expect(differenceSequence(large, other, { alpha: 0.05 }).high).toBeCloseTo(plain.high, 12);
   });
 
   it('narrows with units, and widens with the level', () => {

@@ -27,17 +27,42 @@ const TUNED_FOR = 5000;
 /**
  * Asymptotic confidence sequence for the difference of two means: it covers the true difference at all times at once
  * with probability 1 - alpha, so it may be looked at after every unit. Valid for large samples: see MINIMUM_UNITS.
- * Waudby-Smith, Arbour, Sinha, Kennedy, Ramdas 2024, "Time-uniform central limit theory and asymptotic confidence
- * sequences" (arXiv 2103.06476), equation 9; the p-value is equation 155.
+ *
+ * A unit of the smaller group counts with at least the variance of one of the larger group. Groups of few units miss the
+ * rare ones, such as users who always fail, and then underrate their mean and its variance together.
  */
 export function differenceSequence(
   control: Estimate,
   treatment: Estimate,
   options: SequenceOptions,
 ): DifferenceInterval {
-  const units = control.units + treatment.units;
-  const variance = control.variance + treatment.variance;
-  const difference = treatment.value - control.value;
+  return sequenceOf(
+    {
+      difference: treatment.value - control.value,
+      units: control.units + treatment.units,
+      variance: varianceBeside(control, treatment) + varianceBeside(treatment, control),
+    },
+    options,
+  );
+}
+
+function varianceBeside(one: Estimate, other: Estimate): number {
+  if (one.effectiveUnits > other.effectiveUnits) return one.variance;
+  return Math.max(one.variance, (other.variance * other.effectiveUnits) / one.effectiveUnits);
+}
+
+/**
+ * The sequence itself. Waudby-Smith, Arbour, Sinha, Kennedy, Ramdas 2024, "Time-uniform central limit theory and
+ * asymptotic confidence sequences" (arXiv 2103.06476), equation 9; the p-value is equation 155.
+ *
+ * @param of.units of all groups together
+ * @param of.variance of the difference
+ */
+export function sequenceOf(
+  of: { readonly difference: number; readonly units: number; readonly variance: number },
+  options: SequenceOptions,
+): DifferenceInterval {
+  const { difference, units, variance } = of;
   const { half, information } = halfWidth(units, variance, options);
   const logP =
     Math.log1p(information) / 2 - (difference ** 2 * information) / (2 * variance * (information + 1));

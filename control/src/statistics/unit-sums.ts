@@ -66,31 +66,18 @@ export function estimateMean(sums: UnitSums): Estimate | undefined {
 }
 
 /**
- * Pairs of units that the variance of a share has added. Agresti & Caffo add one, for one look and plain units. Looking
- * all the time at groups where 2 to 5 % of heavy users always fail needs three: docs/statistics.md has the simulation.
- */
-const ADDED_PAIRS = 3;
-
-/**
- * The same for a share: Y of X succeeded, 0 <= Y <= X. The variance has pairs of units added, one that always succeeds and
- * one that never does, because the plain variance is 0 while nothing failed, which is not certainty. Each is as large as
- * the unit of a typical request, ΣX² / ΣX. Agresti & Caffo 2000, "Simple and Effective Confidence Intervals for Proportions
- * and Differences of Proportions Result from Adding Two Successes and Two Failures".
+ * The same for a share: Y of X succeeded, 0 <= Y <= X. The variance has two units of mean size added, one that always
+ * succeeds and one that never does, because the plain variance is 0 while nothing failed, which is not certainty.
+ * Agresti & Caffo 2000, "Simple and Effective Confidence Intervals for Proportions and Differences of Proportions Result
+ * from Adding Two Successes and Two Failures".
  *
  * @returns undefined without a unit, or when a sum is not finite
  */
 export function estimateShare(sums: UnitSums): Estimate | undefined {
   const { units, sumX, sumY, sumXX } = sums;
   if (!(units >= 1)) return undefined;
-  const x = sumXX / sumX;
-  const padded: UnitSums = {
-    units: units + 2 * ADDED_PAIRS,
-    sumX: sumX + 2 * ADDED_PAIRS * x,
-    sumY: sumY + ADDED_PAIRS * x,
-    sumXX: sumXX + 2 * ADDED_PAIRS * x * x,
-    sumYY: sums.sumYY + ADDED_PAIRS * x * x,
-    sumXY: sums.sumXY + ADDED_PAIRS * x * x,
-  };
+  const x = sumX / units;
+  const padded = addUnit(addUnit(sums, { x, y: 0 }), { x, y: x });
   const variance = varianceAround(padded.sumY / padded.sumX, padded);
   if (!(variance > 0 && Number.isFinite(variance))) return undefined;
   return { units, effectiveUnits: (sumX * sumX) / sumXX, value: sumY / sumX, variance };

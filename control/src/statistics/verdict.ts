@@ -2,7 +2,7 @@ import type { Verdict } from '@headgate/contracts/admin/api';
 import type { Interval } from './confidence-sequence.ts';
 
 /** Effective units of each group before an asymptotic interval is believed: docs/statistics.md has the simulation. */
-export const MINIMUM_UNITS = 200;
+export const MINIMUM_UNITS = 100;
 
 export interface VerdictInput {
   /** Of treatment minus control; undefined before there is one. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { differenceSequence } from '../confidence-sequence.ts';
+import { sequenceOf } from '../confidence-sequence.ts';
 import { quantileSequence } from '../quantile-sequence.ts';
 import { rateSequence } from '../rare-rates.ts';
 import { srmTest } from '../srm.ts';
@@ -15,7 +15,11 @@ describe('agreement with independent packages', () => {
     'gbstats: interval and p-value of $control.units and $treatment.units units, $alpha',
     (of) => {
       const { alpha, tunedFor } = of;
-      const got = differenceSequence(meanOf(of.control), meanOf(of.treatment), { alpha, tunedFor });
+      const [a, b] = [meanOf(of.control), meanOf(of.treatment)];
+      const got = sequenceOf(
+        { difference: b.value - a.value, units: a.units + b.units, variance: a.variance + b.variance },
+        { alpha, tunedFor },
+      );
       expect(got.difference).toBeCloseTo(of.difference, 12);
       expect(got.low).toBeCloseTo(of.low, 12);
       expect(got.high).toBeCloseTo(of.high, 12);

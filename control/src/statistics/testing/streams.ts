@@ -1,7 +1,7 @@
 import { seeded } from '@headgate/testkit/random';
 import { differenceSequence, type Interval } from '../confidence-sequence.ts';
 import { rootBetween } from '../root.ts';
-import { addUnit, type Estimate, estimateShare, NO_UNITS, type Unit, type UnitSums } from '../unit-sums.ts';
+import { type Estimate, estimateShare, NO_UNITS, type Unit, type UnitSums } from '../unit-sums.ts';
 import { MINIMUM_UNITS, verdictOf } from '../verdict.ts';
 import { type Population, zipf } from './populations.ts';
 
@@ -31,29 +31,47 @@ export function unitsUntilVerdict(options: StreamOptions, seed: number): number 
   const groups = [new Group(control), new Group(treatment)] as const;
   for (let count = 1; count <= units; count += 1) {
     groups[random() < share ? 1 : 0].take(random);
-    const [a, b] = [groups[0].estimate, groups[1].estimate];
-    if (a === undefined || b === undefined) continue;
-    const effective = Math.min(a.effectiveUnits, b.effectiveUnits);
+    const effective = Math.min(groups[0].effectiveUnits, groups[1].effectiveUnits);
     if (effective < MINIMUM_UNITS) continue;
+    const [a, b] = [groups[0].estimate(), groups[1].estimate()];
+    if (a === undefined || b === undefined) continue;
     const verdict = verdictOf({ interval: interval(a, b), higherIsBetter: true, units: effective });
     if (verdict !== 'no_difference_yet') return count;
   }
   return undefined;
 }
 
+/** Sums in place: streams have a hundred million units. */
 class Group {
-  estimate: Estimate | undefined;
   readonly #population: Population;
-  #sums = NO_UNITS;
+  readonly #sums = { ...NO_UNITS };
+  #estimate: Estimate | undefined;
 
   constructor(population: Population) {
     this.#population = population;
   }
 
   take(random: () => number): void {
-    const { units, estimate } = this.#population;
-    this.#sums = addUnit(this.#sums, units[Math.floor(random() * units.length)] as Unit);
-    this.estimate = estimate(this.#sums);
+    const { units } = this.#population;
+    const { x, y } = units[Math.floor(random() * units.length)] as Unit;
+    const sums = this.#sums;
+    sums.units += 1;
+    sums.sumX += x;
+    sums.sumY += y;
+    sums.sumXX += x * x;
+    sums.sumYY += y * y;
+    sums.sumXY += x * y;
+    this.#estimate = undefined;
+  }
+
+  get effectiveUnits(): number {
+    const { sumX, sumXX } = this.#sums;
+    return sumXX === 0 ? 0 : (sumX * sumX) / sumXX;
+  }
+
+  estimate(): Estimate | undefined {
+    this.#estimate ??= this.#population.estimate(this.#sums);
+    return this.#estimate;
   }
 }
 
