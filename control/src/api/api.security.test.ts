@@ -202,7 +202,15 @@ describe('guessing', () => {
     }
     expect(statuses.filter((status) => status === 401)).toHaveLength(100);
     expect(statuses.slice(100)).toEqual(Array(5).fill(429));
-    expect(fixture.changes).toHaveLength(100);
+    expect(fixture.calls).toHaveLength(100);
+    expect(fixture.calls[99]).toMatchObject({
+      keyId: undefined,
+      address: '127.0.1.10',
+      method: 'POST',
+      route: '/api/v1/session',
+      status: 401,
+    });
+    expect(fixture.changes).toEqual([]);
     fixture.clock.advance(60_000);
     expect((await send(guess)).status).toBe(401);
   });
@@ -219,8 +227,9 @@ describe('guessing', () => {
   });
 
   it('a key of another role opens no session', async () => {
-    const { api } = adminApp();
+    const { api, calls } = adminApp();
     expect((await api('POST', '/session', {}, { key: CLIENT_KEY })).status).toBe(403);
+    expect(calls).toMatchObject([{ keyId: 'client1', status: 403 }]);
   });
 });
 

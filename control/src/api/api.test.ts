@@ -1,4 +1,5 @@
 import { OPERATOR_HEADER } from '@headgate/contracts/admin/api';
+import { noAudit } from '@headgate/journal/audit/sink';
 import { describe, expect, it } from 'vitest';
 import { ADMIN_KEY, adminApp, CLIENT_KEY, problemOf, secret } from '../testing/admin-app.ts';
 import { keysOf } from './session/keys-of.ts';
@@ -35,7 +36,9 @@ describe('a session', () => {
   });
 
   it('begins though the audit log takes nothing, and says so in the log', async () => {
-    const { login, errors } = adminApp({ audit: { change: () => Promise.reject(new Error('full')) } });
+    const { login, errors } = adminApp({
+      audit: { ...noAudit, change: () => Promise.reject(new Error('full')) },
+    });
     expect((await login()).response.status).toBe(200);
     expect(errors).toHaveLength(1);
   });

@@ -24,7 +24,7 @@ import { Sessions } from './session/sessions.ts';
 export interface AdminDeps extends LiveDeps {
   readonly keys: KeyStore;
   readonly secret: InternalSecret | undefined;
-  readonly audit: Pick<AuditSink, 'change'>;
+  readonly audit: AuditSink;
   readonly clock: Clock;
   readonly feed: EventFeed;
   readonly logger: Pick<Logger, 'error'>;

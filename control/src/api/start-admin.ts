@@ -35,7 +35,7 @@ export interface AdminSurroundings {
   readonly root: string;
   readonly logger: Pick<Logger, 'info' | 'error'>;
   readonly secret: InternalSecret | undefined;
-  readonly audit: Pick<AuditSink, 'change'>;
+  readonly audit: AuditSink;
   readonly changes: Changes;
   readonly control: Control;
   readonly experiments: StartedExperiments;

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { API_BASE, CSRF_HEADER, type Problem, type Session } from '@headgate/contracts/admin/api';
 import { type KeyRecord, keyRecordSchema } from '@headgate/contracts/keys';
 import { HEADER } from '@headgate/contracts/names';
-import type { AuditChange } from '@headgate/journal/audit/sink';
+import type { AuditChange, AuditEntry } from '@headgate/journal/audit/sink';
 import type { InternalSecret } from '@headgate/runtime/internal-secret';
 import { type KeyStore, memoryKeyStore } from '@headgate/runtime/keys/key-store';
 import { type Call, httpClient } from '@headgate/testkit/http';
@@ -38,6 +38,7 @@ export type AdminFixture = ReturnType<typeof adminApp>;
 export function adminApp(deps: Partial<AdminDeps> = {}) {
   const clock = new ManualClock();
   const changes: AuditChange[] = [];
+  const calls: AuditEntry[] = [];
   const errors: unknown[] = [];
   let store: KeyStore = memoryKeyStore([recordOf(ADMIN_KEY), recordOf(CLIENT_KEY, { role: 'client' })]);
   const keys: KeyStore = { find: (id) => store.find(id), digest: (text) => store.digest(text) };
@@ -48,7 +49,10 @@ export function adminApp(deps: Partial<AdminDeps> = {}) {
     keys,
     secret,
     clock,
-    audit: { change: async (change) => void changes.push(change) },
+    audit: {
+      change: async (change) => void changes.push(change),
+      record: (entry) => void calls.push(entry),
+    },
     logger,
     feed,
     live,
@@ -74,6 +78,7 @@ export function adminApp(deps: Partial<AdminDeps> = {}) {
     clock,
     feed,
     changes,
+    calls,
     errors,
     send,
     api,

@@ -28,18 +28,12 @@ export function sessionRoutes(options: SessionRoutesOptions): Hono<ApiEnv> {
   return new Hono<ApiEnv>()
     .post('/session', async (c) => {
       const { key } = await bodyOf(c, sessionStartSchema);
-      const { id: keyId, digest } = await credentials.adminKey(c, key).catch(async (error) => {
-        // Beyond their limit guesses leave no record: strangers shall not fill the log.
-        if (error instanceof AdminError && error.reason !== 'too_many') {
-          await note('session.start', 'refused', undefined);
-        }
-        throw error;
-      });
+      const { id: keyId, digest } = await credentials.adminKey(c, key);
       // The id that a browser comes with was not made for this login.
       const before = sessions.use(sessionIdOf(c) ?? '');
       if (before) sessions.end(before);
       const { id, session } = sessions.start(keyId, digest);
-      await note('session.start', 'accepted', keyId);
+      await note('session.start', keyId);
       setSessionCookie(c, id);
       return c.json(sessions.view(session));
     })
@@ -47,7 +41,7 @@ export function sessionRoutes(options: SessionRoutesOptions): Hono<ApiEnv> {
     .delete('/session', async (c) => {
       const session = sessionOf(c.get('session'));
       sessions.end(session);
-      await note('session.end', 'accepted', session.keyId);
+      await note('session.end', session.keyId);
       dropSessionCookie(c);
       return c.body(null, 204);
     });
@@ -58,12 +52,10 @@ export function sessionRoutes(options: SessionRoutesOptions): Hono<ApiEnv> {
  * the session then changes waits for its own record.
  */
 function noteIn({ audit, clock, logger }: Pick<SessionRoutesOptions, 'audit' | 'clock' | 'logger'>) {
-  return async (
-    action: 'session.start' | 'session.end',
-    outcome: 'accepted' | 'refused',
-    keyId: string | undefined,
-  ): Promise<void> => {
-    const change = { atMs: clock.epochMs(), keyId, action, outcome, detail: {}, requestId: undefined };
-    await audit.change(change).catch((err) => logger.error({ err, action }, 'a login has no audit record'));
+  return async (action: 'session.start' | 'session.end', keyId: string): Promise<void> => {
+    const place = { atMs: clock.epochMs(), requestId: undefined };
+    await audit
+      .change({ ...place, keyId, action, outcome: 'accepted', detail: {} })
+      .catch((err) => logger.error({ err, action }, 'a login has no audit record'));
   };
 }
