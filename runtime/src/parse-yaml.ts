@@ -32,6 +32,15 @@ const CAUSES: Readonly<Record<string, string>> = {
  * @throws YamlError
  */
 export function parseYaml(text: string): unknown {
+  return documentOf(text, (document) => document.toJS({ maxAliasCount: MAX_ALIASES }));
+}
+
+/** As `parseYaml`, with comments and style, for a text that is to be edited. */
+export function parseYamlDocument(text: string): Document.Parsed {
+  return documentOf(text, (document) => document);
+}
+
+function documentOf<T>(text: string, use: (document: Document.Parsed) => T): T {
   const lineCounter = new LineCounter();
   const problemAt: ProblemAt = (offset, cause) =>
     new YamlError(`line ${lineCounter.linePos(offset).line}: ${cause}`);
@@ -40,7 +49,7 @@ export function parseYaml(text: string): unknown {
     const [problem] = [...document.errors, ...document.warnings];
     if (problem) throw problemAt(problem.pos[0], causeOf(problem.code));
     refuseUnsupported(document, problemAt);
-    return document.toJS({ maxAliasCount: MAX_ALIASES });
+    return use(document);
   } catch (error) {
     if (error instanceof YamlError) throw error;
     if (error instanceof ReferenceError) throw new YamlError('too many aliases (*)');

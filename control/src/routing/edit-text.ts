@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { parseRouting, type Routing } from '@headgate/contracts/routing';
-import { parseYaml } from '@headgate/runtime/parse-yaml';
-import { type Document, isCollection, parseDocument, stringify } from 'yaml';
+import { parseYaml, parseYamlDocument } from '@headgate/runtime/parse-yaml';
+import { type Document, isCollection, stringify } from 'yaml';
 
 type Path = readonly (string | number)[];
 type Fields = Readonly<Record<string, unknown>>;
@@ -22,7 +22,7 @@ export function editText(text: string, before: Routing | undefined, after: Routi
 /** Undefined where the text cannot be changed in place, for example within an alias. */
 function edit(text: string, before: Routing, after: Routing): string | undefined {
   try {
-    const document = parseDocument(text);
+    const document = parseYamlDocument(text);
     change(document, [], before, after);
     const edited = document.toString({ lineWidth: 0 });
     return isDeepStrictEqual(parseRouting(parseYaml(edited)), after) ? edited : undefined;

@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { API_BASE, type RolloutStart } from '@headgate/contracts/admin/api';
+import type { Manifest } from '@headgate/contracts/manifest';
 import { HEADER } from '@headgate/contracts/names';
 import type { Rollout } from '@headgate/contracts/rollout';
+import { parseYaml } from '@headgate/runtime/parse-yaml';
 import { bucketOf } from '@headgate/runtime/routing/assign';
 import { eventually } from '@headgate/testkit/eventually';
 import { type Client, httpClient, httpsClient } from '@headgate/testkit/http';
@@ -13,7 +15,7 @@ import { postPhoto } from '@headgate/testkit/predict';
 import { ROOT } from '@headgate/testkit/root';
 import { writeRouting } from '@headgate/testkit/routing';
 import { type OwnedStack, startStack } from '@headgate/testkit/stack';
-import { parse, stringify } from 'yaml';
+import { stringify } from 'yaml';
 import { DARK_ONLY, writeTensorModel } from '../../../inference/src/testing/tensor-models.ts';
 
 export const MODEL = 'digits';
@@ -77,8 +79,8 @@ function writeVersions(root: string): void {
   }
   writeTensorModel(root, MODEL, DARK_ONLY, VERSION.failing);
   const wrong = join(root, MODEL, VERSION.mislabelled);
-  const manifest = parse(readFileSync(join(wrong, 'manifest.yaml'), 'utf8'));
-  const { labels_sha256: _, ...image } = manifest.image;
+  const manifest = parseYaml(readFileSync(join(wrong, 'manifest.yaml'), 'utf8')) as Manifest;
+  const { labels_sha256: _, ...image } = manifest.image ?? {};
   writeFileSync(
     join(wrong, 'manifest.yaml'),
     stringify({ ...manifest, version: VERSION.mislabelled, image }),
