@@ -75,9 +75,12 @@ export function createExperiments({ readRecords, routing, retentionMs, now }: Ex
 
   const read = (name: ExperimentName) =>
     onStore(async (store) => {
+      // Without the wait for a store that starts: it says nothing about the next reading.
+      const startedMs = performance.now();
       const epochs = await epochsOf(store, name.model, name.experiment);
       if (epochs.length === 0) throw unknown(name);
-      return gather(store, name, { epochs, nowMs: now() });
+      const found = await gather(store, name, { epochs, nowMs: now() });
+      return { found, tookMs: performance.now() - startedMs };
     });
 
   /** One after the other: two analyses at a time would only take each other's time. */
@@ -86,10 +89,8 @@ export function createExperiments({ readRecords, routing, retentionMs, now }: Ex
     const known = readings.get(key);
     if (known && performance.now() < known.untilMs) return known.result;
     const result = queue.then(async () => {
-      const startedMs = performance.now();
-      const found = await read(name);
-      const endedMs = performance.now();
-      reading.untilMs = endedMs + Math.max(FRESH_MS, SHARE * (endedMs - startedMs));
+      const { found, tookMs } = await read(name);
+      reading.untilMs = performance.now() + Math.max(FRESH_MS, SHARE * tookMs);
       return found;
     });
     const reading: Reading = { result, untilMs: Number.POSITIVE_INFINITY };
