@@ -4,6 +4,7 @@ import { useMemo } from 'preact/hooks';
 import { Card } from '../../components/card.tsx';
 import { IntervalChart } from '../../components/chart.tsx';
 import { Loaded } from '../../components/loaded.tsx';
+import { Empty } from '../../components/table.tsx';
 import { useResource } from '../../resource.ts';
 import { DIFFERENCE_UNITS, inUnit, METRIC_NAMES } from './words.ts';
 
@@ -73,6 +74,7 @@ function LooksChart(props: {
         high: shown(high),
       }));
   }, [looks, variant, unit]);
+  if (points.length === 0) return <Empty>No look has been taken yet: there is one each minute.</Empty>;
   return (
     <IntervalChart
       name={`${METRIC_NAMES[metric]}: ${variant} minus ${props.control}`}

@@ -2,7 +2,6 @@ import type { RolloutActionName, RolloutView } from '@headgate/contracts/admin/a
 import { useSignal } from '@preact/signals';
 import { call } from '../../api.ts';
 import { Dialog } from '../../components/dialog.tsx';
-import { Field } from '../../components/field.tsx';
 import { toast } from '../../components/toast.tsx';
 import { nextSentence } from './words.ts';
 
@@ -18,10 +17,10 @@ export function Actions(props: { readonly rollout: RolloutView; readonly onChang
   const { rollout, onChange } = props;
   const isAsking = useSignal(false);
   const isBusy = useSignal(false);
-  const act = async (action: RolloutActionName, why?: string) => {
+  const act = async (action: RolloutActionName) => {
     isBusy.value = true;
     const path = `/rollouts/${encodeURIComponent(rollout.id)}/${action}`;
-    const result = await call<RolloutView>('POST', path, { body: why ? { why } : {} });
+    const result = await call<RolloutView>('POST', path, { body: {} });
     isBusy.value = false;
     if (result.ok) toast(DONE[action]);
     else toast(result.failure.detail, 'bad');
@@ -39,6 +38,7 @@ export function Actions(props: { readonly rollout: RolloutView; readonly onChang
       {rollout.state.kind !== 'preparing' && (
         <button
           type="button"
+          class={rollout.state.kind === 'awaiting_approval' ? 'primary' : undefined}
           disabled={isBusy.value}
           onClick={() => {
             isAsking.value = true;
@@ -50,54 +50,32 @@ export function Actions(props: { readonly rollout: RolloutView; readonly onChang
       <PromoteDialog
         rollout={rollout}
         open={isAsking.value}
-        onEnd={(why) => {
+        onEnd={(isWanted) => {
           isAsking.value = false;
-          if (why !== undefined) void act('promote', why);
+          if (isWanted) void act('promote');
         }}
       />
     </div>
   );
 }
 
-/** `onEnd` gets the reason, which may be empty; undefined when nothing is to be done. */
 function PromoteDialog(props: {
   readonly rollout: RolloutView;
   readonly open: boolean;
-  readonly onEnd: (why: string | undefined) => void;
+  readonly onEnd: (isWanted: boolean) => void;
 }) {
-  const why = useSignal('');
   const { rollout, open, onEnd } = props;
   return (
-    <Dialog title="Promote this step?" open={open} onClose={() => onEnd(undefined)}>
-      <form
-        class="form"
-        onSubmit={(event) => {
-          event.preventDefault();
-          onEnd(why.value.trim());
-        }}
-      >
-        <p>The step ends now, also if it has not lasted its time. {nextSentence(rollout)}</p>
-        <Field label="Why (optional)" hint="Stands in the timeline and in the audit log.">
-          {(attributes) => (
-            <input
-              {...attributes}
-              maxLength={500}
-              value={why.value}
-              onInput={({ currentTarget }) => {
-                why.value = currentTarget.value;
-              }}
-            />
-          )}
-        </Field>
-        <div class="row start">
-          <button type="submit" class="primary">
-            Promote
-          </button>
-          <button type="button" onClick={() => onEnd(undefined)}>
-            Cancel
-          </button>
-        </div>
-      </form>
+    <Dialog title="Promote this step?" open={open} onClose={() => onEnd(false)}>
+      <p>The step ends now, also if it has not lasted its time. {nextSentence(rollout)}</p>
+      <div class="row start">
+        <button type="button" class="primary" onClick={() => onEnd(true)}>
+          Promote
+        </button>
+        <button type="button" onClick={() => onEnd(false)}>
+          Cancel
+        </button>
+      </div>
     </Dialog>
   );
 }

@@ -3,7 +3,7 @@ import type { Transition } from '@headgate/contracts/rollout';
 import { Badge } from '../../components/badge.tsx';
 import { Time } from '../../components/time.tsx';
 import { EvidenceTable } from './evidence.tsx';
-import { STATE_TONES, STATE_WORDS, transitionWords } from './words.ts';
+import { actor, STATE_TONES, STATE_WORDS, transitionWords } from './words.ts';
 
 /** What happened, newest first, each with what was measured at that time. */
 export function Timeline({ rollout: { transitions, policy } }: { readonly rollout: RolloutView }) {
@@ -16,7 +16,7 @@ export function Timeline({ rollout: { transitions, policy } }: { readonly rollou
             {transitionWords(transition, policy)}
           </p>
           <p class="hint">
-            <Time atMs={transition.at_ms} /> by {transition.by}
+            <Time atMs={transition.at_ms} /> by {actor(transition.by)}
           </p>
           <Measured transition={transition} />
         </li>

@@ -35,7 +35,7 @@ it.each<[RolloutState, string, string | undefined]>([
   ],
   [
     { kind: 'rolled_back', ...at, by: 'control', why: 'error rate 100 %' },
-    'All units get version 1 again. control rolled it back: error rate 100 %',
+    'All units get version 1 again. Rolled back by the controller: error rate 100 %',
     undefined,
   ],
 ])('says what a rollout does and what comes next: %o', (state, now, next) => {

@@ -61,7 +61,7 @@ export function isActive({ state }: Pick<Rollout, 'state'>): boolean {
 }
 
 /** What the rollout does now, in words. */
-export function stateSentence({ state, candidate, control, policy }: Rollout): string {
+export function stateSentence({ state, weight, candidate, control, policy }: Rollout): string {
   switch (state.kind) {
     case 'preparing':
       return `Version ${candidate.version} gets no traffic before every pod has loaded it.`;
@@ -70,12 +70,17 @@ export function stateSentence({ state, candidate, control, policy }: Rollout): s
     case 'awaiting_approval':
       return `${stepWords(policy, state.step)} All its conditions hold: it waits for a person who promotes it.`;
     case 'paused':
-      return `${stepWords(policy, state.step)} ${state.by} paused it: ${state.why}`;
+      return `Paused at ${formatPercent(weight)} of the units by ${actor(state.by)}: ${state.why}`;
     case 'rolled_back':
-      return `All units get version ${control.version} again. ${state.by} rolled it back: ${state.why}`;
+      return `All units get version ${control.version} again. Rolled back by ${actor(state.by)}: ${state.why}`;
     case 'promoted':
-      return `All units get version ${candidate.version}. ${state.by} promoted it.`;
+      return `All units get version ${candidate.version}. Promoted by ${actor(state.by)}.`;
   }
+}
+
+/** Who did it. `control` would read as the control variant. */
+export function actor(by: string): string {
+  return by === 'control' ? 'the controller' : by;
 }
 
 function stepWords({ steps }: RolloutPolicy, index: number): string {

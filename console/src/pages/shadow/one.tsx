@@ -39,10 +39,10 @@ export function OneShadow({ shadow, control, isBusy, onStop }: OneShadowProps) {
         )}
         .
       </p>
-      {shadow.agreement === null ? (
+      {shadow.compared === 0 ? (
         <Empty>Nothing has been compared yet: it needs requests to the model.</Empty>
       ) : (
-        <Comparison shadow={shadow} agreement={shadow.agreement} />
+        <Comparison shadow={shadow} />
       )}
       {isRunning && (
         <button type="button" disabled={isBusy} onClick={onStop}>
@@ -53,30 +53,11 @@ export function OneShadow({ shadow, control, isBusy, onStop }: OneShadowProps) {
   );
 }
 
-function Comparison(props: { readonly shadow: ShadowResult; readonly agreement: Agreement }) {
-  const { agreement, shadow } = props;
-  const { noise, score_drift: drift, latency, confusion } = shadow;
-  const scale: readonly [number, number] = [Math.min(agreement.low, noise?.low ?? 1), 1];
-  const rows = [
-    { name: 'Same first label', of: agreement },
-    ...(noise === null ? [] : [{ name: 'Same first label, control against itself', of: noise }]),
-  ];
+function Comparison({ shadow }: Pick<OneShadowProps, 'shadow'>) {
+  const { agreement, noise, score_drift: drift, latency, confusion } = shadow;
   return (
     <>
-      <Table
-        caption="Agreement of the first labels"
-        rows={rows}
-        keyOf={({ name }) => name}
-        columns={[
-          { head: 'Measure', cell: ({ name }) => name },
-          { head: 'Share', numeric: true, cell: ({ of }) => formatShare(of.value) },
-          {
-            head: '95 % interval',
-            cell: ({ of }) => <AgreementBar of={of} scale={scale} reference={noise?.value ?? 1} />,
-          },
-          { head: 'Compared', numeric: true, cell: ({ of }) => formatCount(of.compared) },
-        ]}
-      />
+      {agreement !== null && <AgreementTable agreement={agreement} noise={noise} />}
       {drift !== null && (
         <p>
           The score of the control’s first label is on average {signedScore(drift.mean)}, and differs by{' '}
@@ -100,6 +81,31 @@ function Comparison(props: { readonly shadow: ShadowResult; readonly agreement: 
         ]}
       />
     </>
+  );
+}
+
+function AgreementTable(props: { readonly agreement: Agreement; readonly noise: Agreement | null }) {
+  const { agreement, noise } = props;
+  const scale: readonly [number, number] = [Math.min(agreement.low, noise?.low ?? 1), 1];
+  const rows = [
+    { name: 'Same first label', of: agreement },
+    ...(noise === null ? [] : [{ name: 'Same first label, control against itself', of: noise }]),
+  ];
+  return (
+    <Table
+      caption="Agreement of the first labels"
+      rows={rows}
+      keyOf={({ name }) => name}
+      columns={[
+        { head: 'Measure', cell: ({ name }) => name },
+        { head: 'Share', numeric: true, cell: ({ of }) => formatShare(of.value) },
+        {
+          head: '95 % interval',
+          cell: ({ of }) => <AgreementBar of={of} scale={scale} reference={noise?.value ?? 1} />,
+        },
+        { head: 'Compared', numeric: true, cell: ({ of }) => formatCount(of.compared) },
+      ]}
+    />
   );
 }
 
