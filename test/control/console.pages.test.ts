@@ -1,0 +1,165 @@
+import { axeFindings } from '@headgate/testkit/axe';
+import { browserObstacle } from '@headgate/testkit/browser';
+import { figure } from '@headgate/testkit/figures';
+import type { Locator, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type ConsoleStack, MODEL, startConsole, unitsOf } from './harness/console-stack.ts';
+import { logIn, NARROW, type Visitor, visit, WIDE } from './harness/visitor.ts';
+
+const obstacle = browserObstacle();
+
+const PAGES = ['live', 'experiment', 'rollout', 'weights', 'shadow', 'requests', 'audit', 'dependencies'];
+/** Pages of a model, and of a request, need its name. */
+const ADDRESSES: Readonly<Record<string, string>> = {
+  experiment: `experiment/${MODEL}?experiment=first`,
+  weights: `weights/${MODEL}`,
+  shadow: `shadow/${MODEL}`,
+};
+
+const LOOKS = [
+  { name: 'light', scheme: 'light', size: WIDE },
+  { name: 'dark', scheme: 'dark', size: WIDE },
+  { name: '360px', scheme: 'light', size: NARROW },
+] as const;
+
+/** A label, a reason, and a part of addresses. */
+const HOSTILE = '"><img src=x onerror="window.owned=1"><script>window.owned=1</script>';
+
+describe.skipIf(obstacle !== undefined)('The pages of the console', () => {
+  let stack: ConsoleStack;
+  let operator: Visitor;
+  let requestId = '';
+
+  beforeAll(async () => {
+    stack = await startConsole({ sevenInVersion2: HOSTILE });
+    const seen = await stack.send(unitsOf('someone', 200));
+    requestId = seen.find(({ body }) => body?.variant === 'v2')?.body?.id ?? '';
+    operator = await visit(stack.browser, stack.ready);
+  });
+  afterAll(() => stack?.stop());
+  afterEach(async ({ task }) => {
+    if (task.result?.state === 'fail') await operator.shoot(`failed-${task.id}`);
+    expect(operator.problems()).toEqual([]);
+  });
+
+  it('refuse a wrong key, and say so', async () => {
+    const { page } = operator;
+    expect(await axeFindings(page)).toEqual([]);
+    await operator.shoot('login');
+    await page.getByLabel('Admin key').fill('hg_not_a_key');
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await page.locator('.problem').waitFor();
+    await logIn(operator, stack.ready.keys.admin);
+    operator.problems([401, 403]);
+  });
+
+  it('change weights by the keyboard alone', async () => {
+    const { page } = operator;
+    await page.keyboard.press('g');
+    await page.keyboard.press('w');
+    await tabTo(page, page.getByLabel('Model'));
+    await page.keyboard.type(MODEL);
+    await tabTo(page, page.getByLabel('Share of v2 in percent'));
+    await page.keyboard.press('ControlOrMeta+a');
+    await page.keyboard.type('12.5');
+    await tabTo(page, page.getByRole('button', { name: 'Save' }));
+    await page.keyboard.press('Enter');
+    await page.getByText(/^Saved/).waitFor();
+  });
+
+  it('tell the second of two browsers that the first one changed the weights', async () => {
+    const other = await visit(stack.browser, stack.ready);
+    await logIn(other, stack.ready.keys.admin);
+    for (const { show } of [operator, other]) await show(`weights/${MODEL}`);
+    await operator.page.getByLabel('Share of v2 in percent').fill('15');
+    await other.page.getByLabel('Share of v2 in percent').fill('25');
+    await other.page.getByRole('button', { name: 'Save' }).click();
+    await other.page.getByText(/^Saved/).waitFor();
+    await operator.page.getByText('changed it since').waitFor();
+    expect(await operator.page.getByRole('button', { name: 'Save' }).isDisabled()).toBe(true);
+    await operator.page.getByRole('button', { name: 'Take what is there now' }).click();
+    expect(await operator.page.getByLabel('Share of v2 in percent').inputValue()).toBe('25');
+    expect(other.problems([401])).toEqual([]);
+    await other.close();
+  });
+
+  it('ask for the key again when the session has ended, and keep what was typed', async () => {
+    const { page } = operator;
+    await operator.show(`weights/${MODEL}`);
+    await page.getByLabel('Share of v2 in percent').fill('33');
+    await operator.call('DELETE', '/session');
+    await page.getByLabel('Share of v2 in percent').fill('34');
+    await page.getByText('Your session has expired').waitFor();
+    await logIn(operator, stack.ready.keys.admin);
+    expect(await page.getByLabel('Share of v2 in percent').inputValue()).toBe('34');
+    expect(page.url()).toContain(`#/weights/${MODEL}`);
+    operator.problems([401]);
+  });
+
+  it('compare a version in the shadow', async () => {
+    const { page } = operator;
+    await operator.show(`shadow/${MODEL}`);
+    await page.getByLabel('Version', { exact: true }).fill('2');
+    await page.getByLabel('Requests to copy').fill('100');
+    await page.getByRole('button', { name: 'Compare', exact: true }).click();
+    await page.getByText('Version 2 gets copies now.').waitFor();
+    await stack.send(unitsOf('shadowed', 60));
+    await operator
+      .card(/Version 2 beside/)
+      .getByText(HOSTILE)
+      .first()
+      .waitFor();
+  });
+
+  it('show hostile labels, reasons and addresses as text', async () => {
+    const { page } = operator;
+    const rollout = await pausedRollout();
+    const there = encodeURIComponent(HOSTILE);
+    await operator.show(`requests/${requestId}`);
+    await page.getByText(HOSTILE).first().waitFor();
+    await operator.show(`rollout/${rollout}`);
+    await page.getByText(HOSTILE).first().waitFor();
+    for (const name of PAGES) {
+      await operator.show(`${name}/${there}?experiment=${there}&level=${there}`);
+      expect([name, await page.evaluate('window.owned')]).toEqual([name, undefined]);
+    }
+    expect(operator.problems([400, 404])).toEqual([]);
+  });
+
+  it.each(LOOKS)('have no serious finding of axe and no sideways scrolling: $name', async (look) => {
+    const { page } = operator;
+    const found: string[] = [];
+    await page.emulateMedia({ colorScheme: look.scheme });
+    await page.setViewportSize(look.size);
+    for (const name of PAGES) {
+      await operator.show(name === 'requests' ? `requests/${requestId}` : (ADDRESSES[name] ?? name));
+      await operator.shoot(`${name}-${look.name}`);
+      const sideways = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
+      found.push(...(await axeFindings(page)).map((finding) => `${name}: ${finding}`));
+      expect([name, await page.evaluate(sideways)]).toEqual([name, 0]);
+    }
+    figure({
+      name: `Console, ${look.name}: serious and critical findings of axe on ${PAGES.length} pages`,
+      wanted: '0',
+      got: String(found.length),
+      passed: found.length === 0,
+    });
+    expect(found).toEqual([]);
+  });
+
+  /** A rollout that somebody paused for a hostile reason. @returns its id */
+  async function pausedRollout(): Promise<string> {
+    const { id } = await operator.call<{ id: string }>('POST', '/rollouts', { model: MODEL, version: '2' });
+    await operator.call('POST', `/rollouts/${id}/pause`, { why: HOSTILE });
+    return id;
+  }
+});
+
+/** Presses Tab until `target` has the focus. */
+async function tabTo(page: Page, target: Locator): Promise<void> {
+  for (let presses = 0; presses < 60; presses += 1) {
+    if (await target.evaluate((element) => element === element.ownerDocument.activeElement)) return;
+    await page.keyboard.press('Tab');
+  }
+  throw new Error(`Tab does not reach ${target}`);
+}
