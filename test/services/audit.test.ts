@@ -110,6 +110,7 @@ const faults = async () => {
   return found.logs.map(({ writer, fault }) => [writer, fault]);
 };
 const INTACT = [
+  ['control-gateway', null],
   ['gateway', null],
   [`headgate-${hostname()}`, null],
   ['inference-gateway', null],
