@@ -1,8 +1,8 @@
 import type { Routing } from '@headgate/contracts/routing';
 import type { Queryable } from '@headgate/stores/postgres/database';
-import { expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { RoutingSnapshot } from '../routing/routing-store.ts';
-import { type EmbeddedDatabase, embeddedDatabase } from '../store/embedded-database.ts';
+import { embeddedDatabase } from '../store/embedded-database.ts';
 import { readRecords } from '../store/read-records.ts';
 import { createExperiments } from './experiments.ts';
 
@@ -33,6 +33,11 @@ const experimentsOn = (db: Queryable | undefined) =>
     now: Date.now,
   });
 
+const real = embeddedDatabase();
+// Making a database takes seconds of a core.
+beforeAll(() => real.script(''), 60_000);
+afterAll(() => real.close());
+
 const gone = async (): Promise<never> => {
   throw Object.assign(new Error('connection refused'), { code: 'ECONNREFUSED' });
 };
@@ -46,7 +51,6 @@ it('tells an operator who keeps no records what to set', async () => {
 });
 
 it('says that the store is away, and reports again once it is back', async () => {
-  const real = embeddedDatabase();
   let db: Queryable = { query: gone, script: gone };
   const experiments = experimentsOn({
     query: (sql, values) => db.query(sql, values),
@@ -59,20 +63,12 @@ it('says that the store is away, and reports again once it is back', async () =>
   const report = await experiments.report('net');
   expect(report).toMatchObject({ experiment: 'exp', srm: { verdict: 'no_data' } });
   expect(report.sentence).toBe('No traffic since the experiment began.');
-  await real.close();
 });
 
 it('notes its epochs again where the database was replaced by an empty one', async () => {
-  const first = embeddedDatabase();
-  let db: EmbeddedDatabase = first;
-  const experiments = experimentsOn({
-    query: (sql, values) => db.query(sql, values),
-    script: (sql) => db.script(sql),
-  });
+  const experiments = experimentsOn(real);
   await experiments.looks('net', 'reward');
-  await first.close();
-  db = embeddedDatabase();
+  await real.script('DROP SCHEMA public CASCADE; CREATE SCHEMA public');
   await expect(experiments.looks('net', 'reward')).rejects.toMatchObject({ reason: 'store_unavailable' });
   expect(await experiments.report('net')).toMatchObject({ experiment: 'exp' });
-  await db.close();
 });

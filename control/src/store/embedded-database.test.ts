@@ -1,7 +1,9 @@
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { embeddedDatabase } from './embedded-database.ts';
 
 const db = embeddedDatabase();
+// Making a database takes seconds of a core.
+beforeAll(() => db.script(''), 60_000);
 afterAll(() => db.close());
 
 /** A thread that runs this text for each message. */
