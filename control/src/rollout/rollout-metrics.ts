@@ -15,46 +15,55 @@ const STATES: readonly RolloutState['kind'][] = [
 /** Shows the newest rollout of each model, with the value and the limit of each guardrail. */
 export function exposeRollouts(registry: Registry, rollouts: Rollouts): void {
   const registers = [registry];
-  let newest: readonly Rollout[] = [];
-  const gauge = (name: string, help: string, labelNames: string[], set: (of: Gauge) => void) =>
+  const gauge = (
+    name: string,
+    help: string,
+    labelNames: string[],
+    set: (of: Gauge, newest: readonly Rollout[]) => void,
+  ) =>
     new Gauge({
       name,
       help,
       labelNames,
       registers,
       async collect() {
-        newest = newestOfEach(await rollouts.list().catch(() => []));
+        const newest = newestOfEach(await rollouts.list().catch(() => []));
         this.reset();
-        set(this);
+        set(this, newest);
       },
     });
   gauge(
     METRIC.rolloutState,
     '1 for the state of the newest rollout of a model.',
     ['model', 'state'],
-    (of) => {
+    (of, newest) => {
       for (const { model, state } of newest) {
         for (const kind of STATES) of.set({ model, state: kind }, kind === state.kind ? 1 : 0);
       }
     },
   );
-  gauge(METRIC.rolloutWeight, 'Share of the units that the candidate of a rollout gets.', ['model'], (of) => {
-    for (const { model, weight, state } of newest) of.set({ model }, isActive({ state }) ? weight : 0);
-  });
+  gauge(
+    METRIC.rolloutWeight,
+    'Share of the units that the candidate of a rollout gets.',
+    ['model'],
+    (of, newest) => {
+      for (const { model, weight, state } of newest) of.set({ model }, isActive({ state }) ? weight : 0);
+    },
+  );
   const labels = ['model', 'guardrail'];
-  gauge(METRIC.rolloutEvidence, 'What a guardrail measured for the candidate last.', labels, (of) => {
+  gauge(METRIC.rolloutEvidence, 'What a guardrail measured for the candidate last.', labels, (of, newest) => {
     for (const { model, evidence } of newest) {
       for (const { metric, value } of evidence)
         if (value !== null) of.set({ model, guardrail: metric }, value);
     }
   });
-  gauge(METRIC.rolloutLimit, 'Value from which on a guardrail fails.', labels, (of) => {
+  gauge(METRIC.rolloutLimit, 'Value from which on a guardrail fails.', labels, (of, newest) => {
     for (const { model, evidence } of newest) {
       for (const { metric, limit } of evidence)
         if (limit !== null) of.set({ model, guardrail: metric }, limit);
     }
   });
-  gauge(METRIC.rolloutVerdict, '1 for the verdict of a guardrail.', [...labels, 'verdict'], (of) => {
+  gauge(METRIC.rolloutVerdict, '1 for the verdict of a guardrail.', [...labels, 'verdict'], (of, newest) => {
     for (const { model, evidence } of newest) {
       for (const { metric, verdict } of evidence) {
         for (const one of VERDICTS)

@@ -57,10 +57,6 @@ export class SlowReports {
     answered.abort();
     this.#asked.delete(experiment);
   }
-
-  forget(experiment: string): void {
-    this.#known.delete(experiment);
-  }
 }
 
 function whyNot(error: unknown): SlowReport {
