@@ -188,6 +188,11 @@ describe('inference with the digits model', () => {
     expect(await running.get('/livez')).toMatchObject({ status: 200 });
     expect(await running.get('/readyz')).toMatchObject({ status: 200 });
     expect(await running.get('/secret')).toMatchObject({ status: 404 });
+    const { status, text: repository } = await running.get('/repository');
+    expect([status, JSON.parse(repository)]).toEqual([
+      200,
+      expect.arrayContaining([{ model: 'digits', version: '1' }]),
+    ]);
     const { text: metrics } = await running.get('/metrics');
     expect(metrics).toMatch(/headgate_inference_requests_total\{[^}]*model="digits"[^}]*\} \d+/);
     expect(metrics).toContain('headgate_inference_batch_size_bucket');

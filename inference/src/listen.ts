@@ -3,6 +3,7 @@ import { createServer, type Server as HttpServer, type ServerResponse } from 'no
 import { type Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
 import { hostPort, PROTECTIVE_HEADERS } from '@headgate/contracts/names';
 import { HOST_EXPECTED, isOwnHost } from '@headgate/runtime/internal-http';
+import type { ModelRepository } from './models/repository.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 
 /** A listener's port is in use; the message names it and the remedy. */
@@ -38,10 +39,13 @@ export async function listenHttp(server: HttpServer, host: string, port: number)
 export interface InternalHttpOptions {
   readonly isReady: () => boolean;
   readonly metrics: Pick<Metrics, 'page' | 'registry'>;
+  readonly repository: Pick<ModelRepository, 'list'>;
 }
 
-/** /livez, /readyz and /metrics for probes and Prometheus. Listens nowhere yet. */
-export function createInternalHttp({ isReady, metrics }: InternalHttpOptions): HttpServer {
+const JSON_TYPE = 'application/json';
+
+/** /livez, /readyz and /metrics for probes and Prometheus, /repository for control. Listens nowhere yet. */
+export function createInternalHttp({ isReady, metrics, repository }: InternalHttpOptions): HttpServer {
   return createServer(async (request, response) => {
     if (request.method !== 'GET' && request.method !== 'HEAD') return text(response, 405, 'GET only\n');
     if (!isOwnHost(request.headers.host)) return text(response, 421, HOST_EXPECTED);
@@ -52,6 +56,8 @@ export function createInternalHttp({ isReady, metrics }: InternalHttpOptions): H
         return isReady() ? text(response, 200, 'ready\n') : text(response, 503, 'not ready\n');
       case '/metrics':
         return text(response, 200, await metrics.page(), metrics.registry.contentType);
+      case '/repository':
+        return text(response, 200, JSON.stringify(await repository.list()), JSON_TYPE);
       default:
         return text(response, 404, 'not found\n');
     }

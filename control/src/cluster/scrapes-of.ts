@@ -4,12 +4,8 @@ import { systemClock } from '@headgate/runtime/clock';
 import { parseTarget, resolveTarget } from '@headgate/runtime/target';
 import { createScrape } from './scrape.ts';
 
-/**
- * Reads the gateways and the inference processes of the configuration.
- *
- * @param names metrics that are read
- */
-export function scrapesOf({ envoy, gateway, listen }: Config, names: ReadonlySet<string>) {
+/** Asks for the internal ports, as `host:port`, of the processes that the configuration names. */
+export function processesOf({ envoy, gateway, listen }: Config) {
   const at = (target: string, setting: string, listener: 'gatewayInternal' | 'inferenceInternal') => {
     const places = parseTarget(target || internalAddress(listen, listener), setting);
     const port = portOf(listen.port_base, listener);
@@ -19,15 +15,22 @@ export function scrapesOf({ envoy, gateway, listen }: Config, names: ReadonlySet
   // Its name has no address most of the time.
   const { gateway_canary_target: canary } = envoy;
   const canaries = canary ? at(canary, 'envoy.gateway_canary_target', 'gatewayInternal') : async () => [];
+  return {
+    gateways: async () => [...(await gateways()), ...(await canaries().catch(() => []))],
+    inference: at(gateway.upstream.target, 'gateway.upstream.target', 'inferenceInternal'),
+  };
+}
+
+/**
+ * Reads the gateways and the inference processes of the configuration.
+ *
+ * @param names metrics that are read
+ */
+export function scrapesOf(config: Config, names: ReadonlySet<string>) {
+  const { gateways, inference } = processesOf(config);
   const shared = { fetch, names, nowMs: systemClock.monotonicMs };
   return {
-    gateways: createScrape({
-      ...shared,
-      resolve: async () => [...(await gateways()), ...(await canaries().catch(() => []))],
-    }),
-    inference: createScrape({
-      ...shared,
-      resolve: at(gateway.upstream.target, 'gateway.upstream.target', 'inferenceInternal'),
-    }),
+    gateways: createScrape({ ...shared, resolve: gateways }),
+    inference: createScrape({ ...shared, resolve: inference }),
   };
 }

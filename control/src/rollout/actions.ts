@@ -11,6 +11,8 @@ export interface Start {
   readonly model: string;
   readonly version: string;
   readonly policy: RolloutPolicy;
+  /** Those of the model in the model repository; undefined when nobody knows: `ready_within_s` then decides. */
+  readonly versions: readonly string[] | undefined;
   readonly by: string;
   readonly atMs: number;
 }
@@ -22,12 +24,19 @@ export interface Start {
  * @throws AdminError
  */
 export function begun({ routing, revision }: RoutingSnapshot, start: Start): Rollout {
-  const { model, version, policy, by, atMs } = start;
+  const { model, version, policy, versions, by, atMs } = start;
   const of = modelRouting(routing, model);
   if (!of) throw new AdminError('not_found', 'The routing table has no such model.');
   const control = controlOf(of.experiment);
   if (control.version === version) {
     throw new AdminError('invalid', `Version ${version} is the control already.`);
+  }
+  if (versions?.includes(version) === false) {
+    const others = versions.length > 0 ? versions.slice(-20).join(', ') : 'none';
+    throw new AdminError(
+      'invalid',
+      `The model repository has no version ${version} of the model, but: ${others}.`,
+    );
   }
   const rollout: Rollout = {
     schema: 1,

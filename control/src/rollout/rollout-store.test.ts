@@ -69,7 +69,14 @@ const rolloutAt = (atMs: number) => {
     models: { m: { versions: ['1'], experiment } },
   };
   const about = { source: 'file', revision: 'r', changedAtMs: null, changedBy: null, refused: [] } as const;
-  const start = { model: 'm', version: '2', policy: policyOf([100]), by: 'key:k1', atMs };
+  const start = {
+    model: 'm',
+    version: '2',
+    versions: undefined,
+    policy: policyOf([100]),
+    by: 'key:k1',
+    atMs,
+  };
   return begun({ ...about, routing }, start);
 };
 

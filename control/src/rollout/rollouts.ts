@@ -10,6 +10,7 @@ import type { Enforcer } from './enforcer.ts';
 import { Held } from './held.ts';
 import type { Ledger } from './ledger.ts';
 import type { Measure } from './measure.ts';
+import type { VersionsOf } from './model-repository.ts';
 import type { SlowReports } from './slow-reports.ts';
 import { step } from './step.ts';
 import { CONTROL } from './transitions.ts';
@@ -19,6 +20,7 @@ export interface RolloutsOptions {
   readonly routing: SourcedRouting;
   readonly enforcer: Enforcer;
   readonly measure: Measure;
+  readonly versionsOf: VersionsOf;
   readonly reports: SlowReports;
   readonly changes: Changes;
   readonly clock: Clock;
@@ -71,7 +73,9 @@ export class Rollouts {
   }
 
   /** @throws AdminError */
-  start(request: StartRequest, by: string): Promise<Rollout> {
+  async start(request: StartRequest, by: string): Promise<Rollout> {
+    // Before its turn: rollbacks do not wait for a repository.
+    const versions = await this.#options.versionsOf(request.model);
     return this.#alone(async () => {
       const { routing, clock, changes, ledger } = this.#options;
       this.#mustLead();
@@ -83,7 +87,7 @@ export class Rollouts {
           `The model is in the rollout ${other.id}: wait for its end, or roll it back.`,
         );
       }
-      const rollout = begun(routing.current(), { ...request, by, atMs: clock.epochMs() });
+      const rollout = begun(routing.current(), { ...request, versions, by, atMs: clock.epochMs() });
       await changes.must('rollout.start', by, detailOf(rollout));
       await ledger.save(rollout);
       this.#show(rollout);

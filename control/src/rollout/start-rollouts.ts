@@ -3,13 +3,14 @@ import { systemClock } from '@headgate/runtime/clock';
 import type { Logger } from '@headgate/runtime/logger';
 import type { Registry } from 'prom-client';
 import type { Changes } from '../audit/changes.ts';
-import { scrapesOf } from '../cluster/scrapes-of.ts';
+import { processesOf, scrapesOf } from '../cluster/scrapes-of.ts';
 import { everyRound } from '../every-round.ts';
 import { FIGURE_NAMES, GatewayFigures, type LiveFigures } from '../figures/live-figures.ts';
 import type { RoutingStore } from '../routing/routing-store.ts';
 import { Enforcer } from './enforcer.ts';
 import { Ledger } from './ledger.ts';
 import { Measure } from './measure.ts';
+import { modelRepository } from './model-repository.ts';
 import type { Places } from './places.ts';
 import { type Policies, policiesOf } from './policies.ts';
 import { exposeRollouts } from './rollout-metrics.ts';
@@ -43,6 +44,7 @@ export function startRollouts(config: Config, around: RolloutSurroundings): Cont
     routing,
     enforcer: new Enforcer(routing),
     measure: new Measure(figures, systemClock.monotonicMs),
+    versionsOf: modelRepository(processesOf(config).inference),
     reports: new SlowReports(around.reports, systemClock),
     changes,
     clock: systemClock,

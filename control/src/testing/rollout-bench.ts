@@ -103,6 +103,7 @@ export async function rolloutBench() {
   const changes: AuditChange[] = [];
   const logged: unknown[] = [];
   const away = { audit: false, table: false, leader: null as string | null };
+  let versions: readonly string[] | undefined;
   let report: () => Promise<ExperimentReport> = () => Promise.reject(new AdminError('not_found', 'none'));
 
   /** A new process: nothing but the files is known to it. */
@@ -132,6 +133,7 @@ export async function rolloutBench() {
       routing,
       enforcer: new Enforcer(routing),
       measure: new Measure(figures, clock.monotonicMs),
+      versionsOf: async () => versions,
       reports: new SlowReports({ report: () => report() }, clock),
       changes: audited,
       clock,
@@ -160,6 +162,10 @@ export async function rolloutBench() {
     },
     get routing() {
       return process.routing;
+    },
+    /** What the model repository has of the model; undefined: nobody knows. */
+    repository(has: readonly string[] | undefined): void {
+      versions = has;
     },
     report(answer: () => Promise<ExperimentReport>): void {
       report = answer;

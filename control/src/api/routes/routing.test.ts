@@ -140,6 +140,23 @@ describe('an explanation', () => {
 describe('a start', () => {
   const start = (body: object) => ask('POST', '/rollouts', body);
 
+  it('is refused for a version that is not in the model repository, by the names of those that are', async () => {
+    const refused = async (version: string) => refusal(await start({ model: MODEL, version }));
+    bench.repository(['1', '2', '10']);
+    const detail = 'The model repository has no version 9 of the model, but: 1, 2, 10.';
+    expect(await refused('9')).toEqual([400, 'invalid', detail]);
+    bench.repository([]);
+    expect(await refused('2')).toEqual([400, 'invalid', expect.stringContaining('but: none.')]);
+    expect([await bench.rollouts.list(), bench.changes]).toEqual([[], []]);
+    bench.repository(['1', '2']);
+    expect((await start({ model: MODEL, version: '2' })).status).toBe(201);
+  });
+
+  it('is taken while nobody knows what is in the model repository', async () => {
+    bench.repository(undefined);
+    expect((await start({ model: MODEL, version: '9' })).status).toBe(201);
+  });
+
   it.each([
     ['a model that is not served', { model: 'other', version: '2' }, 404, 'no such model'],
     ['the version of control', { model: MODEL, version: '1' }, 400, 'Version 1 is the control already'],

@@ -1,0 +1,42 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect, it, onTestFinished } from 'vitest';
+import { modelRepository } from './model-repository.ts';
+
+/** @returns the address of a process that answers so */
+async function serve(answer: RequestListener): Promise<string> {
+  const server = createServer(answer).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const lists = (...versions: string[]) =>
+  serve((request, response) => {
+    expect(request.url).toBe('/repository');
+    const rows = [['other', '7'], ...versions.map((version) => ['net', version])];
+    response.end(JSON.stringify(rows.map(([model, version]) => ({ model, version }))));
+  });
+const refuses = () => serve((_, response) => void response.writeHead(404).end('not found'));
+const hangs = () => serve(() => undefined);
+const isEmpty = () => serve((_, response) => void response.end('[]'));
+
+const versionsOf = (addresses: readonly string[], model = 'net') =>
+  modelRepository(async () => addresses)(model);
+
+it('knows what any of the processes that answer lists', async () => {
+  const all = [await lists('1'), await lists('1', '2'), await refuses(), await hangs()];
+  expect(await versionsOf(all)).toEqual(['1', '2']);
+  expect(await versionsOf([await lists('1')], 'constructor')).toEqual([]);
+});
+
+it('knows nothing where nobody answers, or nobody reaches the repository', async () => {
+  expect(await versionsOf([await refuses(), await isEmpty()])).toBeUndefined();
+  expect(await versionsOf([])).toBeUndefined();
+  const nowhere = modelRepository(() => Promise.reject(new Error('no such name')));
+  expect(await nowhere('net')).toBeUndefined();
+});
