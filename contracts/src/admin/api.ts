@@ -158,7 +158,7 @@ export const weightsPreviewSchema = z.strictObject({ weights: weightsSchema });
 export interface WeightsPreview {
   /** Problems of the weights; empty when they can be written. */
   readonly issues: readonly string[];
-  /** Who moves: share of all units in percent, and how many of the units seen in the last 24 hours. */
+  /** Who moves: share of all units in percent, and that share of the units seen in the last 24 hours; null: unknown. */
   readonly moves: readonly {
     readonly from: string;
     readonly to: string;

@@ -9,6 +9,7 @@ import type { Queryable } from '@headgate/stores/postgres/database';
 import { getRequestListener } from '@hono/node-server';
 import type { Changes } from '../audit/changes.ts';
 import { scrapesOf } from '../cluster/scrapes-of.ts';
+import { RecentUnits } from '../experiments/recent-units.ts';
 import type { StartedExperiments } from '../experiments/start-experiments.ts';
 import type { Control } from '../rollout/start-rollouts.ts';
 import { routingView } from '../routing/routing-view.ts';
@@ -61,7 +62,7 @@ export function startAdmin(
     feed,
     groups: [
       rolloutRoutes(control),
-      routingRoutes({ ...control, changes }),
+      routingRoutes({ ...control, changes, recentUnits: new RecentUnits(readRecords, systemClock) }),
       auditRoutes(rows),
       dependencyRoutes(dependencies),
       experimentRoutes(experiments.experiments),

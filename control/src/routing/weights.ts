@@ -42,8 +42,17 @@ export function withWeights(routing: Routing, model: string, weights: Weights): 
   return { ...routing, models: { ...routing.models, [model]: changed } };
 }
 
-/** Who gets another variant: counted over all buckets, each the same share of all units. */
-export function moves(before: Routing, after: Routing, model: string): WeightsPreview['moves'] {
+/**
+ * Who gets another variant: counted over all buckets, each the same share of all units.
+ *
+ * @param seen units of the last 24 hours, of which each share has its part; null where nobody knows
+ */
+export function moves(
+  before: Routing,
+  after: Routing,
+  model: string,
+  seen: number | null,
+): WeightsPreview['moves'] {
   const [old, next] = [knownModel(before, model).experiment, knownModel(after, model).experiment];
   const counts = new Map<string, { from: string; to: string; buckets: number }>();
   for (let bucket = 0; bucket < BUCKETS; bucket++) {
@@ -57,6 +66,6 @@ export function moves(before: Routing, after: Routing, model: string): WeightsPr
     from,
     to,
     share: (buckets * 100) / BUCKETS,
-    units: null,
+    units: seen === null ? null : Math.round((seen * buckets) / BUCKETS),
   }));
 }

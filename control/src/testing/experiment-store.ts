@@ -1,9 +1,10 @@
 import type { PredictionRecord, StoredRecord } from '@headgate/contracts/records';
-import { DAY_MS } from '@headgate/runtime/clock';
+import { DAY_MS, systemClock } from '@headgate/runtime/clock';
 import type { Queryable } from '@headgate/stores/postgres/database';
 import { idAt, NOW_MS, outcomeOf } from '@headgate/stores/testing/records';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createExperiments, type Experiments } from '../experiments/experiments.ts';
+import { RecentUnits } from '../experiments/recent-units.ts';
 import { MINIMUM_UNITS } from '../statistics/verdict.ts';
 import { readRecords } from '../store/read-records.ts';
 import {
@@ -308,6 +309,18 @@ export function describeExperiments(name: string, open: () => Queryable): void {
         units: 200,
         verdict: 'worse',
       });
+    });
+
+    it('counts the units that weights assigned in the last 24 hours, whatever the experiment', async () => {
+      const told = made(1, 'fp32');
+      await deliver([
+        ...[1, 2, 3].flatMap((unit) => [made(unit, 'fp32'), made(unit, 'int8')]),
+        made(4, 'fp32', { experiment: 'before' }),
+        { ...told, id: idAt(NOW_MS, 77), unit: 'told', assigned_variant: null },
+        { ...told, id: idAt(NOW_MS - DAY_MS - 1, 78), unit: 'yesterday' },
+      ]);
+      const recent = new RecentUnits(readRecords(open()), { ...systemClock, epochMs: () => NOW_MS });
+      expect([await recent.of('net'), await recent.of('other')]).toEqual([4, 0]);
     });
 
     it('keeps looks, and thins them as they age', async () => {

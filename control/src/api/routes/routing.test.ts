@@ -7,15 +7,18 @@ import { rolloutRoutes } from './rollouts.ts';
 import { routingRoutes } from './routing.ts';
 
 let bench: RolloutBench;
+let seen: number | null;
 let ask: (method: string, path: string, body?: unknown) => Promise<Response>;
 
 beforeEach(async () => {
   bench = await rolloutBench();
+  seen = null;
+  const recentUnits = { of: async () => seen };
   const { rollouts, routing, figures, audited } = bench;
   const policies = { default: policyOf([10, 100]) };
   const groups = [
     rolloutRoutes({ rollouts, policies }),
-    routingRoutes({ routing, rollouts, figures, changes: audited }),
+    routingRoutes({ routing, rollouts, figures, recentUnits, changes: audited }),
   ];
   const { api } = adminApp({ groups });
   ask = (method, path, body) => api(method, path, { 'x-api-key': ADMIN_KEY }, body);
@@ -94,12 +97,17 @@ describe('weights', () => {
   });
 });
 
-it('a preview says who would move, exactly', async () => {
+it.each([
+  [null, null],
+  [0, 0],
+  [2001, 310],
+])('a preview says who would move, exactly, with %j units of the last day', async (units, moved) => {
+  seen = units;
   const weights = { one: 74.5, two: 25.5 };
   const answer = await ask('POST', `/routing/${MODEL}/preview`, { weights });
   expect(await answer.json()).toEqual({
     issues: [],
-    moves: [{ from: 'one', to: 'two', share: 15.5, units: null }],
+    moves: [{ from: 'one', to: 'two', share: 15.5, units: moved }],
   });
 });
 

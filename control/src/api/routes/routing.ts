@@ -2,6 +2,7 @@ import { weightsChangeSchema, weightsPreviewSchema } from '@headgate/contracts/a
 import { Hono } from 'hono';
 import { z } from 'zod';
 import type { Changes } from '../../audit/changes.ts';
+import type { RecentUnits } from '../../experiments/recent-units.ts';
 import type { LiveFigures } from '../../figures/live-figures.ts';
 import type { Rollouts } from '../../rollout/rollouts.ts';
 import { explained } from '../../routing/explain.ts';
@@ -14,6 +15,7 @@ export interface RoutingDeps {
   readonly routing: RoutingStore;
   readonly rollouts: Pick<Rollouts, 'activeOf'>;
   readonly figures: Pick<LiveFigures, 'readyOn'>;
+  readonly recentUnits: Pick<RecentUnits, 'of'>;
   readonly changes: Changes;
 }
 
@@ -21,7 +23,8 @@ export interface RoutingDeps {
 const unitSchema = z.string().regex(/^[\x21-\x7e]{1,128}$/);
 
 /** The routing table: read, change weights, preview, explain. */
-export function routingRoutes({ routing, rollouts, figures, changes }: RoutingDeps): Hono<ApiEnv> {
+export function routingRoutes(deps: RoutingDeps): Hono<ApiEnv> {
+  const { routing, rollouts, figures, recentUnits, changes } = deps;
   /** @throws AdminError while a rollout owns the weights of the model */
   const mustBeFree = async (model: string) => {
     const active = await rollouts.activeOf(model);
@@ -52,7 +55,8 @@ export function routingRoutes({ routing, rollouts, figures, changes }: RoutingDe
       const model = c.req.param('model');
       const issues = issuesOfWeights(table, model, weights);
       if (issues.length > 0) return c.json({ issues, moves: [] });
-      return c.json({ issues, moves: moves(table, withWeights(table, model, weights), model) });
+      const seen = await recentUnits.of(model);
+      return c.json({ issues, moves: moves(table, withWeights(table, model, weights), model, seen) });
     })
     .get('/routing/:model/explain', (c) => {
       const { unit, key } = c.req.query();
