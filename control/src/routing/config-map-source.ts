@@ -39,7 +39,6 @@ export function configMapSource(api: Pick<KubernetesApi, 'namespace' | 'call'>, 
 
   return {
     kind: 'config_map',
-    remember: () => undefined,
     read: async () => versionOf(await call('GET', path)),
     async replace(revision, text, by) {
       // Its other keys, labels and owners stay.

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
+import { dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { readRegularFileSync } from '@headgate/runtime/read-file';
 import { AdminError } from '../api/api-env.ts';
@@ -15,15 +16,25 @@ const SETTLE_MS = 100;
 
 const digestOf = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 16);
 
-/** The file that an SRE may edit too. Its revision is a digest of its bytes. */
+interface Written {
+  readonly revision: string;
+  readonly by: string;
+}
+
+/**
+ * The file that an SRE may edit too. Its revision is a digest of its bytes. It has no place for a name: who wrote it is
+ * in a file of the folder beside it, also for the next process.
+ */
 export function fileSource(path: string): RoutingSource {
-  let ours: { readonly revision: string; readonly by: string } | undefined;
+  const note = join(dirname(path), 'rollouts', 'last-write');
+  let ours: Written | undefined;
 
   const read = async (): Promise<RoutingVersion> => {
     try {
       const text = readRegularFileSync(path, { maxBytes: MAX_BYTES }).toString();
       const { mtimeMs, uid } = statSync(path);
       const revision = digestOf(text);
+      if (ours?.revision !== revision) ours = noted(note);
       const ageMs = Date.now() - mtimeMs;
       if (ours?.revision !== revision && ageMs >= 0 && ageMs < SETTLE_MS) {
         await setTimeout(SETTLE_MS - ageMs);
@@ -38,9 +49,6 @@ export function fileSource(path: string): RoutingSource {
 
   return {
     kind: 'file',
-    remember(revision, by) {
-      ours = { revision, by };
-    },
     read,
     async replace(revision, text, by) {
       const checked = (before: string | undefined) => {
@@ -55,9 +63,26 @@ export function fileSource(path: string): RoutingSource {
         throw new AdminError('store_unavailable', 'The routing table cannot be written.', { cause });
       }
       ours = { revision: digestOf(text), by };
+      keepNote(note, ours);
       return read();
     },
   };
+}
+
+function noted(path: string): Written | undefined {
+  try {
+    const [revision = '', by = ''] = readRegularFileSync(path, { maxBytes: 200 }).toString().split('\n');
+    return { revision, by };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Where it cannot be written, the next process names the owner of the table: no reason to stop a rollback. */
+function keepNote(path: string, { revision, by }: Written): void {
+  try {
+    replaceFile(path, () => `${revision}\n${by}\n`);
+  } catch {}
 }
 
 /** Of the owner of a file; its number where the host has no name for it. */

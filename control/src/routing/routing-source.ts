@@ -10,12 +10,6 @@ export interface RoutingVersion {
 /** The place of the routing table: a file, or a ConfigMap. */
 export interface RoutingSource {
   readonly kind: 'file' | 'config_map';
-  /**
-   * Remembers that a revision was written by `by`.
-   *
-   * A file has no place for a name; after a restart, whoever knows says it.
-   */
-  remember(revision: string, by: string): void;
   /** @throws AdminError store_unavailable */
   read(): Promise<RoutingVersion>;
   /**

@@ -15,7 +15,8 @@ const SEED = readFileSync(new URL('../../../config/routing.yaml', import.meta.ur
 const MODEL = 'efficientnet-lite0';
 
 interface Place {
-  readonly source: RoutingSource;
+  /** As a new process opens it. */
+  open(): RoutingSource;
   readonly editor: string;
   edit(text: string): void;
   text(): string;
@@ -26,7 +27,7 @@ const places: Record<string, () => Place> = {
     const path = join(tempDir(), 'routing.yaml');
     writeFileSync(path, SEED);
     return {
-      source: fileSource(path),
+      open: () => fileSource(path),
       editor: `user:${userInfo().username}`,
       edit: (text) => writeFileSync(path, text),
       text: () => readFileSync(path, 'utf8'),
@@ -35,7 +36,7 @@ const places: Record<string, () => Place> = {
   ConfigMap() {
     const server = new ConfigMapServer(new ManualClock(), SEED);
     return {
-      source: configMapSource(server, 'headgate-routing'),
+      open: () => configMapSource(server, 'headgate-routing'),
       editor: 'manager:kubectl-edit',
       edit: (text) => server.edit(text),
       text: () => server.text ?? '',
@@ -59,7 +60,7 @@ describe.each(Object.keys(places))('the routing table of a %s', (kind) => {
 
   beforeEach(async () => {
     place = (places[kind] as () => Place)();
-    store = new SourcedRouting(place.source);
+    store = new SourcedRouting(place.open());
     await store.refresh();
   });
 
@@ -73,6 +74,17 @@ describe.each(Object.keys(places))('the routing table of a %s', (kind) => {
     expect(after.changedBy).toBe('key:k1');
     const expected = SEED.replace('weight: 90', 'weight: 50').replace('weight: 10', 'weight: 50');
     expect(place.text()).toBe(expected.replace('["1", "2"]', '[ "1", "2" ]'));
+  });
+
+  it('says for whom it was written after a restart too, until somebody edits it', async () => {
+    await store.write(store.current().revision, withWeights(50, 50), 'control');
+    await store.write(store.current().revision, withWeights(60, 40), 'key:k1');
+    const restarted = new SourcedRouting(place.open());
+    await restarted.refresh();
+    expect(restarted.current().changedBy).toBe('key:k1');
+    place.edit(SEED);
+    await restarted.refresh();
+    expect(restarted.current().changedBy).toBe(place.editor);
   });
 
   it('takes versions and variants that come and go, in the style of the others', async () => {
@@ -140,7 +152,7 @@ describe.each(Object.keys(places))('the routing table of a %s', (kind) => {
 
   it('says when its source is away, and keeps the last table', async () => {
     const store = new SourcedRouting({
-      ...place.source,
+      ...place.open(),
       read: () => Promise.reject(new Error('away')),
     });
     await expect(store.refresh()).rejects.toThrow('away');
@@ -185,4 +197,15 @@ models:
     [50, 50],
     [40, 60],
   ]);
+});
+
+it('writes the table of a file also where it cannot keep who did', async () => {
+  const dir = tempDir();
+  const path = join(dir, 'routing.yaml');
+  writeFileSync(path, SEED);
+  writeFileSync(join(dir, 'rollouts'), 'no folder');
+  const store = new SourcedRouting(fileSource(path));
+  await store.refresh();
+  const { changedBy } = await store.write(store.current().revision, withWeights(50, 50), 'key:k1');
+  expect([changedBy, readFileSync(path, 'utf8')]).toEqual(['key:k1', expect.stringContaining('weight: 50')]);
 });
