@@ -14,6 +14,8 @@ export interface ApiEnv {
     session: OpenSession | undefined;
     /** False once that proof has ended: a long answer then ends too. */
     isIn: () => boolean;
+    /** Aborted once nobody waits for the answer; undefined for a change, which goes on. */
+    signal: AbortSignal | undefined;
   };
 }
 

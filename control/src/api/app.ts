@@ -1,6 +1,6 @@
 import { API_BASE } from '@headgate/contracts/admin/api';
 import type { AuditSink } from '@headgate/journal/audit/sink';
-import type { Clock } from '@headgate/runtime/clock';
+import type { TimerClock } from '@headgate/runtime/clock';
 import type { InternalSecret } from '@headgate/runtime/internal-secret';
 import type { KeyStore } from '@headgate/runtime/keys/key-store';
 import type { Logger } from '@headgate/runtime/logger';
@@ -25,7 +25,7 @@ export interface AdminDeps extends LiveDeps {
   readonly keys: KeyStore;
   readonly secret: InternalSecret | undefined;
   readonly audit: AuditSink;
-  readonly clock: Clock;
+  readonly clock: TimerClock;
   readonly feed: EventFeed;
   readonly logger: Pick<Logger, 'error'>;
   /** What other parts of control answer under `API_BASE`. */
@@ -36,7 +36,7 @@ export interface AdminDeps extends LiveDeps {
 
 /** The admin API of control, for the console, the command line and pipelines, and the console itself. */
 export function createAdminApp(deps: AdminDeps): Hono<ApiEnv> {
-  const { secret, logger, consoleDir, feed, groups } = deps;
+  const { secret, logger, clock, consoleDir, feed, groups } = deps;
   const sessions = new Sessions(deps);
   const credentials = new Credentials(deps);
 
@@ -44,7 +44,7 @@ export function createAdminApp(deps: AdminDeps): Hono<ApiEnv> {
   const all: ApiLayer[] = [protect(), ownHost(secret)];
   const api: ApiLayer[] = [
     sameOrigin(),
-    deadline(),
+    deadline(clock),
     identify({ secret, credentials, sessions }),
     csrf(),
     bodyLimit(),

@@ -12,7 +12,7 @@ export interface IdentifyOptions {
   readonly sessions: Sessions;
 }
 
-type Caller = ApiEnv['Variables'];
+type Caller = Omit<ApiEnv['Variables'], 'signal'>;
 
 /** A name of a user of the operating system, or of a pipeline. */
 const OPERATOR = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$/;

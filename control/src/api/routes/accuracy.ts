@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { accuracyOf } from '../../experiments/accuracy.ts';
 import type { ReadRecords } from '../../store/read-records.ts';
 import { type ApiEnv, queryOf } from '../api-env.ts';
+import { reading } from '../reading.ts';
 
 const time = z.coerce.number().int().min(0).max(Date.UTC(9999, 0));
 const querySchema = z.strictObject({
@@ -25,7 +26,7 @@ export function accuracyRoutes({ readRecords, now }: AccuracyDeps): Hono<ApiEnv>
   return new Hono<ApiEnv>().get('/accuracy', async (c) => {
     const { model, from_ms, to_ms = now() } = queryOf(c, querySchema);
     const fromMs = from_ms ?? to_ms - LOOK_BACK_MS;
-    const accuracy = await readRecords((db) => accuracyOf(db, { model, fromMs, toMs: to_ms }));
+    const accuracy = await reading(c, readRecords)((db) => accuracyOf(db, { model, fromMs, toMs: to_ms }));
     return c.json({ accuracy });
   });
 }

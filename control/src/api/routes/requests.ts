@@ -3,6 +3,7 @@ import { type RequestViewDeps, requestView } from '../../experiments/request-vie
 import type { ReadRecords } from '../../store/read-records.ts';
 import type { ApiEnv } from '../api-env.ts';
 import type { AuditRows } from '../audit/audit-rows.ts';
+import { reading } from '../reading.ts';
 
 export interface RequestDeps extends Pick<RequestViewDeps, 'now'> {
   readonly readRecords: ReadRecords;
@@ -18,6 +19,6 @@ export function requestRoutes({ readRecords, rows, now }: RequestDeps): Hono<Api
   const auditOf: RequestViewDeps['auditOf'] = (requestId, fromMs) =>
     rows({ requestId, fromMs, limit: MAX_ROWS }).catch(() => []);
   return new Hono<ApiEnv>().get('/requests/:id', async (c) =>
-    c.json(await readRecords((db) => requestView({ db, auditOf, now }, c.req.param('id')))),
+    c.json(await reading(c, readRecords)((db) => requestView({ db, auditOf, now }, c.req.param('id')))),
   );
 }

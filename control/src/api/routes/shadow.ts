@@ -15,6 +15,7 @@ import { routingView } from '../../routing/routing-view.ts';
 import { shadowReport } from '../../shadow/report.ts';
 import type { ReadRecords } from '../../store/read-records.ts';
 import { AdminError, type ApiEnv, bodyOf } from '../api-env.ts';
+import { reading } from '../reading.ts';
 
 export interface ShadowRoutesDeps {
   readonly routing: RoutingStore;
@@ -30,7 +31,7 @@ export function shadowRoutes({ routing, readRecords, now, changes }: ShadowRoute
     .get('/shadow/:model', async (c) => {
       const model = c.req.param('model');
       const asked = { model, routing: knownModel(routing.current().routing, model), nowMs: now() };
-      return c.json(await readRecords((db) => shadowReport({ ...asked, db })));
+      return c.json(await reading(c, readRecords)((db) => shadowReport({ ...asked, db })));
     })
     .put('/shadow/:model', async (c) => {
       const model = c.req.param('model');

@@ -1,0 +1,16 @@
+import type { ReadRecords } from '../store/read-records.ts';
+import type { ApiContext } from './api-env.ts';
+
+/** Reads the store for one request: no statement begins once nobody waits for the answer. */
+export function reading(c: ApiContext, readRecords: ReadRecords): ReadRecords {
+  return (ask) =>
+    readRecords((db) =>
+      ask({
+        query: async (sql, values) => {
+          c.get('signal')?.throwIfAborted();
+          return db.query(sql, values);
+        },
+        script: (sql) => db.script(sql),
+      }),
+    );
+}
