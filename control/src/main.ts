@@ -59,7 +59,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
     isLeader: cluster.isLeader,
   });
   const { routing } = places;
-  const around = { embedded: embedded?.database, routing, resilience, logger };
+  const around = { embedded: embedded?.database, routing, resilience, isLeader: cluster.isLeader, logger };
   const experiments = await startExperiments(config, around);
   const reports = experiments.experiments;
   const control = startRollouts(config, { places, reports, changes, logger, registry });

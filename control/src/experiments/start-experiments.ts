@@ -15,6 +15,8 @@ export interface ExperimentsSurroundings {
   readonly embedded: Queryable | undefined;
   readonly routing: RoutingStore;
   readonly resilience: ResilienceReport;
+  /** Whether this process leads, among those of a cluster. */
+  readonly isLeader: () => boolean;
   readonly logger: Pick<Logger, 'info' | 'warn'>;
 }
 
@@ -31,7 +33,7 @@ export interface StartedExperiments {
 
 export async function startExperiments(
   config: Config,
-  { embedded, routing, resilience, logger }: ExperimentsSurroundings,
+  { embedded, routing, resilience, isLeader, logger }: ExperimentsSurroundings,
 ): Promise<StartedExperiments> {
   const { db, close } = await openRecords(config, embedded, resilience);
   const read = readRecords(db);
@@ -47,7 +49,7 @@ export async function startExperiments(
     records: db,
     readRecords: read,
     watch(figures) {
-      if (db) watching = watchExperiments({ experiments, routing, figures, logger });
+      if (db) watching = watchExperiments({ experiments, routing, figures, isLeader, logger });
     },
     async stop() {
       experiments.stop();

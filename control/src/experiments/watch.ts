@@ -7,6 +7,8 @@ export interface WatchOptions {
   readonly experiments: Pick<Experiments, 'look' | 'thin'>;
   readonly routing: Pick<RoutingStore, 'current'>;
   readonly figures: Pick<LiveFigures, 'window'>;
+  /** Else each replica would keep a look a minute. */
+  readonly isLeader: () => boolean;
   readonly logger: Pick<Logger, 'warn' | 'info'>;
 }
 
@@ -14,8 +16,8 @@ const LOOK_EVERY_MS = 60_000;
 const THIN_EVERY_MS = 3_600_000;
 
 /**
- * Looks at each experiment with traffic once a minute, so that its intervals are there over time. A model without traffic
- * opens no embedded database.
+ * Looks at each experiment with traffic once a minute while this process leads, so that its intervals are there over time.
+ * A model without traffic opens no embedded database.
  */
 export function watchExperiments(options: WatchOptions): { stop(): Promise<void> } {
   const { experiments, logger } = options;
@@ -23,6 +25,7 @@ export function watchExperiments(options: WatchOptions): { stop(): Promise<void>
   let failing = false;
 
   const look = async () => {
+    if (!options.isLeader()) return;
     const busy = busyModels(options);
     for (const model of busy) await experiments.look(model);
     if (busy.length === 0 || performance.now() - thinnedMs < THIN_EVERY_MS) return;
