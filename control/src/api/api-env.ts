@@ -12,7 +12,7 @@ export interface ApiEnv {
     actor: string;
     /** Undefined for callers who show a key or the internal secret instead. */
     session: OpenSession | undefined;
-    /** False once that proof has ended: a long answer then ends too. */
+    /** False once that proof has ended: a long answer then ends too. To ask counts as a use of the session. */
     isIn: () => boolean;
     /** Aborted once nobody waits for the answer; undefined for a change, which goes on. */
     signal: AbortSignal | undefined;

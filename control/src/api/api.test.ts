@@ -35,6 +35,22 @@ describe('a session', () => {
     expect([answer.status, (await problemOf(answer)).reason]).toEqual([401, 'unauthenticated']);
   });
 
+  it('is used by its open stream of events, and ends after 8 hours with it', async () => {
+    const { api, login, clock } = adminApp();
+    const { cookie } = await login();
+    const reader = (await api('GET', '/events', cookie)).body?.getReader();
+    const pass = async () => {
+      clock.advance(25 * 60_000);
+      return (await reader?.read())?.done;
+    };
+    await reader?.read();
+    for (let minutes = 0; minutes < 475; minutes += 25) expect(await pass()).toBe(false);
+    expect((await api('GET', '/session', cookie)).status).toBe(200);
+    await pass();
+    expect(await pass()).toBe(true);
+    expect((await api('GET', '/session', cookie)).status).toBe(401);
+  });
+
   it('begins though the audit log takes nothing, and says so in the log', async () => {
     const { login, errors } = adminApp({
       audit: { ...noAudit, change: () => Promise.reject(new Error('full')) },

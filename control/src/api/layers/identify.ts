@@ -35,7 +35,7 @@ export function identify({ secret, credentials, sessions }: IdentifyOptions): Ap
   const bySession = (id: string | undefined): Caller => {
     const session = id === undefined ? undefined : sessions.use(id);
     if (!session) throw new AdminError('unauthenticated', 'Log in with an admin key.');
-    return { actor: `key:${session.keyId}`, session, isIn: () => sessions.isOpen(session) };
+    return { actor: `key:${session.keyId}`, session, isIn: () => sessions.keep(session) };
   };
 
   return async function identify(c, next) {

@@ -13,6 +13,8 @@ const TOKEN_BYTES = 32;
 
 /** A browser that somebody logged in with an admin key. */
 export interface OpenSession {
+  /** Digest of its id. */
+  readonly name: string;
   readonly keyId: string;
   /** Digest of the secret that was shown: the session ends with it. */
   readonly digest: Uint8Array;
@@ -42,35 +44,35 @@ export class Sessions {
 
   /** @returns the id, which only the browser's cookie has from now on */
   start(keyId: string, digest: Uint8Array): { readonly id: string; readonly session: OpenSession } {
-    for (const [name, session] of this.#open) if (!this.isOpen(session)) this.#open.delete(name);
+    for (const [name, session] of this.#open) if (this.#leftMs(session) <= 0) this.#open.delete(name);
     const [leastRecent] = this.#open.keys();
     if (leastRecent !== undefined && this.#open.size >= MAX_SESSIONS) this.#open.delete(leastRecent);
     const id = randomBytes(TOKEN_BYTES).toString('base64url');
     const now = this.#clock.monotonicMs();
     const csrf = randomBytes(TOKEN_BYTES).toString('base64url');
-    const session = { keyId, digest, csrf, startedMs: now, usedMs: now };
-    this.#open.set(digestOf(id), session);
+    const session = { name: digestOf(id), keyId, digest, csrf, startedMs: now, usedMs: now };
+    this.#open.set(session.name, session);
     return { id, session };
   }
 
   /** The session with this id, which counts as used now. */
   use(id: string): OpenSession | undefined {
-    const name = digestOf(id);
-    const session = this.#open.get(name);
-    if (session === undefined || !this.isOpen(session)) return undefined;
-    // The order of the map is that of the last use.
-    this.#open.delete(name);
+    const session = this.#open.get(digestOf(id));
+    return session && this.keep(session) ? session : undefined;
+  }
+
+  /** Counts an open session as used now. @returns whether it is open */
+  keep(session: OpenSession): boolean {
+    if (this.#open.get(session.name) !== session || this.#leftMs(session) <= 0) return false;
     session.usedMs = this.#clock.monotonicMs();
-    this.#open.set(name, session);
-    return session;
+    // The order of the map is that of the last use.
+    this.#open.delete(session.name);
+    this.#open.set(session.name, session);
+    return true;
   }
 
-  end(session: OpenSession): void {
-    for (const [name, open] of this.#open) if (open === session) this.#open.delete(name);
-  }
-
-  isOpen(session: OpenSession): boolean {
-    return this.#leftMs(session) > 0 && [...this.#open.values()].includes(session);
+  end({ name }: OpenSession): void {
+    this.#open.delete(name);
   }
 
   view(session: OpenSession): Session {
