@@ -1,0 +1,78 @@
+export const METRICS = ['success_rate', 'latency_ms', 'p95_ms', 'accuracy', 'reward'] as const;
+export type Metric = (typeof METRICS)[number];
+
+/** Of a treatment against control. `no_data` never promotes anything. */
+export type Verdict = 'better' | 'worse' | 'no_difference_yet' | 'no_data';
+
+export interface ExperimentReport {
+  readonly model: string;
+  readonly experiment: string;
+  readonly started_at_ms: number | null;
+  readonly at_ms: number;
+  /** Coverage of the intervals of one metric, at all times and of all its comparisons: 0.9, 0.95 or 0.99. */
+  readonly level: number;
+  /** The result in plain words. */
+  readonly sentence: string;
+  readonly variants: readonly ExperimentVariant[];
+  readonly srm: SrmResult;
+  readonly metrics: readonly MetricResult[];
+}
+
+export interface ExperimentVariant {
+  readonly name: string;
+  readonly version: string;
+  readonly weight: number;
+  readonly units: number;
+  readonly requests: number;
+}
+
+export interface SrmResult {
+  readonly verdict: 'as_expected' | 'mismatch' | 'no_data';
+  /** Product of one e-value for each weight epoch; a mismatch from 1 / alpha on. */
+  readonly e_value: number | null;
+  readonly sentence: string;
+}
+
+export interface MetricResult {
+  readonly metric: Metric;
+  /** Of values and differences: `share` in [0, 1], `ms`, or none. */
+  readonly unit: 'share' | 'ms' | 'none';
+  readonly higher_is_better: boolean;
+  readonly control: { readonly value: number | null; readonly units: number };
+  readonly comparisons: readonly Comparison[];
+}
+
+export interface Comparison {
+  readonly variant: string;
+  readonly value: number | null;
+  readonly units: number;
+  /** Variant minus control, with its confidence sequence; null before there is one. */
+  readonly difference: number | null;
+  readonly low: number | null;
+  readonly high: number | null;
+  readonly verdict: Verdict;
+  /** Why there is no verdict yet, or what it rests on, in words. */
+  readonly why: string;
+}
+
+/** What the analysis saw at one time, of one metric and variant: a point of the narrowing interval. */
+export interface Look {
+  readonly at_ms: number;
+  readonly variant: string;
+  readonly units: number;
+  readonly difference: number | null;
+  readonly low: number | null;
+  readonly high: number | null;
+  readonly verdict: Verdict;
+}
+
+export interface AccuracyRow {
+  readonly model: string;
+  readonly version: string;
+  readonly judged: number;
+  readonly correct: number;
+  readonly accuracy: number;
+  /** 95 % interval, by unit. */
+  readonly low: number;
+  readonly high: number;
+}

@@ -1,0 +1,59 @@
+export interface RequestView {
+  /** Prediction id. */
+  readonly id: string;
+  readonly at_ms: number;
+  readonly model: string;
+  readonly items: readonly RequestItem[];
+  /** Of the audit log, for the same request, oldest first. */
+  readonly audit: readonly AuditRow[];
+}
+
+export interface RequestItem {
+  readonly index: number;
+  readonly version: string;
+  readonly variant: string | null;
+  readonly assigned_variant: string | null;
+  readonly experiment: string | null;
+  readonly outcome: string;
+  readonly latency_ms: number;
+  readonly label: string | null;
+  readonly score: number | null;
+  readonly image_sha256: string | null;
+  readonly image_bytes: number | null;
+  /** Keyed hashes: who asked, and whose unit it was. */
+  readonly tenant: string;
+  readonly unit: string;
+  /** What the caller said about it later. */
+  readonly feedback: {
+    readonly at_ms: number;
+    readonly label: string | null;
+    readonly class_id: number | null;
+    readonly reward: number | null;
+  } | null;
+}
+
+export interface AuditRow {
+  readonly at_ms: number;
+  /** Log that has it, and the place in it. */
+  readonly writer: string;
+  readonly seq: number;
+  /** Pseudonym; null when nobody was identified. */
+  readonly who: string | null;
+  /** Method and route, or the action of a change. */
+  readonly action: string;
+  /** Status of a call, or outcome of a change. */
+  readonly outcome: string;
+  readonly reason: string | null;
+  readonly request_id: string | null;
+  readonly detail: Readonly<Record<string, string | number>>;
+}
+
+export interface DependencyView {
+  readonly name: string;
+  readonly state: 'ok' | 'degraded' | 'down' | 'off';
+  /** What was found, in words. */
+  readonly detail: string;
+  /** What to do about it; empty when nothing is to be done. */
+  readonly remedy: string;
+  readonly checked_at_ms: number;
+}
