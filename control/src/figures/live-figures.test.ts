@@ -81,7 +81,7 @@ describe('live figures', () => {
       [20, 0],
       [30, 0],
     ]);
-    expect(figures.counts(SERVED)).toEqual({ requests: 30, errors: 0 });
+    expect(figures.counts(SERVED)).toMatchObject({ requests: 30, errors: 0 });
   });
 
   it('finds quantiles within the bucket that has them', async () => {

@@ -23,9 +23,6 @@ export interface WindowFigures {
   readonly bounds: Readonly<Record<'p95_ms' | 'p99_ms', Bounds | null>>;
 }
 
-/** Of all requests since control started. */
-export type Counts = Pick<WindowFigures, 'requests' | 'errors'>;
-
 /** Whether one process answers, or has a version ready. */
 export interface GatewayView {
   readonly address: string;
@@ -43,8 +40,10 @@ export interface LiveFigures {
    * @returns undefined when no gateway answered within the last 5 s
    */
   window(of: Served, windowMs: number): WindowFigures | undefined;
-  /** Without a window: it only grows. */
-  counts(of: Served): Counts;
+  /** A copy of all that was counted since control started: it only grows. */
+  counts(of: Served): Tally;
+  /** As `window`, of what was counted after `before`, an answer of `counts`. */
+  since(of: Served, before: Tally): WindowFigures | undefined;
   /** What each gateway thinks of a version; not ready where it does not answer. */
   readyOn(model: string, version: string): readonly GatewayView[];
   gateways(): readonly GatewayView[];
@@ -71,8 +70,8 @@ export class GatewayFigures implements LiveFigures {
   readonly #last = new Map<string, Totals>();
   /** What was counted between two rounds, by what served it. Oldest first. */
   #rounds: { readonly atMs: number; readonly tallies: ReadonlyMap<string, Tally> }[] = [];
-
-  readonly #counts = new Map<string, Counts>();
+  /** Sums of all rounds. */
+  readonly #counts = new Map<string, Tally>();
 
   constructor({ scrape, nowMs }: GatewayFiguresOptions) {
     this.#scrape = scrape;
@@ -85,9 +84,10 @@ export class GatewayFigures implements LiveFigures {
     const tallies = this.#differences(this.#scrape.figures());
     this.#rounds = this.#rounds.filter((round) => atMs - round.atMs < KEPT_MS);
     this.#rounds.push({ atMs, tallies });
-    for (const [key, { requests, errors }] of tallies) {
-      const counts = this.#counts.get(key) ?? { requests: 0, errors: 0 };
-      this.#counts.set(key, { requests: counts.requests + requests, errors: counts.errors + errors });
+    for (const [key, tally] of tallies) {
+      const counts = this.#counts.get(key) ?? new Tally();
+      counts.add(tally);
+      this.#counts.set(key, counts);
     }
   }
 
@@ -103,21 +103,15 @@ export class GatewayFigures implements LiveFigures {
       const tally = atMs > fromMs ? tallies.get(keyOf(of)) : undefined;
       if (tally) sum.add(tally);
     }
-    const { requests, errors, buckets } = sum;
-    const quantile = (share: number) => quantileMs(buckets, share);
-    return {
-      requests,
-      errors,
-      p50Ms: quantile(0.5),
-      p95Ms: quantile(0.95),
-      p99Ms: quantile(0.99),
-      bounds: { p95_ms: boundsOf(buckets, 0.95), p99_ms: boundsOf(buckets, 0.99) },
-    };
+    return figuresOf(sum);
   }
 
-  counts(of: Served): Counts {
-    const { requests, errors } = this.#counts.get(keyOf(of)) ?? { requests: 0, errors: 0 };
-    return { requests, errors };
+  counts(of: Served): Tally {
+    return (this.#counts.get(keyOf(of)) ?? new Tally()).since(new Tally());
+  }
+
+  since(of: Served, before: Tally): WindowFigures | undefined {
+    return this.#scrape.figures().size === 0 ? undefined : figuresOf(this.counts(of).since(before));
   }
 
   readyOn(model: string, version: string): readonly GatewayView[] {
@@ -158,6 +152,18 @@ export class GatewayFigures implements LiveFigures {
     const exists = new Set(this.#scrape.addresses());
     for (const address of this.#last.keys()) if (!exists.has(address)) this.#last.delete(address);
   }
+}
+
+function figuresOf({ requests, errors, buckets }: Tally): WindowFigures {
+  const quantile = (share: number) => quantileMs(buckets, share);
+  return {
+    requests,
+    errors,
+    p50Ms: quantile(0.5),
+    p95Ms: quantile(0.95),
+    p99Ms: quantile(0.99),
+    bounds: { p95_ms: boundsOf(buckets, 0.95), p99_ms: boundsOf(buckets, 0.99) },
+  };
 }
 
 /** A counter that shrank began at 0 again, and so did one that was not there. */

@@ -18,10 +18,18 @@ export class Tally {
     this.buckets.set(boundMs, (this.buckets.get(boundMs) ?? 0) + count);
   }
 
-  add({ requests, errors, buckets }: Tally): void {
-    this.requests += requests;
-    this.errors += errors;
-    for (const [boundMs, count] of buckets) this.observe(boundMs, count);
+  add({ requests, errors, buckets }: Tally, sign: 1 | -1 = 1): void {
+    this.requests += sign * requests;
+    this.errors += sign * errors;
+    for (const [boundMs, count] of buckets) this.observe(boundMs, sign * count);
+  }
+
+  /** What was counted after `before`, an earlier copy of this tally. */
+  since(before: Tally): Tally {
+    const rest = new Tally();
+    rest.add(this);
+    rest.add(before, -1);
+    return rest;
   }
 }
 

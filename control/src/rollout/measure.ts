@@ -1,15 +1,19 @@
 import type { Evidence, Guardrail, Rollout } from '@headgate/contracts/rollout';
-import type { Counts, GatewayView, LiveFigures, Served } from '../figures/live-figures.ts';
+import type { GatewayView, LiveFigures, Served, WindowFigures } from '../figures/live-figures.ts';
+import type { Tally } from '../figures/tally.ts';
 import { addBlock, type ExcessTest, NEW_EXCESS_TEST, type RateBlock } from '../statistics/rare-rates.ts';
-import { type FastFigures, judgeErrors, judgeLatency } from './judge-fast.ts';
+import { type FastFigures, judgeErrors, judgeLatency, type Pair } from './judge-fast.ts';
 import { judgeDrop, judgeSrm, type SlowReport, withSignificance } from './judge-slow.ts';
 import { isAlone, stepOf } from './transitions.ts';
 
-/** In ms; as far as they lie within the step. The first one sees a version that begins to fail at once. */
-const WINDOWS_MS = [10_000, 60_000];
-const MAX_WINDOW_MS = 15 * 60_000;
+/** In ms. The first one sees a version that begins to fail at once; the last one, latency that grows during a long step. */
+const SHORT_MS = [10_000, 60_000];
+const LONG_MS = [15 * 60_000];
 
-/** When this process first saw the step of a rollout, and what the candidate had answered by then. */
+/** All that was counted for the groups of a rollout. */
+type Counts = Readonly<Record<'candidate' | 'control', Tally>>;
+
+/** When this process first saw the step of a rollout, and what was counted by then. */
 interface Seen {
   readonly step: string;
   readonly atMs: number;
@@ -18,8 +22,9 @@ interface Seen {
 
 /** The test of a rollout, and what was counted when it got its last block. */
 interface Excess {
+  readonly rollout: string;
   readonly test: ExcessTest;
-  readonly counts: Readonly<Record<'candidate' | 'control', Counts>>;
+  readonly counts: Counts;
 }
 
 export interface Measured {
@@ -33,6 +38,7 @@ export interface Measured {
 export class Measure {
   readonly #figures: LiveFigures;
   readonly #nowMs: () => number;
+  /** By model, which is in one rollout at a time. */
   readonly #seen = new Map<string, Seen>();
   readonly #excess = new Map<string, Excess>();
 
@@ -43,10 +49,10 @@ export class Measure {
 
   of(rollout: Rollout, slow: () => SlowReport): Measured {
     const seen = this.#seenOf(rollout);
-    const isMeasured = rollout.state.kind !== 'preparing' && rollout.weight > 0;
+    const { candidate } = this.#countsOf(rollout);
     return {
-      evidence: isMeasured ? this.#judge(rollout, seen, slow) : [],
-      samples: this.#figures.counts(served(rollout, 'candidate')).requests - seen.counts.requests,
+      evidence: rollout.state.kind === 'preparing' ? [] : this.#judge(rollout, seen, slow),
+      samples: candidate.requests - seen.counts.candidate.requests,
       candidateUnready: this.unready(rollout.model, rollout.candidate.version),
       controlUnready: this.#knownUnready(rollout.model, rollout.control.version),
     };
@@ -81,21 +87,24 @@ export class Measure {
   }
 
   #seenOf(rollout: Rollout): Seen {
-    const step = `${rollout.state.kind === 'preparing' ? 'preparing' : stepOf(rollout)}`;
-    const before = this.#seen.get(rollout.id);
+    const step = `${rollout.id} ${rollout.state.kind === 'preparing' ? 'preparing' : stepOf(rollout)}`;
+    const before = this.#seen.get(rollout.model);
     if (before?.step === step) return before;
-    const seen = {
-      step,
-      atMs: this.#nowMs(),
-      counts: this.#figures.counts(served(rollout, 'candidate')),
-    };
-    this.#seen.set(rollout.id, seen);
+    const seen = { step, atMs: this.#nowMs(), counts: this.#countsOf(rollout) };
+    this.#seen.set(rollout.model, seen);
     return seen;
+  }
+
+  #countsOf(rollout: Rollout): Counts {
+    return {
+      candidate: this.#figures.counts(served(rollout, 'candidate')),
+      control: this.#figures.counts(served(rollout, 'control')),
+    };
   }
 
   #judge(rollout: Rollout, seen: Seen, slow: () => SlowReport): Evidence[] {
     const alone = isAlone(rollout);
-    const fast = this.#fast(rollout, this.#nowMs() - seen.atMs);
+    const fast = this.#fast(rollout, seen);
     // In the last step there is nobody left to compare with.
     const guardrails = rollout.policy.guardrails.filter((of) => !alone || isFast(of));
     const report = !alone && guardrails.length > 0 ? slow() : undefined;
@@ -105,24 +114,30 @@ export class Measure {
     });
   }
 
-  #fast(rollout: Rollout, stepMs: number): FastFigures {
-    const lengths = [...WINDOWS_MS.filter((ms) => ms < stepMs), Math.min(stepMs, MAX_WINDOW_MS)];
-    const windows = lengths.flatMap((ms) => {
-      const candidate = this.#figures.window(served(rollout, 'candidate'), ms);
-      const control = this.#figures.window(served(rollout, 'control'), ms);
+  #fast(rollout: Rollout, { atMs, counts }: Seen): FastFigures {
+    const figures = this.#figures;
+    const stepMs = this.#nowMs() - atMs;
+    const pair = (of: (group: keyof Counts) => WindowFigures | undefined): Pair[] => {
+      const [candidate, control] = [of('candidate'), of('control')];
       return candidate && control ? [{ candidate, control }] : [];
-    });
-    const excess = this.#excessOf(rollout);
-    return { windows, isComplete: this.#figures.isFresh(), isAlone: isAlone(rollout), excess };
+    };
+    const last = (ms: number) =>
+      ms < stepMs ? pair((group) => figures.window(served(rollout, group), ms)) : [];
+    const step = pair((group) => figures.since(served(rollout, group), counts[group]));
+    return {
+      short: SHORT_MS.flatMap(last),
+      long: [...LONG_MS.flatMap(last), ...step],
+      isComplete: figures.isFresh(),
+      isAlone: isAlone(rollout),
+      excess: this.#excessOf(rollout),
+    };
   }
 
   /** One block a second, or more where one of the groups had no request. */
   #excessOf(rollout: Rollout): ExcessTest {
-    const counts = {
-      candidate: this.#figures.counts(served(rollout, 'candidate')),
-      control: this.#figures.counts(served(rollout, 'control')),
-    };
-    const before = this.#excess.get(rollout.id) ?? { test: NEW_EXCESS_TEST, counts };
+    const counts = this.#countsOf(rollout);
+    const known = this.#excess.get(rollout.model);
+    const before = known?.rollout === rollout.id ? known : { test: NEW_EXCESS_TEST, counts };
     const block = {
       candidate: since(before.counts.candidate, counts.candidate),
       control: since(before.counts.control, counts.control),
@@ -130,12 +145,13 @@ export class Measure {
     const isWhole = block.candidate.requests > 0 && block.control.requests > 0;
     const margin = marginOf(rollout);
     const test = isWhole && margin !== undefined ? addBlock(before.test, block, margin) : before.test;
-    this.#excess.set(rollout.id, { test, counts: isWhole ? counts : before.counts });
+    const next = { rollout: rollout.id, test, counts: isWhole ? counts : before.counts };
+    this.#excess.set(rollout.model, next);
     return test;
   }
 }
 
-const since = (before: Counts, now: Counts): RateBlock['control'] => ({
+const since = (before: Tally, now: Tally): RateBlock['control'] => ({
   failures: now.errors - before.errors,
   requests: now.requests - before.requests,
 });
@@ -148,7 +164,7 @@ function marginOf({ policy }: Rollout): number | undefined {
 const isReady = ({ ready }: GatewayView) => ready;
 const isFast = ({ metric }: Guardrail) => metric === 'error_rate' || metric.endsWith('_ms');
 
-function served(rollout: Rollout, group: 'candidate' | 'control'): Served {
+function served(rollout: Rollout, group: keyof Counts): Served {
   return { model: rollout.model, ...rollout[group] };
 }
 

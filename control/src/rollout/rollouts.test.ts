@@ -201,11 +201,58 @@ describe('an error rate below the limit', () => {
     });
   });
 
+  it('is also where control is over the limit', async () => {
+    await bench.start(policy());
+    await bench.seconds(120, { requests: 100, errors: 10 }, { requests: 100, errors: 6 });
+    expect(await state()).toMatchObject({
+      kind: 'rolled_back',
+      why: expect.stringContaining('significantly more'),
+    });
+  });
+
+  it('counts only what the rollout itself has seen', async () => {
+    await bench.start(policy());
+    await bench.seconds(60, { requests: 50, errors: 2 }, { requests: 50 });
+    expect(await kind()).toBe('rolled_back');
+    await bench.start(policy());
+    await bench.seconds(60, { requests: 50 }, { requests: 50 });
+    expect(await kind()).toBe('running');
+  });
+
   it('stays where control fails as often', async () => {
     await bench.start(policy());
     await bench.seconds(300, { requests: 50, errors: 2 }, { requests: 50, errors: 2 });
     expect(await kind()).toBe('running');
   });
+});
+
+it('a candidate with a request in ten seconds leaves its steps, however long they take', async () => {
+  const steps = [
+    { weight: 1, hold_s: 5, min_samples: 20 },
+    { weight: 10, hold_s: 5, min_samples: 100 },
+    { weight: 100 },
+  ];
+  await bench.start(policyOf([], { steps, guardrails: [{ metric: 'error_rate' }, { metric: 'p95_ms' }] }));
+  const tenths = async (count: number) => {
+    for (let tenth = 0; tenth < count; tenth += 1) {
+      await bench.seconds(1, { requests: 1 });
+      await bench.seconds(9, { requests: 0 });
+    }
+  };
+  await tenths(20);
+  expect(await state()).toMatchObject({ step: 0, waits_for: 'requests: the candidate answered 19 of 20' });
+  await tenths(100);
+  expect(await state()).toMatchObject({ step: 1, waits_for: 'requests: the candidate answered 99 of 100' });
+  await tenths(1);
+  expect(bench.weights()).toEqual([0, 100]);
+});
+
+it('latency holds the step before 100 %, however few requests that waits for', async () => {
+  await bench.start(policyOf([10, 100], { guardrails: [{ metric: 'p95_ms' }] }));
+  await bench.seconds(10, GOOD);
+  expect(await state()).toMatchObject({ step: 0, waits_for: 'p95_ms: 90 of 100 requests in each group' });
+  await bench.seconds(1, GOOD);
+  expect(bench.weights()).toEqual([0, 100]);
 });
 
 describe('slow guardrails', () => {

@@ -1,4 +1,5 @@
 import { type Evidence, isActive, type Rollout, type RolloutState } from '@headgate/contracts/rollout';
+import { MIN_LATENCIES } from './judge-fast.ts';
 import {
   CONTROL,
   failureOf,
@@ -102,13 +103,17 @@ function waitsFor(rollout: Rollout, seen: Observations, now: Now): string | unde
 }
 
 /**
- * Fast guardrails speak before each step, slow ones before all units get the candidate. In the last step they have nothing
- * to compare with: what they said before counts, unless a person went on without them.
+ * The error rate must pass before each step, all others before all units get the candidate; latency also in a step that
+ * waits for as many requests as it reads. In the last step slow ones have nothing to compare with: what they said before
+ * counts, unless a person went on without them.
  */
 function isNeeded(metric: string, rollout: Rollout): boolean {
-  if (!SLOW.has(metric)) return true;
+  if (metric === 'error_rate') return true;
+  const { steps } = rollout.policy;
   const current = stepOf(rollout);
-  if (!isAlone(rollout)) return rollout.policy.steps[current + 1]?.weight === 100;
+  if (!SLOW.has(metric) && (steps[current]?.min_samples ?? 0) >= MIN_LATENCIES) return true;
+  if (!isAlone(rollout)) return steps[current + 1]?.weight === 100;
+  if (!SLOW.has(metric)) return false;
   const entered = rollout.transitions.find(({ to }) => to.kind === 'running' && to.step === current);
   return entered?.by === CONTROL;
 }

@@ -43,7 +43,6 @@ const deps = (more: Partial<LiveViewDeps> = {}): LiveViewDeps => ({
       { address: 'g1', ready: true },
       { address: 'g2', ready: version === '1' },
     ],
-    counts: () => ({ requests: 0, errors: 0 }),
     window: ({ variant }) =>
       variant === 'a'
         ? {

@@ -10,7 +10,7 @@ const WINDOW_S = 60;
 
 export interface LiveViewDeps {
   readonly routing: Pick<RoutingStore, 'current'>;
-  readonly figures: LiveFigures;
+  readonly figures: Pick<LiveFigures, 'isFresh' | 'gateways' | 'readyOn' | 'window'>;
   readonly pods: Pick<Pods, 'refresh' | 'ofVersion'>;
   readonly observed: Pick<ObservedSplit, 'of'>;
   /** Id of the rollout in progress. */
@@ -57,7 +57,7 @@ async function modelView(
 
 /** A variant has traffic while every gateway finds its version ready (decision 0007). */
 function servingOf(
-  figures: LiveFigures,
+  figures: LiveViewDeps['figures'],
   model: string,
   { name, version }: Variant,
 ): Pick<LiveVariant, 'ready' | 'figures'> {
