@@ -99,7 +99,7 @@ describe('complaint 3: what cannot be measured holds, and is no zero (flagger#16
     await bench.seconds(60, GOOD);
     expect(await state()).toMatchObject({ kind: 'running', step: 0 });
     expect((await bench.now()).evidence).toMatchObject([{ verdict: 'no_data' }]);
-    await bench.seconds(3, BAD);
+    await bench.seconds(4, BAD);
     expect(await kind()).toBe('rolled_back');
   });
 });
@@ -171,12 +171,23 @@ it('complaint 8: a promotion ends the analysis of its step, and the next step ha
 });
 
 it('complaint 9: gateways that come and go neither stop nor fail a rollout (argo#3848, flagger#944)', async () => {
-  await bench.start(policyOf([10, 100]));
-  for (let round = 0; round < 8; round += 1) {
-    bench.gateways.addresses = round % 2 === 0 ? ['gateway-1', 'gateway-2'] : ['gateway-1'];
+  // What a gateway answered before it was there is not of this step.
+  const elsewhere = () => bench.gateways.serve('2', 'two', { requests: 1000, errors: 1000 }, ['gateway-2']);
+  const steps = [{ weight: 10, hold_s: 18, min_samples: 1 }, { weight: 100 }];
+  await bench.start(policyOf([], { steps }));
+  await bench.seconds(1, GOOD);
+  for (let round = 0; round < 4; round += 1) {
+    elsewhere();
+    bench.gateways.addresses = ['gateway-1', 'gateway-2'];
+    await bench.seconds(2, GOOD);
+    bench.gateways.addresses = ['gateway-1'];
     await bench.seconds(2, GOOD);
   }
-  expect(await kind()).toBe('promoted');
+  // All but the half of the second in which the other gateway was first read.
+  const seen = { verdict: 'pass', value: 0, samples: 4 * (5 + 10 + 10 + 10) };
+  expect((await bench.now()).evidence).toMatchObject([seen]);
+  await bench.seconds(2, GOOD);
+  expect(bench.weights()).toEqual([0, 100]);
 });
 
 describe('complaint 10: a second writer is seen, named, and never an end (argo#3080, argo#2522)', () => {
@@ -214,6 +225,17 @@ describe('complaint 10: a second writer is seen, named, and never an end (argo#3
     bench.edit((before) => before.replace('weight: 90', 'weight: 40').replace('weight: 10', 'weight: 60'));
     await bench.seconds(4, BAD);
     expect([await kind(), bench.weights()]).toEqual(['rolled_back', [100, 0]]);
+  });
+
+  it('also after one that gave units to a candidate that was being prepared', async () => {
+    bench.gateways.unready.add('2');
+    await bench.start(policyOf([10, 100]));
+    bench.edit((before) => before.replace('weight: 100', 'weight: 50').replace('weight: 0', 'weight: 50'));
+    await bench.seconds(1, GOOD);
+    expect(await kind()).toBe('paused');
+    bench.gateways.unready.clear();
+    await bench.seconds(4, BAD);
+    expect([await kind(), bench.weights()]).toEqual(['rolled_back', [100]]);
   });
 
   it('a rollout whose experiment was replaced is not resumed, and its rollback leaves the new one alone', async () => {

@@ -44,32 +44,45 @@ export interface Traffic {
 
 const BOUNDS_MS = [16, 32, 64, 128, 256, 512];
 
+type Counters = Map<string, { labels: Record<string, string>; value: number }>;
+
 /** Gateways whose counters a test moves. */
 class Gateways {
-  readonly counters = new Map<string, { labels: Record<string, string>; value: number }>();
+  readonly #counters = new Map<string, Counters>();
   addresses: string[] = ['gateway-1'];
   /** Those that do not answer. */
   readonly silent = new Set<string>();
   readonly unready = new Set<string>();
 
-  serve(version: string, variant: string, { requests, errors = 0, ms = 20 }: Traffic): void {
-    const of = { model: MODEL, version, variant };
-    this.#count(METRIC.predictions, { ...of, outcome: 'ok' }, requests - errors);
-    this.#count(METRIC.predictions, { ...of, outcome: 'internal' }, errors);
+  /** Each gateway serves its share. */
+  serve(version: string, variant: string, traffic: Traffic, addresses = this.addresses): void {
+    const { requests, errors = 0, ms = 20 } = traffic;
+    for (const [index, address] of addresses.entries()) {
+      const share = (count: number) => Math.floor((count + index) / addresses.length);
+      this.#serve(address, { model: MODEL, version, variant }, [share(requests), share(errors), ms]);
+    }
+  }
+
+  #serve(
+    address: string,
+    of: Record<string, string>,
+    [requests, errors, ms]: [number, number, number],
+  ): void {
+    const counters: Counters = this.#counters.get(address) ?? new Map();
+    this.#counters.set(address, counters);
+    const count = (name: string, labels: Record<string, string>, more: number) => {
+      const key = JSON.stringify([name, labels]);
+      counters.set(key, { labels, value: (counters.get(key)?.value ?? 0) + more });
+    };
+    count(METRIC.predictions, { ...of, outcome: 'ok' }, requests - errors);
+    count(METRIC.predictions, { ...of, outcome: 'internal' }, errors);
     for (const bound of BOUNDS_MS) {
       const le = `${bound / 1000}`;
-      this.#count(`${METRIC.predictionDuration}_bucket`, { ...of, le }, ms <= bound ? requests : 0);
+      count(`${METRIC.predictionDuration}_bucket`, { ...of, le }, ms <= bound ? requests : 0);
     }
-    this.#count(`${METRIC.predictionDuration}_bucket`, { ...of, le: '+Inf' }, requests);
+    count(`${METRIC.predictionDuration}_bucket`, { ...of, le: '+Inf' }, requests);
   }
 
-  #count(name: string, labels: Record<string, string>, count: number): void {
-    const key = JSON.stringify([name, labels]);
-    const value = (this.counters.get(key)?.value ?? 0) + count;
-    this.counters.set(key, { labels, value });
-  }
-
-  /** The first gateway counts everything. */
   readonly scrape = {
     round: async () => undefined,
     addresses: () => this.addresses,
@@ -81,7 +94,7 @@ class Gateways {
   };
 
   #page(address: string): Sample[] {
-    const counted = address === this.addresses[0] ? [...this.counters] : [];
+    const counted = [...(this.#counters.get(address) ?? [])];
     const ready = ['1', '2', '3'].map((version) => ({
       name: METRIC.versionReady,
       labels: { model: MODEL, version },
@@ -134,7 +147,10 @@ export async function rolloutBench() {
       enforcer: new Enforcer(routing),
       measure: new Measure(figures, clock.monotonicMs),
       versionsOf: async () => versions,
-      reports: new SlowReports({ report: () => report() }, clock),
+      reports: new SlowReports(
+        { report: async () => ({ ...(await report()), at_ms: clock.epochMs() }) },
+        clock,
+      ),
       changes: audited,
       clock,
       logger,
@@ -167,6 +183,7 @@ export async function rolloutBench() {
     repository(has: readonly string[] | undefined): void {
       versions = has;
     },
+    /** Each answer is of now. */
     report(answer: () => Promise<ExperimentReport>): void {
       report = answer;
     },
