@@ -14,16 +14,20 @@ const DEADLINE_MS = 10_000;
 const MAX_AGE_MS = 60_000;
 
 interface Known {
+  readonly experiment: string;
+  /** When the store answered, and of when its answer is. */
   readonly atMs: number;
+  readonly ofMs: number;
   readonly slow: SlowReport;
 }
 
-/** Reports of the store in the background: whoever asks gets the last one at once. */
+/** Reports of the store, read in the background: `latest` answers at once. */
 export class SlowReports {
   readonly #reports: Reports;
   readonly #clock: TimerClock;
+  /** By model, which is in one rollout at a time. */
   readonly #known = new Map<string, Known>();
-  /** Experiments that the store is asked about. A question that nobody waits for any more keeps its place until it ends. */
+  /** Experiments that the store is asked about, until it answers: never two questions about one at a time. */
   readonly #asked = new Set<string>();
 
   constructor(reports: Reports, clock: TimerClock) {
@@ -34,17 +38,21 @@ export class SlowReports {
   /** Asks again when the last answer is older than 5 s. */
   latest(model: string, experiment: string): SlowReport {
     const nowMs = this.#clock.monotonicMs();
-    const known = this.#known.get(experiment);
+    const last = this.#known.get(model);
+    const known = last?.experiment === experiment ? last : undefined;
     if (!known || nowMs - known.atMs >= EVERY_MS) void this.#ask(model, experiment);
     if (!known) return { kind: 'no_data', why: 'the store is asked' };
-    if (nowMs - known.atMs < MAX_AGE_MS) return known.slow;
-    return { kind: 'error', why: 'the store has not answered for a minute' };
+    if (nowMs - known.ofMs < MAX_AGE_MS) return known.slow;
+    return { kind: 'error', why: 'the newest report is older than a minute' };
   }
 
   async #ask(model: string, experiment: string): Promise<void> {
     if (this.#asked.has(experiment)) return;
     this.#asked.add(experiment);
-    const know = (slow: SlowReport) => this.#known.set(experiment, { atMs: this.#clock.monotonicMs(), slow });
+    const know = (slow: SlowReport) => {
+      const atMs = this.#clock.monotonicMs();
+      this.#known.set(model, { experiment, atMs, ofMs: atMs - this.#ageMs(slow), slow });
+    };
     const answered = new AbortController();
     const answer = this.#reports.report(model, { experiment }).then(
       (report) => know({ kind: 'report', report }),
@@ -56,6 +64,11 @@ export class SlowReports {
     await answer;
     answered.abort();
     this.#asked.delete(experiment);
+  }
+
+  /** Experiments may give a report again that took long to make. */
+  #ageMs(slow: SlowReport): number {
+    return slow.kind === 'report' ? Math.max(0, this.#clock.epochMs() - slow.report.at_ms) : 0;
   }
 }
 
