@@ -24,7 +24,7 @@ export const CONSOLE_BUNDLE = {
 };
 
 /**
- * Writes console/dist anew: files of an older build would stay otherwise.
+ * Empties console/dist and writes it: files of an older build would stay otherwise.
  *
  * @param {string} root the checkout
  */

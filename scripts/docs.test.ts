@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -5,10 +6,12 @@ import { parse } from 'yaml';
 
 const ROOT = join(import.meta.dirname, '..');
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
-const markdownIn = (dir: string) =>
-  readdirSync(join(ROOT, dir))
-    .filter((file) => file.endsWith('.md'))
-    .map((file) => join(dir, file));
+const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], {
+  cwd: ROOT,
+  encoding: 'utf8',
+})
+  .split('\n')
+  .filter((file) => /\.\w+$/.test(file) && existsSync(join(ROOT, file)));
 
 /** As renderers of Markdown make it. */
 const anchorOf = (title: string) =>
@@ -47,7 +50,8 @@ const settings = [
 ];
 const SECTIONS =
   /`((?:listen|gateway|inference|records|capture|audit|envoy|telemetry|dependencies)(?:\.[a-z]\w*)+)/g;
-const pages = ['.', 'docs', 'docs/decisions', 'load-tests', 'samples', 'scripts/model'].flatMap(markdownIn);
+const pages = files.filter((file) => file.endsWith('.md'));
+const decisions = readdirSync(join(ROOT, 'docs/decisions')).map((file) => Number.parseInt(file, 10));
 const alerts = readdirSync(join(ROOT, 'observability/prometheus'))
   .filter((file) => file.endsWith('.rules.yaml'))
   .flatMap((file) => parse(read(`observability/prometheus/${file}`)).groups)
@@ -63,13 +67,27 @@ describe.each(pages)('%s', (page) => {
   });
 
   it('names files, settings and alerts that exist', () => {
-    const files = all(/`((?:[a-z]+|load-tests)\/[\w./-]+\.(?:ts|mjs|py|sh|proto))`/g);
-    const inPackages = files.filter((file) => existsSync(join(ROOT, file.split('/')[0] as string)));
+    const named = all(/`((?:[a-z]+|load-tests)\/[\w./-]+\.(?:ts|mjs|py|sh|proto))`/g);
+    const inPackages = named.filter((file) => existsSync(join(ROOT, file.split('/')[0] as string)));
     expect(inPackages.filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
     expect(all(SECTIONS).filter((name) => page !== 'CHANGELOG.md' && !settings.includes(name))).toEqual([]);
     const names = alerts.map(({ alert }) => alert);
     expect(all(/`(Headgate[A-Z]\w+)`/g).filter((name) => !names.includes(name))).toEqual([]);
   });
+});
+
+it('Code and configuration name pages and decisions that exist', () => {
+  const sources = files.filter((file) => /\.(tsx?|mjs|py|sh|ya?ml)$/.test(file));
+  const dead = sources.flatMap((file) => {
+    const text = read(file);
+    const links = (text.match(/\bdocs\/[\w/-]+\.md(#[\w-]+)?/g) ?? []).filter(
+      (link) => !leadsSomewhere(link),
+    );
+    const numbers = [...text.matchAll(/\bdecision (\d+)/g)].map(([, number]) => Number(number));
+    const unknown = numbers.filter((number) => !decisions.includes(number));
+    return [...links, ...unknown.map((number) => `decision ${number}`)].map((name) => `${file}: ${name}`);
+  });
+  expect(dead).toEqual([]);
 });
 
 it.each(Array.from({ length: 10 }, (_, i) => `API${i + 1}`))(

@@ -11,7 +11,7 @@ const SINGLE: Readonly<Record<string, Shortcut>> = {
   '/': { kind: 'search' },
 };
 
-/** So long the letter may come after `g`. */
+/** Longest time between `g` and its letter. */
 const PAUSE_MS = 1500;
 
 /** Reads keys one after the other. @returns what a key asks for; undefined: nothing yet, or nothing at all */

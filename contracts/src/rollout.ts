@@ -14,7 +14,7 @@ const weight = percent.min(0.01);
 const stepSchema = z.strictObject({
   /** Share of the units that the candidate gets, in percent. */
   weight,
-  /** The step lasts at least so long, in seconds. */
+  /** Shortest time that the step lasts, in seconds. */
   hold_s: z.number().int().min(0).max(604_800).default(60),
   /** The step lasts until the candidate answered so many requests in it. */
   min_samples: z.number().int().min(1).max(1_000_000).default(100),

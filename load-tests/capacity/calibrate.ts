@@ -64,9 +64,9 @@ export function calibrationOf(
     wake_ms: round(Math.max(0, clientCpuOf(lone) - clientCpuOf(full))),
   };
   const [gateway, front, edge] = [cost('gateway'), cost('front'), cost('Envoy')];
-  // What the engine does besides a run counts to the decodes, which go on at the same time.
+  // The rest of the engine's work counts to the decodes, which go on at the same time.
   const decodeMs = cpuOf(lone, 'engine') - stages.runMs;
-  const besides = decodeMs - mean(stages.decodeMs);
+  const rest = decodeMs - mean(stages.decodeMs);
   const engineFull = cpuOf(full, 'engine');
   const busyRunMs = engineFull - decodeMs;
   const cpuMs = [gateway, front, edge, client].reduce(
@@ -77,7 +77,7 @@ export function calibrationOf(
   return {
     source: machine.source,
     run_ms: { 1: round(stages.runMs), [machine.maxBatchSize]: round(machine.maxBatchSize * busyRunMs) },
-    decode_ms: stages.decodeMs.map((ms) => round(Math.max(0, ms + besides))),
+    decode_ms: stages.decodeMs.map((ms) => round(Math.max(0, ms + rest))),
     gateway,
     front,
     edge,

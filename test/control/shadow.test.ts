@@ -115,7 +115,7 @@ it('compares version 2 with version 1 on copies, as an independent count of both
   let same = 0;
   for (const [i, photo] of sent.entries()) if ((await labelOf(photo, '2')).label === answers[i]) same += 1;
   const percent = (share = 0) => `${(100 * share).toFixed(1)} %`;
-  const { agreement, noise, latency } = report;
+  const { agreement, noise } = report;
   figure({
     name: 'Shadow: agreement of version 2 (int8) with version 1',
     wanted: `${percent(same / sent.length)}, by an independent count`,
@@ -128,7 +128,6 @@ it('compares version 2 with version 1 on copies, as an independent count of both
     got: percent(noise?.value),
     passed: noise?.value === 1,
   });
-  console.log(report.sentence, latency, report.score_drift, report.confusion);
   expect(report).toMatchObject({ dropped: 0, failed: 0, label_order_differs: false });
   expect([agreement?.value, noise?.value]).toEqual([same / sent.length, 1]);
   expect(await metric(METRIC.shadowImages, { ...ofShadow, outcome: 'agreed' })).toBe(same);

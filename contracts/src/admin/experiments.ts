@@ -1,6 +1,9 @@
 export const METRICS = ['success_rate', 'latency_ms', 'p95_ms', 'accuracy', 'reward'] as const;
 export type Metric = (typeof METRICS)[number];
 
+/** Coverages that a report can be asked for, as the query names them. */
+export const LEVELS = ['0.9', '0.95', '0.99'] as const;
+
 /** Of a treatment against control. `no_data` never promotes anything. */
 export type Verdict = 'better' | 'worse' | 'no_difference_yet' | 'no_data';
 

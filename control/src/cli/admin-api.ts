@@ -4,6 +4,7 @@ import type {
   DependencyView,
   ExperimentReport,
   Explanation,
+  LEVELS,
   LiveView,
   Look,
   Metric,
@@ -49,7 +50,7 @@ export function adminApi(installation: Installation, around: Surroundings, withi
     startRollout: (start: RolloutStart) => call<Rollout>('POST', '/rollouts', start),
     act: (id: string, action: RolloutActionName, why?: string) =>
       call<Rollout>('POST', path`/rollouts/${id}/${action}`, why === undefined ? {} : { why }),
-    experiment: (model: string, level?: number) =>
+    experiment: (model: string, level?: (typeof LEVELS)[number]) =>
       get<ExperimentReport>(path`/experiments/${model}`, { level }),
     looks: (model: string, metric: Metric) =>
       get<{ looks: Look[] }>(path`/experiments/${model}/looks`, { metric }),

@@ -10,7 +10,7 @@ const ESC = '\u001b';
 /** What a terminal would obey; a line break may only be one of ours. */
 const OBEYED = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/u;
 
-/** Names that somebody could give: each would do something to the screen of whoever lists them. */
+/** Names that somebody could give: each would do something to the screen of the user who lists them. */
 const HOSTILE: readonly (readonly [string, string])[] = [
   ['clears the screen', `${ESC}[2J${ESC}[H`],
   ['sets the title of the window', `${ESC}]0;root\u0007`],

@@ -6,7 +6,7 @@ import { ErrorNote } from '../../components/loaded.tsx';
 import { formatPercent, plural } from '../../format.ts';
 import { type Part, weightsOf } from './sum.ts';
 
-/** A slider that moves asks once it rests for so long. */
+/** A moving slider asks after that time at rest. */
 const REST_MS = 250;
 
 /** Who would move, by what control answers. */

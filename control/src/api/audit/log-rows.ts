@@ -17,7 +17,7 @@ export interface LogRowsOptions {
 /** Records before the last head of each log: the store has those, or is a good minute behind. */
 const BEFORE_HEAD = 1000;
 const MAX_AGE_MS = 1000;
-/** Logs that nobody has written to for so long are stored; a machine for tests has hundreds. */
+/** The store has all of a log without a write in that time; a machine for tests has hundreds of such logs. */
 const RECENT_MS = 3_600_000;
 
 /** The newest rows of the logs on this machine, some of which the store does not have yet; read at most once a second. */

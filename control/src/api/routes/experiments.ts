@@ -1,11 +1,11 @@
-import { METRICS } from '@headgate/contracts/admin/api';
+import { LEVELS, METRICS } from '@headgate/contracts/admin/api';
 import { Hono } from 'hono';
 import { z } from 'zod';
 import type { Experiments } from '../../experiments/experiments.ts';
 import { type ApiEnv, queryOf } from '../api-env.ts';
 
 const experiment = z.string().min(1).max(64).optional();
-const level = z.enum(['0.9', '0.95', '0.99']).transform(Number).optional();
+const level = z.enum(LEVELS).transform(Number).optional();
 const askedSchema = z.strictObject({ experiment, level });
 const looksSchema = z.strictObject({ experiment, metric: z.enum(METRICS) });
 

@@ -95,7 +95,7 @@ it('asks for another level, and refuses one that is none', async () => {
   const asked = control();
   await headgate(['experiment', 'report', 'digits', '--level', '0.99'], asked);
   expect(asked.calls.map(({ call }) => call)).toEqual(['GET /experiments/digits?level=0.99']);
-  expect((await headgate(['experiment', 'report', '--level', '99'], control())).code).toBe(2);
+  expect((await headgate(['experiment', 'report', '--level', '0.97'], control())).code).toBe(2);
 });
 
 it('prints CSV as it is, but for what a terminal would obey', async () => {

@@ -2,12 +2,13 @@ import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import {
   type ExperimentReport,
+  LEVELS,
   METRICS,
   type Metric,
   type MetricResult,
 } from '@headgate/contracts/admin/api';
 import { printable } from '@headgate/runtime/printable';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { adminApiOf, modelOr } from '../admin-api.ts';
 import { indented, NONE, paragraphs, percent, round, time } from '../in-words.ts';
 import { print, table } from '../print.ts';
@@ -15,7 +16,7 @@ import type { Surroundings } from '../surroundings.ts';
 import { intervalSvg } from './interval-svg.ts';
 
 interface ReportOptions {
-  readonly level?: number;
+  readonly level?: (typeof LEVELS)[number];
   readonly csv?: boolean;
   readonly svg?: string;
   readonly metric: Metric;
@@ -31,7 +32,9 @@ export function addExperiment(program: Command, around: Surroundings): void {
     .description(
       'say which variant is better, with intervals that hold at every look; or why nobody knows yet',
     )
-    .option('--level <share>', 'coverage of the intervals, such as 0.99 (default: that of control)', level)
+    .addOption(
+      new Option('--level <share>', 'coverage of the intervals (default: that of control)').choices(LEVELS),
+    )
     .option('--csv', 'print the report as CSV')
     .option('--svg <file>', 'also draw how the interval of the metric narrowed')
     .addOption(new Option('--metric <name>', 'metric of --svg').choices(METRICS).default('success_rate'))
@@ -49,12 +52,6 @@ export function addExperiment(program: Command, around: Surroundings): void {
         return around.out(printable((await api.experimentCsv(model)).replaceAll('\r\n', '\n')));
       print(command, around, await api.experiment(model, options.level), inWords);
     });
-}
-
-function level(text: string): number {
-  const value = Number(text);
-  if (value > 0 && value < 1) return value;
-  throw new InvalidArgumentError('Expected a share between 0 and 1, such as 0.95.');
 }
 
 function inWords(report: ExperimentReport): string {
