@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { differenceSequence, meanSequence, sequenceOf } from './confidence-sequence.ts';
+import { differenceSequence, sequenceOf } from './confidence-sequence.ts';
 import type { Estimate } from './unit-sums.ts';
 
 const estimate = fc
@@ -48,10 +48,7 @@ describe('the confidence sequence of a difference', () => {
 
   it('narrows with units, and widens with the level', () => {
     const width = (units: number, alpha: number) => {
-      const { low, high } = meanSequence(
-        { units, effectiveUnits: units, value: 0, variance: 1 / units },
-        { alpha },
-      );
+      const { low, high } = sequenceOf({ difference: 0, units, variance: 1 / units }, { alpha });
       return high - low;
     };
     const byUnits = [100, 1000, 10_000, 1_000_000].map((units) => width(units, 0.05));
@@ -60,10 +57,7 @@ describe('the confidence sequence of a difference', () => {
   });
 
   it('is about as wide as an interval for 1.5 times the standard error of one look, where it is tuned', () => {
-    const { high } = meanSequence(
-      { units: 5000, effectiveUnits: 5000, value: 0, variance: 1 },
-      { alpha: 0.05 },
-    );
+    const { high } = sequenceOf({ difference: 0, units: 5000, variance: 1 }, { alpha: 0.05 });
     expect(high / 1.96).toBeGreaterThan(1.4);
     expect(high / 1.96).toBeLessThan(1.7);
   });

@@ -74,12 +74,6 @@ export function sequenceOf(
   };
 }
 
-/** The same for one mean. */
-export function meanSequence({ units, value, variance }: Estimate, options: SequenceOptions): Interval {
-  const { half } = halfWidth(units, variance, options);
-  return { low: value - half, high: value + half };
-}
-
 /** `information` is N·ρ² of the paper. */
 function halfWidth(units: number, variance: number, { alpha, tunedFor = TUNED_FOR }: SequenceOptions) {
   const logAlpha = -2 * Math.log(alpha);

@@ -76,11 +76,6 @@ export function addBlock(test: ExcessTest, block: RateBlock, margin: number): Ex
   return { logE, seen };
 }
 
-/** Always-valid p-value of the test. */
-export function pValueOf({ logE }: ExcessTest): number {
-  return Math.min(1, Math.exp(-logE));
-}
-
 function sumOf(a: RateCounts, b: RateCounts): RateCounts {
   return { failures: a.failures + b.failures, requests: a.requests + b.requests };
 }
