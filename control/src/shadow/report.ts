@@ -8,7 +8,7 @@ import { rateSequence } from '../statistics/rare-rates.ts';
 
 /** Older comparisons were made with other traffic. */
 const WINDOW_MS = 7 * DAY_MS;
-/** Chance that a shadow which only has noise is ever said to differ. */
+/** Chance that a shadow which only has noise is said to differ, at any look of seven days. */
 const ALPHA = 0.05;
 
 export interface ShadowReportOptions {
@@ -108,7 +108,8 @@ function sentenceOf({ version, sample }: Shadow, { sums, agreement, noise }: Sai
 
 /**
  * Images on which both copies agree, or both differ, say nothing of the versions. Of the others, noise alone would let
- * the shadow be the one that differs in half of them. Valid at every look.
+ * the shadow be the one that differs in half of them. Valid at every look of its first seven days; from then on old
+ * comparisons leave the window, and each week of looking has a chance of its own.
  */
 function verdictOf({ only_shadow_differs: shadow, only_noise_differs: noise }: ShadowSums): string {
   if (shadow + noise === 0) return 'no difference was seen';
