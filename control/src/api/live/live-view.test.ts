@@ -181,6 +181,22 @@ describe('the observed split', () => {
     expect(asked).toHaveLength(2);
   });
 
+  it('leaves a slow store alone for ten times as long as it took', async () => {
+    const answers: (() => void)[] = [];
+    const { asked, clock, of } = split(() => new Promise((resolve) => answers.push(() => resolve({ rows }))));
+    of();
+    clock.ms += 30_000;
+    of();
+    answers[0]?.();
+    await eventually(of, 'the split');
+    clock.ms += 299_999;
+    of();
+    expect(asked).toHaveLength(1);
+    clock.ms += 1;
+    of();
+    expect(asked).toHaveLength(2);
+  });
+
   it('has none while the store is away, and asks it no more often', async () => {
     const { asked, of } = split(() => Promise.reject(new Error('gone')));
     expect(of()).toBeNull();

@@ -13,6 +13,8 @@ const UNITS = `
 
 /** It reads every record of that time; a day of a busy service has millions. */
 const MAX_AGE_MS = 10_000;
+/** It is read again after ten times as long as it took: deliveries wait meanwhile in the embedded database. */
+const SHARE = 10;
 const LOOK_BACK_MS = DAY_MS;
 
 export interface ObservedOptions {
@@ -23,7 +25,8 @@ export interface ObservedOptions {
 }
 
 interface Known {
-  readonly atMs: number;
+  /** From then on it is read again; wall clock in ms. */
+  readonly untilMs: number;
   readonly units: ReadonlyMap<string, number>;
 }
 
@@ -47,7 +50,7 @@ export class ObservedSplit {
   of(model: string, experiment: string, sinceMs: number | null): (variant: string) => Observed {
     const key = JSON.stringify([model, experiment, sinceMs]);
     const known = this.#known.get(key);
-    const isFresh = known !== undefined && this.#options.nowMs() - known.atMs < MAX_AGE_MS;
+    const isFresh = known !== undefined && this.#options.nowMs() < known.untilMs;
     if (!isFresh && !this.#reading.has(key)) void this.#read(key, { model, experiment, sinceMs });
     const units = known?.units ?? new Map<string, number>();
     const total = [...units.values()].reduce((sum, count) => sum + count, 0);
@@ -61,24 +64,25 @@ export class ObservedSplit {
     const { records, nowMs } = this.#options;
     if (!records) return;
     this.#reading.add(key);
-    const atMs = nowMs();
+    const startedMs = nowMs();
+    let units = new Map<string, number>();
     try {
-      const from = new Date(Math.max(sinceMs ?? 0, atMs - LOOK_BACK_MS));
+      const from = new Date(Math.max(sinceMs ?? 0, startedMs - LOOK_BACK_MS));
       const { rows } = await records.query(UNITS, [from, model, experiment]);
-      this.#forget(atMs);
-      const units = new Map((rows as Row[]).map((row) => [row.variant, row.units]));
-      this.#known.set(key, { atMs, units });
+      units = new Map((rows as Row[]).map((row) => [row.variant, row.units]));
     } catch {
       // The page of dependencies shows a store that is away.
-      this.#known.set(key, { atMs, units: new Map() });
-    } finally {
-      this.#reading.delete(key);
     }
+    const endedMs = nowMs();
+    this.#forget(endedMs);
+    this.#known.set(key, { untilMs: endedMs + Math.max(MAX_AGE_MS, SHARE * (endedMs - startedMs)), units });
+    this.#reading.delete(key);
   }
 
   /** Experiments and weights that nobody asks for any more. */
   #forget(nowMs: number): void {
-    for (const [key, { atMs }] of this.#known) if (nowMs - atMs > 10 * MAX_AGE_MS) this.#known.delete(key);
+    for (const [key, { untilMs }] of this.#known)
+      if (nowMs - untilMs > 10 * MAX_AGE_MS) this.#known.delete(key);
   }
 }
 
