@@ -73,12 +73,12 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
   listening.close();
   adminApi.stop();
+  experiments.stop();
   await control.stop();
-  await experiments.stop();
   await cluster.stop();
   await audit.stop();
-  await shipping?.stop();
-  await embedded?.database.close();
+  // What is shipped may be in the middle of a statement.
+  await Promise.all([shipping?.stop(), embedded?.database.close()]);
 }
 
 main(process.env).then(

@@ -28,7 +28,8 @@ export interface StartedExperiments {
   readonly readRecords: ReadRecords;
   /** From now on each experiment with traffic is looked at once a minute. */
   watch(figures: LiveFigures): void;
-  stop(): Promise<void>;
+  /** Waits for nothing that runs. */
+  stop(): void;
 }
 
 export async function startExperiments(
@@ -43,7 +44,7 @@ export async function startExperiments(
     retentionMs: config.records.retention_days * DAY_MS,
     now: systemClock.epochMs,
   });
-  let watching: { stop(): Promise<void> } | undefined;
+  let watching: { stop(): void } | undefined;
   return {
     experiments,
     records: db,
@@ -51,10 +52,10 @@ export async function startExperiments(
     watch(figures) {
       if (db) watching = watchExperiments({ experiments, routing, figures, isLeader, logger });
     },
-    async stop() {
+    stop() {
       experiments.stop();
-      await watching?.stop();
-      await close();
+      watching?.stop();
+      close();
     },
   };
 }

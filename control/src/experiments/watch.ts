@@ -19,10 +19,11 @@ const THIN_EVERY_MS = 3_600_000;
  * Looks at each experiment with traffic once a minute while this process leads, so that its intervals are there over time.
  * A model without traffic opens no embedded database.
  */
-export function watchExperiments(options: WatchOptions): { stop(): Promise<void> } {
+export function watchExperiments(options: WatchOptions): { stop(): void } {
   const { experiments, logger } = options;
   let thinnedMs = performance.now();
   let failing = false;
+  let stopped = false;
 
   const look = async () => {
     if (!options.isLeader()) return;
@@ -40,21 +41,22 @@ export function watchExperiments(options: WatchOptions): { stop(): Promise<void>
         failing = false;
       },
       (err: unknown) => {
-        if (!failing) logger.warn({ err }, 'experiments cannot be evaluated');
+        if (!failing && !stopped) logger.warn({ err }, 'experiments cannot be evaluated');
         failing = true;
       },
     );
-  let running: Promise<void> | undefined;
-  const timer = setInterval(() => {
-    running ??= round().finally(() => {
-      running = undefined;
-    });
+  let isLooking = false;
+  const timer = setInterval(async () => {
+    if (isLooking) return;
+    isLooking = true;
+    await round();
+    isLooking = false;
   }, LOOK_EVERY_MS);
   return {
-    /** Ends after the round that runs. */
-    async stop() {
+    /** A look may take a minute: it is not waited for, and its store may close under it. */
+    stop() {
+      stopped = true;
       clearInterval(timer);
-      await running;
     },
   };
 }

@@ -44,6 +44,15 @@ it('delays nothing else while it computes', async () => {
   expect(ticks).toBeGreaterThan(5);
 });
 
+it('closes during a query that would take hours, for good', async () => {
+  const query = db.query('SELECT count(*) FROM generate_series(1, 1000000000000)', []);
+  const outcome = Promise.allSettled([query]);
+  await db.close();
+  expect(await outcome).toMatchObject([{ reason: { message: 'the embedded database ended' } }]);
+  await expect(db.query('SELECT 1', [])).rejects.toThrow('is closed');
+  await db.close();
+});
+
 it('fails what a thread leaves when it ends, and starts another', async () => {
   const ending = embeddedDatabase(undefined, threadThat('throw new Error("broken")'));
   for (const _ of [1, 2]) {

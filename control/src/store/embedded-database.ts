@@ -3,6 +3,7 @@ import type { Queryable } from '@headgate/stores/postgres/database';
 import type { DatabaseProblem, FromDatabase, Statement, ToDatabase } from './database-thread.ts';
 
 export interface EmbeddedDatabase extends Queryable {
+  /** For good. Ends within seconds: what still runs fails. */
   close(): Promise<void>;
 }
 
@@ -10,6 +11,9 @@ export interface EmbeddedDatabase extends Queryable {
 const MAX_WAITING = 256;
 /** PostgreSQL's code for too many at once: callers may try again. */
 const TOO_MANY = '53300';
+
+/** A report may run for a minute, and control has 5 s to stop. */
+const CLOSE_MS = 2000;
 
 const ENTRY = new URL(
   import.meta.url.endsWith('.ts') ? './database-thread.ts' : './database-thread.js',
@@ -31,6 +35,7 @@ interface Waiting {
 export function embeddedDatabase(dir?: string, entry = ENTRY): EmbeddedDatabase {
   const waiting = new Map<number, Waiting>();
   let thread: Worker | undefined;
+  let isClosed = false;
   let lastId = 0;
 
   const ended = (cause: unknown) => {
@@ -48,6 +53,7 @@ export function embeddedDatabase(dir?: string, entry = ENTRY): EmbeddedDatabase 
 
   const ask = (statement: Statement) =>
     new Promise<readonly unknown[]>((resolve, reject) => {
+      if (isClosed) throw new Error('the embedded database is closed');
       if (waiting.size >= MAX_WAITING)
         throw errorOf({ message: 'the embedded database is busy', code: TOO_MANY });
       thread ??= startThread(entry, dir, { settled, ended });
@@ -61,10 +67,13 @@ export function embeddedDatabase(dir?: string, entry = ENTRY): EmbeddedDatabase 
     query: async (sql, values) => ({ rows: await ask({ kind: 'query', sql, values }) }),
     script: async (sql) => void (await ask({ kind: 'script', sql })),
     async close() {
-      const closing = thread;
-      if (!closing) return;
-      await ask({ kind: 'close' });
-      await closing.terminate();
+      const closed = thread && ask({ kind: 'close' });
+      isClosed = true;
+      const late = setTimeout(() => void thread?.terminate(), CLOSE_MS);
+      // What a thread leaves that is terminated is as safe as after a crash.
+      await closed?.catch(() => undefined);
+      clearTimeout(late);
+      await thread?.terminate();
     },
   };
 }

@@ -10,7 +10,8 @@ const TIMEOUT_MS = 60_000;
 export interface Records {
   /** Undefined where records are kept nowhere. */
   readonly db: Queryable | undefined;
-  close(): Promise<void>;
+  /** Waits for no report that runs: it ends with the process. */
+  close(): void;
 }
 
 /** The records as control reads them: in its own database, or in PostgreSQL over connections of their own. */
@@ -19,7 +20,7 @@ export async function openRecords(
   embedded: Queryable | undefined,
   resilience: ResilienceReport,
 ): Promise<Records> {
-  const close = async () => undefined;
+  const close = () => undefined;
   if (records.sink === 'none') return { db: undefined, close };
   if (records.sink === 'control') return { db: embedded, close };
   const postgres = await openPostgres({ url: records.postgres_url, timeoutMs: TIMEOUT_MS });
@@ -29,5 +30,5 @@ export async function openRecords(
     report: resilience,
     isFailure: concernsServer,
   });
-  return { db: guarded(postgres, policy), close: () => postgres.close() };
+  return { db: guarded(postgres, policy), close: () => void postgres.close() };
 }
