@@ -1,7 +1,7 @@
 import type { Metric, Verdict } from '@headgate/contracts/admin/api';
 import type { Sums } from '@headgate/stores/records/sums';
 import { differenceSequence, type Interval } from '../statistics/confidence-sequence.ts';
-import { quantileDifference } from '../statistics/quantile-sequence.ts';
+import { alphaOfEpoch, quantileDifference, valuesForQuantile } from '../statistics/quantile-sequence.ts';
 import { srmTest } from '../statistics/srm.ts';
 import { type Estimate, estimateMean, estimateShare } from '../statistics/unit-sums.ts';
 import { MINIMUM_UNITS, verdictOf } from '../statistics/verdict.ts';
@@ -24,7 +24,7 @@ export interface ComparisonResult extends GroupResult {
   /** Null below the minimum: nobody should believe it there. */
   readonly interval: Interval | null;
   readonly verdict: Verdict;
-  /** Effective units of the smaller group, or for p95 its latencies. */
+  /** Effective units of the smaller group; for p95 its latencies, one of each unit. */
   readonly enough: { readonly has: number; readonly needs: number };
 }
 
@@ -42,8 +42,6 @@ const DEFINITIONS: readonly MetricDefinition[] = [
   { metric: 'reward', unit: 'none', higherIsBetter: true },
 ];
 
-/** From so many latencies on the interval of p95 has limits, at 0.99 with two treatments; at 0.95 with one, from 174 on. */
-const MINIMUM_LATENCIES = 213;
 /** Chance of a false alarm, ever. */
 export const SRM_ALPHA = 0.01;
 
@@ -107,10 +105,11 @@ function compareQuantile(
 ): ComparisonResult {
   const control = latencies.get(split.epochs[0]?.variants[0]?.name ?? '') ?? [];
   const treatment = latencies.get(variant) ?? [];
-  const found = quantileDifference(control, treatment, 0.95, alpha);
+  const spent = alphaOfEpoch(alpha, split.epochs.length);
+  const found = quantileDifference(control, treatment, 0.95, spent);
   const has = Math.min(control.length, treatment.length);
   const base = { variant, ...quantileOf(treatment), control: quantileOf(control) };
-  const enough = { has, needs: MINIMUM_LATENCIES };
+  const enough = { has, needs: valuesForQuantile(0.95, spent) };
   if (!found) return { ...base, enough, difference: null, interval: null, verdict: 'no_data' };
   const { difference, ...interval } = found;
   // The sequence is exact: it needs no minimum beyond its own.

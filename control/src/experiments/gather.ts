@@ -18,11 +18,11 @@ export interface Gathered extends ExperimentName {
   readonly split: Split;
   readonly traffic: Traffic;
   readonly feedback: readonly ArmFeedback[];
-  /** By variant, ascending: one request of each unit and slot, since the weights changed last. */
+  /** By variant, ascending: one request of each unit since the weights changed last. */
   readonly latencies: ReadonlyMap<string, readonly number[]>;
 }
 
-/** Length of the slots of which each unit gives one latency. Those of one unit are alike: more would tell little. */
+/** A unit gives one latency of its first slot: chosen among several, but soon there. */
 const SLOT_MS = 600_000;
 
 /**

@@ -87,7 +87,7 @@ function whyNothing(
   if (silent) return whySilent(silent.name, metric);
   const has = Math.floor(enough.has);
   const lacks = `Not enough data yet: ${has} of ${enough.needs}`;
-  if (metric === 'p95_ms') return `${lacks} latencies; each unit gives one in ten minutes.`;
+  if (metric === 'p95_ms') return `${lacks} latencies; each unit gives one, after its first ten minutes.`;
   if (has >= enough.needs) return 'Not enough data yet: all units have the same value.';
   const fewer = Math.min(...sides.map((side) => side.units));
   // Few heavy users among many: as if there were fewer units.

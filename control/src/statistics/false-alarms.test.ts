@@ -4,7 +4,14 @@ import { describe, expect, it } from 'vitest';
 import { addBlock, NEW_EXCESS_TEST } from './rare-rates.ts';
 import { srmTest } from './srm.ts';
 import { countOf, failingUsers, heavyLatencies, heavyUsers, plain, skewed } from './testing/populations.ts';
-import { FULL, falseAlarms, type Rate, returningUsersAlarm, unitsUntilVerdict } from './testing/streams.ts';
+import {
+  FULL,
+  falseAlarms,
+  quantileAlarm,
+  type Rate,
+  returningUsersAlarm,
+  unitsUntilVerdict,
+} from './testing/streams.ts';
 import { type Estimate, estimateShare, type UnitSums } from './unit-sums.ts';
 
 const STREAMS = FULL ? 10_000 : 1000;
@@ -40,6 +47,11 @@ describe('false alarms of looking all the time', { timeout: 30 * MINUTE_MS }, ()
       'heavy users who come back',
       falseAlarms(streams, (seed) => returningUsersAlarm(requests, seed)),
     );
+  });
+
+  it.each([1, 6])('of p95 of users who come back, in %s epochs', (epochs) => {
+    const rate = falseAlarms(FULL ? STREAMS : 200, (seed) => quantileAlarm('once', epochs, seed));
+    expectFew(`p95 of users who come back, ${epochs} epochs`, rate);
   });
 
   it('of the SRM test, in a ramp of three epochs', () => {
@@ -88,16 +100,23 @@ describe('false alarms of looking all the time', { timeout: 30 * MINUTE_MS }, ()
       500,
       (seed) => unitsUntilVerdict({ ...options, units: 2000 }, seed) !== undefined,
     );
-    const passed = percent > 10;
-    figure({
-      name: `False alarms, 500 A/A streams, of a method that is wrong: ${method}`,
-      wanted: '> 10 %',
-      got: `${percent.toFixed(1)} %`,
-      passed,
-    });
-    expect(passed).toBe(true);
+    expectMany(`500 A/A streams, of a method that is wrong: ${method}`, percent);
+  });
+
+  it('would be many with a latency of each unit in each hour: this test can tell', () => {
+    const { percent } = falseAlarms(100, (seed) => quantileAlarm('each hour', 6, seed));
+    expectMany(
+      '100 A/A streams, of a method that is wrong: p95 of one latency of each unit and hour',
+      percent,
+    );
   });
 });
+
+function expectMany(name: string, percent: number): void {
+  const passed = percent > 10;
+  figure({ name: `False alarms, ${name}`, wanted: '> 10 %', got: `${percent.toFixed(1)} %`, passed });
+  expect(passed).toBe(true);
+}
 
 function fixedHorizon(control: Estimate, treatment: Estimate) {
   const difference = treatment.value - control.value;

@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { quantileDifference, quantileSequence } from './quantile-sequence.ts';
+import {
+  alphaOfEpoch,
+  quantileDifference,
+  quantileSequence,
+  valuesForQuantile,
+} from './quantile-sequence.ts';
 
 const sample = (count: number, of: (i: number) => number) =>
   Array.from({ length: count }, (_, i) => of(i)).sort((a, b) => a - b);
@@ -77,5 +82,19 @@ describe('the difference of a quantile', () => {
     expect(same).toMatchObject({ difference: 0 });
     expect(same?.low).toBeLessThan(0);
     expect(quantileDifference(control, slower.slice(0, 20), 0.95, 0.05)).toBeUndefined();
+  });
+
+  it.each([0.1, 0.05, 0.0125])('has an interval from the stated number of values on, at %s', (alpha) => {
+    const needs = valuesForQuantile(0.95, alpha);
+    const [few, enough] = [sample(needs - 1, Number), sample(needs, Number)];
+    expect(quantileDifference(few, few, 0.95, alpha)).toBeUndefined();
+    expect(quantileDifference(enough, enough, 0.95, alpha)).toBeDefined();
+  });
+
+  it('spends no more than its chance over all epochs', () => {
+    let spent = 0;
+    for (let epoch = 1; epoch <= 10_000; epoch += 1) spent += alphaOfEpoch(0.05, epoch);
+    expect(spent).toBeLessThanOrEqual(0.05);
+    expect(spent).toBeCloseTo(0.05, 4);
   });
 });

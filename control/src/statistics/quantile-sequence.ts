@@ -14,9 +14,9 @@ export interface QuantileInterval extends Interval {
  * distribution, ties included. Howard & Ramdas 2022, "Sequential estimation of quantiles with applications to A/B testing
  * and best-arm identification", section 2, with the beta-binomial mixture.
  *
- * @param sorted independent values, ascending: one for each unit and time window, because those of one unit are alike
+ * @param sorted independent values, ascending: one for each unit, ever, because those of one unit are alike
  * @param p in (0, 1): 0.95 for p95
- * @returns undefined while the sample is too small for two finite limits: below 162 values for p95
+ * @returns undefined while the sample is too small for two finite limits: see valuesForQuantile
  */
 export function quantileSequence(
   sorted: readonly number[],
@@ -24,10 +24,7 @@ export function quantileSequence(
   alpha: number,
 ): QuantileInterval | undefined {
   const n = sorted.length;
-  const concentration = concentrationFor(TUNED_FOR, alpha);
-  // Of n values, the number below or at the quantile is binomial: these are the ranks that the mixture does not refute.
-  const refuted = (rank: number) =>
-    logMixture([rank, n - rank], [p, 1 - p], concentration) >= -Math.log(alpha);
+  const refuted = (rank: number) => isRefuted(rank, n, p, alpha);
   const middle = Math.round(n * p);
   const lowest = firstRank(0, middle, (rank) => !refuted(rank));
   const beyond = firstRank(middle, n + 1, refuted);
@@ -36,6 +33,26 @@ export function quantileSequence(
   const high = sorted[beyond - 1];
   if (low === undefined || value === undefined || high === undefined) return undefined;
   return { low, value, high };
+}
+
+/** Of n values, the number below or at the quantile is binomial: the interval has the ranks that are not refuted. */
+function isRefuted(rank: number, n: number, p: number, alpha: number): boolean {
+  return logMixture([rank, n - rank], [p, 1 - p], concentrationFor(TUNED_FOR, alpha)) >= -Math.log(alpha);
+}
+
+/** Fewest values of each group from which on `quantileDifference` has an interval, for p of 0.5 and more. */
+export function valuesForQuantile(p: number, alpha: number): number {
+  return firstRank(1, 100_000, (n) => isRefuted(n, n, p, alpha / 2));
+}
+
+/**
+ * The part of alpha that an epoch may spend. The sequence of a quantile starts again with each epoch, so the chances of
+ * all epochs have to add up to alpha, however many there will be.
+ *
+ * @param epoch from 1
+ */
+export function alphaOfEpoch(alpha: number, epoch: number): number {
+  return alpha / (epoch * (epoch + 1));
 }
 
 export interface QuantileDifference extends Interval {

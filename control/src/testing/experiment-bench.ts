@@ -1,10 +1,13 @@
 import type { ExperimentReport, Metric } from '@headgate/contracts/admin/api';
 import type { PredictionRecord, StoredRecord } from '@headgate/contracts/records';
 import type { Routing } from '@headgate/contracts/routing';
+import { DAY_MS } from '@headgate/runtime/clock';
 import type { Queryable } from '@headgate/stores/postgres/database';
 import { sqlSink } from '@headgate/stores/records/sql-sink';
 import { idAt, NOW_MS, predictionOf } from '@headgate/stores/testing/records';
+import { createExperiments, type Experiments } from '../experiments/experiments.ts';
 import type { RoutingSnapshot } from '../routing/routing-store.ts';
+import { type ReadRecords, readRecords } from '../store/read-records.ts';
 
 const signal = new AbortController().signal;
 const EMPTY = [
@@ -104,4 +107,40 @@ export const deliverTo = (db: Queryable, records: readonly StoredRecord[]) =>
 export async function emptyExperiments(db: Queryable): Promise<void> {
   await deliverTo(db, []);
   for (const statement of EMPTY) await db.query(statement, []);
+}
+
+/** Experiments on a store, by a routing table that a test changes. */
+export interface ExperimentBench {
+  readonly open: () => Queryable;
+  routing: ReturnType<typeof fakeRouting>;
+  experiments: Experiments;
+  /** Makes both again. */
+  start(weights: Weights): void;
+  deliver(records: readonly StoredRecord[]): Promise<void>;
+  report(level?: number): Promise<ExperimentReport>;
+}
+
+export function experimentBench(open: () => Queryable): ExperimentBench {
+  let read: ReadRecords | undefined;
+  const started = (weights: Weights) => {
+    const routing = fakeRouting(weights);
+    const experiments = createExperiments({
+      readRecords: (ask) => {
+        read ??= readRecords(open());
+        return read(ask);
+      },
+      routing,
+      retentionMs: 90 * DAY_MS,
+      now: () => NOW_MS,
+    });
+    return { routing, experiments };
+  };
+  const bench: ExperimentBench = {
+    open,
+    ...started({}),
+    start: (weights) => void Object.assign(bench, started(weights)),
+    deliver: (records) => deliverTo(open(), records),
+    report: (level) => bench.experiments.report('net', { level }),
+  };
+  return bench;
 }

@@ -22,7 +22,7 @@ const ACCURACY = `
     FROM outcomes o JOIN predictions p
       ON p.at = o.predicted_at AND p.id = o.prediction_id AND p.index = o.index AND p.tenant = o.tenant
     WHERE o.predicted_at >= $1 AND o.predicted_at < $2 AND p.at >= $1 AND p.at < $2
-      AND p.outcome = 'ok' AND (o.label IS NOT NULL OR o.class_id IS NOT NULL) AND ($3::text IS NULL OR p.model = $3)
+      AND p.outcome = 'ok' AND coalesce(o.label = p.label, o.class_id = p.class_id) IS NOT NULL AND ($3::text IS NULL OR p.model = $3)
     GROUP BY p.model, p.version, p.unit
   )
   SELECT model, version, count(*)::int AS units, sum(judged) AS x, sum(correct) AS y,

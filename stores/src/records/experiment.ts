@@ -88,13 +88,14 @@ const TRAFFIC = `
   SELECT (SELECT json_agg(traffic) FROM traffic) AS traffic, (SELECT json_agg(sums) FROM sums) AS sums,
     (SELECT json_agg(first_seen) FROM first_seen) AS first_seen`;
 
+/** An answer is judged by the fields that it and its feedback have: some answers have no label. */
 const FEEDBACK = `
   WITH arms AS (
     SELECT * FROM json_to_recordset($6::json)
       AS arm (arm integer, variant text, epoch integer, weight double precision)
   ), said AS (
     SELECT p.unit, p.assigned_variant AS variant, width_bucket(p.at, $5::timestamptz[]) AS epoch, o.reward,
-      p.outcome = 'ok' AND (o.label IS NOT NULL OR o.class_id IS NOT NULL) AS judged,
+      p.outcome = 'ok' AND coalesce(o.label = p.label, o.class_id = p.class_id) IS NOT NULL AS judged,
       coalesce(o.label = p.label, true) AND coalesce(o.class_id = p.class_id, true) AS correct
     FROM outcomes o JOIN predictions p
       ON p.at = o.predicted_at AND p.id = o.prediction_id AND p.index = o.index AND p.tenant = o.tenant
@@ -113,10 +114,13 @@ const FEEDBACK = `
   FROM units CROSS JOIN LATERAL (VALUES ('accuracy', judged, correct), ('reward', rewards, reward)) AS of (metric, x, y)
   GROUP BY arm, metric`;
 
-/** Random bits of the id choose: neither the caller nor the version can. */
+/**
+ * The first slot of a unit only: its requests are alike, and a value that is chosen never changes. Random bits of the id
+ * choose: neither the caller nor the version can.
+ */
 const LATENCIES = `
   SELECT variant, array_agg(latency_ms ORDER BY latency_ms) AS latencies FROM (
-    SELECT DISTINCT ON (p.assigned_variant, p.unit, slot) p.assigned_variant AS variant, p.latency_ms,
+    SELECT DISTINCT ON (p.assigned_variant, p.unit) p.assigned_variant AS variant, p.latency_ms,
       floor(extract(epoch FROM p.at) * 1000 / $5::float8) AS slot
     FROM predictions p
     WHERE p.model = $1 AND p.experiment = $2 AND p.at >= $3 AND p.at < $4 AND p.outcome = 'ok'
@@ -157,7 +161,7 @@ export async function feedbackOf(
 }
 
 /**
- * Latencies by variant, ascending: of each unit one request in each slot of time, chosen by chance.
+ * Latencies by variant, ascending: of each unit one request, chosen by chance in its first slot of time.
  *
  * @param slotMs length of a slot; the period has to end with one
  */

@@ -84,6 +84,6 @@ export function countOf(trials: number, succeeds: () => boolean): number {
 }
 
 /** Standard normal, by Box and Muller. */
-function normal(random: () => number): number {
+export function normal(random: () => number): number {
   return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 }

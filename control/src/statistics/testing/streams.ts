@@ -1,9 +1,10 @@
 import { seeded } from '@headgate/testkit/random';
 import { differenceSequence, type Interval } from '../confidence-sequence.ts';
+import { alphaOfEpoch, quantileDifference } from '../quantile-sequence.ts';
 import { rootBetween } from '../root.ts';
 import { type Estimate, estimateShare, NO_UNITS, type Unit, type UnitSums } from '../unit-sums.ts';
 import { MINIMUM_UNITS, verdictOf } from '../verdict.ts';
-import { type Population, zipf } from './populations.ts';
+import { normal, type Population, zipf } from './populations.ts';
 
 /** The cases of the specification with E2E_FULL=1, else fewer. */
 export const FULL = process.env.E2E_FULL === '1';
@@ -122,6 +123,35 @@ function replaceUnit(sums: UnitSums, before: Unit, after: Unit): UnitSums {
     sumYY: sums.sumYY + after.y ** 2 - before.y ** 2,
     sumXY: sums.sumXY + after.x * after.y - before.x * before.y,
   };
+}
+
+/**
+ * Latencies of 500 users who differ by a log-normal factor of deviation 0.5, and whose own vary by 0.2. Half of them come
+ * in the first hour, the others in the eleven hours after it; then they come back each hour. The weights change each 12
+ * hours, and users change groups. There is no difference of the 95th percentile. Looks each hour.
+ *
+ * @param taken latencies of a user and epoch: one, as control does, or one in each hour
+ */
+export function quantileAlarm(taken: 'once' | 'each hour', epochs: number, seed: number): boolean {
+  const random = seeded(seed);
+  const users = Array.from({ length: 500 }, () => ({
+    typical: Math.exp(0.5 * normal(random)),
+    firstHour: random() < 0.5 ? 0 : 1 + Math.floor(11 * random()),
+  }));
+  for (let epoch = 1; epoch <= epochs; epoch += 1) {
+    const members = users.map((user) => ({ ...user, group: random() < 0.5 ? 0 : 1 }));
+    const groups: [number[], number[]] = [[], []];
+    for (let hour = 0; hour < 12; hour += 1) {
+      for (const { typical, firstHour, group } of members) {
+        const counts = taken === 'each hour' ? hour >= firstHour : hour === firstHour;
+        if (counts) groups[group as 0 | 1].push(typical * Math.exp(0.2 * normal(random)));
+      }
+      const [a, b] = groups.map((values) => values.sort((x, y) => x - y)) as [number[], number[]];
+      const found = quantileDifference(a, b, 0.95, alphaOfEpoch(ALPHA, epoch));
+      if (found && (found.low > 0 || found.high < 0)) return true;
+    }
+  }
+  return false;
 }
 
 export interface Rate {
