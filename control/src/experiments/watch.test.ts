@@ -27,5 +27,5 @@ it('looks at models with traffic once a minute, while this process leads', async
   requests = 1;
   await minute();
   expect(looked).toEqual(['net', 'net']);
-  await watching.stop();
+  watching.stop();
 });
