@@ -10,7 +10,6 @@ import { ConfigError, loadConfig } from '@headgate/runtime/load-config';
 import { createLogger } from '@headgate/runtime/logger';
 import { refuseUnready } from '@headgate/runtime/production/requirements';
 import { reportResilience } from '@headgate/runtime/resilience/metrics';
-import type { Dependency } from '@headgate/runtime/resilience/policies';
 import { Registry } from 'prom-client';
 import { startAdmin } from './api/start-admin.ts';
 import { auditedChanges } from './audit/changes.ts';
@@ -26,7 +25,7 @@ import { startEmbedded } from './store/start-embedded.ts';
 /** Predictions come first where both share the machine. */
 const NICENESS = 10;
 
-/** The control process: the embedded store where there is one, and what brings audit logs into a store. */
+/** The control process: configuration, parts, port; then an ordered stop on SIGTERM or SIGINT. */
 async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const root = env.HEADGATE_ROOT ?? process.cwd();
   const dir = env.HEADGATE_CONFIG_DIR ?? resolve(root, 'config');
@@ -35,38 +34,23 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const secret = readInternalSecret(config.listen, root);
   setPriority(NICENESS);
   const logger = createLogger({ service: 'control', level: config.telemetry.log_level });
-
-  const embedded = startEmbedded(config, root, logger);
   const registry = new Registry();
   const isOnPostgres = config.audit.store === 'postgres' || config.records.sink === 'postgres';
-  const breakers: Dependency[] = isOnPostgres ? ['database'] : [];
-  const resilience = reportResilience({ logger, registry, breakers });
-  const shipping = await startAuditShipping(config, {
-    root,
-    logger,
-    embedded: embedded?.database,
-    resilience,
-  });
-  const stored = { verifyAudit: shipping?.verify, confirmAudit: shipping?.confirm };
+  const resilience = reportResilience({ logger, registry, breakers: isOnPostgres ? ['database'] : [] });
+  const embedded = startEmbedded(config, root, logger);
+  const own = { env, root, logger, registry, resilience, secret, embedded: embedded?.database };
+
+  const shipping = await startAuditShipping(config, own);
   const audit = await startAudit(config, { root, logger, metrics: { registry } }, 'control');
   const changes = auditedChanges(audit.sink, systemClock, logger);
-  const cluster = await startCluster(config, { env, root, logger, registry });
-  const places = openPlaces(config, {
-    root,
-    logger,
-    changes,
-    api: config.routing_config_map === '' ? undefined : await inClusterApi(env),
-    isLeader: cluster.isLeader,
-  });
-  const { routing } = places;
-  const around = { embedded: embedded?.database, routing, resilience, isLeader: cluster.isLeader, logger };
-  const experiments = await startExperiments(config, around);
-  const reports = experiments.experiments;
-  const control = startRollouts(config, { places, reports, changes, logger, registry });
-  experiments.watch(control.figures);
-  const own = { root, logger, secret, changes, control, experiments, auditStore: shipping?.database };
-  const { admin, ...adminApi } = startAdmin(config, { ...own, audit: audit.sink });
-  const server = createInternalServer({ ...embedded, ...stored, registry, secret, logger, admin });
+  const { isLeader, ...cluster } = await startCluster(config, own);
+  const api = config.routing_config_map === '' ? undefined : await inClusterApi(env);
+  const places = openPlaces(config, { ...own, changes, api, isLeader });
+  const experiments = await startExperiments(config, { ...own, routing: places.routing, isLeader });
+  const control = startRollouts(config, { ...own, places, experiments, changes });
+  const parts = { audit: audit.sink, auditStore: shipping?.database, changes, control, experiments };
+  const { admin, ...adminApi } = startAdmin(config, { ...own, ...parts });
+  const server = createInternalServer({ ...embedded, ...shipping, registry, secret, logger, admin });
   const listening = await listen(server, config.listen);
   logger.info({ port: portOf(config.listen.port_base, 'control') }, 'control listens');
 

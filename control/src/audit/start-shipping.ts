@@ -75,12 +75,12 @@ export async function startAuditShipping(
     /** Has the tables of layout.ts once something was stored. */
     database: db,
     /** Verifies what is stored. */
-    async verify(): Promise<StoreFindings> {
+    async verifyAudit(): Promise<StoreFindings> {
       const keepMs = audit.keep_days * DAY_MS;
       return verifyDatabase(await store.get(), { headsFile, keepMs, nowMs: Date.now() });
     },
     /** What the store confirms of the logs that begin there. */
-    async confirm(logs: LogBegins): Promise<{ readonly chains: readonly StoredChain[] }> {
+    async confirmAudit(logs: LogBegins): Promise<{ readonly chains: readonly StoredChain[] }> {
       return { chains: await storedChains(await store.get(), logs) };
     },
     /** What is not stored stays in the logs for the next process. */

@@ -4,7 +4,7 @@ import { AdminError } from '../api/api-env.ts';
 import type { SlowReport } from './judge-slow.ts';
 
 /** What the rollouts need of experiments. */
-export interface Reports {
+interface Reports {
   report(model: string, asked: { readonly experiment: string }): Promise<ExperimentReport>;
 }
 

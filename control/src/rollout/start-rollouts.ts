@@ -5,6 +5,7 @@ import type { Registry } from 'prom-client';
 import type { Changes } from '../audit/changes.ts';
 import { processesOf, scrapesOf } from '../cluster/scrapes-of.ts';
 import { everyRound } from '../every-round.ts';
+import type { StartedExperiments } from '../experiments/start-experiments.ts';
 import { FIGURE_NAMES, GatewayFigures, type LiveFigures } from '../figures/live-figures.ts';
 import type { RoutingStore } from '../routing/routing-store.ts';
 import { Enforcer } from './enforcer.ts';
@@ -15,11 +16,11 @@ import type { Places } from './places.ts';
 import { type Policies, policiesOf } from './policies.ts';
 import { exposeRollouts } from './rollout-metrics.ts';
 import { Rollouts } from './rollouts.ts';
-import { type Reports, SlowReports } from './slow-reports.ts';
+import { SlowReports } from './slow-reports.ts';
 
 export interface RolloutSurroundings {
   readonly places: Places;
-  readonly reports: Reports;
+  readonly experiments: Pick<StartedExperiments, 'experiments' | 'watch'>;
   readonly changes: Changes;
   readonly logger: Logger;
   readonly registry: Registry;
@@ -35,7 +36,7 @@ export interface Control {
 
 /** What judges and changes weights, each second: the routing table, the figures of the gateways, and the rollouts. */
 export function startRollouts(config: Config, around: RolloutSurroundings): Control {
-  const { places, changes, logger, registry } = around;
+  const { places, experiments, changes, logger, registry } = around;
   const { routing } = places;
   const { gateways } = scrapesOf(config, FIGURE_NAMES);
   const figures = new GatewayFigures({ scrape: gateways, nowMs: systemClock.monotonicMs });
@@ -45,13 +46,14 @@ export function startRollouts(config: Config, around: RolloutSurroundings): Cont
     enforcer: new Enforcer(routing),
     measure: new Measure(figures, systemClock.monotonicMs),
     versionsOf: modelRepository(processesOf(config).inference),
-    reports: new SlowReports(around.reports, systemClock),
+    reports: new SlowReports(experiments.experiments, systemClock),
     changes,
     clock: systemClock,
     logger,
     follows: places.follows,
   });
   exposeRollouts(registry, rollouts);
+  experiments.watch(figures);
   const rounds = everyRound(async () => {
     await figures.round();
     await rollouts.tick();
