@@ -59,8 +59,7 @@ export function adminApi(installation: Installation, around: Surroundings, withi
     setShadow: (model: string, change: ShadowChange) =>
       call<RoutingView>('PUT', path`/shadow/${model}`, change),
     request: (id: string) => get<RequestView>(path`/requests/${id}`),
-    accuracy: (query: { model?: string; from_ms?: number; to_ms?: number }) =>
-      get<{ accuracy: AccuracyRow[] }>('/accuracy', query),
+    accuracy: (query: Query) => get<{ accuracy: AccuracyRow[] }>('/accuracy', query),
     audit: (query: Query) => get<{ entries: AuditRow[] }>('/audit', query),
   };
 }

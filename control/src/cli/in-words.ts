@@ -1,3 +1,4 @@
+import type { RoutingSourceView } from '@headgate/contracts/admin/api';
 import { CliError } from './errors.ts';
 import { instant, parseDuration } from './keys/secret.ts';
 
@@ -13,6 +14,10 @@ export const yesNo = (value: boolean): string => (value ? 'yes' : 'NO');
 
 /** UTC, whole seconds. */
 export const time = (epochMs: number | null): string => (epochMs === null ? NONE : instant(epochMs));
+
+/** When the routing table was changed, and by whom. */
+export const changeInWords = ({ changed_at_ms: atMs, changed_by: by }: RoutingSourceView): string =>
+  `changed at ${time(atMs)}${by === null ? '' : ` by ${by}`}`;
 
 export const round = (value: number, decimals: number): number =>
   Math.round(value * 10 ** decimals) / 10 ** decimals;

@@ -31,12 +31,8 @@ function addAccuracy(records: Command, around: Surroundings): void {
     .option('--to <time>', 'predictions until then')
     .action(async (model: string | undefined, options: { from?: string; to?: string }, command: Command) => {
       const [from_ms, to_ms] = [options.from, options.to].map((text) => timeBefore(text, around.nowMs()));
-      const query = {
-        ...(model !== undefined && { model }),
-        ...(from_ms !== undefined && { from_ms }),
-        ...(to_ms !== undefined && { to_ms }),
-      };
-      print(command, around, await adminApiOf(command, around).accuracy(query), accuracyInWords);
+      const answer = await adminApiOf(command, around).accuracy({ model, from_ms, to_ms });
+      print(command, around, answer, accuracyInWords);
     });
 }
 

@@ -10,7 +10,16 @@ import type { Command } from 'commander';
 import { type AdminApi, adminApiOf } from './admin-api.ts';
 import { ControlAwayError } from './ask-control.ts';
 import { CliError } from './errors.ts';
-import { indented, milliseconds, NONE, paragraphs, percent, round, time, yesNo } from './in-words.ts';
+import {
+  changeInWords,
+  indented,
+  milliseconds,
+  NONE,
+  paragraphs,
+  percent,
+  round,
+  yesNo,
+} from './in-words.ts';
 import { print, table } from './print.ts';
 import { stateInWords } from './rollout/in-words.ts';
 import { globalsOf, type Surroundings } from './surroundings.ts';
@@ -143,13 +152,12 @@ function rowOf({ name, version, role, weight, ready, figures, observed }: LiveVa
 
 function sourceInWords({ routing }: LiveView): string {
   const from = routing.source === 'file' ? 'file' : 'ConfigMap';
-  const by = routing.changed_by === null ? '' : ` by ${routing.changed_by}`;
-  const line = `routing table: ${from}, changed at ${time(routing.changed_at_ms)}${by}`;
+  const line = `routing table: ${from}, ${changeInWords(routing)}`;
   if (routing.refused.length === 0) return line;
   return `${line}\nA NEWER TABLE IS REFUSED:\n${indented(routing.refused.join('\n'))}`;
 }
 
-export function podsInWords(what: string, pods: readonly PodView[]): string {
+function podsInWords(what: string, pods: readonly PodView[]): string {
   const away = pods.filter(({ ready }) => !ready).map(({ address }) => address);
   const missing = away.length === 0 ? '' : `; not ready: ${away.join(', ')}`;
   return `${what}: ${pods.length - away.length} of ${pods.length} ready${missing}`;

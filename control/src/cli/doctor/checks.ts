@@ -14,18 +14,19 @@ import type { Installation } from '../surroundings.ts';
 export type Finding = Omit<DependencyView, 'checked_at_ms'>;
 
 const ok = (name: string, detail: string): Finding => ({ name, state: 'ok', detail, remedy: '' });
+const down = (name: string, detail: string, remedy: string): Finding => ({
+  name,
+  state: 'down',
+  detail,
+  remedy,
+});
 const off = (name: string, detail: string): Finding => ({ name, state: 'off', detail, remedy: '' });
 
 const NODE_MAJOR = 24;
 
 export function nodeVersion(version: string): Finding {
   if (Number.parseInt(version, 10) >= NODE_MAJOR) return ok('node', version);
-  return {
-    name: 'node',
-    state: 'down',
-    detail: `${version} is too old`,
-    remedy: `run npm ci in the checkout, which brings Node ${NODE_MAJOR}`,
-  };
+  return down('node', `${version} is too old`, `run npm ci in the checkout, which brings Node ${NODE_MAJOR}`);
 }
 
 export function internalSecret({ root, config: { listen } }: Installation): Finding {
@@ -36,12 +37,7 @@ export function internalSecret({ root, config: { listen } }: Installation): Find
     return ok(name, 'can be read');
   } catch (thrown) {
     if (!(thrown instanceof InternalSecretError)) throw thrown;
-    return {
-      name,
-      state: 'down',
-      detail: thrown.problem,
-      remedy: 'make it readable for this user, or run npm run setup',
-    };
+    return down(name, thrown.problem, 'make it readable for this user, or run npm run setup');
   }
 }
 
@@ -50,20 +46,17 @@ export function routingFile({ root, config }: Installation): Finding {
   if (config.routing_config_map !== '')
     return off(name, `ConfigMap ${config.routing_config_map}; control reports on it`);
   const path = resolve(root, config.routing_file);
-  const bad = (detail: string, remedy: string): Finding => ({ name, state: 'down', detail, remedy });
   let document: unknown;
   try {
     document = parseYaml(readFileSync(path, 'utf8'));
   } catch (thrown) {
     const why = thrown instanceof Error ? thrown.message : String(thrown);
-    return bad(`${path}: ${why}`, 'correct the file; npm start makes one where there is none');
+    return down(name, `${path}: ${why}`, 'correct the file; npm start makes one where there is none');
   }
   const { success, error } = routingSchema.safeParse(document);
   if (success) return ok(name, `${path} is valid`);
-  return bad(
-    `${path}: ${describeIssues(error).join('; ')}`,
-    'correct the file; the last good table stays in force',
-  );
+  const why = describeIssues(error).join('; ');
+  return down(name, `${path}: ${why}`, 'correct the file; the last good table stays in force');
 }
 
 /** Spools, logs and the embedded database grow there. */
@@ -99,15 +92,11 @@ export async function listeners({ config }: Installation): Promise<Finding> {
       closed.push(`${portOf(config.listen.port_base, listener)} (${listener})`);
   }
   if (closed.length === 0) return ok(name, 'all parts accept connections');
-  return {
-    name,
-    state: 'down',
-    detail: `nothing listens on ${closed.join(', ')}`,
-    remedy:
-      closed.length === LISTENERS.length
-        ? 'start the service: npm start; for other ports set HEADGATE_LISTEN__PORT_BASE'
-        : 'npm start restarts its parts; its output and the logs below state/logs say why one ended',
-  };
+  const remedy =
+    closed.length === LISTENERS.length
+      ? 'start the service: npm start; for other ports set HEADGATE_LISTEN__PORT_BASE'
+      : 'npm start restarts its parts; its output and the logs below state/logs say why one ended';
+  return down(name, `nothing listens on ${closed.join(', ')}`, remedy);
 }
 
 async function accepts({ listen }: Installation['config'], listener: Listener): Promise<boolean> {

@@ -2,7 +2,7 @@ import type { RoutingView } from '@headgate/contracts/admin/api';
 import type { Command } from 'commander';
 import { adminApiOf } from '../admin-api.ts';
 import { CliError } from '../errors.ts';
-import { paragraphs, percent, time } from '../in-words.ts';
+import { changeInWords, indented, paragraphs, percent } from '../in-words.ts';
 import { print, table } from '../print.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { addExplain } from './explain.ts';
@@ -39,7 +39,8 @@ export function modelIn({ routing }: RoutingView, model: string) {
   });
 }
 
-function inWords({ routing, revision, changed_at_ms, changed_by, refused }: RoutingView): string {
+function inWords(view: RoutingView): string {
+  const { routing, revision, refused } = view;
   const tables = Object.entries(routing.models).map(([model, { versions, experiment }]) => {
     const rows = experiment.variants.map(({ name, version, weight }, index) => [
       index === 0 ? `${name} (control)` : name,
@@ -49,8 +50,6 @@ function inWords({ routing, revision, changed_at_ms, changed_by, refused }: Rout
     const head = `${model}: experiment ${experiment.name}, served versions ${versions.join(', ')}`;
     return `${head}\n${table(['VARIANT', 'VERSION', 'SHARE'], rows)}`;
   });
-  const by = changed_by === null ? '' : ` by ${changed_by}`;
-  const problems =
-    refused.length === 0 ? '' : `a newer table is refused:\n${refused.map((one) => `  ${one}`).join('\n')}`;
-  return paragraphs(...tables, `revision ${revision}, changed at ${time(changed_at_ms)}${by}`, problems);
+  const problems = refused.length === 0 ? '' : `a newer table is refused:\n${indented(refused.join('\n'))}`;
+  return paragraphs(...tables, `revision ${revision}, ${changeInWords(view)}`, problems);
 }
