@@ -44,7 +44,7 @@ export interface Simulated {
 }
 
 const WARM_SHARE = 0.2;
-/** A client waits so long where it names no deadline. */
+/** Deadline of a client that names none. */
 const DEADLINE_MS = 30_000;
 
 /**

@@ -111,7 +111,7 @@ describe('a version that fails with each request', () => {
   });
 });
 
-/** Whether the last bad answer lies so long before the last request. */
+/** Whether more than `ms` lie between the last bad answer and the last request. */
 function afterwards(sent: readonly Sent[], ms: number): boolean {
   const badMs = Math.max(...sent.filter(({ status }) => status >= 500).map(({ endMs }) => endMs));
   return Math.max(...sent.map(({ startMs }) => startMs)) - badMs > ms;
