@@ -1,4 +1,5 @@
 import type { LiveView, RoutingView } from '@headgate/contracts/admin/api';
+import type { Rollout } from '@headgate/contracts/rollout';
 import { ManualClock } from '@headgate/testkit/manual-clock';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { EventFeed } from './feed.ts';
@@ -52,6 +53,19 @@ describe('the feed of events', () => {
     const text = await slow.read();
     expect(text?.match(/event: /g)).toHaveLength(2);
     expect(text).toContain('{"revision":"99"}');
+  });
+
+  it('gives a slow reader the end of each rollout', async () => {
+    const feed = start();
+    const slow = readerOf(feed.open('a', always));
+    feed.send('rollout', { id: 'one', weight: 10 } as Rollout);
+    feed.send('rollout', { id: 'two', weight: 0 } as Rollout);
+    feed.send('rollout', { id: 'one', weight: 0 } as Rollout);
+    const text = await slow.read();
+    expect(text?.match(/"id":"\w+","weight":\d+/g)).toEqual([
+      '"id":"one","weight":0',
+      '"id":"two","weight":0',
+    ]);
   });
 
   it('stops when the last reader has left, and begins again with the next', async () => {

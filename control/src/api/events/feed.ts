@@ -60,8 +60,10 @@ export class EventFeed {
   }
 
   send<E extends keyof Events>(event: E, data: Events[E]): void {
+    // A slow reader must get the newest frame of each rollout.
+    const key = 'id' in data ? `${event} ${data.id}` : event;
     // JSON has no line breaks of its own.
-    this.#put(event, `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+    this.#put(key, `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
   }
 
   async #tick(): Promise<void> {
@@ -83,8 +85,8 @@ export class EventFeed {
     clock.after(TICK_MS, () => void this.#tick());
   }
 
-  #put(event: string, frame: string): void {
-    for (const { mailbox } of this.#readers) mailbox.put(event, frame);
+  #put(key: string, frame: string): void {
+    for (const { mailbox } of this.#readers) mailbox.put(key, frame);
   }
 
   #end(reader: Reader): void {

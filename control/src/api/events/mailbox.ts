@@ -1,12 +1,12 @@
-/** Frames that one reader of events has not taken yet: of each event the newest alone, so that a slow reader costs nothing. */
+/** Frames that one reader of events has not taken yet: of each key the newest alone, so that a slow reader costs nothing. */
 export class Mailbox {
   readonly #frames = new Map<string, string>();
   #wake: (() => void) | undefined;
   #isClosed = false;
 
-  /** Replaces an older frame of the same event. */
-  put(event: string, frame: string): void {
-    this.#frames.set(event, frame);
+  /** Replaces an older frame of the same key. */
+  put(key: string, frame: string): void {
+    this.#frames.set(key, frame);
     this.#wake?.();
   }
 
