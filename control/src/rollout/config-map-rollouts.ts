@@ -1,8 +1,8 @@
-import { isActive, type Rollout, rolloutSchema } from '@headgate/contracts/rollout';
+import { isActive } from '@headgate/contracts/rollout';
 import { type KubernetesApi, KubernetesError } from '@headgate/runtime/kubernetes/api';
 import { z } from 'zod';
 import { AdminError } from '../api/api-env.ts';
-import type { RolloutStore, StoredRollout } from './rollout-store.ts';
+import { documentReader, type RolloutStore, type StoredRollout } from './rollout-store.ts';
 
 const CALL_MS = 4000;
 /** etcd takes 1.5 MB of an object at most. Those that are over go first, oldest first. */
@@ -39,19 +39,9 @@ export function configMapRollouts(
       throw unavailable(`The ConfigMap ${name} cannot be read now.`, cause);
     }
   };
-  const read = (key: string, text: string): Rollout | undefined => {
-    try {
-      return rolloutSchema.parse(JSON.parse(text));
-    } catch (error) {
-      reportBroken(key, error);
-      return undefined;
-    }
-  };
+  const read = documentReader(reportBroken);
   const rolloutsOf = ({ data = {} }: Pick<ConfigMap, 'data'>): StoredRollout[] =>
-    Object.entries(data).flatMap(([key, text]) => {
-      const rollout = key.endsWith('.json') ? read(key, text) : undefined;
-      return rollout ? [{ rollout, version: text }] : [];
-    });
+    read(Object.fromEntries(Object.entries(data).filter(([key]) => key.endsWith('.json'))));
 
   return {
     list: async () => rolloutsOf((await readMap()) ?? {}),

@@ -1,42 +1,40 @@
-import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { isActive, type Rollout, rolloutSchema } from '@headgate/contracts/rollout';
+import { isActive, type Rollout } from '@headgate/contracts/rollout';
 import { readRegularFileSync } from '@headgate/runtime/read-file';
 import { AdminError } from '../api/api-env.ts';
 import { replaceFile } from '../cli/replace-file.ts';
-import { MAX_ROLLOUTS, type RolloutStore, type StoredRollout } from './rollout-store.ts';
+import { documentReader, MAX_ROLLOUTS, type RolloutStore, type StoredRollout } from './rollout-store.ts';
 
 /** 200 transitions with the evidence of ten guardrails. */
 const MAX_BYTES = 4 * 2 ** 20;
 
-const versionOf = (text: string) => createHash('sha256').update(text).digest('hex');
-
 /**
  * One file a rollout.
  *
- * @param isOwner whether no other process writes there; until then each list reads them again
+ * @param isOwner whether no other process writes there; then they are read once
  */
 export function fileRollouts(
   dir: string,
   isOwner: () => boolean,
   reportBroken: (file: string, error: unknown) => void,
 ): RolloutStore {
+  const read = documentReader(reportBroken);
+  /** Undefined when the folder must be read again. */
   let known: Map<string, StoredRollout> | undefined;
+  let wasOwner = false;
 
   const load = () => {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
-    const found = new Map<string, StoredRollout>();
+    const texts: Record<string, string> = {};
     for (const file of readdirSync(dir).filter((name) => name.endsWith('.json'))) {
       try {
-        const text = readRegularFileSync(join(dir, file), { maxBytes: MAX_BYTES }).toString();
-        const rollout = rolloutSchema.parse(JSON.parse(text));
-        found.set(rollout.id, { rollout, version: versionOf(text) });
+        texts[file] = readRegularFileSync(join(dir, file), { maxBytes: MAX_BYTES }).toString();
       } catch (error) {
         reportBroken(file, error);
       }
     }
-    return found;
+    return new Map(read(texts).map((stored) => [stored.rollout.id, stored]));
   };
   const pathOf = ({ id }: Rollout) => join(dir, `${id}.json`);
   const removeOldest = (all: Map<string, StoredRollout>) => {
@@ -50,7 +48,10 @@ export function fileRollouts(
 
   return {
     async list() {
-      if (known === undefined || !isOwner()) known = load();
+      const isNow = isOwner();
+      // The owner before may have written since.
+      if (!known || !isNow || !wasOwner) known = load();
+      wasOwner = isNow;
       return [...known.values()];
     },
     async save(rollout, version) {
@@ -60,9 +61,9 @@ export function fileRollouts(
         replaceFile(
           pathOf(rollout),
           (before) => {
-            const is = before === undefined ? undefined : versionOf(before);
-            if (is !== version) throw new AdminError('conflict', 'The rollout has changed. Read it again.');
-            return text;
+            if (before === version) return text;
+            known = undefined;
+            throw new AdminError('conflict', 'The rollout has changed. Read it again.');
           },
           'none',
         );
@@ -70,7 +71,7 @@ export function fileRollouts(
         if (cause instanceof AdminError) throw cause;
         throw new AdminError('store_unavailable', 'The rollout cannot be written.', { cause });
       }
-      const stored = { rollout, version: versionOf(text) };
+      const stored = { rollout, version: text };
       known.set(rollout.id, stored);
       removeOldest(known);
       return stored;

@@ -108,9 +108,26 @@ describe.each(Object.keys(places))('rollouts in a %s', (kind) => {
   it('pass over what is no rollout, and say so', async () => {
     await place.open().save(rolloutAt(1), undefined);
     place.put('other.json', '{"schema":2}');
-    expect(await place.open().list()).toHaveLength(1);
+    const store = place.open();
+    expect(await store.list()).toHaveLength(1);
+    expect(await store.list()).toHaveLength(1);
     expect(broken).toEqual(['other.json']);
   });
+});
+
+it('a process that takes a folder over sees what the one before wrote last, as after each conflict', async () => {
+  const dir = tempDir();
+  let isOwner = false;
+  const open = (owns: () => boolean) => fileRollouts(dir, owns, () => undefined);
+  const [before, after] = [open(() => true), open(() => isOwner)];
+  const first = await before.save(rolloutAt(1), undefined);
+  expect(await after.list()).toEqual([first]);
+  const second = await before.save({ ...first.rollout, weight: 5 }, first.version);
+  isOwner = true;
+  expect(await after.list()).toEqual([second]);
+  const third = await before.save({ ...first.rollout, weight: 6 }, second.version);
+  await expect(after.save(first.rollout, second.version)).rejects.toMatchObject({ reason: 'conflict' });
+  expect(await after.list()).toEqual([third]);
 });
 
 it('a folder keeps the newest fifty that are over, and each that is not', async () => {

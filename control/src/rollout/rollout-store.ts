@@ -1,4 +1,4 @@
-import type { Rollout } from '@headgate/contracts/rollout';
+import { type Rollout, rolloutSchema } from '@headgate/contracts/rollout';
 
 /** A rollout, and the version of it that a change was made from. */
 export interface StoredRollout {
@@ -19,3 +19,25 @@ export interface RolloutStore {
 
 /** Those that are over go first, oldest first. */
 export const MAX_ROLLOUTS = 50;
+
+/** Parses the documents of a store: each text once, so that a broken one is reported once. */
+export function documentReader(reportBroken: (name: string, error: unknown) => void) {
+  type Parsed = { readonly text: string; readonly rollout: Rollout | undefined };
+  let known = new Map<string, Parsed>();
+  const parsed = (name: string, text: string): Parsed => {
+    try {
+      return { text, rollout: rolloutSchema.parse(JSON.parse(text)) };
+    } catch (error) {
+      reportBroken(name, error);
+      return { text, rollout: undefined };
+    }
+  };
+  return (texts: Readonly<Record<string, string>>): StoredRollout[] => {
+    const now = Object.entries(texts).map(([name, text]): [string, Parsed] => {
+      const before = known.get(name);
+      return [name, before?.text === text ? before : parsed(name, text)];
+    });
+    known = new Map(now);
+    return now.flatMap(([, { text, rollout }]) => (rollout ? [{ rollout, version: text }] : []));
+  };
+}
