@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { percent } from './routing.ts';
+import { experimentSchema, percent } from './routing.ts';
 
 /**
  * A rollout is data: a policy, the state that it is in, and the transitions that led there, each with its evidence.
@@ -139,10 +139,13 @@ export const rolloutSchema = z.strictObject({
   started_at_ms: z.int(),
   started_by: z.string(),
   state: rolloutStateSchema,
-  /** Weight of the candidate in the table that control wrote last. */
+  /** Weight of the candidate that the state asks for. */
   weight: z.number(),
-  /** Revision of that table: any other one is a hand edit. */
-  routing_revision: z.string(),
+  /**
+   * The model's experiment as control last wrote or accepted it: any other one is an edit by hand. Null from a rollback
+   * until the table has it: that write goes over edits.
+   */
+  written: experimentSchema.nullable(),
   /** Latest measurement of each guardrail. A failure is never overwritten. */
   evidence: z.array(evidenceSchema),
   /** Oldest first; bounded. */

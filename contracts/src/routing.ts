@@ -30,7 +30,7 @@ export const shadowSchema = z.strictObject({
   sample: percent.min(0.01),
 });
 
-const experimentSchema = z
+export const experimentSchema = z
   .strictObject({
     name,
     /** Changing the salt assigns every unit again: do it for a new experiment, never during one. */

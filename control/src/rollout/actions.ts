@@ -23,7 +23,9 @@ export interface Start {
  *
  * @throws AdminError
  */
-export function begun({ routing, revision }: RoutingSnapshot, start: Start): Rollout {
+export function begun(snapshot: RoutingSnapshot, start: Start): Rollout {
+  mustBeGood(snapshot);
+  const { routing } = snapshot;
   const { model, version, policy, versions, by, atMs } = start;
   const of = modelRouting(routing, model);
   if (!of) throw new AdminError('not_found', 'The routing table has no such model.');
@@ -49,12 +51,18 @@ export function begun({ routing, revision }: RoutingSnapshot, start: Start): Rol
     started_by: by,
     state: { kind: 'preparing', since_ms: atMs },
     weight: 0,
-    routing_revision: revision,
+    written: of.experiment,
     evidence: [],
     transitions: [],
   };
   acceptable(tableOf(rollout, routing));
   return moveTo(rollout, rollout.state, { weight: 0, by, atMs });
+}
+
+/** @throws AdminError conflict for a table that somebody broke */
+function mustBeGood({ refused }: RoutingSnapshot): void {
+  if (refused.length === 0) return;
+  throw new AdminError('conflict', `The routing table is refused, correct it first: ${refused.join('; ')}`);
 }
 
 /** The name that the version has in the experiment of before; else one made of it. */
@@ -125,6 +133,7 @@ function promoted(rollout: Rollout, { by, atMs, candidateUnready }: Asked): Roll
 
 /** Goes on with the weight that the table has now: in the last step that is not beyond it. */
 function resumed(rollout: Rollout, { by, atMs, snapshot }: Asked): Rollout {
+  mustBeGood(snapshot);
   const weight = weightIn(snapshot.routing, rollout);
   if (weight === undefined) {
     throw new AdminError(
@@ -132,7 +141,8 @@ function resumed(rollout: Rollout, { by, atMs, snapshot }: Asked): Rollout {
       'The routing table has another experiment now: roll back, and start again.',
     );
   }
-  const kept = { ...rollout, routing_revision: snapshot.revision };
+  const written = modelRouting(snapshot.routing, rollout.model)?.experiment ?? null;
+  const kept = { ...rollout, written };
   if (weight === 0) {
     return moveTo(kept, { kind: 'preparing', since_ms: atMs }, { weight, by, atMs });
   }

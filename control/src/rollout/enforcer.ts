@@ -1,5 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Rollout } from '@headgate/contracts/rollout';
-import { modelRouting } from '@headgate/contracts/routing';
+import { type Experiment, modelRouting } from '@headgate/contracts/routing';
 import { AdminError } from '../api/api-env.ts';
 import type { RoutingStore } from '../routing/routing-store.ts';
 import { isInForce, tableOf } from './table.ts';
@@ -11,33 +12,25 @@ const ATTEMPTS = 5;
 /** Brings the routing table to what rollouts ask for, and tells its own writes from those of others. */
 export class Enforcer {
   readonly #routing: RoutingStore;
-  /** What the table said of a model when it was last as the rollout asked. */
-  readonly #ours = new Map<string, string>();
-  readonly #forced = new Set<string>();
 
   constructor(routing: RoutingStore) {
     this.#routing = routing;
   }
 
-  /** From now on the table is written whatever an editor does to it: the rollout is being rolled back. */
-  force({ id }: Rollout): void {
-    this.#forced.add(id);
-  }
-
-  /** Who changed the model's part of the table after control wrote it; null for nobody. */
+  /** Who changed the model's experiment after control wrote it, or broke the table; null for nobody. */
   editedBy(rollout: Rollout): string | null {
-    const { routing, changedBy } = this.#routing.current();
-    if (isInForce(rollout, routing) || this.#isPending(rollout)) return null;
-    return changedBy ?? 'somebody';
+    if (this.#isInForce(rollout) || this.#isPending(rollout)) return null;
+    return this.#routing.current().changedBy ?? 'somebody';
   }
 
   /**
-   * @returns the revision that is as the rollout asks; undefined while that of an editor stands
+   * @returns the model's experiment, which is as the rollout asks; undefined while that of an editor stands
    * @throws AdminError: then the next attempt goes on
    */
-  async enforce(rollout: Rollout): Promise<string | undefined> {
-    const isForced = this.#forced.has(rollout.id);
-    for (let attempt = 1; !isInForce(rollout, this.#routing.current().routing); attempt++) {
+  async enforce(rollout: Rollout): Promise<Experiment | undefined> {
+    if (rollout.state.kind === 'paused') return undefined;
+    const isForced = rollout.written === null;
+    for (let attempt = 1; !this.#isInForce(rollout); attempt++) {
       if (!isForced && !this.#isPending(rollout)) return undefined;
       const { revision } = this.#routing.current();
       await this.#routing
@@ -47,18 +40,21 @@ export class Enforcer {
           if (!isForced || !isConflict || attempt === ATTEMPTS) throw error;
         });
     }
-    this.#forced.delete(rollout.id);
-    this.#ours.set(rollout.id, this.#experimentOf(rollout));
-    return this.#routing.current().revision;
+    return this.#experimentOf(rollout);
+  }
+
+  #isInForce(rollout: Rollout): boolean {
+    const { routing, refused } = this.#routing.current();
+    return refused.length === 0 && isInForce(rollout, routing);
   }
 
   /** The table is as control left it before it saved the rollout that it then had to write. */
   #isPending(rollout: Rollout): boolean {
-    const isOurs = this.#ours.get(rollout.id) === this.#experimentOf(rollout);
-    return isOurs || this.#routing.current().revision === rollout.routing_revision;
+    const { refused } = this.#routing.current();
+    return refused.length === 0 && isDeepStrictEqual(this.#experimentOf(rollout), rollout.written);
   }
 
-  #experimentOf({ model }: Rollout): string {
-    return JSON.stringify(modelRouting(this.#routing.current().routing, model)?.experiment ?? null);
+  #experimentOf({ model }: Rollout): Experiment | undefined {
+    return modelRouting(this.#routing.current().routing, model)?.experiment;
   }
 }

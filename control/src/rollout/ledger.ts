@@ -18,14 +18,15 @@ export class Ledger {
   readonly #store: RolloutStore;
   readonly #nowMs: () => number;
   readonly #entries = new Map<string, Entry>();
+  #isRead = false;
 
   constructor(store: RolloutStore, nowMs: () => number) {
     this.#store = store;
     this.#nowMs = nowMs;
   }
 
-  /** Newest first. @throws AdminError store_unavailable */
-  async list(): Promise<readonly Rollout[]> {
+  /** Reads the store. @throws AdminError store_unavailable; what is known stays */
+  async refresh(): Promise<void> {
     const stored = await this.#store.list();
     const ids = new Set(stored.map(({ rollout }) => rollout.id));
     for (const id of this.#entries.keys()) if (!ids.has(id)) this.#entries.delete(id);
@@ -34,6 +35,12 @@ export class Ledger {
       if (this.#entries.get(rollout.id)?.version === version) continue;
       this.#entries.set(rollout.id, { rollout, version, isSaved: true, savedMs: this.#nowMs() });
     }
+    this.#isRead = true;
+  }
+
+  /** As the store was read last, newest first. @throws AdminError store_unavailable before it was */
+  async list(): Promise<readonly Rollout[]> {
+    if (!this.#isRead) await this.refresh();
     return [...this.#entries.values()]
       .map(({ rollout }) => rollout)
       .sort((a, b) => b.started_at_ms - a.started_at_ms);

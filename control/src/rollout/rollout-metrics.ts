@@ -81,12 +81,8 @@ function countTransitions(registry: Registry, rollouts: Rollouts): void {
     labelNames: ['model', 'state'] as const,
     registers: [registry],
   });
-  const counted = new Map<string, number>();
-  rollouts.onChange(({ id, model, state, transitions: made }) => {
-    if (counted.get(id) !== undefined && counted.get(id) !== made.length) {
-      transitions.inc({ model, state: state.kind });
-    }
-    counted.set(id, made.length);
+  rollouts.onChange(({ model, state }, isTransition) => {
+    if (isTransition) transitions.inc({ model, state: state.kind });
   });
 }
 

@@ -175,6 +175,29 @@ describe('what fails around it', () => {
     expect(bench.weights()).toEqual([100, 0]);
   });
 
+  it('rollouts that can be neither read nor saved are rolled back, also on command', async () => {
+    await bench.start(policyOf([10, 100]));
+    await bench.seconds(2, GOOD);
+    bench.away.store = true;
+    await bench.seconds(4, BAD);
+    expect([await kind(), bench.weights()]).toEqual(['rolled_back', [100, 0]]);
+    bench.away.store = false;
+    await bench.start(policyOf([10, 100]));
+    await bench.seconds(2, GOOD);
+    bench.away.store = true;
+    await bench.act('rollback');
+    expect(bench.weights()).toEqual([100, 0]);
+  });
+
+  it('a wall clock that is set right after a step does not end the step', async () => {
+    await bench.start(policyOf([10, 100]));
+    await bench.seconds(2, GOOD);
+    const { epochMs } = bench.clock;
+    Object.assign(bench.clock, { epochMs: () => epochMs() + 3_600_000 });
+    await bench.seconds(2, { requests: 30 });
+    expect(bench.weights()).toEqual([90, 10]);
+  });
+
   it('a second process changes nothing, and says who does', async () => {
     bench.away.leader = 'Another control process leads.';
     await expect(bench.start(policyOf([10, 100]))).rejects.toMatchObject({
@@ -187,6 +210,22 @@ describe('what fails around it', () => {
     await bench.seconds(60, GOOD);
     expect(bench.weights()).toEqual([100, 0]);
   });
+});
+
+it('rollouts cost one read a second, however many are over, and none is written after an edit elsewhere', async () => {
+  for (const version of ['2', '3', '2']) {
+    await bench.start(policyOf([10, 100]), version);
+    await bench.seconds(6, BAD);
+    expect(await kind()).toBe('rolled_back');
+  }
+  await bench.seconds(2, GOOD);
+  const shown: unknown[] = [];
+  bench.rollouts.onChange((rollout) => shown.push(rollout));
+  Object.assign(bench.calls, { list: 0, save: 0 });
+  bench.edit((text) => `# another line\n${text}`);
+  await bench.seconds(30, GOOD);
+  await bench.rollouts.list();
+  expect([bench.calls, shown]).toEqual([{ list: 30, save: 0 }, []]);
 });
 
 describe('an error rate below the limit', () => {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { RolloutActionName } from '@headgate/contracts/admin/api';
 import { isActive, type Rollout, type RolloutPolicy } from '@headgate/contracts/rollout';
 import type { Clock } from '@headgate/runtime/clock';
@@ -13,6 +14,7 @@ import type { Measure } from './measure.ts';
 import type { VersionsOf } from './model-repository.ts';
 import type { SlowReports } from './slow-reports.ts';
 import { step } from './step.ts';
+import { isDone } from './table.ts';
 import { CONTROL } from './transitions.ts';
 
 export interface RolloutsOptions {
@@ -35,6 +37,9 @@ export interface StartRequest {
   readonly policy: RolloutPolicy;
 }
 
+/** @param isTransition whether this process has just moved the rollout to another state */
+type Listener = (rollout: Rollout, isTransition: boolean) => void;
+
 /**
  * Runs rollouts. A change is recorded, saved, and then put into the table, so that a restart between two of these
  * completes it (decision 0098). One thing at a time: a command and the round of the second never meet.
@@ -42,7 +47,7 @@ export interface StartRequest {
 export class Rollouts {
   readonly #options: RolloutsOptions;
   readonly #held: Held;
-  readonly #listeners = new Set<(rollout: Rollout) => void>();
+  readonly #listeners = new Set<Listener>();
   #last: Promise<unknown> = Promise.resolve();
   #isFailing = false;
 
@@ -67,7 +72,7 @@ export class Rollouts {
   }
 
   /** Calls `listener` with each new state and evidence; the function that comes back ends it. */
-  onChange(listener: (rollout: Rollout) => void): () => void {
+  onChange(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -79,7 +84,9 @@ export class Rollouts {
     return this.#alone(async () => {
       const { routing, clock, changes, ledger } = this.#options;
       this.#mustLead();
-      await routing.refresh();
+      await this.#refresh((error) => {
+        throw error;
+      });
       const other = await this.activeOf(request.model);
       if (other) {
         throw new AdminError(
@@ -91,6 +98,7 @@ export class Rollouts {
       await changes.must('rollout.start', by, detailOf(rollout));
       await ledger.save(rollout);
       this.#show(rollout);
+      this.#held.ofMs(rollout);
       await this.#enforce(rollout).catch((error) => this.#failed(rollout, error));
       return ledger.get(rollout.id);
     });
@@ -101,11 +109,11 @@ export class Rollouts {
     return this.#alone(async () => {
       const { routing, measure, clock, ledger } = this.#options;
       this.#mustLead();
-      const rollout = await ledger.get(id);
-      // A table that cannot be read now is no reason not to roll back.
-      await routing.refresh().catch((error) => {
+      // What cannot be read now is no reason not to roll back.
+      await this.#refresh((error) => {
         if (action !== 'rollback') throw error;
       });
+      const rollout = await ledger.get(id);
       const candidateUnready = measure.unready(rollout.model, rollout.candidate.version);
       const snapshot = routing.current();
       const asked = { action, by, why, atMs: clock.epochMs(), snapshot, candidateUnready };
@@ -117,10 +125,11 @@ export class Rollouts {
   /** Each second. Never throws: what fails is tried again. */
   tick(): Promise<void> {
     return this.#alone(async () => {
-      const { routing, ledger, follows } = this.#options;
+      const { ledger, follows } = this.#options;
       try {
-        await routing.refresh().catch((error) => this.#failed(undefined, error));
-        if (follows() !== null) return;
+        const isFollower = follows() !== null;
+        await this.#refresh((error) => this.#failed(undefined, error));
+        if (isFollower) return;
         const all = await ledger.list();
         for (const rollout of all) await this.#round(rollout).catch((error) => this.#failed(rollout, error));
       } catch (error) {
@@ -129,8 +138,14 @@ export class Rollouts {
     });
   }
 
+  async #refresh(failed: (error: unknown) => void): Promise<void> {
+    const { routing, ledger } = this.#options;
+    for (const source of [routing, ledger]) await source.refresh().catch(failed);
+  }
+
   async #round(rollout: Rollout): Promise<void> {
     const { measure, reports, clock, ledger, enforcer } = this.#options;
+    let latest = rollout;
     if (isActive(rollout)) {
       const slow = () => reports.latest(rollout.model, rollout.id);
       const seen = { ...measure.of(rollout, slow), editedBy: enforcer.editedBy(rollout) };
@@ -138,21 +153,23 @@ export class Rollouts {
       const next = step(rollout, seen, now);
       const isTransition = next.transitions !== rollout.transitions;
       if (isTransition) return this.#change(next, next.transitions.at(-1)?.by);
-      ledger.keep(next);
-      this.#show(next);
+      if (!isDeepStrictEqual(next, rollout)) {
+        latest = next;
+        ledger.keep(next);
+        this.#show(next);
+      }
     }
-    await this.#enforce(rollout);
+    if (!isDone(latest)) await this.#enforce(latest);
     await ledger.saveDue(rollout.id);
   }
 
   /** A rollback goes on where it can be neither recorded nor saved; nothing else does. */
   async #change(next: Rollout, by: string = CONTROL): Promise<void> {
-    const { ledger, enforcer, changes, measure, logger } = this.#options;
+    const { ledger, changes, measure, logger } = this.#options;
     const { id, model, weight, state, evidence } = next;
     const action = `rollout.${VERBS[state.kind]}` as const;
     if (state.kind === 'rolled_back') {
       changes.note(action, by, detailOf(next));
-      enforcer.force(next);
       await ledger.save(next).catch((error) => {
         ledger.keep(next, { isUrgent: true });
         this.#failed(next, error);
@@ -162,22 +179,23 @@ export class Rollouts {
       await ledger.save(next);
     }
     logger.info({ rollout: id, model, weight, by, state, evidence }, `rollout: ${state.kind}`);
-    this.#show(next);
+    this.#show(next, true);
     measure.begin(next);
+    this.#held.ofMs(next);
     await this.#enforce(next);
   }
 
   async #enforce(rollout: Rollout): Promise<void> {
     const { enforcer, ledger } = this.#options;
-    const revision = await enforcer.enforce(rollout);
-    if (revision === undefined) return;
+    const written = await enforcer.enforce(rollout);
+    if (written === undefined) return;
     this.#isFailing = false;
-    const latest = await ledger.get(rollout.id);
-    if (latest.routing_revision !== revision) ledger.keep({ ...latest, routing_revision: revision });
+    if (!isDeepStrictEqual(written, rollout.written))
+      ledger.keep({ ...rollout, written }, { isUrgent: true });
   }
 
-  #show(rollout: Rollout): void {
-    for (const listener of this.#listeners) listener(rollout);
+  #show(rollout: Rollout, isTransition = false): void {
+    for (const listener of this.#listeners) listener(rollout, isTransition);
   }
 
   #mustLead(): void {

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Rollout } from '@headgate/contracts/rollout';
+import { isActive, type Rollout } from '@headgate/contracts/rollout';
 import { type Experiment, type ModelRouting, modelRouting, type Routing } from '@headgate/contracts/routing';
 
 type Part = Pick<Rollout, 'id' | 'model' | 'state' | 'control' | 'candidate' | 'weight' | 'transitions'>;
@@ -19,11 +19,17 @@ export function tableOf(rollout: Part, routing: Routing): Routing {
 /** Whether the table says of this model what the rollout asks for. */
 export function isInForce(rollout: Part, routing: Routing): boolean {
   const model = modelRouting(routing, rollout.model);
-  if (!model) return false;
+  if (!model) return rollout.state.kind === 'rolled_back';
   return (
     isDeepStrictEqual(model.experiment, experimentOf(rollout, model.experiment)) &&
     model.experiment.variants.every(({ version }) => model.versions.includes(version))
   );
+}
+
+/** Whether a rollout has ended and the table was as it asked: from then on the table is the operator's. */
+export function isDone(rollout: Part & Pick<Rollout, 'written'>): boolean {
+  const { written } = rollout;
+  return !isActive(rollout) && written !== null && isDeepStrictEqual(written, experimentOf(rollout, written));
 }
 
 /** Weight that the table gives the candidate; undefined when the experiment is not that of the rollout any more. */
@@ -49,30 +55,39 @@ function experimentOf(rollout: Part, before: Experiment): Experiment {
   if (state.kind === 'promoted') {
     return { name: id, salt: id, variants: [variant(candidate, 100)] };
   }
-  if (state.kind === 'rolled_back' && wasNeverReady(rollout)) return withoutVariant(before, id, candidate);
-  if (state.kind === 'rolled_back') return withoutUnits(before, id, candidate);
+  if (state.kind === 'rolled_back' && wasNeverReady(rollout)) return withoutVariant(before, rollout);
+  if (state.kind === 'rolled_back') return withoutUnits(before, rollout);
   return { name: id, salt: id, variants: [variant(control, rest(weight)), variant(candidate, weight)] };
 }
 
 /** No pod may wait for a version that cannot be loaded. */
 const wasNeverReady = ({ transitions }: Part) => !transitions.some(({ to }) => to.kind === 'running');
 
-function withoutVariant(experiment: Experiment, id: string, { variant }: Rollout['candidate']): Experiment {
-  const { variants } = withoutUnits(experiment, id, { variant, version: '' });
-  return experiment.name === id
-    ? { ...experiment, variants: variants.filter(({ name }) => name !== variant) }
-    : experiment;
+function withoutVariant(experiment: Experiment, rollout: Part): Experiment {
+  if (experiment.name !== rollout.id) return experiment;
+  const { variants } = withoutUnits(experiment, rollout);
+  return { ...experiment, variants: variants.filter(({ name }) => name !== rollout.candidate.variant) };
 }
 
-/** Also where somebody has edited the experiment: its control gets what the candidate had. */
-function withoutUnits(experiment: Experiment, id: string, { variant }: Rollout['candidate']): Experiment {
-  const candidate = experiment.variants.find(({ name }) => name === variant);
-  if (experiment.name !== id || !candidate || candidate.weight === 0) return experiment;
-  const variants = experiment.variants.map((of, index) => {
-    if (of === candidate) return { ...of, weight: 0 };
-    return index === 0 ? { ...of, weight: hundredths(of.weight + candidate.weight) } : of;
-  });
-  return { ...experiment, variants };
+/**
+ * Also where somebody has edited the experiment: its control gets what the candidate had, and the first place, which gets
+ * the units whose own variant is not ready.
+ */
+function withoutUnits(experiment: Experiment, { id, control, candidate: of }: Part): Experiment {
+  const candidate = experiment.variants.find(({ name }) => name === of.variant);
+  if (experiment.name !== id || !candidate) return experiment;
+  if (candidate.weight === 0 && candidate !== experiment.variants[0]) return experiment;
+  const others = experiment.variants.filter((one) => one !== candidate);
+  const made = { name: control.variant, version: control.version, weight: 0 };
+  const heir = others.find(({ name }) => name === control.variant) ?? others[0] ?? made;
+  const rest = experiment.variants.filter((one) => one !== heir);
+  return {
+    ...experiment,
+    variants: [
+      { ...heir, weight: hundredths(heir.weight + candidate.weight) },
+      ...rest.map((one) => (one === candidate ? { ...one, weight: 0 } : one)),
+    ],
+  };
 }
 
 /** The versions of before stay loaded: a return must not wait for them. */

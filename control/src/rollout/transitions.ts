@@ -34,7 +34,8 @@ export function toNext(rollout: Rollout, by: string, atMs: number): Rollout {
 }
 
 export function toRolledBack(rollout: Rollout, by: string, why: string, atMs: number): Rollout {
-  return moveTo(rollout, { kind: 'rolled_back', since_ms: atMs, by, why }, { weight: 0, by, atMs });
+  const state = { kind: 'rolled_back', since_ms: atMs, by, why } as const;
+  return { ...moveTo(rollout, state, { weight: 0, by, atMs }), written: null };
 }
 
 export function toPaused(rollout: Rollout, by: string, why: string, atMs: number): Rollout {

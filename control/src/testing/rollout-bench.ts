@@ -15,6 +15,7 @@ import { fileRollouts } from '../rollout/file-rollouts.ts';
 import { Ledger } from '../rollout/ledger.ts';
 import { Measure } from '../rollout/measure.ts';
 import { policyFor } from '../rollout/policies.ts';
+import type { RolloutStore } from '../rollout/rollout-store.ts';
 import { Rollouts } from '../rollout/rollouts.ts';
 import { SlowReports } from '../rollout/slow-reports.ts';
 import { fileSource } from '../routing/file-source.ts';
@@ -115,8 +116,10 @@ export async function rolloutBench() {
   const gateways = new Gateways();
   const changes: AuditChange[] = [];
   const logged: unknown[] = [];
-  const away = { audit: false, table: false, leader: null as string | null };
+  const away = { audit: false, table: false, store: false, leader: null as string | null };
   let versions: readonly string[] | undefined;
+  /** Calls of the store of rollouts. */
+  const calls = { list: 0, save: 0 };
   let report: () => Promise<ExperimentReport> = () => Promise.reject(new AdminError('not_found', 'none'));
 
   /** A new process: nothing but the files is known to it. */
@@ -139,7 +142,17 @@ export async function rolloutBench() {
     };
     const figures = new GatewayFigures({ scrape: gateways.scrape, nowMs: clock.monotonicMs });
     await figures.round();
-    const store = fileRollouts(join(dir, 'rollouts'), () => true, note);
+    const files = fileRollouts(join(dir, 'rollouts'), () => true, note);
+    const store: RolloutStore = {
+      list() {
+        calls.list += 1;
+        return away.store ? unavailable() : files.list();
+      },
+      save(...all) {
+        calls.save += 1;
+        return away.store ? unavailable() : files.save(...all);
+      },
+    };
     const audited = auditedChanges(audit, clock, logger);
     const rollouts = new Rollouts({
       ledger: new Ledger(store, clock.monotonicMs),
@@ -166,6 +179,7 @@ export async function rolloutBench() {
     changes,
     logged,
     away,
+    calls,
     path,
     get rollouts() {
       return process.rollouts;

@@ -88,7 +88,7 @@ export function rolloutAt(transitions: readonly Transition[], changes: Partial<R
     started_by: 'user:alice',
     state: last.to,
     weight: last.weight,
-    routing_revision: 'r2',
+    written: null,
     evidence: last.evidence.slice(),
     transitions: transitions.slice(),
     ...changes,
