@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { connection, live, startLive } from './live.ts';
+import { changedRollouts, connection, live, startLive } from './live.ts';
 
 /** Those that were opened, oldest first. */
 let sources: FakeEvents[];
@@ -38,6 +38,20 @@ afterEach(() => {
 it('shows what comes', () => {
   sources[0]?.live(1000);
   expect([live.value?.at_ms, connection.value.kind]).toEqual([1000, 'open']);
+});
+
+it('keeps what rollouts became until the connection is lost', () => {
+  const told = (id: string, weight: number) =>
+    sources[0]?.dispatchEvent(new MessageEvent('rollout', { data: JSON.stringify({ id, weight }) }));
+  told('a', 10);
+  told('b', 1);
+  told('a', 0);
+  expect([...changedRollouts.value.values()]).toEqual([
+    { id: 'a', weight: 0 },
+    { id: 'b', weight: 1 },
+  ]);
+  sources[0]?.dispatchEvent(new Event('error'));
+  expect(changedRollouts.value.size).toBe(0);
 });
 
 it('is stale after 5 s without figures, since the last ones', () => {

@@ -5,8 +5,8 @@ import { setServerTime } from './clock.ts';
 
 /** What control sent last; null before the first one. */
 export const live = signal<LiveView | null>(null);
-/** The last rollout that changed. */
-export const changedRollout = signal<RolloutView | null>(null);
+/** Rollouts that changed since the connection is open, by their ids. */
+export const changedRollouts = signal<ReadonlyMap<string, RolloutView>>(new Map());
 /** The routing table after its last change. */
 export const changedRouting = signal<RoutingView | null>(null);
 
@@ -37,6 +37,8 @@ export function startLive(): () => void {
 
   const lose = () => {
     if (connection.value.kind !== 'stale') connection.value = { kind: 'stale', sinceMs: lastMs };
+    // What changes from now on is not told.
+    changedRollouts.value = new Map();
     source?.close();
     clearTimeout(watchdog);
     clearTimeout(retry);
@@ -81,7 +83,8 @@ function follow(alive: () => void, lose: () => void): EventSource {
     alive();
   });
   source.addEventListener('rollout', ({ data }) => {
-    changedRollout.value = JSON.parse(data) as RolloutView;
+    const rollout = JSON.parse(data) as RolloutView;
+    changedRollouts.value = new Map(changedRollouts.value).set(rollout.id, rollout);
   });
   source.addEventListener('routing', ({ data }) => {
     changedRouting.value = JSON.parse(data) as RoutingView;

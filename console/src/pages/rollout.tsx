@@ -1,15 +1,14 @@
 import type { RolloutView } from '@headgate/contracts/admin/api';
-import { useEffect } from 'preact/hooks';
 import type { Tone } from '../components/badge.tsx';
 import { Loaded } from '../components/loaded.tsx';
 import { Page } from '../components/page.tsx';
-import { changedRollout } from '../live.ts';
+import { changedRollouts } from '../live.ts';
 import { useResource } from '../resource.ts';
 import { route } from '../router.ts';
 import { RolloutList } from './rollout/list.tsx';
 import { OneRollout } from './rollout/one.tsx';
 import { StartForm } from './rollout/start-form.tsx';
-import { isActive, STATE_TONES, stateSentence } from './rollout/words.ts';
+import { isActive, STATE_TONES, stateSentence, withChanges } from './rollout/words.ts';
 
 /** Events say at once what changed; this is for the time without them. */
 const RELOAD_MS = 10_000;
@@ -17,21 +16,18 @@ const RELOAD_MS = 10_000;
 export function RolloutPage() {
   const [id] = route.value.params;
   const list = useResource<{ rollouts: RolloutView[] }>('/rollouts', { everyMs: RELOAD_MS });
-  const changed = changedRollout.value;
   const { reload } = list;
-  useEffect(() => {
-    if (changed !== null) reload();
-  }, [changed, reload]);
-  const chosen = chosenOf(list.value?.rollouts ?? [], id);
+  const known = list.value && withChanges(list.value.rollouts, changedRollouts.value);
+  const chosen = chosenOf(known ?? [], id);
   return (
-    <Page title="Rollout" answer={answerOf(list.value?.rollouts, chosen)} tone={toneOf(chosen)}>
+    <Page title="Rollout" answer={answerOf(known, chosen)} tone={toneOf(chosen)}>
       <Loaded of={list} what="the rollouts">
-        {({ rollouts }) => (
+        {() => (
           <>
             {chosen !== undefined && <OneRollout key={chosen.id} rollout={chosen} onChange={reload} />}
             {id !== undefined && chosen === undefined && <p class="empty">There is no rollout “{id}”.</p>}
             <StartForm onStart={reload} />
-            <RolloutList rollouts={rollouts} chosen={chosen?.id} />
+            <RolloutList rollouts={known ?? []} chosen={chosen?.id} />
           </>
         )}
       </Loaded>

@@ -1,6 +1,13 @@
 import { policySchema, type Rollout, type RolloutState, rolloutSchema } from '@headgate/contracts/rollout';
 import { expect, it } from 'vitest';
-import { formatMeasured, guardrailWords, isActive, nextSentence, stateSentence } from './words.ts';
+import {
+  formatMeasured,
+  guardrailWords,
+  isActive,
+  nextSentence,
+  stateSentence,
+  withChanges,
+} from './words.ts';
 
 const policy = policySchema.parse({
   steps: [{ weight: 10 }, { weight: 100, hold_s: 600, min_samples: 1, approval: 'manual' }],
@@ -9,7 +16,7 @@ const policy = policySchema.parse({
 
 const inState = (state: RolloutState): Rollout =>
   rolloutSchema.parse({
-    ...{ schema: 1, id: 'r-1', model: 'digits', policy, state, weight: 10, routing_revision: '1' },
+    ...{ schema: 1, id: 'r-1', model: 'digits', policy, state, weight: 10, written: null },
     control: { variant: 'v1', version: '1' },
     candidate: { variant: 'v2', version: '2' },
     ...{ started_at_ms: 0, started_by: 'key:k', evidence: [], transitions: [] },
@@ -57,4 +64,13 @@ it('gives measured values and limits in the unit of their metric', () => {
   expect(guardrailWords({ metric: 'p95_ms', max: 200, max_ratio: 1.5 })).toBe(
     'at most 200\u202fms, and at most 1.5 times that of the control',
   );
+});
+
+it('shows what events said of rollouts, in the place of what was loaded before', () => {
+  const paused = inState({ kind: 'paused', step: 0, ...at, by: 'key:k', why: '' });
+  const old = { ...paused, id: 'old' };
+  const ended = inState({ kind: 'promoted', ...at, by: 'key:k' });
+  const begun = { ...paused, id: 'r-2', started_at_ms: 1 };
+  const changed = new Map([ended, begun].map((rollout) => [rollout.id, rollout]));
+  expect(withChanges([paused, old], changed)).toEqual([begun, ended, old]);
 });

@@ -149,3 +149,12 @@ export function transitionWords({ to, weight }: Transition, policy: RolloutPolic
       return 'Promoted: the candidate is the control now';
   }
 }
+
+/** The list as it was loaded, with what events said since; newest first. */
+export function withChanges(
+  loaded: readonly Rollout[],
+  changed: ReadonlyMap<string, Rollout>,
+): readonly Rollout[] {
+  const all = new Map([...loaded.map((one) => [one.id, one] as const), ...changed]);
+  return [...all.values()].sort((a, b) => b.started_at_ms - a.started_at_ms);
+}
