@@ -181,7 +181,8 @@ it('is in the database of control as well, as headgate audit verify --database f
     if (code !== 0) throw new Error(err);
     const { logs: stored } = JSON.parse(out) as { logs: { writer: string; last_seq: number }[] };
     const ends = new Map(stored.map(({ writer, last_seq }) => [writer, last_seq]));
-    return stored.length === 3 && (ends.get('gateway') ?? 0) > 100;
+    // Gateway, inference, control and the command line.
+    return stored.length === 4 && (ends.get('gateway') ?? 0) > 100;
   });
   // The gateway looks at what is stored at each anchor.
   await waits('the gateway to notice', async () => (await counter(METRIC.auditStored)) > 0);
