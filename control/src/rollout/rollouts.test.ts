@@ -191,7 +191,7 @@ describe('what fails around it', () => {
 
   it('a wall clock that is set right after a step does not end the step', async () => {
     await bench.start(policyOf([10, 100]));
-    await bench.seconds(2, GOOD);
+    await bench.seconds(1, GOOD);
     const { epochMs } = bench.clock;
     Object.assign(bench.clock, { epochMs: () => epochMs() + 3_600_000 });
     await bench.seconds(2, { requests: 30 });
@@ -212,7 +212,7 @@ describe('what fails around it', () => {
   });
 });
 
-it('rollouts cost one read a second, however many are over, and none is written after an edit elsewhere', async () => {
+it('rollouts that are over cost one read a second, and no write after an edit or the start of another', async () => {
   for (const version of ['2', '3', '2']) {
     await bench.start(policyOf([10, 100]), version);
     await bench.seconds(6, BAD);
@@ -221,11 +221,14 @@ it('rollouts cost one read a second, however many are over, and none is written 
   await bench.seconds(2, GOOD);
   const shown: unknown[] = [];
   bench.rollouts.onChange((rollout) => shown.push(rollout));
-  Object.assign(bench.calls, { list: 0, save: 0 });
+  Object.assign(bench.calls, { reads: 0, saved: [] });
   bench.edit((text) => `# another line\n${text}`);
   await bench.seconds(30, GOOD);
   await bench.rollouts.list();
-  expect([bench.calls, shown]).toEqual([{ list: 30, save: 0 }, []]);
+  expect([bench.calls, shown]).toEqual([{ reads: 30, saved: [] }, []]);
+  const { id } = await bench.start(policyOf([10, 100]), '3');
+  await bench.seconds(12, GOOD);
+  expect(new Set(bench.calls.saved)).toEqual(new Set([id]));
 });
 
 describe('an error rate below the limit', () => {

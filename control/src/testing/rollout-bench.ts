@@ -118,8 +118,8 @@ export async function rolloutBench() {
   const logged: unknown[] = [];
   const away = { audit: false, table: false, store: false, leader: null as string | null };
   let versions: readonly string[] | undefined;
-  /** Calls of the store of rollouts. */
-  const calls = { list: 0, save: 0 };
+  /** Reads of the store of rollouts, and the ids that were written. */
+  const calls = { reads: 0, saved: [] as string[] };
   let report: () => Promise<ExperimentReport> = () => Promise.reject(new AdminError('not_found', 'none'));
 
   /** A new process: nothing but the files is known to it. */
@@ -145,12 +145,12 @@ export async function rolloutBench() {
     const files = fileRollouts(join(dir, 'rollouts'), () => true, note);
     const store: RolloutStore = {
       list() {
-        calls.list += 1;
+        calls.reads += 1;
         return away.store ? unavailable() : files.list();
       },
-      save(...all) {
-        calls.save += 1;
-        return away.store ? unavailable() : files.save(...all);
+      save(rollout, version) {
+        calls.saved.push(rollout.id);
+        return away.store ? unavailable() : files.save(rollout, version);
       },
     };
     const audited = auditedChanges(audit, clock, logger);
