@@ -88,7 +88,7 @@ beforeAll(async () => {
       const { code, out, err } = await headgate(dir, 'audit', 'verify', '--json');
       if (code !== 0) throw new Error(err);
       const { logs } = JSON.parse(out) as { logs: { unconfirmed: number; stored: number }[] };
-      return logs.length === 2 && logs.every((log) => log.unconfirmed === 0 && log.stored > 0);
+      return logs.length === 3 && logs.every((log) => log.unconfirmed === 0 && log.stored > 0);
     },
     { what: 'all records in the store', withinMs: WITHIN_MS },
   );
