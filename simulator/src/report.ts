@@ -1,3 +1,4 @@
+import { escapeMarkup } from '@headgate/runtime/escape-markup';
 import type { Plan, Point, Question } from './plan.ts';
 
 const HEADINGS = ['requests/s and pod', 'p50 ms', 'p95 ms', 'refused', 'CPU', 'items a batch'] as const;
@@ -40,7 +41,7 @@ export function curveSvg(
   const description = `At ${planned.perSecond.toFixed(1)} requests per second a pod answers 95 % within ${planned.p95Ms.toFixed(1)} ms.`;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-labelledby="title desc">
 <title id="title">Latency of one pod by load</title>
-<desc id="desc">${escaped(description)} Calibration: ${escaped(calibration.source)}</desc>
+<desc id="desc">${escapeMarkup(description)} Calibration: ${escapeMarkup(calibration.source)}</desc>
 <style>text{font:12px system-ui,sans-serif;fill:#222}.axis{stroke:#888}.p50{stroke:#0a7}.p95{stroke:#06c}.limit{stroke:#b30;stroke-dasharray:5 4}polyline,line{fill:none;stroke-width:1.5}@media (prefers-color-scheme:dark){text{fill:#ddd}.p50{stroke:#4db}.p95{stroke:#6af}.limit{stroke:#f76}}</style>
 <line class="axis" x1="${LEFT}" y1="${HEIGHT - BOTTOM}" x2="${WIDTH - RIGHT}" y2="${HEIGHT - BOTTOM}"/>
 <line class="axis" x1="${LEFT}" y1="${TOP}" x2="${LEFT}" y2="${HEIGHT - BOTTOM}"/>
@@ -65,6 +66,3 @@ function ticks(max: number): number[] {
   const step = ([1, 2, 5, 10].find((factor) => factor * unit >= rough) ?? 10) * unit;
   return Array.from({ length: Math.floor(max / step) + 1 }, (_, i) => Number((i * step).toPrecision(6)));
 }
-
-const escaped = (text: string) =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');

@@ -1,4 +1,5 @@
 import type { Look, Metric } from '@headgate/contracts/admin/api';
+import { escapeMarkup } from '@headgate/runtime/escape-markup';
 import { time } from '../in-words.ts';
 
 const [WIDTH, HEIGHT] = [720, 320];
@@ -41,14 +42,14 @@ export function intervalSvg(of: { model: string; metric: Metric; looks: readonly
   );
   const title = `${of.metric} of ${of.model}: difference to control`;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-labelledby="title desc">
-<title id="title">${escaped(title)}</title>
-<desc id="desc">${escaped(variants.map((variant) => lastInWords(looks, variant)).join(' ') || 'There is no interval yet.')}</desc>
+<title id="title">${escapeMarkup(title)}</title>
+<desc id="desc">${escapeMarkup(variants.map((variant) => lastInWords(looks, variant)).join(' ') || 'There is no interval yet.')}</desc>
 <style>${STYLE}</style>
-<text x="${MARGIN.left}" y="20">${escaped(title)}</text>
+<text x="${MARGIN.left}" y="20">${escapeMarkup(title)}</text>
 ${[...new Set([...y.ends, 0])].map((value) => tick(value, y)).join('\n')}
 <line class="zero" x1="${MARGIN.left}" x2="${WIDTH - MARGIN.right}" y1="${y(0)}" y2="${y(0)}"/>
 ${drawn.join('\n')}
-${variants.map((variant, i) => `<text class="v${i}" x="${MARGIN.left + i * 160}" y="38" style="stroke: none">${escaped(variant)}</text>`).join('\n')}
+${variants.map((variant, i) => `<text class="v${i}" x="${MARGIN.left + i * 160}" y="38" style="stroke: none">${escapeMarkup(variant)}</text>`).join('\n')}
 ${looks.length === 0 ? `<text x="${MARGIN.left}" y="${HEIGHT / 2}">There is no interval yet.</text>` : timeAxis(x)}
 </svg>
 `;
@@ -89,9 +90,3 @@ function lastInWords(looks: readonly Measured[], variant: string): string {
   );
   return `${variant} after ${last.units} units: ${difference}, between ${low} and ${high}.`;
 }
-
-const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-
-/** Names come from people. Controls have no place in XML. */
-const escaped = (text: string) =>
-  text.replaceAll(/[&<>"]/g, (one) => ESCAPES[one] ?? one).replaceAll(/\p{Cc}/gu, '\ufffd');
