@@ -1,10 +1,8 @@
 import type { AccuracyRow } from '@headgate/contracts/admin/api';
 import type { Queryable } from '@headgate/stores/postgres/database';
 import { type AccuracyQuery, accuracyByVersion } from '@headgate/stores/records/accuracy';
+import { Z } from '../statistics/binomial-interval.ts';
 import { estimateShare } from '../statistics/unit-sums.ts';
-
-/** Standard normal quantile of 0.975. */
-const Z = 1.959963984540054;
 
 /** Accuracy by version, with an interval for one look. It compares no variants: who judges what may differ between them. */
 export async function accuracyOf(db: Queryable, query: AccuracyQuery): Promise<readonly AccuracyRow[]> {

@@ -1,7 +1,7 @@
 import type { Interval } from './confidence-sequence.ts';
 
 /** Standard normal quantile of 0.975. */
-const Z = 1.959963984540054;
+export const Z = 1.959963984540054;
 
 /**
  * 95 % interval of a share by Wilson's method, for display: valid for one look, and for independent trials. Wilson 1927,
