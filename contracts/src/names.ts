@@ -62,8 +62,8 @@ export const STREAM = {
 } as const;
 
 /**
- * Parameter of a request, bool: nobody waits for the answer. It is refused while anything else waits, and no cache
- * answers it. Only the gateway sets it, for copies of requests (decision 0102).
+ * Parameter of a request, bool: no caller waits for the answer. Inference refuses the request while another item waits,
+ * and answers it from no cache. Only the gateway sets it, for copies of requests (decision 0102).
  */
 export const BACKGROUND_PARAMETER = 'headgate_background';
 

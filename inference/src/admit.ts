@@ -100,7 +100,7 @@ export function admit(
   return { serving, terms, answerer, items, costs, share, outputs, sketch };
 }
 
-/** Share of what nobody waits for: names of other shares have a prefix and a space. */
+/** Share of the gateway's copies: names of other shares have a prefix and a space. */
 const BACKGROUND = 'background';
 
 /** What decoding an item takes a version. The function throws HeadgateError undecodable_image: it would take too long */

@@ -45,7 +45,7 @@ export interface Admittance extends Ask {
   /** Priority level. */
   readonly level: number;
   readonly share: string;
-  /** Nobody waits for the answers. */
+  /** Copies, whose answers no caller waits for. */
   readonly background?: boolean;
 }
 

@@ -64,7 +64,7 @@ export function wantsSketch({ parameters }: ModelInferRequest__Output): boolean 
   return isSet(parameters, SKETCH.parameter);
 }
 
-/** Whether nobody waits for the answer: everything else goes first. */
+/** Whether the request is a copy that goes behind all other items. */
 export function isBackground({ parameters }: ModelInferRequest__Output): boolean {
   return isSet(parameters, BACKGROUND_PARAMETER);
 }

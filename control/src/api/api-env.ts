@@ -14,7 +14,7 @@ export interface ApiEnv {
     session: OpenSession | undefined;
     /** False once that proof has ended: a long answer then ends too. To ask counts as a use of the session. */
     isIn: () => boolean;
-    /** Aborted once nobody waits for the answer; undefined for a change, which goes on. */
+    /** Aborted when the caller leaves or the time is over; undefined for a change, which goes on. */
     signal: AbortSignal | undefined;
   };
 }

@@ -134,7 +134,7 @@ describe('a hostile name', () => {
 });
 
 describe('streams of events', () => {
-  it('are bounded, also those that nobody reads, and are free again once their readers leave', async () => {
+  it('are bounded, also without a reader, and are free again once their readers leave', async () => {
     const fixture = adminApp({ live: async () => ({ default_model: 'x'.repeat(100_000) }) as LiveView });
     const { port, send } = await serve(fixture);
     const known = `X-API-Key: ${ADMIN_KEY}`;

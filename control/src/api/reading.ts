@@ -1,7 +1,7 @@
 import type { ReadRecords } from '../store/read-records.ts';
 import type { ApiContext } from './api-env.ts';
 
-/** Reads the store for one request: no statement begins once nobody waits for the answer. */
+/** Reads the store for one request: begins no further statement once the caller has left or the time is over. */
 export function reading(c: ApiContext, readRecords: ReadRecords): ReadRecords {
   return (ask) =>
     readRecords((db) =>

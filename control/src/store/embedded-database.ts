@@ -58,7 +58,7 @@ export function embeddedDatabase(dir?: string, entry = ENTRY): EmbeddedDatabase 
         throw errorOf({ message: 'the embedded database is busy', code: TOO_MANY });
       thread ??= startThread(entry, dir, { settled, ended });
       lastId += 1;
-      // First: what cannot be sent throws, and nobody waits for it.
+      // First: a message that cannot be sent throws, and leaves no entry that waits.
       thread.postMessage({ id: lastId, ...statement } satisfies ToDatabase);
       waiting.set(lastId, { resolve, reject });
     });

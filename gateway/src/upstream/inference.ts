@@ -41,7 +41,7 @@ export interface PredictCall extends CallContext, ModelName {
   readonly image: Uint8Array;
   /** Ask for a sketch of the image too. */
   readonly sketch: boolean;
-  /** Nobody waits for the answer: everything else goes first, and no cache answers. */
+  /** A copy, whose answer no caller waits for: inference puts it behind all other items, and asks no cache. */
   readonly background?: boolean;
 }
 

@@ -10,7 +10,7 @@ export class Mailbox {
     this.#wake?.();
   }
 
-  /** What is there to take, once there is something; undefined when nothing comes any more. */
+  /** Waits for frames and takes all of them, as one text; undefined once the mailbox is closed. */
   async take(): Promise<string | undefined> {
     while (this.#frames.size === 0 && !this.#isClosed) {
       await new Promise<void>((resolve) => {

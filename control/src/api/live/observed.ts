@@ -79,7 +79,7 @@ export class ObservedSplit {
     this.#reading.delete(key);
   }
 
-  /** Experiments and weights that nobody asks for any more. */
+  /** Removes what no view asked for lately. */
   #forget(nowMs: number): void {
     for (const [key, { untilMs }] of this.#known)
       if (nowMs - untilMs > 10 * MAX_AGE_MS) this.#known.delete(key);
