@@ -113,6 +113,9 @@ describe.skipIf(obstacle !== undefined)('An operator at the console', () => {
     const samples = Number(await evidence.getByRole('cell').nth(4).innerText());
     expect(samples).toBeGreaterThanOrEqual(3);
     expect(samples).toBeLessThanOrEqual(failed.length);
+    // The page may say so before the gateway has read the table.
+    const back = async () => (await stack.send([failed[0]?.unit ?? '']))[0]?.status === 200;
+    await eventually(back, 'the rollback in force');
     const after = await send('after-the-rollback', 100);
     expect(after.filter(({ status, body }) => status !== 200 || body?.version !== '1')).toEqual([]);
   });
