@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import {
+  formatAbsolute,
   formatBytes,
   formatList,
   formatMs,
   formatPercent,
   formatRelative,
   formatShare,
+  formatWhen,
   plural,
 } from './format.ts';
 
@@ -51,6 +53,13 @@ describe('times', () => {
     [180_000, 'in 3 min'],
   ])('writes %j ms from now as %j', (distance, text) => {
     expect(plain(formatRelative(now + distance, now))).toBe(text);
+  });
+
+  it('writes the time of the day with 24 hours, and the day where it is another one', () => {
+    const at = (day: number, hour: number) => new Date(2030, 0, day, hour, 5, 9).getTime();
+    expect(formatAbsolute(at(1, 14))).toMatch(/^1 Jan 14:05:09 · /);
+    expect(formatWhen(at(1, 14), at(1, 23))).toBe('at 14:05:09');
+    expect(formatWhen(at(1, 14), at(2, 1))).toBe('at 14:05:09 on 1 Jan');
   });
 });
 

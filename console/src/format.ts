@@ -50,11 +50,25 @@ export function formatRelative(atMs: number, nowMs: number): string {
   return atMs > nowMs ? `in ${text}` : `${text} ago`;
 }
 
-/** Local time with seconds, and the same in UTC. */
+const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
+
+/** Local time of the day, of 24 hours whatever the browser prefers: `14:05:09`. */
+export const formatClock = (atMs: number): string => clock.format(atMs);
+
+/** `30 Nov`. */
+export const formatDay = (atMs: number): string => day.format(atMs);
+
+/** Local time, and the same in UTC. */
 export function formatAbsolute(atMs: number): string {
-  const at = new Date(atMs);
-  const utc = at.toISOString().replace('T', ' ').replace(/\..*/, '');
-  return `${at.toLocaleString()} · ${utc} UTC`;
+  const utc = new Date(atMs).toISOString().replace('T', ' ').replace(/\..*/, '');
+  return `${formatDay(atMs)} ${formatClock(atMs)} · ${utc} UTC`;
+}
+
+/** `at 14:05:09`; with the day where that is not the day of `nowMs`. */
+export function formatWhen(atMs: number, nowMs: number): string {
+  const isToday = formatDay(atMs) === formatDay(nowMs);
+  return `at ${formatClock(atMs)}${isToday ? '' : ` on ${formatDay(atMs)}`}`;
 }
 
 /** `a`, `a and b`, `a, b and c`. */

@@ -4,7 +4,7 @@ import { useEffect } from 'preact/hooks';
 import { logOut, session } from './api.ts';
 import { Dialog } from './components/dialog.tsx';
 import { toast } from './components/toast.tsx';
-import { formatAbsolute } from './format.ts';
+import { formatAbsolute, formatClock } from './format.ts';
 import { connection, startLive } from './live.ts';
 import { PAGES } from './pages.tsx';
 import { href, navigate, route } from './router.ts';
@@ -103,8 +103,8 @@ function Staleness() {
       {state.kind === 'stale' && (
         <p class="note warn stale">
           Nothing has come from control since{' '}
-          <time title={formatAbsolute(state.sinceMs)}>{new Date(state.sinceMs).toLocaleTimeString()}</time>.
-          The console connects again by itself.
+          <time title={formatAbsolute(state.sinceMs)}>{formatClock(state.sinceMs)}</time>. The console
+          connects again by itself.
         </p>
       )}
     </div>

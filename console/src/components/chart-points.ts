@@ -1,3 +1,5 @@
+import { formatClock, formatDay } from '../format.ts';
+
 /** A point of a narrowing interval; null before there is a value. */
 export interface IntervalPoint {
   readonly atMs: number;
@@ -23,21 +25,19 @@ export function formatSigned(value: number | null): string {
   return value === null ? '–' : signed.format(value).replace('-', '−');
 }
 
-const time = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 const timeOfDay = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
-const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
 
 const MINUTES_5_MS = 300_000;
 const DAY_MS = 86_400_000;
 
 /** Label of a time axis that shows `spanMs`, in local time. */
 export function formatTick(atMs: number, spanMs: number): string {
-  if (spanMs < MINUTES_5_MS) return time.format(atMs);
-  return spanMs < DAY_MS ? timeOfDay.format(atMs) : day.format(atMs);
+  if (spanMs < MINUTES_5_MS) return formatClock(atMs);
+  return spanMs < DAY_MS ? timeOfDay.format(atMs) : formatDay(atMs);
 }
 
 export function formatAt(atMs: number): string {
-  return `${day.format(atMs)} ${time.format(atMs)}`;
+  return `${formatDay(atMs)} ${formatClock(atMs)}`;
 }
 
 /** A point in words, for the line below the chart and for screen readers. */
