@@ -73,7 +73,9 @@ export function reportTokens(logger: Logger, metrics: Metrics): OidcReport {
 export function reportReadiness(logger: Logger): ReadinessReport {
   return {
     readinessChanged(model, version, ready) {
-      const text = ready ? 'model version is ready' : 'model version is not ready; it gets no traffic';
+      const text = ready
+        ? 'model version is ready'
+        : 'model version is not ready: units of a treatment get control, calls of control go to any process';
       logger[ready ? 'info' : 'warn']({ model, version, ready }, text);
     },
     unresolved: (err) =>

@@ -37,7 +37,7 @@ const HEALTH_MESSAGE_BYTES = 4096;
 /** One inference process: its connections for calls, another one for health, and what it serves. */
 export class Endpoint {
   readonly pool: Pool;
-  /** Names that are SERVING; empty when it did not answer. */
+  /** Names that are SERVING; empty when it did not answer for two rounds: a busy process misses one now and then. */
   serving: ReadonlySet<string> = new Set();
   readonly #onSilent = new Set<() => void>();
   readonly #options: EndpointsOptions;
@@ -68,7 +68,7 @@ export class Endpoint {
 
   /**
    * Calls back when no health check of two rounds was answered: the process hangs, its machine or its network is gone. A
-   * process that ends, also slowly, is not silent, and a busy one misses a round now and then.
+   * process that ends, also slowly, is not silent.
    *
    * @returns takes the callback back
    */
@@ -84,9 +84,10 @@ export class Endpoint {
     const names = services();
     const answers = await Promise.all(names.map((name) => this.#check(name)));
     if (this.#isStopped) return;
-    this.serving = new Set(names.filter((_, i) => answers[i] === 'serving'));
     const wasSilent = this.#isSilent;
     this.#isSilent = answers.length > 0 && answers.every((answer) => answer === 'silent');
+    if (!this.#isSilent || wasSilent)
+      this.serving = new Set(names.filter((_, i) => answers[i] === 'serving'));
     if (this.#isSilent && wasSilent) for (const callback of this.#onSilent) callback();
     const isQuiet = !this.pool.takeUsed() && answers.every((answer) => answer === 'serving');
     const elapsedMs = performance.now() - startedMs;
