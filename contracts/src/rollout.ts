@@ -101,15 +101,15 @@ const at = { since_ms: z.int() };
 const step = z.int().min(0);
 
 export const rolloutStateSchema = z.discriminatedUnion('kind', [
-  /** The candidate's version is loaded; its weight is 0. */
-  z.strictObject({ kind: z.literal('preparing'), ...at }),
+  /** The candidate's version is being loaded; its weight is 0. `waits_for` says in words which gateways miss it. */
+  z.strictObject({ kind: z.literal('preparing'), ...at, waits_for: z.string().optional() }),
   /** `step` is in force. `waits_for` says in words what it waits for. */
   z.strictObject({ kind: z.literal('running'), step, ...at, waits_for: z.string() }),
   /** All conditions of the step hold; a person has to promote. */
   z.strictObject({ kind: z.literal('awaiting_approval'), step, ...at }),
-  /** Weights stay as they are. Guardrails still roll back. */
+  /** Weights stay as they are. Guardrails still roll back. `why`: empty where a person gave no reason. */
   z.strictObject({ kind: z.literal('paused'), step, ...at, by: z.string(), why: z.string() }),
-  /** All units go to control; `why` is the guardrail that failed, or the person who asked. */
+  /** All units went to control. `why`: the guardrail that failed, or as above. */
   z.strictObject({ kind: z.literal('rolled_back'), ...at, by: z.string(), why: z.string() }),
   /** The candidate is the control now. */
   z.strictObject({ kind: z.literal('promoted'), ...at, by: z.string() }),
@@ -123,6 +123,8 @@ const transitionSchema = z.strictObject({
   weight: z.number(),
   /** `control` for what the controller did by itself, else who asked, such as `key:k3f9` or `user:alice`. */
   by: z.string(),
+  /** Reason that a person gave for a state without `why`. */
+  why: z.string().optional(),
   evidence: z.array(evidenceSchema),
 });
 export type Transition = z.infer<typeof transitionSchema>;
@@ -141,6 +143,8 @@ export const rolloutSchema = z.strictObject({
   state: rolloutStateSchema,
   /** Weight of the candidate that the state asks for. */
   weight: z.number(),
+  /** What the routing table said of the model at the start; in force again when the candidate never got units. */
+  before: z.strictObject({ versions: z.array(z.string()), experiment: experimentSchema }).optional(),
   /**
    * The model's experiment as control last wrote or accepted it: any other one is an edit by hand. Null from a rollback
    * until the table has it: that write goes over edits.

@@ -5,7 +5,7 @@ import { controlOf, modelRouting, type Routing } from '@headgate/contracts/routi
 import { AdminError } from '../api/api-env.ts';
 import { acceptable, type RoutingSnapshot } from '../routing/routing-store.ts';
 import { tableOf, weightIn } from './table.ts';
-import { failureOf, moveTo, toNext, toPaused, toRolledBack, toStep } from './transitions.ts';
+import { type Act, failureOf, moveTo, toNext, toPaused, toRolledBack, toStep } from './transitions.ts';
 
 export interface Start {
   readonly model: string;
@@ -51,12 +51,13 @@ export function begun(snapshot: RoutingSnapshot, start: Start): Rollout {
     started_by: by,
     state: { kind: 'preparing', since_ms: atMs },
     weight: 0,
+    before: { versions: of.versions, experiment: of.experiment },
     written: of.experiment,
     evidence: [],
     transitions: [],
   };
   acceptable(tableOf(rollout, routing));
-  return moveTo(rollout, rollout.state, { weight: 0, by, atMs });
+  return moveTo(rollout, rollout.state, 0, { by, atMs });
 }
 
 /** @throws AdminError conflict for a table that somebody broke */
@@ -84,12 +85,8 @@ function idOf(model: string, version: string, atMs: number): string {
   return id.replace(/^-+/, '');
 }
 
-export interface Asked {
+export interface Asked extends Act {
   readonly action: RolloutActionName;
-  readonly by: string;
-  /** In words; empty: none. */
-  readonly why: string;
-  readonly atMs: number;
   readonly snapshot: RoutingSnapshot;
   /** In words why the candidate cannot take units; null while it can. */
   readonly candidateUnready: string | null;
@@ -98,17 +95,16 @@ export interface Asked {
 /** What a person asks for. @throws AdminError conflict where the state does not allow it, with what does */
 export function acted(rollout: Rollout, asked: Asked): Rollout {
   const { state } = rollout;
-  const { action, by, atMs, why } = asked;
   if (!isActive(rollout)) {
     const is = state.kind === 'promoted' ? 'promoted' : 'rolled back';
     throw new AdminError('conflict', `The rollout is ${is}: start another one.`);
   }
-  switch (action) {
+  switch (asked.action) {
     case 'rollback':
-      return toRolledBack(rollout, by, why || `${by} asked for it`, atMs);
+      return toRolledBack(rollout, asked);
     case 'pause':
       if (state.kind === 'paused') throw new AdminError('conflict', 'The rollout is paused already.');
-      return toPaused(rollout, by, why || `${by} asked for it`, atMs);
+      return toPaused(rollout, asked);
     case 'resume':
       if (state.kind !== 'paused') throw new AdminError('conflict', 'The rollout is not paused.');
       return resumed(rollout, asked);
@@ -117,22 +113,24 @@ export function acted(rollout: Rollout, asked: Asked): Rollout {
   }
 }
 
-function promoted(rollout: Rollout, { by, atMs, candidateUnready }: Asked): Rollout {
+function promoted(rollout: Rollout, asked: Asked): Rollout {
   const { state } = rollout;
+  const { candidateUnready } = asked;
   if (state.kind === 'paused') throw new AdminError('conflict', 'The rollout is paused: resume it first.');
   if (state.kind === 'preparing' || candidateUnready !== null) {
     throw new AdminError(
       'conflict',
-      `The candidate cannot get units: ${candidateUnready ?? 'being prepared'}.`,
+      `The candidate cannot get units: ${candidateUnready ?? 'it is being prepared'}.`,
     );
   }
   const failed = failureOf(rollout);
-  if (failed) throw new AdminError('conflict', `It is about to be rolled back: ${failed.detail}.`);
-  return toNext(rollout, by, atMs);
+  if (failed) throw new AdminError('conflict', `The rollout is about to be rolled back: ${failed.detail}.`);
+  return toNext(rollout, asked);
 }
 
 /** Goes on with the weight that the table has now: in the last step that is not beyond it. */
-function resumed(rollout: Rollout, { by, atMs, snapshot }: Asked): Rollout {
+function resumed(rollout: Rollout, asked: Asked): Rollout {
+  const { atMs, snapshot } = asked;
   mustBeGood(snapshot);
   const weight = weightIn(snapshot.routing, rollout);
   if (weight === undefined) {
@@ -144,12 +142,11 @@ function resumed(rollout: Rollout, { by, atMs, snapshot }: Asked): Rollout {
   const written = modelRouting(snapshot.routing, rollout.model)?.experiment ?? null;
   const kept = { ...rollout, written };
   if (weight === 0) {
-    return moveTo(kept, { kind: 'preparing', since_ms: atMs }, { weight, by, atMs });
+    return moveTo(kept, { kind: 'preparing', since_ms: atMs }, weight, asked);
   }
   const step = Math.max(
     0,
     rollout.policy.steps.findLastIndex((of) => of.weight <= weight),
   );
-  const again = toStep(rollout, step, by, atMs);
-  return moveTo(kept, again.state, { weight, by, atMs });
+  return moveTo(kept, toStep(rollout, step, asked).state, weight, asked);
 }

@@ -38,7 +38,7 @@ describe('complaint 1: no data at the last step before promotion never promotes 
     expect(await state()).toMatchObject({
       kind: 'running',
       step: 1,
-      waits_for: expect.stringMatching(/^accuracy: /),
+      waits_for: expect.stringMatching(/^the guardrail accuracy: /),
     });
     expect(bench.weights()).toEqual([50, 50]);
   });
@@ -61,7 +61,7 @@ it('complaint 2: a guardrail that failed is not excused by a later success (argo
   await bench.seconds(3, BAD);
   expect(await state()).toMatchObject({
     kind: 'running',
-    waits_for: expect.stringContaining('rolling back'),
+    waits_for: expect.stringContaining('to roll back to'),
   });
   await bench.seconds(120, GOOD);
   expect((await bench.now()).evidence).toMatchObject([{ metric: 'error_rate', verdict: 'fail' }]);
@@ -77,7 +77,7 @@ describe('complaint 3: what cannot be measured holds, and is no zero (flagger#16
     expect(await state()).toMatchObject({
       kind: 'running',
       step: 0,
-      waits_for: 'requests: the candidate answered 0 of 20',
+      waits_for: 'requests: the candidate has answered 0 of 20',
     });
     expect((await bench.now()).evidence).toMatchObject([{ verdict: 'no_data', samples: 0 }]);
   });
@@ -110,7 +110,9 @@ it('complaint 4: nothing is sent to a control that cannot take it (argo#3020, ar
   bench.gateways.unready.add('1');
   await bench.seconds(30, BAD);
   expect(bench.weights()).toEqual([90, 10]);
-  expect(await state()).toMatchObject({ waits_for: 'rolling back: version 1 is not ready on gateway-1' });
+  expect(await state()).toMatchObject({
+    waits_for: 'a control that is ready, to roll back to: version 1 is not ready on gateway gateway-1',
+  });
   bench.gateways.unready.clear();
   await bench.seconds(1, BAD);
   expect(bench.weights()).toEqual([100, 0]);
@@ -199,7 +201,7 @@ describe('complaint 10: a second writer is seen, named, and never an end (argo#3
     expect(await state()).toMatchObject({
       kind: 'paused',
       by: me,
-      why: `${me} changed the routing table by hand`,
+      why: 'the routing table was edited by hand',
     });
     expect(bench.changes.at(-1)).toMatchObject({ action: 'rollout.pause', keyId: me });
     await bench.seconds(60, GOOD);
@@ -235,7 +237,7 @@ describe('complaint 10: a second writer is seen, named, and never an end (argo#3
     expect(await kind()).toBe('paused');
     bench.gateways.unready.clear();
     await bench.seconds(4, BAD);
-    expect([await kind(), bench.weights()]).toEqual(['rolled_back', [100]]);
+    expect([await kind(), bench.weights()]).toEqual(['rolled_back', [100, 0]]);
   });
 
   it('a rollout whose experiment was replaced is not resumed, and its rollback leaves the new one alone', async () => {

@@ -21,3 +21,15 @@ it('measures by the monotonic clock, and by the wall clock only what passed befo
   expect(after.ofMs(rollout)).toBe(10_000);
   expect(after.ofMs({ ...rollout, state: { kind: 'preparing', since_ms: clock.wall } })).toBe(0);
 });
+
+it('forgets all but those in progress', () => {
+  const clock = { wall: 1000, monotonicMs: () => 0, epochMs: () => clock.wall };
+  const rollout = { id: 'r', state: { kind: 'preparing', since_ms: 1000 } } as Rollout;
+  const held = new Held(clock);
+  held.ofMs(rollout);
+  clock.wall += 5000;
+  held.keepOnly([rollout]);
+  expect(held.ofMs(rollout)).toBe(0);
+  held.keepOnly([]);
+  expect(held.ofMs(rollout)).toBe(5000);
+});

@@ -13,6 +13,12 @@ export class Held {
     this.#clock = clock;
   }
 
+  /** Forgets all others. */
+  keepOnly(rollouts: readonly Rollout[]): void {
+    const ids = new Set(rollouts.map(({ id }) => id));
+    for (const id of this.#seen.keys()) if (!ids.has(id)) this.#seen.delete(id);
+  }
+
   ofMs({ id, state }: Rollout): number {
     const nowMs = this.#clock.monotonicMs();
     const key = `${state.kind} ${state.since_ms}`;

@@ -71,7 +71,8 @@ export function judgeErrors(guardrail: Of<'error_rate'>, figures: FastFigures): 
 function significant({ metric, max_increase: margin }: Of<'error_rate'>, { seen }: ExcessTest): Evidence {
   const { candidate, control } = seen;
   const [value, controls] = [candidate.failures / candidate.requests, control.failures / control.requests];
-  const detail = `${percent(value)} errors, control ${percent(controls)}: significantly more than ${percent(margin)} apart`;
+  const points = (margin * 100).toFixed(1);
+  const detail = `${percent(value)} errors, control ${percent(controls)}: significantly more than ${points} points above it`;
   const limit = Math.min(1, controls + margin);
   return { metric, verdict: 'fail', value, control: controls, limit, samples: candidate.requests, detail };
 }

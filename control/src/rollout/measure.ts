@@ -68,8 +68,9 @@ export class Measure {
     const gateways = this.#figures.readyOn(model, version);
     const missing = gateways.filter(({ ready }) => !ready);
     if (gateways.length > 0 && missing.length === 0) return null;
-    if (gateways.length === 0) return 'no gateway is known';
-    return `version ${version} is not ready on ${missing.map(({ address }) => address).join(', ')}`;
+    if (gateways.length === 0) return 'control knows no gateway';
+    const where = missing.map(({ address }) => address).join(', ');
+    return `version ${version} is not ready on gateway${missing.length === 1 ? '' : 's'} ${where}`;
   }
 
   /** As `unready`, of gateways that answer: a silent one must not hold up a rollback. */

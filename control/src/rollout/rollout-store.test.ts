@@ -97,7 +97,7 @@ describe.each(Object.keys(places))('rollouts in a %s', (kind) => {
 
   it('refuse a change of what another process has changed', async () => {
     const first = await place.open().save(rolloutAt(1), undefined);
-    const ended = toRolledBack(first.rollout, 'key:k1', 'why', 2);
+    const ended = toRolledBack(first.rollout, { by: 'key:k1', why: 'why', atMs: 2 });
     await place.open().save(ended, first.version);
     const late = place.open().save({ ...first.rollout, weight: 5 }, first.version);
     await expect(late).rejects.toMatchObject({ reason: 'conflict' });
@@ -135,7 +135,7 @@ it('a folder keeps the newest fifty that are over, and each that is not', async 
   const active = rolloutAt(0);
   await store?.save(active, undefined);
   for (let atMs = 1; atMs <= MAX_ROLLOUTS + 3; atMs += 1) {
-    const over = toRolledBack(rolloutAt(atMs), 'key:k1', 'why', atMs);
+    const over = toRolledBack(rolloutAt(atMs), { by: 'key:k1', why: 'why', atMs });
     await store?.save({ ...over, id: `over-${atMs}` }, undefined);
   }
   const ids = (await store?.list())?.map(({ rollout }) => rollout.id) ?? [];

@@ -75,25 +75,66 @@ describe('a rollout', () => {
     await bench.start(policyOf([10, 100]));
     await bench.seconds(2, GOOD);
     const { state: after } = await bench.act('rollback');
-    expect([after, bench.weights()]).toMatchObject([{ kind: 'rolled_back', by: 'key:k1' }, [100, 0]]);
+    expect([after, bench.weights()]).toMatchObject([
+      { kind: 'rolled_back', by: 'key:k1', why: '' },
+      [100, 0],
+    ]);
     await expect(bench.act('rollback')).rejects.toMatchObject({ reason: 'conflict' });
   });
 });
 
+it('keeps who asked and why, in the timeline and in the audit log', async () => {
+  await bench.start(policyOf([10, 50, 100]));
+  await bench.seconds(2, GOOD);
+  for (const action of ['promote', 'pause', 'resume', 'rollback'] as const)
+    await bench.act(action, 'user:alice', `${action} it`);
+  const { transitions } = await bench.now();
+  const reasons = transitions.slice(-4).map(({ to, why }) => why ?? ('why' in to && to.why));
+  expect(reasons).toEqual(['promote it', 'pause it', 'resume it', 'rollback it']);
+  expect(bench.changes.slice(-4).map(({ action, detail: { by, why } }) => [action, by, why])).toEqual([
+    ['rollout.step', 'user:alice', 'promote it'],
+    ['rollout.pause', 'user:alice', 'pause it'],
+    ['rollout.step', 'user:alice', 'resume it'],
+    ['rollout.rollback', 'user:alice', 'rollback it'],
+  ]);
+});
+
 describe('readiness', () => {
-  it('keeps a candidate without units until it is ready on every gateway, and ends without it in time', async () => {
+  it('keeps a candidate without units until it is ready on every gateway, and says what it waits for', async () => {
     bench.gateways.addresses = ['gateway-1', 'gateway-2'];
-    bench.gateways.unready.add('2');
-    await bench.start(policyOf([10, 100]));
+    await bench.start(policyOf([10, 100]), '4');
     await bench.seconds(29, GOOD);
-    expect([await kind(), bench.weights()]).toEqual(['preparing', [100, 0]]);
+    expect([await state(), bench.weights()]).toMatchObject([
+      { kind: 'preparing', waits_for: 'version 4 is not ready on gateways gateway-1, gateway-2' },
+      [100, 0],
+    ]);
     await bench.seconds(2, GOOD);
     expect(await state()).toMatchObject({
       kind: 'rolled_back',
-      why: 'not ready within 30 s: version 2 is not ready on gateway-1, gateway-2',
+      why: 'not ready within 30 s: version 4 is not ready on gateways gateway-1, gateway-2',
     });
-    const { versions, experiment } = bench.routing.current().routing.models[MODEL] ?? {};
-    expect([versions, experiment?.variants.map(({ version }) => version)]).toEqual([['1', '3'], ['1']]);
+  });
+
+  it.each([
+    ['an experiment of two versions', '{ name: three, version: "3", weight: 20 }', '4'],
+    [
+      'a variant without units',
+      '{ name: three, version: "3", weight: 20 }\n        - { name: spare, version: "2", weight: 0 }',
+      '4',
+    ],
+    ['a candidate that had units', '{ name: two, version: "2", weight: 20 }', '2'],
+  ])('puts back %s when the candidate never got ready', async (_, treatment, version) => {
+    bench.edit((text) => text.replace('weight: 90', 'weight: 80').replace(/\{ name: two.*\}/, treatment));
+    await bench.seconds(1, GOOD);
+    const before = bench.routing.current().routing;
+    bench.gateways.unready.add(version);
+    await bench.start(policyOf([10, 100]), version);
+    expect(bench.weights()).toEqual([100, 0]);
+    await bench.seconds(31, GOOD);
+    expect([await kind(), bench.routing.current().routing]).toEqual(['rolled_back', before]);
+    await bench.restart();
+    await bench.seconds(2, GOOD);
+    expect(bench.routing.current().routing).toEqual(before);
   });
 
   it('drops a version that was spare where there is no room for another one', async () => {
@@ -112,7 +153,7 @@ describe('readiness', () => {
     expect(await state()).toMatchObject({
       kind: 'running',
       step: 0,
-      waits_for: 'version 2 is not ready on gateway-1: its units get control',
+      waits_for: 'a ready candidate: version 2 is not ready on gateway gateway-1; its units get control',
     });
     await expect(bench.act('promote')).rejects.toMatchObject({ reason: 'conflict' });
   });
@@ -189,6 +230,23 @@ describe('what fails around it', () => {
     expect(bench.weights()).toEqual([100, 0]);
   });
 
+  it('is told once for each rollout and for the store, and again after it went on', async () => {
+    await bench.start(policyOf([10, 100]));
+    await bench.seconds(2, GOOD);
+    const told = () => bench.logged.filter((fields) => (fields as { err?: unknown }).err).length;
+    bench.away.audit = true;
+    await bench.seconds(20, GOOD);
+    expect(told()).toBe(1);
+    bench.away.store = true;
+    await bench.seconds(20, GOOD);
+    expect(told()).toBe(2);
+    bench.away.store = false;
+    await bench.seconds(1, GOOD);
+    bench.away.store = true;
+    await bench.seconds(1, GOOD);
+    expect(told()).toBe(3);
+  });
+
   it('a wall clock that is set right after a step does not end the step', async () => {
     await bench.start(policyOf([10, 100]));
     await bench.seconds(1, GOOD);
@@ -239,7 +297,7 @@ describe('an error rate below the limit', () => {
     await bench.seconds(60, { requests: 50, errors: 2 }, { requests: 50 });
     expect(await state()).toMatchObject({
       kind: 'rolled_back',
-      why: 'error_rate: 4.0 % errors, control 0.0 %: significantly more than 1.0 % apart',
+      why: 'error_rate: 4.0 % errors, control 0.0 %: significantly more than 1.0 points above it',
     });
   });
 
@@ -282,9 +340,15 @@ it('a candidate with a request in ten seconds leaves its steps, however long the
     }
   };
   await tenths(20);
-  expect(await state()).toMatchObject({ step: 0, waits_for: 'requests: the candidate answered 19 of 20' });
+  expect(await state()).toMatchObject({
+    step: 0,
+    waits_for: 'requests: the candidate has answered 19 of 20',
+  });
   await tenths(100);
-  expect(await state()).toMatchObject({ step: 1, waits_for: 'requests: the candidate answered 99 of 100' });
+  expect(await state()).toMatchObject({
+    step: 1,
+    waits_for: 'requests: the candidate has answered 99 of 100',
+  });
   await tenths(1);
   expect(bench.weights()).toEqual([0, 100]);
 });
@@ -292,7 +356,10 @@ it('a candidate with a request in ten seconds leaves its steps, however long the
 it('latency holds the step before 100 %, however few requests that waits for', async () => {
   await bench.start(policyOf([10, 100], { guardrails: [{ metric: 'p95_ms' }] }));
   await bench.seconds(10, GOOD);
-  expect(await state()).toMatchObject({ step: 0, waits_for: 'p95_ms: 90 of 100 requests in each group' });
+  expect(await state()).toMatchObject({
+    step: 0,
+    waits_for: 'the guardrail p95_ms: 90 of 100 requests in each group',
+  });
   await bench.seconds(1, GOOD);
   expect(bench.weights()).toEqual([0, 100]);
 });

@@ -49,7 +49,8 @@ export class Rollouts {
   readonly #held: Held;
   readonly #listeners = new Set<Listener>();
   #last: Promise<unknown> = Promise.resolve();
-  #isFailing = false;
+  /** Ids of rollouts that cannot go on, and `STORE`: each is logged once, until it goes on. */
+  readonly #failing = new Set<string>();
 
   constructor(options: RolloutsOptions) {
     this.#options = options;
@@ -84,9 +85,8 @@ export class Rollouts {
     return this.#alone(async () => {
       const { routing, clock, changes, ledger } = this.#options;
       this.#mustLead();
-      await this.#refresh((error) => {
-        throw error;
-      });
+      const unread = await this.#refresh();
+      if (unread) throw unread.reason;
       const other = await this.activeOf(request.model);
       if (other) {
         throw new AdminError(
@@ -99,7 +99,7 @@ export class Rollouts {
       await ledger.save(rollout);
       this.#show(rollout);
       this.#held.ofMs(rollout);
-      await this.#enforce(rollout).catch((error) => this.#failed(rollout, error));
+      await this.#enforce(rollout).catch((error) => this.#failed(rollout.id, error));
       return ledger.get(rollout.id);
     });
   }
@@ -110,9 +110,8 @@ export class Rollouts {
       const { routing, measure, clock, ledger } = this.#options;
       this.#mustLead();
       // What cannot be read now is no reason not to roll back.
-      await this.#refresh((error) => {
-        if (action !== 'rollback') throw error;
-      });
+      const unread = await this.#refresh();
+      if (unread && action !== 'rollback') throw unread.reason;
       const rollout = await ledger.get(id);
       const candidateUnready = measure.unready(rollout.model, rollout.candidate.version);
       const snapshot = routing.current();
@@ -128,19 +127,25 @@ export class Rollouts {
       const { ledger, follows } = this.#options;
       try {
         const isFollower = follows() !== null;
-        await this.#refresh((error) => this.#failed(undefined, error));
+        const unread = await this.#refresh();
+        if (unread) this.#failed(STORE, unread.reason);
+        else this.#failing.delete(STORE);
         if (isFollower) return;
         const all = await ledger.list();
-        for (const rollout of all) await this.#round(rollout).catch((error) => this.#failed(rollout, error));
+        this.#held.keepOnly(all.filter(isActive));
+        for (const rollout of all)
+          await this.#round(rollout).catch((error) => this.#failed(rollout.id, error));
       } catch (error) {
-        this.#failed(undefined, error);
+        this.#failed(STORE, error);
       }
     });
   }
 
-  async #refresh(failed: (error: unknown) => void): Promise<void> {
+  /** Reads the table and the rollouts. @returns why one of them could not be read */
+  async #refresh(): Promise<PromiseRejectedResult | undefined> {
     const { routing, ledger } = this.#options;
-    for (const source of [routing, ledger]) await source.refresh().catch(failed);
+    const results = await Promise.allSettled([routing.refresh(), ledger.refresh()]);
+    return results.find((result) => result.status === 'rejected');
   }
 
   async #round(rollout: Rollout): Promise<void> {
@@ -161,6 +166,7 @@ export class Rollouts {
     }
     if (!isDone(latest)) await this.#enforce(latest);
     await ledger.saveDue(rollout.id);
+    this.#failing.delete(rollout.id);
   }
 
   /** A rollback goes on where it can be neither recorded nor saved; nothing else does. */
@@ -172,7 +178,7 @@ export class Rollouts {
       changes.note(action, by, detailOf(next));
       await ledger.save(next).catch((error) => {
         ledger.keep(next, { isUrgent: true });
-        this.#failed(next, error);
+        this.#failed(id, error);
       });
     } else {
       await changes.must(action, by, detailOf(next));
@@ -189,7 +195,6 @@ export class Rollouts {
     const { enforcer, ledger } = this.#options;
     const written = await enforcer.enforce(rollout);
     if (written === undefined) return;
-    this.#isFailing = false;
     if (!isDeepStrictEqual(written, rollout.written))
       ledger.keep({ ...rollout, written }, { isUrgent: true });
   }
@@ -203,12 +208,10 @@ export class Rollouts {
     if (leader !== null) throw new AdminError('conflict', leader);
   }
 
-  /** Once, until a table is as it should be. */
-  #failed(rollout: Rollout | undefined, err: unknown): void {
-    const { logger } = this.#options;
-    if (!this.#isFailing)
-      logger.error({ err, rollout: rollout?.id }, 'a rollout cannot go on; it is tried each second');
-    this.#isFailing = true;
+  #failed(what: string, err: unknown): void {
+    if (!this.#failing.has(what))
+      this.#options.logger.error({ err, rollout: what }, 'a rollout cannot go on; it is tried each second');
+    this.#failing.add(what);
   }
 
   #alone<T>(task: () => Promise<T>): Promise<T> {
@@ -217,6 +220,8 @@ export class Rollouts {
     return result;
   }
 }
+
+const STORE = 'all';
 
 const VERBS = {
   preparing: 'resume',
@@ -227,24 +232,19 @@ const VERBS = {
   promoted: 'promote',
 } as const;
 
-/** With the numbers of the guardrail that failed. */
-function detailOf({
-  id,
-  model,
-  candidate,
-  weight,
-  state,
-  evidence,
-}: Rollout): Record<string, string | number> {
+/** With who asked and why, and the numbers of the guardrail that failed. */
+function detailOf(rollout: Rollout): Record<string, string | number> {
+  const { id, model, candidate, weight, state, evidence, transitions } = rollout;
   const failed = evidence.find(({ verdict }) => verdict === 'fail');
+  const { by, why = 'why' in state ? state.why : '' } = transitions.at(-1) ?? { by: CONTROL };
   return {
     rollout: id,
     model,
     version: candidate.version,
     weight,
     ...('step' in state && { step: state.step }),
-    // What people write is not for the log, nor are their names.
-    ...('why' in state && state.by === CONTROL && { why: state.why.slice(0, 500) }),
+    ...(by !== CONTROL && { by }),
+    ...(why !== '' && { why: why.slice(0, 500) }),
     ...(failed && {
       guardrail: failed.metric,
       value: failed.value ?? 'none',

@@ -1,6 +1,7 @@
 import { type Evidence, isActive, type Rollout, type RolloutState } from '@headgate/contracts/rollout';
 import { MIN_LATENCIES } from './judge-fast.ts';
 import {
+  type Act,
   CONTROL,
   failureOf,
   isAlone,
@@ -32,6 +33,8 @@ export interface Now {
   readonly heldMs: number;
 }
 
+const EDITED = 'the routing table was edited by hand';
+
 /** Guardrails that read the store: it takes minutes to hours until they can say anything. */
 const SLOW: ReadonlySet<string> = new Set(['srm', 'accuracy', 'reward']);
 
@@ -46,8 +49,7 @@ export function step(rollout: Rollout, seen: Observations, now: Now): Rollout {
   if (failed) return rolledBack(judged, failed, seen, now);
   const { state } = judged;
   if (seen.editedBy !== null && state.kind !== 'paused') {
-    const why = `${seen.editedBy} changed the routing table by hand`;
-    return toPaused(judged, seen.editedBy, why, now.epochMs);
+    return toPaused(judged, { by: seen.editedBy, atMs: now.epochMs, why: EDITED });
   }
   if (state.kind === 'preparing') return prepared(judged, seen, now);
   return state.kind === 'running' ? run(judged, state, seen, now) : judged;
@@ -64,15 +66,17 @@ function merged(before: readonly Evidence[], measured: readonly Evidence[]): Evi
 
 function rolledBack(rollout: Rollout, failed: Evidence, seen: Observations, now: Now): Rollout {
   // All units would go to a version that cannot take them.
-  if (seen.controlUnready !== null) return waiting(rollout, `rolling back: ${seen.controlUnready}`);
-  return toRolledBack(rollout, CONTROL, `${failed.metric}: ${failed.detail}`, now.epochMs);
+  if (seen.controlUnready !== null) {
+    return waiting(rollout, `a control that is ready, to roll back to: ${seen.controlUnready}`);
+  }
+  return toRolledBack(rollout, own(now, `${failed.metric}: ${failed.detail}`));
 }
 
 function prepared(rollout: Rollout, { candidateUnready }: Observations, now: Now): Rollout {
-  if (candidateUnready === null) return toStep(rollout, 0, CONTROL, now.epochMs);
+  if (candidateUnready === null) return toStep(rollout, 0, own(now));
   const { ready_within_s: limit } = rollout.policy;
-  if (now.heldMs < limit * 1000) return rollout;
-  return toRolledBack(rollout, CONTROL, `not ready within ${limit} s: ${candidateUnready}`, now.epochMs);
+  if (now.heldMs < limit * 1000) return waiting(rollout, candidateUnready);
+  return toRolledBack(rollout, own(now, `not ready within ${limit} s: ${candidateUnready}`));
 }
 
 type Running = Extract<RolloutState, { kind: 'running' }>;
@@ -80,26 +84,29 @@ type Running = Extract<RolloutState, { kind: 'running' }>;
 function run(rollout: Rollout, state: Running, seen: Observations, now: Now): Rollout {
   const reason = waitsFor(rollout, seen, now);
   if (reason !== undefined) return waiting(rollout, reason);
-  if (rollout.policy.steps[state.step]?.approval !== 'manual') return toNext(rollout, CONTROL, now.epochMs);
+  if (rollout.policy.steps[state.step]?.approval !== 'manual') return toNext(rollout, own(now));
   const next = { kind: 'awaiting_approval', step: state.step, since_ms: now.epochMs } as const;
-  return moveTo(rollout, next, { weight: rollout.weight, by: CONTROL, atMs: now.epochMs });
+  return moveTo(rollout, next, rollout.weight, own(now));
 }
 
-/** In words what is missing before the step may end; undefined when nothing is. */
+/** What the step waits for, to be read after these words; undefined when it may end. */
 function waitsFor(rollout: Rollout, seen: Observations, now: Now): string | undefined {
   const { policy, evidence } = rollout;
   const current = policy.steps[stepOf(rollout)];
   if (!current) return undefined;
-  if (seen.candidateUnready !== null) return `${seen.candidateUnready}: its units get control`;
+  if (seen.candidateUnready !== null)
+    return `a ready candidate: ${seen.candidateUnready}; its units get control`;
   const open = policy.guardrails
     .filter(({ metric }) => isNeeded(metric, rollout))
     .map(({ metric }) => evidence.find((of) => of.metric === metric) ?? notMeasured(metric))
     .find(({ verdict }) => verdict !== 'pass');
-  if (now.heldMs < current.hold_s * 1000) return `${Math.ceil(current.hold_s - now.heldMs / 1000)} s more`;
-  if (seen.samples < current.min_samples) {
-    return `requests: the candidate answered ${seen.samples} of ${current.min_samples}`;
+  if (now.heldMs < current.hold_s * 1000) {
+    return `the end of its ${current.hold_s} s, in ${Math.ceil(current.hold_s - now.heldMs / 1000)} s`;
   }
-  return open && `${open.metric}: ${open.detail}`;
+  if (seen.samples < current.min_samples) {
+    return `requests: the candidate has answered ${seen.samples} of ${current.min_samples}`;
+  }
+  return open && `the guardrail ${open.metric}: ${open.detail}`;
 }
 
 /**
@@ -126,5 +133,8 @@ const notMeasured = (metric: string): Pick<Evidence, 'metric' | 'verdict' | 'det
 
 function waiting(rollout: Rollout, waitsFor: string): Rollout {
   const { state } = rollout;
-  return state.kind === 'running' ? { ...rollout, state: { ...state, waits_for: waitsFor } } : rollout;
+  if (state.kind !== 'running' && state.kind !== 'preparing') return rollout;
+  return { ...rollout, state: { ...state, waits_for: waitsFor } };
 }
+
+const own = ({ epochMs }: Now, why = ''): Act => ({ by: CONTROL, atMs: epochMs, why });

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { isActive, type Rollout } from '@headgate/contracts/rollout';
 import { type Experiment, type ModelRouting, modelRouting, type Routing } from '@headgate/contracts/routing';
 
-type Part = Pick<Rollout, 'id' | 'model' | 'state' | 'control' | 'candidate' | 'weight' | 'transitions'>;
+type Part = Omit<Rollout, 'schema' | 'policy' | 'started_at_ms' | 'started_by' | 'written'>;
 
 /** As the schema of the routing table allows. */
 const MAX_VERSIONS = 16;
@@ -55,27 +55,28 @@ function experimentOf(rollout: Part, before: Experiment): Experiment {
   if (state.kind === 'promoted') {
     return { name: id, salt: id, variants: [variant(candidate, 100)] };
   }
-  if (state.kind === 'rolled_back' && wasNeverReady(rollout)) return withoutVariant(before, rollout);
-  if (state.kind === 'rolled_back') return withoutUnits(before, rollout);
+  if (state.kind === 'rolled_back') return rolledBack(before, rollout);
   return { name: id, salt: id, variants: [variant(control, rest(weight)), variant(candidate, weight)] };
 }
 
-/** No pod may wait for a version that cannot be loaded. */
-const wasNeverReady = ({ transitions }: Part) => !transitions.some(({ to }) => to.kind === 'running');
-
-function withoutVariant(experiment: Experiment, rollout: Part): Experiment {
+function rolledBack(experiment: Experiment, rollout: Part): Experiment {
   if (experiment.name !== rollout.id) return experiment;
-  const { variants } = withoutUnits(experiment, rollout);
-  return { ...experiment, variants: variants.filter(({ name }) => name !== rollout.candidate.variant) };
+  return restored(rollout)?.experiment ?? withoutUnits(experiment, rollout);
+}
+
+/** What the table said before; undefined once the candidate had units: of the rollout, or of an edit that made it fail. */
+function restored({ before, transitions, evidence }: Part): Rollout['before'] {
+  const hadUnits = transitions.some(({ to }) => to.kind === 'running');
+  return hadUnits || evidence.some(({ verdict }) => verdict === 'fail') ? undefined : before;
 }
 
 /**
  * Also where somebody has edited the experiment: its control gets what the candidate had, and the first place, which gets
  * the units whose own variant is not ready.
  */
-function withoutUnits(experiment: Experiment, { id, control, candidate: of }: Part): Experiment {
+function withoutUnits(experiment: Experiment, { control, candidate: of }: Part): Experiment {
   const candidate = experiment.variants.find(({ name }) => name === of.variant);
-  if (experiment.name !== id || !candidate) return experiment;
+  if (!candidate) return experiment;
   if (candidate.weight === 0 && candidate !== experiment.variants[0]) return experiment;
   const others = experiment.variants.filter((one) => one !== candidate);
   const made = { name: control.variant, version: control.version, weight: 0 };
@@ -96,13 +97,13 @@ function versionsOf(
   rollout: Part,
   { variants }: Experiment,
 ): string[] {
-  const isGone = rollout.state.kind === 'rolled_back' && wasNeverReady(rollout);
-  const candidates = isGone ? [] : [rollout.candidate.version];
+  const candidate = rollout.candidate.version;
+  // No pod may wait for a version that cannot be loaded.
+  const before = rollout.state.kind === 'rolled_back' ? restored(rollout) : undefined;
+  const isGone = before?.versions.includes(candidate) === false;
   const served = [...variants, ...shadows].map(({ version }) => version);
-  const needed = new Set([...served, rollout.control.version, ...candidates]);
-  const spare = versions.filter(
-    (version) => !needed.has(version) && !(isGone && version === rollout.candidate.version),
-  );
+  const needed = new Set([...served, rollout.control.version, ...(isGone ? [] : [candidate])]);
+  const spare = versions.filter((version) => !needed.has(version) && !(isGone && version === candidate));
   // Oldest first.
   const kept = new Set(spare.slice(Math.max(0, spare.length + needed.size - MAX_VERSIONS)));
   return [...new Set([...versions, ...needed])].filter((of) => needed.has(of) || kept.has(of));

@@ -6,41 +6,50 @@ const MAX_TRANSITIONS = 200;
 /** Who does what the controller does by itself. */
 export const CONTROL = 'control';
 
-export interface Moved {
-  readonly weight: number;
+/** Who moves a rollout, when, and why in words: empty for no reason. */
+export interface Act {
   readonly by: string;
   readonly atMs: number;
+  readonly why?: string;
 }
 
 /** The rollout in another state, with the transition and its evidence on record. */
-export function moveTo(rollout: Rollout, state: RolloutState, { weight, by, atMs }: Moved): Rollout {
-  const transition = { at_ms: atMs, to: state, weight, by, evidence: rollout.evidence };
+export function moveTo(
+  rollout: Rollout,
+  state: RolloutState,
+  weight: number,
+  { by, atMs, why }: Act,
+): Rollout {
+  const reason = why && !('why' in state) ? { why } : {};
+  const transition = { at_ms: atMs, to: state, weight, by, ...reason, evidence: rollout.evidence };
   const [first, ...others] = [...rollout.transitions, transition];
   const transitions = [first ?? transition, ...others.slice(-(MAX_TRANSITIONS - 1))];
   return { ...rollout, state, weight, transitions };
 }
 
-export function toStep(rollout: Rollout, step: number, by: string, atMs: number): Rollout {
+export function toStep(rollout: Rollout, step: number, act: Act): Rollout {
   const weight = rollout.policy.steps[step]?.weight ?? 100;
-  const state = { kind: 'running', step, since_ms: atMs, waits_for: 'requests' } as const;
-  return moveTo(rollout, state, { weight, by, atMs });
+  const state = { kind: 'running', step, since_ms: act.atMs, waits_for: 'requests' } as const;
+  return moveTo(rollout, state, weight, act);
 }
 
 /** The step after the one in force; the candidate becomes the control after the last one. */
-export function toNext(rollout: Rollout, by: string, atMs: number): Rollout {
+export function toNext(rollout: Rollout, act: Act): Rollout {
   const next = stepOf(rollout) + 1;
-  if (next < rollout.policy.steps.length) return toStep(rollout, next, by, atMs);
-  return moveTo(rollout, { kind: 'promoted', since_ms: atMs, by }, { weight: 100, by, atMs });
+  if (next < rollout.policy.steps.length) return toStep(rollout, next, act);
+  return moveTo(rollout, { kind: 'promoted', since_ms: act.atMs, by: act.by }, 100, act);
 }
 
-export function toRolledBack(rollout: Rollout, by: string, why: string, atMs: number): Rollout {
+export function toRolledBack(rollout: Rollout, act: Act): Rollout {
+  const { by, atMs, why = '' } = act;
   const state = { kind: 'rolled_back', since_ms: atMs, by, why } as const;
-  return { ...moveTo(rollout, state, { weight: 0, by, atMs }), written: null };
+  return { ...moveTo(rollout, state, 0, act), written: null };
 }
 
-export function toPaused(rollout: Rollout, by: string, why: string, atMs: number): Rollout {
+export function toPaused(rollout: Rollout, act: Act): Rollout {
+  const { by, atMs, why = '' } = act;
   const state = { kind: 'paused', step: stepOf(rollout), since_ms: atMs, by, why } as const;
-  return moveTo(rollout, state, { weight: rollout.weight, by, atMs });
+  return moveTo(rollout, state, rollout.weight, act);
 }
 
 /** 0 before the first step, which comes next then. */

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ExperimentReport } from '@headgate/contracts/admin/api';
+import type { ExperimentReport, RolloutActionName } from '@headgate/contracts/admin/api';
 import { METRIC } from '@headgate/contracts/names';
 import { policySchema, type Rollout, type RolloutPolicy } from '@headgate/contracts/rollout';
 import type { AuditChange } from '@headgate/journal/audit/sink';
@@ -215,8 +215,8 @@ export async function rolloutBench() {
     async start(policy: RolloutPolicy, version = '2'): Promise<Rollout> {
       return process.rollouts.start({ model: MODEL, version, policy }, 'key:k1');
     },
-    async act(action: 'promote' | 'pause' | 'resume' | 'rollback', by = 'key:k1'): Promise<Rollout> {
-      return process.rollouts.act((await bench.now()).id, action, by);
+    async act(action: RolloutActionName, by = 'key:k1', why = ''): Promise<Rollout> {
+      return process.rollouts.act((await bench.now()).id, action, by, why);
     },
     /** So many seconds, each with this traffic. */
     async seconds(count: number, candidate: Traffic, control: Traffic = { requests: 90 }): Promise<void> {
