@@ -14,7 +14,8 @@ const LOOKS: readonly Look[] = [9, 8, 7, 6, 5].map((width, index) => ({
 }));
 
 const REPORT: ExperimentReport = {
-  ...{ model: 'digits', experiment: 'first', started_at_ms: 0, at_ms: 0, level: 0.95 },
+  ...{ model: 'digits', experiment: 'first', started_at_ms: 0, ended_at_ms: null },
+  ...{ at_ms: 0, level: 0.95, runs: [] },
   sentence: 'Version 2 is not better yet.',
   variants: ['1', '2'].map((version) => ({
     ...{ name: `v${version}`, version, weight: 50, units: 500, requests: 500 },

@@ -5,6 +5,7 @@ import { ModelPicker, modelName } from '../components/model.tsx';
 import { Page } from '../components/page.tsx';
 import { useResource } from '../resource.ts';
 import { href, route } from '../router.ts';
+import { About } from './experiment/about.tsx';
 import { Looks } from './experiment/looks.tsx';
 import { Results } from './experiment/results.tsx';
 import { Split } from './experiment/split.tsx';
@@ -15,12 +16,17 @@ const RELOAD_MS = 10_000;
 
 export function ExperimentPage() {
   const model = modelName();
-  const level = levelOf(route.value.query.get('level'));
-  const experiment = route.value.query.get('experiment') ?? '';
-  const query = new URLSearchParams({ level: String(level / 100), ...(experiment && { experiment }) });
+  const { query } = route.value;
+  const level = levelOf(query.get('level'));
+  const which: Record<string, string> = {};
+  for (const name of ['experiment', 'at_ms']) {
+    const value = query.get(name);
+    if (value) which[name] = value;
+  }
+  const asked = new URLSearchParams({ ...which, level: String(level / 100) });
   const path = model === undefined ? null : `/experiments/${encodeURIComponent(model)}`;
-  const report = useResource<ExperimentReport>(path && `${path}?${query}`, { everyMs: RELOAD_MS });
-  const toLevel = (percent: string) => href('experiment', [model ?? ''], { experiment, level: percent });
+  const report = useResource<ExperimentReport>(path && `${path}?${asked}`, { everyMs: RELOAD_MS });
+  const toLevel = (percent: string) => href('experiment', [model ?? ''], { ...which, level: percent });
   return (
     <Page
       title="Which version is better"
@@ -34,8 +40,9 @@ export function ExperimentPage() {
         <Loaded of={report} what="the experiment">
           {(value) => (
             <>
-              <Results report={value} level={level} toLevel={toLevel} csvPath={`${path}/csv?${query}`} />
-              <Looks report={value} path={`${path}/looks`} />
+              <About report={value} />
+              <Results report={value} level={level} toLevel={toLevel} csvPath={`${path}/csv?${asked}`} />
+              <Looks report={value} path={`${path}/looks`} which={which} />
               <Split report={value} />
             </>
           )}

@@ -23,9 +23,11 @@ export * from './shadow.ts';
  * GET  /policies                                     PoliciesView
  * GET  /rollouts/:id                                 Rollout
  * POST /rollouts/:id/(promote|pause|resume|rollback) RolloutAction → Rollout
- * GET  /experiments/:model?experiment=&level=        ExperimentReport
- * GET  /experiments/:model/looks?metric=&experiment= {looks: Look[]}, oldest first
- * GET  /experiments/:model/csv                       text/csv
+ * GET  /experiments/:model?experiment=&at_ms=&level= ExperimentReport; of a name, or of what was in force at a time
+ * GET  /experiments/:model/looks?metric=&experiment=&at_ms=
+ *                                                    {looks: Look[]}, oldest first
+ * GET  /experiments/:model/csv?experiment=&at_ms=&level=
+ *                                                    text/csv
  * GET  /shadow/:model                                ShadowReport
  * PUT  /shadow/:model                                ShadowChange → RoutingView
  * GET  /requests/:id                                 RequestView; id of a prediction, or a request id

@@ -10,7 +10,10 @@ export type Verdict = 'better' | 'worse' | 'no_difference_yet' | 'no_data';
 export interface ExperimentReport {
   readonly model: string;
   readonly experiment: string;
-  readonly started_at_ms: number | null;
+  /** The report covers the requests from its start to its end, or to `at_ms`. */
+  readonly started_at_ms: number;
+  /** When other variants or versions took its place; null while it is in force. */
+  readonly ended_at_ms: number | null;
   readonly at_ms: number;
   /** Coverage of the intervals of one metric, at all times and of all its comparisons: 0.9, 0.95 or 0.99. */
   readonly level: number;
@@ -19,6 +22,16 @@ export interface ExperimentReport {
   readonly variants: readonly ExperimentVariant[];
   readonly srm: SrmResult;
   readonly metrics: readonly MetricResult[];
+  /** Experiments of the model with records, newest first: `?at_ms=` with the start of one gives its report. */
+  readonly runs: readonly ExperimentRun[];
+}
+
+export interface ExperimentRun {
+  readonly experiment: string;
+  readonly started_at_ms: number;
+  readonly ended_at_ms: number | null;
+  /** Of its variants; that of control first. */
+  readonly versions: readonly string[];
 }
 
 export interface ExperimentVariant {

@@ -1,7 +1,7 @@
 import { ADMIN_REASONS, type AdminReason } from '@headgate/contracts/admin/api';
 import type { HttpBindings } from '@hono/node-server';
 import type { Context, MiddlewareHandler } from 'hono';
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { OpenSession } from './session/sessions.ts';
 
 /** What the layers of the admin API hand inwards. */
@@ -38,6 +38,9 @@ export class AdminError extends Error {
     return ADMIN_REASONS[this.reason];
   }
 }
+
+/** A time in a query. */
+export const epochMs = z.coerce.number().int().min(0).max(Date.UTC(9999, 0));
 
 /** The body of a request. @throws AdminError invalid, with each problem */
 export async function bodyOf<S extends z.ZodType>(c: ApiContext, schema: S): Promise<z.output<S>> {

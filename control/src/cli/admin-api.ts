@@ -4,7 +4,6 @@ import type {
   DependencyView,
   ExperimentReport,
   Explanation,
-  LEVELS,
   LiveView,
   Look,
   Metric,
@@ -50,11 +49,10 @@ export function adminApi(installation: Installation, around: Surroundings, withi
     startRollout: (start: RolloutStart) => call<Rollout>('POST', '/rollouts', start),
     act: (id: string, action: RolloutActionName, why?: string) =>
       call<Rollout>('POST', path`/rollouts/${id}/${action}`, why === undefined ? {} : { why }),
-    experiment: (model: string, level?: (typeof LEVELS)[number]) =>
-      get<ExperimentReport>(path`/experiments/${model}`, { level }),
-    looks: (model: string, metric: Metric) =>
-      get<{ looks: Look[] }>(path`/experiments/${model}/looks`, { metric }),
-    experimentCsv: (model: string) => get<string>(path`/experiments/${model}/csv`),
+    experiment: (model: string, query: Query) => get<ExperimentReport>(path`/experiments/${model}`, query),
+    looks: (model: string, query: Query & { metric: Metric }) =>
+      get<{ looks: Look[] }>(path`/experiments/${model}/looks`, query),
+    experimentCsv: (model: string, query: Query) => get<string>(path`/experiments/${model}/csv`, query),
     shadow: (model: string) => get<ShadowReport>(path`/shadow/${model}`),
     setShadow: (model: string, change: ShadowChange) =>
       call<RoutingView>('PUT', path`/shadow/${model}`, change),

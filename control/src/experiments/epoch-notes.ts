@@ -5,7 +5,6 @@ import { epochOf, sameSplit } from './split.ts';
 
 interface Note {
   readonly model: string;
-  readonly experiment: string;
   readonly epoch: Epoch;
 }
 
@@ -17,13 +16,17 @@ export class EpochNotes {
   readonly #latest = new Map<string, Note>();
   #waiting: Note[] = [];
 
-  /** @param nowMs wall clock; a table that is dated later is from a clock that was wrong */
+  /**
+   * @param nowMs wall clock; it dates a table whose own date cannot be right: one from the future, or an old file that
+   *   was put back
+   */
   note({ routing, changedAtMs }: Pick<RoutingSnapshot, 'routing' | 'changedAtMs'>, nowMs: number): void {
-    const fromMs = Math.min(changedAtMs ?? nowMs, nowMs);
     for (const [model, { experiment }] of Object.entries(routing.models)) {
-      const note = { model, experiment: experiment.name, epoch: epochOf(experiment, fromMs) };
-      const before = this.#latest.get(model);
-      if (before?.experiment === note.experiment && sameSplit(before.epoch, note.epoch)) continue;
+      const before = this.#latest.get(model)?.epoch;
+      const isDated =
+        changedAtMs !== null && changedAtMs <= nowMs && changedAtMs > (before?.from_ms ?? -Infinity);
+      const note = { model, epoch: epochOf(experiment, isDated ? changedAtMs : nowMs) };
+      if (before && sameSplit(before, note.epoch)) continue;
       this.#latest.set(model, note);
       this.#waiting.push(note);
     }
@@ -43,10 +46,13 @@ export class EpochNotes {
   }
 }
 
-async function keep(db: Queryable, { model, experiment, epoch }: Note): Promise<void> {
-  const last = (await epochsOf(db, model, experiment)).at(-1);
-  if (last && sameSplit(last, epoch)) return;
+async function keep(db: Queryable, { model, epoch }: Note): Promise<void> {
+  const known = await epochsOf(db, model);
+  const last = known.at(-1);
+  const same = known.findLast((one) => sameSplit(one, epoch));
+  // Of the same date: another process has noted it, and perhaps what came after it.
+  if (same && (same === last || same.from_ms === epoch.from_ms)) return;
   // Also after the clock was set back, an epoch begins after the one before.
   const from_ms = Math.max(epoch.from_ms, (last?.from_ms ?? -1) + 1);
-  await addEpoch(db, model, experiment, { ...epoch, from_ms });
+  await addEpoch(db, model, { ...epoch, from_ms });
 }

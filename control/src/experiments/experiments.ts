@@ -2,17 +2,20 @@ import type { ExperimentReport, Look, Metric } from '@headgate/contracts/admin/a
 import { modelRouting } from '@headgate/contracts/routing';
 import { isMissingTable, type Queryable } from '@headgate/stores/postgres/database';
 import { epochsOf } from '@headgate/stores/records/epochs';
-import { addLooks, type ExperimentName, looksOf, thinLooks } from '@headgate/stores/records/looks';
+import { addLooks, looksOf, thinLooks } from '@headgate/stores/records/looks';
 import { AdminError } from '../api/api-env.ts';
 import type { RoutingStore } from '../routing/routing-store.ts';
 import type { ReadRecords } from '../store/read-records.ts';
 import { EpochNotes } from './epoch-notes.ts';
 import { type Gathered, gather } from './gather.ts';
 import { csvOf, looksAt, reportOf } from './report.ts';
+import { chooseRun, compares, type Run, runsOf } from './runs.ts';
 
 export interface Asked {
-  /** Name of an experiment of the model; absent: the one in the routing table. */
+  /** Name of an experiment of the model; absent: the one of `at_ms`, else the one in the routing table. */
   readonly experiment?: string | undefined;
+  /** A time at which it was in force; absent: the last one of the name. */
+  readonly at_ms?: number | undefined;
   /** Coverage of the intervals; absent: 0.95. */
   readonly level?: number | undefined;
 }
@@ -48,6 +51,13 @@ const SHARE = 10;
 /** Experiments whose figures are kept. */
 const MAX_KEPT = 50;
 
+/** The run that somebody asks for. */
+interface Wanted {
+  readonly model: string;
+  readonly experiment: string | undefined;
+  readonly atMs: number | undefined;
+}
+
 interface Reading {
   readonly result: Promise<Gathered>;
   /** Monotonic time in ms; no end while it is read. */
@@ -73,23 +83,31 @@ export function createExperiments({ readRecords, routing, retentionMs, now }: Ex
       throw error;
     });
 
-  const read = (name: ExperimentName) =>
+  const runIn = async (store: Queryable, wanted: Wanted) => {
+    const since = now() - retentionMs;
+    const all = runsOf(await epochsOf(store, wanted.model));
+    const run = chooseRun(all, wanted);
+    if (!run) throw unknown(wanted);
+    const isListed = (of: Run) =>
+      of === run || of.endedAtMs === null || (compares(of) && of.endedAtMs > since);
+    return { run, runs: all.filter(isListed) };
+  };
+
+  const read = (wanted: Wanted) =>
     onStore(async (store) => {
       // Without the wait for a store that starts: it says nothing about the next reading.
       const startedMs = performance.now();
-      const epochs = await epochsOf(store, name.model, name.experiment);
-      if (epochs.length === 0) throw unknown(name);
-      const found = await gather(store, name, { epochs, nowMs: now() });
+      const found = await gather(store, wanted.model, { ...(await runIn(store, wanted)), nowMs: now() });
       return { found, tookMs: performance.now() - startedMs };
     });
 
   /** One after the other: two analyses at a time would only take each other's time. */
-  const gathered = (name: ExperimentName): Promise<Gathered> => {
-    const key = JSON.stringify([name.model, name.experiment]);
+  const gathered = (wanted: Wanted): Promise<Gathered> => {
+    const key = JSON.stringify([wanted.model, wanted.experiment, wanted.atMs]);
     const known = readings.get(key);
     if (known && performance.now() < known.untilMs) return known.result;
     const result = queue.then(async () => {
-      const { found, tookMs } = await read(name);
+      const { found, tookMs } = await read(wanted);
       reading.untilMs = performance.now() + Math.max(FRESH_MS, SHARE * tookMs);
       return found;
     });
@@ -101,29 +119,40 @@ export function createExperiments({ readRecords, routing, retentionMs, now }: Ex
     return result;
   };
 
-  const nameOf = (model: string, { experiment }: Asked = {}): ExperimentName => {
+  const wantedOf = (model: string, { experiment, at_ms: atMs }: Asked = {}): Wanted => {
+    if (experiment !== undefined || atMs !== undefined) return { model, experiment, atMs };
     const current = modelRouting(routing.current().routing, model)?.experiment.name;
-    const name = experiment ?? current;
-    if (name === undefined) throw unknown({ model, experiment: '' });
-    return { model, experiment: name };
+    if (current === undefined) throw unknown({ model });
+    return { model, experiment: current, atMs };
   };
 
   return {
-    report: async (model, asked) => reportOf(await gathered(nameOf(model, asked)), asked?.level ?? LEVEL),
-    csv: async (model, asked) => csvOf(await gathered(nameOf(model, asked)), asked?.level ?? LEVEL),
-    looks: async (model, metric, asked) => onStore((store) => looksOf(store, nameOf(model, asked), metric)),
+    report: async (model, asked) => reportOf(await gathered(wantedOf(model, asked)), asked?.level ?? LEVEL),
+    csv: async (model, asked) => csvOf(await gathered(wantedOf(model, asked)), asked?.level ?? LEVEL),
+    looks: async (model, metric, asked) =>
+      onStore(async (store) => {
+        const { run } = await runIn(store, wantedOf(model, asked));
+        const looks = await looksOf(store, { model, experiment: run.experiment }, metric);
+        return looks.filter(
+          ({ at_ms }) => at_ms >= run.startedAtMs && at_ms < (run.endedAtMs ?? Number.POSITIVE_INFINITY),
+        );
+      }),
     async look(model) {
-      const name = nameOf(model);
-      const looks = looksAt(reportOf(await gathered(name), LEVEL));
-      if (looks.length > 0) await onStore((store) => addLooks(store, name, looks));
+      const { run, ...found } = await gathered(wantedOf(model));
+      const looks = run.endedAtMs === null ? looksAt(reportOf({ run, ...found }, LEVEL)) : [];
+      if (looks.length > 0) await onStore((store) => addLooks(store, found, looks));
     },
     thin: () => onStore((store) => thinLooks(store, now(), retentionMs)),
     stop,
   };
 }
 
-function unknown({ model, experiment }: ExperimentName): AdminError {
+function unknown({ model, experiment, atMs }: Partial<Wanted>): AdminError {
+  const quoted = (name = '') => JSON.stringify(name).slice(0, 100);
+  if (experiment !== undefined) {
+    return new AdminError('not_found', `The model has had no such experiment: ${quoted(experiment)}.`);
+  }
   const what =
-    experiment === '' ? 'The routing table has no such model' : 'The model has had no such experiment';
-  return new AdminError('not_found', `${what}: ${JSON.stringify(experiment || model).slice(0, 100)}.`);
+    atMs === undefined ? 'The routing table has no such model' : 'No experiment is known of that time, of';
+  return new AdminError('not_found', `${what}: ${quoted(model)}.`);
 }

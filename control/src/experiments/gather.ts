@@ -1,5 +1,4 @@
 import type { Queryable } from '@headgate/stores/postgres/database';
-import type { Epoch } from '@headgate/stores/records/epochs';
 import {
   type ArmFeedback,
   type ExperimentPeriod,
@@ -9,12 +8,15 @@ import {
   trafficOf,
 } from '@headgate/stores/records/experiment';
 import type { ExperimentName } from '@headgate/stores/records/looks';
-import { type Split, sinceItBegan, splitOf } from './split.ts';
+import type { Run } from './runs.ts';
+import { type Split, splitOf } from './split.ts';
 
 /** What the store has of an experiment at one time; all that its analysis needs. */
 export interface Gathered extends ExperimentName {
   readonly atMs: number;
-  readonly startedAtMs: number;
+  readonly run: Run;
+  /** Of the model, newest first. */
+  readonly runs: readonly Run[];
   readonly split: Split;
   readonly traffic: Traffic;
   readonly feedback: readonly ArmFeedback[];
@@ -26,21 +28,22 @@ export interface Gathered extends ExperimentName {
 const SLOT_MS = 600_000;
 
 /**
- * Reads an experiment. It reads the records since the experiment began, and none that are dated later than now.
+ * Reads a run of an experiment: its records from its start to its end, and none that are dated later than now.
  *
- * @param epochs oldest first, at least one
+ * @param runs of the model, newest first
  */
 export async function gather(
   db: Queryable,
-  name: ExperimentName,
-  { epochs, nowMs }: { readonly epochs: readonly Epoch[]; readonly nowMs: number },
+  model: string,
+  { run, runs, nowMs }: { readonly run: Run; readonly runs: readonly Run[]; readonly nowMs: number },
 ): Promise<Gathered> {
-  const split = splitOf(sinceItBegan(epochs));
+  const name: ExperimentName = { model, experiment: run.experiment };
+  const split = splitOf(run.epochs);
   const starts = split.epochs.map(({ from_ms }) => from_ms);
-  const period: ExperimentPeriod = { ...name, epochs: starts, toMs: nowMs };
+  const period: ExperimentPeriod = { ...name, epochs: starts, toMs: Math.min(nowMs, run.endedAtMs ?? nowMs) };
   const traffic = await trafficOf(db, period, split.arms);
   const feedback = await feedbackOf(db, period, split.arms);
   const latest = { ...name, epochs: starts.slice(-1), toMs: Math.floor(nowMs / SLOT_MS) * SLOT_MS };
   const latencies = await latenciesOf(db, latest, SLOT_MS);
-  return { ...name, atMs: nowMs, startedAtMs: starts[0] ?? nowMs, split, traffic, feedback, latencies };
+  return { ...name, atMs: nowMs, run, runs, split, traffic, feedback, latencies };
 }

@@ -1,5 +1,6 @@
 import type {
   ExperimentReport,
+  ExperimentRun,
   ExperimentVariant,
   MetricResult,
   SrmResult,
@@ -7,6 +8,7 @@ import type {
 import type { MetricLook } from '@headgate/stores/records/looks';
 import { evaluate, type MetricEvaluation, SRM_ALPHA, splitTest } from './evaluate.ts';
 import type { Gathered } from './gather.ts';
+import type { Run } from './runs.ts';
 import { type GroupFacts, sentenceOf, splitSentence, whyOf } from './words.ts';
 
 /** What the console, the command line and the guardrails of a rollout read. */
@@ -16,14 +18,21 @@ export function reportOf(gathered: Gathered, level: number): ExperimentReport {
   return {
     model: gathered.model,
     experiment: gathered.experiment,
-    started_at_ms: gathered.startedAtMs,
+    started_at_ms: gathered.run.startedAtMs,
+    ended_at_ms: gathered.run.endedAtMs,
     at_ms: gathered.atMs,
     level,
     sentence: sentenceOf(gathered, metrics, srm),
     variants: variantsOf(gathered),
     srm,
     metrics: metrics.map((one) => metricOf(gathered, one)),
+    runs: gathered.runs.map(runViewOf),
   };
+}
+
+function runViewOf({ experiment, epochs, startedAtMs, endedAtMs }: Run): ExperimentRun {
+  const versions = (epochs[0]?.variants ?? []).map(({ version }) => version);
+  return { experiment, started_at_ms: startedAtMs, ended_at_ms: endedAtMs, versions };
 }
 
 function variantsOf({ split, traffic }: Gathered): ExperimentVariant[] {

@@ -10,7 +10,7 @@ export interface Pair {
   readonly control: number;
 }
 
-/** How an experiment was split since it began. */
+/** How an experiment was split from its start to its end. */
 export interface Split {
   /** Oldest first, at least one. The last one is in force, or was at the end. */
   readonly epochs: readonly Epoch[];
@@ -20,30 +20,13 @@ export interface Split {
   readonly pairs: readonly Pair[];
 }
 
-export function epochOf({ salt, variants }: Experiment, fromMs: number): Epoch {
-  return { from_ms: fromMs, salt, variants };
+export function epochOf({ name, salt, variants }: Experiment, fromMs: number): Epoch {
+  return { experiment: name, from_ms: fromMs, salt, variants };
 }
 
 export function sameSplit(a: Epoch, b: Epoch): boolean {
-  return a.salt === b.salt && isDeepStrictEqual(a.variants, b.variants);
+  return isDeepStrictEqual({ ...a, from_ms: 0 }, { ...b, from_ms: 0 });
 }
-
-/**
- * The epochs since the experiment has been the same: another salt assigns all units again, and another version under the
- * name of a variant is another treatment.
- *
- * @param epochs oldest first, at least one
- */
-export function sinceItBegan(epochs: readonly Epoch[]): readonly Epoch[] {
-  const last = epochs.at(-1);
-  const differs = epochs.findLastIndex((epoch) => !isDeepStrictEqual(identityOf(epoch), identityOf(last)));
-  return epochs.slice(differs + 1);
-}
-
-const identityOf = (epoch: Epoch | undefined) => [
-  epoch?.salt,
-  epoch?.variants.map(({ name, version }) => [name, version]),
-];
 
 /**
  * The arms whose sums are compared. While weights grow, control has most of its requests early and the treatment late,

@@ -99,6 +99,45 @@ export function itFollowsTheSplit(bench: ExperimentBench): void {
     expect((await report()).variants.map(({ requests }) => requests)).toEqual([0, 0]);
   });
 
+  it('keeps the report of an experiment that a promotion ended, and of those before it', async () => {
+    const HOURS = [1, 2, 3, 4].map((hours) => START_MS + hours * HOUR_MS);
+    const [started = 0, promoted = 0, next = 0, back = 0] = HOURS;
+    await report();
+    bench.routing.change({ fp32: 50, int8: 50 }, started, 'rollout');
+    await report();
+    await deliver(
+      Array.from({ length: 400 }, (_, unit) =>
+        made(unit, unit % 2 === 0 ? 'fp32' : 'int8', { experiment: 'rollout', afterMs: 1.5 * HOUR_MS }),
+      ),
+    );
+    await bench.experiments.look('net');
+    bench.routing.change({ int8: 100 }, promoted, 'rollout');
+    await deliver([made(1, 'int8', { experiment: 'rollout', afterMs: 2.5 * HOUR_MS })]);
+    const after = await report();
+    expect(after).toMatchObject({ started_at_ms: started, ended_at_ms: promoted });
+    expect(after.variants.map(({ units }) => units)).toEqual([200, 200]);
+    await bench.experiments.look('net');
+    bench.routing.change({ int8: 50, tiny: 50 }, next, 'other');
+    await report();
+    // An old file is put back, with its old date.
+    bench.routing.change({ fp32: 50, int8: 50 }, START_MS, 'exp');
+    expect(await report()).toMatchObject({ started_at_ms: START_MS, ended_at_ms: null });
+    const named = await bench.experiments.report('net', { experiment: 'rollout' });
+    expect(named).toEqual({ ...after, at_ms: named.at_ms, runs: named.runs });
+    expect(named.runs).toEqual([
+      { experiment: 'exp', started_at_ms: START_MS, ended_at_ms: null, versions: ['fp32', 'int8'] },
+      { experiment: 'other', started_at_ms: next, ended_at_ms: NOW_MS, versions: ['int8', 'tiny'] },
+      { experiment: 'rollout', started_at_ms: started, ended_at_ms: promoted, versions: ['fp32', 'int8'] },
+    ]);
+    const at = (at_ms: number) => bench.experiments.report('net', { at_ms });
+    expect((await at(promoted - 1)).variants).toHaveLength(2);
+    expect((await at(promoted)).variants).toHaveLength(1);
+    expect(await at(back)).toMatchObject({ experiment: 'other' });
+    await expect(at(START_MS - 1)).rejects.toMatchObject({ reason: 'not_found' });
+    expect(await bench.experiments.looks('net', 'latency_ms', { experiment: 'rollout' })).toEqual([]);
+    expect(await bench.experiments.csv('net', { experiment: 'rollout' })).toContain(',fp32,control,200,');
+  });
+
   it('bounds its reading by the start of the experiment and by now', async () => {
     await deliver([
       made(1, 'fp32', { afterMs: -1 }),
@@ -143,11 +182,12 @@ export function itFollowsTheSplit(bench: ExperimentBench): void {
       [new Date(NOW_MS)],
     );
     await bench.experiments.thin();
-    const left = await bench.experiments.looks('net', 'latency_ms');
+    const { rows } = await bench.open().query('SELECT count(*)::int AS count FROM experiment_looks', []);
+    const [{ count: left } = { count: 0 }] = rows as { count: number }[];
     // Three an hour of 3 hours, one an hour of a week, one a day of the other 34 days.
-    expect(left.length).toBeGreaterThan(9 + 160 + 30);
-    expect(left.length).toBeLessThan(9 + 170 + 40);
-    expect(left.at(-1)?.at_ms).toBe(NOW_MS);
+    expect(left).toBeGreaterThan(9 + 160 + 30);
+    expect(left).toBeLessThan(9 + 170 + 40);
+    expect((await bench.experiments.looks('net', 'latency_ms')).at(-1)).toEqual(looks[0]);
   });
 
   it('knows only experiments that were in the routing table', async () => {

@@ -267,6 +267,7 @@ export function reportOf(
     model: MODEL,
     experiment,
     started_at_ms: 0,
+    ended_at_ms: null,
     at_ms: 0,
     level: 0.95,
     sentence: '',
@@ -292,5 +293,6 @@ export function reportOf(
         ],
       },
     ],
+    runs: [],
   };
 }

@@ -11,9 +11,15 @@ import { DIFFERENCE_UNITS, inUnit, METRIC_NAMES } from './words.ts';
 const RELOAD_MS = 15_000;
 
 /** How the interval of one metric became narrower, a chart for each treatment. */
-export function Looks({ report, path }: { readonly report: ExperimentReport; readonly path: string }) {
+export function Looks(props: {
+  readonly report: ExperimentReport;
+  readonly path: string;
+  /** Query that names the experiment. */
+  readonly which: Readonly<Record<string, string>>;
+}) {
+  const { report, path, which } = props;
   const chosen = useSignal<Metric>('success_rate');
-  const query = new URLSearchParams({ metric: chosen.value, experiment: report.experiment });
+  const query = new URLSearchParams({ ...which, metric: chosen.value });
   const looks = useResource<{ looks: Look[] }>(`${path}?${query}`, { everyMs: RELOAD_MS });
   const result = report.metrics.find(({ metric }) => metric === chosen.value);
   if (result === undefined || result.comparisons.length === 0) return null;

@@ -3,14 +3,13 @@ import { Hono } from 'hono';
 import { z } from 'zod';
 import { accuracyOf } from '../../experiments/accuracy.ts';
 import type { ReadRecords } from '../../store/read-records.ts';
-import { type ApiEnv, queryOf } from '../api-env.ts';
+import { type ApiEnv, epochMs, queryOf } from '../api-env.ts';
 import { reading } from '../reading.ts';
 
-const time = z.coerce.number().int().min(0).max(Date.UTC(9999, 0));
 const querySchema = z.strictObject({
   model: z.string().min(1).max(64).optional(),
-  from_ms: time.optional(),
-  to_ms: time.optional(),
+  from_ms: epochMs.optional(),
+  to_ms: epochMs.optional(),
 });
 
 const LOOK_BACK_MS = 7 * DAY_MS;

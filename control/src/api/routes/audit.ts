@@ -1,15 +1,14 @@
 import { Hono } from 'hono';
 import { z } from 'zod';
-import { type ApiEnv, queryOf } from '../api-env.ts';
+import { type ApiEnv, epochMs, queryOf } from '../api-env.ts';
 import type { AuditRows } from '../audit/audit-rows.ts';
 
-const time = z.coerce.number().int().min(0).max(Date.UTC(9999, 0));
 const text = z.string().min(1).max(256);
 
 const querySchema = z.strictObject({
   limit: z.coerce.number().int().min(1).max(1000).default(100),
-  before_ms: time.optional(),
-  from_ms: time.optional(),
+  before_ms: epochMs.optional(),
+  from_ms: epochMs.optional(),
   who: text.optional(),
   action: text.optional(),
   request_id: text.optional(),

@@ -36,10 +36,12 @@ function app(changes: Partial<Experiments> = {}) {
 
 it('asks for the experiment and the level that the caller names', async () => {
   const { get, asked } = app();
-  expect(await (await get('/experiments/net?level=0.99&experiment=old')).json()).toEqual({ model: 'net' });
+  expect(await (await get('/experiments/net?level=0.99&experiment=old&at_ms=5')).json()).toEqual({
+    model: 'net',
+  });
   await get('/experiments/a%2F..%2Fb%00%3Cscript%3E');
   expect(asked).toEqual([
-    ['net', { level: 0.99, experiment: 'old' }],
+    ['net', { level: 0.99, experiment: 'old', at_ms: 5 }],
     ['a/../b\u0000<script>', {}],
   ]);
 });
@@ -48,6 +50,7 @@ it.each([
   '/experiments/net?level=2',
   '/experiments/net?level=NaN',
   '/experiments/net?other=1',
+  '/experiments/net?at_ms=yesterday',
   '/experiments/net/looks',
   '/experiments/net/looks?metric=constructor',
   '/accuracy?from_ms=-1',

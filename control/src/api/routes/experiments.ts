@@ -2,12 +2,12 @@ import { LEVELS, METRICS } from '@headgate/contracts/admin/api';
 import { Hono } from 'hono';
 import { z } from 'zod';
 import type { Experiments } from '../../experiments/experiments.ts';
-import { type ApiEnv, queryOf } from '../api-env.ts';
+import { type ApiEnv, epochMs, queryOf } from '../api-env.ts';
 
-const experiment = z.string().min(1).max(64).optional();
+const which = { experiment: z.string().min(1).max(64).optional(), at_ms: epochMs.optional() };
 const level = z.enum(LEVELS).transform(Number).optional();
-const askedSchema = z.strictObject({ experiment, level });
-const looksSchema = z.strictObject({ experiment, metric: z.enum(METRICS) });
+const askedSchema = z.strictObject({ ...which, level });
+const looksSchema = z.strictObject({ ...which, metric: z.enum(METRICS) });
 
 /** Which version is better. */
 export function experimentRoutes(experiments: Experiments): Hono<ApiEnv> {

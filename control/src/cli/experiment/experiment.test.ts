@@ -12,6 +12,7 @@ const REPORT: ExperimentReport = {
   model: 'digits',
   experiment: 'a-or-b',
   started_at_ms: 0,
+  ended_at_ms: null,
   at_ms: 1000,
   level: 0.95,
   sentence: 'b answers 2.1 points more requests correctly than a.',
@@ -58,6 +59,10 @@ const REPORT: ExperimentReport = {
       ],
     },
   ],
+  runs: [
+    { experiment: 'a-or-b', started_at_ms: 0, ended_at_ms: null, versions: ['1', '2'] },
+    { experiment: 'before', started_at_ms: -9001, ended_at_ms: 0, versions: ['1', '0'] },
+  ],
 };
 
 const look = (at_ms: number, half: number, variant = 'b'): Look => ({
@@ -91,10 +96,24 @@ it('says the sentence first, then each metric with its interval, and why there i
   expect(out).toContain('The split is as the weights say.');
 });
 
-it('asks for another level, and refuses one that is none', async () => {
+it('says what time it covers, and which other experiments there are', async () => {
+  const { out } = await headgate(['experiment', 'report'], control());
+  expect(out).toContain(
+    'experiment a-or-b of digits: from 1970-01-01T00:00:00Z until now (1970-01-01T00:00:01Z)\n',
+  );
+  expect(out).toMatch(/1969-12-31T23:59:50\.999Z +1970-01-01T00:00:00Z +1, 0 +before\n$/);
+});
+
+it('asks for another experiment or level in each form, and refuses a level that is none', async () => {
   const asked = control();
-  await headgate(['experiment', 'report', 'digits', '--level', '0.99'], asked);
-  expect(asked.calls.map(({ call }) => call)).toEqual(['GET /experiments/digits?level=0.99']);
+  const which = ['--experiment', 'old', '--at', '1970-01-01T00:00:05.001Z', '--level', '0.99'];
+  await headgate(['experiment', 'report', 'digits', ...which], asked);
+  await headgate(['experiment', 'report', 'digits', ...which, '--csv'], asked);
+  const query = 'experiment=old&at_ms=5001&level=0.99';
+  expect(asked.calls.map(({ call }) => call)).toEqual([
+    `GET /experiments/digits?${query}`,
+    `GET /experiments/digits/csv?${query}`,
+  ]);
   expect((await headgate(['experiment', 'report', '--level', '0.97'], control())).code).toBe(2);
 });
 
@@ -106,8 +125,9 @@ it('prints CSV as it is, but for what a terminal would obey', async () => {
 it('draws the looks of a metric into a file', async () => {
   const file = join(tempDir(), 'out.svg');
   const asked = control();
-  await headgate(['experiment', 'report', 'digits', '--svg', file, '--metric', 'accuracy'], asked);
-  expect(asked.calls[0]?.call).toBe('GET /experiments/digits/looks?metric=accuracy');
+  const args = ['--svg', file, '--metric', 'accuracy', '--experiment', 'old'];
+  await headgate(['experiment', 'report', 'digits', ...args], asked);
+  expect(asked.calls[0]?.call).toBe('GET /experiments/digits/looks?experiment=old&metric=accuracy');
   expect(readFileSync(file, 'utf8')).toContain('b after 1000 units: 0.02, between -0.03 and 0.07.');
 });
 

@@ -10,12 +10,14 @@ import {
 import { printable } from '@headgate/runtime/printable';
 import { type Command, Option } from 'commander';
 import { adminApiOf, modelOr } from '../admin-api.ts';
-import { indented, NONE, paragraphs, percent, round, time } from '../in-words.ts';
+import { indented, NONE, paragraphs, percent, round, time, timeBefore } from '../in-words.ts';
 import { print, table } from '../print.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { intervalSvg } from './interval-svg.ts';
 
 interface ReportOptions {
+  readonly experiment?: string;
+  readonly at?: string;
   readonly level?: (typeof LEVELS)[number];
   readonly csv?: boolean;
   readonly svg?: string;
@@ -35,27 +37,30 @@ export function addExperiment(program: Command, around: Surroundings): void {
     .addOption(
       new Option('--level <share>', 'coverage of the intervals (default: that of control)').choices(LEVELS),
     )
+    .option('--experiment <name>', 'a former experiment of the model, such as the id of a rollout')
+    .option('--at <time>', 'the experiment of that time: 2030-01-31T12:00:00Z, or a duration before now: 7d')
     .option('--csv', 'print the report as CSV')
     .option('--svg <file>', 'also draw how the interval of the metric narrowed')
     .addOption(new Option('--metric <name>', 'metric of --svg').choices(METRICS).default('success_rate'))
     .action(async (named: string | undefined, options: ReportOptions, command: Command) => {
       const api = adminApiOf(command, around);
       const model = await modelOr(named, api);
+      const { metric, level } = options;
+      const which = { experiment: options.experiment, at_ms: timeBefore(options.at, around.nowMs()) };
       if (options.svg !== undefined) {
-        const { looks } = await api.looks(model, options.metric);
-        writeFileSync(
-          resolve(around.cwd, options.svg),
-          intervalSvg({ model, metric: options.metric, looks }),
-        );
+        const { looks } = await api.looks(model, { ...which, metric });
+        writeFileSync(resolve(around.cwd, options.svg), intervalSvg({ model, metric, looks }));
       }
       if (options.csv)
-        return around.out(printable((await api.experimentCsv(model)).replaceAll('\r\n', '\n')));
-      print(command, around, await api.experiment(model, options.level), inWords);
+        return around.out(
+          printable((await api.experimentCsv(model, { ...which, level })).replaceAll('\r\n', '\n')),
+        );
+      print(command, around, await api.experiment(model, { ...which, level }), inWords);
     });
 }
 
 function inWords(report: ExperimentReport): string {
-  const { model, experiment, started_at_ms, sentence, variants, srm, metrics, level } = report;
+  const { sentence, variants, srm, metrics, level } = report;
   const shares = variants.map(({ name, version, weight, units, requests }) => [
     name,
     version,
@@ -67,12 +72,32 @@ function inWords(report: ExperimentReport): string {
   const results = ['METRIC', 'VARIANT', 'CONTROL', 'VALUE', 'DIFFERENCE', interval, 'UNITS', 'VERDICT'];
   return paragraphs(
     sentence,
-    `experiment ${experiment} of ${model}, since ${time(started_at_ms)}`,
+    whatItCovers(report),
     indented(table(['VARIANT', 'VERSION', 'TARGET', 'UNITS', 'REQUESTS'], shares)),
     indented(table(results, metrics.flatMap(rowsOf))),
     reasonsOf(metrics),
     srm.sentence,
+    others(report),
   );
+}
+
+function whatItCovers({ model, experiment, started_at_ms, ended_at_ms, at_ms }: ExperimentReport): string {
+  const until = ended_at_ms === null ? `until now (${time(at_ms)})` : `to its end at ${time(ended_at_ms)}`;
+  return `experiment ${experiment} of ${model}: from ${time(started_at_ms)} ${until}`;
+}
+
+/** The other experiments of the model, with times that `--at` takes. */
+function others({ runs, started_at_ms }: ExperimentReport): string {
+  const rows = runs
+    .filter((run) => run.started_at_ms !== started_at_ms)
+    .map(({ experiment, versions, started_at_ms: from, ended_at_ms: to }) => [
+      new Date(from).toISOString(),
+      to === null ? 'in force' : time(to),
+      versions.join(', '),
+      experiment,
+    ]);
+  if (rows.length === 0) return '';
+  return `Other experiments of the model (--at STARTED shows one):\n\n${indented(table(['STARTED', 'ENDED', 'VERSIONS', 'EXPERIMENT'], rows))}`;
 }
 
 function rowsOf({ metric, unit, control, comparisons }: MetricResult): string[][] {
