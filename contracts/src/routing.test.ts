@@ -3,7 +3,8 @@ import { array, assert, integer, property } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { controlOf, describeIssues, modelRouting, parseRouting, routingSchema } from './routing.ts';
+import { describeIssues, IN_WORDS } from './issues.ts';
+import { controlOf, modelRouting, parseRouting, routingSchema } from './routing.ts';
 
 const seed = (name: string): unknown =>
   parse(readFileSync(new URL(`../../config/${name}`, import.meta.url), 'utf8'));
@@ -25,7 +26,7 @@ const table = (...weights: number[]) => ({
 });
 
 const issuesOf = (document: unknown): string[] => {
-  const result = routingSchema.safeParse(document);
+  const result = routingSchema.safeParse(document, IN_WORDS);
   return result.success ? [] : describeIssues(result.error);
 };
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { IN_WORDS } from './issues.ts';
 
 /**
  * The routing table (decision 0015): which versions are served and how the units of an experiment are split.
@@ -122,16 +123,5 @@ export function modelRouting(routing: Routing, model: string): ModelRouting | un
 
 /** Parses and checks a routing document that is already plain data. @throws z.ZodError with every issue */
 export function parseRouting(document: unknown): Routing {
-  return routingSchema.parse(document);
-}
-
-/** Problems that are named; a document can have as many as it has lines. */
-const MAX_ISSUES = 20;
-
-/** One line a problem, `path: what was expected`, for logs and the console. */
-export function describeIssues({ issues }: z.ZodError): string[] {
-  const lines = issues
-    .slice(0, MAX_ISSUES)
-    .map((issue) => `${issue.path.join('.') || '(document)'}: ${issue.message}`);
-  return issues.length > MAX_ISSUES ? [...lines, `${issues.length - MAX_ISSUES} more`] : lines;
+  return routingSchema.parse(document, IN_WORDS);
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type Config, configSchema } from '@headgate/contracts/config/schema';
 import { inner } from '@headgate/contracts/config/values';
+import { flat, IN_WORDS } from '@headgate/contracts/issues';
 import { z } from 'zod';
 import { fromVariables, isTree, type Tree, variableOf } from './config-variables.ts';
 import { parseYaml, YamlError } from './parse-yaml.ts';
@@ -36,8 +37,10 @@ export function loadConfig({ dir, environment, env }: LoadOptions): Config {
   const file = join(dir, `${environment}.yaml`);
   const { tree, names, problems } = fromVariables(env, configSchema);
   const layers = [readLayer(join(dir, 'base.yaml')), readLayer(file), tree];
-  const result = configSchema.safeParse(layers.reduce<Tree>(merge, { environment }));
-  const issues = result.error?.issues.flatMap((issue) => explain(issue, file, names)) ?? [];
+  const result = configSchema.safeParse(layers.reduce<Tree>(merge, { environment }), IN_WORDS);
+  const issues =
+    result.error?.issues.flatMap((issue) => flat(issue)).flatMap((issue) => explain(issue, file, names)) ??
+    [];
   const lines = [...problems, ...issues].map((line) => `\n  ${line}`);
   if (!result.success || problems.length > 0) {
     throw new ConfigError(`the configuration for "${environment}" is not valid:${lines.join('')}`);

@@ -1,6 +1,6 @@
 import { type FSWatcher, watch as fsWatch, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { describeIssues } from '@headgate/contracts/routing';
+import { describeIssues } from '@headgate/contracts/issues';
 import { z } from 'zod';
 import { parseYaml } from './parse-yaml.ts';
 import { parseYamlApart, UnfinishedError } from './parse-yaml-apart.ts';

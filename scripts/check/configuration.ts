@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { configSchema } from '@headgate/contracts/config/schema';
-import { describeIssues, routingSchema } from '@headgate/contracts/routing';
+import { describeIssues, IN_WORDS } from '@headgate/contracts/issues';
+import { routingSchema } from '@headgate/contracts/routing';
 import { ConfigError, loadConfig } from '@headgate/runtime/load-config';
 import { parseYaml } from '@headgate/runtime/parse-yaml';
 import type { CheckItem } from './item.ts';
@@ -35,6 +36,6 @@ export function configProblems(dir: string, environment: string): string[] {
 }
 
 export function routingProblems(path: string): string[] {
-  const result = routingSchema.safeParse(parseYaml(readFileSync(path, 'utf8')));
+  const result = routingSchema.safeParse(parseYaml(readFileSync(path, 'utf8')), IN_WORDS);
   return result.success ? [] : describeIssues(result.error).map((issue) => `${path}: ${issue}`);
 }

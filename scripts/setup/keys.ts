@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DevelopmentKey, developmentKeyId } from '@headgate/contracts/development';
+import { describeIssues, IN_WORDS } from '@headgate/contracts/issues';
 import { type KeyRecord, keyFileSchema } from '@headgate/contracts/keys';
 import { parseYaml } from '@headgate/runtime/parse-yaml';
 import { stringify } from 'yaml';
@@ -67,7 +68,7 @@ function areKnown(root: string, records: readonly KeyRecord[]): boolean {
   }
 }
 
-/** @throws ZodError when an existing key file is not valid: it must not be overwritten */
+/** @throws when an existing key file is not valid: it must not be overwritten */
 function readRecords(path: string): KeyRecord[] {
   let text: string;
   try {
@@ -75,7 +76,9 @@ function readRecords(path: string): KeyRecord[] {
   } catch {
     return [];
   }
-  return keyFileSchema.parse(parseYaml(text)).keys;
+  const { success, data, error } = keyFileSchema.safeParse(parseYaml(text), IN_WORDS);
+  if (success) return data.keys;
+  throw new Error(`${path}: ${describeIssues(error).join('; ')}`);
 }
 
 const recordName = (name: keyof DevKeys): string => `development ${name}`;

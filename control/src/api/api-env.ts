@@ -1,4 +1,5 @@
 import { ADMIN_REASONS, type AdminReason } from '@headgate/contracts/admin/api';
+import { describeIssues, IN_WORDS } from '@headgate/contracts/issues';
 import type { HttpBindings } from '@hono/node-server';
 import type { Context, MiddlewareHandler } from 'hono';
 import { z } from 'zod';
@@ -44,7 +45,9 @@ export const epochMs = z.coerce.number().int().min(0).max(Date.UTC(9999, 0));
 
 /** The body of a request. @throws AdminError invalid, with each problem */
 export async function bodyOf<S extends z.ZodType>(c: ApiContext, schema: S): Promise<z.output<S>> {
-  const document: unknown = await c.req.json().catch(() => undefined);
+  const document: unknown = await c.req.json().catch((cause: unknown) => {
+    throw new AdminError('invalid', 'The body is not valid JSON.', { cause });
+  });
   return checked(schema, document, 'the body');
 }
 
@@ -54,8 +57,7 @@ export function queryOf<S extends z.ZodType>(c: ApiContext, schema: S): z.output
 }
 
 function checked<S extends z.ZodType>(schema: S, document: unknown, whole: string): z.output<S> {
-  const { success, data, error } = schema.safeParse(document);
+  const { success, data, error } = schema.safeParse(document, IN_WORDS);
   if (success) return data;
-  const problems = error.issues.map(({ path, message }) => `${path.join('.') || whole}: ${message}`);
-  throw new AdminError('invalid', problems.slice(0, 5).join('; '));
+  throw new AdminError('invalid', describeIssues(error, whole).join('; '));
 }

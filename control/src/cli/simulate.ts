@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { describeIssues } from '@headgate/contracts/routing';
+import { describeIssues, IN_WORDS } from '@headgate/contracts/issues';
 import { parseYaml } from '@headgate/runtime/parse-yaml';
 import { type Calibration, calibrationSchema } from '@headgate/simulator/calibration';
 import { type Plan, plan, type Question } from '@headgate/simulator/plan';
@@ -87,7 +87,7 @@ function readCalibration(path: string, besideConfig: () => string): Calibration 
       remedy: 'npm run bench:capacity measures one; simulator/calibrations/ has examples',
     });
   }
-  const { success, data, error } = calibrationSchema.safeParse(parseYaml(text));
+  const { success, data, error } = calibrationSchema.safeParse(parseYaml(text), IN_WORDS);
   if (success) return data;
   throw new CliError('usage', describeIssues(error).join('; '), { remedy: 'correct the calibration' });
 }

@@ -1,7 +1,7 @@
 import type { WeightsPreview } from '@headgate/contracts/admin/api';
+import { describeIssues, IN_WORDS } from '@headgate/contracts/issues';
 import {
   BUCKETS,
-  describeIssues,
   type ModelRouting,
   modelRouting,
   type Routing,
@@ -27,7 +27,7 @@ export function issuesOfWeights(routing: Routing, model: string, weights: Weight
   const unknown = Object.keys(weights).filter((name) => !names.includes(name));
   if (missing.length > 0) return [`weights: expected one for ${missing.join(', ')} too`];
   if (unknown.length > 0) return [`weights: expected ${names.join(', ')} alone`];
-  const { error } = routingSchema.safeParse(withWeights(routing, model, weights));
+  const { error } = routingSchema.safeParse(withWeights(routing, model, weights), IN_WORDS);
   return error ? describeIssues(error) : [];
 }
 

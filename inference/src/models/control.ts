@@ -1,7 +1,7 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import type { ModelRepositoryParameter__Output } from '@headgate/contracts/gen/grpc/inference/ModelRepositoryParameter';
 import type { _inference_RepositoryIndexResponse_ModelIndex as ModelIndex } from '@headgate/contracts/gen/grpc/inference/RepositoryIndexResponse';
-import { describeIssues } from '@headgate/contracts/routing';
+import { describeIssues, IN_WORDS } from '@headgate/contracts/issues';
 import { z } from 'zod';
 import type { Catalogue } from './catalogue.ts';
 import type { Deployment } from './deployment.ts';
@@ -173,7 +173,7 @@ function policyOf({ config, ...others }: Parameters): VersionPolicy | undefined 
     );
   }
   if (!config) return undefined;
-  const parsed = configSchema.safeParse(jsonOf(config.string_param));
+  const parsed = configSchema.safeParse(jsonOf(config.string_param), IN_WORDS);
   if (parsed.success) return parsed.data.version_policy;
   throw invalid(
     `parameters.config: expected version_policy and nothing else (${describeIssues(parsed.error).join('; ')})`,

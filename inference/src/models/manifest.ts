@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { describeIssues, IN_WORDS } from '@headgate/contracts/issues';
 import { type Manifest, manifestSchema } from '@headgate/contracts/manifest';
-import { describeIssues } from '@headgate/contracts/routing';
 import { YamlError } from '@headgate/runtime/parse-yaml';
 import { parseYamlApart } from '@headgate/runtime/parse-yaml-apart';
 import { readRegularFile } from '@headgate/runtime/read-file';
@@ -69,7 +69,7 @@ async function parseManifest(path: string, bytes: Buffer): Promise<Manifest> {
   } catch (cause) {
     throw invalid(`${path}: ${cause instanceof YamlError ? cause.message : 'not valid YAML'}`, cause);
   }
-  const result = manifestSchema.safeParse(document);
+  const result = manifestSchema.safeParse(document, IN_WORDS);
   if (!result.success) throw invalid(`${path}: ${describeIssues(result.error).join('; ')}`);
   return result.data;
 }

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { IN_WORDS } from '@headgate/contracts/issues';
 import { keyFileSchema, MAX_KEY_FILE_BYTES } from '@headgate/contracts/keys';
 import { type FileError, watchFile } from '../watch-file.ts';
 import { type KeyStore, memoryKeyStore } from './key-store.ts';
@@ -25,7 +26,7 @@ const sha256 = (text: string): Uint8Array => hash('sha256', text, 'buffer');
  */
 export function fileKeyStore(path: string, report: KeyFileReport): FileKeyStore {
   const check = (document: unknown) => {
-    const { keys } = keyFileSchema.parse(document);
+    const { keys } = keyFileSchema.parse(document, IN_WORDS);
     const tiers = keys.map(({ tier }) => tier);
     return { store: memoryKeyStore(keys, sha256), tiers };
   };

@@ -2,8 +2,9 @@ import { resolve } from 'node:path';
 import { isCallable } from '@headgate/contracts/config/networks';
 import type { Config } from '@headgate/contracts/config/schema';
 import { isDevelopmentKeyId } from '@headgate/contracts/development';
+import { describeIssues, IN_WORDS } from '@headgate/contracts/issues';
 import { type KeyRecord, keyFileSchema, MAX_KEY_FILE_BYTES } from '@headgate/contracts/keys';
-import { describeIssues, routingSchema } from '@headgate/contracts/routing';
+import { routingSchema } from '@headgate/contracts/routing';
 import { z } from 'zod';
 import { InternalSecretError, readInternalSecret } from '../internal-secret.ts';
 import { ConfigError } from '../load-config.ts';
@@ -166,7 +167,10 @@ type Read<T> =
 function read<S extends z.ZodType>(path: string, schema: S, remedy: string): Read<z.output<S>> {
   try {
     return {
-      value: schema.parse(parseYaml(readRegularFileSync(path, { maxBytes: MAX_KEY_FILE_BYTES }).toString())),
+      value: schema.parse(
+        parseYaml(readRegularFileSync(path, { maxBytes: MAX_KEY_FILE_BYTES }).toString()),
+        IN_WORDS,
+      ),
     };
   } catch (error) {
     if (error instanceof z.ZodError) return { problem: `${path}: ${describeIssues(error).join('; ')}` };

@@ -1,20 +1,14 @@
 import { shadowChangeSchema } from '@headgate/contracts/admin/api';
-import {
-  describeIssues,
-  type ModelRouting,
-  modelRouting,
-  type Routing,
-  routingSchema,
-  type Shadow,
-} from '@headgate/contracts/routing';
+import type { Routing, Shadow } from '@headgate/contracts/routing';
 import { Hono } from 'hono';
 import type { Changes } from '../../audit/changes.ts';
 import { changedMeanwhile } from '../../routing/conflict.ts';
-import type { RoutingStore } from '../../routing/routing-store.ts';
+import { acceptable, type RoutingStore } from '../../routing/routing-store.ts';
 import { routingView } from '../../routing/routing-view.ts';
+import { knownModel } from '../../routing/weights.ts';
 import { shadowReport } from '../../shadow/report.ts';
 import type { ReadRecords } from '../../store/read-records.ts';
-import { AdminError, type ApiEnv, bodyOf } from '../api-env.ts';
+import { type ApiEnv, bodyOf } from '../api-env.ts';
 import { reading } from '../reading.ts';
 
 export interface ShadowRoutesDeps {
@@ -40,8 +34,7 @@ export function shadowRoutes({ routing, readRecords, now, changes }: ShadowRoute
       if (current.revision !== revision) throw changedMeanwhile();
       const change = (table: Routing) => withShadows(table, model, shadows);
       // Nothing is on record as changed that is refused.
-      const { error } = routingSchema.safeParse(change(current.routing));
-      if (error) throw new AdminError('invalid', describeIssues(error).join('; '));
+      acceptable(change(current.routing));
       const text = shadows.map(({ version, sample }) => `${version}=${sample}`).join(' ');
       await changes.must('routing.write', c.get('actor'), { model, shadows: text });
       return c.json(routingView(await routing.write(revision, change, c.get('actor'))));
@@ -52,11 +45,4 @@ function withShadows(table: Routing, model: string, shadows: readonly Shadow[]):
   const { shadows: _, ...rest } = knownModel(table, model);
   const changed = shadows.length > 0 ? { ...rest, shadows: [...shadows] } : rest;
   return { ...table, models: { ...table.models, [model]: changed } };
-}
-
-/** @throws AdminError not_found */
-function knownModel(table: Routing, model: string): ModelRouting {
-  const known = modelRouting(table, model);
-  if (known) return known;
-  throw new AdminError('not_found', 'The routing table has no model of this name.');
 }

@@ -4,8 +4,9 @@ import { statfs } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { resolve } from 'node:path';
 import type { DependencyView } from '@headgate/contracts/admin/api';
+import { describeIssues, IN_WORDS } from '@headgate/contracts/issues';
 import { type Listener, portOf } from '@headgate/contracts/names';
-import { describeIssues, routingSchema } from '@headgate/contracts/routing';
+import { routingSchema } from '@headgate/contracts/routing';
 import { InternalSecretError, readInternalSecret } from '@headgate/runtime/internal-secret';
 import { parseYaml } from '@headgate/runtime/parse-yaml';
 import type { Installation } from '../surroundings.ts';
@@ -53,7 +54,7 @@ export function routingFile({ root, config }: Installation): Finding {
     const why = thrown instanceof Error ? thrown.message : String(thrown);
     return down(name, `${path}: ${why}`, 'correct the file; npm start makes one where there is none');
   }
-  const { success, error } = routingSchema.safeParse(document);
+  const { success, error } = routingSchema.safeParse(document, IN_WORDS);
   if (success) return ok(name, `${path} is valid`);
   const why = describeIssues(error).join('; ');
   return down(name, `${path}: ${why}`, 'correct the file; the last good table stays in force');

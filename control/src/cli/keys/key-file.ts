@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { describeIssues, IN_WORDS } from '@headgate/contracts/issues';
 import { type KeyRecord, keyFileSchema } from '@headgate/contracts/keys';
-import { describeIssues } from '@headgate/contracts/routing';
 import { parseYaml, type YamlError } from '@headgate/runtime/parse-yaml';
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
@@ -60,7 +60,7 @@ export function updateKeyFile(
 
 function parseRecords(path: string, text: string): Records {
   try {
-    return keyFileSchema.parse(parseYaml(text)).keys;
+    return keyFileSchema.parse(parseYaml(text), IN_WORDS).keys;
   } catch (cause) {
     const issues = cause instanceof z.ZodError ? describeIssues(cause) : [(cause as YamlError).message];
     throw new CliError('usage', `${path} is not valid: ${issues.join('; ')}`, {

@@ -1,4 +1,5 @@
 import type { Config } from '@headgate/contracts/config/schema';
+import { describeIssues, IN_WORDS } from '@headgate/contracts/issues';
 import {
   type KeyRecord,
   keyRecordSchema,
@@ -6,7 +7,6 @@ import {
   ROUTE_SCOPES,
   type RouteScope,
 } from '@headgate/contracts/keys';
-import { describeIssues } from '@headgate/contracts/routing';
 import { keyName } from '@headgate/journal/audit/pseudonyms';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { audited } from '../audited.ts';
@@ -139,16 +139,21 @@ function recordFrom(
   { name, role, tier, model, route, expiresIn }: CreateOptions,
   { id, sha256, nowMs }: { id: string; sha256: string; nowMs: number },
 ): KeyRecord {
-  const result = keyRecordSchema.safeParse({
-    id,
-    sha256,
-    name,
-    role,
-    tier,
-    ...((model ?? route) && { scopes: { ...(model && { models: model }), ...(route && { routes: route }) } }),
-    created_at: instant(nowMs),
-    ...(expiresIn !== undefined && { not_after: instant(nowMs + expiresIn) }),
-  });
+  const result = keyRecordSchema.safeParse(
+    {
+      id,
+      sha256,
+      name,
+      role,
+      tier,
+      ...((model ?? route) && {
+        scopes: { ...(model && { models: model }), ...(route && { routes: route }) },
+      }),
+      created_at: instant(nowMs),
+      ...(expiresIn !== undefined && { not_after: instant(nowMs + expiresIn) }),
+    },
+    IN_WORDS,
+  );
   if (result.success) return result.data;
   throw new CliError('usage', describeIssues(result.error).join('; '), {
     remedy: 'correct the option of that name',

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { RolloutActionName, RolloutStart } from '@headgate/contracts/admin/api';
+import { describeIssues, IN_WORDS } from '@headgate/contracts/issues';
 import { isActive, policySchema, type Rollout } from '@headgate/contracts/rollout';
-import { describeIssues } from '@headgate/contracts/routing';
 import { parseYaml } from '@headgate/runtime/parse-yaml';
 import type { Command } from 'commander';
 import { type AdminApi, adminApiOf } from '../admin-api.ts';
@@ -124,7 +124,7 @@ function notFound(which: string | undefined, inProgress = ''): never {
 /** @throws CliError usage when the file is no policy, not_found when it is not there */
 function policyOf(text: string, { cwd }: Surroundings): NonNullable<RolloutStart['policy']> {
   if (!/\.(ya?ml|json)$|\//.test(text)) return text;
-  const { success, data, error } = policySchema.safeParse(readPolicy(resolve(cwd, text)));
+  const { success, data, error } = policySchema.safeParse(readPolicy(resolve(cwd, text)), IN_WORDS);
   if (success) return data;
   throw new CliError('usage', `${text} is no policy: ${describeIssues(error).join('; ')}`, {
     remedy: 'docs/rollouts.md describes policies',

@@ -1,6 +1,6 @@
 import { HeadgateError } from '@headgate/contracts/errors';
+import { describeIssues, IN_WORDS } from '@headgate/contracts/issues';
 import { timeOfPrediction } from '@headgate/contracts/records';
-import { describeIssues } from '@headgate/contracts/routing';
 import type { Clock } from '@headgate/runtime/clock';
 import type { AppContext, RouteHandler } from '../../context.ts';
 import { noRecorder, type Recorder } from '../../store/recorder.ts';
@@ -46,7 +46,7 @@ async function feedbackOf(c: AppContext) {
   if (body.byteLength > MAX_BYTES) {
     throw new HeadgateError('body_too_large', `Feedback may have at most ${MAX_BYTES} bytes.`);
   }
-  const parsed = feedbackSchema.safeParse(parseJson(body));
+  const parsed = feedbackSchema.safeParse(parseJson(body), IN_WORDS);
   if (parsed.success) return parsed.data;
   throw new HeadgateError(
     'invalid_request',
