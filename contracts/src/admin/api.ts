@@ -32,8 +32,8 @@ export * from './shadow.ts';
  * PUT  /shadow/:model                                ShadowChange → RoutingView
  * GET  /requests/:id                                 RequestView; id of a prediction, or a request id
  * GET  /accuracy?model=&from_ms=&to_ms=              {accuracy: AccuracyRow[]}
- * GET  /audit?limit=&before_ms=&from_ms=&who=&action=&request_id=
- *                                                    {entries: AuditRow[]}, newest first
+ * GET  /audit?limit=&before_ms=&from_ms=&who=&action=&request_id=&type=change&after=
+ *                                                    AuditPage
  * GET  /dependencies                                 {dependencies: DependencyView[]}
  */
 export const API_BASE = '/api/v1';

@@ -37,15 +37,25 @@ export interface AuditRow {
   /** Log that has it, and the place in it. */
   readonly writer: string;
   readonly seq: number;
-  /** Pseudonym; null when nobody was identified. */
+  /** `aggregate` counts calls of strangers, `gap` records that were lost. */
+  readonly type: 'call' | 'change' | 'aggregate' | 'gap';
+  /** `key:ID`, `user:NAME`, `system`, or a pseudonym of another credential; null when nobody was identified. */
   readonly who: string | null;
   /** Method and route, or the action of a change. */
   readonly action: string;
   /** Status of a call, or outcome of a change. */
   readonly outcome: string;
+  /** Why a call was refused, or a change made or refused. */
   readonly reason: string | null;
   readonly request_id: string | null;
   readonly detail: Readonly<Record<string, string | number>>;
+}
+
+/** Newest first. */
+export interface AuditPage {
+  readonly entries: readonly AuditRow[];
+  /** Where the older entries begin, for `after`; null where there are none. */
+  readonly next: string | null;
 }
 
 export interface DependencyView {

@@ -93,5 +93,5 @@ function liveOf(config: Config, control: Control, records: Queryable | undefined
 function rowsOf({ audit }: Config, root: string, store: Queryable | undefined) {
   const headsFile = resolve(root, audit.heads_file);
   const logs = logRows({ dir: resolve(root, audit.dir), headsFile, clock: systemClock });
-  return auditRows({ store, logs });
+  return auditRows({ store, logs, keysDir: resolve(root, audit.keys_dir) });
 }

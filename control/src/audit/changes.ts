@@ -1,4 +1,4 @@
-import type { AuditSink, ChangeAction } from '@headgate/journal/audit/sink';
+import type { AuditChange, AuditSink, ChangeAction } from '@headgate/journal/audit/sink';
 import type { Clock } from '@headgate/runtime/clock';
 import type { Logger } from '@headgate/runtime/logger';
 import { AdminError } from '../api/api-env.ts';
@@ -10,7 +10,7 @@ export interface Changes {
   /** @throws AdminError store_unavailable: then nothing may be changed */
   must(action: ChangeAction, by: string, detail: Detail): Promise<void>;
   /** Of what happens in any case. */
-  note(action: ChangeAction, by: string, detail: Detail): void;
+  note(action: ChangeAction, by: string, detail: Detail, outcome?: AuditChange['outcome']): void;
 }
 
 /** @param by `control` for what it does by itself, else who asked, such as `key:k1` or `user:alice` */
@@ -19,12 +19,17 @@ export function auditedChanges(
   clock: Clock,
   logger: Pick<Logger, 'error'>,
 ): Changes {
-  const change = (action: ChangeAction, by: string, detail: Detail) =>
+  const change = (
+    action: ChangeAction,
+    by: string,
+    detail: Detail,
+    outcome: AuditChange['outcome'] = 'accepted',
+  ) =>
     audit.change({
       atMs: clock.epochMs(),
       keyId: by === 'control' ? undefined : by.replace(/^key:/, ''),
       action,
-      outcome: 'accepted',
+      outcome,
       detail,
       requestId: undefined,
     });
@@ -35,8 +40,8 @@ export function auditedChanges(
         throw new AdminError('store_unavailable', why, { cause });
       });
     },
-    note(action, by, detail) {
-      change(action, by, detail).catch((err) =>
+    note(action, by, detail, outcome) {
+      change(action, by, detail, outcome).catch((err) =>
         logger.error({ err, action }, 'a change has no audit record'),
       );
     },

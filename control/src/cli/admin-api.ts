@@ -1,6 +1,6 @@
 import type {
   AccuracyRow,
-  AuditRow,
+  AuditPage,
   DependencyView,
   ExperimentReport,
   Explanation,
@@ -58,7 +58,7 @@ export function adminApi(installation: Installation, around: Surroundings, withi
       call<RoutingView>('PUT', path`/shadow/${model}`, change),
     request: (id: string) => get<RequestView>(path`/requests/${id}`),
     accuracy: (query: Query) => get<{ accuracy: AccuracyRow[] }>('/accuracy', query),
-    audit: (query: Query) => get<{ entries: AuditRow[] }>('/audit', query),
+    audit: (query: Query) => get<AuditPage>('/audit', query),
   };
 }
 

@@ -1,7 +1,6 @@
 import { hostname, userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import type { AuditFact } from '@headgate/journal/audit/chain';
-import { openPseudonyms } from '@headgate/journal/audit/pseudonyms';
 import { appendFact } from '../audit/own-log.ts';
 import { CliError } from './errors.ts';
 import type { Installation, Surroundings } from './surroundings.ts';
@@ -42,7 +41,7 @@ export async function audited<T>(
     writer: `headgate-${hostname()}`.replaceAll(/[^A-Za-z0-9._-]/g, '-').slice(0, 128),
   };
   const inAnyCase = IN_ANY_CASE.has(change.action);
-  const fact = { who: await operatorName(installation, around), ...change };
+  const fact = { who: operator(), ...change };
   const note = (outcome: 'attempted' | 'accepted' | 'refused') =>
     appendFact(
       log,
@@ -78,16 +77,7 @@ function unrecorded({ action, detail }: AuditedChange, dir: string): string {
   return `headgate: the change was made, but not recorded in ${dir}. Make room there, and note it yourself: ${action} ${JSON.stringify(detail)}\n`;
 }
 
-/** Pseudonym of the user who runs the command. Where no key of names can be kept, one that nobody can look up. */
-async function operatorName({ root, config }: Installation, { nowMs }: Surroundings): Promise<string> {
-  const { keys_dir, address_days: addressDays, credential_days: credentialDays } = config.audit;
-  const clock = { epochMs: nowMs, monotonicMs: nowMs };
-  const options = { dir: resolve(root, keys_dir), clock, addressDays, credentialDays };
-  const names = await openPseudonyms(options, () => undefined);
-  return names.credential(operator(), nowMs());
-}
-
-/** The user who runs the command, as an id whose pseudonym `headgate audit whois` tells. */
+/** The user who runs the command. */
 export function operator(): string {
   try {
     return `user:${userInfo().username}`;

@@ -8,6 +8,7 @@ const ENTRY: AuditRow = {
   at_ms: NOW,
   writer: 'gateway-1',
   seq: 7,
+  type: 'call',
   who: 'key:k3f9',
   action: 'POST /predict',
   outcome: '200',
@@ -55,7 +56,7 @@ it('headgate records show has the variant that a unit was assigned, feedback and
   expect(out).toContain('image 0: seven\\u001b[31m (0.9877)');
   expect(out).toContain('version 1, variant a of a-or-b, assigned b, 43 ms');
   expect(out).toContain('feedback at 2030-01-01T00:00:00Z: one, reward 0.5');
-  expect(out).toMatch(/key:k3f9 +POST \/predict +200 +- +request-1 +gateway-1\/7\n/);
+  expect(out).toMatch(/key:k3f9 +POST \/predict +200 +request-1 +gateway-1\/7 +-\n/);
 });
 
 describe('headgate records accuracy', () => {
@@ -85,20 +86,24 @@ describe('headgate records accuracy', () => {
 
 describe('headgate audit find', () => {
   const find = (...argv: string[]) =>
-    calls(['audit', 'find', ...argv], { 'GET /audit': { entries: [ENTRY] } });
+    calls(['audit', 'find', ...argv], { 'GET /audit': { entries: [ENTRY], next } });
+  let next: string | null = null;
 
   it('asks by key id, action, time and request', async () => {
     const more = ['--action', 'rollout.start', '--since', '1h', '--request', 'request-1', '--limit', '5'];
     const { code, calls: made } = await find('--who', 'k3f9', ...more);
     expect(code).toBe(0);
     expect(made[0]?.call).toBe(
-      `GET /audit?limit=5&who=key%3Ak3f9&action=rollout.start&from_ms=${NOW - 3_600_000}&request_id=request-1`,
+      `GET /audit?limit=5&who=k3f9&action=rollout.start&from_ms=${NOW - 3_600_000}&request_id=request-1`,
     );
   });
 
   it('says when there may be more', async () => {
     expect((await find()).out).not.toContain('older');
-    expect((await find('--limit', '1')).out).toContain('there may be older ones');
+    next = '1000.7.gateway-1';
+    expect((await find()).out).toContain(`older ones: --after ${next}\n`);
+    const { calls: made } = await find('--after', next, '--changes');
+    expect(made[0]?.call).toBe(`GET /audit?limit=100&after=${next}&type=change`);
     expect((await find('--limit', '0')).code).toBe(2);
   });
 });

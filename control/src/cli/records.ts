@@ -84,7 +84,7 @@ function accuracyInWords({ accuracy }: { readonly accuracy: readonly AccuracyRow
   return table(['MODEL', 'VERSION', 'ACCURACY', '95 % INTERVAL', 'CORRECT', 'JUDGED'], rows);
 }
 
-const AUDIT_HEADINGS = ['TIME', 'WHO', 'ACTION', 'OUTCOME', 'REASON', 'REQUEST', 'RECORD'];
+const AUDIT_HEADINGS = ['TIME', 'WHO', 'ACTION', 'OUTCOME', 'REQUEST', 'RECORD', 'REASON'];
 
 export function auditTable(entries: readonly AuditRow[]): string {
   const rows = entries.map(({ at_ms, who, action, outcome, reason, request_id, writer, seq }) => [
@@ -92,9 +92,9 @@ export function auditTable(entries: readonly AuditRow[]): string {
     who ?? NONE,
     action,
     outcome,
-    reason ?? NONE,
     request_id ?? NONE,
     `${writer}/${seq}`,
+    reason ?? NONE,
   ]);
   return table(AUDIT_HEADINGS, rows);
 }

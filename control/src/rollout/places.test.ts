@@ -27,7 +27,7 @@ function open(
     logger: pino({ enabled: false }),
     changes: {
       must: async () => undefined,
-      note: (action, by) => void noted.push([action, by]),
+      note: (action, by, { why }, outcome) => void noted.push([action, by, outcome, why]),
     },
     api: rest.api,
     isLeader: rest.isLeader ?? (() => true),
@@ -58,7 +58,13 @@ describe('on one host', () => {
     writeFileSync(path, `# edited\n${readFileSync(path, 'utf8')}`);
     await routing.refresh();
     await routing.refresh();
-    expect(noted).toEqual([['routing.edit', expect.stringMatching(/^user:/)]]);
+    writeFileSync(path, readFileSync(path, 'utf8').replace('weight: 10 ', 'weight: 11 '));
+    await routing.refresh();
+    const edit = ['routing.edit', expect.stringMatching(/^user:/)];
+    expect(noted).toEqual([
+      [...edit, 'accepted', undefined],
+      [...edit, 'refused', expect.stringContaining('100')],
+    ]);
   });
 });
 

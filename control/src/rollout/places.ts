@@ -36,7 +36,9 @@ export function openPlaces(config: Config, around: PlaceSurroundings): Places {
   const { source, ...places } = api ? inCluster(config, around, api) : onDisk(config, around);
   const routing = new SourcedRouting(source, ({ revision, changedBy, refused }) => {
     logger.info({ revision, changedBy, refused }, 'the routing table was edited by hand');
-    changes.note('routing.edit', changedBy ?? 'unknown', { revision, issues: refused.length });
+    const why = refused.join('; ').slice(0, 500);
+    const edit = why === '' ? { revision } : { revision, why };
+    changes.note('routing.edit', changedBy ?? 'manager:unknown', edit, why === '' ? 'accepted' : 'refused');
   });
   return { ...places, routing };
 }

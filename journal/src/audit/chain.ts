@@ -21,7 +21,7 @@ export interface Head {
   readonly hash: Uint8Array;
 }
 
-/** What happened, without its place in the chain. Names of people and addresses are pseudonyms (pseudonyms.ts). */
+/** What happened, without its place in the chain. Names of callers and addresses are pseudonyms (pseudonyms.ts). */
 export type AuditFact =
   | {
       readonly type: 'call';
@@ -37,7 +37,7 @@ export type AuditFact =
     }
   | {
       readonly type: 'change';
-      /** Pseudonym of the credential, or `system` for what the process found by itself. */
+      /** Key or operator, pseudonym of another credential, or `system` for what the process found by itself. */
       readonly who: string;
       readonly action: string;
       readonly outcome: 'accepted' | 'refused' | 'attempted';

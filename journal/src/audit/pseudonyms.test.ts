@@ -26,9 +26,11 @@ it('gives a credential the same name after a restart, and no two the same', asyn
   expect((await testNames()).named(ALICE)).not.toBe(name);
 });
 
-it('leaves the id of an API key as it is', async () => {
+it('leaves the id of an API key, and operators, as they are', async () => {
   const { named } = await testNames();
   expect(named('alice001')).toBe('key:alice001');
+  expect(named('user:alice')).toBe('user:alice');
+  expect(named('manager:kubectl-edit')).toBe('manager:kubectl-edit');
 });
 
 it('gives processes that start at once the same keys', async () => {

@@ -5,7 +5,7 @@ import { isKeyId } from '@headgate/contracts/keys';
 import { type Clock, DAY_MS } from '@headgate/runtime/clock';
 import { hmacSha256 } from '@headgate/runtime/keyed-hash';
 
-/** Kinds of names that are hashed: client addresses, subjects of bearer tokens, services and operators. */
+/** Kinds of names that are hashed: client addresses, subjects of bearer tokens, services. */
 export type Purpose = 'address' | 'token' | 'service';
 const PURPOSES: readonly Purpose[] = ['address', 'token', 'service'];
 
@@ -68,16 +68,25 @@ export async function openPseudonyms(
 
   await tend().catch(failed);
   return {
-    credential: (id, atMs) => (isKeyId(id) ? keyName(id) : hashed(purposeOf(id), id, atMs)),
+    credential: (id, atMs) => openName(id) ?? hashed(purposeOf(id), id, atMs),
     address: (address, atMs) => hashed('address', address, atMs),
     tend,
   };
 }
 
-/** The name of an API key: its id, which is random and says nothing by itself. */
+/** Operators, and programs that write the routing table of a cluster. */
+const OPERATOR = /^(user|manager):/;
+
 export const keyName = (id: string): string => `key:${id}`;
 
-/** What the id of a credential that is no API key stands for. */
+/**
+ * The name of a credential that the log has as it is: the id of an API key, which is random and says nothing by itself,
+ * or an operator, who answers for changes. Undefined for those that are hashed.
+ */
+export const openName = (id: string): string | undefined =>
+  isKeyId(id) ? keyName(id) : OPERATOR.test(id) ? id : undefined;
+
+/** What the id of a credential that is hashed stands for. */
 export const purposeOf = (id: string): Purpose => (id.startsWith('oidc_') ? 'token' : 'service');
 
 /** A hashed name, on one day. */

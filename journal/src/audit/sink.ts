@@ -1,6 +1,6 @@
 import type { Reason } from '@headgate/contracts/errors';
 
-/** Who did what, when, with which outcome. Holds no secret; names and addresses leave it only as pseudonyms. */
+/** Who did what, when, with which outcome. Holds no secret; names of callers and addresses leave it only as pseudonyms. */
 export interface AuditEntry {
   /** ms since the Unix epoch. */
   readonly atMs: number;
@@ -21,11 +21,11 @@ export interface AuditEntry {
 export interface AuditChange {
   /** ms since the Unix epoch. */
   readonly atMs: number;
-  /** Id of the key record; undefined for what the process found by itself, such as a changed file. */
+  /** Id of the key record, or an operator, as `user:alice`; undefined for what the process found by itself. */
   readonly keyId: string | undefined;
   readonly action: ChangeAction;
   readonly outcome: 'accepted' | 'refused' | 'attempted';
-  /** Names and numbers; no secrets, nothing about a person. */
+  /** Names and numbers, and as `why` the reason in words; no secrets. */
   readonly detail: Readonly<Record<string, string | number>>;
   readonly requestId: string | undefined;
 }

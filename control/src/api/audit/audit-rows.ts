@@ -1,16 +1,22 @@
-import type { AuditRow } from '@headgate/contracts/admin/api';
+import type { AuditPage, AuditRow } from '@headgate/contracts/admin/api';
+import { pseudonymsOf } from '@headgate/journal/audit/pseudonyms';
 import type { Queryable } from '@headgate/stores/postgres/database';
 import { AdminError } from '../api-env.ts';
-import { type AuditQuery, fits, newestFirst } from './rows.ts';
+import { type AuditPlace, type AuditQuery, fits, newestFirst } from './rows.ts';
 import { storedRows } from './stored-rows.ts';
 
-export type AuditRows = (query: Partial<AuditQuery>) => Promise<readonly AuditRow[]>;
+/** What a caller asks for. `who`: an id of a key, a name of an operator, or any other credential. */
+export type AuditQuestion = Partial<Omit<AuditQuery, 'who'>> & { readonly who?: string | undefined };
+
+export type AuditRows = (question: AuditQuestion) => Promise<AuditPage>;
 
 export interface AuditRowsOptions {
   /** Undefined where `audit.store` is none. */
   readonly store: Queryable | undefined;
   /** Newest rows that the store may not have yet. */
   readonly logs: () => Promise<readonly AuditRow[]>;
+  /** Holds the keys of hashed names. */
+  readonly keysDir: string;
 }
 
 const MAX_LIMIT = 1000;
@@ -18,17 +24,36 @@ const MAX_LIMIT = 1000;
 const END_OF_TIME_MS = Date.UTC(9999, 0);
 
 /** Audit rows, newest first: those that are stored, and those that the logs here have beside them. */
-export function auditRows({ store, logs }: AuditRowsOptions): AuditRows {
-  return async (asked) => {
+export function auditRows({ store, logs, keysDir }: AuditRowsOptions): AuditRows {
+  return async ({ who: asked, ...rest }) => {
     if (!store) throw new AdminError('not_found', NONE);
-    const query = { limit: MAX_LIMIT, fromMs: 0, beforeMs: END_OF_TIME_MS, ...asked };
+    const who = asked === undefined ? undefined : await namesOf(asked, keysDir);
+    const query = { limit: MAX_LIMIT, fromMs: 0, beforeMs: END_OF_TIME_MS, ...rest, who };
     const [stored, logged] = await Promise.all([fromStore(store, query), logs()]);
     const byPlace = new Map<string, AuditRow>();
     for (const row of [...stored, ...logged.filter((row) => fits(row, query))]) {
       byPlace.set(`${row.seq} ${row.writer}`, row);
     }
-    return [...byPlace.values()].sort(newestFirst).slice(0, query.limit);
+    const entries = [...byPlace.values()].sort(newestFirst).slice(0, query.limit);
+    const last = entries.length < query.limit ? undefined : entries.at(-1);
+    return { entries, next: last ? textOf(last) : null };
   };
+}
+
+/** Names that the log may have for it: as it is, as a key, as an operator, and hashed by the key of each day. */
+async function namesOf(asked: string, keysDir: string): Promise<readonly string[]> {
+  const hashed = HASHED.test(asked) ? await pseudonymsOf(asked, keysDir) : [];
+  return [asked, `key:${asked}`, `user:${asked}`, ...hashed.map(({ who }) => who)];
+}
+
+const HASHED = /^(oidc_|cert:)/;
+
+const textOf = ({ at_ms, seq, writer }: AuditPlace): string => `${at_ms}.${seq}.${writer}`;
+
+/** @returns undefined for a text that `next` never was */
+export function placeOf(text: string): AuditPlace | undefined {
+  const [, atMs, seq, writer] = /^(\d{1,15})\.(\d{1,15})\.([A-Za-z0-9._-]{1,128})$/.exec(text) ?? [];
+  return writer === undefined ? undefined : { at_ms: Number(atMs), seq: Number(seq), writer };
 }
 
 const NONE =

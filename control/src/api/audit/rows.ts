@@ -1,6 +1,8 @@
 import type { AuditRow } from '@headgate/contracts/admin/api';
 import type { AuditRecord } from '@headgate/journal/audit/chain';
-import { keyName } from '@headgate/journal/audit/pseudonyms';
+
+/** Where a row is. Rows have an order also within a millisecond. */
+export type AuditPlace = Pick<AuditRow, 'at_ms' | 'writer' | 'seq'>;
 
 /** Which rows are asked for. Times in ms since the Unix epoch. */
 export interface AuditQuery {
@@ -9,8 +11,12 @@ export interface AuditQuery {
   readonly fromMs: number;
   /** Excluded. */
   readonly beforeMs: number;
-  /** Name as the log has it, or the id of an API key. */
-  readonly who?: string | undefined;
+  /** Only rows that come later in the order, newest first. */
+  readonly after?: AuditPlace | undefined;
+  /** Names as the log has them, any of which. */
+  readonly who?: readonly string[] | undefined;
+  /** Only changes: no calls, counts or gaps. */
+  readonly changes?: boolean | undefined;
   /** Part of the action, in any case. */
   readonly action?: string | undefined;
   readonly requestId?: string | undefined;
@@ -19,7 +25,8 @@ export interface AuditQuery {
 /** A record as a row; undefined for anchors, which say nothing about anybody. */
 export function rowOf(record: AuditRecord): AuditRow | undefined {
   const { at_ms, writer, seq } = record;
-  const place = { at_ms, writer, seq };
+  if (record.type === 'anchor') return undefined;
+  const place = { at_ms, writer, seq, type: record.type };
   switch (record.type) {
     case 'call': {
       const { who, method, route, status, reason, request_id, address } = record;
@@ -35,8 +42,10 @@ export function rowOf(record: AuditRecord): AuditRow | undefined {
       };
     }
     case 'change': {
-      const { who, action, outcome, request_id, detail } = record;
-      return { ...place, who, action, outcome, reason: null, request_id, detail };
+      const { who, action, outcome, request_id } = record;
+      const { why, ...detail } = record.detail;
+      const reason = why === undefined ? null : String(why);
+      return { ...place, who, action, outcome, reason, request_id, detail };
     }
     case 'aggregate': {
       const { of, calls, addresses, reasons } = record;
@@ -59,25 +68,26 @@ export function rowOf(record: AuditRecord): AuditRow | undefined {
         detail: { dropped },
       };
     }
-    case 'anchor':
-      return undefined;
   }
 }
 
 const NOBODY = { who: null, reason: null, request_id: null } as const;
 
 /** Whether a row is asked for; the store decides the same in SQL. */
-export function fits(row: AuditRow, { fromMs, beforeMs, who, action, requestId }: AuditQuery): boolean {
+export function fits(row: AuditRow, query: AuditQuery): boolean {
+  const { fromMs, beforeMs, after, who, changes, action, requestId } = query;
   return (
     row.at_ms >= fromMs &&
     row.at_ms < beforeMs &&
-    (who === undefined || row.who === who || row.who === keyName(who)) &&
+    (after === undefined || newestFirst(after, row) < 0) &&
+    (who === undefined || (row.who !== null && who.includes(row.who))) &&
+    (!changes || row.type === 'change') &&
     (action === undefined || row.action.toLowerCase().includes(action.toLowerCase())) &&
     (requestId === undefined || row.request_id === requestId)
   );
 }
 
-/** Newest first; of one moment those of a writer in the order of its log. */
-export function newestFirst(a: AuditRow, b: AuditRow): number {
+/** Newest first; those of one moment by writer, the last one of each first. */
+export function newestFirst(a: AuditPlace, b: AuditPlace): number {
   return b.at_ms - a.at_ms || (a.writer < b.writer ? -1 : a.writer > b.writer ? 1 : b.seq - a.seq);
 }

@@ -7,18 +7,24 @@ import { type AuditQuery, rowOf } from './rows.ts';
 const NEWEST = `
   SELECT fact FROM audit.facts
   WHERE at >= $1 AND at < $2 AND fact->>'type' <> 'anchor'
-    AND ($3::text IS NULL OR fact->>'who' IN ($3, 'key:' || $3))
+    AND ($3::text[] IS NULL OR fact->>'who' = ANY ($3))
     AND ($4::text IS NULL OR position(lower($4) IN lower(
       coalesce(fact->>'action', fact->>'of', (fact->>'method') || ' ' || (fact->>'route'), 'lost records')
     )) > 0)
     AND ($5::text IS NULL OR fact->>'request_id' = $5)
-  ORDER BY at DESC, writer, seq DESC LIMIT $6`;
+    AND (NOT $6 OR fact->>'type' = 'change')
+    AND ($7::timestamptz IS NULL OR at < $7 OR at = $7 AND (writer COLLATE "C", -seq) > ($8, -$9::bigint))
+  ORDER BY at DESC, writer COLLATE "C", seq DESC LIMIT $10`;
 
 /** Rows of the audit store, newest first. It has the records up to a head that is a minute old at most. */
 export async function storedRows(db: Queryable, query: AuditQuery): Promise<readonly AuditRow[]> {
-  const { fromMs, beforeMs, who = null, action = null, requestId = null, limit } = query;
-  const times = [new Date(fromMs), new Date(beforeMs)];
-  const { rows } = await db.query(NEWEST, [...times, who, action, requestId, limit]).catch((error) => {
+  const { fromMs, beforeMs, who = null, action = null, requestId = null, changes = false, after } = query;
+  // The index by time serves `after` too.
+  const untilMs = after ? Math.min(beforeMs, after.at_ms + 1) : beforeMs;
+  const times = [new Date(fromMs), new Date(untilMs)];
+  const place = after ? [new Date(after.at_ms), after.writer, after.seq] : [null, null, null];
+  const values = [...times, who, action, requestId, changes, ...place, query.limit];
+  const { rows } = await db.query(NEWEST, values).catch((error) => {
     // Nothing has been stored yet.
     if (isMissingTable(error)) return { rows: [] };
     throw error;

@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
-import { isKeyId } from '@headgate/contracts/keys';
-import { destroyKeys, keyName, pseudonymsOf, purposeOf } from '@headgate/journal/audit/pseudonyms';
+import { destroyKeys, openName, pseudonymsOf, purposeOf } from '@headgate/journal/audit/pseudonyms';
 import { openPostgres } from '@headgate/stores/postgres/database';
 import type { Command } from 'commander';
 import { layOut, WRITER_ROLE } from '../../audit/store/layout.ts';
@@ -49,11 +48,12 @@ function addPrepare(audit: Command, around: Surroundings): void {
 function addWhois(audit: Command, around: Surroundings): void {
   audit
     .command('whois')
-    .argument('<id>', 'id of an API key or of a token subject; cert:NAME, user:NAME')
+    .argument('<id>', 'id of an API key or of a token subject; cert:NAME')
     .description('show the names under which the logs have it')
     .option(...KEYS_DIR)
     .action(async (id: string, _: unknown, command: Command) => {
-      if (isKeyId(id)) return print(command, around, { id, who: keyName(id) }, ({ who }) => who);
+      const open = openName(id);
+      if (open !== undefined) return print(command, around, { id, who: open }, ({ who }) => who);
       const names = await pseudonymsOf(id, keysDirOf(command, around));
       if (names.length === 0) throw noKeys(id);
       print(command, around, { id, names }, () => names.map(({ day, who }) => `${day} ${who}`).join('\n'));
@@ -63,13 +63,13 @@ function addWhois(audit: Command, around: Surroundings): void {
 function addForget(audit: Command, around: Surroundings): void {
   audit
     .command('forget')
-    .argument('<id>', 'id of a token subject; cert:NAME, user:NAME')
+    .argument('<id>', 'id of a token subject; cert:NAME')
     .description('destroy the keys of all names of its kind, so that nobody can look them up; the logs stay')
     .option(...KEYS_DIR)
     .action(async (id: string, _: unknown, command: Command) => {
-      if (isKeyId(id)) {
-        throw new CliError('usage', 'the logs hold the id of an API key as it is, and no name', {
-          remedy: 'headgate keys revoke removes the name of the key; nothing else ties the id to a person',
+      if (openName(id) !== undefined) {
+        throw new CliError('usage', 'the logs hold ids of API keys and names of operators as they are', {
+          remedy: 'headgate keys revoke removes the name of a key: nothing else ties its id to a person',
         });
       }
       const dir = keysDirOf(command, around);

@@ -1,6 +1,4 @@
-import type { AuditRow } from '@headgate/contracts/admin/api';
-import { isKeyId } from '@headgate/contracts/keys';
-import { keyName } from '@headgate/journal/audit/pseudonyms';
+import type { AuditPage } from '@headgate/contracts/admin/api';
 import { type Command, InvalidArgumentError } from 'commander';
 import { adminApiOf } from '../admin-api.ts';
 import { timeBefore } from '../in-words.ts';
@@ -14,6 +12,8 @@ interface FindOptions {
   readonly since?: string;
   readonly until?: string;
   readonly request?: string;
+  readonly changes?: boolean;
+  readonly after?: string;
   readonly limit: number;
 }
 
@@ -24,28 +24,29 @@ export function addFind(audit: Command, around: Surroundings): void {
   audit
     .command('find')
     .description('show who did what, newest first')
-    .option('--who <name>', 'id of an API key, or a name as the logs have it (headgate audit whois tells)')
+    .option('--who <name>', 'id of an API key or of a token subject, name of an operator, cert:NAME')
     .option('--action <text>', 'method and route, or the action of a change')
     .option('--since <time>', '2030-01-31, or 7d before now')
     .option('--until <time>', 'before that time')
     .option('--request <id>', 'X-Request-Id of a call')
+    .option('--changes', 'only changes, no calls')
+    .option('--after <place>', 'older entries, from the place that the answer before named')
     .option('--limit <count>', `how many, at most ${MAX_ROWS}`, count, 100)
-    .action(async ({ who, action, since, until, request, limit }: FindOptions, command: Command) => {
-      const { entries } = await adminApiOf(command, around).audit({
-        limit,
-        who: who !== undefined && isKeyId(who) ? keyName(who) : who,
-        action,
+    .action(async ({ since, until, request, changes, ...query }: FindOptions, command: Command) => {
+      const page = await adminApiOf(command, around).audit({
+        ...query,
         from_ms: timeBefore(since, around.nowMs()),
         before_ms: timeBefore(until, around.nowMs()),
         request_id: request,
+        type: changes ? 'change' : undefined,
       });
-      print(command, around, { entries }, (found) => inWords(found.entries, limit));
+      print(command, around, page, inWords);
     });
 }
 
-function inWords(entries: readonly AuditRow[], limit: number): string {
+function inWords({ entries, next }: AuditPage): string {
   if (entries.length === 0) return 'nothing of that kind is recorded';
-  const rest = entries.length < limit ? '' : '\nthere may be older ones: --until or --limit shows them';
+  const rest = next === null ? '' : `\nolder ones: --after ${next}`;
   return `${auditTable(entries)}${rest}`;
 }
 
