@@ -1,9 +1,6 @@
 import type * as Api from '@headgate/contracts/admin/api';
+import { API_BASE, CSRF_HEADER } from '@headgate/contracts/admin/http';
 import { signal } from '@preact/signals';
-
-/** Types only come from the contract: its schemas would bring zod into the browser. */
-const API_BASE: typeof Api.API_BASE = '/api/v1';
-const CSRF_HEADER: typeof Api.CSRF_HEADER = 'x-headgate-csrf';
 
 export interface Failure {
   /** 0 without an answer. */

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { experimentSchema, percent } from './routing.ts';
 
+export { isActive } from './rollout-active.ts';
+
 /**
  * A rollout is data: a policy, the state that it is in, and the transitions that led there, each with its evidence.
  * control/src/rollout runs it; the console and the command line show it.
@@ -156,8 +158,3 @@ export const rolloutSchema = z.strictObject({
   transitions: z.array(transitionSchema),
 });
 export type Rollout = z.infer<typeof rolloutSchema>;
-
-/** True while the rollout may still change weights. */
-export function isActive({ state }: Pick<Rollout, 'state'>): boolean {
-  return state.kind !== 'rolled_back' && state.kind !== 'promoted';
-}

@@ -1,4 +1,5 @@
 import type { RolloutView } from '@headgate/contracts/admin/api';
+import { isActive } from '@headgate/contracts/rollout-active';
 import type { Tone } from '../components/badge.tsx';
 import { Loaded } from '../components/loaded.tsx';
 import { Page } from '../components/page.tsx';
@@ -8,7 +9,7 @@ import { route } from '../router.ts';
 import { RolloutList } from './rollout/list.tsx';
 import { OneRollout } from './rollout/one.tsx';
 import { StartForm } from './rollout/start-form.tsx';
-import { isActive, STATE_TONES, stateSentence, withChanges } from './rollout/words.ts';
+import { STATE_TONES, stateSentence, withChanges } from './rollout/words.ts';
 
 /** Events say at once what changed; this is for the time without them. */
 const RELOAD_MS = 10_000;

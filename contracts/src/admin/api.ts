@@ -3,9 +3,6 @@ import { policySchema, type Rollout, type RolloutPolicy } from '../rollout.ts';
 import type { Routing } from '../routing.ts';
 
 export * from './experiments.ts';
-export type * from './records.ts';
-export * from './shadow.ts';
-
 /**
  * The admin API of control: JSON under /api/v1 on control's port, for the console, the command line and pipelines.
  * Never on a public listener. Callers show a session cookie and, for changes, its CSRF token; or the internal secret;
@@ -36,10 +33,10 @@ export * from './shadow.ts';
  *                                                    AuditPage
  * GET  /dependencies                                 {dependencies: DependencyView[]}
  */
-export const API_BASE = '/api/v1';
+export { API_BASE, CSRF_HEADER } from './http.ts';
+export type * from './records.ts';
+export * from './shadow.ts';
 
-/** Header that carries the CSRF token of a session. */
-export const CSRF_HEADER = 'x-headgate-csrf';
 /** Header by which the command line says who runs it; believed only beside the internal secret. */
 export const OPERATOR_HEADER = 'x-headgate-operator';
 

@@ -1,4 +1,5 @@
 import type { RolloutView } from '@headgate/contracts/admin/api';
+import { isActive } from '@headgate/contracts/rollout-active';
 import { Badge } from '../../components/badge.tsx';
 import { Card } from '../../components/card.tsx';
 import { Time } from '../../components/time.tsx';
@@ -7,7 +8,7 @@ import { Actions } from './actions.tsx';
 import { EvidenceTable } from './evidence.tsx';
 import { Steps } from './steps.tsx';
 import { Timeline } from './timeline.tsx';
-import { isActive, nextSentence, STATE_TONES, STATE_WORDS } from './words.ts';
+import { nextSentence, STATE_TONES, STATE_WORDS } from './words.ts';
 
 /** One rollout: where it is, what comes next, what was measured, and the buttons. */
 export function OneRollout(props: { readonly rollout: RolloutView; readonly onChange: () => void }) {

@@ -1,13 +1,6 @@
 import { policySchema, type Rollout, type RolloutState, rolloutSchema } from '@headgate/contracts/rollout';
 import { expect, it } from 'vitest';
-import {
-  formatMeasured,
-  guardrailWords,
-  isActive,
-  nextSentence,
-  stateSentence,
-  withChanges,
-} from './words.ts';
+import { formatMeasured, guardrailWords, nextSentence, stateSentence, withChanges } from './words.ts';
 
 const policy = policySchema.parse({
   steps: [{ weight: 10 }, { weight: 100, hold_s: 600, min_samples: 1, approval: 'manual' }],
@@ -48,11 +41,6 @@ it.each<[RolloutState, string, string | undefined]>([
 ])('says what a rollout does and what comes next: %o', (state, now, next) => {
   expect(stateSentence(inState(state))).toBe(now);
   expect(nextSentence(inState(state))).toBe(next);
-});
-
-it('counts a paused rollout as active, a promoted one not', () => {
-  expect(isActive(inState({ kind: 'paused', step: 0, ...at, by: 'key:k', why: '' }))).toBe(true);
-  expect(isActive(inState({ kind: 'promoted', ...at, by: 'key:k' }))).toBe(false);
 });
 
 it('gives measured values and limits in the unit of their metric', () => {

@@ -55,11 +55,6 @@ export function metricWords(metric: string): string {
   return Object.hasOwn(METRIC_WORDS, metric) ? (METRIC_WORDS[metric] as string) : metric;
 }
 
-/** True while it may still change weights. The same function of the contract would bring zod into the browser. */
-export function isActive({ state }: Pick<Rollout, 'state'>): boolean {
-  return state.kind !== 'rolled_back' && state.kind !== 'promoted';
-}
-
 /** What the rollout does now, in words. */
 export function stateSentence({ state, weight, candidate, control, policy }: Rollout): string {
   switch (state.kind) {

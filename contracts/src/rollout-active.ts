@@ -1,0 +1,6 @@
+import type { Rollout } from './rollout.ts';
+
+/** True while the rollout may still change weights. In a file without zod, for the browser. */
+export function isActive({ state }: { readonly state: Pick<Rollout['state'], 'kind'> }): boolean {
+  return state.kind !== 'rolled_back' && state.kind !== 'promoted';
+}
