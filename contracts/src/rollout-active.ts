@@ -4,3 +4,8 @@ import type { Rollout } from './rollout.ts';
 export function isActive({ state }: { readonly state: Pick<Rollout['state'], 'kind'> }): boolean {
   return state.kind !== 'rolled_back' && state.kind !== 'promoted';
 }
+
+/** False for a candidate that never got ready. */
+export function hadUnits({ transitions }: Pick<Rollout, 'transitions'>): boolean {
+  return transitions.some(({ to }) => to.kind === 'running');
+}

@@ -1,5 +1,6 @@
 import type { RolloutView } from '@headgate/contracts/admin/api';
 import { isActive } from '@headgate/contracts/rollout-active';
+import { now } from '../clock.ts';
 import type { Tone } from '../components/badge.tsx';
 import { Loaded } from '../components/loaded.tsx';
 import { Page } from '../components/page.tsx';
@@ -44,7 +45,7 @@ function chosenOf(rollouts: readonly RolloutView[], id: string | undefined): Rol
 
 function answerOf(rollouts: readonly RolloutView[] | undefined, chosen: RolloutView | undefined) {
   if (rollouts === undefined) return undefined;
-  return chosen === undefined ? 'No rollout has been started yet.' : stateSentence(chosen);
+  return chosen === undefined ? 'No rollout has been started yet.' : stateSentence(chosen, now.value);
 }
 
 function toneOf(chosen: RolloutView | undefined): Tone {

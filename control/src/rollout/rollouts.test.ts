@@ -91,7 +91,7 @@ it('keeps who asked and why, in the timeline and in the audit log', async () => 
   const { transitions } = await bench.now();
   const reasons = transitions.slice(-4).map(({ to, why }) => why ?? ('why' in to && to.why));
   expect(reasons).toEqual(['promote it', 'pause it', 'resume it', 'rollback it']);
-  expect(bench.changes.slice(-4).map(({ action, detail: { by, why } }) => [action, by, why])).toEqual([
+  expect(bench.changes.slice(-4).map(({ action, keyId, detail }) => [action, keyId, detail.why])).toEqual([
     ['rollout.step', 'user:alice', 'promote it'],
     ['rollout.pause', 'user:alice', 'pause it'],
     ['rollout.step', 'user:alice', 'resume it'],

@@ -232,18 +232,17 @@ const VERBS = {
   promoted: 'promote',
 } as const;
 
-/** With who asked and why, and the numbers of the guardrail that failed. */
+/** With the reason, and the numbers of the guardrail that failed. */
 function detailOf(rollout: Rollout): Record<string, string | number> {
   const { id, model, candidate, weight, state, evidence, transitions } = rollout;
   const failed = evidence.find(({ verdict }) => verdict === 'fail');
-  const { by, why = 'why' in state ? state.why : '' } = transitions.at(-1) ?? { by: CONTROL };
+  const why = 'why' in state ? state.why : (transitions.at(-1)?.why ?? '');
   return {
     rollout: id,
     model,
     version: candidate.version,
     weight,
     ...('step' in state && { step: state.step }),
-    ...(by !== CONTROL && { by }),
     ...(why !== '' && { why: why.slice(0, 500) }),
     ...(failed && {
       guardrail: failed.metric,

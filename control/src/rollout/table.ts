@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { isActive, type Rollout } from '@headgate/contracts/rollout';
+import { hadUnits, isActive, type Rollout } from '@headgate/contracts/rollout';
 import { type Experiment, type ModelRouting, modelRouting, type Routing } from '@headgate/contracts/routing';
 
 type Part = Omit<Rollout, 'schema' | 'policy' | 'started_at_ms' | 'started_by' | 'written'>;
@@ -65,9 +65,9 @@ function rolledBack(experiment: Experiment, rollout: Part): Experiment {
 }
 
 /** What the table said before; undefined once the candidate had units: of the rollout, or of an edit that made it fail. */
-function restored({ before, transitions, evidence }: Part): Rollout['before'] {
-  const hadUnits = transitions.some(({ to }) => to.kind === 'running');
-  return hadUnits || evidence.some(({ verdict }) => verdict === 'fail') ? undefined : before;
+function restored(rollout: Part): Rollout['before'] {
+  const hasFailed = rollout.evidence.some(({ verdict }) => verdict === 'fail');
+  return hadUnits(rollout) || hasFailed ? undefined : rollout.before;
 }
 
 /**

@@ -1,16 +1,10 @@
 import type { RolloutActionName, RolloutView } from '@headgate/contracts/admin/api';
 import { useSignal } from '@preact/signals';
 import { call } from '../../api.ts';
+import { now } from '../../clock.ts';
 import { Dialog } from '../../components/dialog.tsx';
 import { toast } from '../../components/toast.tsx';
-import { nextSentence } from './words.ts';
-
-const DONE: Readonly<Record<RolloutActionName, string>> = {
-  promote: 'Promoted.',
-  pause: 'Paused: the weights stay as they are, and the guardrails keep watching.',
-  resume: 'Resumed.',
-  rollback: 'Rolled back: all units get the control again.',
-};
+import { nextSentence, stateSentence } from './words.ts';
 
 /** A rollback is the safe way: it asks nothing. A promotion gives the candidate more units: it asks once. */
 export function Actions(props: { readonly rollout: RolloutView; readonly onChange: () => void }) {
@@ -22,7 +16,7 @@ export function Actions(props: { readonly rollout: RolloutView; readonly onChang
     const path = `/rollouts/${encodeURIComponent(rollout.id)}/${action}`;
     const result = await call<RolloutView>('POST', path, { body: {} });
     isBusy.value = false;
-    if (result.ok) toast(DONE[action]);
+    if (result.ok) toast(stateSentence(result.value, now.value));
     else toast(result.failure.detail, 'bad');
     onChange();
   };
@@ -67,7 +61,7 @@ function PromoteDialog(props: {
   const { rollout, open, onEnd } = props;
   return (
     <Dialog title="Promote this step?" open={open} onClose={() => onEnd(false)}>
-      <p>The step ends now, also if it has not lasted its time. {nextSentence(rollout)}</p>
+      <p>The step ends now, even if it has not lasted as long as its policy says. {nextSentence(rollout)}</p>
       <div class="row start">
         <button type="button" class="primary" onClick={() => onEnd(true)}>
           Promote

@@ -22,7 +22,7 @@ export function EvidenceTable({ caption, evidence }: { caption: string; evidence
         { head: 'Limit', numeric: true, cell: ({ metric, limit }) => formatMeasured(metric, limit) },
         { head: 'Control', numeric: true, cell: ({ metric, control }) => formatMeasured(metric, control) },
         { head: 'Samples', numeric: true, cell: ({ samples }) => formatCount(samples) },
-        { head: 'Rule', cell: ({ detail }) => detail },
+        { head: 'In words', cell: ({ detail }) => detail },
       ]}
     />
   );

@@ -32,6 +32,7 @@ function Form({ policies, onStart }: PoliciesView & { readonly onStart: () => vo
   const failure = useSignal<Failure | undefined>(undefined);
   const isBusy = useSignal(false);
   const chosenModel = model.value ?? live.value?.default_model ?? '';
+  const running = live.value?.models.find((of) => of.model === chosenModel)?.rollout ?? null;
   const submit = async (event: Event) => {
     event.preventDefault();
     isBusy.value = true;
@@ -78,7 +79,13 @@ function Form({ policies, onStart }: PoliciesView & { readonly onStart: () => vo
         </Field>
       </div>
       {policies[policy.value] !== undefined && <Preview policy={policies[policy.value] as RolloutPolicy} />}
-      <button type="submit" class="primary" disabled={isBusy.value}>
+      {running !== null && (
+        <p class="note warn">
+          {chosenModel} is in the rollout <a href={href('rollout', [running])}>{running}</a>: start the next
+          one after its end.
+        </p>
+      )}
+      <button type="submit" class="primary" disabled={isBusy.value || running !== null}>
         {isBusy.value ? 'Starting …' : 'Start'}
       </button>
     </form>
@@ -110,7 +117,7 @@ function Preview({ policy }: { readonly policy: RolloutPolicy }) {
   return (
     <>
       <Steps policy={policy} />
-      <p>It is rolled back by itself unless each of these holds:</p>
+      <p>The version loses all its units as soon as one of these limits is broken:</p>
       <ul>
         {policy.guardrails.map((guardrail) => (
           <li key={guardrail.metric}>

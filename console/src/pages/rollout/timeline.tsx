@@ -28,7 +28,7 @@ export function Timeline({ rollout: { transitions, policy } }: { readonly rollou
 function Measured({ transition: { evidence, to } }: { readonly transition: Transition }) {
   if (evidence.length === 0) return null;
   return (
-    <details open={to.kind === 'rolled_back'}>
+    <details open={to.kind === 'rolled_back' || to.kind === 'promoted'}>
       <summary>What was measured</summary>
       <EvidenceTable caption="Measurements of this transition" evidence={evidence} />
     </details>

@@ -1,3 +1,4 @@
+import type { LiveModel } from '@headgate/contracts/admin/api';
 import type {
   EvidenceVerdict,
   Guardrail,
@@ -7,8 +8,17 @@ import type {
   RolloutStep,
   Transition,
 } from '@headgate/contracts/rollout';
+import { hadUnits } from '@headgate/contracts/rollout-active';
 import type { Tone } from '../../components/badge.tsx';
-import { formatMs, formatPercent, formatShare, plural } from '../../format.ts';
+import {
+  formatClock,
+  formatList,
+  formatMs,
+  formatPercent,
+  formatShare,
+  formatWhen,
+  plural,
+} from '../../format.ts';
 
 export const STATE_WORDS: Readonly<Record<RolloutState['kind'], string>> = {
   preparing: 'Preparing',
@@ -29,7 +39,7 @@ export const STATE_TONES: Readonly<Record<RolloutState['kind'], Tone>> = {
 };
 
 export const EVIDENCE_WORDS: Readonly<Record<EvidenceVerdict, string>> = {
-  pass: 'Holds',
+  pass: 'Passed',
   fail: 'Failed',
   no_data: 'No data',
   error: 'Not measured',
@@ -55,22 +65,41 @@ export function metricWords(metric: string): string {
   return Object.hasOwn(METRIC_WORDS, metric) ? (METRIC_WORDS[metric] as string) : metric;
 }
 
-/** What the rollout does now, in words. */
-export function stateSentence({ state, weight, candidate, control, policy }: Rollout): string {
+/** What the rollout does now, or how it ended. */
+export function stateSentence(rollout: Rollout, nowMs: number): string {
+  const { state, weight, candidate, control, policy } = rollout;
+  const version = `Version ${candidate.version}`;
+  const when = formatWhen(state.since_ms, nowMs);
+  const since = formatClock(state.since_ms);
+  const step = 'step' in state ? `Step ${state.step + 1} of ${policy.steps.length}` : '';
+  const units = `${formatPercent(weight)} of the units`;
   switch (state.kind) {
-    case 'preparing':
-      return `Version ${candidate.version} gets no traffic before every pod has loaded it.`;
+    case 'preparing': {
+      const end = formatWhen(state.since_ms + policy.ready_within_s * 1000, nowMs);
+      const why = state.waits_for ?? 'the gateways are asked whether it is ready';
+      return `${version} gets no units yet: ${why}. The rollout has waited since ${since}; it is rolled back ${end} if that stays so.`;
+    }
     case 'running':
-      return `${stepWords(policy, state.step)} ${state.waits_for}`;
+      return `${step}: version ${candidate.version} gets ${units}. The step waits for ${state.waits_for}.`;
     case 'awaiting_approval':
-      return `${stepWords(policy, state.step)} All its conditions hold: it waits for a person who promotes it.`;
+      return `${step} has been complete since ${since}: version ${candidate.version} gets ${units}, and a person must promote it.`;
     case 'paused':
-      return `Paused at ${formatPercent(weight)} of the units by ${actor(state.by)}: ${state.why}`;
-    case 'rolled_back':
-      return `All units get version ${control.version} again. Rolled back by ${actor(state.by)}: ${state.why}`;
+      return `Paused ${when} by ${actor(state.by)}${because(state.why)}. The weights stay; a guardrail that fails still rolls back.`;
+    case 'rolled_back': {
+      const then = hadUnits(rollout)
+        ? `Then version ${control.version} got all units.`
+        : 'It had got no units, and the split of before was put back.';
+      return `${version} was rolled back ${when} by ${actor(state.by)}${because(state.why)}. ${then}`;
+    }
     case 'promoted':
-      return `All units get version ${candidate.version}. Promoted by ${actor(state.by)}.`;
+      return `${version} was promoted ${when} by ${actor(state.by)}: it got all units and became the control.`;
   }
+}
+
+/** What the routing table says of the model now: of an ended rollout, which may have changed since. */
+export function inForceSentence({ variants }: Pick<LiveModel, 'variants'>): string {
+  const shares = variants.map(({ version, weight }) => `version ${version} gets ${formatPercent(weight)}`);
+  return `In force now: ${formatList(shares)} of the units.`;
 }
 
 /** Who did it. `control` would read as the control variant. */
@@ -78,10 +107,7 @@ export function actor(by: string): string {
   return by === 'control' ? 'the controller' : by;
 }
 
-function stepWords({ steps }: RolloutPolicy, index: number): string {
-  const weight = steps[index]?.weight ?? null;
-  return `Step ${index + 1} of ${steps.length}: ${formatPercent(weight)} of the units.`;
-}
+const because = (why: string): string => (why === '' ? '' : `: ${why}`);
 
 /** What comes after the step in force; undefined when nothing does. */
 export function nextSentence({ state, policy, candidate }: Rollout): string | undefined {
@@ -104,21 +130,24 @@ export function approvalWords({ approval }: RolloutStep): string {
 export function guardrailWords(guardrail: Guardrail): string {
   switch (guardrail.metric) {
     case 'error_rate':
-      return `at most ${formatShare(guardrail.max)} errors, and at most ${formatShare(guardrail.max_increase)} more than the control`;
+      return `at most ${formatShare(guardrail.max)} errors, and at most ${points(guardrail.max_increase)} more than the control`;
     case 'p95_ms':
     case 'p99_ms':
       return [
         ...(guardrail.max === undefined ? [] : [`at most ${formatMs(guardrail.max)}`]),
-        `at most ${guardrail.max_ratio} times that of the control`,
+        `at most ${guardrail.max_ratio} times the control`,
       ].join(', and ');
     case 'srm':
       return 'the units split as the weights say';
     case 'accuracy':
-      return `at most ${formatShare(guardrail.max_drop)} below that of the control`;
+      return `at most ${points(guardrail.max_drop)} below the control`;
     case 'reward':
-      return `at most ${guardrail.max_drop} below that of the control`;
+      return `at most ${guardrail.max_drop} below the control`;
   }
 }
+
+/** A difference of two shares. */
+const points = (share: number): string => plural(Number((share * 100).toFixed(2)), 'percentage point');
 
 /** A measured value or a limit in the unit of its metric. */
 export function formatMeasured(metric: string, value: number | null): string {
@@ -128,21 +157,10 @@ export function formatMeasured(metric: string, value: number | null): string {
   return String(Number(value.toPrecision(3)));
 }
 
-export function transitionWords({ to, weight }: Transition, policy: RolloutPolicy): string {
-  switch (to.kind) {
-    case 'preparing':
-      return 'Started; the version is loaded';
-    case 'running':
-      return `Step ${to.step + 1} of ${policy.steps.length}: ${formatPercent(weight)} of the units`;
-    case 'awaiting_approval':
-      return `Step ${to.step + 1} of ${policy.steps.length} is done and waits for approval`;
-    case 'paused':
-      return `Paused at ${formatPercent(weight)}: ${to.why}`;
-    case 'rolled_back':
-      return `Rolled back: ${to.why}`;
-    case 'promoted':
-      return 'Promoted: the candidate is the control now';
-  }
+/** Stands beside the word for the state. */
+export function transitionWords({ to, weight, why = '' }: Transition, { steps }: RolloutPolicy): string {
+  const step = 'step' in to ? `step ${to.step + 1} of ${steps.length}, ` : '';
+  return `${step}candidate at ${formatPercent(weight)} of the units${because('why' in to ? to.why : why)}`;
 }
 
 /** The list as it was loaded, with what events said since; newest first. */

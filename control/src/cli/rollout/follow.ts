@@ -5,7 +5,7 @@ import type { AdminApi } from '../admin-api.ts';
 import { ControlAwayError } from '../ask-control.ts';
 import { CliError } from '../errors.ts';
 import { globalsOf, type Surroundings } from '../surroundings.ts';
-import { stateInWords, transitionInWords } from './in-words.ts';
+import { actor, because, stateInWords, transitionInWords } from './in-words.ts';
 
 const EVERY_MS = 1000;
 /** A control that restarts goes on with the rollout; one that is away for longer needs somebody. */
@@ -79,7 +79,8 @@ async function patiently<T>(ask: () => Promise<T>, around: Surroundings): Promis
 /** @throws CliError rolled_back */
 export function requireKept({ id, state }: Rollout): void {
   if (state.kind !== 'rolled_back') return;
-  throw new CliError('rolled_back', `rollout ${id} was rolled back by ${state.by}: ${state.why}`, {
-    remedy: 'all units go to control; a new rollout measures again',
+  const who = `${actor(state.by)}${because(state.why)}`;
+  throw new CliError('rolled_back', `rollout ${id} was rolled back by ${who}`, {
+    remedy: 'correct the version, and start a new rollout: it measures again',
   });
 }

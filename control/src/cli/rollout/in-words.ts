@@ -1,29 +1,43 @@
-import type { Evidence, Rollout, RolloutState, Transition } from '@headgate/contracts/rollout';
-import { indented, NONE, percent, round, time } from '../in-words.ts';
+import {
+  type Evidence,
+  hadUnits,
+  type Rollout,
+  type RolloutState,
+  type Transition,
+} from '@headgate/contracts/rollout';
+import type { Experiment } from '@headgate/contracts/routing';
+import { indented, milliseconds, NONE, percent, round, time } from '../in-words.ts';
 import { table } from '../print.ts';
 
+type Described = Pick<Rollout, 'state' | 'policy' | 'weight' | 'candidate'>;
+
 /** The state in one line, with what the rollout waits for. */
-export function stateInWords({
-  state,
-  policy,
-  weight,
-}: Pick<Rollout, 'state' | 'policy' | 'weight'>): string {
-  const steps = policy.steps.length;
+export function stateInWords({ state, policy, weight, candidate: { version } }: Described): string {
+  const since = time(state.since_ms);
+  const step =
+    'step' in state ? `step ${state.step + 1} of ${policy.steps.length} at ${percent(weight)}` : '';
   switch (state.kind) {
-    case 'preparing':
-      return 'preparing: the version is loaded, without traffic';
+    case 'preparing': {
+      const end = time(state.since_ms + policy.ready_within_s * 1000);
+      const missing = state.waits_for === undefined ? '' : ` (${state.waits_for})`;
+      return `preparing since ${since}: version ${version} gets no units until it is ready on every gateway${missing}; at ${end} the rollout ends without it`;
+    }
     case 'running':
-      return `step ${state.step + 1} of ${steps} at ${percent(weight)}; waits for ${state.waits_for}`;
+      return `${step}; waits for ${state.waits_for}`;
     case 'awaiting_approval':
-      return `step ${state.step + 1} of ${steps} at ${percent(weight)} is complete; waits for headgate rollout promote`;
+      return `${step} is complete since ${since}; waits for headgate rollout promote`;
     case 'paused':
-      return `paused in step ${state.step + 1} of ${steps} at ${percent(weight)} by ${state.by}: ${state.why}`;
+      return `paused at ${since} in ${step} by ${actor(state.by)}${because(state.why)}`;
     case 'rolled_back':
-      return `rolled back by ${state.by}: ${state.why}`;
+      return `rolled back at ${since} by ${actor(state.by)}${because(state.why)}`;
     case 'promoted':
-      return `promoted by ${state.by}`;
+      return `promoted at ${since} by ${actor(state.by)}: version ${version} became the control`;
   }
 }
+
+/** `control` would read as the control variant. */
+export const actor = (by: string): string => (by === 'control' ? 'the controller' : by);
+export const because = (why: string): string => (why === '' ? '' : `: ${why}`);
 
 const TITLES: Record<RolloutState['kind'], string> = {
   preparing: 'preparing',
@@ -35,43 +49,62 @@ const TITLES: Record<RolloutState['kind'], string> = {
 };
 
 /** One line with the time, and the evidence below it. */
-export function transitionInWords({ at_ms, to, weight, by, evidence }: Transition): string {
+export function transitionInWords({ at_ms, to, weight, by, why = '', evidence }: Transition): string {
   const step = 'step' in to ? ` step ${to.step + 1}` : '';
-  const why = 'why' in to ? `: ${to.why}` : '';
-  const line = `${time(at_ms)}  ${TITLES[to.kind]}${step}, candidate at ${percent(weight)}, by ${by}${why}`;
+  const reason = because('why' in to ? to.why : why);
+  const line = `${time(at_ms)}  ${TITLES[to.kind]}${step}, candidate at ${percent(weight)}, by ${actor(by)}${reason}`;
   return [line, ...evidence.map((one) => indented(evidenceInWords(one)))].join('\n');
 }
 
 function evidenceInWords({ metric, verdict, value, control, limit, samples, detail }: Evidence): string {
   const figures = [
-    value === null ? 'no value' : `${figure(value)}`,
-    ...(control === null ? [] : [`control ${figure(control)}`]),
-    ...(limit === null ? [] : [`limit ${figure(limit)}`]),
+    value === null ? 'no value' : measured(metric, value),
+    ...(control === null ? [] : [`control ${measured(metric, control)}`]),
+    ...(limit === null ? [] : [`limit ${measured(metric, limit)}`]),
     `${samples} samples`,
   ];
-  return `${verdict.toUpperCase()}  ${metric}: ${figures.join(', ')}; ${detail}`;
+  return `${VERDICTS[verdict]}  ${metric}: ${figures.join(', ')}; ${detail}`;
 }
 
-const figure = (value: number | null): string =>
-  value === null ? NONE : String(round(value, Math.abs(value) < 1 ? 4 : 1));
+const VERDICTS: Record<Evidence['verdict'], string> = {
+  pass: 'PASS',
+  fail: 'FAIL',
+  no_data: 'NO DATA',
+  error: 'NOT MEASURED',
+};
 
-export function rolloutInWords(rollout: Rollout): string {
+/** In the unit of the metric. */
+function measured(metric: string, value: number | null): string {
+  if (value === null) return NONE;
+  if (metric.endsWith('_ms')) return milliseconds(value);
+  if (metric === 'error_rate' || metric === 'accuracy') return percent(value * 100);
+  return String(round(value, Math.abs(value) < 1 ? 4 : 1));
+}
+
+/** @param inForce the model's experiment now; of an ended rollout, which may have changed since */
+export function rolloutInWords(rollout: Rollout, inForce: Experiment | undefined): string {
   const { id, model, control, candidate, started_at_ms, started_by, evidence } = rollout;
-  const rows = evidence.map((one) => [
-    one.metric,
-    one.verdict,
-    figure(one.value),
-    figure(one.control),
-    figure(one.limit),
-    String(one.samples),
+  const rows = evidence.map(({ metric, verdict, value, control: of, limit, samples }) => [
+    metric,
+    VERDICTS[verdict].toLowerCase(),
+    ...[value, of, limit].map((one) => measured(metric, one)),
+    String(samples),
   ]);
   const headings = ['GUARDRAIL', 'VERDICT', 'VALUE', 'CONTROL', 'LIMIT', 'SAMPLES'];
   return [
-    `rollout ${id} of ${model}: version ${candidate.version} against ${control.version}`,
+    `rollout ${id} of ${model}: version ${candidate.version} against version ${control.version}`,
     `started at ${time(started_at_ms)} by ${started_by}`,
     stateInWords(rollout),
-    ...(rows.length === 0 ? [] : ['', table(headings, rows)]),
+    ...(inForce === undefined ? [] : [`in force now: ${splitInWords(inForce)}`]),
+    ...(rows.length === 0 ? [] : ['', 'last measurements', table(headings, rows)]),
     '',
+    'what happened',
     ...rollout.transitions.map(transitionInWords),
+    ...(hadUnits(rollout)
+      ? ['', `which version is better: headgate experiment report ${model} --experiment ${id}`]
+      : []),
   ].join('\n');
 }
+
+const splitInWords = ({ variants }: Experiment): string =>
+  variants.map(({ version, weight }) => `version ${version} at ${percent(weight)}`).join(', ');

@@ -4,7 +4,7 @@ import { tempDir } from '@headgate/testkit/folders';
 import { describe, expect, it } from 'vitest';
 import { headgate } from '../../testing/command-line.ts';
 import { fakeControl } from '../../testing/fake-control.ts';
-import { rolloutAt } from '../../testing/views.ts';
+import { ROUTING, rolloutAt } from '../../testing/views.ts';
 
 const FAILED: Evidence = {
   metric: 'error_rate',
@@ -36,6 +36,7 @@ function controlThrough(...looks: readonly (readonly Transition[])[]) {
   return fakeControl({
     'POST /rollouts': current,
     'GET /rollouts': () => ({ rollouts: [current()] }),
+    'GET /routing': ROUTING,
     'GET /rollouts/digits-2': () => {
       look += 1;
       return current();
@@ -52,10 +53,10 @@ describe('headgate rollout start --follow', () => {
     const { code, out } = await headgate(start, controlThrough(...looks));
     expect(code).toBe(0);
     expect(out.split('\n').map((line) => line.slice(22))).toEqual([
-      'preparing, candidate at 0 %, by control',
-      'running step 1, candidate at 10 %, by control',
-      'running step 2, candidate at 50 %, by control',
-      'PROMOTED, candidate at 100 %, by control',
+      'preparing, candidate at 0 %, by the controller',
+      'running step 1, candidate at 10 %, by the controller',
+      'running step 2, candidate at 50 %, by the controller',
+      'PROMOTED, candidate at 100 %, by the controller',
       '',
     ]);
   });
@@ -67,9 +68,9 @@ describe('headgate rollout start --follow', () => {
     );
     expect(code).toBe(8);
     expect(out).toContain(
-      'FAIL  error_rate: 1, control 0.002, limit 0.05, 14 samples; 14 of 14 requests failed',
+      'FAIL  error_rate: 100 %, control 0.2 %, limit 5 %, 14 samples; 14 of 14 requests failed',
     );
-    expect(err).toContain('was rolled back by control: error_rate');
+    expect(err).toContain('was rolled back by the controller: error_rate');
   });
 
   it('is lines of JSON for programs', async () => {
@@ -151,9 +152,45 @@ describe('a rollout is named', () => {
   });
 });
 
-it('headgate rollout status shows evidence and timeline', async () => {
-  const { code, out } = await headgate(['rollout', 'status'], controlThrough([RUNNING, ROLLED_BACK]));
-  expect(code).toBe(0);
-  expect(out).toMatch(/error_rate +fail +1 +0\.002 +0\.05 +14\n/);
-  expect(out).toContain('rolled back by control: error_rate');
+describe('headgate rollout status', () => {
+  it('shows what was measured, what happened, and what is in force since', async () => {
+    const control = controlThrough([RUNNING, ROLLED_BACK]);
+    const { code, out } = await headgate(['rollout', 'status', 'digits-2'], control);
+    expect(code).toBe(0);
+    expect(out).toMatch(/error_rate +fail +100 % +0\.2 % +5 % +14\n/);
+    expect(out).toContain('\nrolled back at 1970-01-01T00:00:02Z by the controller: error_rate\n');
+    expect(out).toContain('\nin force now: version 1 at 90 %, version 2 at 10 %\n');
+    expect(out).toContain('headgate experiment report digits --experiment digits-2\n');
+  });
+
+  const by = 'user:alice';
+  it.each<[RolloutState, string]>([
+    [
+      { kind: 'preparing', since_ms: 0, waits_for: 'version 2 is not ready on gateway a' },
+      'preparing since 1970-01-01T00:00:00Z: version 2 gets no units until it is ready on every gateway (version 2 is not ready on gateway a); at 1970-01-01T00:10:00Z the rollout ends without it',
+    ],
+    [
+      { kind: 'running', step: 0, since_ms: 0, waits_for: 'the end of its 60 s, in 56 s' },
+      'step 1 of 2 at 10 %; waits for the end of its 60 s, in 56 s',
+    ],
+    [
+      { kind: 'awaiting_approval', step: 0, since_ms: 0 },
+      'step 1 of 2 at 10 % is complete since 1970-01-01T00:00:00Z; waits for headgate rollout promote',
+    ],
+    [
+      { kind: 'paused', step: 0, since_ms: 0, by, why: '' },
+      'paused at 1970-01-01T00:00:00Z in step 1 of 2 at 10 % by user:alice',
+    ],
+    [
+      { kind: 'rolled_back', since_ms: 0, by, why: 'too slow' },
+      'rolled back at 1970-01-01T00:00:00Z by user:alice: too slow',
+    ],
+    [
+      { kind: 'promoted', since_ms: 0, by: 'control' },
+      'promoted at 1970-01-01T00:00:00Z by the controller: version 2 became the control',
+    ],
+  ])('says each state in one line: %o', async (state, line) => {
+    const { out } = await headgate(['rollout', 'status'], controlThrough([transition(state, 10)]));
+    expect(out.split('\n')[2]).toBe(line);
+  });
 });

@@ -3,7 +3,9 @@ import { resolve } from 'node:path';
 import type { RolloutActionName, RolloutStart } from '@headgate/contracts/admin/api';
 import { describeIssues, IN_WORDS } from '@headgate/contracts/issues';
 import { isActive, policySchema, type Rollout } from '@headgate/contracts/rollout';
+import { type Experiment, modelRouting } from '@headgate/contracts/routing';
 import { parseYaml } from '@headgate/runtime/parse-yaml';
+import { printableIn } from '@headgate/runtime/printable';
 import type { Command } from 'commander';
 import { type AdminApi, adminApiOf } from '../admin-api.ts';
 import { CliError } from '../errors.ts';
@@ -27,10 +29,15 @@ export function addRollout(program: Command, around: Surroundings): void {
     .command('rollout')
     .description('roll a version out in steps that guardrails watch; promote, pause, resume or roll back');
   for (const add of [addStart, addStatus]) add(rollout, around);
-  addAction(rollout, around, 'promote', 'end the step now; after the last one the candidate is the control');
+  addAction(
+    rollout,
+    around,
+    'promote',
+    'end the step now; after the last one the candidate becomes the control',
+  );
   addAction(rollout, around, 'pause', 'keep the weights as they are; guardrails still roll back');
   addAction(rollout, around, 'resume', 'go on with the step that was paused');
-  addAction(rollout, around, 'rollback', 'send all units to control, at once');
+  addAction(rollout, around, 'rollback', 'take all units from the candidate, at once');
 }
 
 function addStart(rollout: Command, around: Surroundings): void {
@@ -38,7 +45,7 @@ function addStart(rollout: Command, around: Surroundings): void {
     .command('start')
     .argument('<model>', 'model of the routing table')
     .argument('<version>', 'version that is rolled out')
-    .description('roll a version out against the control of now')
+    .description('give a version its units step by step, beside the control')
     .option(
       '--policy <name or file>',
       'name of a policy of the configuration, or a YAML file with one (default: default)',
@@ -69,13 +76,14 @@ function addStatus(rollout: Command, around: Surroundings): void {
   rollout
     .command('status')
     .argument('[id or model]', 'a rollout, or the latest of a model (default: the latest of all)')
-    .description('show a rollout: its state, the evidence, and how it came there')
+    .description('show a rollout: its state, what was measured, and what happened')
     .option(...FOLLOW)
     .action(async (which: string | undefined, options: FollowOption, command: Command) => {
       const api = adminApiOf(command, around);
       const found = await findRollout(api, which);
       if (options.follow) return requireKept(await follow(found, api, command, around));
-      print(command, around, found, rolloutInWords);
+      const inForce = isActive(found) ? undefined : await experimentOf(found, api);
+      print(command, around, found, (one) => rolloutInWords(one, inForce && printableIn(inForce)));
     });
 }
 
@@ -84,13 +92,18 @@ function addAction(rollout: Command, around: Surroundings, action: RolloutAction
     .command(action)
     .argument('[id or model]', 'a rollout, or the one in progress of a model (default: the only one)')
     .description(what)
-    .option('--why <text>', 'reason, for the timeline and the audit log')
+    .option('--why <text>', 'reason, for the timeline and the audit log; 500 characters at most')
     .action(async (which: string | undefined, { why }: { why?: string }, command: Command) => {
       const api = adminApiOf(command, around);
       const { id } = await findInProgress(api, which);
       const changed = await api.act(id, action, why);
       print(command, around, changed, (one) => `rollout ${one.id}: ${stateInWords(one)}`);
     });
+}
+
+async function experimentOf({ model }: Rollout, api: AdminApi): Promise<Experiment | undefined> {
+  const { routing } = await api.routing();
+  return modelRouting(routing, model)?.experiment;
 }
 
 /** By id, or the newest of a model, or the newest of all. @throws CliError not_found */
