@@ -15,10 +15,11 @@ const LOOKS: readonly Look[] = [9, 8, 7, 6, 5].map((width, index) => ({
 
 const REPORT: ExperimentReport = {
   ...{ model: 'digits', experiment: 'first', started_at_ms: 0, ended_at_ms: null },
-  ...{ at_ms: 0, level: 0.95, runs: [] },
+  ...{ at_ms: 0, split_since_ms: 0, level: 0.95, runs: [] },
   sentence: 'Version 2 is not better yet.',
   variants: ['1', '2'].map((version) => ({
-    ...{ name: `v${version}`, version, weight: 50, units: 500, requests: 500 },
+    ...{ name: `v${version}`, version, weight: 50, split_units: 500, units: 500, requests: 500 },
+    elsewhere: 0,
   })),
   srm: { verdict: 'as_expected', e_value: 1, sentence: 'The units split as the weights say.' },
   metrics: [
@@ -28,7 +29,7 @@ const REPORT: ExperimentReport = {
       comparisons: [
         {
           ...{ variant: 'v2', value: 0.91, units: 500, difference: 0.01, low: -0.04, high: 0.06 },
-          ...{ verdict: 'no_difference_yet', why: 'The interval includes zero.' },
+          ...{ verdict: 'no_difference_yet', why: 'The interval includes zero.', left_out: '' },
         },
       ],
     },

@@ -4,8 +4,8 @@ export type Metric = (typeof METRICS)[number];
 /** Coverages that a report can be asked for, as the query names them. */
 export const LEVELS = ['0.9', '0.95', '0.99'] as const;
 
-/** Of a treatment against control. `no_data` never promotes anything. */
-export type Verdict = 'better' | 'worse' | 'no_difference_yet' | 'no_data';
+/** Of a treatment against control. `no_data`: nobody sent any. Neither that nor `not_enough_data` promotes anything. */
+export type Verdict = 'better' | 'worse' | 'no_difference_yet' | 'not_enough_data' | 'no_data';
 
 export interface ExperimentReport {
   readonly model: string;
@@ -15,6 +15,8 @@ export interface ExperimentReport {
   /** When other variants or versions took its place; null while it is in force. */
   readonly ended_at_ms: number | null;
   readonly at_ms: number;
+  /** When the weights changed last. */
+  readonly split_since_ms: number;
   /** Coverage of the intervals of one metric, at all times and of all its comparisons: 0.9, 0.95 or 0.99. */
   readonly level: number;
   /** The result in plain words. */
@@ -38,8 +40,13 @@ export interface ExperimentVariant {
   readonly name: string;
   readonly version: string;
   readonly weight: number;
+  /** Units since the weights changed last: their shares are to be held against the weights. */
+  readonly split_units: number;
+  /** Units that sent a request. One that the weights moved counts for both variants. */
   readonly units: number;
   readonly requests: number;
+  /** Requests of them that another variant answered, because this one was not ready. */
+  readonly elsewhere: number;
 }
 
 export interface SrmResult {
@@ -69,6 +76,8 @@ export interface Comparison {
   readonly verdict: Verdict;
   /** Why there is no verdict yet, or what it rests on, in words. */
   readonly why: string;
+  /** Which units of the two variants do not count for the metric, and why; empty when all do. */
+  readonly left_out: string;
 }
 
 /** What the analysis saw at one time, of one metric and variant: a point of the narrowing interval. */

@@ -25,7 +25,7 @@ export interface ComparisonResult extends GroupResult {
   readonly interval: Interval | null;
   readonly verdict: Verdict;
   /** Effective units of the smaller group; for p95 its latencies, one of each unit. */
-  readonly enough: { readonly has: number; readonly needs: number };
+  readonly enough: { readonly name: string; readonly has: number; readonly needs: number };
 }
 
 export interface MetricDefinition {
@@ -85,36 +85,53 @@ function compareMeans(
   alpha: number,
 ): ComparisonResult {
   const [control, treatment] = [pair.control, pair.treatment].map((arm) => meanOf(gathered, metric, arm));
-  const group = groupOf(treatment);
-  const has = Math.min(control?.estimate?.effectiveUnits ?? 0, treatment?.estimate?.effectiveUnits ?? 0);
-  const enough = { has, needs: MINIMUM_UNITS };
-  const base = { variant: pair.variant, ...group, control: groupOf(control), enough };
-  if (!control?.estimate || !treatment?.estimate) {
-    return { ...base, difference: null, interval: null, verdict: 'no_data' };
-  }
+  const sizes = [effectiveUnitsOf(control), effectiveUnitsOf(treatment)] as const;
+  const enough = smallerOf(gathered, pair, sizes, MINIMUM_UNITS);
+  const base = { variant: pair.variant, ...groupOf(treatment), control: groupOf(control), enough };
+  if (!control?.estimate || !treatment?.estimate)
+    return { ...base, ...WITHOUT_INTERVAL, verdict: lacking(base) };
   const { difference, ...interval } = differenceSequence(control.estimate, treatment.estimate, { alpha });
-  const verdict = verdictOf({ interval, higherIsBetter, units: has });
-  return { ...base, difference, interval: verdict === 'no_data' ? null : interval, verdict };
+  const verdict = verdictOf({ interval, higherIsBetter, units: enough.has });
+  if (verdict === 'not_enough_data') return { ...base, difference, interval: null, verdict: lacking(base) };
+  return { ...base, difference, interval, verdict };
+}
+
+const WITHOUT_INTERVAL = { difference: null, interval: null };
+
+/** Nothing was sent, or too little. */
+const lacking = ({ units, control }: GroupResult & { readonly control: GroupResult }): Verdict =>
+  units === 0 || control.units === 0 ? 'no_data' : 'not_enough_data';
+
+function smallerOf(
+  { split }: Gathered,
+  { variant }: Pair,
+  [control, treatment]: readonly [number, number],
+  needs: number,
+): ComparisonResult['enough'] {
+  return control < treatment
+    ? { name: split.epochs[0]?.variants[0]?.name ?? '', has: control, needs }
+    : { name: variant, has: treatment, needs };
 }
 
 function compareQuantile(
-  { latencies, split }: Gathered,
+  gathered: Gathered,
   { higherIsBetter }: MetricDefinition,
-  { variant }: Pair,
+  pair: Pair,
   alpha: number,
 ): ComparisonResult {
+  const { latencies, split } = gathered;
   const control = latencies.get(split.epochs[0]?.variants[0]?.name ?? '') ?? [];
-  const treatment = latencies.get(variant) ?? [];
-  const spent = alphaOfEpoch(alpha, split.epochs.length);
+  const treatment = latencies.get(pair.variant) ?? [];
+  const spent = alphaOfEpoch(alpha, split.latest + 1);
   const found = quantileDifference(control, treatment, 0.95, spent);
-  const has = Math.min(control.length, treatment.length);
-  const base = { variant, ...quantileOf(treatment), control: quantileOf(control) };
-  const enough = { has, needs: valuesForQuantile(0.95, spent) };
-  if (!found) return { ...base, enough, difference: null, interval: null, verdict: 'no_data' };
+  const sizes = [control.length, treatment.length] as const;
+  const enough = smallerOf(gathered, pair, sizes, valuesForQuantile(0.95, spent));
+  const base = { variant: pair.variant, ...quantileOf(treatment), control: quantileOf(control), enough };
+  if (!found) return { ...base, ...WITHOUT_INTERVAL, verdict: lacking(base) };
   const { difference, ...interval } = found;
   // The sequence is exact: it needs no minimum beyond its own.
-  const verdict = verdictOf({ interval, higherIsBetter, units: has, minimumUnits: 1 });
-  return { ...base, enough, difference, interval, verdict };
+  const verdict = verdictOf({ interval, higherIsBetter, units: enough.has, minimumUnits: 1 });
+  return { ...base, difference, interval, verdict };
 }
 
 function controlOf({ split, ...gathered }: Gathered, { metric }: MetricDefinition): GroupResult {
@@ -136,6 +153,11 @@ function meanOf({ traffic, feedback }: Gathered, metric: Metric, arm: number): M
   if (metric === 'accuracy') return { sums: said.accuracy, estimate: estimateShare(said.accuracy) };
   const sums = metric === 'reward' ? said.reward : did.latency;
   return { sums, estimate: estimateMean(sums) };
+}
+
+function effectiveUnitsOf(mean: Mean | undefined): number {
+  const { sumX = 0, sumXX = 0 } = mean?.sums ?? {};
+  return sumXX > 0 ? (sumX * sumX) / sumXX : 0;
 }
 
 function groupOf(mean: Mean | undefined): GroupResult {

@@ -20,7 +20,7 @@ export interface Gathered extends ExperimentName {
   readonly split: Split;
   readonly traffic: Traffic;
   readonly feedback: readonly ArmFeedback[];
-  /** By variant, ascending: one request of each unit since the weights changed last. */
+  /** By variant, ascending: one request of each unit in the last epoch that compares anything. */
   readonly latencies: ReadonlyMap<string, readonly number[]>;
 }
 
@@ -40,10 +40,15 @@ export async function gather(
   const name: ExperimentName = { model, experiment: run.experiment };
   const split = splitOf(run.epochs);
   const starts = split.epochs.map(({ from_ms }) => from_ms);
-  const period: ExperimentPeriod = { ...name, epochs: starts, toMs: Math.min(nowMs, run.endedAtMs ?? nowMs) };
+  const toMs = Math.min(nowMs, run.endedAtMs ?? nowMs);
+  const period: ExperimentPeriod = { ...name, epochs: starts, toMs };
   const traffic = await trafficOf(db, period, split.arms);
   const feedback = await feedbackOf(db, period, split.arms);
-  const latest = { ...name, epochs: starts.slice(-1), toMs: Math.floor(nowMs / SLOT_MS) * SLOT_MS };
+  const latest = {
+    ...name,
+    epochs: starts.slice(split.latest),
+    toMs: Math.min(toMs, starts[split.latest + 1] ?? toMs, Math.floor(nowMs / SLOT_MS) * SLOT_MS),
+  };
   const latencies = await latenciesOf(db, latest, SLOT_MS);
   return { ...name, atMs: nowMs, run, runs, split, traffic, feedback, latencies };
 }

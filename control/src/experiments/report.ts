@@ -1,4 +1,5 @@
 import type {
+  Comparison,
   ExperimentReport,
   ExperimentRun,
   ExperimentVariant,
@@ -6,14 +7,22 @@ import type {
   SrmResult,
 } from '@headgate/contracts/admin/api';
 import type { MetricLook } from '@headgate/stores/records/looks';
-import { evaluate, type MetricEvaluation, SRM_ALPHA, splitTest } from './evaluate.ts';
+import {
+  type ComparisonResult,
+  evaluate,
+  type MetricDefinition,
+  type MetricEvaluation,
+  SRM_ALPHA,
+  splitTest,
+} from './evaluate.ts';
 import type { Gathered } from './gather.ts';
 import type { Run } from './runs.ts';
-import { type GroupFacts, sentenceOf, splitSentence, whyOf } from './words.ts';
+import { type Facts, type GroupFacts, leftOut, whyNot } from './why-not.ts';
+import { finding, sentenceOf, splitSentence } from './words.ts';
 
 /** What the console, the command line and the guardrails of a rollout read. */
 export function reportOf(gathered: Gathered, level: number): ExperimentReport {
-  const metrics = evaluate(gathered, level);
+  const metrics = evaluate(gathered, level).map((one) => metricOf(gathered, one));
   const srm = srmOf(gathered);
   return {
     model: gathered.model,
@@ -21,11 +30,12 @@ export function reportOf(gathered: Gathered, level: number): ExperimentReport {
     started_at_ms: gathered.run.startedAtMs,
     ended_at_ms: gathered.run.endedAtMs,
     at_ms: gathered.atMs,
+    split_since_ms: gathered.split.epochs.at(-1)?.from_ms ?? gathered.run.startedAtMs,
     level,
     sentence: sentenceOf(gathered, metrics, srm),
     variants: variantsOf(gathered),
     srm,
-    metrics: metrics.map((one) => metricOf(gathered, one)),
+    metrics,
     runs: gathered.runs.map(runViewOf),
   };
 }
@@ -38,18 +48,23 @@ function runViewOf({ experiment, epochs, startedAtMs, endedAtMs }: Run): Experim
 function variantsOf({ split, traffic }: Gathered): ExperimentVariant[] {
   const variants = split.epochs.at(-1)?.variants ?? [];
   return variants.map(({ name, version, weight }, index) => {
-    const { units = 0, requests = 0 } = traffic.arms[split.wholes[index] ?? -1] ?? {};
-    return { name, version, weight, units, requests };
+    const { units = 0, requests = 0, elsewhere = 0 } = traffic.arms[split.wholes[index] ?? -1] ?? {};
+    const split_units = traffic.lastSeen.find(({ variant }) => variant === name)?.units ?? 0;
+    return { name, version, weight, split_units, units, requests, elsewhere };
   });
 }
 
 function srmOf(gathered: Gathered): SrmResult {
   const test = splitTest(gathered);
-  if (!test) return { verdict: 'no_data', e_value: null, sentence: 'There are no units to count.' };
+  if (!test) return { verdict: 'no_data', e_value: null, sentence: 'There is no split to test yet.' };
   // JSON has no infinity.
   const e_value = Math.min(test.eValue, Number.MAX_VALUE);
   const verdict = e_value >= 1 / SRM_ALPHA ? 'mismatch' : 'as_expected';
-  return { verdict, e_value, sentence: splitSentence(test.units, e_value) };
+  return {
+    verdict,
+    e_value,
+    sentence: splitSentence({ ...test, eValue: e_value }, gathered.split.epochs.length),
+  };
 }
 
 function metricOf(gathered: Gathered, { definition, control, comparisons }: MetricEvaluation): MetricResult {
@@ -58,27 +73,41 @@ function metricOf(gathered: Gathered, { definition, control, comparisons }: Metr
     unit: definition.unit,
     higher_is_better: definition.higherIsBetter,
     control: { value: control.value, units: control.units },
-    comparisons: comparisons.map((result, index) => ({
-      variant: result.variant,
-      value: result.value,
-      units: result.units,
-      difference: result.difference,
-      low: result.interval?.low ?? null,
-      high: result.interval?.high ?? null,
-      verdict: result.verdict,
-      why: whyOf(result, definition, {
-        control: { name: controlName(gathered), ...factsOf(gathered, 0) },
-        treatment: factsOf(gathered, index + 1),
-      }),
-    })),
+    comparisons: comparisons.map((result, index) => comparisonOf(gathered, definition, result, index)),
   };
+}
+
+function comparisonOf(
+  gathered: Gathered,
+  { metric, unit }: MetricDefinition,
+  result: ComparisonResult,
+  index: number,
+): Comparison {
+  const { variant, value, units, difference, interval, verdict } = result;
+  const facts = factsOf(gathered, index);
+  const [low, high] = [interval?.low ?? null, interval?.high ?? null];
+  const measured = { variant, value, units, difference, low, high, verdict };
+  const why = interval
+    ? finding(measured, { metric, unit }, facts.control.name)
+    : whyNot(result, metric, facts);
+  return { ...measured, why, left_out: leftOut(result, metric, facts) };
 }
 
 const controlName = ({ split }: Gathered) => split.epochs.at(-1)?.variants[0]?.name ?? '';
 
-function factsOf({ split, traffic }: Gathered, variant: number): GroupFacts {
-  const { requests = 0, elsewhere = 0 } = traffic.arms[split.wholes[variant] ?? -1] ?? {};
-  return { weight: split.epochs.at(-1)?.variants[variant]?.weight ?? 0, requests, elsewhere };
+/** @param index of a pair of the split */
+function factsOf({ split, traffic, run }: Gathered, index: number): Facts {
+  const group = (variant: number, arm = -1): GroupFacts => {
+    const { units = 0, requests = 0, elsewhere = 0 } = traffic.arms[split.wholes[variant] ?? -1] ?? {};
+    const { name = '', weight = 0 } = split.epochs.at(-1)?.variants[variant] ?? {};
+    return { name, weight, units, compared: traffic.arms[arm]?.units ?? 0, requests, elsewhere };
+  };
+  const pair = split.pairs[index];
+  return {
+    control: group(0, pair?.control),
+    treatment: group(index + 1, pair?.treatment),
+    hasEnded: run.endedAtMs !== null,
+  };
 }
 
 /** A point of the narrowing interval for each metric and treatment that has data. */

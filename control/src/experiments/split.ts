@@ -18,6 +18,8 @@ export interface Split {
   /** Arm of each variant as a whole, in the order of the table; the control first. */
   readonly wholes: readonly number[];
   readonly pairs: readonly Pair[];
+  /** The last epoch in which a pair had weight; the last one where there is none. */
+  readonly latest: number;
 }
 
 export function epochOf({ name, salt, variants }: Experiment, fromMs: number): Epoch {
@@ -68,5 +70,8 @@ export function splitOf(epochs: readonly Epoch[]): Split {
       ),
     };
   });
-  return { epochs, arms, wholes, pairs };
+  const latest = epochs.findLastIndex((_, epoch) =>
+    pairs.some(({ treatment }) => (arms[treatment]?.weights[epoch] ?? 0) > 0),
+  );
+  return { epochs, arms, wholes, pairs, latest: latest < 0 ? epochs.length - 1 : latest };
 }

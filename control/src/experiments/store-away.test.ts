@@ -64,7 +64,7 @@ it('says that the store is away, and reports again once it is back', async () =>
   db = real;
   const report = await experiments.report('net');
   expect(report).toMatchObject({ experiment: 'exp', srm: { verdict: 'no_data' } });
-  expect(report.sentence).toBe('No traffic since the experiment began.');
+  expect(report.sentence).toBe('only is the only variant: there is nothing to compare.');
 });
 
 it('notes its epochs again where the database was replaced by an empty one', {

@@ -1,18 +1,8 @@
-import type { Metric, SrmResult } from '@headgate/contracts/admin/api';
-import {
-  type ComparisonResult,
-  type MetricDefinition,
-  type MetricEvaluation,
-  SRM_ALPHA,
-} from './evaluate.ts';
+import type { Comparison, Metric, MetricResult, SrmResult } from '@headgate/contracts/admin/api';
+import { SRM_ALPHA } from './evaluate.ts';
 import type { Gathered } from './gather.ts';
 
-/** What a reader should know of the groups, beside the numbers of a metric. */
-export interface GroupFacts {
-  readonly weight: number;
-  readonly requests: number;
-  readonly elsewhere: number;
-}
+type Of = Pick<MetricResult, 'metric' | 'unit'>;
 
 const NAMES: Readonly<Record<Metric, string>> = {
   success_rate: 'success rate',
@@ -25,123 +15,76 @@ const NAMES: Readonly<Record<Metric, string>> = {
 /** At most three digits that say something: 12.3, 0.0451, 1230. */
 const digits = (value: number) => String(Number(value.toPrecision(3)));
 
-function amount(value: number, { unit }: Pick<MetricDefinition, 'unit'>): string {
+function amount(value: number, { unit }: Of): string {
   if (unit === 'share') return `${digits(value * 100)} points`;
   return unit === 'ms' ? `${digits(value)} ms` : digits(value);
 }
 
 /** The direction of a difference in words, such as "3.1 ms faster". */
-function direction(value: number, definition: MetricDefinition): string {
-  const word = definition.unit === 'ms' ? (value < 0 ? 'faster' : 'slower') : value < 0 ? 'lower' : 'higher';
-  return `${amount(Math.abs(value), definition)} ${word}`;
+function direction(value: number, of: Of): string {
+  const word = of.unit === 'ms' ? (value < 0 ? 'faster' : 'slower') : value < 0 ? 'lower' : 'higher';
+  return `${amount(Math.abs(value), of)} ${word}`;
 }
 
-/** "between 1.2 and 5 ms faster", or with both directions where the interval holds 0. */
-function range({ low, high }: { low: number; high: number }, definition: MetricDefinition): string {
-  if (low < 0 && high > 0) return `between ${direction(low, definition)} and ${direction(high, definition)}`;
+/** "between 1.2 ms and 5 ms", or with both directions where the interval holds 0. */
+function range(low: number, high: number, of: Of): string {
+  if (low < 0 && high > 0) return `between ${direction(low, of)} and ${direction(high, of)}`;
   const [least, most] = [Math.abs(low), Math.abs(high)].sort((a, b) => a - b) as [number, number];
-  return `between ${amount(least, definition)} and ${amount(most, definition)}`;
+  return `between ${amount(least, of)} and ${amount(most, of)}`;
 }
 
-/** Why a comparison has no verdict yet, or what its verdict rests on. */
-export function whyOf(
-  result: ComparisonResult,
-  definition: MetricDefinition,
-  groups: { readonly control: GroupFacts & { readonly name: string }; readonly treatment: GroupFacts },
-): string {
-  const { variant, difference, interval, verdict } = result;
-  const nothing = whyNothing(result, definition, groups);
-  if (nothing !== undefined || difference === null || interval === null) return nothing ?? '';
-  const { elsewhere, requests } = groups.treatment;
-  const diluted =
-    elsewhere > 0
-      ? ` ${groups.control.name} answered ${elsewhere} of ${requests} requests of ${variant}, while it was not ready.`
-      : '';
-  if (verdict === 'no_difference_yet') {
-    return `No difference in ${NAMES[definition.metric]} yet: ${range(interval, definition)}.${diluted}`;
-  }
-  return `${claim(result, definition, groups.control.name)}.${diluted}`;
-}
+export type Measured = Pick<Comparison, 'variant' | 'difference' | 'low' | 'high' | 'verdict'>;
 
-/** "int8 answers 3.1 ms faster than fp32 (between 1.2 and 5 ms)". */
-function claim({ variant, difference, interval }: ComparisonResult, of: MetricDefinition, control: string) {
+/** What an interval says: "int8 answers 3.1 ms faster than fp32 (between 1.2 ms and 5 ms)." */
+export function finding({ variant, difference, low, high, verdict }: Measured, of: Of, control: string) {
+  const limits = low === null || high === null ? '' : range(low, high, of);
+  if (verdict === 'no_difference_yet') return `No difference in ${NAMES[of.metric]} yet: ${limits}.`;
   const by = direction(difference ?? 0, of);
-  const limits = interval ? ` (${range(interval, of)})` : '';
-  if (of.metric === 'latency_ms') return `${variant} answers ${by} than ${control}${limits}`;
-  return `The ${NAMES[of.metric]} of ${variant} is ${by} than that of ${control}${limits}`;
-}
-
-function whyNothing(
-  { variant, units, control, verdict, enough }: ComparisonResult,
-  { metric }: MetricDefinition,
-  groups: Parameters<typeof whyOf>[2],
-): string | undefined {
-  if (verdict !== 'no_data') return undefined;
-  const sides = [
-    { ...groups.control, units: control.units },
-    { ...groups.treatment, name: variant, units },
-  ];
-  const idle = sides.find(({ requests, elsewhere }) => requests - elsewhere <= 0);
-  if (idle) return whyIdle(idle);
-  const silent = sides.find((side) => side.units === 0);
-  if (silent) return whySilent(silent.name, metric);
-  const has = Math.floor(enough.has);
-  const lacks = `Not enough data yet: ${has} of ${enough.needs}`;
-  if (metric === 'p95_ms') return `${lacks} latencies; each unit gives one, after its first ten minutes.`;
-  if (has >= enough.needs) return 'Not enough data yet: all units have the same value.';
-  const fewer = Math.min(...sides.map((side) => side.units));
-  // Few heavy users among many: as if there were fewer units.
-  return fewer >= enough.needs
-    ? `${lacks} units: few of the ${fewer} units make most of the requests.`
-    : `${lacks} units.`;
-}
-
-function whyIdle({ name, weight, requests }: GroupFacts & { readonly name: string }): string {
-  if (requests > 0)
-    return `${name} is not ready: another variant answered all ${requests} requests of its units.`;
-  return weight === 0 ? `${name} has a weight of 0 %.` : `No request of a unit of ${name} yet.`;
-}
-
-function whySilent(name: string, metric: Metric): string {
-  if (metric === 'accuracy') return `No feedback with a label about predictions of ${name} yet.`;
-  if (metric === 'reward') return `Nobody sends a reward for predictions of ${name}.`;
-  if (metric === 'p95_ms') return `No ten minutes have passed since the weights changed.`;
-  return `No successful request of ${name} yet.`;
+  if (of.metric === 'latency_ms') return `${variant} answers ${by} than ${control} (${limits}).`;
+  return `The ${NAMES[of.metric]} of ${variant} is ${by} than that of ${control} (${limits}).`;
 }
 
 /** The result as one paragraph; the most important first. */
 export function sentenceOf(
-  { traffic, split }: Gathered,
-  metrics: readonly MetricEvaluation[],
+  { traffic, split, run }: Gathered,
+  metrics: readonly MetricResult[],
   srm: SrmResult,
 ): string {
-  const control = split.epochs.at(-1)?.variants[0]?.name ?? '';
-  if (traffic.arms.every(({ requests }) => requests === 0)) return 'No traffic since the experiment began.';
-  if (split.pairs.length === 0) return `Only ${control} takes part: there is nothing to compare.`;
+  const variants = split.epochs.at(-1)?.variants ?? [];
+  const control = variants[0]?.name ?? '';
+  if (split.pairs.length === 0) return `${control} is the only variant: there is nothing to compare.`;
+  if (traffic.arms.every(({ requests }) => requests === 0)) {
+    return run.endedAtMs === null
+      ? 'No traffic since the experiment began.'
+      : 'The experiment ended without traffic.';
+  }
   const mismatch = srm.verdict === 'mismatch' ? [`Do not trust this comparison. ${srm.sentence}`] : [];
-  return [...mismatch, ...split.pairs.map(({ variant }) => resultOf(variant, metrics, control))].join(' ');
+  const results = split.pairs.map(({ variant }) => resultOf(variant, metrics, control));
+  const idle = run.endedAtMs === null ? variants.find(({ weight }) => weight === 0) : undefined;
+  const stopped = idle && metrics.some(({ comparisons }) => comparisons.some(({ low }) => low !== null));
+  const still = stopped ? [`Nothing new is compared while the weight of ${idle.name} is 0 %.`] : [];
+  return [...mismatch, ...results, ...still].join(' ');
 }
 
-function resultOf(variant: string, metrics: readonly MetricEvaluation[], control: string): string {
-  const all = metrics.flatMap(({ definition, comparisons }) =>
-    comparisons.filter((one) => one.variant === variant).map((result) => ({ definition, result })),
+function resultOf(variant: string, metrics: readonly MetricResult[], control: string): string {
+  const all = metrics.flatMap((of) =>
+    of.comparisons.filter((one) => one.variant === variant).map((result) => ({ of, result })),
   );
   const decided = all.filter(({ result }) => result.verdict === 'better' || result.verdict === 'worse');
-  if (decided.length > 0) {
-    return decided.map(({ definition, result }) => `${claim(result, definition, control)}.`).join(' ');
-  }
+  if (decided.length > 0) return decided.map(({ of, result }) => finding(result, of, control)).join(' ');
   const open = all.filter(({ result }) => result.verdict === 'no_difference_yet');
-  if (open.length > 0) {
-    return `No difference between ${variant} and ${control} yet, in ${list(open.map((one) => NAMES[one.definition.metric]))}.`;
-  }
-  const { has, needs } = all[0]?.result.enough ?? { has: 0, needs: 0 };
-  return `Not enough data about ${variant} yet: ${Math.floor(has)} of ${needs} units.`;
+  if (open.length === 0) return all[0]?.result.why ?? '';
+  return `No difference between ${variant} and ${control} yet, in ${list(open.map(({ of }) => NAMES[of.metric]))}.`;
 }
 
 const list = (names: readonly string[]) => new Intl.ListFormat('en').format(names);
 
-export function splitSentence(units: number, eValue: number): string {
-  return eValue >= 1 / SRM_ALPHA
-    ? `The units are not split as the weights say: the odds against chance are ${digits(Math.min(eValue, 1e9))} to 1, among ${units} units.`
-    : `The ${units} units are split as the weights say.`;
+/** @param epochs in how many the weights differed */
+export function splitSentence({ units, eValue }: { units: number; eValue: number }, epochs: number): string {
+  const counted = `${units === 1 ? 'one unit' : `${units} units`}, each counted once, when it first came`;
+  const over = epochs > 1 ? `, over ${epochs} settings of the weights` : '';
+  const isMismatch = eValue >= 1 / SRM_ALPHA;
+  const verdict = isMismatch ? 'The split is not what the weights say' : 'The split fits the weights';
+  const odds = `the odds against chance are ${digits(Math.min(eValue, 1e9))} to 1`;
+  return `${verdict} (${counted}${over}): ${odds}; ${1 / SRM_ALPHA} to 1 is a mismatch.`;
 }

@@ -25,5 +25,5 @@ it.each([
   ['no units', { interval: { low: 0.5, high: 0.6 }, ...enough, units: 0 }],
   ['a count that is not a number', { interval: { low: 0.5, high: 0.6 }, ...enough, units: Number.NaN }],
 ])('has no verdict for %s', (_, input) => {
-  expect(verdictOf(input)).toBe('no_data');
+  expect(verdictOf(input)).toBe('not_enough_data');
 });

@@ -14,8 +14,8 @@ export interface VerdictInput {
 }
 
 /**
- * What an interval says of a treatment. `no_data` without an interval, with numbers that are not finite, or below the
- * minimum: it never promotes anything.
+ * What an interval says of a treatment. `not_enough_data` without an interval, with numbers that are not finite, or below
+ * the minimum.
  */
 export function verdictOf({
   interval,
@@ -23,9 +23,9 @@ export function verdictOf({
   units,
   minimumUnits = MINIMUM_UNITS,
 }: VerdictInput): Verdict {
-  if (interval === undefined || !(units >= minimumUnits)) return 'no_data';
+  if (interval === undefined || !(units >= minimumUnits)) return 'not_enough_data';
   const { low, high } = interval;
-  if (!Number.isFinite(low) || !Number.isFinite(high)) return 'no_data';
+  if (!Number.isFinite(low) || !Number.isFinite(high)) return 'not_enough_data';
   if (low > 0) return higherIsBetter ? 'better' : 'worse';
   if (high < 0) return higherIsBetter ? 'worse' : 'better';
   return 'no_difference_yet';

@@ -43,7 +43,7 @@ export function itFollowsTheSplit(bench: ExperimentBench): void {
     await deliver(records(4 * HOUR_MS));
     expect(comparisonOf(await report(), 'p95_ms')).toMatchObject({
       units: 190,
-      why: expect.stringMatching(/^Not enough data yet: 190 of 204 latencies/),
+      why: expect.stringMatching(/^Not enough data yet: 190 of 204 units of int8; p95 takes/),
     });
   });
 
@@ -57,7 +57,32 @@ export function itFollowsTheSplit(bench: ExperimentBench): void {
       made(unit, unit < 500 ? 'fp32' : 'int8', { afterMs: 4 * HOUR_MS }),
     );
     await deliver([...early, ...again]);
-    expect((await report()).srm).toMatchObject({ verdict: 'as_expected' });
+    const { srm, variants } = await report();
+    expect(srm).toMatchObject({ verdict: 'as_expected' });
+    expect(variants).toMatchObject([
+      { weight: 50, split_units: 500, units: 900 },
+      { weight: 50, split_units: 500, units: 500 },
+    ]);
+  });
+
+  it('keeps what it knew of a variant that lost its weight, and says that nothing new is compared', async () => {
+    await report();
+    const records = (afterMs: number, count: number) =>
+      Array.from({ length: count }, (_, unit) => made(unit, unit % 2 === 0 ? 'fp32' : 'int8', { afterMs }));
+    await deliver(records(HOUR_MS, 380));
+    bench.routing.change({ fp32: 100, int8: 0 }, START_MS + 3 * HOUR_MS);
+    await deliver(
+      Array.from({ length: 50 }, (_, unit) => made(1000 + unit, 'fp32', { afterMs: 4 * HOUR_MS })),
+    );
+    const found = await report();
+    expect(found.sentence).toMatch(
+      /p95 latency\. Nothing new is compared while the weight of int8 is 0 %\.$/,
+    );
+    expect(comparisonOf(found, 'p95_ms')).toMatchObject({ units: 190, verdict: 'no_difference_yet' });
+    expect(comparisonOf(found, 'success_rate').left_out).toBe(
+      '190 of 240 units of fp32 count (left out: 50 that came only while the weight of int8 was 0 %).',
+    );
+    expect(found.variants.map(({ split_units }) => split_units)).toEqual([50, 0]);
   });
 
   it('counts no unit of the seconds in which gateways still assign by the weights before', async () => {
@@ -71,7 +96,7 @@ export function itFollowsTheSplit(bench: ExperimentBench): void {
     await deliver([...lagging, ...following]);
     expect((await report()).srm).toMatchObject({
       verdict: 'as_expected',
-      sentence: 'The 100 units are split as the weights say.',
+      sentence: expect.stringMatching(/^The split fits the weights \(100 units, .*, over 2 settings/),
     });
   });
 
@@ -79,7 +104,9 @@ export function itFollowsTheSplit(bench: ExperimentBench): void {
     await deliver(Array.from({ length: 1000 }, (_, unit) => made(unit, unit < 600 ? 'fp32' : 'int8')));
     const { srm, sentence } = await report();
     expect(srm.verdict).toBe('mismatch');
-    expect(sentence).toMatch(/^Do not trust this comparison\. The units are not split as the weights say/);
+    expect(sentence).toMatch(
+      /^Do not trust this comparison\. The split is not what the weights say \(1000 units/,
+    );
   });
 
   it('starts again with another version under the same name', async () => {

@@ -31,6 +31,8 @@ export interface Traffic {
   /** One for each arm, in their order. */
   readonly arms: readonly ArmTraffic[];
   readonly firstSeen: readonly FirstSeen[];
+  /** Units that sent a request in the last epoch, but for its first seconds, by assigned variant. */
+  readonly lastSeen: readonly Omit<FirstSeen, 'epoch'>[];
 }
 
 /** What callers said of an arm. */
@@ -59,7 +61,7 @@ const TRAFFIC = `
     SELECT * FROM json_to_recordset($6::json)
       AS arm (arm integer, variant text, epoch integer, weight double precision)
   ), seen AS MATERIALIZED (
-    SELECT p.assigned_variant AS variant, width_bucket(p.at, $5::timestamptz[]) AS epoch, p.unit, min(p.at) AS first_at,
+    SELECT p.assigned_variant AS variant, width_bucket(p.at, $5::timestamptz[]) AS epoch, p.unit, min(p.at) AS first_at, max(p.at) AS last_at,
       count(*) FILTER (WHERE p.index = 0) AS requests,
       count(*) FILTER (WHERE p.index = 0 AND p.variant <> p.assigned_variant) AS elsewhere,
       count(*) FILTER (WHERE p.outcome = ANY($7)) AS failed,
@@ -84,9 +86,12 @@ const TRAFFIC = `
   ), first_seen AS (
     SELECT epoch - 1 AS epoch, variant, count(*) AS units FROM firsts
     WHERE first_at >= ($5::timestamptz[])[epoch] + $8::float8 * interval '1 ms' GROUP BY epoch, variant
+  ), last_seen AS (
+    SELECT variant, count(*) AS units FROM seen WHERE epoch = cardinality($5::timestamptz[])
+      AND last_at >= ($5::timestamptz[])[epoch] + $8::float8 * interval '1 ms' GROUP BY variant
   )
   SELECT (SELECT json_agg(traffic) FROM traffic) AS traffic, (SELECT json_agg(sums) FROM sums) AS sums,
-    (SELECT json_agg(first_seen) FROM first_seen) AS first_seen`;
+    (SELECT json_agg(first_seen) FROM first_seen) AS first_seen, (SELECT json_agg(last_seen) FROM last_seen) AS last_seen`;
 
 /** An answer is judged by the fields that it and its feedback have: some answers have no label. */
 const FEEDBACK = `
@@ -143,6 +148,7 @@ export async function trafficOf(
       return { units, requests, elsewhere, success, latency };
     }),
     firstSeen: found?.first_seen ?? [],
+    lastSeen: found?.last_seen ?? [],
   };
 }
 
@@ -196,7 +202,8 @@ interface TrafficRow {
     | readonly (Pick<ArmTraffic, 'units' | 'requests' | 'elsewhere'> & { arm: number })[]
     | null;
   readonly sums: readonly ArmSums[] | null;
-  readonly first_seen: readonly FirstSeen[] | null;
+  readonly first_seen: Traffic['firstSeen'] | null;
+  readonly last_seen: Traffic['lastSeen'] | null;
 }
 
 function sumsIn(rows: readonly ArmSums[], arm: number, metric: string): Sums {

@@ -19,12 +19,16 @@ const TONES: Readonly<Record<Comparison['verdict'], Tone>> = {
   better: 'good',
   worse: 'bad',
   no_difference_yet: 'neutral',
+  not_enough_data: 'warn',
   no_data: 'warn',
 };
 
 interface Row {
   readonly result: MetricResult;
   readonly compared: Comparison;
+  /** Units of the variant and of control, whether a metric counts them or not. */
+  readonly units: number;
+  readonly controlUnits: number;
 }
 
 const COLUMNS: readonly Column<Row>[] = [
@@ -33,12 +37,12 @@ const COLUMNS: readonly Column<Row>[] = [
   {
     head: 'Value',
     numeric: true,
-    cell: ({ compared, result }) => measured(compared.value, compared.units, result),
+    cell: ({ compared, result, units }) => measured(compared, units, result),
   },
   {
     head: 'Control',
     numeric: true,
-    cell: ({ result }) => measured(result.control.value, result.control.units, result),
+    cell: ({ result, controlUnits }) => measured(result.control, controlUnits, result),
   },
   {
     head: 'Difference',
@@ -51,7 +55,9 @@ const COLUMNS: readonly Column<Row>[] = [
     cell: ({ compared }) => (
       <>
         <Badge tone={TONES[compared.verdict]}>{VERDICT_WORDS[compared.verdict]}</Badge>
-        <p class="hint">{compared.why}</p>
+        <p class="hint">
+          {compared.why} {compared.left_out}
+        </p>
       </>
     ),
   },
@@ -67,8 +73,13 @@ export function Results(props: {
   readonly csvPath: string;
 }) {
   const { level, toLevel, report } = props;
+  const unitsOf = (variant = '') => report.variants.find(({ name }) => name === variant)?.units ?? 0;
+  const controlUnits = unitsOf(report.variants[0]?.name);
   const rows = report.metrics.flatMap((result) =>
-    result.comparisons.map((compared) => ({ result, compared })),
+    result.comparisons.map((compared) => ({
+      ...{ result, compared, controlUnits },
+      units: unitsOf(compared.variant),
+    })),
   );
   const download = (
     <a href={apiUrl(props.csvPath)} download>
@@ -104,11 +115,11 @@ export function Results(props: {
   );
 }
 
-function measured(value: number | null, units: number, { unit }: MetricResult) {
+function measured({ value, units }: MetricResult['control'], all: number, { unit }: MetricResult) {
   return (
     <>
       {formatValue(value, unit)}
-      <p class="hint">{plural(units, 'unit')}</p>
+      <p class="hint">{units === all ? plural(units, 'unit') : `${units} of ${plural(all, 'unit')}`}</p>
     </>
   );
 }

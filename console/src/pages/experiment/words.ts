@@ -16,6 +16,7 @@ export const VERDICT_WORDS: Readonly<Record<Verdict, string>> = {
   better: 'Better',
   worse: 'Worse',
   no_difference_yet: 'No difference yet',
+  not_enough_data: 'Not enough data',
   no_data: 'No data',
 };
 

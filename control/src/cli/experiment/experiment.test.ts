@@ -14,11 +14,12 @@ const REPORT: ExperimentReport = {
   started_at_ms: 0,
   ended_at_ms: null,
   at_ms: 1000,
+  split_since_ms: 500,
   level: 0.95,
   sentence: 'b answers 2.1 points more requests correctly than a.',
   variants: [
-    { name: 'a', version: '1', weight: 90, units: 900, requests: 1200 },
-    { name: 'b', version: '2', weight: 10, units: 100, requests: 130 },
+    { name: 'a', version: '1', weight: 90, split_units: 95, units: 900, requests: 1200, elsewhere: 0 },
+    { name: 'b', version: '2', weight: 10, split_units: 5, units: 100, requests: 130, elsewhere: 7 },
   ],
   srm: { verdict: 'as_expected', e_value: 1.1, sentence: 'The split is as the weights say.' },
   metrics: [
@@ -37,6 +38,7 @@ const REPORT: ExperimentReport = {
           high: 0.038,
           verdict: 'better',
           why: '',
+          left_out: '',
         },
       ],
     },
@@ -55,6 +57,7 @@ const REPORT: ExperimentReport = {
           high: null,
           verdict: 'no_data',
           why: 'nobody sends a reward',
+          left_out: '',
         },
       ],
     },
@@ -91,9 +94,11 @@ it('says the sentence first, then each metric with its interval, and why there i
   expect(out).toMatch(
     /accuracy +b +91 % +93\.1 % +\+2\.1 points +\+0\.4 points to \+3\.8 points +100 +better\n/,
   );
-  expect(out).toMatch(/reward +b +- +- +- +- +0 +no data\n/);
+  expect(out).toMatch(/reward +b +- +- +- +- +0 of 100 +no data\n/);
   expect(out).toContain('reward, b: nobody sends a reward');
+  expect(out).toMatch(/VARIANT +VERSION +TARGET +OBSERVED +UNITS.*\n +a +1 +90 % +95 % +900 /);
   expect(out).toContain('The split is as the weights say.');
+  expect(out).toContain('Another variant answered 7 of 130 requests of b, which was not ready.');
 });
 
 it('says what time it covers, and which other experiments there are', async () => {

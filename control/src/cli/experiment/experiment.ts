@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import {
   type ExperimentReport,
+  type ExperimentVariant,
   LEVELS,
   METRICS,
   type Metric,
@@ -61,22 +62,34 @@ export function addExperiment(program: Command, around: Surroundings): void {
 
 function inWords(report: ExperimentReport): string {
   const { sentence, variants, srm, metrics, level } = report;
-  const shares = variants.map(({ name, version, weight, units, requests }) => [
+  const asked = variants.reduce((sum, { split_units }) => sum + split_units, 0);
+  const shares = variants.map(({ name, version, weight, split_units, units, requests }) => [
     name,
     version,
     percent(weight),
+    percent(asked === 0 ? null : (100 * split_units) / asked),
     String(units),
     String(requests),
   ]);
+  const unitsOf = (name: string) => variants.find((one) => one.name === name)?.units ?? 0;
   const interval = `${round(level * 100, 2)} % INTERVAL`;
   const results = ['METRIC', 'VARIANT', 'CONTROL', 'VALUE', 'DIFFERENCE', interval, 'UNITS', 'VERDICT'];
   return paragraphs(
     sentence,
     whatItCovers(report),
-    indented(table(['VARIANT', 'VERSION', 'TARGET', 'UNITS', 'REQUESTS'], shares)),
-    indented(table(results, metrics.flatMap(rowsOf))),
-    reasonsOf(metrics),
-    srm.sentence,
+    indented(table(['VARIANT', 'VERSION', 'TARGET', 'OBSERVED', 'UNITS', 'REQUESTS'], shares)),
+    [
+      `TARGET and OBSERVED: share of the units since the weights changed last, at ${time(report.split_since_ms)}.`,
+      srm.sentence,
+      ...variants.flatMap(elsewhereOf),
+    ].join('\n'),
+    indented(
+      table(
+        results,
+        metrics.flatMap((metric) => rowsOf(metric, unitsOf)),
+      ),
+    ),
+    notesOf(metrics),
     others(report),
   );
 }
@@ -100,7 +113,15 @@ function others({ runs, started_at_ms }: ExperimentReport): string {
   return `Other experiments of the model (--at STARTED shows one):\n\n${indented(table(['STARTED', 'ENDED', 'VERSIONS', 'EXPERIMENT'], rows))}`;
 }
 
-function rowsOf({ metric, unit, control, comparisons }: MetricResult): string[][] {
+function elsewhereOf({ name, requests, elsewhere }: ExperimentVariant): string[] {
+  if (elsewhere === 0) return [];
+  return [`Another variant answered ${elsewhere} of ${requests} requests of ${name}, which was not ready.`];
+}
+
+function rowsOf(
+  { metric, unit, control, comparisons }: MetricResult,
+  unitsOf: (variant: string) => number,
+): string[][] {
   const show = (value: number | null) => inUnit(value, unit);
   return comparisons.map(({ variant, value, units, difference, low, high, verdict }) => [
     metric,
@@ -109,16 +130,19 @@ function rowsOf({ metric, unit, control, comparisons }: MetricResult): string[][
     show(value),
     signed(difference, unit),
     low === null || high === null ? NONE : `${signed(low, unit)} to ${signed(high, unit)}`,
-    String(units),
+    units === unitsOf(variant) ? String(units) : `${units} of ${unitsOf(variant)}`,
     verdict.replaceAll('_', ' '),
   ]);
 }
 
-/** Why there is no verdict yet, or what it rests on. */
-function reasonsOf(metrics: readonly MetricResult[]): string {
+/** Why there is no interval, and which units do not count. */
+function notesOf(metrics: readonly MetricResult[]): string {
   return metrics
     .flatMap(({ metric, comparisons }) =>
-      comparisons.flatMap(({ variant, why }) => (why === '' ? [] : [`${metric}, ${variant}: ${why}`])),
+      comparisons.flatMap(({ variant, low, why, left_out }) => {
+        const note = [low === null ? why : '', left_out].filter(Boolean).join(' ');
+        return note === '' ? [] : [`${metric}, ${variant}: ${note}`];
+      }),
     )
     .join('\n');
 }
