@@ -55,6 +55,8 @@ export function isInstalled(root) {
   return Object.entries(wanted).every(([path, entry]) => {
     if (!path.startsWith('node_modules/')) return true;
     const found = present[path];
+    // Of a workspace; npm does not notice when somebody removes it.
+    if (entry.link === true && !existsSync(join(root, path))) return false;
     // Optional packages are absent on platforms that they do not fit.
     return found === undefined ? entry.optional === true : found.version === entry.version;
   });

@@ -5,15 +5,22 @@ import { isInstalled, npmCommand, PINNED_NODE } from './node-modules.mjs';
 
 const lock = (packages: object) => JSON.stringify({ packages });
 
-function checkout(installed: object): string {
+const LINK = 'node_modules/@headgate/gateway';
+
+function checkout(
+  installed: object,
+  files: Readonly<Record<string, string>> = { [`${LINK}/file`]: '' },
+): string {
   return tempDir({
+    ...files,
     'package-lock.json': lock({
       '': { name: 'root' },
       gateway: { version: '0.1.0' },
+      [LINK]: { resolved: 'gateway', link: true },
       'node_modules/hono': { version: '4.0.0' },
       'node_modules/only-on-windows': { version: '1.0.0', optional: true },
     }),
-    'node_modules/.package-lock.json': lock(installed),
+    'node_modules/.package-lock.json': lock({ [LINK]: { link: true }, ...installed }),
     [PINNED_NODE]: '',
   });
 }
@@ -31,6 +38,12 @@ it.each([
   ],
 ])('notices %s', (_, installed) => {
   expect(isInstalled(checkout(installed))).toBe(false);
+});
+
+it('notices a workspace that is new, or whose link is gone', () => {
+  const hono = { 'node_modules/hono': { version: '4.0.0' } };
+  expect(isInstalled(checkout(hono, {}))).toBe(false);
+  expect(isInstalled(checkout({ ...hono, [LINK]: undefined }))).toBe(false);
 });
 
 it('notices a missing Node binary and an unreadable list', () => {
