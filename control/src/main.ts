@@ -14,6 +14,7 @@ import { Registry } from 'prom-client';
 import { startAdmin } from './api/start-admin.ts';
 import { auditedChanges } from './audit/changes.ts';
 import { startAuditShipping } from './audit/start-shipping.ts';
+import { scrapesOf } from './cluster/scrapes-of.ts';
 import { startCluster } from './cluster/start-cluster.ts';
 import { startExperiments } from './experiments/start-experiments.ts';
 import { createInternalServer } from './internal-server.ts';
@@ -38,7 +39,8 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const isOnPostgres = config.audit.store === 'postgres' || config.records.sink === 'postgres';
   const resilience = reportResilience({ logger, registry, breakers: isOnPostgres ? ['database'] : [] });
   const embedded = startEmbedded(config, root, logger);
-  const own = { env, root, logger, registry, resilience, secret, embedded: embedded?.database };
+  const scrapes = scrapesOf(config);
+  const own = { env, root, logger, registry, resilience, secret, scrapes, embedded: embedded?.database };
 
   const shipping = await startAuditShipping(config, own);
   const audit = await startAudit(config, { root, logger, metrics: { registry } }, 'control');

@@ -8,7 +8,7 @@ import type { Logger } from '@headgate/runtime/logger';
 import type { Queryable } from '@headgate/stores/postgres/database';
 import { getRequestListener } from '@hono/node-server';
 import type { Changes } from '../audit/changes.ts';
-import { scrapesOf } from '../cluster/scrapes-of.ts';
+import type { Scrapes } from '../cluster/scrapes-of.ts';
 import { RecentUnits } from '../experiments/recent-units.ts';
 import type { StartedExperiments } from '../experiments/start-experiments.ts';
 import type { Control } from '../rollout/start-rollouts.ts';
@@ -21,7 +21,7 @@ import { Dependencies } from './dependencies/dependencies.ts';
 import { EventFeed } from './events/feed.ts';
 import { liveView } from './live/live-view.ts';
 import { ObservedSplit } from './live/observed.ts';
-import { POD_NAMES, Pods } from './live/pods.ts';
+import { Pods } from './live/pods.ts';
 import { accuracyRoutes } from './routes/accuracy.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { dependencyRoutes } from './routes/dependencies.ts';
@@ -36,6 +36,7 @@ export interface AdminSurroundings {
   readonly root: string;
   readonly logger: Pick<Logger, 'info' | 'error'>;
   readonly secret: InternalSecret | undefined;
+  readonly scrapes: Scrapes;
   readonly audit: AuditSink;
   readonly changes: Changes;
   readonly control: Control;
@@ -47,16 +48,16 @@ export interface AdminSurroundings {
 /** The admin API and the console, for control's port. */
 export function startAdmin(
   config: Config,
-  { root, logger, secret, audit, changes, control, experiments, auditStore }: AdminSurroundings,
+  { root, logger, secret, scrapes, audit, changes, control, experiments, auditStore }: AdminSurroundings,
 ): { readonly admin: RequestListener; stop(): void } {
   const keys = keysOf(resolve(root, config.gateway.keys_file), logger);
   const { records, readRecords } = experiments;
-  const live = liveOf(config, control, records);
+  const live = liveOf(scrapes, control, records);
   const feed = new EventFeed({ live, clock: systemClock, logger });
   control.rollouts.onChange((rollout) => feed.send('rollout', rollout));
   control.routing.onChange((snapshot) => feed.send('routing', routingView(snapshot)));
   const rows = rowsOf(config, root, auditStore);
-  const checks = checksOf(config, { root, routing: control.routing, records, audit: auditStore });
+  const checks = checksOf(config, { ...scrapes, root, routing: control.routing, records, audit: auditStore });
   const dependencies = new Dependencies({ checks, clock: systemClock });
   const app = createAdminApp({
     feed,
@@ -82,10 +83,9 @@ export function startAdmin(
   return { admin: (request, response) => void listener(request, response), stop: () => keys.stop() };
 }
 
-function liveOf(config: Config, control: Control, records: Queryable | undefined) {
-  const { inference } = scrapesOf(config, POD_NAMES);
+function liveOf({ inference }: Scrapes, control: Control, records: Queryable | undefined) {
   const pods = new Pods({ scrape: inference, nowMs: systemClock.monotonicMs });
-  const observed = new ObservedSplit({ records, nowMs: systemClock.epochMs });
+  const observed = new ObservedSplit({ records, clock: systemClock });
   const rolloutOf = async (model: string) => (await control.rollouts.activeOf(model))?.id ?? null;
   return () => liveView({ ...control, pods, observed, rolloutOf, nowMs: systemClock.epochMs });
 }

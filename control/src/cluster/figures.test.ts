@@ -8,7 +8,7 @@ import { ManualClock } from '@headgate/testkit/manual-clock';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { answerTo, startMetricsApi } from './metrics-api.ts';
 import { QUEUE_NAMES, QueueTime, WINDOW_MS } from './queue-time.ts';
-import { createScrape, type Figures, FRESH_MS, sumOf } from './scrape.ts';
+import { createScrape, type Figures, FRESH_MS, SHARED_MS, sumOf } from './scrape.ts';
 
 it('reads samples of the names that are wanted, and passes over the rest', () => {
   const page = [
@@ -77,15 +77,30 @@ describe('a scrape', () => {
     expect([all.isComplete(), sumOf(all.figures(), 'x', { model: 'a' })]).toEqual([false, 1]);
   });
 
+  it('reads each process once a second, however many ask', async () => {
+    let reads = 0;
+    addresses = [await serve(() => `x ${++reads}`)];
+    const all = scrape();
+    await Promise.all([all.round(), all.round()]);
+    nowMs += SHARED_MS - 1;
+    await all.round();
+    expect(reads).toBe(1);
+    nowMs += 1;
+    await all.round();
+    expect([reads, sumOf(all.figures(), 'x')]).toEqual([2, 2]);
+  });
+
   it('forgets a process that has left the name, and is not complete without any', async () => {
     const address = await serve(() => 'x 1');
     addresses = [address];
     const all = scrape();
     await all.round();
     addresses = [];
+    nowMs += 1000;
     await all.round();
     expect([all.isComplete(), all.figures().size]).toEqual([false, 0]);
     addresses = new Error('no such name');
+    nowMs += 1000;
     await all.round();
     expect(all.isComplete()).toBe(false);
   });

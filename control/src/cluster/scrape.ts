@@ -15,13 +15,18 @@ export interface ScrapeOptions {
 
 /** A page takes milliseconds; a process that hangs must not hold up the next round. */
 const TIMEOUT_MS = 900;
+/** Who asks each second, at another moment than others, shares their round. */
+export const SHARED_MS = 900;
 /** Figures that are older count for nothing. */
 export const FRESH_MS = 5000;
 
-/** Reads the metrics of all processes behind a name, once a round. */
+/** Reads the metrics of all processes behind a name, at most once a second, however many ask. */
 export function createScrape({ resolve, fetch, names, nowMs }: ScrapeOptions) {
   const last = new Map<string, { readonly atMs: number; readonly samples: readonly Sample[] }>();
   let addresses: readonly string[] | undefined;
+  let startedMs = Number.NEGATIVE_INFINITY;
+  let isReading = false;
+  let reading = Promise.resolve();
 
   const read = async (address: string) => {
     const answer = await fetch(`http://${address}/metrics`, { signal: AbortSignal.timeout(TIMEOUT_MS) });
@@ -29,11 +34,23 @@ export function createScrape({ resolve, fetch, names, nowMs }: ScrapeOptions) {
     if (answer.status === 200) last.set(address, { atMs: nowMs(), samples: samplesOf(page, names) });
   };
 
+  const readAll = async () => {
+    addresses = await resolve().catch(() => undefined);
+    for (const address of last.keys()) if (!addresses?.includes(address)) last.delete(address);
+    await Promise.all((addresses ?? []).map((address) => read(address).catch(() => undefined)));
+  };
+
   return {
-    async round(): Promise<void> {
-      addresses = await resolve().catch(() => undefined);
-      for (const address of last.keys()) if (!addresses?.includes(address)) last.delete(address);
-      await Promise.all((addresses ?? []).map((address) => read(address).catch(() => undefined)));
+    /** Reads all, or joins a round that runs or began just now. */
+    round(): Promise<void> {
+      if (!isReading && nowMs() - startedMs >= SHARED_MS) {
+        startedMs = nowMs();
+        isReading = true;
+        reading = readAll().finally(() => {
+          isReading = false;
+        });
+      }
+      return reading;
     },
     /** The processes that exist, whether they answer or not. */
     addresses: (): readonly string[] => addresses ?? [],
@@ -51,7 +68,8 @@ export function createScrape({ resolve, fetch, names, nowMs }: ScrapeOptions) {
   };
 }
 
-export type Scrape = Pick<ReturnType<typeof createScrape>, 'figures' | 'isComplete'>;
+export type Scraper = ReturnType<typeof createScrape>;
+export type Scrape = Pick<Scraper, 'figures' | 'isComplete'>;
 
 /** Sum over all processes of the samples that fit; 0 where there is none. */
 export function sumOf(figures: Figures, name: string, labels: Readonly<Record<string, string>> = {}): number {

@@ -2,6 +2,10 @@ import type { Config } from '@headgate/contracts/config/schema';
 import { internalAddress, portOf } from '@headgate/contracts/names';
 import { systemClock } from '@headgate/runtime/clock';
 import { parseTarget, resolveTarget } from '@headgate/runtime/target';
+import { REPORTED_NAMES } from '../api/dependencies/reported.ts';
+import { FIGURE_NAMES } from '../figures/live-figures.ts';
+import { POOL_NAMES } from './pool.ts';
+import { QUEUE_NAMES } from './queue-time.ts';
 import { createScrape } from './scrape.ts';
 
 /** Asks for the internal ports, as `host:port`, of the processes that the configuration names. */
@@ -21,14 +25,20 @@ export function processesOf({ envoy, gateway, listen }: Config) {
   };
 }
 
-/**
- * Reads the gateways and the inference processes of the configuration.
- *
- * @param names metrics that are read
- */
-export function scrapesOf(config: Config, names: ReadonlySet<string>) {
+/** What any part of control reads. */
+const NAMES: ReadonlySet<string> = new Set([
+  ...FIGURE_NAMES,
+  ...REPORTED_NAMES,
+  ...POOL_NAMES,
+  ...QUEUE_NAMES,
+]);
+
+export type Scrapes = ReturnType<typeof scrapesOf>;
+
+/** Reads the gateways and the inference processes of the configuration, once for all parts of control. */
+export function scrapesOf(config: Config) {
   const { gateways, inference } = processesOf(config);
-  const shared = { fetch, names, nowMs: systemClock.monotonicMs };
+  const shared = { fetch, names: NAMES, nowMs: systemClock.monotonicMs };
   return {
     gateways: createScrape({ ...shared, resolve: gateways }),
     inference: createScrape({ ...shared, resolve: inference }),

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
+import type { Config } from '@headgate/contracts/config/schema';
 import { portOf } from '@headgate/contracts/names';
 import { inClusterApi } from '@headgate/runtime/kubernetes/api';
 import { createLogger } from '@headgate/runtime/logger';
@@ -13,9 +14,12 @@ import { startApiServer } from '@headgate/testkit/services/kubernetes-api';
 import { Registry } from 'prom-client';
 import { expect, it, onTestFinished } from 'vitest';
 import { createAuthority } from '../../../scripts/setup/certificates.ts';
-import { startCluster } from './start-cluster.ts';
+import { scrapesOf } from './scrapes-of.ts';
+import { type ClusterSurroundings, startCluster } from './start-cluster.ts';
 
 const logger = createLogger({ service: 'test', level: 'silent' });
+const startOn = (config: Config, surroundings: Omit<ClusterSurroundings, 'scrapes'>) =>
+  startCluster(config, { ...surroundings, scrapes: scrapesOf(config) });
 const around = () => ({ env: {}, root: tempDir(), logger, registry: new Registry() });
 
 async function servePage(port: number, page: () => string): Promise<void> {
@@ -48,7 +52,7 @@ async function controlOf(server: Awaited<ReturnType<typeof startApiServer>>) {
     HEADGATE_SERVERLESS: JSON.stringify({ big: { deployment: 'headgate-inference-big' } }),
   });
   const surroundings = { ...around(), api };
-  return { cluster: await startCluster(config, surroundings), registry: surroundings.registry };
+  return { cluster: await startOn(config, surroundings), registry: surroundings.registry };
 }
 
 it('leads, and starts a pod of a serverless model for a request that waits at a gateway', async () => {
@@ -120,7 +124,7 @@ it('reads no pages for a leader that scales nothing, and those of inference alon
     const surroundings = { ...around(), api };
     await writeCertificate(surroundings.root);
     const all = { ...settings, HEADGATE_LISTEN__PORT_BASE: String(portBase) };
-    const cluster = await startCluster(testConfig(all), surroundings);
+    const cluster = await startOn(testConfig(all), surroundings);
     onTestFinished(() => cluster.stop());
     return surroundings.registry;
   };
@@ -144,7 +148,7 @@ it('answers the metrics of autoscalers over HTTPS, without a cluster', async () 
     return `${name}_sum${labels} ${items / 50}\n${name}_count${labels} ${items}\n`;
   });
   const settings = { HEADGATE_LISTEN__PORT_BASE: String(portBase), HEADGATE_CONTROL__METRICS_TLS_DIR: 'tls' };
-  const cluster = await startCluster(testConfig(settings), surroundings);
+  const cluster = await startOn(testConfig(settings), surroundings);
   onTestFinished(() => cluster.stop());
   const ask = async () => {
     const asked = request({
@@ -160,8 +164,8 @@ it('answers the metrics of autoscalers over HTTPS, without a cluster', async () 
 
 it('does nothing where the configuration asks for nothing, and refuses to lead outside a cluster', async () => {
   const surroundings = around();
-  await (await startCluster(testConfig(), surroundings)).stop();
+  await (await startOn(testConfig(), surroundings)).stop();
   expect(await surroundings.registry.metrics()).not.toContain('leader');
   const config = testConfig({ HEADGATE_CONTROL__LEASE: 'headgate-control' });
-  await expect(startCluster(config, surroundings)).rejects.toThrow(/control\.lease.*run this in a pod/);
+  await expect(startOn(config, surroundings)).rejects.toThrow(/control\.lease.*run this in a pod/);
 });

@@ -11,11 +11,9 @@ import { everyRound } from '../every-round.ts';
 import { reportPools } from './cluster-metrics.ts';
 import { type Election, LeaseElection } from './lease.ts';
 import { startMetricsApi } from './metrics-api.ts';
-import { POOL_NAMES, Pool } from './pool.ts';
-import { QUEUE_NAMES, QueueTime } from './queue-time.ts';
-import { scrapesOf } from './scrapes-of.ts';
-
-const NAMES: ReadonlySet<string> = new Set([...POOL_NAMES, ...QUEUE_NAMES]);
+import { Pool } from './pool.ts';
+import { QueueTime } from './queue-time.ts';
+import type { Scrapes } from './scrapes-of.ts';
 
 export interface ClusterSurroundings {
   readonly env: NodeJS.ProcessEnv;
@@ -23,6 +21,7 @@ export interface ClusterSurroundings {
   readonly root: string;
   readonly logger: Logger;
   readonly registry: Registry;
+  readonly scrapes: Scrapes;
   /** Absent: that of the cluster in which this pod runs. */
   readonly api?: KubernetesApi;
 }
@@ -46,7 +45,7 @@ export async function startCluster(config: Config, around: ClusterSurroundings):
   const answers = control.metrics_tls_dir !== '';
   if (!leads && !answers) return { isLeader: () => true, stop: async () => undefined };
 
-  const { gateways, inference } = scrapesOf(config, NAMES);
+  const { gateways, inference } = around.scrapes;
   const queueTime = new QueueTime(inference, systemClock.monotonicMs);
   const metricsApi = answers
     ? await startMetricsApi({

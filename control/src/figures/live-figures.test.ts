@@ -14,7 +14,8 @@ headgate_prediction_duration_seconds_bucket{le="0.064",${LABELS}} 0
 headgate_prediction_duration_seconds_bucket{le="0.128",${LABELS}} ${fast}
 headgate_prediction_duration_seconds_bucket{le="0.256",${LABELS}} ${ok + failed + refused}
 headgate_prediction_duration_seconds_bucket{le="+Inf",${LABELS}} ${ok + failed + refused}
-headgate_model_version_ready{model="m",version="2"} ${ready}`;
+headgate_model_version_ready{model="m",version="2"} ${ready}
+headgate_parked_requests{${LABELS}} ${7 * ok}`;
 
 describe('live figures', () => {
   let nowMs: number;
@@ -30,7 +31,7 @@ describe('live figures', () => {
         const text = pages.get(new URL(`${url}`).host);
         return new Response(text ?? '', { status: text === undefined ? 503 : 200 });
       },
-      names: FIGURE_NAMES,
+      names: new Set([...FIGURE_NAMES, 'headgate_parked_requests']),
       nowMs: () => nowMs,
     });
     figures = new GatewayFigures({ scrape, nowMs: () => nowMs });

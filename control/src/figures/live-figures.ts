@@ -134,8 +134,8 @@ export class GatewayFigures implements LiveFigures {
       const before = this.#last.get(address);
       const now = new Map<string, number>();
       for (const sample of samples) {
-        if (sample.name === METRIC.versionReady) continue;
         const { name, labels, value } = sample;
+        if (name !== METRIC.predictions && name !== BUCKET) continue;
         const series = JSON.stringify([name, labels]);
         now.set(series, value);
         // What a gateway counted before it was first seen is not of this second.

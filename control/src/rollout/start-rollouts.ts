@@ -3,10 +3,10 @@ import { systemClock } from '@headgate/runtime/clock';
 import type { Logger } from '@headgate/runtime/logger';
 import type { Registry } from 'prom-client';
 import type { Changes } from '../audit/changes.ts';
-import { processesOf, scrapesOf } from '../cluster/scrapes-of.ts';
+import { processesOf, type Scrapes } from '../cluster/scrapes-of.ts';
 import { everyRound } from '../every-round.ts';
 import type { StartedExperiments } from '../experiments/start-experiments.ts';
-import { FIGURE_NAMES, GatewayFigures, type LiveFigures } from '../figures/live-figures.ts';
+import { GatewayFigures, type LiveFigures } from '../figures/live-figures.ts';
 import type { RoutingStore } from '../routing/routing-store.ts';
 import { Enforcer } from './enforcer.ts';
 import { Ledger } from './ledger.ts';
@@ -20,6 +20,7 @@ import { SlowReports } from './slow-reports.ts';
 
 export interface RolloutSurroundings {
   readonly places: Places;
+  readonly scrapes: Pick<Scrapes, 'gateways'>;
   readonly experiments: Pick<StartedExperiments, 'experiments' | 'watch'>;
   readonly changes: Changes;
   readonly logger: Logger;
@@ -36,10 +37,9 @@ export interface Control {
 
 /** What judges and changes weights, each second: the routing table, the figures of the gateways, and the rollouts. */
 export function startRollouts(config: Config, around: RolloutSurroundings): Control {
-  const { places, experiments, changes, logger, registry } = around;
+  const { places, scrapes, experiments, changes, logger, registry } = around;
   const { routing } = places;
-  const { gateways } = scrapesOf(config, FIGURE_NAMES);
-  const figures = new GatewayFigures({ scrape: gateways, nowMs: systemClock.monotonicMs });
+  const figures = new GatewayFigures({ scrape: scrapes.gateways, nowMs: systemClock.monotonicMs });
   const rollouts = new Rollouts({
     ledger: new Ledger(places.store, systemClock.monotonicMs),
     routing,

@@ -1,68 +1,59 @@
 import type { Config } from '@headgate/contracts/config/schema';
 import { systemClock } from '@headgate/runtime/clock';
 import type { Queryable } from '@headgate/stores/postgres/database';
-import { scrapesOf } from '../../cluster/scrapes-of.ts';
+import type { Scraper } from '../../cluster/scrape.ts';
+import type { Scrapes } from '../../cluster/scrapes-of.ts';
 import type { RoutingStore } from '../../routing/routing-store.ts';
 import type { Check } from './check.ts';
 import { clockCheck } from './clock.ts';
 import { certificates, diskSpace, modelRepository } from './files.ts';
 import { localEnvoy, readyProcesses } from './processes.ts';
-import { REPORTED_NAMES, recordsDelivery, redis, staleGateways } from './reported.ts';
+import { recordsDelivery, redis, staleGateways } from './reported.ts';
 import { database, routingSource } from './stores.ts';
 
-export interface ChecksOptions {
+export interface ChecksOptions extends Scrapes {
   readonly root: string;
   readonly routing: Pick<RoutingStore, 'current'>;
-  /** Undefined where control has none of it. */
+  /** Undefined where this process cannot ask it. */
   readonly records: Queryable | undefined;
   readonly audit: Queryable | undefined;
 }
 
 /** Everything that Headgate depends on, as control can see it, in the order of the path of a photo. */
-export function checksOf(config: Config, { root, routing, records, audit }: ChecksOptions): readonly Check[] {
-  const { gateways, inference } = scrapesOf(config, REPORTED_NAMES);
-  // All checks of one look share one round.
-  const reading = sharedRound(() => gateways.round());
-  const addresses = async () => {
-    await reading();
-    return gateways.addresses();
+export function checksOf(
+  config: Config,
+  { root, routing, records, audit, gateways, inference }: ChecksOptions,
+): readonly Check[] {
+  const addressesIn = (scrape: Scraper) => async () => {
+    await scrape.round();
+    return scrape.addresses();
   };
   const report = async () => {
-    await reading();
+    await gateways.round();
     return gateways.figures();
   };
-  const inferenceAddresses = async () => {
-    await inference.round();
-    return inference.addresses();
-  };
-  const where = (setting: string) =>
-    setting === 'postgres' ? 'PostgreSQL answers' : 'the embedded database answers';
+  const store = (setting: string) => ({
+    where: setting === 'postgres' ? 'PostgreSQL answers' : 'the embedded database answers',
+    nowMs: systemClock.monotonicMs,
+  });
   return [
     localEnvoy(config, root),
-    readyProcesses('gateway', { addresses, remedy: 'look at the logs of the gateway: docs/operations.md' }),
+    readyProcesses('gateway', {
+      addresses: addressesIn(gateways),
+      remedy: 'look at the logs of the gateway: docs/operations.md',
+    }),
     redis(report),
     readyProcesses('inference', {
-      addresses: inferenceAddresses,
+      addresses: addressesIn(inference),
       remedy: 'look at the logs of inference: docs/operations.md',
     }),
     modelRepository(config, root),
     routingSource(routing, () => staleGateways(report)),
     recordsDelivery(config, report),
-    database('records store', records, where(config.records.sink)),
-    database('audit store', audit, where(config.audit.store)),
+    database('records store', records, store(config.records.sink)),
+    database('audit store', audit, store(config.audit.store)),
     certificates(config, root, systemClock.epochMs),
     diskSpace(root),
-    clockCheck(addresses, systemClock.epochMs),
+    clockCheck(addressesIn(gateways), systemClock.epochMs),
   ];
-}
-
-/** Calls that come while one runs share it. */
-function sharedRound(round: () => Promise<void>): () => Promise<void> {
-  let running: Promise<void> | undefined;
-  return () => {
-    running ??= round().finally(() => {
-      running = undefined;
-    });
-    return running;
-  };
 }

@@ -1,5 +1,5 @@
 import type { LiveVariant } from '@headgate/contracts/admin/api';
-import { DAY_MS } from '@headgate/runtime/clock';
+import { type Clock, DAY_MS } from '@headgate/runtime/clock';
 import type { Queryable } from '@headgate/stores/postgres/database';
 import { wilsonInterval } from '../../statistics/binomial-interval.ts';
 
@@ -20,12 +20,11 @@ const LOOK_BACK_MS = DAY_MS;
 export interface ObservedOptions {
   /** Where the records are; undefined where they go nowhere. */
   readonly records: Queryable | undefined;
-  /** Wall clock in ms. */
-  readonly nowMs: () => number;
+  readonly clock: Clock;
 }
 
 interface Known {
-  /** From then on it is read again; wall clock in ms. */
+  /** From then on it is read again; monotonic time in ms. */
   readonly untilMs: number;
   readonly units: ReadonlyMap<string, number>;
 }
@@ -50,7 +49,7 @@ export class ObservedSplit {
   of(model: string, experiment: string, sinceMs: number | null): (variant: string) => Observed {
     const key = JSON.stringify([model, experiment, sinceMs]);
     const known = this.#known.get(key);
-    const isFresh = known !== undefined && this.#options.nowMs() < known.untilMs;
+    const isFresh = known !== undefined && this.#options.clock.monotonicMs() < known.untilMs;
     if (!isFresh && !this.#reading.has(key)) void this.#read(key, { model, experiment, sinceMs });
     const units = known?.units ?? new Map<string, number>();
     const total = [...units.values()].reduce((sum, count) => sum + count, 0);
@@ -61,19 +60,19 @@ export class ObservedSplit {
     key: string,
     { model, experiment, sinceMs }: { model: string; experiment: string; sinceMs: number | null },
   ): Promise<void> {
-    const { records, nowMs } = this.#options;
+    const { records, clock } = this.#options;
     if (!records) return;
     this.#reading.add(key);
-    const startedMs = nowMs();
+    const startedMs = clock.monotonicMs();
     let units = new Map<string, number>();
     try {
-      const from = new Date(Math.max(sinceMs ?? 0, startedMs - LOOK_BACK_MS));
+      const from = new Date(Math.max(sinceMs ?? 0, clock.epochMs() - LOOK_BACK_MS));
       const { rows } = await records.query(UNITS, [from, model, experiment]);
       units = new Map((rows as Row[]).map((row) => [row.variant, row.units]));
     } catch {
       // The page of dependencies shows a store that is away.
     }
-    const endedMs = nowMs();
+    const endedMs = clock.monotonicMs();
     this.#forget(endedMs);
     this.#known.set(key, { untilMs: endedMs + Math.max(MAX_AGE_MS, SHARE * (endedMs - startedMs)), units });
     this.#reading.delete(key);

@@ -2,7 +2,6 @@ import type { PodView } from '@headgate/contracts/admin/api';
 import { METRIC } from '@headgate/contracts/names';
 import type { Scrape } from '../../cluster/scrape.ts';
 
-export const POD_NAMES: ReadonlySet<string> = new Set([METRIC.versionReady]);
 /** Each page costs the pod that serves it time: only while somebody looks, and not each second. */
 const MAX_AGE_MS = 2000;
 
@@ -35,7 +34,9 @@ export class Pods {
     const figures = this.#scrape.figures();
     return this.#scrape.addresses().flatMap((address) => {
       const samples = figures.get(address);
-      const ofModel = samples?.filter(({ labels }) => labels.model === model);
+      const ofModel = samples?.filter(
+        ({ name, labels }) => name === METRIC.versionReady && labels.model === model,
+      );
       if (ofModel?.length === 0) return [];
       const ready = ofModel?.some(({ labels, value }) => labels.version === version && value === 1) ?? false;
       return [{ address, ready }];
