@@ -36,9 +36,11 @@ const REPORT: ExperimentReport = {
   ],
 };
 
+const VERSION = { revision: '1', changed_at_ms: 0, changed_by: 'control' };
+
 const LIVE: LiveView = {
   ...{ at_ms: 0, default_model: 'digits', fresh: true, gateways: [], models: [] },
-  routing: { source: 'file', revision: '1', changed_at_ms: 0, changed_by: 'control', refused: [] },
+  routing: { ...VERSION, source: 'file', refused: [], in_force: VERSION },
 };
 
 const SESSION: Session = { key_id: 'k', csrf: 'c', expires_at_ms: Number.MAX_SAFE_INTEGER };

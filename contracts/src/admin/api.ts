@@ -84,14 +84,21 @@ export interface LiveView {
   readonly models: readonly LiveModel[];
 }
 
-export interface RoutingSourceView {
-  readonly source: 'file' | 'config_map';
+/** One version of the routing table. */
+export interface RoutingVersionView {
   readonly revision: string;
   readonly changed_at_ms: number | null;
   /** Who wrote it: `control`, or whom the source names, such as `user:alice`. */
   readonly changed_by: string | null;
-  /** Problems of a newer version that was refused; empty while the newest one is in force. */
+}
+
+/** The newest version, whose revision a change has to name. */
+export interface RoutingSourceView extends RoutingVersionView {
+  readonly source: 'file' | 'config_map';
+  /** Why the newest version is refused; empty while it is in force. */
   readonly refused: readonly string[];
+  /** The last version that was not refused. */
+  readonly in_force: RoutingVersionView;
 }
 
 export interface PodView {

@@ -60,7 +60,8 @@ export interface AuditPage {
 
 export interface DependencyView {
   readonly name: string;
-  readonly state: 'ok' | 'degraded' | 'down' | 'off';
+  /** `starting`: not known yet. `off`: not used, or not seen from here. */
+  readonly state: 'ok' | 'starting' | 'degraded' | 'down' | 'off';
   /** What was found, in words. */
   readonly detail: string;
   /** What to do about it; empty when nothing is to be done. */

@@ -18,47 +18,52 @@ import type {
 } from '@headgate/contracts/admin/api';
 import type { Rollout } from '@headgate/contracts/rollout';
 import type { Command } from 'commander';
-import { callControl, type Method } from './ask-control.ts';
+import { type ApiCall, callControl } from './ask-control.ts';
 import { type Installation, installationOf, type Surroundings } from './surroundings.ts';
 
 type Query = Readonly<Record<string, string | number | undefined>>;
 
-/** Longer than control lets a read take, so that its refusal arrives. */
-const ANSWER_WITHIN_MS = 65_000;
-
 export type AdminApi = ReturnType<typeof adminApi>;
 
 /** The routes of the admin API that commands use, with the answers that contracts/src/admin/api.ts names. */
-export function adminApi(installation: Installation, around: Surroundings, withinMs = ANSWER_WITHIN_MS) {
-  const call = <T>(method: Method, path: string, body?: unknown) =>
-    callControl<T>(method, path, { installation, around, withinMs, body });
-  const get = <T>(path: string, query: Query = {}) => call<T>('GET', `${path}${search(query)}`);
+export function adminApi(installation: Installation, around: Surroundings) {
+  const call = <T>(call: ApiCall) => callControl<T>(call, installation, around);
+  const look = <T>(path: string, query: Query = {}) =>
+    call<T>({ kind: 'look', method: 'GET', path: `${path}${search(query)}` });
+  const report = <T>(path: string, query: Query = {}) =>
+    call<T>({ kind: 'report', method: 'GET', path: `${path}${search(query)}` });
+  const change = <T>(method: 'POST' | 'PUT', path: string, body: unknown) =>
+    call<T>({ kind: 'change', method, path, body });
 
   return {
-    live: () => get<LiveView>('/live'),
-    dependencies: () => get<{ dependencies: DependencyView[] }>('/dependencies'),
-    routing: () => get<RoutingView>('/routing'),
+    live: () => look<LiveView>('/live'),
+    dependencies: () => look<{ dependencies: DependencyView[] }>('/dependencies'),
+    routing: () => look<RoutingView>('/routing'),
     preview: (model: string, weights: WeightsChange['weights']) =>
-      call<WeightsPreview>('POST', path`/routing/${model}/preview`, { weights }),
-    setWeights: (model: string, change: WeightsChange) =>
-      call<RoutingView>('PUT', path`/routing/${model}/weights`, change),
+      call<WeightsPreview>({
+        kind: 'report',
+        method: 'POST',
+        path: path`/routing/${model}/preview`,
+        body: { weights },
+      }),
+    setWeights: (model: string, to: WeightsChange) =>
+      change<RoutingView>('PUT', path`/routing/${model}/weights`, to),
     explain: (model: string, who: { unit: string } | { key: string }) =>
-      get<Explanation>(path`/routing/${model}/explain`, { ...who }),
-    rollouts: () => get<{ rollouts: Rollout[] }>('/rollouts'),
-    rollout: (id: string) => get<Rollout>(path`/rollouts/${id}`),
-    startRollout: (start: RolloutStart) => call<Rollout>('POST', '/rollouts', start),
+      look<Explanation>(path`/routing/${model}/explain`, { ...who }),
+    rollouts: () => look<{ rollouts: Rollout[] }>('/rollouts'),
+    rollout: (id: string) => look<Rollout>(path`/rollouts/${id}`),
+    startRollout: (start: RolloutStart) => change<Rollout>('POST', '/rollouts', start),
     act: (id: string, action: RolloutActionName, why?: string) =>
-      call<Rollout>('POST', path`/rollouts/${id}/${action}`, why === undefined ? {} : { why }),
-    experiment: (model: string, query: Query) => get<ExperimentReport>(path`/experiments/${model}`, query),
+      change<Rollout>('POST', path`/rollouts/${id}/${action}`, why === undefined ? {} : { why }),
+    experiment: (model: string, query: Query) => report<ExperimentReport>(path`/experiments/${model}`, query),
     looks: (model: string, query: Query & { metric: Metric }) =>
-      get<{ looks: Look[] }>(path`/experiments/${model}/looks`, query),
-    experimentCsv: (model: string, query: Query) => get<string>(path`/experiments/${model}/csv`, query),
-    shadow: (model: string) => get<ShadowReport>(path`/shadow/${model}`),
-    setShadow: (model: string, change: ShadowChange) =>
-      call<RoutingView>('PUT', path`/shadow/${model}`, change),
-    request: (id: string) => get<RequestView>(path`/requests/${id}`),
-    accuracy: (query: Query) => get<{ accuracy: AccuracyRow[] }>('/accuracy', query),
-    audit: (query: Query) => get<AuditPage>('/audit', query),
+      report<{ looks: Look[] }>(path`/experiments/${model}/looks`, query),
+    experimentCsv: (model: string, query: Query) => report<string>(path`/experiments/${model}/csv`, query),
+    shadow: (model: string) => report<ShadowReport>(path`/shadow/${model}`),
+    setShadow: (model: string, to: ShadowChange) => change<RoutingView>('PUT', path`/shadow/${model}`, to),
+    request: (id: string) => report<RequestView>(path`/requests/${id}`),
+    accuracy: (query: Query) => report<{ accuracy: AccuracyRow[] }>('/accuracy', query),
+    audit: (query: Query) => report<AuditPage>('/audit', query),
   };
 }
 

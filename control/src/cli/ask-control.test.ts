@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { tempDir } from '@headgate/testkit/folders';
-import { expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { AdminError } from '../api/api-env.ts';
 import { adminApp, secret } from '../testing/admin-app.ts';
 import { headgate } from '../testing/command-line.ts';
 import { fakeControl } from '../testing/fake-control.ts';
+import { ROUTING } from '../testing/views.ts';
 
 const [SECRET] = Object.values(secret.header);
 
@@ -61,4 +62,34 @@ it.each([200, 502])('is not misled by an answer of something else on the port: %
   const fetch = async () => new Response('<html>', { status, headers: { 'content-type': 'text/html' } });
   const { code, err } = await headgate(['models'], { fetch });
   expect([code, err]).toEqual([1, expect.stringContaining(`status ${status}`)]);
+});
+
+afterEach(() => vi.restoreAllMocks());
+
+describe('a control that hangs', () => {
+  const late = () => Promise.reject(new DOMException('too late', 'TimeoutError'));
+
+  it.each([
+    ['a look', ['models']],
+    ['a report', ['records', 'accuracy']],
+    ['a change', ['rollout', 'pause', 'digits']],
+  ])('is named within 5 s: %s', async (_, argv) => {
+    const timeouts = vi.spyOn(AbortSignal, 'timeout');
+    const { code, err } = await headgate(argv, { fetch: late });
+    expect([code, err]).toEqual([1, expect.stringContaining('does not answer at 127.0.0.1:8447 within 5 s')]);
+    expect(err).toContain('stop the service and start it again');
+    expect(timeouts.mock.calls).toEqual([[5000]]);
+  });
+
+  it('may have made the change that it took', async () => {
+    const { fetch } = fakeControl({
+      'GET /routing': ROUTING,
+      'POST /routing/digits/preview': { issues: [], moves: [] },
+    });
+    const { code, err } = await headgate(['route', 'set', 'digits', 'b=20', '--yes'], {
+      fetch: (...call) => (call[1]?.method === 'PUT' ? late() : fetch(...call)),
+    });
+    expect([code, err]).toEqual([1, expect.stringContaining('within 65 s: the change may have been made')]);
+    expect(err).toContain('headgate audit find --since 5m');
+  });
 });

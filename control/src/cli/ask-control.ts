@@ -30,36 +30,63 @@ export async function askControl<T>(
   const method = body === undefined ? 'GET' : 'POST';
   const response = await send({ method, path, body, withinMs }, installation, around);
   const parsed = answer.safeParse(response.ok ? await response.json().catch(() => undefined) : undefined);
-  if (!parsed.success) throw away(installation, parsed.error);
+  if (!parsed.success) throw new ControlAwayError(hostOf(installation), withinMs, parsed.error);
   return parsed.data;
 }
 
 export type Method = 'GET' | 'POST' | 'PUT';
 
-interface ApiCall {
-  readonly installation: Installation;
-  readonly around: Surroundings;
-  readonly withinMs: number;
-  readonly body: unknown;
+/** A look reads what control has at hand; a report may read the whole store; a change may wait for it. */
+export type Kind = 'look' | 'report' | 'change';
+
+export interface ApiCall {
+  readonly kind: Kind;
+  readonly method: Method;
+  readonly path: string;
+  readonly body?: unknown;
 }
+
+const LOOK_WITHIN_MS = 5000;
+/** Longer than control lets a read take, so that its refusal arrives. */
+const WITHIN_MS = 65_000;
 
 /**
  * Calls a route of the admin API, whose answers contracts/src/admin/api.ts describes, as the user who runs the command.
  *
  * @returns the parsed JSON, or CSV as it is
- * @throws CliError with the code of the refusal; failed when control is away
+ * @throws CliError with the code of the refusal; failed when control does not answer
  */
 export async function callControl<T>(
-  method: Method,
-  path: string,
-  { installation, around, withinMs, body }: ApiCall,
+  { kind, method, path, body }: ApiCall,
+  installation: Installation,
+  around: Surroundings,
 ): Promise<T> {
-  const call = { method, path: `${API_BASE}${path}`, body, withinMs };
-  const response = await withProgress('waiting for control', around, send(call, installation, around));
+  const call = { method, path: `${API_BASE}${path}`, body };
+  const work = async () => {
+    if (kind === 'look') return answerTo<T>({ ...call, withinMs: LOOK_WITHIN_MS }, installation, around);
+    // A control that hangs must be known before the long wait, and before a change.
+    await send(LIVEZ, installation, around);
+    return answerTo<T>({ ...call, withinMs: WITHIN_MS }, installation, around).catch((error: unknown) => {
+      throw kind === 'change' && error instanceof ControlAwayError ? unknownOutcome(error) : error;
+    });
+  };
+  return withProgress('waiting for control', around, work());
+}
+
+const LIVEZ = { method: 'GET', path: '/livez', body: undefined, withinMs: LOOK_WITHIN_MS } as const;
+
+const unknownOutcome = (cause: ControlAwayError) =>
+  new CliError('failed', `${cause.message}: the change may have been made`, {
+    remedy: 'see whether it was, before you try again: headgate audit find --since 5m',
+    cause,
+  });
+
+async function answerTo<T>(call: Call, installation: Installation, around: Surroundings): Promise<T> {
+  const response = await send(call, installation, around);
   const type = response.headers.get('content-type') ?? '';
   const answer: unknown = await (type.includes('json') ? response.json() : response.text()).catch(
     (cause: unknown) => {
-      throw away(installation, cause);
+      throw new ControlAwayError(hostOf(installation), call.withinMs, cause);
     },
   );
   if (response.ok && /json|csv/.test(type)) return answer as T;
@@ -91,7 +118,7 @@ async function send(
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   }).catch((cause: unknown) => {
-    throw away(installation, cause);
+    throw new ControlAwayError(host, withinMs, cause);
   });
   if (response.status !== 401) return response;
   throw new CliError('failed', `control at ${host} does not accept the internal secret of this machine`, {
@@ -109,19 +136,18 @@ const operatorName = (): string =>
 const hostOf = ({ config: { listen, records } }: Installation) =>
   records.control_target || internalAddress(listen, 'control');
 
-/** Thrown when control does not answer, so that who follows something can wait for it. */
+/** Control does not answer: commands that follow something wait for it. */
 export class ControlAwayError extends CliError {
-  constructor(host: string, cause: unknown) {
-    super('failed', `control does not answer at ${host}`, {
-      remedy:
-        'start the service (npm start), or name its ports: HEADGATE_LISTEN__PORT_BASE; headgate doctor looks for the cause',
-      cause,
-    });
+  constructor(host: string, withinMs: number, cause: unknown) {
+    const isLate = cause instanceof Error && cause.name === 'TimeoutError';
+    const within = isLate ? ` within ${withinMs / 1000} s` : '';
+    super('failed', `control does not answer at ${host}${within}`, { remedy: isLate ? HANGS : AWAY, cause });
   }
 }
 
-const away = (installation: Installation, cause: unknown) =>
-  new ControlAwayError(hostOf(installation), cause);
+const HANGS = 'it accepts connections and hangs: see its log, then stop the service and start it again';
+const AWAY =
+  'start the service (npm start), or name its ports: HEADGATE_LISTEN__PORT_BASE; headgate doctor looks for the cause';
 
 const CODES: Partial<Record<AdminReason, FailureCode>> = {
   invalid: 'usage',

@@ -5,7 +5,7 @@ import { CommanderError } from 'commander';
 export const EXIT = {
   failed: 1,
   usage: 2,
-  /** Nothing wrong was found, and not everything could be looked at. */
+  /** Nothing wrong was found, and not everything could be looked at, or is still starting. */
   unchecked: 3,
   not_found: 4,
   conflict: 5,
@@ -15,6 +15,8 @@ export const EXIT = {
   down: 7,
   /** The rollout that was followed ended in a rollback. */
   rolled_back: 8,
+  /** Asked how things are: nothing is down, and something is degraded. */
+  degraded: 9,
 } as const;
 
 export type FailureCode = keyof typeof EXIT;

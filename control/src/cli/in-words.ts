@@ -1,4 +1,4 @@
-import type { RoutingSourceView } from '@headgate/contracts/admin/api';
+import type { RoutingSourceView, RoutingVersionView } from '@headgate/contracts/admin/api';
 import { CliError } from './errors.ts';
 import { instant, parseDuration } from './keys/secret.ts';
 
@@ -15,9 +15,22 @@ export const yesNo = (value: boolean): string => (value ? 'yes' : 'NO');
 /** UTC, whole seconds. */
 export const time = (epochMs: number | null): string => (epochMs === null ? NONE : instant(epochMs));
 
-/** When the routing table was changed, and by whom. */
-export const changeInWords = ({ changed_at_ms: atMs, changed_by: by }: RoutingSourceView): string =>
+/** When a version of the routing table was written, and by whom. */
+export const changeInWords = ({ changed_at_ms: atMs, changed_by: by }: RoutingVersionView): string =>
   `changed at ${time(atMs)}${by === null ? '' : ` by ${by}`}`;
+
+/** What is wrong with the newest routing table; empty while it is in force. */
+export function refusalInWords(
+  newest: RoutingSourceView,
+  whatToDo = 'Correct it, or replace it: headgate route set',
+): string {
+  if (newest.refused.length === 0) return '';
+  return [
+    `THE NEWEST ROUTING TABLE IS REFUSED (${changeInWords(newest)}). The one before it stays in force.`,
+    indented(newest.refused.join('\n')),
+    whatToDo,
+  ].join('\n');
+}
 
 export const round = (value: number, decimals: number): number =>
   Math.round(value * 10 ** decimals) / 10 ** decimals;

@@ -44,13 +44,8 @@ describe('headgate status', () => {
 
   it.each<[string, ReturnType<typeof controlWith>, string]>([
     ['a dependency is down', controlWith({}, [redis('down')]), 'redis is down'],
-    [
-      'the newest table is refused',
-      controlWith({ routing: { ...LIVE.routing, refused: ['models.digits: expected 100'] } }),
-      'the routing table is refused',
-    ],
     ['no gateway is ready', controlWith({ gateways: [] }), 'no gateway is ready'],
-    ['the figures are old', controlWith({ fresh: false }), 'no figures'],
+    ['the figures are old', controlWith({ fresh: false }), 'not every gateway gave its figures'],
     [
       'a version with traffic is not ready',
       controlWith({
@@ -67,11 +62,26 @@ describe('headgate status', () => {
     expect(out).toContain('digits (default)');
   });
 
-  it('shows what is degraded, and is content with it', async () => {
-    const { code, out } = await headgate(['status'], controlWith({}, [redis('degraded'), redis('off')]));
-    expect(code).toBe(0);
-    expect(out.match(/redis/g)).toHaveLength(1);
-    expect(out).toContain('DEGRADED  redis: does not answer\n          start it');
+  it.each<[string, DependencyView['state'][], number, string]>([
+    ['what is degraded', ['degraded', 'starting'], 9, 'headgate: redis is degraded; redis is starting'],
+    ['what starts', ['off', 'starting'], 3, 'headgate: redis is starting'],
+    ['what is down first', ['degraded', 'down'], 7, 'headgate: redis is down; redis is degraded'],
+  ])('shows %s, and ends with the code of the worst', async (_, states, exit, text) => {
+    const { code, out, err } = await headgate(['status'], controlWith({}, states.map(redis)));
+    expect([code, err]).toEqual([exit, expect.stringContaining(text)]);
+    expect(out.match(/redis/g)).toHaveLength(states.filter((state) => state !== 'off').length);
+    expect(out).toMatch(/(DEGRADED|STARTING) {2}redis: does not answer\n {10}start it/);
+  });
+
+  it('shows a refused table first, and the one in force with its own time and author', async () => {
+    const newest = { revision: 'r2', changed_at_ms: LIVE.at_ms, changed_by: 'user:bob' };
+    const routing = { ...LIVE.routing, ...newest, refused: ['models.digits: expected 100'] };
+    const { out } = await headgate(['status'], controlWith({ routing }));
+    expect(out).toMatch(
+      /^THE NEWEST ROUTING TABLE IS REFUSED \(changed at 2030-01-01T00:00:00Z by user:bob\)/,
+    );
+    expect(out).toContain('  models.digits: expected 100\n');
+    expect(out).toContain('routing table: file, changed at 2029-12-31T00:00:00Z by user:alice');
   });
 
   it('--watch goes on while control is away', async () => {

@@ -9,7 +9,7 @@ import { isActive, type Rollout } from '@headgate/contracts/rollout';
 import type { Command } from 'commander';
 import { type AdminApi, adminApiOf } from './admin-api.ts';
 import { ControlAwayError } from './ask-control.ts';
-import { CliError } from './errors.ts';
+import { type Problem, problemsIn, requireNone } from './health.ts';
 import {
   changeInWords,
   indented,
@@ -17,6 +17,7 @@ import {
   NONE,
   paragraphs,
   percent,
+  refusalInWords,
   round,
   yesNo,
 } from './in-words.ts';
@@ -30,7 +31,7 @@ const CLEAR = '\u001b[H\u001b[J';
 
 interface Status {
   /** Why the exit code is not 0. */
-  readonly down: readonly string[];
+  readonly problems: readonly Problem[];
   readonly live: LiveView;
   readonly rollouts: readonly Rollout[];
   /** Those that are neither ok nor off. */
@@ -41,20 +42,18 @@ interface Status {
 export function addStatus(program: Command, around: Surroundings): void {
   program
     .command('status')
-    .description('show what is live: variants, shares, figures, rollouts, and what is down (exit code 7)')
+    .description('show what is live: variants, shares, figures, rollouts, and what is not in order')
     .option('--watch', 'show it again every 2 s, until Ctrl-C')
     .action(async ({ watch = false }: { watch?: boolean }, command: Command) => {
       const api = adminApiOf(command, around);
       if (watch) return watchStatus(api, command, around);
       const status = await readStatus(api);
       print(command, around, status, inWords);
-      const [first] = status.down;
-      if (first === undefined) return;
-      throw new CliError('down', status.down.join('; '), { remedy: 'headgate doctor shows what to do' });
+      requireNone(status.problems, 'headgate doctor shows what to do');
     });
 }
 
-/** Ends by a signal only. A control that is away is shown, and awaited. */
+/** Ends by a signal alone. Waits for a control that does not answer, and says so. */
 async function watchStatus(api: AdminApi, command: Command, around: Surroundings): Promise<never> {
   const clear = around.terminal.out && !globalsOf(command).json ? CLEAR : '';
   for (;;) {
@@ -77,31 +76,28 @@ async function readStatus(api: AdminApi): Promise<Status> {
     api.dependencies(),
   ]);
   return {
-    down: downIn(live, dependencies),
+    problems: [...problemsInLive(live), ...problemsIn(dependencies)],
     live,
     rollouts: rollouts.filter(isActive),
-    dependencies: dependencies.filter(({ state }) => state === 'degraded' || state === 'down'),
+    dependencies: dependencies.filter(({ state }) => state !== 'ok' && state !== 'off'),
   };
 }
 
-function downIn(
-  { routing, fresh, gateways, models }: LiveView,
-  dependencies: readonly DependencyView[],
-): string[] {
+function problemsInLive({ fresh, gateways, models }: LiveView): Problem[] {
   const unready = models.flatMap(({ model, variants }) =>
     variants.filter(({ weight, ready }) => weight > 0 && !ready).map(({ version }) => `${model}/${version}`),
   );
-  return [
-    ...dependencies.filter(({ state }) => state === 'down').map(({ name }) => `${name} is down`),
+  const down = [
     ...unready.map((version) => `${version} is not ready`),
-    ...(routing.refused.length > 0 ? ['the routing table is refused'] : []),
     ...(gateways.some(({ ready }) => ready) ? [] : ['no gateway is ready']),
-    ...(fresh ? [] : ['control has no figures of the last 5 s from every gateway']),
+    ...(fresh ? [] : ['not every gateway gave its figures in the last 5 s']),
   ];
+  return down.map((text) => ({ state: 'down', text }));
 }
 
 function inWords({ live, rollouts, dependencies }: Status): string {
   return paragraphs(
+    refusalInWords(live.routing),
     ...live.models.map((model) => modelInWords(model, live.default_model)),
     rollouts
       .map((rollout) => `rollout ${rollout.id} of ${rollout.model}: ${stateInWords(rollout)}`)
@@ -152,9 +148,7 @@ function rowOf({ name, version, role, weight, ready, figures, observed }: LiveVa
 
 function sourceInWords({ routing }: LiveView): string {
   const from = routing.source === 'file' ? 'file' : 'ConfigMap';
-  const line = `routing table: ${from}, ${changeInWords(routing)}`;
-  if (routing.refused.length === 0) return line;
-  return `${line}\nA NEWER TABLE IS REFUSED:\n${indented(routing.refused.join('\n'))}`;
+  return `routing table: ${from}, ${changeInWords(routing.in_force)}`;
 }
 
 function podsInWords(what: string, pods: readonly PodView[]): string {

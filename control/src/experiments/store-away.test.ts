@@ -17,11 +17,11 @@ const ROUTING: Routing = {
     },
   },
 } as never;
+const VERSION = { revision: '1', changedAtMs: null, changedBy: null };
 const SNAPSHOT: RoutingSnapshot = {
+  ...VERSION,
   routing: ROUTING,
-  revision: '1',
-  changedAtMs: null,
-  changedBy: null,
+  inForce: VERSION,
   refused: [],
   source: 'file',
 };

@@ -68,7 +68,8 @@ const rolloutAt = (atMs: number) => {
     default_model: 'm',
     models: { m: { versions: ['1'], experiment } },
   };
-  const about = { source: 'file', revision: 'r', changedAtMs: null, changedBy: null, refused: [] } as const;
+  const inForce = { revision: 'r', changedAtMs: null, changedBy: null };
+  const about = { ...inForce, inForce, source: 'file', refused: [] } as const;
   const start = {
     model: 'm',
     version: '2',

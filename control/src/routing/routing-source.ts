@@ -1,10 +1,14 @@
-/** One version of the text that holds the routing table, good or not. */
-export interface RoutingVersion {
-  readonly text: string;
+/** A version of the routing table: its name, and who wrote it when, as far as the place knows. */
+export interface RoutingEdition {
   readonly revision: string;
   readonly changedAtMs: number | null;
-  /** Who wrote it, as far as the place knows. */
+  /** `control`, who asked it to, or whom the source names, such as `user:alice`. */
   readonly changedBy: string | null;
+}
+
+/** With its text, good or not. */
+export interface RoutingVersion extends RoutingEdition {
+  readonly text: string;
 }
 
 /** The place of the routing table: a file, or a ConfigMap. */

@@ -130,12 +130,16 @@ describe.each(Object.keys(places))('the routing table of a %s', (kind) => {
   });
 
   it('keeps the last good table while the newest is refused, and can replace that one', async () => {
+    const good = store.current();
     place.edit(SEED.replace('weight: 90', 'weight: 91'));
     await store.refresh();
     expect(weights()).toEqual([90, 10]);
     expect(store.current().refused).toEqual([expect.stringContaining('sum to 100, not 101')]);
+    expect(store.current().revision).not.toBe(good.revision);
+    expect(store.current().inForce).toEqual(good.inForce);
     await store.write(store.current().revision, withWeights(100, 0), 'control');
-    expect([weights(), store.current().refused]).toEqual([[100, 0], []]);
+    const { refused, revision, inForce } = store.current();
+    expect([weights(), refused, inForce.revision]).toEqual([[100, 0], [], revision]);
   });
 
   it('tells its listeners of each new revision once', async () => {

@@ -5,17 +5,15 @@ import { ZodError } from 'zod';
 import { AdminError } from '../api/api-env.ts';
 import { changedMeanwhile } from './conflict.ts';
 import { editText } from './edit-text.ts';
-import type { RoutingSource, RoutingVersion } from './routing-source.ts';
+import type { RoutingEdition, RoutingSource, RoutingVersion } from './routing-source.ts';
 
-export interface RoutingSnapshot {
+/** The newest version, which may be refused, beside the table in force. */
+export interface RoutingSnapshot extends RoutingEdition {
   /** The last good table: what gateways have in force. */
   readonly routing: Routing;
-  /** Of the newest version, also of one that is refused. */
-  readonly revision: string;
-  readonly changedAtMs: number | null;
-  /** Who wrote the newest version: `control`, who asked it to, or whom the source names, such as `user:alice`. */
-  readonly changedBy: string | null;
-  /** Problems of the newest version; empty while it is the table above. */
+  /** The version that it was read from. */
+  readonly inForce: RoutingEdition;
+  /** Problems of the newest version; empty while it is in force. */
   readonly refused: readonly string[];
   readonly source: 'file' | 'config_map';
 }
@@ -77,12 +75,16 @@ export class SourcedRouting implements RoutingStore {
   }
 
   /** @returns whether it is new */
-  #take({ text, revision, changedAtMs, changedBy }: RoutingVersion): boolean {
-    if (revision === this.#snapshot?.revision) return false;
-    const { routing = this.#snapshot?.routing, refused } = parsed(text);
+  #take({ text, ...edition }: RoutingVersion): boolean {
+    const last = this.#snapshot;
+    if (edition.revision === last?.revision) return false;
+    const { routing = last?.routing, refused } = parsed(text);
     if (!routing) throw new AdminError('store_unavailable', `The routing table: ${refused.join('; ')}`);
     this.#text = text;
-    const snapshot = { routing, revision, changedAtMs, changedBy, refused, source: this.#source.kind };
+    // A text that is put back in place of a refused one has been in force all the time.
+    const isInForce = refused.length === 0 && edition.revision !== last?.inForce.revision;
+    const inForce = isInForce || !last ? edition : last.inForce;
+    const snapshot = { ...edition, routing, inForce, refused, source: this.#source.kind };
     this.#snapshot = snapshot;
     for (const listener of this.#listeners) listener(snapshot);
     return true;

@@ -120,10 +120,12 @@ export async function serve({ app }: AdminFixture) {
 
 export const problemOf = async (response: Response): Promise<Problem> => (await response.json()) as Problem;
 
+const VERSION = { revision: 'r', changed_at_ms: null, changed_by: null };
+
 const EMPTY = {
   at_ms: 0,
   default_model: 'digits',
-  routing: { source: 'file', revision: 'r', changed_at_ms: null, changed_by: null, refused: [] },
+  routing: { ...VERSION, source: 'file', refused: [], in_force: VERSION },
   fresh: false,
   gateways: [],
   models: [],

@@ -35,14 +35,8 @@ export function fakeRouting(weights: Weights) {
     const experiment = { name, salt: 'salt', variants };
     const net = { versions: Object.keys(of), experiment };
     const routing: Routing = { schema: 1, default_model: 'net', models: { net }, shadows: {} } as never;
-    return {
-      routing,
-      revision: String(changedAtMs),
-      changedAtMs,
-      changedBy: null,
-      refused: [],
-      source: 'file',
-    };
+    const inForce = { revision: String(changedAtMs), changedAtMs, changedBy: null };
+    return { ...inForce, inForce, routing, refused: [], source: 'file' };
   };
   let snapshot = snapshotOf(weights, START_MS);
   return {

@@ -1,17 +1,17 @@
 import type { LiveView, RoutingView } from '@headgate/contracts/admin/api';
 import { policySchema, type Rollout, type Transition } from '@headgate/contracts/rollout';
 
+const VERSION = {
+  revision: 'r1',
+  changed_at_ms: Date.parse('2029-12-31T00:00:00Z'),
+  changed_by: 'user:alice',
+};
+
 /** What control says of a model with two versions; tests change what they are about. */
 export const LIVE: LiveView = {
   at_ms: Date.parse('2030-01-01T00:00:00Z'),
   default_model: 'digits',
-  routing: {
-    source: 'file',
-    revision: 'r1',
-    changed_at_ms: Date.parse('2029-12-31T00:00:00Z'),
-    changed_by: 'user:alice',
-    refused: [],
-  },
+  routing: { ...VERSION, source: 'file', refused: [], in_force: VERSION },
   fresh: true,
   gateways: [{ address: '127.0.0.1:8442', ready: true }],
   models: [

@@ -10,13 +10,8 @@ function variant(change: Partial<LiveVariant>): LiveVariant {
 
 function answer(variants: readonly LiveVariant[], fresh = true) {
   const model: LiveModel = { model: 'digits', experiment: 'e', variants, versions: [], rollout: null };
-  const routing = {
-    source: 'file',
-    revision: 'r',
-    changed_at_ms: null,
-    changed_by: null,
-    refused: [],
-  } as const;
+  const version = { revision: 'r', changed_at_ms: null, changed_by: null };
+  const routing = { ...version, source: 'file', refused: [], in_force: version } as const;
   const view: LiveView = { at_ms: 0, default_model: 'digits', routing, fresh, gateways: [], models: [model] };
   return liveAnswer(view).map(({ text, tone }) => `${tone}: ${text.replaceAll('\u202f', ' ')}`);
 }

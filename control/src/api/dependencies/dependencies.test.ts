@@ -171,27 +171,35 @@ describe('files', () => {
 });
 
 describe('stores', () => {
+  const clock = new ManualClock();
+  const options = { where: 'PostgreSQL answers', nowMs: clock.monotonicMs };
+  const store = (query: () => Promise<{ rows: [] }>) =>
+    database('audit store', { query, script: async () => undefined }, options);
+
   it('answer, fail, or are not there', async () => {
-    const store = (query: () => Promise<{ rows: [] }>) => ({ query, script: async () => undefined });
-    expect(
-      await found(
-        database(
-          'audit store',
-          store(async () => ({ rows: [] })),
-          'PostgreSQL answers',
-        ),
-      ),
-    ).toBe('ok: PostgreSQL answers');
-    expect(await found(database('audit store', undefined, ''))).toMatch(/^off/);
-    await expect(
-      found(
-        database(
-          'a',
-          store(() => Promise.reject(new Error('gone'))),
-          '',
-        ),
-      ),
-    ).rejects.toThrow('gone');
+    expect(await found(store(async () => ({ rows: [] })))).toBe('ok: PostgreSQL answers');
+    expect(await found(database('audit store', undefined, options))).toMatch(/^off/);
+    await expect(found(store(() => Promise.reject(new Error('gone'))))).rejects.toThrow('gone');
+  });
+
+  it('are starting until the first answer, for a minute', async () => {
+    const answers: (() => void)[] = [];
+    const check = store(() => new Promise((resolve) => answers.push(() => resolve({ rows: [] }))));
+    const dependencies = new Dependencies({ checks: [check], clock });
+    const look = async (withinMs: number) => {
+      const all = dependencies.all();
+      await new Promise(setImmediate);
+      clock.advance(withinMs);
+      return (await all)[0]?.state;
+    };
+    expect(await look(2000)).toBe('starting');
+    clock.advance(58_000);
+    expect(await look(2000)).toBe('down');
+    for (const answer of answers) answer();
+    clock.advance(60_000);
+    const late = store(() => new Promise(() => undefined));
+    void late.find(new AbortController().signal);
+    expect([late.late?.()?.state, check.late?.()]).toEqual(['starting', undefined]);
   });
 
   it('of routing tell of a table that is refused, not taken, or not read', async () => {

@@ -41,15 +41,15 @@ export class Dependencies {
 }
 
 /** A check that is late is down; its signal ends what it waits for. */
-async function findWithin({ find, remedy }: Check, clock: TimerClock): Promise<Finding> {
-  const late = new AbortController();
+async function findWithin({ find, remedy, late }: Check, clock: TimerClock): Promise<Finding> {
+  const over = new AbortController();
   const timeout = Promise.withResolvers<Finding>();
   const cancel = clock.after(DEADLINE_MS, () => {
-    late.abort();
-    timeout.resolve(down(`no answer within ${DEADLINE_MS / 1000} s`, remedy));
+    over.abort();
+    timeout.resolve(late?.() ?? down(`no answer within ${DEADLINE_MS / 1000} s`, remedy));
   });
   try {
-    return await Promise.race([find(late.signal), timeout.promise]);
+    return await Promise.race([find(over.signal), timeout.promise]);
   } finally {
     cancel();
   }

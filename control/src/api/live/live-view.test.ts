@@ -1,11 +1,12 @@
 import { parseRouting } from '@headgate/contracts/routing';
 import { samplesOf } from '@headgate/runtime/exposition';
 import { eventually } from '@headgate/testkit/eventually';
-import { describe, expect, it } from 'vitest';
+import { ManualClock } from '@headgate/testkit/manual-clock';
+import { describe, expect, it, vi } from 'vitest';
 import { AdminError } from '../api-env.ts';
 import { type LiveViewDeps, liveView } from './live-view.ts';
 import { ObservedSplit } from './observed.ts';
-import { POD_NAMES, Pods } from './pods.ts';
+import { Pods } from './pods.ts';
 
 const NOW_MS = 1_700_000_000_000;
 const routing = parseRouting({
@@ -25,14 +26,8 @@ const routing = parseRouting({
     },
   },
 });
-const snapshot = {
-  routing,
-  revision: 'r7',
-  changedAtMs: NOW_MS - 60_000,
-  changedBy: 'user:alice',
-  refused: [],
-  source: 'file',
-} as const;
+const inForce = { revision: 'r7', changedAtMs: NOW_MS - 60_000, changedBy: 'user:alice' };
+const snapshot = { ...inForce, routing, inForce, refused: [], source: 'file' } as const;
 
 const deps = (more: Partial<LiveViewDeps> = {}): LiveViewDeps => ({
   routing: { current: () => snapshot },
@@ -88,6 +83,14 @@ describe('the live view', () => {
     });
   });
 
+  it('asks for the units since the table in force, also while a newer one is refused', async () => {
+    const refused = { ...snapshot, revision: 'r8', changedAtMs: NOW_MS, refused: ['models: bad'] };
+    const of = vi.fn(() => () => null);
+    const { routing } = await liveView(deps({ routing: { current: () => refused }, observed: { of } }));
+    expect(of).toHaveBeenCalledWith('digits', 'e', inForce.changedAtMs);
+    expect(routing).toMatchObject({ revision: 'r8', in_force: { revision: 'r7', changed_by: 'user:alice' } });
+  });
+
   it('calls no variant ready that no gateway has seen', async () => {
     const figures = { ...deps().figures, readyOn: () => [], isFresh: () => false };
     const { fresh, models } = await liveView(deps({ figures }));
@@ -102,6 +105,8 @@ describe('the live view', () => {
   });
 });
 
+const NAMES = new Set(['headgate_model_version_ready', 'headgate_inference_queue_length']);
+
 describe('the pods of a version', () => {
   const page = (...versions: readonly [string, number][]) =>
     versions.map(
@@ -112,6 +117,7 @@ describe('the pods of a version', () => {
     loading: page(['1', 1], ['2', 0]),
     old: page(['1', 1]),
     silent: undefined,
+    queue: ['headgate_inference_queue_length{model="digits",version="2"} 1'],
     other: ['headgate_model_version_ready{model="big",version="1"} 1'],
   };
 
@@ -124,7 +130,7 @@ describe('the pods of a version', () => {
       figures: () =>
         new Map(
           Object.entries(pages).flatMap(([address, lines]) =>
-            lines ? [[address, samplesOf(lines.join('\n'), POD_NAMES)] as const] : [],
+            lines ? [[address, samplesOf(lines.join('\n'), NAMES)] as const] : [],
           ),
         ),
       isComplete: () => false,
@@ -154,13 +160,13 @@ describe('the observed split', () => {
 
   function split(answer: () => Promise<{ rows: readonly unknown[] }>) {
     const asked: unknown[][] = [];
-    const clock = { ms: NOW_MS };
+    const clock = new ManualClock();
     const query = (_: string, values: readonly unknown[]) => {
       asked.push([...values]);
       return answer();
     };
     const records = { query, script: async () => undefined };
-    const observed = new ObservedSplit({ records, nowMs: () => clock.ms });
+    const observed = new ObservedSplit({ records, clock });
     return { asked, clock, of: () => observed.of('digits', 'e', NOW_MS - 60_000)('b') };
   }
 
@@ -173,10 +179,10 @@ describe('the observed split', () => {
     expect(share?.low).toBeCloseTo(5.5229, 3);
     expect(share?.high).toBeCloseTo(17.4366, 3);
     expect(asked).toEqual([[new Date(NOW_MS - 60_000), 'digits', 'e']]);
-    clock.ms += 9999;
+    clock.advance(9999);
     of();
     expect(asked).toHaveLength(1);
-    clock.ms += 1;
+    clock.advance(1);
     of();
     expect(asked).toHaveLength(2);
   });
@@ -185,14 +191,14 @@ describe('the observed split', () => {
     const answers: (() => void)[] = [];
     const { asked, clock, of } = split(() => new Promise((resolve) => answers.push(() => resolve({ rows }))));
     of();
-    clock.ms += 30_000;
+    clock.advance(30_000);
     of();
     answers[0]?.();
     await eventually(of, 'the split');
-    clock.ms += 299_999;
+    clock.advance(299_999);
     of();
     expect(asked).toHaveLength(1);
-    clock.ms += 1;
+    clock.advance(1);
     of();
     expect(asked).toHaveLength(2);
   });

@@ -39,8 +39,8 @@ async function modelView(
   model: string,
   { versions, experiment }: ModelRouting,
 ): Promise<LiveModel> {
-  const { changedAtMs } = deps.routing.current();
-  const observed = deps.observed.of(model, experiment.name, changedAtMs);
+  const { inForce } = deps.routing.current();
+  const observed = deps.observed.of(model, experiment.name, inForce.changedAtMs);
   return {
     model,
     experiment: experiment.name,

@@ -1,14 +1,8 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { statfs } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { resolve } from 'node:path';
 import type { DependencyView } from '@headgate/contracts/admin/api';
-import { describeIssues, IN_WORDS } from '@headgate/contracts/issues';
 import { type Listener, portOf } from '@headgate/contracts/names';
-import { routingSchema } from '@headgate/contracts/routing';
 import { InternalSecretError, readInternalSecret } from '@headgate/runtime/internal-secret';
-import { parseYaml } from '@headgate/runtime/parse-yaml';
 import type { Installation } from '../surroundings.ts';
 
 /** As control reports its dependencies, so that both make one list. */
@@ -40,37 +34,6 @@ export function internalSecret({ root, config: { listen } }: Installation): Find
     if (!(thrown instanceof InternalSecretError)) throw thrown;
     return down(name, thrown.problem, 'make it readable for this user, or run npm run setup');
   }
-}
-
-export function routingFile({ root, config }: Installation): Finding {
-  const name = 'routing table';
-  if (config.routing_config_map !== '')
-    return off(name, `ConfigMap ${config.routing_config_map}; control reports on it`);
-  const path = resolve(root, config.routing_file);
-  let document: unknown;
-  try {
-    document = parseYaml(readFileSync(path, 'utf8'));
-  } catch (thrown) {
-    const why = thrown instanceof Error ? thrown.message : String(thrown);
-    return down(name, `${path}: ${why}`, 'correct the file; npm start makes one where there is none');
-  }
-  const { success, error } = routingSchema.safeParse(document, IN_WORDS);
-  if (success) return ok(name, `${path} is valid`);
-  const why = describeIssues(error).join('; ');
-  return down(name, `${path}: ${why}`, 'correct the file; the last good table stays in force');
-}
-
-/** Spools, logs and the embedded database grow there. */
-const SPACE = { degraded: 2 * 2 ** 30, down: 256 * 2 ** 20 };
-
-export async function diskSpace({ root, config }: Installation): Promise<Finding> {
-  const name = 'disk space';
-  const dir = resolve(root, config.records.spool_dir, '..');
-  const { bavail, bsize } = await statfs(dir).catch(() => statfs(root));
-  const free = bavail * bsize;
-  const detail = `${(free / 2 ** 30).toFixed(1)} GiB free for records and logs`;
-  const state = free < SPACE.down ? 'down' : free < SPACE.degraded ? 'degraded' : 'ok';
-  return { name, state, detail, remedy: state === 'ok' ? '' : `make room in ${dir}` };
 }
 
 const LISTENERS = [

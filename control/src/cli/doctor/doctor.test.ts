@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { PORT_OFFSET } from '@headgate/contracts/names';
@@ -11,21 +12,40 @@ import { fakeControl } from '../../testing/fake-control.ts';
 import { ROUTING } from '../../testing/views.ts';
 import { nodeVersion } from './checks.ts';
 
+interface Finding {
+  readonly state: string;
+  readonly detail: string;
+  readonly remedy: string;
+}
+
 interface Machine {
   readonly routing?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly fetch?: typeof fetch;
+  /** Status of each page of a gateway that runs. */
+  readonly gateway?: Readonly<Record<string, number>>;
   readonly listens?: readonly (keyof typeof PORT_OFFSET)[];
 }
 
 /** An installation of its own. @returns what doctor finds, by name */
-async function doctor({ routing = stringify(ROUTING.routing), env, fetch, listens = [] }: Machine) {
+async function doctor({ routing = stringify(ROUTING.routing), env, fetch, gateway, listens = [] }: Machine) {
   const dir = tempDir({ 'routing.yaml': routing });
   const portBase = await freePortBase();
   for (const listener of listens) {
     const server = createServer().listen(portBase + PORT_OFFSET[listener], '127.0.0.1');
     await once(server, 'listening');
     onTestFinished(() => void server.close());
+  }
+  if (gateway) {
+    const server = createHttpServer(({ url = '' }, response) =>
+      response.writeHead(gateway[url] ?? 404).end(),
+    );
+    server.listen(portBase + PORT_OFFSET.gatewayInternal, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => {
+      server.closeAllConnections();
+      server.close();
+    });
   }
   const { code, out, err } = await headgate(['doctor', '--json'], {
     env: {
@@ -36,7 +56,9 @@ async function doctor({ routing = stringify(ROUTING.routing), env, fetch, listen
     ...(fetch && { fetch }),
   });
   const { dependencies } = JSON.parse(out);
-  const found = Object.fromEntries(dependencies.map((one: { name: string }) => [one.name, one]));
+  const found: Record<string, Finding> = Object.fromEntries(
+    dependencies.map((one: { name: string }) => [one.name, one]),
+  );
   return { code, err, portBase, found, order: Object.keys(found) };
 }
 
@@ -53,10 +75,10 @@ describe('headgate doctor', () => {
   it('finds an installation in order, with what control sees', async () => {
     const redis = { name: 'redis', state: 'degraded', detail: 'slow', remedy: 'look', checked_at_ms: 0 };
     const { fetch } = fakeControl({ 'GET /dependencies': { dependencies: [redis] } });
-    const { code, found } = await doctor({ fetch, listens: PARTS });
-    expect(code).toBe(0);
+    const { code, found, order } = await doctor({ fetch, listens: PARTS });
+    expect(code).toBe(9);
+    expect(order).toEqual(['node', 'configuration', 'internal secret', 'ports', 'control', 'redis']);
     expect(found).toMatchObject({
-      'routing table': { state: 'ok' },
       ports: { state: 'ok' },
       control: { state: 'ok' },
       redis: { state: 'degraded', remedy: 'look' },
@@ -67,14 +89,30 @@ describe('headgate doctor', () => {
     const { code, found, err, portBase } = await doctor({});
     expect(code).toBe(7);
     expect(found.ports).toMatchObject({ state: 'down', remedy: expect.stringContaining('npm start') });
-    expect(found.ports.detail).toContain(`${portBase + 7} (control)`);
-    expect(found.control.state).toBe('down');
+    expect(found.ports?.detail).toContain(`${portBase + 7} (control)`);
+    expect(found.control).toMatchObject({ state: 'down', remedy: expect.stringMatching(/control\.log/) });
+    expect(found.control?.remedy).not.toMatch(/headgate/);
     expect(JSON.parse(err).error).toMatchObject({ code: 'down' });
+  });
+
+  it('looks at the other parts itself while control is away', async () => {
+    const { found, order } = await doctor({ gateway: { '/readyz': 503, '/metrics': 200 } });
+    expect(found).toMatchObject({
+      gateway: { state: 'down', detail: expect.stringContaining('0 of 1 ready') },
+      inference: { state: 'down', detail: expect.stringContaining('does not answer') },
+      'routing table': { state: 'ok', detail: expect.stringContaining('file, revision') },
+      'records delivery': { state: 'ok' },
+      'records store': { state: 'off' },
+    });
+    expect(new Set(order).size).toBe(order.length);
+    for (const one of Object.values(found)) {
+      if (one.state === 'down' || one.state === 'degraded') expect(one.remedy).not.toBe('');
+    }
   });
 
   it('names the part that is missing among those that run', async () => {
     const { found } = await doctor({ listens: PARTS.filter((part) => part !== 'inferenceGrpc') });
-    expect(found.ports.detail).toMatch(/^nothing listens on \d+ \(inferenceGrpc\)$/);
+    expect(found.ports?.detail).toMatch(/^nothing listens on \d+ \(inferenceGrpc\)$/);
   });
 
   it.each([
@@ -97,8 +135,8 @@ describe('headgate doctor', () => {
   it('stops at a configuration that is not valid, and never prints the value', async () => {
     const { code, found, order } = await doctor({ env: { HEADGATE_GATEWAY__DRAIN__DELAY_MS: 'hunter2' } });
     expect([code, order]).toEqual([7, ['node', 'configuration']]);
-    expect(found.configuration.detail).toContain('valid: HEADGATE_GATEWAY__DRAIN__DELAY_MS: expected');
-    expect(found.configuration.detail).not.toContain('hunter2');
+    expect(found.configuration?.detail).toContain('valid: HEADGATE_GATEWAY__DRAIN__DELAY_MS: expected');
+    expect(found.configuration?.detail).not.toContain('hunter2');
   });
 });
 

@@ -1,33 +1,33 @@
+import { resolve } from 'node:path';
 import type { DependencyView } from '@headgate/contracts/admin/api';
+import { systemClock } from '@headgate/runtime/clock';
 import { ConfigError } from '@headgate/runtime/load-config';
 import type { Command } from 'commander';
+import { checksOf } from '../../api/dependencies/checks.ts';
+import { Dependencies } from '../../api/dependencies/dependencies.ts';
+import { scrapesOf } from '../../cluster/scrapes-of.ts';
+import { fileSource } from '../../routing/file-source.ts';
+import { SourcedRouting } from '../../routing/routing-store.ts';
 import { adminApi } from '../admin-api.ts';
+import { ControlAwayError } from '../ask-control.ts';
 import { CliError } from '../errors.ts';
+import { problemsIn, requireNone } from '../health.ts';
 import { print } from '../print.ts';
 import { dependencyInWords } from '../status.ts';
 import { type Installation, installationOf, type Surroundings } from '../surroundings.ts';
-import { diskSpace, type Finding, internalSecret, listeners, nodeVersion, routingFile } from './checks.ts';
-
-/** It has what it saw of its dependencies at hand: one that takes longer hangs. */
-const CONTROL_WITHIN_MS = 5000;
+import { type Finding, internalSecret, listeners, nodeVersion } from './checks.ts';
 
 /** `headgate doctor`: what is wrong, and what to do about it; also where nothing runs. */
 export function addDoctor(program: Command, around: Surroundings): void {
   program
     .command('doctor')
-    .description(
-      'check this machine and each dependency, and say what to do; exit code 7 where something is down',
-    )
+    .description('check this machine and each dependency, and say what to do')
     .action(async (_: unknown, command: Command) => {
       const found = await examine(command, around);
       print(command, around, { dependencies: found }, ({ dependencies }) =>
         dependencies.map(dependencyInWords).join('\n'),
       );
-      const down = found.filter(({ state }) => state === 'down').map(({ name }) => name);
-      if (down.length === 0) return;
-      throw new CliError('down', `${down.join(', ')}: down`, {
-        remedy: 'do what the list says, from its top',
-      });
+      requireNone(problemsIn(found), 'do what the list says, from its top');
     });
 }
 
@@ -37,19 +37,13 @@ async function examine(command: Command, around: Surroundings): Promise<Finding[
   const installation = configured(command, around);
   if ('state' in installation) return [node, installation];
   const { root, config } = installation;
+  const detail = `environment ${config.environment}, in ${root}`;
   return [
     node,
-    {
-      name: 'configuration',
-      state: 'ok',
-      detail: `environment ${config.environment}, in ${root}`,
-      remedy: '',
-    },
+    { name: 'configuration', state: 'ok', detail, remedy: '' },
     internalSecret(installation),
-    routingFile(installation),
-    await diskSpace(installation),
     await listeners(installation),
-    ...(await ofControl(installation, around)),
+    ...(await dependencies(installation, around)),
   ];
 }
 
@@ -65,15 +59,48 @@ function configured(command: Command, around: Surroundings): Installation | Find
   }
 }
 
-/** What control sees: stores, models, gateways. */
-async function ofControl(installation: Installation, around: Surroundings): Promise<Finding[]> {
+/** As control sees them; without control, as this process does. */
+async function dependencies(installation: Installation, around: Surroundings): Promise<Finding[]> {
   try {
-    const { dependencies } = await adminApi(installation, around, CONTROL_WITHIN_MS).dependencies();
-    const own = { name: 'control', state: 'ok', detail: 'answers', remedy: '' } as const;
-    return [own, ...dependencies.map(({ checked_at_ms: _, ...finding }: DependencyView) => finding)];
+    const { dependencies } = await adminApi(installation, around).dependencies();
+    return [{ name: 'control', state: 'ok', detail: 'answers', remedy: '' }, ...untimed(dependencies)];
   } catch (thrown) {
     if (!(thrown instanceof CliError || thrown instanceof ConfigError)) throw thrown;
-    const remedy = thrown instanceof CliError ? thrown.remedy : 'correct it as listed';
-    return [{ name: 'control', state: 'down', detail: thrown.message, remedy }];
+    const control: Finding = { name: 'control', state: 'down', ...whyNot(thrown, installation) };
+    return [control, ...(await seenFromHere(installation))];
   }
 }
+
+function whyNot(
+  thrown: CliError | ConfigError,
+  { config }: Installation,
+): Pick<Finding, 'detail' | 'remedy'> {
+  const { message: detail } = thrown;
+  if (!(thrown instanceof CliError)) return { detail, remedy: 'correct it as listed' };
+  if (!(thrown instanceof ControlAwayError)) return { detail, remedy: thrown.remedy };
+  const log = `state/logs/${config.listen.port_base}/control.log`;
+  return { detail, remedy: `${log} says why; npm start starts control again` };
+}
+
+/** The checks of control, without its stores. */
+async function seenFromHere({ root, config }: Installation): Promise<Finding[]> {
+  const routing = new SourcedRouting(fileSource(resolve(root, config.routing_file)));
+  const failure = await routing.refresh().then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  const current = () => {
+    if (failure !== undefined) throw failure;
+    return routing.current();
+  };
+  const checks = checksOf(config, {
+    ...scrapesOf(config),
+    ...{ root, routing: { current }, records: undefined, audit: undefined },
+  });
+  // A ConfigMap is read by control alone.
+  const own = checks.filter(({ name }) => config.routing_config_map === '' || name !== 'routing table');
+  return untimed(await new Dependencies({ checks: own, clock: systemClock }).all());
+}
+
+const untimed = (found: readonly DependencyView[]): Finding[] =>
+  found.map(({ checked_at_ms: _, ...finding }) => finding);

@@ -89,7 +89,8 @@ describe('headgate rollout start --follow', () => {
       return headgate(start, {
         fetch: (...call) => {
           asked += 1;
-          return asked > 1 && asked <= 1 + away
+          // After the two calls that start it.
+          return asked > 2 && asked <= 2 + away
             ? Promise.reject(new TypeError('refused'))
             : control.fetch(...call);
         },

@@ -150,6 +150,10 @@ it('headgate route get shows one model, its shares and the revision', async () =
   const { fetch } = fakeControl({ 'GET /routing': ROUTING });
   const { out } = await headgate(['route', 'get', 'digits'], { fetch });
   expect(out).toMatch(/a \(control\) +1 +90 %\nb +2 +10 %\n\nrevision r1/);
+  const refused = { ...ROUTING, revision: 'r2', changed_by: 'user:bob', refused: ['models: bad'] };
+  const told = await headgate(['route', 'get'], fakeControl({ 'GET /routing': refused }));
+  expect(told.out).toMatch(/^THE NEWEST ROUTING TABLE IS REFUSED \(.* by user:bob\)/);
+  expect(told.out).toMatch(/revision r1, changed at .* by user:alice\n$/);
   const unknown = await headgate(['route', 'get', 'constructor'], { fetch });
   expect([unknown.code, unknown.err]).toEqual([4, expect.stringContaining('choose one of digits')]);
 });

@@ -2,7 +2,7 @@ import type { RoutingView } from '@headgate/contracts/admin/api';
 import type { Command } from 'commander';
 import { adminApiOf } from '../admin-api.ts';
 import { CliError } from '../errors.ts';
-import { changeInWords, indented, paragraphs, percent } from '../in-words.ts';
+import { changeInWords, paragraphs, percent, refusalInWords } from '../in-words.ts';
 import { print, table } from '../print.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { addExplain } from './explain.ts';
@@ -40,7 +40,7 @@ export function modelIn({ routing }: RoutingView, model: string) {
 }
 
 function inWords(view: RoutingView): string {
-  const { routing, revision, refused } = view;
+  const { routing, in_force: inForce } = view;
   const tables = Object.entries(routing.models).map(([model, { versions, experiment }]) => {
     const rows = experiment.variants.map(({ name, version, weight }, index) => [
       index === 0 ? `${name} (control)` : name,
@@ -50,6 +50,9 @@ function inWords(view: RoutingView): string {
     const head = `${model}: experiment ${experiment.name}, served versions ${versions.join(', ')}`;
     return `${head}\n${table(['VARIANT', 'VERSION', 'SHARE'], rows)}`;
   });
-  const problems = refused.length === 0 ? '' : `a newer table is refused:\n${indented(refused.join('\n'))}`;
-  return paragraphs(...tables, `revision ${revision}, ${changeInWords(view)}`, problems);
+  return paragraphs(
+    refusalInWords(view),
+    ...tables,
+    `revision ${inForce.revision}, ${changeInWords(inForce)}`,
+  );
 }

@@ -4,7 +4,7 @@ import { printableIn } from '@headgate/runtime/printable';
 import type { Command } from 'commander';
 import { type AdminApi, adminApiOf } from '../admin-api.ts';
 import { CliError } from '../errors.ts';
-import { percent, round } from '../in-words.ts';
+import { paragraphs, percent, refusalInWords, round } from '../in-words.ts';
 import { print } from '../print.ts';
 import { withProgress } from '../progress.ts';
 import type { Surroundings } from '../surroundings.ts';
@@ -12,6 +12,11 @@ import { awaitInForce, type InForce } from './in-force.ts';
 import { modelIn } from './route.ts';
 
 type Weights = WeightsChange['weights'];
+
+interface Seen {
+  readonly view: RoutingView;
+  readonly moves: WeightsPreview['moves'];
+}
 
 interface Result {
   readonly model: string;
@@ -39,7 +44,7 @@ export function addSet(route: Command, around: Surroundings): void {
       if (issues.length > 0) {
         throw new CliError('usage', issues.join('; '), { remedy: 'give weights that fit' });
       }
-      if (!yes) await askFirst(moves, around);
+      if (!yes) await askFirst(printableIn({ view, moves }), around);
       const result = await write(api, { model, weights, moves, view }, around);
       print(command, around, result, inWords);
       requireInForce(result.gateways);
@@ -73,18 +78,19 @@ function weightsOf(given: readonly string[], { experiment: { variants } }: Model
 }
 
 /** @throws CliError usage where nobody can be asked, conflict when the person declines */
-async function askFirst(moves: WeightsPreview['moves'], around: Surroundings): Promise<void> {
+async function askFirst({ view, moves }: Seen, around: Surroundings): Promise<void> {
   if (!around.terminal.in) {
     throw new CliError('usage', 'nobody is here to confirm the change', { remedy: 'add --yes' });
   }
-  const answer = await around.ask(`${movesInWords(printableIn(moves))}\nWrite these weights? [y/N] `);
+  const refusal = refusalInWords(view, 'This change replaces it.');
+  const answer = await around.ask(`${paragraphs(refusal, movesInWords(moves))}\nWrite these weights? [y/N] `);
   if (/^y(es)?$/i.test(answer.trim())) return;
   throw new CliError('conflict', 'nothing was changed', { remedy: 'answer y to write the weights' });
 }
 
 async function write(
   api: AdminApi,
-  { model, weights, moves, view }: Pick<Result, 'model' | 'weights' | 'moves'> & { view: RoutingView },
+  { model, weights, moves, view }: Seen & Pick<Result, 'model' | 'weights'>,
   around: Surroundings,
 ): Promise<Result> {
   const { revision } = await api.setWeights(model, { revision: view.revision, weights });
