@@ -75,10 +75,18 @@ describe.skipIf(obstacle !== undefined)('The pages of the console', () => {
     await other.page.getByLabel('Share of v2 in percent').fill('25');
     await other.page.getByRole('button', { name: 'Save' }).click();
     await other.page.getByText(/^Saved/).waitFor();
-    await operator.page.getByText('changed it since').waitFor();
-    expect(await operator.page.getByRole('button', { name: 'Save' }).isDisabled()).toBe(true);
-    await operator.page.getByRole('button', { name: 'Take what is there now' }).click();
-    expect(await operator.page.getByLabel('Share of v2 in percent').inputValue()).toBe('25');
+    await operator.page.getByText('changed these weights after you began').waitFor();
+    expect(await operator.page.getByRole('button', { name: 'Save', exact: true }).count()).toBe(0);
+    // From 25 to 15 %, by the table that is in force now.
+    await operator.page.getByText('10 % of all units move from v2 to v1').waitFor();
+    await operator.page.getByRole('button', { name: 'Save mine over it' }).click();
+    await operator.page.getByText(/^Saved/).waitFor();
+    await other.page.getByText('is split into 85 % v1').waitFor();
+    await other.page.getByLabel('Share of v2 in percent').fill('30');
+    await operator.page.getByLabel('Share of v2 in percent').fill('20');
+    await operator.page.getByRole('button', { name: 'Save', exact: true }).click();
+    await other.page.getByRole('button', { name: 'Discard mine and load revision' }).click();
+    expect(await other.page.getByLabel('Share of v2 in percent').inputValue()).toBe('20');
     expect(other.problems([401])).toEqual([]);
     await other.close();
   });

@@ -11,6 +11,7 @@ const EVERY_MS = 5000;
 
 const TONES: Readonly<Record<DependencyView['state'], Tone>> = {
   ok: 'good',
+  starting: 'neutral',
   degraded: 'warn',
   down: 'bad',
   off: 'neutral',
@@ -52,14 +53,15 @@ export function DependenciesPage() {
 
 /** What needs somebody stands first. */
 function rank({ state }: DependencyView): number {
-  return ['down', 'degraded', 'ok', 'off'].indexOf(state);
+  return ['down', 'degraded', 'starting', 'ok', 'off'].indexOf(state);
 }
 
 function answerOf(all: readonly DependencyView[]): { text: string; tone: Tone } {
   const named = (state: DependencyView['state']) =>
     all.filter((each) => each.state === state).map(({ name }) => name);
-  const [down, degraded, ok] = [named('down'), named('degraded'), named('ok')];
+  const [down, degraded, starting, ok] = [named('down'), named('degraded'), named('starting'), named('ok')];
   if (down.length > 0) return { text: `Down: ${formatList(down)}.`, tone: 'bad' };
   if (degraded.length > 0) return { text: `Degraded: ${formatList(degraded)}.`, tone: 'warn' };
+  if (starting.length > 0) return { text: `Starting: ${formatList(starting)}.`, tone: 'neutral' };
   return { text: `All ${ok.length} that are in use answer.`, tone: 'neutral' };
 }

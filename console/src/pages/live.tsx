@@ -11,6 +11,7 @@ import { Card } from '../components/card.tsx';
 import { Loading } from '../components/loaded.tsx';
 import { Page } from '../components/page.tsx';
 import { Ready } from '../components/ready.tsx';
+import { RefusedTable } from '../components/refused-table.tsx';
 import { type Column, Table } from '../components/table.tsx';
 import { Time } from '../components/time.tsx';
 import { formatCount, formatMs, formatPercent, plural } from '../format.ts';
@@ -33,6 +34,9 @@ export function LivePage() {
   const models = view.models.toSorted((a, b) => rank(view, a) - rank(view, b));
   return (
     <Page title={TITLE} answer={liveAnswer(view).map(sentence)}>
+      <RefusedTable newest={view.routing}>
+        Correct it, or <a href={href('weights')}>save weights over it</a>.
+      </RefusedTable>
       {models.map((model) => (
         <ModelCard
           key={model.model}
@@ -166,25 +170,13 @@ function Errors({ variant }: { variant: LiveVariant }) {
   return isFailing(variant) ? <Badge tone="bad">{text}</Badge> : text;
 }
 
-function RoutingCard({ source }: { source: RoutingSourceView }) {
-  const { changed_at_ms: changedAtMs, changed_by: changedBy, revision, refused } = source;
+function RoutingCard({ source: { source, in_force: inForce } }: { source: RoutingSourceView }) {
+  const { changed_at_ms: changedAtMs, changed_by: changedBy, revision } = inForce;
   return (
-    <Card title="Routing table">
-      {refused.length > 0 && (
-        <div class="note bad" role="alert">
-          <div>
-            <p>A newer version was refused. The last good one stays in force until this is corrected:</p>
-            <ul class="free">
-              {refused.map((problem) => (
-                <li key={problem}>{problem}</li>
-              ))}
-            </ul>
-          </div>
-        </div>
-      )}
+    <Card title="Routing table in force">
       <dl class="facts">
         <dt>From</dt>
-        <dd>{source.source === 'file' ? 'a file' : 'a ConfigMap'}</dd>
+        <dd>{source === 'file' ? 'a file' : 'a ConfigMap'}</dd>
         <dt>Changed</dt>
         <dd>
           {changedAtMs === null ? 'unknown' : <Time atMs={changedAtMs} />} by{' '}

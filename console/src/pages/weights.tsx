@@ -3,6 +3,7 @@ import { useEffect } from 'preact/hooks';
 import { Loaded } from '../components/loaded.tsx';
 import { liveModel, ModelPicker, modelName, NoModel } from '../components/model.tsx';
 import { Page } from '../components/page.tsx';
+import { RefusedTable } from '../components/refused-table.tsx';
 import { Empty } from '../components/table.tsx';
 import { formatList, formatPercent } from '../format.ts';
 import { changedRouting } from '../live.ts';
@@ -38,6 +39,7 @@ function ModelWeights(props: { routing: Resource<RoutingView>; view: RoutingView
   const rollout = liveModel(name)?.rollout ?? null;
   return (
     <>
+      <RefusedTable newest={view}>When you save, the table below replaces it.</RefusedTable>
       {rollout !== null && (
         <p class="note warn">
           A rollout of {name} is in progress and owns its weights.{' '}

@@ -13,7 +13,7 @@ export interface Draft {
   readonly isOvertaken: boolean;
   /** Begins again on the newest table. */
   readonly restart: (parts: readonly Part[]) => void;
-  readonly saved: (revision: string) => void;
+  readonly saved: (revision: string, parts: readonly Part[]) => void;
 }
 
 /** @param theirs weights of the newest table */
@@ -31,8 +31,8 @@ export function useDraft({ revision }: RoutingView, theirs: readonly Part[]): Dr
     if (!isEdited) restart(theirs);
     else if (!isOvertaken) base.value = { ...base.value, revision };
   }, [revision]);
-  const saved = (to: string) => {
-    base.value = { revision: to, parts: parts.value };
+  const saved = (to: string, as: readonly Part[]) => {
+    base.value = { revision: to, parts: as };
   };
   return { parts, base: base.value, isEdited, isOvertaken, restart, saved };
 }

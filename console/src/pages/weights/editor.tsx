@@ -31,10 +31,11 @@ export interface WeightsEditorProps {
 export function WeightsEditor({ model, view, variants, isLocked, onReload }: WeightsEditorProps) {
   const theirs = partsOf(variants);
   const draft = useDraft(view, theirs);
+  const saving = useSaving(model, draft, onReload);
   const parts = draft.parts.value;
+  const canSave = !isLocked && !saving.isRunning;
   return (
     <Card title="Change the weights">
-      {draft.isOvertaken && <Overtaken view={view} theirs={theirs} draft={draft} />}
       <ShareBar
         label={`Your weights: ${inWords(parts)}`}
         shares={parts.map(({ name, hundredths }) => ({ name, percent: hundredths / 100 }))}
@@ -50,56 +51,52 @@ export function WeightsEditor({ model, view, variants, isLocked, onReload }: Wei
           />
         ))}
       </div>
-      {draft.isEdited && <WeightsPreview model={model} parts={parts} />}
-      <Save model={model} draft={draft} theirs={theirs} isLocked={isLocked} onReload={onReload} />
+      {draft.isEdited && <WeightsPreview key={view.revision} model={model} parts={parts} />}
+      {saving.failure !== undefined && draft.isEdited && !draft.isOvertaken && (
+        <ErrorNote failure={saving.failure} />
+      )}
+      {draft.isOvertaken ? (
+        <Overtaken view={view} theirs={theirs} draft={draft} save={canSave ? saving.save : undefined} />
+      ) : (
+        <div class="row start">
+          <button
+            type="button"
+            class="primary"
+            disabled={!draft.isEdited || !canSave}
+            onClick={() => saving.save(draft.base.revision)}
+          >
+            {saving.isRunning ? 'Saving …' : 'Save'}
+          </button>
+          <button type="button" disabled={!draft.isEdited} onClick={() => draft.restart(theirs)}>
+            Undo
+          </button>
+          <span class="hint">
+            {draft.isEdited ? 'Not saved yet. Running requests are not affected.' : 'Nothing changed.'}
+          </span>
+        </div>
+      )}
     </Card>
   );
 }
 
-function Save(props: {
-  model: string;
-  draft: Draft;
-  theirs: readonly Part[];
-  isLocked: boolean;
-  onReload: () => void;
-}) {
-  const { model, draft, theirs, isLocked, onReload } = props;
-  const { parts, base, isEdited, isOvertaken } = draft;
+/** Saves the edit in place of the revision that is named, then loads the newest table. */
+function useSaving(model: string, draft: Draft, onReload: () => void) {
   const failure = useSignal<Failure | undefined>(undefined);
-  const isSaving = useSignal(false);
-  const save = async () => {
-    isSaving.value = true;
-    const body = { revision: base.revision, weights: weightsOf(parts.value) };
+  const isRunning = useSignal(false);
+  const save = async (revision: string) => {
+    const parts = draft.parts.value;
+    isRunning.value = true;
+    const body = { revision, weights: weightsOf(parts) };
     const result = await call<RoutingView>('PUT', `/routing/${encodeURIComponent(model)}/weights`, { body });
-    isSaving.value = false;
+    isRunning.value = false;
     failure.value = result.ok ? undefined : result.failure;
     if (result.ok) {
-      draft.saved(result.value.revision);
-      toast(`Saved: ${model} is split into ${inWords(parts.value)}.`);
+      draft.saved(result.value.revision, parts);
+      toast(`Saved: ${model} is split into ${inWords(parts)}.`);
     }
     onReload();
   };
-  return (
-    <>
-      {failure.value !== undefined && isEdited && !isOvertaken && <ErrorNote failure={failure.value} />}
-      <div class="row start">
-        <button
-          type="button"
-          class="primary"
-          disabled={!isEdited || isOvertaken || isLocked || isSaving.value}
-          onClick={save}
-        >
-          {isSaving.value ? 'Saving …' : 'Save'}
-        </button>
-        <button type="button" disabled={!isEdited} onClick={() => draft.restart(theirs)}>
-          Undo
-        </button>
-        <span class="hint">
-          {isEdited ? 'Not saved yet. Running requests are not affected.' : 'Nothing changed.'}
-        </span>
-      </div>
-    </>
-  );
+  return { save, failure: failure.value, isRunning: isRunning.value };
 }
 
 function inWords(parts: readonly Part[]): string {

@@ -5,9 +5,16 @@ import { formatPercent } from '../../format.ts';
 import type { Draft } from './draft.ts';
 import type { Part } from './sum.ts';
 
-/** Somebody else changed the weights during this edit: shows the difference and asks. */
-export function Overtaken(props: { view: RoutingView; theirs: readonly Part[]; draft: Draft }) {
-  const { view, theirs, draft } = props;
+/** Somebody else changed the weights during this edit: shows who, when and what, and asks. */
+export function Overtaken(props: {
+  view: RoutingView;
+  theirs: readonly Part[];
+  draft: Draft;
+  /** Undefined while nothing can be saved. */
+  save: ((revision: string) => void) | undefined;
+}) {
+  const { view, theirs, draft, save } = props;
+  const { revision, changed_by: changedBy, changed_at_ms: changedAtMs } = view.in_force;
   const base = draft.base.parts;
   const mine = draft.parts.value;
   const shareIn = (parts: readonly Part[], name: string) => {
@@ -20,33 +27,33 @@ export function Overtaken(props: { view: RoutingView; theirs: readonly Part[]; d
     <div class="note warn" role="alert">
       <div class="stack">
         <p>
-          <strong>{view.changed_by ?? 'Somebody'} changed it since</strong>
-          {view.changed_at_ms !== null && (
+          <strong>{changedBy ?? 'Somebody'} changed these weights after you began</strong>
+          {changedAtMs !== null && (
             <>
               {' '}
-              (<Time atMs={view.changed_at_ms} />)
+              (<Time atMs={changedAtMs} />)
             </>
           )}
-          ; look again.
+          . Yours are not saved.
         </p>
         <Table
           caption="What changed"
           columns={[
             { head: 'Variant', cell: (name) => name },
-            { head: 'You saw', numeric: true, cell: (name) => shareIn(base, name) },
+            { head: 'Before', numeric: true, cell: (name) => shareIn(base, name) },
             { head: 'Now', numeric: true, cell: (name) => shareIn(theirs, name) },
-            { head: 'Your edit', numeric: true, cell: (name) => shareIn(mine, name) },
+            { head: 'Yours', numeric: true, cell: (name) => shareIn(mine, name) },
           ]}
           rows={names}
           keyOf={(name) => name}
         />
         <div class="row start">
           <button type="button" onClick={() => draft.restart(theirs)}>
-            Take what is there now
+            Discard mine and load revision <span class="mono">{revision}</span>
           </button>
           {canKeep && (
-            <button type="button" onClick={() => draft.restart(mine)}>
-              Keep my edit
+            <button type="button" disabled={save === undefined} onClick={() => save?.(view.revision)}>
+              Save mine over it
             </button>
           )}
         </div>

@@ -1,5 +1,5 @@
 import { type Signal, useSignal } from '@preact/signals';
-import { VariantName } from '../../components/bars.tsx';
+import { colourOf, VariantName } from '../../components/bars.tsx';
 import { formatPercent } from '../../format.ts';
 import { type Part, parsePercent, withPart } from './sum.ts';
 
@@ -26,6 +26,7 @@ export function Slider(props: {
       </VariantName>
       <input
         type="range"
+        class={`v${colourOf(index)}`}
         aria-label={`Share of ${name}`}
         aria-valuetext={formatPercent(hundredths / 100)}
         min={0}
