@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { call, failureOf, findSession, logIn, logOut, session } from './api.ts';
+import { call, failureOf, findSession, logIn, logOut, parse, session } from './api.ts';
 
 const SESSION = { key_id: 'k1', csrf: 'token', expires_at_ms: 0 };
 const REFUSED = { status: 401, title: 'x', reason: 'unauthenticated', detail: 'Log in first.' };
@@ -59,4 +59,13 @@ it('needs no problem document to say what failed', () => {
   expect(failureOf(401, JSON.stringify(REFUSED))).toMatchObject({ reason: 'unauthenticated' });
   expect(failureOf(502, '<html>Bad gateway')).toMatchObject({ reason: 'internal', status: 502 });
   expect(failureOf(500, '{}').detail).toContain('500');
+});
+
+it('shows marks that turn the direction of text', () => {
+  const name = 'safe\u202egnp.exe\u2066';
+  expect(parse(JSON.stringify({ label: [name], count: 1 }))).toEqual({
+    label: ['safe\\u202egnp.exe\\u2066'],
+    count: 1,
+  });
+  expect(failureOf(400, JSON.stringify({ reason: 'invalid', detail: '\u200fa' })).detail).toBe('\\u200fa');
 });

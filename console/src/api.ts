@@ -42,7 +42,8 @@ export async function call<T>(
   const result = await send<T>(method, path, body, signal);
   const isLogin = method === 'POST' && path === '/session';
   if (!result.ok && result.failure.status === 401 && !isLogin) {
-    session.value = { kind: 'out', expired: session.value.kind === 'in' || isExpired(session.value) };
+    const { value: before } = session;
+    session.value = { kind: 'out', expired: before.kind === 'out' ? before.expired : before.kind === 'in' };
   }
   return result;
 }
@@ -80,7 +81,7 @@ async function send<T>(
     if (body !== undefined) init.body = JSON.stringify(body);
     const response = await fetch(apiUrl(path), init);
     const text = await response.text();
-    if (response.ok) return { ok: true, value: (text === '' ? undefined : JSON.parse(text)) as T };
+    if (response.ok) return { ok: true, value: text === '' ? (undefined as T) : parse<T>(text) };
     return { ok: false, failure: failureOf(response.status, text) };
   } catch {
     const detail = 'Control does not answer. Check that it runs: headgate doctor';
@@ -88,17 +89,25 @@ async function send<T>(
   }
 }
 
+/** Marks that turn the direction of text. */
+const TURNS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+/** What control sent. Marks by which one name could pass for another, or turn its sentence, are there as `\u202e`. */
+export function parse<T>(text: string): T {
+  return JSON.parse(text, (_, value) =>
+    typeof value === 'string'
+      ? value.replace(TURNS, (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, '0')}`)
+      : value,
+  );
+}
+
 /** What an answer that is not 2xx says; a proxy's page is no problem document. */
 export function failureOf(status: number, text: string): Failure {
   try {
-    const { reason, detail } = JSON.parse(text) as Api.Problem;
+    const { reason, detail } = parse<Api.Problem>(text);
     if (typeof reason === 'string' && typeof detail === 'string') return { status, reason, detail };
   } catch {
     // Not JSON.
   }
   return { status, reason: 'internal', detail: `Control answered with status ${status}. Its log says why.` };
-}
-
-function isExpired(state: SessionState): boolean {
-  return state.kind === 'out' && state.expired;
 }

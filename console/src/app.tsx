@@ -30,7 +30,7 @@ function Inside() {
     <Shell>
       <CurrentPage />
       <Dialog title="Your session has expired" open={state.kind === 'out'}>
-        <p>Log in again to go on. What you have typed is still there.</p>
+        <p>Log in again to continue. This page keeps what you typed.</p>
         <LoginForm />
       </Dialog>
     </Shell>
@@ -73,7 +73,7 @@ function CurrentPage() {
   return (
     <Page title="No such page">
       <Empty>
-        The address names no page. <a href={href('live')}>See what is live</a>
+        No page has this address. <a href={href('live')}>See what is live</a>
       </Empty>
     </Page>
   );

@@ -1,6 +1,6 @@
 import type { LiveView, RolloutView, RoutingView } from '@headgate/contracts/admin/api';
 import { signal } from '@preact/signals';
-import { apiUrl, findSession, session } from './api.ts';
+import { apiUrl, findSession, parse, session } from './api.ts';
 import { setServerTime } from './clock.ts';
 
 /** What control sent last; null before the first one. */
@@ -77,17 +77,17 @@ export function startLive(): () => void {
 function follow(alive: () => void, lose: () => void): EventSource {
   const source = new EventSource(apiUrl('/events'));
   source.addEventListener('live', ({ data }) => {
-    const view = JSON.parse(data) as LiveView;
+    const view = parse<LiveView>(data);
     setServerTime(view.at_ms);
     live.value = view;
     alive();
   });
   source.addEventListener('rollout', ({ data }) => {
-    const rollout = JSON.parse(data) as RolloutView;
+    const rollout = parse<RolloutView>(data);
     changedRollouts.value = new Map(changedRollouts.value).set(rollout.id, rollout);
   });
   source.addEventListener('routing', ({ data }) => {
-    changedRouting.value = JSON.parse(data) as RoutingView;
+    changedRouting.value = parse<RoutingView>(data);
   });
   source.addEventListener('error', lose);
   return source;

@@ -23,7 +23,7 @@ export function LoginForm() {
         label="Admin key"
         hint={
           <>
-            An API key of the role admin. New one:{' '}
+            An API key with the role admin. To make one:{' '}
             <code>npx headgate keys create --name NAME --role admin</code>
           </>
         }

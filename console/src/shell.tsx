@@ -20,7 +20,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
   return (
     <>
       <button type="button" class="skip" onClick={() => document.getElementById('main')?.focus()}>
-        Skip to the page
+        Skip to the content
       </button>
       <header class="bar">
         <a class="brand" href={href('live')}>
@@ -102,7 +102,7 @@ function Staleness() {
     <div role="status">
       {state.kind === 'stale' && (
         <p class="note warn stale">
-          Nothing has come from control since{' '}
+          Control has sent nothing since{' '}
           <time title={formatAbsolute(state.sinceMs)}>{formatClock(state.sinceMs)}</time>. The console
           connects again by itself.
         </p>
@@ -116,7 +116,7 @@ const KEYS: readonly (readonly [string, string])[] = [
   ['/', 'Find a request'],
   ['t', 'Colours: system, light, dark'],
   ['?', 'This help'],
-  ['Esc', 'Close a dialog'],
+  ['Esc', 'Close a dialog or a message'],
 ];
 
 function Help({ open, onClose }: { open: boolean; onClose: () => void }) {
@@ -156,5 +156,5 @@ function act(shortcut: Shortcut, help: () => void): boolean {
 
 async function leave(): Promise<void> {
   const ended = await logOut();
-  if (!ended.ok) toast(`Not logged out: ${ended.failure.detail}`, 'bad');
+  if (!ended.ok) toast(`You are still logged in: ${ended.failure.detail}`, 'bad');
 }

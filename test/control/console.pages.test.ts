@@ -1,5 +1,6 @@
 import { axeFindings } from '@headgate/testkit/axe';
 import { browserObstacle } from '@headgate/testkit/browser';
+import { eventually } from '@headgate/testkit/eventually';
 import { figure } from '@headgate/testkit/figures';
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -24,6 +25,14 @@ const LOOKS = [
 
 /** A label, a reason, and a part of addresses. */
 const HOSTILE = '"><img src=x onerror="window.owned=1"><script>window.owned=1</script>';
+/** A label in feedback: it turns the direction of text, and has no place to break. */
+const LONG = `\u202egnp.exe${'x'.repeat(110)}`;
+const LONG_SHOWN = LONG.replace('\u202e', '\\u202e');
+
+const SIDEWAYS = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
+/** How far a message reaches over the end of the page, in pixels. */
+const OVERLAP =
+  'document.querySelector("main").getBoundingClientRect().bottom - document.querySelector(".toasts").getBoundingClientRect().top';
 
 describe.skipIf(obstacle !== undefined)('The pages of the console', () => {
   let stack: ConsoleStack;
@@ -65,6 +74,23 @@ describe.skipIf(obstacle !== undefined)('The pages of the console', () => {
     await tabTo(page, page.getByRole('button', { name: 'Save' }));
     await page.keyboard.press('Enter');
     await page.getByText(/^Saved/).waitFor();
+  });
+
+  it('leave everything within reach below a message', async () => {
+    const { page } = operator;
+    for (const size of [WIDE, NARROW]) {
+      await page.setViewportSize(size);
+      await operator.show(`weights/${MODEL}`);
+      await page.getByLabel('Share of v2 in percent').fill(size === WIDE ? '16' : '17');
+      await page.getByRole('button', { name: 'Save' }).click();
+      await page.getByText(/^Saved/).waitFor();
+      const buttons = await page.getByRole('main').getByRole('button').all();
+      for (const button of buttons) if (await button.isEnabled()) await button.click({ trial: true });
+      await page.evaluate('scrollTo(0, document.body.scrollHeight)');
+      expect(await page.evaluate(OVERLAP)).toBeLessThanOrEqual(0);
+      await page.keyboard.press('Escape');
+      await page.getByText(/^Saved/).waitFor({ state: 'detached' });
+    }
   });
 
   it('tell the second of two browsers that the first one changed the weights', async () => {
@@ -127,11 +153,30 @@ describe.skipIf(obstacle !== undefined)('The pages of the console', () => {
     await page.getByText(HOSTILE).first().waitFor();
     await operator.show(`rollout/${rollout}`);
     await page.getByText(HOSTILE).first().waitFor();
+    await operator.show('audit?action=rollout.pause');
+    await page.getByText(HOSTILE).waitFor();
     for (const name of PAGES) {
       await operator.show(`${name}/${there}?experiment=${there}&level=${there}`);
       expect([name, await page.evaluate('window.owned')]).toEqual([name, undefined]);
     }
     expect(operator.problems([400, 404])).toEqual([]);
+  });
+
+  it('show a long label of feedback, and the name of a file, as text that fits', async () => {
+    const { page } = operator;
+    const id = await stack.sendWithFeedback(HOSTILE.replaceAll('"', "'"), LONG);
+    await page.setViewportSize(NARROW);
+    await eventually(async () => {
+      await operator.show(`requests/${id}`);
+      await page.reload();
+      return page.getByText(LONG_SHOWN).isVisible();
+    }, 'the feedback in the store');
+    expect(await page.evaluate(SIDEWAYS)).toBe(0);
+    await page.setViewportSize(WIDE);
+    expect(await page.evaluate(SIDEWAYS)).toBe(0);
+    expect(await page.evaluate('window.owned')).toBeUndefined();
+    // Until the store had it.
+    expect(operator.problems([404])).toEqual([]);
   });
 
   it.each(LOOKS)('have no serious finding of axe and no sideways scrolling: $name', async (look) => {
@@ -142,9 +187,8 @@ describe.skipIf(obstacle !== undefined)('The pages of the console', () => {
     for (const name of PAGES) {
       await operator.show(name === 'requests' ? `requests/${requestId}` : (ADDRESSES[name] ?? name));
       await operator.shoot(`${name}-${look.name}`);
-      const sideways = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
       found.push(...(await axeFindings(page)).map((finding) => `${name}: ${finding}`));
-      expect([name, await page.evaluate(sideways)]).toEqual([name, 0]);
+      expect([name, await page.evaluate(SIDEWAYS)]).toEqual([name, 0]);
     }
     figure({
       name: `Console, ${look.name}: serious and critical findings of axe on ${PAGES.length} pages`,

@@ -7,22 +7,21 @@ import { Time } from './time.tsx';
 
 const COLUMNS: readonly Column<AuditRow>[] = [
   { head: 'When', cell: ({ at_ms }) => <Time atMs={at_ms} withClock /> },
-  { head: 'Who', cell: ({ who }) => who ?? <span class="muted">nobody</span> },
+  { head: 'Who', cell: ({ who }) => (who === null ? <span class="muted">nobody</span> : <Value of={who} />) },
   { head: 'Action', cell: ({ action }) => action },
   {
     head: 'Outcome',
     cell: ({ outcome, reason }) => (
       <>
-        <Badge tone={toneOf(outcome)}>{outcome}</Badge> {reason}
+        <Badge tone={toneOf(outcome)}>{outcome}</Badge>{' '}
+        {reason !== null && <span class={classOf(reason)}>{reason}</span>}
       </>
     ),
   },
   {
     head: 'Request',
     cell: ({ request_id: id }) =>
-      id === null ? (
-        '–'
-      ) : (
+      id !== null && (
         <a href={href('requests', [id])} class="short" title={id}>
           {id}
         </a>
@@ -33,30 +32,38 @@ const COLUMNS: readonly Column<AuditRow>[] = [
 
 export function AuditTable(props: { entries: readonly AuditRow[]; empty: ComponentChildren }) {
   return (
-    <Table
-      caption="Audit entries"
-      columns={COLUMNS}
-      rows={props.entries}
-      keyOf={({ writer, seq }) => `${writer}:${seq}`}
-      empty={props.empty}
-    />
+    <div class="compact">
+      <Table
+        caption="Audit entries"
+        columns={COLUMNS}
+        rows={props.entries}
+        keyOf={({ writer, seq }) => `${writer}:${seq}`}
+        empty={props.empty}
+      />
+    </div>
+  );
+}
+
+function Value({ of }: { of: string | number }) {
+  return (
+    <span class={classOf(String(of))} title={String(of)}>
+      {of}
+    </span>
   );
 }
 
 function Detail({ of }: { of: AuditRow['detail'] }) {
   return Object.entries(of).map(([name, value]) => (
     <span key={name} class="pair">
-      <span class="muted">{name}</span>{' '}
-      <span class={isDigest(value) ? 'short' : 'free'} title={String(value)}>
-        {value}
-      </span>
+      <span class="muted">{name}</span> <Value of={value} />
     </span>
   ));
 }
 
-/** Such as a pseudonym of an address: nobody reads all of it. */
-function isDigest(value: string | number): boolean {
-  return /^[0-9a-f]{32,}$/.test(String(value));
+/** Nobody reads all of a digest, such as a pseudonym. Only long text breaks within its words. */
+function classOf(value: string): string | undefined {
+  if (/^[0-9a-f]{32,}$/.test(value)) return 'short';
+  return value.length > 40 ? 'free' : undefined;
 }
 
 /** A status of HTTP, or a word. */

@@ -20,7 +20,7 @@ export function Loaded<T>(props: {
         <ErrorNote failure={failure} onRetry={reload}>
           {loadedAtMs !== undefined && (
             <>
-              Shown is what was true <Time atMs={loadedAtMs} />.
+              This page shows what control answered <Time atMs={loadedAtMs} />.
             </>
           )}
         </ErrorNote>

@@ -18,7 +18,7 @@ export function ModelPicker({ page }: { page: string }) {
   const names = live.value?.models.map(({ model }) => model) ?? [];
   if (names.length < 2) return null;
   return (
-    <label class="picker">
+    <label>
       Model{' '}
       <select
         value={modelName()}

@@ -19,7 +19,7 @@ export function Page(props: {
   }, [props.title]);
   return (
     <>
-      <header class="row page-head">
+      <header class="row">
         <h1 ref={heading} tabIndex={-1}>
           {props.title}
         </h1>

@@ -1,4 +1,4 @@
-import type { AuditRow } from '@headgate/contracts/admin/api';
+import type { AuditPage as Answer, AuditRow } from '@headgate/contracts/admin/api';
 import { useSignal } from '@preact/signals';
 import { now } from '../clock.ts';
 import { AuditTable } from '../components/audit-table.tsx';
@@ -10,57 +10,71 @@ import { useResource } from '../resource.ts';
 import { href, navigate, route } from '../router.ts';
 
 const LIMIT = 100;
+/** Before anybody asks for more: a screen or two. */
+const SHOWN_FIRST = 25;
 const FOLLOW_MS = 2000;
 
+/** Names and values of the query, empty where nothing is asked. */
 interface Filter {
   readonly who: string;
   readonly action: string;
-  /** Only entries before that time, in ms; empty: the newest. */
-  readonly before: string;
+  /** `change` leaves out calls. */
+  readonly type: string;
+  /** Where the entries begin; empty: with the newest. */
+  readonly after: string;
 }
 
 /** Who did what, newest first. The filter is in the address, so that it can be sent to somebody. */
 export function AuditPage() {
   const { query } = route.value;
+  const asked = (name: keyof Filter) => query.get(name) ?? '';
   const filter: Filter = {
-    who: query.get('who') ?? '',
-    action: query.get('action') ?? '',
-    before: query.get('before') ?? '',
+    who: asked('who'),
+    action: asked('action'),
+    type: asked('type'),
+    after: asked('after'),
   };
   const follow = useSignal(true);
-  const isFollowing = follow.value && filter.before === '';
-  const audit = useResource<{ entries: readonly AuditRow[] }>(
-    pathOf(filter),
-    isFollowing ? { everyMs: FOLLOW_MS } : {},
-  );
+  const isFollowing = follow.value && filter.after === '';
+  const audit = useResource<Answer>(pathOf(filter), isFollowing ? { everyMs: FOLLOW_MS } : {});
   return (
     <Page title="Audit" answer={answerOf(audit.value?.entries, filter)}>
       <FilterForm key={`${filter.who} ${filter.action}`} filter={filter} />
-      <div class="row">
-        <label>
-          <input
-            type="checkbox"
-            checked={isFollowing}
-            disabled={filter.before !== ''}
-            onChange={({ currentTarget }) => {
-              follow.value = currentTarget.checked;
+      <div class="row start">
+        <Check
+          label="Changes only"
+          checked={filter.type !== ''}
+          onChange={(isOn) => navigate(addressOf({ ...filter, type: isOn ? 'change' : '', after: '' }))}
+        />
+        {filter.after === '' ? (
+          <Check
+            label="Follow new entries"
+            checked={follow.value}
+            onChange={(isOn) => {
+              follow.value = isOn;
             }}
-          />{' '}
-          Follow: new entries appear by themselves
-        </label>
-        {filter.before !== '' && <a href={addressOf({ ...filter, before: '' })}>Newest entries</a>}
+          />
+        ) : (
+          <a href={addressOf({ ...filter, after: '' })}>Newest entries</a>
+        )}
       </div>
       <Loaded of={audit} what="the audit log">
-        {({ entries }) => (
-          <>
-            <div class="card">
-              <AuditTable entries={entries} empty="No entry matches." />
-            </div>
-            <Older entries={entries} filter={filter} />
-          </>
-        )}
+        {(page) => <Entries key={filter.after} page={page} filter={filter} />}
       </Loaded>
     </Page>
+  );
+}
+
+function Check(props: { label: string; checked: boolean; onChange: (isOn: boolean) => void }) {
+  return (
+    <label>
+      <input
+        type="checkbox"
+        checked={props.checked}
+        onChange={({ currentTarget }) => props.onChange(currentTarget.checked)}
+      />{' '}
+      {props.label}
+    </label>
   );
 }
 
@@ -72,36 +86,53 @@ function FilterForm({ filter }: { filter: Filter }) {
       class="row start"
       onSubmit={(event) => {
         event.preventDefault();
-        navigate(addressOf({ who: who.value.trim(), action: action.value.trim(), before: '' }));
+        navigate(addressOf({ ...filter, who: who.value.trim(), action: action.value.trim(), after: '' }));
       }}
     >
-      <TextField label="Who" hint="A name as below, or the id of a key." type="search" value={who} />
+      <TextField label="Who" hint="Id of a key, or name of an operator." type="search" value={who} />
       <TextField label="Action" hint="Any part of it." type="search" value={action} />
       <button type="submit">Filter</button>
     </form>
   );
 }
 
-function Older({ entries, filter }: { entries: readonly AuditRow[]; filter: Filter }) {
-  const oldest = entries.at(-1);
-  if (oldest === undefined || entries.length < LIMIT) return null;
-  // Others of the same millisecond may be missing here: they come again rather than not at all.
-  return <a href={addressOf({ ...filter, before: String(oldest.at_ms + 1) })}>Older entries</a>;
+function Entries({ page: { entries, next }, filter }: { page: Answer; filter: Filter }) {
+  const shown = useSignal(SHOWN_FIRST);
+  return (
+    <>
+      <div class="card">
+        <AuditTable entries={entries.slice(0, shown.value)} empty="No entry matches." />
+        {entries.length > shown.value && (
+          <button
+            type="button"
+            onClick={() => {
+              shown.value = LIMIT;
+            }}
+          >
+            Show {entries.length - shown.value} more
+          </button>
+        )}
+      </div>
+      {next !== null && entries.length <= shown.value && (
+        <a href={addressOf({ ...filter, after: next })}>Older entries</a>
+      )}
+    </>
+  );
 }
 
 function addressOf(filter: Filter): string {
   return href('audit', [], { ...filter });
 }
 
-function pathOf({ who, action, before }: Filter): string {
-  const query = { limit: String(LIMIT), who, action, before_ms: before };
-  return `/audit?${new URLSearchParams(Object.entries(query).filter(([, value]) => value !== ''))}`;
+function pathOf(filter: Filter): string {
+  const query = Object.entries({ limit: String(LIMIT), ...filter }).filter(([, value]) => value !== '');
+  return `/audit?${new URLSearchParams(query)}`;
 }
 
-function answerOf(entries: readonly AuditRow[] | undefined, { before }: Filter): string | undefined {
+function answerOf(entries: readonly AuditRow[] | undefined, { after }: Filter): string | undefined {
   const [newest] = entries ?? [];
   if (newest === undefined) return undefined;
   const when = formatRelative(newest.at_ms, now.value);
   const last = `${newest.who ?? 'nobody identified'}, ${newest.action}, ${newest.outcome}`;
-  return before === '' ? `Last: ${last}, ${when}.` : `Older entries, from ${when} on.`;
+  return after === '' ? `Last: ${last}, ${when}.` : `Older entries, from ${when} on.`;
 }

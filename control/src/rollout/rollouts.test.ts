@@ -387,6 +387,12 @@ describe('slow guardrails', () => {
     expect(await state()).toMatchObject({ kind: 'rolled_back', why: 'srm: units: mismatch' });
   });
 
+  it('hold for a metric that nobody sends', async () => {
+    await after({}, 60);
+    expect([await kind(), bench.weights()]).toEqual(['running', [90, 10]]);
+    expect((await bench.now()).evidence[2]).toMatchObject({ metric: 'accuracy', verdict: 'no_data' });
+  });
+
   it('do not stop the fast ones while the store hangs', async () => {
     await bench.start(policyOf([10, 100], { guardrails }));
     bench.report(() => new Promise(() => undefined));

@@ -1,4 +1,4 @@
 import { AdminError } from '../api/api-env.ts';
 
 export const changedMeanwhile = () =>
-  new AdminError('conflict', 'The routing table has changed since it was read. Read it again.');
+  new AdminError('conflict', 'The routing table changed after you read it. Read it again.');

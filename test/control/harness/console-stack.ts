@@ -7,12 +7,13 @@ import { launchBrowser } from '@headgate/testkit/browser';
 import { httpClient } from '@headgate/testkit/http';
 import { sendAll } from '@headgate/testkit/load';
 import { samplePhoto } from '@headgate/testkit/photos';
-import { type PredictBody, postPhoto } from '@headgate/testkit/predict';
+import { expectPrediction, type PredictBody, postPhoto, postPhotos } from '@headgate/testkit/predict';
 import { writeRouting } from '@headgate/testkit/routing';
 import { type Ready, startStack } from '@headgate/testkit/stack';
 import type { Browser } from 'playwright-core';
 import { createModelFolder } from '../../../inference/src/testing/model-folder.ts';
 import { DARK_ONLY, writeTensorModel } from '../../../inference/src/testing/tensor-models.ts';
+import { sendFeedback } from './digits-stack.ts';
 
 export const MODEL = 'digits';
 /** `npm start` sends it a photo, so the requests to the other model are those of the test alone. */
@@ -42,6 +43,8 @@ export interface ConsoleStack {
   readonly browser: Browser;
   /** Sends a photo as each of these units, and keeps the answers. */
   send(units: readonly string[]): Promise<readonly Seen[]>;
+  /** Sends a photo in a file of this name, and feedback on it. @returns the id of the answer */
+  sendWithFeedback(filename: string, label: string): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -78,6 +81,12 @@ export async function startConsole({ sevenInVersion2 = '7' } = {}): Promise<Cons
   return {
     ...{ ready, browser },
     send: (units) => sendAll(8, units.length, (index) => sendOne(units[index] as string)),
+    sendWithFeedback: async (filename, label) => {
+      const options = { key: ready.keys.bench, path: PATH };
+      const { id } = expectPrediction(await postPhotos(gateway, [{ ...photo, name: filename }], options));
+      await sendFeedback(gateway, ready.keys.bench, id, label);
+      return id;
+    },
     stop: async () => {
       await Promise.all([browser.close(), gateway.close()]);
       const orphans = await stack.stop();

@@ -150,7 +150,7 @@ function startLoad(client: Client, key: string, perSecond: number) {
   };
 }
 
-async function sendFeedback(client: Client, key: string, id: string, label: string): Promise<number> {
+export async function sendFeedback(client: Client, key: string, id: string, label: string): Promise<number> {
   const headers = { 'content-type': 'application/json', [HEADER.apiKey]: key };
   const body = JSON.stringify({ prediction_id: id, index: 0, label });
   return (await client.send({ path: '/v1/feedback', headers, body })).status;

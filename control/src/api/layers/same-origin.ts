@@ -13,7 +13,7 @@ export function sameOrigin(): ApiLayer {
     const origin = c.req.header('origin');
     const isOther = origin !== undefined && hostOf(origin) !== c.req.header('host')?.toLowerCase();
     if (isOther || (site !== undefined && !OURS.has(site))) {
-      throw new AdminError('forbidden', 'Pages of another origin may not ask for this.');
+      throw new AdminError('forbidden', 'Requests from pages of another origin are refused.');
     }
     await next();
   };

@@ -43,7 +43,7 @@ export class Credentials {
     if (!key || !secret) throw this.refuse(c, 'The API key is not accepted.');
     if (!isAdmin(key)) {
       this.#record(c, { keyId: key.id, status: 403, reason: 'scope_missing' });
-      throw new AdminError('forbidden', 'This needs a key of the role admin that no scope narrows.');
+      throw new AdminError('forbidden', 'The key needs the role admin, without scopes.');
     }
     return { id: key.id, digest };
   }
