@@ -1,18 +1,30 @@
 import { isDeepStrictEqual } from 'node:util';
 import { hadUnits, isActive, type Rollout } from '@headgate/contracts/rollout';
-import { type Experiment, type ModelRouting, modelRouting, type Routing } from '@headgate/contracts/routing';
+import {
+  controlOf,
+  type Experiment,
+  type ModelRouting,
+  modelRouting,
+  type Routing,
+} from '@headgate/contracts/routing';
 
 type Part = Omit<Rollout, 'schema' | 'policy' | 'started_at_ms' | 'started_by' | 'written'>;
 
 /** As the schema of the routing table allows. */
 const MAX_VERSIONS = 16;
 
-/** The routing table that a rollout in its state asks for. Other models, and shadows, stay as they are. */
+/**
+ * The routing table that a rollout in its state asks for. Other models stay as they are, and shadows too, except that a
+ * version which becomes the control is no shadow any more.
+ */
 export function tableOf(rollout: Part, routing: Routing): Routing {
   const model = modelRouting(routing, rollout.model);
   if (!model) return routing;
   const experiment = experimentOf(rollout, model.experiment);
-  const changed = { ...model, versions: versionsOf(model, rollout, experiment), experiment };
+  const { shadows = [], ...rest } = model;
+  const left = shadows.filter(({ version }) => version !== controlOf(experiment).version);
+  const versions = versionsOf(model, rollout, experiment);
+  const changed = { ...rest, versions, experiment, ...(left.length > 0 && { shadows: left }) };
   return { ...routing, models: { ...routing.models, [rollout.model]: changed } };
 }
 

@@ -36,6 +36,7 @@ const logger = { error: () => undefined };
 let db: EmbeddedDatabase;
 let routing: SourcedRouting;
 let written: unknown[];
+let path: string;
 
 beforeAll(async () => {
   db = embeddedDatabase();
@@ -44,7 +45,7 @@ beforeAll(async () => {
 afterAll(() => db.close());
 
 beforeEach(async () => {
-  const path = join(tempDir(), 'routing.yaml');
+  path = join(tempDir(), 'routing.yaml');
   writeFileSync(path, stringify(TABLE));
   routing = new SourcedRouting(fileSource(path));
   await routing.refresh();
@@ -205,6 +206,31 @@ describe('a change of shadows', () => {
     const answer = await put({ revision: routing.current().revision, ...body });
     expect([answer.status, written]).toEqual([status, []]);
     expect(routing.current().routing).toEqual(TABLE);
+  });
+
+  it('is refused to the control, with what to do instead', async () => {
+    const shadows = [{ version: '1', sample: 5 }];
+    const answer = await put({ revision: routing.current().revision, shadows });
+    expect([answer.status, written]).toEqual([400, []]);
+    expect(await answer.text()).toContain('Version 1 is the control. Name a version to compare with it');
+  });
+
+  it('says what is wrong with a sample in plain words', async () => {
+    const shadows = [{ version: '3', sample: 0 }];
+    const answer = await put({ revision: routing.current().revision, shadows });
+    expect(await answer.text()).toContain('shadows.0.sample: expected at least 0.01, found 0');
+  });
+
+  it('may name a version that gets traffic of a rollout', async () => {
+    const variants = [
+      { name: 'control', version: '1', weight: 90 },
+      { name: 'candidate', version: '3', weight: 10 },
+    ];
+    const model = { ...TABLE.models.net, experiment: { name: 'e', salt: 's', variants } };
+    writeFileSync(path, stringify({ ...TABLE, models: { net: model } }));
+    await routing.refresh();
+    const shadows = [{ version: '3', sample: 5 }];
+    expect((await put({ revision: routing.current().revision, shadows })).status).toBe(200);
   });
 
   it('does not happen without its audit record', async () => {

@@ -1,5 +1,5 @@
 import { shadowChangeSchema } from '@headgate/contracts/admin/api';
-import type { Routing, Shadow } from '@headgate/contracts/routing';
+import { controlOf, type ModelRouting, type Routing, type Shadow } from '@headgate/contracts/routing';
 import { Hono } from 'hono';
 import type { Changes } from '../../audit/changes.ts';
 import { changedMeanwhile } from '../../routing/conflict.ts';
@@ -8,7 +8,7 @@ import { routingView } from '../../routing/routing-view.ts';
 import { knownModel } from '../../routing/weights.ts';
 import { shadowReport } from '../../shadow/report.ts';
 import type { ReadRecords } from '../../store/read-records.ts';
-import { type ApiEnv, bodyOf } from '../api-env.ts';
+import { AdminError, type ApiEnv, bodyOf } from '../api-env.ts';
 import { reading } from '../reading.ts';
 
 export interface ShadowRoutesDeps {
@@ -32,6 +32,7 @@ export function shadowRoutes({ routing, readRecords, now, changes }: ShadowRoute
       const { revision, shadows } = await bodyOf(c, shadowChangeSchema);
       const current = routing.current();
       if (current.revision !== revision) throw changedMeanwhile();
+      refuseControl(shadows, knownModel(current.routing, model));
       const change = (table: Routing) => withShadows(table, model, shadows);
       // Nothing is on record as changed that is refused.
       acceptable(change(current.routing));
@@ -45,4 +46,14 @@ function withShadows(table: Routing, model: string, shadows: readonly Shadow[]):
   const { shadows: _, ...rest } = knownModel(table, model);
   const changed = shadows.length > 0 ? { ...rest, shadows: [...shadows] } : rest;
   return { ...table, models: { ...table.models, [model]: changed } };
+}
+
+/** Not a rule of the table: an edit by hand that makes a shadow the control must not be refused. */
+function refuseControl(shadows: readonly Shadow[], { experiment }: ModelRouting): void {
+  const { version } = controlOf(experiment);
+  if (!shadows.some((shadow) => shadow.version === version)) return;
+  throw new AdminError(
+    'invalid',
+    `Version ${version} is the control. Name a version to compare with it; each report also compares the control with itself.`,
+  );
 }
