@@ -139,7 +139,7 @@ describe.skipIf(obstacle !== undefined)('The pages of the console', () => {
     await page.getByText('Version 2 gets copies now.').waitFor();
     await stack.send(unitsOf('shadowed', 60));
     await operator
-      .card(/Version 2 beside/)
+      .card(/Version 2 compared/)
       .getByText(HOSTILE)
       .first()
       .waitFor();

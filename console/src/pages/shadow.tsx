@@ -36,7 +36,7 @@ export function ShadowPage() {
 
 function answerOf(shadows: readonly ShadowResult[]): string {
   if (shadows.length === 0) {
-    return 'No version is compared in the shadow: one that is gets copies of real requests, and its answers go nowhere.';
+    return 'No version is a shadow. A shadow gets copies of real requests, and no client gets its answers.';
   }
   return shadows.map(({ sentence }) => sentence).join(' ');
 }
@@ -66,9 +66,7 @@ function Report(props: { path: string; report: ShadowReport; reload: () => void 
           shadow={shadow}
           control={report.control_version}
           isBusy={isBusy.value}
-          onStop={() =>
-            change(without(shadow.version), `Version ${shadow.version} is not compared any more.`)
-          }
+          onStop={() => change(without(shadow.version), `Version ${shadow.version} gets no more copies.`)}
         />
       ))}
       <StartForm

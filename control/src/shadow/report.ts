@@ -8,7 +8,7 @@ import { rateSequence } from '../statistics/rare-rates.ts';
 
 /** Older comparisons were made with other traffic. */
 const WINDOW_MS = 7 * DAY_MS;
-/** Chance that a shadow which only has noise is said to differ, at any look of seven days. */
+/** Chance that a shadow which only has noise is said to differ at one look or more, as long as no comparison is too old. */
 const ALPHA = 0.05;
 
 export interface ShadowReportOptions {
@@ -31,6 +31,7 @@ export async function shadowReport(options: ShadowReportOptions): Promise<Shadow
   const names = new Set([...configured.keys(), ...sums.map(({ shadow_version }) => shadow_version)]);
   const shadows = [...names].map((name) =>
     resultOf(configured.get(name) ?? { version: name, sample: 0 }, {
+      isControl: name === version,
       sums: sums.find(({ shadow_version }) => shadow_version === name),
       pairs: pairs.filter(({ shadow_version }) => shadow_version === name),
     }),
@@ -39,11 +40,13 @@ export async function shadowReport(options: ShadowReportOptions): Promise<Shadow
 }
 
 interface Found {
+  /** The table still has it as a shadow, and nothing is copied to it. */
+  readonly isControl: boolean;
   readonly sums: ShadowSums | undefined;
   readonly pairs: readonly ShadowPair[];
 }
 
-function resultOf(shadow: Shadow, { sums, pairs }: Found): ShadowResult {
+function resultOf(shadow: Shadow, { isControl, sums, pairs }: Found): ShadowResult {
   // Versions without a common name say nothing of each other's answers.
   const hasNames = !(sums?.label_order_differs && sums.agreed === 0);
   const agreement = sums && hasNames ? agreementOf(sums.agreed, sums.compared) : null;
@@ -54,7 +57,7 @@ function resultOf(shadow: Shadow, { sums, pairs }: Found): ShadowResult {
     compared: sums?.compared ?? 0,
     dropped: sums?.dropped ?? 0,
     failed: sums?.failed ?? 0,
-    sentence: sentenceOf(shadow, { sums, agreement, noise }),
+    sentence: sentenceOf(shadow, { isControl, sums, agreement, noise }),
     agreement,
     noise,
     score_drift: driftOf(sums),
@@ -83,38 +86,41 @@ function latencyOf(sums: ShadowSums | undefined): ShadowResult['latency'] {
   return { control_p50: controlP50, control_p95: controlP95, shadow_p50: shadowP50, shadow_p95: shadowP95 };
 }
 
-interface Said {
-  readonly sums: ShadowSums | undefined;
+interface Said extends Pick<Found, 'isControl' | 'sums'> {
   readonly agreement: Agreement | null;
   readonly noise: Agreement | null;
 }
 
 /** The result in plain words. */
-function sentenceOf({ version, sample }: Shadow, { sums, agreement, noise }: Said): string {
-  if (!sums) return `Version ${version} has no comparison yet: ${sample} % of the requests are copied to it.`;
+function sentenceOf({ version, sample }: Shadow, { isControl, sums, agreement, noise }: Said): string {
+  if (isControl) return `Version ${version} is the control now, so nothing is copied to it: end this shadow.`;
+  if (!sums)
+    return `Version ${version} has not been compared yet: gateways copy ${sample} % of the requests to it.`;
   if (sums.compared === 0) {
-    return `Version ${version} has no comparison: ${sums.dropped} copies were dropped and ${sums.failed} failed.`;
+    return `Version ${version} has not been compared yet. Copies dropped: ${sums.dropped}, failed: ${sums.failed}.`;
   }
   if (!agreement) {
-    return `Version ${version} and control name no class alike, so their answers cannot be compared.`;
+    return `Version ${version} and the control have no label in common, so their answers cannot be compared.`;
   }
-  const same = `Version ${version} answers ${inPercent(agreement)} of ${agreement.compared} images as control does`;
-  if (!noise) return `${same}; control was not compared with itself.`;
+  const same = `Version ${version} gives the same first label as the control for ${inPercent(agreement)} of ${agreement.compared} images`;
   const order = sums.label_order_differs
-    ? ' The versions order their labels differently; names were compared.'
+    ? ' The two versions number or name their labels differently; labels are compared by name.'
     : '';
-  return `${same}, control itself ${inPercent(noise)}: ${verdictOf(sums)}.${order}`;
+  if (!noise) return `${same}; the control was not compared with itself.${order}`;
+  return `${same}, the control itself for ${inPercent(noise)}. ${verdictOf(version, sums)}${order}`;
 }
 
 /**
  * Images on which both copies agree, or both differ, say nothing of the versions. Of the others, noise alone would let
- * the shadow be the one that differs in half of them. Valid at every look of its first seven days; from then on old
- * comparisons leave the window, and each week of looking has a chance of its own.
+ * the shadow be the one that differs in half of them.
  */
-function verdictOf({ only_shadow_differs: shadow, only_noise_differs: noise }: ShadowSums): string {
-  if (shadow + noise === 0) return 'no difference was seen';
+function verdictOf(version: string, sums: ShadowSums): string {
+  const { only_shadow_differs: shadow, only_noise_differs: noise } = sums;
+  if (shadow + noise === 0) return 'No difference beyond noise was seen.';
   const { low } = rateSequence({ failures: shadow, requests: shadow + noise }, ALPHA);
-  return low > 0.5 ? 'it differs by more than noise' : 'that may still be noise';
+  return low > 0.5
+    ? `Noise does not explain the difference: version ${version} answers differently.`
+    : 'Noise may explain the difference.';
 }
 
 /** As few digits as tell it from 100 %. */

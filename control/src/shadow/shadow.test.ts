@@ -116,22 +116,23 @@ describe('the report', () => {
     expect(score_drift?.mean).toBeCloseTo(-(86 * 0.135 + 14 * 0.25) / 100);
     expect(score_drift?.noise_absolute).toBe(0);
     expect(sentence).toBe(
-      'Version 2 answers 86 % of 100 images as control does, control itself 100 %: it differs by more than noise.',
+      'Version 2 gives the same first label as the control for 86 % of 100 images, the control itself for 100 %. ' +
+        'Noise does not explain the difference: version 2 answers differently.',
     );
   });
 
   it('does not take a few images for proof', async () => {
     await deliver([...many(9, {}), ...many(5, { shadow: unlike('lynx') }, 100)]);
-    expect((await report()).shadows[0]?.sentence).toContain('that may still be noise');
+    expect((await report()).shadows[0]?.sentence).toContain('Noise may explain');
   });
 
   it('calls no noise a difference: images on which control differs from itself as often', async () => {
     await deliver(many(9, {}));
-    expect((await report()).shadows[0]?.sentence).toContain('no difference was seen');
+    expect((await report()).shadows[0]?.sentence).toContain('No difference beyond noise');
     await deliver(many(40, { shadow: unlike('lynx') }, 100));
     await deliver(many(40, { noise: unlike('lynx') }, 200));
     const [{ sentence, noise } = expect.fail('no result')] = (await report()).shadows;
-    expect([sentence, noise?.value]).toEqual([expect.stringContaining('may still be noise'), 49 / 89]);
+    expect([sentence, noise?.value]).toEqual([expect.stringContaining('Noise may explain'), 49 / 89]);
   });
 
   it('reports another order of labels, and compares names', async () => {
@@ -139,7 +140,7 @@ describe('the report', () => {
     const [{ agreement, label_order_differs, sentence } = expect.fail('no result')] = (await report())
       .shadows;
     expect([agreement?.value, label_order_differs]).toEqual([1, true]);
-    expect(sentence).toContain('order their labels differently');
+    expect(sentence).toContain('labels are compared by name');
   });
 
   it('does not call versions without a common name 0 % alike', async () => {
@@ -158,12 +159,19 @@ describe('the report', () => {
       ['3', 0, 1],
     ]);
     expect(shadows[0]).toMatchObject({ since_ms: null, agreement: null, noise: null, latency: null });
-    expect(shadows[0]?.sentence).toContain('no comparison yet');
+    expect(shadows[0]?.sentence).toContain('not been compared yet');
   });
 
   it('says why there is nothing to compare when all copies were dropped', async () => {
     await deliver(many(5, { outcome: 'dropped', shadow: null, noise: null }));
-    expect((await report()).shadows[0]?.sentence).toContain('5 copies were dropped');
+    expect((await report()).shadows[0]?.sentence).toContain('Copies dropped: 5, failed: 0');
+  });
+
+  it('says so when an edit made a shadow the control, or took one that is still named', async () => {
+    const model = { ...TABLE.models.net, shadows: [{ version: '1', sample: 5 }] };
+    writeFileSync(path, stringify({ ...TABLE, models: { net: model } }));
+    await routing.refresh();
+    expect((await report()).shadows[0]?.sentence).toContain('Version 1 is the control now');
   });
 
   it('is there before any record was delivered', async () => {
@@ -171,7 +179,7 @@ describe('the report', () => {
     const answer = await ask('/shadow/net', {}, { readRecords: readRecords(empty) });
     expect(((await answer.json()) as ShadowReport).shadows).toMatchObject([{ compared: 0 }]);
     await empty.close();
-  });
+  }, 60_000);
 
   it.each<[string, string, Partial<ShadowRoutesDeps>, number]>([
     ['of a model that is not there', '/shadow/__proto__', {}, 404],

@@ -26,7 +26,10 @@ export function StartForm(props: {
           <Field label="Version" hint={`Version ${props.control} is the control.`}>
             {(attributes) => <VersionInput attributes={attributes} model={props.model} value={version} />}
           </Field>
-          <Field label="Requests to copy, in percent" hint="Copies are dropped first when pods are busy.">
+          <Field
+            label="Requests to copy, in percent"
+            hint="Under load the gateway drops copies before it refuses a request."
+          >
             {(attributes) => (
               <input
                 {...attributes}
