@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { experimentSchema, percent } from './routing.ts';
+import { experimentSchema, percentFrom } from './routing.ts';
 
 export { hadUnits, isActive } from './rollout-active.ts';
 
@@ -11,7 +11,7 @@ export { hadUnits, isActive } from './rollout-active.ts';
 /** Approvals by which a step ends: a person promotes it, or it goes on by itself. Rollback is always automatic. */
 export const APPROVALS = ['manual', 'automatic'] as const;
 
-const weight = percent.min(0.01);
+const weight = percentFrom(0.01);
 
 const stepSchema = z.strictObject({
   /** Share of the units that the candidate gets, in percent. */

@@ -13,13 +13,14 @@ const name = z
 /** Weights are percent with at most two decimals: the smallest step is one of 10,000 buckets. */
 export const BUCKETS = 10_000;
 
-export const percent = z
-  .number()
-  .min(0)
-  .max(100)
-  .refine((w) => Math.abs(w * 100 - Math.round(w * 100)) < 1e-9, 'expected at most two decimals');
+export const percentFrom = (least: number) =>
+  z
+    .number()
+    .min(least)
+    .max(100)
+    .refine((w) => Math.abs(w * 100 - Math.round(w * 100)) < 1e-9, 'expected at most two decimals');
 
-const variantSchema = z.strictObject({ name, version: name, weight: percent });
+const variantSchema = z.strictObject({ name, version: name, weight: percentFrom(0) });
 
 /** Most versions that are compared with control at once: each sampled image runs once more for each of them. */
 export const MAX_SHADOWS = 2;
@@ -28,7 +29,7 @@ export const MAX_SHADOWS = 2;
 export const shadowSchema = z.strictObject({
   version: name,
   /** Share of these requests, in percent. */
-  sample: percent.min(0.01),
+  sample: percentFrom(0.01),
 });
 
 export const experimentSchema = z

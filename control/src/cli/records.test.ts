@@ -139,7 +139,7 @@ describe('headgate shadow', () => {
 
   it('report says the sentence, the agreement and what was confused', async () => {
     const { out } = await calls(['shadow', 'report'], answers);
-    expect(out).toContain('version 2: Version 2 names the same label');
+    expect(out).toContain('Version 2 names the same label');
     expect(out).toContain('same first label: 97 % (95 % to 98.5 %) of 400');
     expect(out).toContain('8 times: control one, version 2 seven');
   });

@@ -67,7 +67,7 @@ function shadowInWords(shadow: ShadowResult): string {
   const { version, sample, since_ms, compared, dropped, failed, sentence, agreement, noise } = shadow;
   const { score_drift: drift, latency, confusion } = shadow;
   const lines = [
-    `copies of ${percent(sample)} of the requests; since ${time(since_ms)} ${compared} compared, ${dropped} dropped, ${failed} failed`,
+    `${sample > 0 ? `copies of ${percent(sample)} of the requests` : 'ended, gets no copies'}; since ${time(since_ms)} ${compared} compared, ${dropped} dropped, ${failed} failed`,
     ...(agreement ? [`same first label: ${agreementInWords(agreement)}`] : []),
     ...(noise ? [`control with itself: ${agreementInWords(noise)}`] : []),
     ...(drift
@@ -85,7 +85,7 @@ function shadowInWords(shadow: ShadowResult): string {
       .slice(0, 10)
       .map((pair) => `${pair.count} times: control ${pair.control}, version ${version} ${pair.shadow}`),
   ];
-  return `version ${version}: ${sentence}\n${indented(lines.join('\n'))}`;
+  return `${sentence}\n${indented(lines.join('\n'))}`;
 }
 
 const ofNoise = ({ noise_absolute: size }: NonNullable<ShadowResult['score_drift']>) =>

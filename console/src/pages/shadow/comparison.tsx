@@ -83,9 +83,9 @@ function DriftTable(props: {
       rows={rows}
       keyOf={({ name: row }) => row}
       columns={[
-        { head: 'Change of its score', cell: ({ name: row }) => row },
-        { head: 'Mean', numeric: true, cell: ({ mean: of }) => (of === null ? '–' : signed(of)) },
-        { head: 'Mean size', numeric: true, cell: ({ absolute: size }) => score(size) },
+        { head: 'Score of that label', cell: ({ name: row }) => row },
+        { head: 'Mean change', numeric: true, cell: ({ mean: of }) => (of === null ? '–' : signed(of)) },
+        { head: 'Mean size of change', numeric: true, cell: ({ absolute: size }) => score(size) },
         {
           head: 'Size on one scale',
           cell: ({ absolute: size, name: row }) => (
@@ -141,4 +141,4 @@ function LatencyTable({ latency }: { readonly latency: NonNullable<ShadowResult[
 }
 
 const score = (value: number) => String(Number(value.toPrecision(2)));
-const signed = (value: number) => `${value > 0 ? '+' : ''}${score(value)}`;
+const signed = (value: number) => `${value > 0 ? '+' : ''}${score(value)}`.replace('-', '−');
