@@ -84,6 +84,7 @@ describe.skipIf(obstacle !== undefined)('The pages of the console', () => {
       await page.getByLabel('Share of v2 in percent').fill(size === WIDE ? '16' : '17');
       await page.getByRole('button', { name: 'Save' }).click();
       await page.getByText(/^Saved/).waitFor();
+      await operator.shoot(`message-${size.width}px`);
       const buttons = await page.getByRole('main').getByRole('button').all();
       for (const button of buttons) if (await button.isEnabled()) await button.click({ trial: true });
       await page.evaluate('scrollTo(0, document.body.scrollHeight)');
