@@ -11,6 +11,8 @@ export interface IntervalChartProps {
   readonly name: string;
   /** Of all values, such as `ms`; may be empty. */
   readonly unit: string;
+  /** No value is beyond it, on either side of zero. */
+  readonly limit?: number;
   /** Oldest first. */
   readonly points: readonly IntervalPoint[];
 }
@@ -29,10 +31,10 @@ const STEPS: Readonly<Record<string, number>> = {
  * A difference and its interval over time. The canvas says nothing to a screen reader, so the arrow keys read one point
  * after the other, and a table has them all. Nothing moves by itself: there is no motion to reduce.
  */
-export function IntervalChart({ name, unit, points: all }: IntervalChartProps) {
+export function IntervalChart({ name, unit, limit = Infinity, points: all }: IntervalChartProps) {
   const points = useMemo(() => thin(all), [all]);
   const [selected, select] = useState<number | null>(null);
-  const { element, moveTo } = usePlot(points, select);
+  const { element, moveTo } = usePlot(points, limit, select);
   const id = useId();
   const last = points.length - 1;
   const shown = points[selected ?? last];
@@ -64,12 +66,12 @@ export function IntervalChart({ name, unit, points: all }: IntervalChartProps) {
 }
 
 /** Keeps a plot of `points` in the element. `onSelect` gets the point below the cursor. */
-function usePlot(points: readonly IntervalPoint[], onSelect: (index: number | null) => void) {
+function usePlot(points: readonly IntervalPoint[], limit: number, onSelect: (index: number | null) => void) {
   const element = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   useEffect(() => {
     const host = element.current as HTMLDivElement;
-    const created = createPlot(host, onSelect);
+    const created = createPlot(host, limit, onSelect);
     plot.current = created;
     const resized = new ResizeObserver(() =>
       created.setSize({ width: host.clientWidth, height: created.height }),
@@ -88,7 +90,7 @@ function usePlot(points: readonly IntervalPoint[], onSelect: (index: number | nu
       resized.disconnect();
       created.destroy();
     };
-  }, [onSelect]);
+  }, [limit, onSelect]);
   useEffect(() => {
     plot.current?.setData(toData(points));
   }, [points]);

@@ -19,9 +19,14 @@ export function toData(points: readonly IntervalPoint[]): uPlot.AlignedData {
 /**
  * An empty plot of intervals in `host`: a band, the line of the value, and zero.
  *
+ * @param limit no value is beyond it, on either side of zero
  * @param onSelect gets the index of the point below the cursor; null when it leaves the plot
  */
-export function createPlot(host: HTMLElement, onSelect: (index: number | null) => void): uPlot {
+export function createPlot(
+  host: HTMLElement,
+  limit: number,
+  onSelect: (index: number | null) => void,
+): uPlot {
   const colour = (name: string) => () => colourOf(host, name);
   const edge: uPlot.Series = { width: 1, stroke: colour('--chart-edge'), points: { show: false } };
   const axis: uPlot.Axis = {
@@ -35,7 +40,7 @@ export function createPlot(host: HTMLElement, onSelect: (index: number | null) =
     height: HEIGHT,
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false, setScale: false } },
-    scales: { x: { range: rangeOfTime }, y: { range: rangeWithZero } },
+    scales: { x: { range: rangeOfTime }, y: { range: rangeWithZero(limit) } },
     axes: [
       {
         ...axis,
@@ -69,8 +74,11 @@ function rangeOfTime(_: uPlot, min: number | null, max: number | null): uPlot.Ra
 }
 
 /** Zero means no difference: it is always in sight. */
-function rangeWithZero(_: uPlot, min: number | null, max: number | null): uPlot.Range.MinMax {
-  return uPlot.rangeNum(Math.min(min ?? 0, 0), Math.max(max ?? 0, 0), 0.1, true);
+function rangeWithZero(limit: number): uPlot.Range.Function {
+  return (_, min, max) => {
+    const [low, high] = uPlot.rangeNum(Math.min(min ?? 0, 0), Math.max(max ?? 0, 0), 0.1, true);
+    return [Math.max(low ?? 0, -limit), Math.min(high ?? 0, limit)];
+  };
 }
 
 function drawZero({ ctx, bbox, valToPos }: uPlot, colour: string): void {

@@ -45,23 +45,26 @@ export interface ConsoleStack {
   send(units: readonly string[]): Promise<readonly Seen[]>;
   /** Sends a photo in a file of this name, and feedback on it. @returns the id of the answer */
   sendWithFeedback(filename: string, label: string): Promise<string>;
+  /** Sends feedback that names the class of a picture. */
+  judge(predictionId: string, label: string): Promise<number>;
   stop(): Promise<void>;
 }
 
 /**
- * The digits model in three versions: 1 is the control, 2 is as good and gets 10 %, 3 fails at each request. The policy
- * `quick` goes through its two steps in seconds.
+ * The digits model in three versions: 1 is the control, 2 is as good, 3 fails at each request. The policy `quick` goes
+ * through its two steps in seconds.
  *
  * @param options.sevenInVersion2 how version 2 calls the digit 7
+ * @param options.weight share of version 2, in percent
  */
-export async function startConsole({ sevenInVersion2 = '7' } = {}): Promise<ConsoleStack> {
+export async function startConsole({ sevenInVersion2 = '7', weight = 10 } = {}): Promise<ConsoleStack> {
   const folder = createModelFolder();
   folder.addVersion('2', (version) => renameSeven(version, sevenInVersion2));
   writeTensorModel(join(folder.dir, 'models'), MODEL, DARK_ONLY, '3');
   copyAs(DEFAULT_MODEL, join(folder.dir, 'models'));
   const dir = mkdtempSync(join(tmpdir(), 'headgate-console-'));
   const routingFile = join(dir, 'routing.yaml');
-  writeRouting(routingFile, ROUTING);
+  writeRouting(routingFile, routingOf(weight));
   const env = {
     HEADGATE_ROUTING_FILE: routingFile,
     HEADGATE_INFERENCE__MODELS_DIR: join(folder.dir, 'models'),
@@ -87,6 +90,7 @@ export async function startConsole({ sevenInVersion2 = '7' } = {}): Promise<Cons
       await sendFeedback(gateway, ready.keys.bench, id, label);
       return id;
     },
+    judge: (id, label) => sendFeedback(gateway, ready.keys.bench, id, label),
     stop: async () => {
       await Promise.all([browser.close(), gateway.close()]);
       const orphans = await stack.stop();
@@ -113,7 +117,7 @@ function renameSeven(version: string, label: string): void {
   writeFileSync(manifestFile, readFileSync(manifestFile, 'utf8').replace(before, digest()));
 }
 
-const ROUTING = {
+const routingOf = (weight: number) => ({
   schema: 1 as const,
   default_model: DEFAULT_MODEL,
   models: {
@@ -127,13 +131,13 @@ const ROUTING = {
         name: 'first',
         salt: 'first',
         variants: [
-          { name: 'v1', version: '1', weight: 90 },
-          { name: 'v2', version: '2', weight: 10 },
+          { name: 'v1', version: '1', weight: 100 - weight },
+          { name: 'v2', version: '2', weight },
         ],
       },
     },
   },
-};
+});
 
 const PATH = `/v1/models/${MODEL}/predict`;
 

@@ -1,39 +1,39 @@
 import type { ExperimentReport, ExperimentRun } from '@headgate/contracts/admin/api';
+import { Fragment } from 'preact';
 import { Card } from '../../components/card.tsx';
+import { formatAt } from '../../components/chart-points.ts';
 import { Time } from '../../components/time.tsx';
 import { formatList, plural } from '../../format.ts';
 import { href, navigate } from '../../router.ts';
 
-/** Which experiment a report is of, and the time that it covers. */
+/** Which experiment a report is of, the time that it covers, and how much it counts. */
 export function About({ report }: { readonly report: ExperimentReport }) {
   const { model, experiment, variants, started_at_ms, ended_at_ms } = report;
-  const sum = (of: 'units' | 'requests') => variants.reduce((all, variant) => all + variant[of], 0);
   return (
-    <Card title={`${model}: ${experiment}`} aside={<RunPicker report={report} />}>
+    <Card title={`Experiment ${experiment} of ${model}`} aside={<RunPicker report={report} />}>
       <dl class="facts">
-        <dt>Versions</dt>
+        <dt>From</dt>
         <dd>
-          {formatList(
-            variants.map(
-              ({ name, version }, index) => `${version} (${name}${index === 0 ? ', control' : ''})`,
-            ),
-          )}
+          {formatAt(started_at_ms)} (<Time atMs={started_at_ms} />)
         </dd>
-        <dt>Time</dt>
+        <dt>To</dt>
         <dd>
-          Started <Time atMs={started_at_ms} />,{' '}
           {ended_at_ms === null ? (
-            'in force'
+            'now: it is in force'
           ) : (
             <>
-              ended <Time atMs={ended_at_ms} />
+              its end, {formatAt(ended_at_ms)} (<Time atMs={ended_at_ms} />)
             </>
           )}
         </dd>
-        <dt>So far</dt>
-        <dd>
-          {plural(sum('units'), 'unit')}, {plural(sum('requests'), 'request')}
-        </dd>
+        {variants.map(({ name, version, units, requests }, index) => (
+          <Fragment key={name}>
+            <dt>{index === 0 ? 'Control' : 'Treatment'}</dt>
+            <dd>
+              {name}, version {version}: {plural(units, 'unit')}, {plural(requests, 'request')}
+            </dd>
+          </Fragment>
+        ))}
       </dl>
     </Card>
   );
@@ -62,6 +62,6 @@ function RunPicker({ report: { model, runs, started_at_ms } }: { readonly report
 }
 
 function nameOf({ experiment, started_at_ms, ended_at_ms, versions }: ExperimentRun): string {
-  const since = new Date(started_at_ms).toLocaleString();
-  return `${formatList(versions)}, ${ended_at_ms === null ? 'in force ' : ''}since ${since} (${experiment})`;
+  const since = `${ended_at_ms === null ? 'in force ' : ''}since ${formatAt(started_at_ms)}`;
+  return `versions ${formatList(versions)}, ${since} (${experiment})`;
 }

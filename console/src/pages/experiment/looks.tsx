@@ -80,12 +80,14 @@ function LooksChart(props: {
         high: shown(high),
       }));
   }, [looks, variant, unit]);
-  if (points.length === 0) return <Empty>No look has been taken yet: there is one each minute.</Empty>;
+  if (points.length === 0)
+    return <Empty>No point yet: control adds one each minute while the model has traffic.</Empty>;
   return (
     <IntervalChart
       name={`${METRIC_NAMES[metric]}: ${variant} minus ${props.control}`}
       unit={DIFFERENCE_UNITS[unit]}
       points={points}
+      {...(unit === 'share' && { limit: 100 })}
     />
   );
 }

@@ -100,8 +100,7 @@ export function Results(props: {
           </select>
         </label>
         <span class="hint">
-          The intervals hold at all times together: look as often as you like. The level changes what you see,
-          not the experiment.
+          The intervals hold however often you look. The level changes their width, not the experiment.
         </span>
       </div>
       <Table
@@ -109,7 +108,7 @@ export function Results(props: {
         columns={COLUMNS}
         rows={rows}
         keyOf={({ result, compared }) => `${result.metric} ${compared.variant}`}
-        empty="Only one version is served, so there is nothing to compare. Start a rollout to try another one."
+        empty="Only one variant takes part, so there is nothing to compare. Start a rollout to try another one."
       />
     </Card>
   );

@@ -133,12 +133,14 @@ it('draws the looks of a metric into a file', async () => {
   const args = ['--svg', file, '--metric', 'accuracy', '--experiment', 'old'];
   await headgate(['experiment', 'report', 'digits', ...args], asked);
   expect(asked.calls[0]?.call).toBe('GET /experiments/digits/looks?experiment=old&metric=accuracy');
-  expect(readFileSync(file, 'utf8')).toContain('b after 1000 units: 0.02, between -0.03 and 0.07.');
+  expect(readFileSync(file, 'utf8')).toContain('b after 1000 units: 2 percentage points, between -3 and 7.');
 });
 
 it('draws an interval that narrows, for eyes and for screen readers', () => {
   const svg = intervalSvg({ model: 'digits', metric: 'accuracy', looks: [look(0, 0.2), look(9, 0.1)] });
-  expect(svg).toContain('<title id="title">accuracy of digits: difference to control</title>');
+  expect(svg).toContain(
+    '<title id="title">accuracy of digits: difference to control, in percentage points</title>',
+  );
   const [, points = ''] = /class="band v0" points="([^"]+)"/.exec(svg) ?? [];
   const [first, second, secondLow, firstLow] = points.split(' ').map((at) => Number(at.split(',')[1]));
   expect([(firstLow as number) - (first as number), (secondLow as number) - (second as number)]).toEqual([

@@ -22,9 +22,19 @@ type Measured = Look & { readonly difference: number; readonly low: number; read
 const isMeasured = (look: Look): look is Measured =>
   look.difference !== null && look.low !== null && look.high !== null;
 
+/** Factor and unit of the differences; a share is in points, as everywhere. */
+function unitOf(metric: Metric): readonly [factor: number, unit: string] {
+  if (metric === 'success_rate' || metric === 'accuracy') return [100, 'percentage points'];
+  return [1, metric.endsWith('_ms') ? 'ms' : ''];
+}
+
 /** The confidence sequence of each variant against control over time, as a picture of its own. */
 export function intervalSvg(of: { model: string; metric: Metric; looks: readonly Look[] }): string {
-  const looks = of.looks.filter(isMeasured);
+  const [factor, unit] = unitOf(of.metric);
+  const looks = of.looks.filter(isMeasured).map(({ difference, low, high, ...look }) => ({
+    ...look,
+    ...{ difference: difference * factor, low: low * factor, high: high * factor },
+  }));
   const variants = [...new Set(looks.map(({ variant }) => variant))];
   const x = scale(
     looks.map(({ at_ms }) => at_ms),
@@ -40,10 +50,10 @@ export function intervalSvg(of: { model: string; metric: Metric; looks: readonly
       { x, y, index },
     ),
   );
-  const title = `${of.metric} of ${of.model}: difference to control`;
+  const title = `${of.metric} of ${of.model}: difference to control${unit && `, in ${unit}`}`;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-labelledby="title desc">
 <title id="title">${escapeMarkup(title)}</title>
-<desc id="desc">${escapeMarkup(variants.map((variant) => lastInWords(looks, variant)).join(' ') || 'There is no interval yet.')}</desc>
+<desc id="desc">${escapeMarkup(variants.map((variant) => lastInWords(looks, variant, unit)).join(' ') || 'There is no interval yet.')}</desc>
 <style>${STYLE}</style>
 <text x="${MARGIN.left}" y="20">${escapeMarkup(title)}</text>
 ${[...new Set([...y.ends, 0])].map((value) => tick(value, y)).join('\n')}
@@ -82,11 +92,11 @@ const timeAxis = ({ ends: [from, to] }: Scale) =>
   `<text x="${MARGIN.left}" y="${HEIGHT - 14}">${time(from)}</text>
 <text x="${WIDTH - MARGIN.right}" y="${HEIGHT - 14}" text-anchor="end">${time(to)}</text>`;
 
-function lastInWords(looks: readonly Measured[], variant: string): string {
+function lastInWords(looks: readonly Measured[], variant: string, unit: string): string {
   const last = looks.findLast((look) => look.variant === variant);
   if (last === undefined) return '';
   const [difference, low, high] = [last.difference, last.low, last.high].map((value) =>
     Number(value.toPrecision(3)),
   );
-  return `${variant} after ${last.units} units: ${difference}, between ${low} and ${high}.`;
+  return `${variant} after ${last.units} units: ${`${difference} ${unit}`.trim()}, between ${low} and ${high}.`;
 }
