@@ -70,30 +70,28 @@ const SILENT: Readonly<Record<Metric, string>> = {
 const LACKING: Readonly<Record<Metric, string>> = {
   success_rate: 'whose requests were all refused or cancelled',
   latency_ms: 'without an answer',
-  p95_ms: 'without an answer in a whole period of ten minutes since the weights changed',
+  p95_ms: 'without an answer in ten minutes that are over, since the weights changed',
   accuracy: 'without feedback that has a label or class',
   reward: 'without a reward',
 };
 
 /** Which units a metric leaves out, and why; empty when all count. */
 export function leftOut(result: ComparisonResult, metric: Metric, { control, treatment }: Facts): string {
-  return [
-    leftOutOf(control, treatment, result.control.units, metric),
-    leftOutOf(treatment, control, result.units, metric),
-  ]
-    .filter((text) => text !== '')
-    .join(' ');
-}
-
-function leftOutOf(of: GroupFacts, other: GroupFacts, counted: number, metric: Metric): string {
-  if (counted === of.units || counted === 0) return '';
-  const alone = metric === 'p95_ms' ? 0 : of.units - of.compared;
-  const lacking = of.units - alone - counted;
-  const reasons = [
-    ...(alone > 0 ? [`${alone} that came only while the weight of ${other.name} was 0 %`] : []),
-    ...(lacking > 0 ? [`${lacking} ${LACKING[metric]}`] : []),
-  ];
-  return reasons.length === 0
-    ? ''
-    : `${counted} of ${of.units} units of ${of.name} count (left out: ${reasons.join(', ')}).`;
+  const groups = [
+    { ...control, counted: result.control.units, other: treatment.name },
+    { ...treatment, counted: result.units, other: control.name },
+  ].filter(({ counted }) => counted > 0);
+  const aloneOf = ({ units, compared }: GroupFacts) => (metric === 'p95_ms' ? 0 : units - compared);
+  const alone = groups.flatMap((group) => {
+    const count = aloneOf(group);
+    return count > 0
+      ? [`${count} of ${group.name} that came only while the weight of ${group.other} was 0 %`]
+      : [];
+  });
+  const lacking = groups.flatMap((group) => {
+    const count = group.units - aloneOf(group) - group.counted;
+    return count > 0 ? [`${count} of ${group.name}`] : [];
+  });
+  const reasons = lacking.length > 0 ? [...alone, `${lacking.join(' and ')} ${LACKING[metric]}`] : alone;
+  return reasons.length === 0 ? '' : `Units left out: ${reasons.join('; ')}.`;
 }

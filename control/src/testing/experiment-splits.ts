@@ -80,7 +80,7 @@ export function itFollowsTheSplit(bench: ExperimentBench): void {
     );
     expect(comparisonOf(found, 'p95_ms')).toMatchObject({ units: 190, verdict: 'no_difference_yet' });
     expect(comparisonOf(found, 'success_rate').left_out).toBe(
-      '190 of 240 units of fp32 count (left out: 50 that came only while the weight of int8 was 0 %).',
+      'Units left out: 50 of fp32 that came only while the weight of int8 was 0 %.',
     );
     expect(found.variants.map(({ split_units }) => split_units)).toEqual([50, 0]);
   });
