@@ -53,7 +53,13 @@ export function judgeErrors(guardrail: Of<'error_rate'>, figures: FastFigures): 
   if (!pair) return { metric, verdict: 'no_data', ...unmeasured, detail: 'no gateway answered for 5 s' };
   const { candidate, control } = pair;
   const [value, controls] = [rateOf(candidate), rateOf(control)];
-  const measured = { metric, value, control: controls, limit: max, samples: candidate.requests };
+  const measured = {
+    metric,
+    value: candidate.requests === 0 ? null : value,
+    control: control.requests === 0 ? null : controls,
+    limit: max,
+    samples: candidate.requests,
+  };
   const said = `${candidate.errors} errors in ${candidate.requests} requests, ${percent(value)}`;
   // What fails for both groups is not the candidate's.
   const failBoth = control.requests >= MIN_REQUESTS && controls > max && value <= controls + max;

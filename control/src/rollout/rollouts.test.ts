@@ -94,7 +94,7 @@ it('keeps who asked and why, in the timeline and in the audit log', async () => 
   expect(bench.changes.slice(-4).map(({ action, keyId, detail }) => [action, keyId, detail.why])).toEqual([
     ['rollout.step', 'user:alice', 'promote it'],
     ['rollout.pause', 'user:alice', 'pause it'],
-    ['rollout.step', 'user:alice', 'resume it'],
+    ['rollout.resume', 'user:alice', 'resume it'],
     ['rollout.rollback', 'user:alice', 'rollback it'],
   ]);
 });

@@ -172,8 +172,9 @@ export class Rollouts {
   /** A rollback goes on where it can be neither recorded nor saved; nothing else does. */
   async #change(next: Rollout, by: string = CONTROL): Promise<void> {
     const { ledger, changes, measure, logger } = this.#options;
-    const { id, model, weight, state, evidence } = next;
-    const action = `rollout.${VERBS[state.kind]}` as const;
+    const { id, model, weight, state, evidence, transitions } = next;
+    const isResumed = state.kind === 'running' && transitions.at(-2)?.to.kind === 'paused';
+    const action = isResumed ? 'rollout.resume' : (`rollout.${VERBS[state.kind]}` as const);
     if (state.kind === 'rolled_back') {
       changes.note(action, by, detailOf(next));
       await ledger.save(next).catch((error) => {

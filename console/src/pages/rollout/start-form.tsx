@@ -62,32 +62,41 @@ function Form({ policies, onStart }: PoliciesView & { readonly onStart: () => vo
             />
           )}
         </Field>
-        <Field label="New version">
-          {(attributes) => <VersionInput attributes={attributes} model={chosenModel} value={version} />}
-        </Field>
-        <Field label="Policy">
-          {(attributes) => (
-            <Select
-              attributes={attributes}
-              of={Object.keys(policies)}
-              value={policy.value}
-              onChange={(name) => {
-                policy.value = name;
-              }}
-            />
-          )}
-        </Field>
+        {running === null && (
+          <>
+            <Field label="New version">
+              {(attributes) => <VersionInput attributes={attributes} model={chosenModel} value={version} />}
+            </Field>
+            <Field label="Policy">
+              {(attributes) => (
+                <Select
+                  attributes={attributes}
+                  of={Object.keys(policies)}
+                  value={policy.value}
+                  onChange={(name) => {
+                    policy.value = name;
+                  }}
+                />
+              )}
+            </Field>
+          </>
+        )}
       </div>
-      {policies[policy.value] !== undefined && <Preview policy={policies[policy.value] as RolloutPolicy} />}
-      {running !== null && (
+      {running === null ? (
+        <>
+          {policies[policy.value] !== undefined && (
+            <Preview policy={policies[policy.value] as RolloutPolicy} />
+          )}
+          <button type="submit" class="primary" disabled={isBusy.value}>
+            {isBusy.value ? 'Starting …' : 'Start'}
+          </button>
+        </>
+      ) : (
         <p class="note warn">
           {chosenModel} is in the rollout <a href={href('rollout', [running])}>{running}</a>: start the next
           one after its end.
         </p>
       )}
-      <button type="submit" class="primary" disabled={isBusy.value || running !== null}>
-        {isBusy.value ? 'Starting …' : 'Start'}
-      </button>
     </form>
   );
 }
