@@ -1,14 +1,24 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
+import type { AuditPage } from '@headgate/contracts/admin/api';
 import type { RolloutPolicy } from '@headgate/contracts/rollout';
 import { eventually } from '@headgate/testkit/eventually';
 import { figure } from '@headgate/testkit/figures';
 import { pidOf, processesOf } from '@headgate/testkit/stack';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type DigitsStack, isOfCandidate, type Sent, startDigits, VERSION } from './harness/digits-stack.ts';
+import {
+  type DigitsStack,
+  isOfCandidate,
+  MODEL,
+  type Sent,
+  startDigits,
+  VERSION,
+} from './harness/digits-stack.ts';
 
 const PER_SECOND = 50;
 const WEIGHT = 10;
+/** A third of what Kubernetes gives a pod. */
+const STOP_WITHIN_MS = 10_000;
 
 let digits: DigitsStack;
 
@@ -186,4 +196,36 @@ it('goes on after control was killed, in the same step, and is paused by an edit
   const sent = await load.stop();
   expect(sent.filter(({ status }) => status !== 200)).toEqual([]);
   expect(weights()).toEqual([100, 0]);
+});
+
+it('stops in the middle of a step and of a report, and goes on after the next start', async () => {
+  const load = digits.load(20);
+  const guardrails = [{ metric: 'error_rate' }, { metric: 'accuracy', max_drop: 0.5 }];
+  const rollout = await digits.start(VERSION.mislabelled, policy([{ weight: 20, hold_s: 300 }], guardrails));
+  const { state } = await digits.until(rollout.id, 'running', 20);
+  const before = pidOf(digits.stack, 'control');
+  const report = `/experiments/${MODEL}?experiment=${rollout.id}`;
+  await eventually(async () => (await digits.ask('GET', report)).status === 200, {
+    what: 'a report of the rollout',
+    withinMs: 30_000,
+  });
+  const open = [0.9, 0.95, 0.99].map((level) =>
+    digits.ask('GET', `${report}&level=${level}`).catch(() => null),
+  );
+  process.kill(before, 'SIGTERM');
+  const ended = await eventually(
+    () => digits.stack.supervisor.output().match(/control ended with exit code \d+/)?.[0],
+    { what: 'the end of control', withinMs: STOP_WITHIN_MS },
+  );
+  expect(ended).toBe('control ended with exit code 0');
+  await Promise.all(open);
+  const after = await digits.until(rollout.id, 'running', 20);
+  expect(pidOf(digits.stack, 'control')).not.toBe(before);
+  expect(after.state).toMatchObject({ step: 0, since_ms: state.since_ms });
+  for (const action of ['rollout.step', 'control.stop']) {
+    const { body } = await digits.ask<AuditPage>('GET', `/audit?action=${action}`);
+    expect([action, body.entries.length]).not.toEqual([action, 0]);
+  }
+  expect((await digits.act(rollout.id, 'rollback')).status).toBe(200);
+  expect((await load.stop()).filter(({ status }) => status !== 200)).toEqual([]);
 });
