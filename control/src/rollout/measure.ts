@@ -1,5 +1,5 @@
 import type { Evidence, Guardrail, Rollout } from '@headgate/contracts/rollout';
-import type { GatewayView, LiveFigures, Served, WindowFigures } from '../figures/live-figures.ts';
+import type { LiveFigures, Served, WindowFigures } from '../figures/live-figures.ts';
 import type { Tally } from '../figures/tally.ts';
 import { addBlock, type ExcessTest, NEW_EXCESS_TEST, type RateBlock } from '../statistics/rare-rates.ts';
 import { type FastFigures, judgeErrors, judgeLatency, type Pair } from './judge-fast.ts';
@@ -75,16 +75,11 @@ export class Measure {
 
   /** As `unready`, of gateways that answer: a silent one must not hold up a rollback. */
   #knownUnready(model: string, version: string): string | null {
-    const answering = new Set(
-      this.#figures
-        .gateways()
-        .filter(isReady)
-        .map(({ address }) => address),
-    );
-    const missing = this.#figures
+    const silent = this.#figures.gateways().filter(({ ready }) => !ready);
+    const isMissing = this.#figures
       .readyOn(model, version)
-      .some(({ address, ready }) => answering.has(address) && !ready);
-    return missing ? this.unready(model, version) : null;
+      .some(({ address, ready }) => !ready && !silent.some((of) => of.address === address));
+    return isMissing ? this.unready(model, version) : null;
   }
 
   #seenOf(rollout: Rollout): Seen {
@@ -162,7 +157,6 @@ function marginOf({ policy }: Rollout): number | undefined {
   return guardrail?.metric === 'error_rate' ? guardrail.max_increase : undefined;
 }
 
-const isReady = ({ ready }: GatewayView) => ready;
 const isFast = ({ metric }: Guardrail) => metric === 'error_rate' || metric.endsWith('_ms');
 
 function served(rollout: Rollout, group: keyof Counts): Served {

@@ -12,65 +12,53 @@ const STATES: readonly RolloutState['kind'][] = [
   'promoted',
 ];
 
+type Sampled = readonly [labels: Record<string, string>, value: number | null];
+
 /** Shows the newest rollout of each model, with the value and the limit of each guardrail. */
 export function exposeRollouts(registry: Registry, rollouts: Rollouts): void {
-  const registers = [registry];
-  const gauge = (
-    name: string,
-    help: string,
-    labelNames: string[],
-    set: (of: Gauge, newest: readonly Rollout[]) => void,
-  ) =>
+  const gauge = (name: string, help: string, labelNames: string[], of: (newest: Rollout) => Sampled[]) =>
     new Gauge({
       name,
       help,
       labelNames,
-      registers,
+      registers: [registry],
       async collect() {
         const newest = newestOfEach(await rollouts.list().catch(() => []));
         this.reset();
-        set(this, newest);
+        for (const [labels, value] of newest.flatMap(of)) if (value !== null) this.set(labels, value);
       },
     });
   gauge(
     METRIC.rolloutState,
     '1 for the state of the newest rollout of a model.',
     ['model', 'state'],
-    (of, newest) => {
-      for (const { model, state } of newest) {
-        for (const kind of STATES) of.set({ model, state: kind }, kind === state.kind ? 1 : 0);
-      }
-    },
+    ({ model, state }) => STATES.map((kind) => [{ model, state: kind }, kind === state.kind ? 1 : 0]),
   );
   gauge(
     METRIC.rolloutWeight,
     'Share of the units that the candidate of a rollout gets.',
     ['model'],
-    (of, newest) => {
-      for (const { model, weight, state } of newest) of.set({ model }, isActive({ state }) ? weight : 0);
-    },
+    ({ model, weight, state }) => [[{ model }, isActive({ state }) ? weight : 0]],
   );
   const labels = ['model', 'guardrail'];
-  gauge(METRIC.rolloutEvidence, 'What a guardrail measured for the candidate last.', labels, (of, newest) => {
-    for (const { model, evidence } of newest) {
-      for (const { metric, value } of evidence)
-        if (value !== null) of.set({ model, guardrail: metric }, value);
-    }
-  });
-  gauge(METRIC.rolloutLimit, 'Value from which on a guardrail fails.', labels, (of, newest) => {
-    for (const { model, evidence } of newest) {
-      for (const { metric, limit } of evidence)
-        if (limit !== null) of.set({ model, guardrail: metric }, limit);
-    }
-  });
-  gauge(METRIC.rolloutVerdict, '1 for the verdict of a guardrail.', [...labels, 'verdict'], (of, newest) => {
-    for (const { model, evidence } of newest) {
-      for (const { metric, verdict } of evidence) {
-        for (const one of VERDICTS)
-          of.set({ model, guardrail: metric, verdict: one }, one === verdict ? 1 : 0);
-      }
-    }
-  });
+  gauge(
+    METRIC.rolloutEvidence,
+    'What a guardrail measured for the candidate last.',
+    labels,
+    ({ model, evidence }) => evidence.map(({ metric, value }) => [{ model, guardrail: metric }, value]),
+  );
+  gauge(METRIC.rolloutLimit, 'Value from which on a guardrail fails.', labels, ({ model, evidence }) =>
+    evidence.map(({ metric, limit }) => [{ model, guardrail: metric }, limit]),
+  );
+  gauge(
+    METRIC.rolloutVerdict,
+    '1 for the verdict of a guardrail.',
+    [...labels, 'verdict'],
+    ({ model, evidence }) =>
+      evidence.flatMap(({ metric, verdict }) =>
+        VERDICTS.map((one) => [{ model, guardrail: metric, verdict: one }, one === verdict ? 1 : 0]),
+      ),
+  );
   countTransitions(registry, rollouts);
 }
 
@@ -86,8 +74,7 @@ function countTransitions(registry: Registry, rollouts: Rollouts): void {
   });
 }
 
-function newestOfEach(rollouts: readonly Rollout[]): readonly Rollout[] {
-  const models = new Map<string, Rollout>();
-  for (const rollout of rollouts) if (!models.has(rollout.model)) models.set(rollout.model, rollout);
-  return [...models.values()];
-}
+/** @param rollouts newest first */
+const newestOfEach = (rollouts: readonly Rollout[]): readonly Rollout[] => [
+  ...new Map(rollouts.toReversed().map((rollout) => [rollout.model, rollout])).values(),
+];
