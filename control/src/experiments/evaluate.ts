@@ -119,7 +119,8 @@ function compareQuantile(
   pair: Pair,
   alpha: number,
 ): ComparisonResult {
-  const { latencies, split } = gathered;
+  const { split, traffic } = gathered;
+  const { latencies } = traffic;
   const control = latencies.get(split.epochs[0]?.variants[0]?.name ?? '') ?? [];
   const treatment = latencies.get(pair.variant) ?? [];
   const spent = alphaOfEpoch(alpha, split.latest + 1);
@@ -138,7 +139,7 @@ function controlOf({ split, ...gathered }: Gathered, { metric }: MetricDefinitio
   const [control] = split.wholes;
   if (control === undefined) return groupOf(undefined);
   if (metric !== 'p95_ms') return groupOf(meanOf({ split, ...gathered }, metric, control));
-  return quantileOf(gathered.latencies.get(split.arms[control]?.variant ?? '') ?? []);
+  return quantileOf(gathered.traffic.latencies.get(split.arms[control]?.variant ?? '') ?? []);
 }
 
 interface Mean {

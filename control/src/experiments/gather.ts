@@ -3,7 +3,6 @@ import {
   type ArmFeedback,
   type ExperimentPeriod,
   feedbackOf,
-  latenciesOf,
   type Traffic,
   trafficOf,
 } from '@headgate/stores/records/experiment';
@@ -20,8 +19,6 @@ export interface Gathered extends ExperimentName {
   readonly split: Split;
   readonly traffic: Traffic;
   readonly feedback: readonly ArmFeedback[];
-  /** By variant, ascending: one request of each unit in the last epoch that compares anything. */
-  readonly latencies: ReadonlyMap<string, readonly number[]>;
 }
 
 /** A unit gives one latency of its first slot: chosen among several, but soon there. */
@@ -42,13 +39,12 @@ export async function gather(
   const starts = split.epochs.map(({ from_ms }) => from_ms);
   const toMs = Math.min(nowMs, run.endedAtMs ?? nowMs);
   const period: ExperimentPeriod = { ...name, epochs: starts, toMs };
-  const traffic = await trafficOf(db, period, split.arms);
-  const feedback = await feedbackOf(db, period, split.arms);
-  const latest = {
-    ...name,
-    epochs: starts.slice(split.latest),
-    toMs: Math.min(toMs, starts[split.latest + 1] ?? toMs, Math.floor(nowMs / SLOT_MS) * SLOT_MS),
+  const slots = {
+    ms: SLOT_MS,
+    fromMs: starts[split.latest] ?? toMs,
+    untilMs: Math.min(toMs, starts[split.latest + 1] ?? toMs, Math.floor(nowMs / SLOT_MS) * SLOT_MS),
   };
-  const latencies = await latenciesOf(db, latest, SLOT_MS);
-  return { ...name, atMs: nowMs, run, runs, split, traffic, feedback, latencies };
+  const traffic = await trafficOf(db, period, split.arms, slots);
+  const feedback = await feedbackOf(db, period, split.arms);
+  return { ...name, atMs: nowMs, run, runs, split, traffic, feedback };
 }

@@ -1,6 +1,7 @@
 import type { PredictionRecord, StoredRecord } from '@headgate/contracts/records';
 import type { Queryable } from '@headgate/stores/postgres/database';
 import { accuracyByVersion } from '@headgate/stores/records/accuracy';
+import { trafficOf } from '@headgate/stores/records/experiment';
 import { idAt, NOW_MS, outcomeOf } from '@headgate/stores/testing/records';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { MINIMUM_UNITS } from '../statistics/verdict.ts';
@@ -220,6 +221,7 @@ export function describeExperiments(name: string, open: () => Queryable): void {
       for (let unit = 0; unit < 400; unit += 1) {
         const slow = unit % 2 === 1 && unit % 8 === 1 ? 500 : 20;
         const variant = unit % 2 === 0 ? 'fp32' : 'int8';
+        records.push(made(unit, variant, { outcome: 'internal', latency_ms: 1 }));
         for (let n = 0; n < 5; n += 1) records.push(made(unit, variant, { latency_ms: slow + n }));
         records.push(made(unit, variant, { latency_ms: 9000, afterMs: 2 * HOUR_MS }));
       }
@@ -229,8 +231,28 @@ export function describeExperiments(name: string, open: () => Queryable): void {
         units: 200,
         verdict: 'worse',
       });
-      const { control, value } = comparisonOf(await report(), 'p95_ms');
-      expect(Math.max(control.value ?? 0, value ?? 0)).toBeLessThan(600);
+    });
+
+    it('chooses that latency by chance, in one epoch only, and never another one', async () => {
+      const [slotMs, latest] = [600_000, START_MS + 2 * HOUR_MS];
+      const latencies = async (untilMs: number) => {
+        const period = { model: 'net', experiment: 'exp', epochs: [START_MS, latest], toMs: NOW_MS };
+        return (await trafficOf(open(), period, [], { ms: slotMs, fromMs: latest, untilMs })).latencies.get(
+          'fp32',
+        );
+      };
+      const at = (afterMs: number, latency_ms: number) =>
+        Array.from({ length: 300 }, (_, unit) => made(unit, 'fp32', { latency_ms, afterMs }));
+      const first = [1, 2, 3].flatMap((ms) => at(2 * HOUR_MS + (ms - 1) * 299_999, ms));
+      await deliver([...at(2 * HOUR_MS - 1, 7), ...first, ...at(2 * HOUR_MS + slotMs, 8)]);
+      expect(await latencies(latest)).toBeUndefined();
+      const chosen = (await latencies(latest + slotMs)) ?? [];
+      expect(chosen).toEqual(chosen.toSorted((a, b) => a - b));
+      const counts = [1, 2, 3].map((ms) => chosen.filter((of) => of === ms).length);
+      expect(counts.reduce((sum, count) => sum + count)).toBe(300);
+      expect(Math.min(...counts)).toBeGreaterThan(60);
+      await deliver(at(4 * HOUR_MS, 9));
+      expect(await latencies(NOW_MS)).toEqual(chosen);
     });
   });
 }

@@ -33,6 +33,16 @@ export interface Traffic {
   readonly firstSeen: readonly FirstSeen[];
   /** Units that sent a request in the last epoch, but for its first seconds, by assigned variant. */
   readonly lastSeen: readonly Omit<FirstSeen, 'epoch'>[];
+  /** By variant, ascending: one request of each unit, chosen by chance in its first slot. */
+  readonly latencies: ReadonlyMap<string, readonly number[]>;
+}
+
+/** Slots of time, within an epoch. */
+export interface Slots {
+  readonly ms: number;
+  readonly fromMs: number;
+  /** End of the last one that has passed, or of the epoch. */
+  readonly untilMs: number;
 }
 
 /** What callers said of an arm. */
@@ -55,7 +65,11 @@ const FAILURES = Object.entries(REASONS).flatMap(([reason, { http }]) => (http >
 /** Until gateways follow a change of the weights, they assign by the ones before; their clocks may differ a bit, too. */
 const SETTLED_MS = 5000;
 
-/** One pass over the predictions; the rest works on a row for each unit, variant and epoch. */
+/**
+ * One pass over the predictions; the rest works on a row for each unit, variant and epoch (decision 0107). The latency is
+ * of the first slot of a unit only: its requests are alike, and a value that is chosen never changes. A hash of the id
+ * chooses: neither the caller nor the version can.
+ */
 const TRAFFIC = `
   WITH arms AS (
     SELECT * FROM json_to_recordset($6::json)
@@ -64,9 +78,11 @@ const TRAFFIC = `
     SELECT p.assigned_variant AS variant, width_bucket(p.at, $5::timestamptz[]) AS epoch, p.unit, min(p.at) AS first_at, max(p.at) AS last_at,
       count(*) FILTER (WHERE p.index = 0) AS requests,
       count(*) FILTER (WHERE p.index = 0 AND p.variant <> p.assigned_variant) AS elsewhere,
-      count(*) FILTER (WHERE p.outcome = ANY($7)) AS failed,
+      count(*) FILTER (WHERE p.outcome <> 'ok' AND p.outcome = ANY($7)) AS failed,
       count(*) FILTER (WHERE p.outcome = 'ok') AS ok,
-      coalesce(sum(p.latency_ms) FILTER (WHERE p.outcome = 'ok'), 0) AS ms
+      coalesce(sum(p.latency_ms) FILTER (WHERE p.outcome = 'ok'), 0) AS ms,
+      min(ARRAY[floor(date_part('epoch', p.at) / $9), uuid_hash_extended(p.id, 0), p.index, p.latency_ms]::float8[])
+        FILTER (WHERE p.outcome = 'ok' AND p.at >= $10 AND p.at < $11) AS chosen
     FROM predictions p
     WHERE p.model = $1 AND p.experiment = $2 AND p.at >= $3 AND p.at < $4 AND p.assigned_variant IS NOT NULL
     GROUP BY 1, 2, 3
@@ -89,9 +105,12 @@ const TRAFFIC = `
   ), last_seen AS (
     SELECT variant, count(*) AS units FROM seen WHERE epoch = cardinality($5::timestamptz[])
       AND last_at >= ($5::timestamptz[])[epoch] + $8::float8 * interval '1 ms' GROUP BY variant
+  ), of_units AS (
+    SELECT variant, array_agg(chosen[4] ORDER BY chosen[4]) AS latencies FROM seen WHERE chosen IS NOT NULL GROUP BY variant
   )
   SELECT (SELECT json_agg(traffic) FROM traffic) AS traffic, (SELECT json_agg(sums) FROM sums) AS sums,
-    (SELECT json_agg(first_seen) FROM first_seen) AS first_seen, (SELECT json_agg(last_seen) FROM last_seen) AS last_seen`;
+    (SELECT json_agg(first_seen) FROM first_seen) AS first_seen, (SELECT json_agg(last_seen) FROM last_seen) AS last_seen,
+    (SELECT json_agg(of_units) FROM of_units) AS latencies`;
 
 /** An answer is judged by the fields that it and its feedback have: some answers have no label. */
 const FEEDBACK = `
@@ -119,26 +138,16 @@ const FEEDBACK = `
   FROM units CROSS JOIN LATERAL (VALUES ('accuracy', judged, correct), ('reward', rewards, reward)) AS of (metric, x, y)
   GROUP BY arm, metric`;
 
-/**
- * The first slot of a unit only: its requests are alike, and a value that is chosen never changes. Random bits of the id
- * choose: neither the caller nor the version can.
- */
-const LATENCIES = `
-  SELECT variant, array_agg(latency_ms ORDER BY latency_ms) AS latencies FROM (
-    SELECT DISTINCT ON (p.assigned_variant, p.unit) p.assigned_variant AS variant, p.latency_ms,
-      floor(extract(epoch FROM p.at) * 1000 / $5::float8) AS slot
-    FROM predictions p
-    WHERE p.model = $1 AND p.experiment = $2 AND p.at >= $3 AND p.at < $4 AND p.outcome = 'ok'
-      AND p.assigned_variant IS NOT NULL
-    ORDER BY p.assigned_variant, p.unit, slot, right(p.id::text, 12), p.index
-  ) chosen GROUP BY variant`;
-
 export async function trafficOf(
   db: Queryable,
   period: ExperimentPeriod,
   arms: readonly Arm[],
+  slots: Slots,
 ): Promise<Traffic> {
-  const { rows } = await db.query(TRAFFIC, [...valuesOf(period), armRows(arms), FAILURES, SETTLED_MS]);
+  const { rows } = await db.query(TRAFFIC, [
+    ...[...valuesOf(period), armRows(arms), FAILURES, SETTLED_MS],
+    ...[slots.ms / 1000, new Date(slots.fromMs), new Date(slots.untilMs)],
+  ]);
   const [found] = rows as readonly TrafficRow[];
   const sums = found?.sums ?? [];
   return {
@@ -149,6 +158,7 @@ export async function trafficOf(
     }),
     firstSeen: found?.first_seen ?? [],
     lastSeen: found?.last_seen ?? [],
+    latencies: new Map(found?.latencies?.map(({ variant, latencies }) => [variant, latencies])),
   };
 }
 
@@ -164,22 +174,6 @@ export async function feedbackOf(
     accuracy: sumsIn(sums, arm, 'accuracy'),
     reward: sumsIn(sums, arm, 'reward'),
   }));
-}
-
-/**
- * Latencies by variant, ascending: of each unit one request, chosen by chance in its first slot of time.
- *
- * @param slotMs length of a slot; the period has to end with one
- */
-export async function latenciesOf(
-  db: Queryable,
-  period: ExperimentPeriod,
-  slotMs: number,
-): Promise<ReadonlyMap<string, readonly number[]>> {
-  const { rows } = await db.query(LATENCIES, [...valuesOf(period).slice(0, 4), slotMs]);
-  return new Map(
-    (rows as { variant: string; latencies: number[] }[]).map((row) => [row.variant, row.latencies]),
-  );
 }
 
 function valuesOf({ model, experiment, epochs, toMs }: ExperimentPeriod): unknown[] {
@@ -204,6 +198,7 @@ interface TrafficRow {
   readonly sums: readonly ArmSums[] | null;
   readonly first_seen: Traffic['firstSeen'] | null;
   readonly last_seen: Traffic['lastSeen'] | null;
+  readonly latencies: readonly { readonly variant: string; readonly latencies: readonly number[] }[] | null;
 }
 
 function sumsIn(rows: readonly ArmSums[], arm: number, metric: string): Sums {
