@@ -1,6 +1,7 @@
 import type { LiveModel } from '@headgate/contracts/admin/api';
 import { live } from '../live.ts';
 import { href, navigate, route } from '../router.ts';
+import { Picker } from './select.tsx';
 import { Empty } from './table.tsx';
 
 /** The model that the address names, else the default one; undefined before the first figures. */
@@ -18,19 +19,7 @@ export function ModelPicker({ page }: { page: string }) {
   const names = live.value?.models.map(({ model }) => model) ?? [];
   if (names.length < 2) return null;
   return (
-    <label>
-      Model{' '}
-      <select
-        value={modelName()}
-        onChange={({ currentTarget }) => navigate(href(page, [currentTarget.value]))}
-      >
-        {names.map((name) => (
-          <option key={name} value={name}>
-            {name}
-          </option>
-        ))}
-      </select>
-    </label>
+    <Picker label="Model" of={names} value={modelName()} onChange={(name) => navigate(href(page, [name]))} />
   );
 }
 

@@ -2,6 +2,7 @@ import type { ExperimentReport, ExperimentRun } from '@headgate/contracts/admin/
 import { Fragment } from 'preact';
 import { Card } from '../../components/card.tsx';
 import { formatAt } from '../../components/chart-points.ts';
+import { Picker } from '../../components/select.tsx';
 import { Time } from '../../components/time.tsx';
 import { formatList, plural } from '../../format.ts';
 import { href, navigate } from '../../router.ts';
@@ -43,21 +44,12 @@ export function About({ report }: { readonly report: ExperimentReport }) {
 function RunPicker({ report: { model, runs, started_at_ms } }: { readonly report: ExperimentReport }) {
   if (runs.length < 2) return null;
   return (
-    <label class="picker">
-      Experiment{' '}
-      <select
-        value={started_at_ms}
-        onChange={({ currentTarget }) =>
-          navigate(href('experiment', [model], { at_ms: currentTarget.value }))
-        }
-      >
-        {runs.map((run) => (
-          <option key={run.started_at_ms} value={run.started_at_ms}>
-            {nameOf(run)}
-          </option>
-        ))}
-      </select>
-    </label>
+    <Picker
+      label="Experiment"
+      of={runs.map((run) => [run.started_at_ms, nameOf(run)])}
+      value={started_at_ms}
+      onChange={(at_ms) => navigate(href('experiment', [model], { at_ms }))}
+    />
   );
 }
 

@@ -4,6 +4,7 @@ import { useMemo } from 'preact/hooks';
 import { Card } from '../../components/card.tsx';
 import { IntervalChart } from '../../components/chart.tsx';
 import { Loaded } from '../../components/loaded.tsx';
+import { Picker } from '../../components/select.tsx';
 import { Empty } from '../../components/table.tsx';
 import { useResource } from '../../resource.ts';
 import { DIFFERENCE_UNITS, inUnit, METRIC_NAMES } from './words.ts';
@@ -24,21 +25,14 @@ export function Looks(props: {
   const result = report.metrics.find(({ metric }) => metric === chosen.value);
   if (result === undefined || result.comparisons.length === 0) return null;
   const picker = (
-    <label class="picker">
-      Metric{' '}
-      <select
-        value={chosen.value}
-        onChange={({ currentTarget }) => {
-          chosen.value = currentTarget.value as Metric;
-        }}
-      >
-        {report.metrics.map(({ metric }) => (
-          <option key={metric} value={metric}>
-            {METRIC_NAMES[metric]}
-          </option>
-        ))}
-      </select>
-    </label>
+    <Picker
+      label="Metric"
+      of={report.metrics.map(({ metric }) => [metric, METRIC_NAMES[metric]])}
+      value={chosen.value}
+      onChange={(metric) => {
+        chosen.value = metric as Metric;
+      }}
+    />
   );
   return (
     <Card title="The difference over time" aside={picker}>

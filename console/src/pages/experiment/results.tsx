@@ -3,6 +3,7 @@ import { apiUrl } from '../../api.ts';
 import { Badge, type Tone } from '../../components/badge.tsx';
 import { IntervalBar } from '../../components/bars.tsx';
 import { Card } from '../../components/card.tsx';
+import { Picker } from '../../components/select.tsx';
 import { type Column, Table } from '../../components/table.tsx';
 import { plural } from '../../format.ts';
 import { navigate } from '../../router.ts';
@@ -89,16 +90,12 @@ export function Results(props: {
   return (
     <Card title="Each metric" aside={download}>
       <div class="row start">
-        <label class="picker">
-          Level of the intervals{' '}
-          <select value={level} onChange={({ currentTarget }) => navigate(toLevel(currentTarget.value))}>
-            {LEVELS.map((percent) => (
-              <option key={percent} value={percent}>
-                {percent} %
-              </option>
-            ))}
-          </select>
-        </label>
+        <Picker
+          label="Level of the intervals"
+          of={LEVELS.map((percent) => [percent, `${percent} %`])}
+          value={level}
+          onChange={(percent) => navigate(toLevel(percent))}
+        />
         <span class="hint">
           The intervals hold however often you look. The level changes their width, not the experiment.
         </span>

@@ -5,6 +5,7 @@ import { call, type Failure } from '../../api.ts';
 import { Card } from '../../components/card.tsx';
 import { Field } from '../../components/field.tsx';
 import { ErrorNote, Loaded } from '../../components/loaded.tsx';
+import { Select } from '../../components/select.tsx';
 import { toast } from '../../components/toast.tsx';
 import { VersionInput } from '../../components/version-input.tsx';
 import { live } from '../../live.ts';
@@ -98,27 +99,6 @@ function Form({ policies, onStart }: PoliciesView & { readonly onStart: () => vo
         </p>
       )}
     </form>
-  );
-}
-
-function Select(props: {
-  readonly attributes: object;
-  readonly of: readonly string[];
-  readonly value: string;
-  readonly onChange: (value: string) => void;
-}) {
-  return (
-    <select
-      {...props.attributes}
-      value={props.value}
-      onChange={({ currentTarget }) => props.onChange(currentTarget.value)}
-    >
-      {props.of.map((name) => (
-        <option key={name} value={name}>
-          {name}
-        </option>
-      ))}
-    </select>
   );
 }
 

@@ -3,6 +3,7 @@ import { useSignal } from '@preact/signals';
 import { Card } from '../../components/card.tsx';
 import { Field } from '../../components/field.tsx';
 import { Loaded } from '../../components/loaded.tsx';
+import { Select } from '../../components/select.tsx';
 import { TextField } from '../../components/text-field.tsx';
 import { useResource } from '../../resource.ts';
 
@@ -26,19 +27,14 @@ export function ExplainUnit({ model }: { model: string }) {
       >
         <Field label="Known by">
           {(attributes) => (
-            <select
-              {...attributes}
+            <Select
+              attributes={attributes}
+              of={Object.entries(KINDS)}
               value={kind.value}
-              onChange={({ currentTarget }) => {
-                kind.value = currentTarget.value as Kind;
+              onChange={(name) => {
+                kind.value = name as Kind;
               }}
-            >
-              {Object.entries(KINDS).map(([name, label]) => (
-                <option key={name} value={name}>
-                  {label}
-                </option>
-              ))}
-            </select>
+            />
           )}
         </Field>
         <TextField label="Value" required value={typed} />
