@@ -134,6 +134,12 @@ describe.skipIf(obstacle !== undefined)('An operator at the console', () => {
     expect(samples.filter(({ status }) => status !== 200)).toEqual([]);
     const after = await send('after-the-promotion', 100);
     expect(new Set(after.map(({ body }) => body?.version))).toEqual(new Set(['2']));
+    // What the promotion rested on is there, and so is the experiment of before.
+    await operator.show(`experiment/${MODEL}`);
+    await page.getByText(/^its end, /).waitFor();
+    const before = await page.locator('option', { hasText: '(first)' }).getAttribute('value');
+    await page.getByLabel('Experiment').and(page.getByRole('combobox')).selectOption(before);
+    await operator.card(`Experiment first of ${MODEL}`).waitFor();
     await operator.show('audit');
     await page.getByLabel('Action').fill('rollout.promote');
     await page.getByRole('button', { name: 'Filter' }).click();

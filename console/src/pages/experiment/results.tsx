@@ -57,7 +57,7 @@ const COLUMNS: readonly Column<Row>[] = [
       <>
         <Badge tone={TONES[compared.verdict]}>{VERDICT_WORDS[compared.verdict]}</Badge>
         <p class="hint">
-          {compared.why} {compared.left_out}
+          {compared.low === null && compared.why} {compared.left_out}
         </p>
       </>
     ),
