@@ -9,6 +9,7 @@ import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { describeIssues, IN_WORDS } from '@headgate/contracts/issues';
 import { manifestSchema } from '@headgate/contracts/manifest';
 import { parseYaml } from '@headgate/runtime/parse-yaml';
 import { type Links, readRegularFileSync } from '@headgate/runtime/read-file';
@@ -26,7 +27,9 @@ export function signVersion(folder: string, key: KeyObject): string {
   if (key.asymmetricKeyType !== 'ed25519')
     throw new Error(`expected an Ed25519 key, not ${key.asymmetricKeyType}`);
   const bytes = readSmall(join(folder, 'manifest.yaml'));
-  const { name, version, image } = manifestSchema.parse(parseYaml(bytes.toString('utf8')));
+  const { data, error } = manifestSchema.safeParse(parseYaml(bytes.toString('utf8')), IN_WORDS);
+  if (error) throw new Error(`manifest.yaml: ${describeIssues(error).join('; ')}`);
+  const { name, version, image } = data;
   if (image && !image.labels_sha256) {
     throw new Error(
       `image.labels_sha256 is missing: add the SHA-256 of ${image.labels}, so that it is signed too`,
