@@ -138,10 +138,14 @@ const hostOf = ({ config: { listen, records } }: Installation) =>
 
 /** Control does not answer: commands that follow something wait for it. */
 export class ControlAwayError extends CliError {
+  /** It accepts connections. */
+  readonly hangs: boolean;
+
   constructor(host: string, withinMs: number, cause: unknown) {
     const isLate = cause instanceof Error && cause.name === 'TimeoutError';
     const within = isLate ? ` within ${withinMs / 1000} s` : '';
     super('failed', `control does not answer at ${host}${within}`, { remedy: isLate ? HANGS : AWAY, cause });
+    this.hangs = isLate;
   }
 }
 

@@ -9,13 +9,13 @@ const CODES = {
 
 export interface Problem {
   readonly state: keyof typeof CODES;
-  /** Such as `Redis is down`. */
+  /** Such as `Redis: down`. */
   readonly text: string;
 }
 
 /** Those of the dependencies that are not in order. */
 export const problemsIn = (found: readonly { readonly name: string; readonly state: string }[]): Problem[] =>
-  found.flatMap(({ name, state }) => (isProblem(state) ? [{ state, text: `${name} is ${state}` }] : []));
+  found.flatMap(({ name, state }) => (isProblem(state) ? [{ state, text: `${name}: ${state}` }] : []));
 
 /** @throws CliError with the exit code of the worst problem, and all of them in its message */
 export function requireNone(problems: readonly Problem[], remedy: string): void {

@@ -43,7 +43,7 @@ describe('headgate status', () => {
   });
 
   it.each<[string, ReturnType<typeof controlWith>, string]>([
-    ['a dependency is down', controlWith({}, [redis('down')]), 'redis is down'],
+    ['a dependency is down', controlWith({}, [redis('down')]), 'redis: down'],
     ['no gateway is ready', controlWith({ gateways: [] }), 'no gateway is ready'],
     ['the figures are old', controlWith({ fresh: false }), 'not every gateway gave its figures'],
     [
@@ -63,9 +63,9 @@ describe('headgate status', () => {
   });
 
   it.each<[string, DependencyView['state'][], number, string]>([
-    ['what is degraded', ['degraded', 'starting'], 9, 'headgate: redis is degraded; redis is starting'],
-    ['what starts', ['off', 'starting'], 3, 'headgate: redis is starting'],
-    ['what is down first', ['degraded', 'down'], 7, 'headgate: redis is down; redis is degraded'],
+    ['what is degraded', ['degraded', 'starting'], 9, 'headgate: redis: degraded; redis: starting'],
+    ['what starts', ['off', 'starting'], 3, 'headgate: redis: starting'],
+    ['what is down first', ['degraded', 'down'], 7, 'headgate: redis: down; redis: degraded'],
   ])('shows %s, and ends with the code of the worst', async (_, states, exit, text) => {
     const { code, out, err } = await headgate(['status'], controlWith({}, states.map(redis)));
     expect([code, err]).toEqual([exit, expect.stringContaining(text)]);

@@ -79,7 +79,11 @@ async function readStatus(api: AdminApi): Promise<Status> {
     problems: [...problemsInLive(live), ...problemsIn(dependencies)],
     live,
     rollouts: rollouts.filter(isActive),
-    dependencies: dependencies.filter(({ state }) => state !== 'ok' && state !== 'off'),
+    // A refused table has its notice at the top.
+    dependencies: dependencies.filter(
+      ({ name, state }) =>
+        state !== 'ok' && state !== 'off' && !(name === 'routing table' && live.routing.refused.length > 0),
+    ),
   };
 }
 

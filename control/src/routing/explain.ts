@@ -22,8 +22,6 @@ export function explained(
   const range = bucketRange(experiment, assigned);
   const unready = figures.readyOn(model, assigned.version).filter(({ ready }) => !ready);
   const served = unready.length === 0 ? assigned : controlOf(experiment);
-  const source =
-    rule === 'api key' ? 'id of the API key, because the caller names no unit' : 'header X-Headgate-Unit';
   return {
     model,
     experiment: experiment.name,
@@ -34,12 +32,14 @@ export function explained(
     assigned: { variant: assigned.name, version: assigned.version },
     served: { variant: served.name, version: served.version },
     why: [
-      `The unit is the ${source}.`,
+      rule === 'api key'
+        ? 'The caller names no unit: the id of its API key is the unit.'
+        : 'The caller names the unit in X-Headgate-Unit.',
       `Salt and unit hash into bucket ${bucket} of 10,000.`,
       `Buckets ${range[0]} to ${range[1] - 1} belong to ${assigned.name}, which has ${assigned.weight} %.`,
       served === assigned
         ? `Its version ${assigned.version} is ready.`
-        : `Its version ${assigned.version} is not ready on ${unready.map(({ address }) => address).join(', ')}: control answers.`,
+        : `Its version ${assigned.version} is not ready on ${unready.map(({ address }) => address).join(', ')}, so control (${served.name}) answers.`,
     ],
   };
 }

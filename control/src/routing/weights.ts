@@ -1,14 +1,15 @@
 import type { WeightsPreview } from '@headgate/contracts/admin/api';
-import { describeIssues, IN_WORDS } from '@headgate/contracts/issues';
 import {
   BUCKETS,
   type ModelRouting,
   modelRouting,
+  percentFrom,
   type Routing,
-  routingSchema,
 } from '@headgate/contracts/routing';
 import { variantAt } from '@headgate/runtime/routing/assign';
 import { AdminError } from '../api/api-env.ts';
+
+const weight = percentFrom(0);
 
 /** Percent by variant. */
 export type Weights = Readonly<Record<string, number>>;
@@ -25,10 +26,12 @@ export function issuesOfWeights(routing: Routing, model: string, weights: Weight
   const names = knownModel(routing, model).experiment.variants.map(({ name }) => name);
   const missing = names.filter((name) => !Object.hasOwn(weights, name));
   const unknown = Object.keys(weights).filter((name) => !names.includes(name));
-  if (missing.length > 0) return [`weights: expected one for ${missing.join(', ')} too`];
-  if (unknown.length > 0) return [`weights: expected ${names.join(', ')} alone`];
-  const { error } = routingSchema.safeParse(withWeights(routing, model, weights), IN_WORDS);
-  return error ? describeIssues(error) : [];
+  if (missing.length > 0) return [`give a weight to ${missing.join(' and ')} too`];
+  if (unknown.length > 0) return [`there is no variant ${unknown.join(' or ')}: choose ${names.join(', ')}`];
+  const bad = names.filter((name) => !weight.safeParse(weights[name]).success);
+  if (bad.length > 0) return bad.map((name) => `${name}: write 0 to 100 with at most two decimals`);
+  const sum = names.reduce((total, name) => total + Math.round((weights[name] ?? 0) * 100), 0);
+  return sum === BUCKETS ? [] : [`the weights add up to ${sum / 100} %, not to 100 %`];
 }
 
 /** The table with other weights. Variants that are not named keep theirs. */

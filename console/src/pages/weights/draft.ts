@@ -21,14 +21,15 @@ export function useDraft({ revision }: RoutingView, theirs: readonly Part[]): Dr
   const base = useSignal({ revision, parts: theirs });
   const parts = useSignal(theirs);
   const isEdited = !areSame(parts.value, base.value.parts);
-  const isOvertaken = isEdited && !areSame(theirs, base.value.parts);
+  const isMine = areSame(theirs, parts.value);
+  const isOvertaken = isEdited && !isMine && !areSame(theirs, base.value.parts);
   const restart = (from: readonly Part[]) => {
     base.value = { revision, parts: theirs };
     parts.value = from;
   };
   useEffect(() => {
     // Without an edit the newest table is shown; a new table with the same weights does not matter to an edit.
-    if (!isEdited) restart(theirs);
+    if (!isEdited || isMine) restart(theirs);
     else if (!isOvertaken) base.value = { ...base.value, revision };
   }, [revision]);
   const saved = (to: string, as: readonly Part[]) => {

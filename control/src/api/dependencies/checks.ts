@@ -4,6 +4,7 @@ import type { Queryable } from '@headgate/stores/postgres/database';
 import type { Scraper } from '../../cluster/scrape.ts';
 import type { Scrapes } from '../../cluster/scrapes-of.ts';
 import type { RoutingStore } from '../../routing/routing-store.ts';
+import { atStart } from './at-start.ts';
 import type { Check } from './check.ts';
 import { clockCheck } from './clock.ts';
 import { certificates, diskSpace, modelRepository } from './files.ts';
@@ -32,10 +33,10 @@ export function checksOf(
     await gateways.round();
     return gateways.figures();
   };
-  const store = (setting: string) => ({
-    where: setting === 'postgres' ? 'PostgreSQL answers' : 'the embedded database answers',
-    nowMs: systemClock.monotonicMs,
-  });
+  const where = (setting: string) =>
+    setting === 'postgres' ? 'PostgreSQL answers' : 'the embedded database answers';
+  // Without control, which opens them, they do not start.
+  const opens = (check: Check) => (records || audit ? atStart(check, systemClock.monotonicMs) : check);
   return [
     localEnvoy(config, root),
     readyProcesses('gateway', {
@@ -49,9 +50,9 @@ export function checksOf(
     }),
     modelRepository(config, root),
     routingSource(routing, () => staleGateways(report)),
-    recordsDelivery(config, report),
-    database('records store', records, store(config.records.sink)),
-    database('audit store', audit, store(config.audit.store)),
+    opens(recordsDelivery(config, report)),
+    opens(database('records store', records, where(config.records.sink))),
+    opens(database('audit store', audit, where(config.audit.store))),
     certificates(config, root, systemClock.epochMs),
     diskSpace(root),
     clockCheck(addressesIn(gateways), systemClock.epochMs),

@@ -55,8 +55,8 @@ async function findWithin({ find, remedy, late }: Check, clock: TimerClock): Pro
   }
 }
 
-/** Messages of fetch say only that it failed; the cause has the system's code. */
+/** Messages of fetch say only that it failed; its cause has the code of the system. */
 function messageOf({ message, cause }: Error): string {
   const { code } = (cause ?? {}) as NodeJS.ErrnoException;
-  return code === undefined ? message : `${message} (${code})`;
+  return code === undefined ? message : `does not answer (${code})`;
 }

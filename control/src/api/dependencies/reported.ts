@@ -14,7 +14,7 @@ export const REPORTED_NAMES: ReadonlySet<string> = new Set([
 /** Pages of the gateways that were read for this look. */
 type Report = () => Promise<Figures>;
 
-const NO_GATEWAY = degraded('no gateway answers, which would know', 'see the gateways');
+const NO_GATEWAY = degraded('unknown, because no gateway answers', 'see what is said of the gateway');
 
 /** Redis, as gateways count quotas with it. */
 export function redis(report: Report): Check {

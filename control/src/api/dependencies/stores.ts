@@ -1,30 +1,17 @@
 import type { Queryable } from '@headgate/stores/postgres/database';
 import type { RoutingStore } from '../../routing/routing-store.ts';
 import { AdminError } from '../api-env.ts';
-import { type Check, degraded, down, off, ok, starting } from './check.ts';
-
-/** The embedded database opens with the first question, which takes seconds on a busy machine. */
-const OPENING_MS = 60_000;
+import { type Check, degraded, down, off, ok } from './check.ts';
 
 /** A database answers the smallest question. */
-export function database(
-  name: string,
-  db: Queryable | undefined,
-  { where, nowMs }: { readonly where: string; readonly nowMs: () => number },
-): Check {
-  let firstAskedMs: number | undefined;
-  let hasAnswered = false;
-  const isOpening = () => !hasAnswered && nowMs() - (firstAskedMs ?? 0) < OPENING_MS;
+export function database(name: string, db: Queryable | undefined, where: string): Check {
   return {
     name,
     remedy:
       'check that it runs and that control reaches it; docs/records.md and docs/audit.md say what works without it',
-    late: () => (isOpening() ? starting('opens', 'ask again in a few seconds') : undefined),
     async find() {
-      if (!db) return off('not connected to it');
-      firstAskedMs ??= nowMs();
+      if (!db) return off('this process has no connection to it');
       await db.query('SELECT 1', []);
-      hasAnswered = true;
       return ok(where);
     },
   };

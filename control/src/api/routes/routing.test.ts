@@ -49,10 +49,10 @@ describe('weights', () => {
   });
 
   it.each([
-    ['a sum that is not 100', { one: 50, two: 60 }, 'expected weights that sum to 100, not 110'],
-    ['more than two decimals', { one: 90, two: 10.001 }, 'expected at most two decimals'],
-    ['a variant that is missing', { one: 100 }, 'expected one for two too'],
-    ['a variant that is not there', { one: 50, two: 50, __proto__x: 0 }, 'expected one, two alone'],
+    ['a sum that is not 100', { one: 50, two: 60 }, 'the weights add up to 110 %, not to 100 %'],
+    ['more than two decimals', { one: 90, two: 10.001 }, 'write 0 to 100 with at most two decimals'],
+    ['a variant that is missing', { one: 100 }, 'give a weight to two too'],
+    ['a variant that is not there', { one: 50, two: 50, __proto__x: 0 }, 'choose one, two'],
   ])('are refused with %s', async (_, weights, detail) => {
     const { revision } = await view();
     expect(await refusal(await put(revision, weights))).toEqual([
@@ -137,7 +137,7 @@ describe('an explanation', () => {
     );
     const { assigned, served, why, rule } = await explain(`key=${unit}`);
     expect([assigned.version, served.version, rule]).toEqual(['2', '1', 'api key']);
-    expect(why.at(-1)).toBe('Its version 2 is not ready on gateway-1: control answers.');
+    expect(why.at(-1)).toBe('Its version 2 is not ready on gateway-1, so control (one) answers.');
   });
 
   it.each(['', 'unit=', 'unit=a%20b', `unit=${'x'.repeat(129)}`])('is refused for %j', async (query) => {

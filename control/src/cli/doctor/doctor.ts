@@ -75,9 +75,9 @@ function whyNot(
   thrown: CliError | ConfigError,
   { config }: Installation,
 ): Pick<Finding, 'detail' | 'remedy'> {
-  const { message: detail } = thrown;
+  const detail = thrown.message.replace(/^control /, '');
   if (!(thrown instanceof CliError)) return { detail, remedy: 'correct it as listed' };
-  if (!(thrown instanceof ControlAwayError)) return { detail, remedy: thrown.remedy };
+  if (!(thrown instanceof ControlAwayError) || thrown.hangs) return { detail, remedy: thrown.remedy };
   const log = `state/logs/${config.listen.port_base}/control.log`;
   return { detail, remedy: `${log} says why; npm start starts control again` };
 }

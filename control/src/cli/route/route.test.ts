@@ -75,6 +75,8 @@ describe('headgate route set', () => {
     [['b=20', 'a=90', '--yes'], 2, 'weights sum to 110'],
     [['c=20', '--yes'], 4, 'there is no variant c'],
     [['b=lots', '--yes'], 2, 'b=lots is no weight'],
+    [['b=101', '--yes'], 2, '0 to 100 percent'],
+    [['b=1.234', '--yes'], 2, 'at most two decimals'],
     [['__proto__=1', '--yes'], 4, 'there is no variant __proto__'],
   ])('%j writes nothing', async (argv, code, text) => {
     const control = service();

@@ -42,7 +42,9 @@ export function addSet(route: Command, around: Surroundings): void {
       const weights = weightsOf(given, modelIn(view, model));
       const { issues, moves } = await api.preview(model, weights);
       if (issues.length > 0) {
-        throw new CliError('usage', issues.join('; '), { remedy: 'give weights that fit' });
+        throw new CliError('usage', issues.join('; '), {
+          remedy: 'correct the weights; headgate route get shows the present ones',
+        });
       }
       if (!yes) await askFirst(printableIn({ view, moves }), around);
       const result = await write(api, { model, weights, moves, view }, around);
@@ -56,10 +58,10 @@ function weightsOf(given: readonly string[], { experiment: { variants } }: Model
   const weights = Object.fromEntries(variants.map(({ name, weight }) => [name, weight]));
   const named = new Set<string>();
   for (const text of given) {
-    const [, name = '', share = ''] = /^(.+)=(\d+(?:\.\d+)?)%?$/.exec(text) ?? [];
-    if (share === '') {
+    const [, name = '', share = ''] = /^(.+)=(\d+(?:\.\d{1,2})?)%?$/.exec(text) ?? [];
+    if (share === '' || Number(share) > 100) {
       throw new CliError('usage', `${text} is no weight`, {
-        remedy: 'write a variant and its percent: int8=10',
+        remedy: 'write a variant and 0 to 100 percent with at most two decimals: int8=10',
       });
     }
     if (!Object.hasOwn(weights, name)) {
@@ -72,7 +74,16 @@ function weightsOf(given: readonly string[], { experiment: { variants } }: Model
   }
   const [control, ...treatments] = variants.map(({ name }) => name);
   if (control !== undefined && !named.has(control)) {
-    weights[control] = round(100 - treatments.reduce((sum, name) => sum + (weights[name] ?? 0), 0), 2);
+    const treated = round(
+      treatments.reduce((sum, name) => sum + (weights[name] ?? 0), 0),
+      2,
+    );
+    if (treated > 100) {
+      throw new CliError('usage', `without ${control}, the weights add up to ${treated} %`, {
+        remedy: `lower one of ${treatments.join(', ')}`,
+      });
+    }
+    weights[control] = round(100 - treated, 2);
   }
   return weights;
 }
