@@ -16,7 +16,7 @@ export interface ComponentOptions {
 }
 
 /** Time for control to close its database, in ms. */
-const CONTROL_STOP_MS = 5000;
+export const CONTROL_STOP_MS = 5000;
 /** Time beyond a component's own drain before it is killed, in ms. */
 const STOP_MARGIN_MS = 2000;
 

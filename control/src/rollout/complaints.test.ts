@@ -271,18 +271,33 @@ it('complaint 11: a failure while all units have the candidate also rolls back (
   expect([await kind(), bench.weights()]).toEqual(['rolled_back', [100, 0]]);
 });
 
-it('complaint 12: the next version is analysed from the begin (flagger#379)', async () => {
-  await bench.start(policyOf([10, 100]));
-  await bench.seconds(6, BAD);
-  await bench.start(policyOf([10, 100]), '3');
-  await bench.seconds(20, GOOD);
-  expect(await bench.now()).toMatchObject({
-    state: { kind: 'promoted' },
-    candidate: { version: '3', variant: 'v3' },
+describe('complaint 12: the next version is analysed from the begin (flagger#379)', () => {
+  it('with figures of its own', async () => {
+    await bench.start(policyOf([10, 100]));
+    await bench.seconds(6, BAD);
+    await bench.start(policyOf([10, 100]), '3');
+    await bench.seconds(20, GOOD);
+    expect(await bench.now()).toMatchObject({
+      state: { kind: 'promoted' },
+      candidate: { version: '3', variant: 'v3' },
+    });
+    expect(bench.routing.current().routing.models[MODEL]?.experiment.variants).toEqual([
+      { name: 'v3', version: '3', weight: 100 },
+    ]);
   });
-  expect(bench.routing.current().routing.models[MODEL]?.experiment.variants).toEqual([
-    { name: 'v3', version: '3', weight: 100 },
-  ]);
+
+  it('with a test of its own of what the one before failed', async () => {
+    const policy = policyOf([10, 100], { guardrails: [{ metric: 'error_rate', max: 0.9 }] });
+    await bench.start(policy);
+    await bench.seconds(60, { requests: 10, errors: 4 });
+    expect(await state()).toMatchObject({
+      kind: 'rolled_back',
+      why: expect.stringContaining('significantly'),
+    });
+    await bench.start(policy, '3');
+    await bench.seconds(20, GOOD);
+    expect(await kind()).toBe('promoted');
+  });
 });
 
 it('complaint 13: value, limit and samples are in the state, the audit log and a metric (flagger#1810, argo#2087)', async () => {
