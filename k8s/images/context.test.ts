@@ -1,10 +1,10 @@
-import { chmodSync, existsSync, statSync, utimesSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { tempDir, writeText } from '@headgate/testkit/folders';
 import { ROOT } from '@headgate/testkit/root';
 import { expect, it } from 'vitest';
 import { contextOf, keyOf, stage } from './context.ts';
-import { IMAGES, type Image } from './images.ts';
+import { ALL_IMAGES, IMAGES, type Image } from './images.ts';
 import { readLock } from './packages.ts';
 
 const NOTHING: Image = {
@@ -52,6 +52,16 @@ it('keeps native inference code out of the gateway', () => {
   const files = contextOf(ROOT, { ...gateway, sources: [] }, readLock(ROOT)).map(({ to }) => to);
   expect(files.filter((file) => /onnxruntime|sharp|@img|jpeg-turbo/.test(file))).toEqual([]);
 });
+
+it.each(ALL_IMAGES.map((image) => [image.name, image] as const))(
+  'copies all that is collected into the image %s',
+  (_, { dockerfile, sources, packages }) => {
+    const collected = [...sources.map(({ to }) => to), ...(packages.length > 0 ? ['node_modules'] : [])];
+    const text = readFileSync(join(ROOT, dockerfile), 'utf8');
+    const copied = [...text.matchAll(/^COPY (?!--from)(\S+?)\/? /gm)].map(([, path]) => path);
+    expect(copied).toEqual(expect.arrayContaining(collected.map((path) => path.split('/')[0])));
+  },
+);
 
 it('has one key for equal content, whatever its times', () => {
   const root = tempDir({ 'a/x': '1' });
