@@ -84,6 +84,7 @@ describe('of two candidates', () => {
     const [a, b] = [candidate('a'), candidate('b')];
     await pass(120_000);
     expect([a.isLeader, b.isLeader, events]).toEqual([true, false, ['a leads']]);
+    expect([a.leader, b.leader]).toEqual(['', 'a']);
     expect(api.lease?.spec).toMatchObject({ holderIdentity: 'a', leaseTransitions: 1 });
     await Promise.all([a.stop(), b.stop()]);
   });

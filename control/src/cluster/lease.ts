@@ -33,6 +33,8 @@ export interface ElectionOptions {
 
 export interface Election {
   readonly isLeader: boolean;
+  /** The candidate that this one waits for; empty while there is none. */
+  readonly leader: string;
   /** Stops leading, and lets the next candidate begin at once. */
   stop(): Promise<void>;
 }
@@ -58,6 +60,7 @@ export class LeaseElection implements Election {
   readonly #ended: Promise<void>;
   /** Last change of the lease, and when this process saw it. */
   #seen: { readonly version: string | undefined; readonly atMs: number } | undefined;
+  #leader = '';
   #leading: { readonly end: AbortController; cancel: () => void; untilMs: number } | undefined;
 
   /** Starts the first attempt. */
@@ -68,6 +71,10 @@ export class LeaseElection implements Election {
 
   get isLeader(): boolean {
     return this.#leading !== undefined && this.#options.clock.monotonicMs() < this.#leading.untilMs;
+  }
+
+  get leader(): string {
+    return this.#leader;
   }
 
   async stop(): Promise<void> {
@@ -111,7 +118,9 @@ export class LeaseElection implements Election {
       this.#seen = { version, atMs: clock.monotonicMs() };
     const { holderIdentity: holder = '', leaseDurationSeconds = 0 } = lease?.spec ?? {};
     const freeAtMs = this.#seen.atMs + Math.max(LEASE_TIMES.leaseMs, leaseDurationSeconds * 1000);
-    if (holder !== '' && holder !== identity && clock.monotonicMs() < freeAtMs) return this.#lose();
+    const isTaken = holder !== '' && holder !== identity && clock.monotonicMs() < freeAtMs;
+    this.#leader = isTaken ? holder : '';
+    if (isTaken) return this.#lose();
     const spec = this.#ours(lease?.spec);
     if (lease) await this.#call('PUT', { ...lease, spec });
     else await this.#call('POST', { ...KIND, metadata: { name }, spec });

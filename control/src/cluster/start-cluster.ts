@@ -29,6 +29,8 @@ export interface ClusterSurroundings {
 export interface Cluster {
   /** True outside of a cluster. */
   isLeader(): boolean;
+  /** Pod that leads while this one does not; empty while none is known. */
+  leader(): string;
   stop(): Promise<void>;
 }
 
@@ -43,7 +45,7 @@ export async function startCluster(config: Config, around: ClusterSurroundings):
   const { registry, logger, root } = around;
   const leads = control.lease !== '' || Object.keys(serverless).length > 0;
   const answers = control.metrics_tls_dir !== '';
-  if (!leads && !answers) return { isLeader: () => true, stop: async () => undefined };
+  if (!leads && !answers) return { isLeader: () => true, leader: () => '', stop: async () => undefined };
 
   const { gateways, inference } = around.scrapes;
   const queueTime = new QueueTime(inference, systemClock.monotonicMs);
@@ -86,6 +88,7 @@ export async function startCluster(config: Config, around: ClusterSurroundings):
   const rounds = everyRound(steps);
   return {
     isLeader: () => election?.isLeader ?? true,
+    leader: () => election?.leader ?? '',
     async stop() {
       // First: what this round scales must not meet the next leader.
       await rounds.stop();
@@ -116,7 +119,7 @@ function elect(lease: string, { api, lead, logger }: Leading): Election {
   }
   const alone = new AbortController();
   lead(alone.signal);
-  return { isLeader: true, stop: async () => alone.abort() };
+  return { isLeader: true, leader: '', stop: async () => alone.abort() };
 }
 
 function exposeLeader(registry: Registry, election: Election | undefined): void {

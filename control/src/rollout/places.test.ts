@@ -20,7 +20,7 @@ beforeEach(() => {
 
 function open(
   settings: Record<string, string>,
-  rest: { api?: ConfigMapServer; isLeader?: () => boolean } = {},
+  rest: { api?: ConfigMapServer; isLeader?: () => boolean; leader?: string } = {},
 ): Places {
   return openPlaces(testConfig(settings), {
     root,
@@ -30,7 +30,7 @@ function open(
       note: (action, by, { why }, outcome) => void noted.push([action, by, outcome, why]),
     },
     api: rest.api,
-    isLeader: rest.isLeader ?? (() => true),
+    cluster: { isLeader: rest.isLeader ?? (() => true), leader: () => rest.leader ?? '' },
   });
 }
 
@@ -69,14 +69,40 @@ describe('on one host', () => {
 });
 
 describe('in a cluster', () => {
+  const settings = { HEADGATE_ROUTING_CONFIG_MAP: 'shop-routing' };
+  let api: ConfigMapServer;
+
+  beforeEach(() => {
+    api = new ConfigMapServer(new ManualClock(), readFileSync(SEED, 'utf8'));
+  });
+
   it('the leader runs the rollouts, and the table is that of the ConfigMap', async () => {
-    const api = new ConfigMapServer(new ManualClock(), readFileSync(SEED, 'utf8'));
     let leads = false;
-    const places = open({ HEADGATE_ROUTING_CONFIG_MAP: 'shop-routing' }, { api, isLeader: () => leads });
+    const places = open(settings, { api, isLeader: () => leads });
     await places.routing.refresh();
     expect(places.routing.current()).toMatchObject({ source: 'config_map', revision: '0' });
-    expect(places.follows()).toMatch(/^Another control process leads/);
+    expect(places.follows()).toMatch(/^No control process leads now/);
     leads = true;
     expect(places.follows()).toBeNull();
+  });
+
+  it('another pod names the one that leads, and how to reach it', () => {
+    const { follows } = open(settings, { api, isLeader: () => false, leader: 'control-b' });
+    expect(follows()).toContain('kubectl -n shop port-forward pod/control-b 8447');
+  });
+
+  it('an edit by hand is on record once, and what any pod wrote is none', async () => {
+    const leader = open(settings, { api }).routing;
+    const other = open(settings, { api, isLeader: () => false, leader: 'control-a' }).routing;
+    const refresh = () => Promise.all([leader.refresh(), other.refresh()]);
+    await refresh();
+    for (const pod of [leader, other]) {
+      await pod.write(pod.current().revision, (table) => structuredClone(table), 'key:k1');
+      await refresh();
+    }
+    expect(noted).toEqual([]);
+    api.edit(`# edited\n${api.text}`);
+    await refresh();
+    expect(noted).toEqual([['routing.edit', 'manager:kubectl-edit']]);
   });
 });

@@ -5,6 +5,7 @@ import { lockDirectory, SpoolLockedError } from '@headgate/journal/spool/lock';
 import type { KubernetesApi } from '@headgate/runtime/kubernetes/api';
 import type { Logger } from '@headgate/runtime/logger';
 import type { Changes } from '../audit/changes.ts';
+import type { Cluster } from '../cluster/start-cluster.ts';
 import { configMapSource } from '../routing/config-map-source.ts';
 import { fileSource } from '../routing/file-source.ts';
 import { SourcedRouting } from '../routing/routing-store.ts';
@@ -18,8 +19,7 @@ export interface PlaceSurroundings {
   readonly changes: Changes;
   /** Of the pod's namespace; absent outside of a cluster. */
   readonly api: KubernetesApi | undefined;
-  /** Whether this process leads, among those of a cluster. */
-  readonly isLeader: () => boolean;
+  readonly cluster: Pick<Cluster, 'isLeader' | 'leader'>;
 }
 
 export interface Places {
@@ -35,6 +35,8 @@ export function openPlaces(config: Config, around: PlaceSurroundings): Places {
   const { logger, changes, api } = around;
   const { source, ...places } = api ? inCluster(config, around, api) : onDisk(config, around);
   const routing = new SourcedRouting(source, ({ revision, changedBy, refused }) => {
+    // Each process sees it: one records it.
+    if (places.follows() !== null) return;
     logger.info({ revision, changedBy, refused }, 'the routing table was edited by hand');
     const why = refused.join('; ').slice(0, 500);
     const edit = why === '' ? { revision } : { revision, why };
@@ -45,16 +47,22 @@ export function openPlaces(config: Config, around: PlaceSurroundings): Places {
 
 function inCluster(
   { routing_config_map: name }: Config,
-  { logger, isLeader }: PlaceSurroundings,
+  { logger, cluster }: PlaceSurroundings,
   api: KubernetesApi,
 ) {
   const broken = (key: string, err: unknown) => logger.error({ err, key }, 'a rollout cannot be read');
   return {
     source: configMapSource(api, name),
     store: configMapRollouts(api, name.replace(/(-routing)?$/, '-rollouts'), broken),
-    follows: () => (isLeader() ? null : 'Another control process leads: ask it, or try again.'),
+    follows: () => (cluster.isLeader() ? null : followed(api.namespace, cluster.leader())),
     release: () => api.close(),
   };
+}
+
+/** A port-forward to the Deployment leads to any of its pods. */
+function followed(namespace: string, leader: string): string {
+  if (leader === '') return 'No control process leads now: try again.';
+  return `The pod ${leader} leads: ask that one (kubectl -n ${namespace} port-forward pod/${leader} 8447).`;
 }
 
 /** Beside the routing table: two stacks that share it share its rollouts, and one of them runs these. */

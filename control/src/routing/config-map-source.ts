@@ -61,12 +61,13 @@ function versionOf({ metadata, data }: ConfigMap): RoutingVersion {
     .sort((a, b) => Date.parse(a.time ?? '') - Date.parse(b.time ?? ''))
     .at(-1);
   const time = last?.time ?? metadata.creationTimestamp;
-  const isOurs = last?.manager === MANAGER;
+  const byControl = last?.manager === MANAGER;
   const manager = last ? `manager:${last.manager}` : null;
   return {
     text: data?.[KEY] ?? '',
     revision: metadata.resourceVersion,
     changedAtMs: time === undefined ? null : Date.parse(time),
-    changedBy: isOurs ? (metadata.annotations?.[CHANGED_BY] ?? 'control') : manager,
+    changedBy: byControl ? (metadata.annotations?.[CHANGED_BY] ?? 'control') : manager,
+    byControl,
   };
 }

@@ -40,8 +40,9 @@ export function fileSource(path: string): RoutingSource {
         await setTimeout(SETTLE_MS - ageMs);
         return read();
       }
-      const changedBy = ours?.revision === revision ? ours.by : `user:${nameOf(uid)}`;
-      return { text, revision, changedAtMs: Math.round(mtimeMs), changedBy };
+      const by = ours?.revision === revision ? ours.by : undefined;
+      const changedBy = by ?? `user:${nameOf(uid)}`;
+      return { text, revision, changedAtMs: Math.round(mtimeMs), changedBy, byControl: by !== undefined };
     } catch (cause) {
       throw new AdminError('store_unavailable', 'The file of the routing table cannot be read.', { cause });
     }

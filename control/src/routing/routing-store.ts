@@ -42,7 +42,7 @@ export class SourcedRouting implements RoutingStore {
   #snapshot: RoutingSnapshot | undefined;
   #text = '';
 
-  /** @param edited gets each new revision that this store did not write */
+  /** @param edited gets each new revision that no control process wrote */
   constructor(source: RoutingSource, edited: (snapshot: RoutingSnapshot) => void = () => undefined) {
     this.#source = source;
     this.#edited = edited;
@@ -56,7 +56,8 @@ export class SourcedRouting implements RoutingStore {
   /** Reads the source; each second. @throws AdminError store_unavailable; the last table stays */
   async refresh(): Promise<void> {
     const isFirst = this.#snapshot === undefined;
-    if (this.#take(await this.#source.read()) && !isFirst) this.#edited(this.current());
+    const version = await this.#source.read();
+    if (this.#take(version) && !isFirst && !version.byControl) this.#edited(this.current());
   }
 
   async write(revision: string, change: (routing: Routing) => Routing, by: string): Promise<RoutingSnapshot> {
