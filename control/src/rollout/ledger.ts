@@ -25,17 +25,17 @@ export class Ledger {
     this.#nowMs = nowMs;
   }
 
-  /** Reads the store. @throws AdminError store_unavailable; what is known stays */
-  async refresh(): Promise<void> {
+  /** Reads the store. @returns what another process has written @throws AdminError store_unavailable; what is known stays */
+  async refresh(): Promise<readonly Rollout[]> {
     const stored = await this.#store.list();
     const ids = new Set(stored.map(({ rollout }) => rollout.id));
     for (const id of this.#entries.keys()) if (!ids.has(id)) this.#entries.delete(id);
-    for (const { rollout, version } of stored) {
-      // Another process has written it.
-      if (this.#entries.get(rollout.id)?.version === version) continue;
+    const changed = stored.filter(({ rollout, version }) => this.#entries.get(rollout.id)?.version !== version);
+    for (const { rollout, version } of changed) {
       this.#entries.set(rollout.id, { rollout, version, isSaved: true, savedMs: this.#nowMs() });
     }
     this.#isRead = true;
+    return changed.map(({ rollout }) => rollout);
   }
 
   /** As the store was read last, newest first. @throws AdminError store_unavailable before it was */

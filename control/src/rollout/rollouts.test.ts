@@ -268,6 +268,18 @@ describe('what fails around it', () => {
     await bench.seconds(60, GOOD);
     expect(bench.weights()).toEqual([100, 0]);
   });
+
+  it('a second process shows what the first one does', async () => {
+    const second = bench.rollouts;
+    const shown: unknown[] = [];
+    second.onChange(({ state }, isTransition) => shown.push([state.kind, isTransition]));
+    await bench.restart();
+    await bench.start(policyOf([10, 100]));
+    bench.away.leader = 'Another control process leads.';
+    await second.tick();
+    await second.tick();
+    expect(shown).toEqual([['preparing', false]]);
+  });
 });
 
 it('rollouts that are over cost one read a second, and no write after an edit or the start of another', async () => {

@@ -144,8 +144,9 @@ export class Rollouts {
   /** Reads the table and the rollouts. @returns why one of them could not be read */
   async #refresh(): Promise<PromiseRejectedResult | undefined> {
     const { routing, ledger } = this.#options;
-    const results = await Promise.allSettled([routing.refresh(), ledger.refresh()]);
-    return results.find((result) => result.status === 'rejected');
+    const [table, rollouts] = await Promise.allSettled([routing.refresh(), ledger.refresh()]);
+    if (rollouts.status === 'fulfilled') for (const rollout of rollouts.value) this.#show(rollout);
+    return [table, rollouts].find((result) => result.status === 'rejected');
   }
 
   async #round(rollout: Rollout): Promise<void> {

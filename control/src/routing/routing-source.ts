@@ -4,13 +4,13 @@ export interface RoutingEdition {
   readonly changedAtMs: number | null;
   /** `control`, who asked it to, or whom the source names, such as `user:alice`. */
   readonly changedBy: string | null;
-  /** Whether a control process wrote it, this one or another. */
-  readonly byControl: boolean;
 }
 
 /** With its text, good or not. */
 export interface RoutingVersion extends RoutingEdition {
   readonly text: string;
+  /** Whether a control process wrote it, this one or another. */
+  readonly byControl: boolean;
 }
 
 /** The place of the routing table: a file, or a ConfigMap. */

@@ -76,8 +76,9 @@ export class SourcedRouting implements RoutingStore {
   }
 
   /** @returns whether it is new */
-  #take({ text, ...edition }: RoutingVersion): boolean {
+  #take({ text, revision, changedAtMs, changedBy }: RoutingVersion): boolean {
     const last = this.#snapshot;
+    const edition = { revision, changedAtMs, changedBy };
     if (edition.revision === last?.revision) return false;
     const { routing = last?.routing, refused } = parsed(text);
     if (!routing) throw new AdminError('store_unavailable', `The routing table: ${refused.join('; ')}`);
