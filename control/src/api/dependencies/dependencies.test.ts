@@ -186,6 +186,8 @@ describe('files', () => {
     expect(await found(modelRepository(testConfig(), root))).toMatch(/^degraded/);
     mkdirSync(join(root, 'models/digits'));
     expect(await found(modelRepository(testConfig(), root))).toMatch(/^ok: models: 1, in /);
+    const inCluster = testConfig({ HEADGATE_ROUTING_CONFIG_MAP: 'headgate-routing' });
+    expect(await found(modelRepository(inCluster, root))).toMatch(/^off/);
   });
 
   it('have room, as the disk says', async () => {

@@ -49,7 +49,8 @@ const CONNECT_WITHIN_MS = 1000;
 /** Which parts of the installation on this machine accept connections. */
 export async function listeners({ config }: Installation): Promise<Finding> {
   const name = 'ports';
-  if (config.records.control_target !== '') return off(name, 'the parts run on other machines');
+  const isElsewhere = config.records.control_target !== '' || config.routing_config_map !== '';
+  if (isElsewhere) return off(name, 'the parts run on other machines');
   const closed: string[] = [];
   for (const listener of LISTENERS) {
     if (!(await accepts(config, listener)))

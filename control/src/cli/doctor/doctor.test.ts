@@ -110,6 +110,11 @@ describe('headgate doctor', () => {
     }
   });
 
+  it('looks for no other part in a pod of a cluster', async () => {
+    const { found } = await doctor({ env: { HEADGATE_ROUTING_CONFIG_MAP: 'headgate-routing' } });
+    expect(found.ports?.state).toBe('off');
+  });
+
   it('names the part that is missing among those that run', async () => {
     const { found } = await doctor({ listens: PARTS.filter((part) => part !== 'inferenceGrpc') });
     expect(found.ports?.detail).toMatch(/^nothing listens on \d+ \(inferenceGrpc\)$/);
