@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '@headgate/contracts/config/schema';
 import { DAY_MS } from '@headgate/runtime/clock';
 import type { Logger } from '@headgate/runtime/logger';
@@ -20,6 +21,8 @@ import {
 
 /** Most records of one statement. */
 const BATCH_RECORDS = 500;
+/** A pod keeps its logs for as long as it ends: `terminationGracePeriodSeconds` leaves room for this. */
+const FINISH_WITHIN_MS = 15_000;
 
 interface ShippingSurroundings {
   readonly root: string;
@@ -34,7 +37,7 @@ interface ShippingSurroundings {
 
 /** Brings audit logs into the store that the configuration names; undefined when it names none. */
 export async function startAuditShipping(
-  { audit, dependencies }: Config,
+  { audit, dependencies, routing_config_map }: Config,
   { root, logger, embedded, resilience, logsHeads = false }: ShippingSurroundings,
 ) {
   if (audit.sink === 'none' || audit.store === 'none') return undefined;
@@ -71,6 +74,12 @@ export async function startAuditShipping(
     intervalMs,
     report: reportTo(logger, { logsHeads, missing: store.forget }),
   });
+  /**
+   * Stores the rest of logs whose writers have ended. A statement in progress may take longer, and cannot be given up.
+   *
+   * @returns false when the time was not enough
+   */
+  const finish = () => Promise.race([shipper.finish(FINISH_WITHIN_MS), sleep(FINISH_WITHIN_MS, false)]);
   return {
     /** Has the tables of layout.ts once something was stored. */
     database: db,
@@ -83,13 +92,12 @@ export async function startAuditShipping(
     async confirmAudit(logs: LogBegins): Promise<{ readonly chains: readonly StoredChain[] }> {
       return { chains: await storedChains(await store.get(), logs) };
     },
-    /** What is not stored stays in the logs for the next process. */
+    /** What is not stored stays in the logs for the next process; those of a pod go with it, and are stored first. */
     async stop() {
-      await shipper.stop();
+      await (routing_config_map === '' ? shipper.stop() : finish());
       await postgres?.close();
     },
-    /** Stores the rest of logs whose writers have ended. @returns false when the time was not enough */
-    finish: (withinMs: number) => shipper.finish(withinMs),
+    finish,
   };
 }
 
