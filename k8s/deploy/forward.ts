@@ -15,7 +15,7 @@ export interface Forward extends AsyncDisposable {
 
 /** @throws Error with what kubectl said */
 export async function forward(
-  programs: Programs,
+  programs: Pick<Programs, 'start'>,
   target: string,
   port: number,
   stop: AbortSignal,

@@ -12,6 +12,7 @@ import {
   deployWithoutTable,
 } from './scenarios/deploy-refusals.ts';
 import { drainNode } from './scenarios/drain.ts';
+import { experiment } from './scenarios/experiment.ts';
 import { externalMetric } from './scenarios/external-metric.ts';
 import { helmRules } from './scenarios/helm-rules.ts';
 import { images } from './scenarios/images.ts';
@@ -24,6 +25,7 @@ import { prediction } from './scenarios/prediction.ts';
 import { rbac } from './scenarios/rbac.ts';
 import { restricted } from './scenarios/restricted.ts';
 import { rollingEnvoy, rollingGateway, rollingInference, twoGateways } from './scenarios/rolling.ts';
+import { rollout } from './scenarios/rollout.ts';
 import { routingTable, routingWithoutApi } from './scenarios/routing.ts';
 import { scaleInference } from './scenarios/scale.ts';
 import { sealedSecret, secretAtRest } from './scenarios/secrets.ts';
@@ -62,6 +64,8 @@ export const SCENARIOS: readonly Scenario[] = [
   inferenceHangs,
   withoutSecondAttempt,
   leader,
+  experiment,
+  rollout,
   dependencies,
   externalMetric,
   serverless,

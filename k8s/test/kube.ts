@@ -1,3 +1,4 @@
+import { type ChildProcess, spawn } from 'node:child_process';
 import { eventually } from '@headgate/testkit/eventually';
 import type { ClusterTools } from '../../scripts/setup/cluster-tools.ts';
 import { type ProgramOptions, runProgram } from '../run-program.ts';
@@ -73,6 +74,13 @@ export class Kube {
   /** @returns standard output @throws ProgramError */
   kubectl(args: readonly string[], options?: CommandOptions): Promise<string> {
     return this.#run(this.tools.kubectl, ['--namespace', this.namespace, ...args], options);
+  }
+
+  /** Starts a kubectl that goes on until it is ended. */
+  start(args: readonly string[]): ChildProcess {
+    const env = { ...process.env, KUBECONFIG: this.kubeconfig };
+    const all = ['--namespace', this.namespace, ...args];
+    return spawn(this.tools.kubectl, all, { stdio: ['ignore', 'pipe', 'pipe'], env });
   }
 
   /** @returns standard output @throws ProgramError */

@@ -77,7 +77,7 @@ async function takeOver(context: Context, disturb: Disturb): Promise<string> {
   return seconds;
 }
 
-async function holderOf({ kube, release }: Context): Promise<string | undefined> {
+export async function holderOf({ kube, release }: Context): Promise<string | undefined> {
   const lease = await kube.get<{ spec: { holderIdentity?: string } }>('lease', `${release}-control`);
   return lease.spec.holderIdentity;
 }

@@ -71,6 +71,7 @@ const as = (kube: Kube, account: string) => ['--as', `system:serviceaccount:${ku
 /** Account, verb, resource, expected: what somebody inside a pod would try. */
 function questions(release: string): readonly (readonly [string, string, string, boolean])[] {
   const routing = `configmap/${release}-routing`;
+  const rollouts = `configmap/${release}-rollouts`;
   const lease = `lease/${release}-control`;
   return [
     ['gateway', 'watch', routing, true],
@@ -82,6 +83,10 @@ function questions(release: string): readonly (readonly [string, string, string,
     ['control', 'update', routing, true],
     ['control', 'update', 'configmaps', false],
     ['control', 'patch', routing, false],
+    ['control', 'delete', routing, false],
+    ['control', 'get', rollouts, true],
+    ['control', 'update', rollouts, true],
+    ['control', 'get', `configmap/${release}-config`, false],
     ['control', 'update', lease, true],
     ['control', 'update', 'leases', false],
     ['control', 'get', 'secrets', false],

@@ -15,14 +15,14 @@ const BACK_MS = 12_000;
 const KEY = 'routing.yaml';
 
 /** Two variants of the one version, so that weights can move. */
-const tableOf = (first: number, second: number) => `schema: 1
+export const tableOf = (first: number, second: number, experiment = 'digits') => `schema: 1
 default_model: digits
 models:
   digits:
     versions: ["1"]
     experiment:
-      name: digits
-      salt: digits-1
+      name: ${experiment}
+      salt: ${experiment}-1
       variants:
         - { name: v1, version: "1", weight: ${first} }
         - { name: twin, version: "1", weight: ${second} }
@@ -153,7 +153,7 @@ async function until(
 }
 
 /** Puts a table into the ConfigMap for the time of a scenario. @returns the name of the ConfigMap */
-async function useTable(context: Context, table: string): Promise<string> {
+export async function useTable(context: Context, table: string): Promise<string> {
   const { kube, release, cleanUp } = context;
   const name = `${release}-routing`;
   const before = await kube.get<{ data: Record<string, string> }>('configmap', name);
@@ -170,7 +170,11 @@ async function put({ kube }: Pick<Context, 'kube'>, name: string, table: string)
 }
 
 /** @returns when kubectl had saved the change */
-async function edit({ kube }: Context, name: string, changes: Record<string, string>): Promise<number> {
+export async function edit(
+  { kube }: Context,
+  name: string,
+  changes: Record<string, string>,
+): Promise<number> {
   const commands = Object.entries(changes).map(([from, to]) => `-e 's/${from} /${to} /'`);
   const env = { KUBE_EDITOR: `sed -i ${commands.join(' ')}` };
   await kube.kubectl(['edit', 'configmap', name], { env });
