@@ -46,9 +46,10 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const audit = await startAudit(config, { root, logger, metrics: { registry } }, 'control');
   const changes = auditedChanges(audit.sink, systemClock, logger);
   const cluster = await startCluster(config, own);
+  const { isLeader } = cluster;
   const api = config.routing_config_map === '' ? undefined : await inClusterApi(env);
   const places = openPlaces(config, { ...own, changes, api, cluster });
-  const experiments = await startExperiments(config, { ...own, routing: places.routing, isLeader: cluster.isLeader });
+  const experiments = await startExperiments(config, { ...own, routing: places.routing, isLeader });
   const control = startRollouts(config, { ...own, places, experiments, changes });
   const parts = { audit: audit.sink, auditStore: shipping?.database, changes, control, experiments };
   const { admin, ...adminApi } = startAdmin(config, { ...own, ...parts });

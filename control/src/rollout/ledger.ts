@@ -30,7 +30,9 @@ export class Ledger {
     const stored = await this.#store.list();
     const ids = new Set(stored.map(({ rollout }) => rollout.id));
     for (const id of this.#entries.keys()) if (!ids.has(id)) this.#entries.delete(id);
-    const changed = stored.filter(({ rollout, version }) => this.#entries.get(rollout.id)?.version !== version);
+    const changed = stored.filter(
+      ({ rollout, version }) => this.#entries.get(rollout.id)?.version !== version,
+    );
     for (const { rollout, version } of changed) {
       this.#entries.set(rollout.id, { rollout, version, isSaved: true, savedMs: this.#nowMs() });
     }

@@ -103,6 +103,6 @@ describe('in a cluster', () => {
     expect(noted).toEqual([]);
     api.edit(`# edited\n${api.text}`);
     await refresh();
-    expect(noted).toEqual([['routing.edit', 'manager:kubectl-edit']]);
+    expect(noted).toEqual([['routing.edit', 'manager:kubectl-edit', 'accepted', undefined]]);
   });
 });
