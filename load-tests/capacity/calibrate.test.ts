@@ -20,16 +20,23 @@ it('splits the time of a lone caller into stages, and reads what full batches co
   const lone = series({ gateway: 2, front: 1.5, Envoy: 1, engine: 13 }, 0.5, 20);
   const full = series({ gateway: 1.2, front: 0.5, Envoy: 0.5, engine: 12 }, 0.4, 200);
   const machine = { source: 'a test', cores: 2, maxBatchSize: 8 };
-  const found = calibrationSchema.parse(
-    calibrationOf({ lone, full }, { decodeMs: [4, 6], runMs: 7 }, machine),
-  );
+  const stages = Array.from({ length: 100 }, (_, i) => ({ decode: i < 50 ? 4 : 6, run: i % 2 ? 6 : 8 }));
+  const found = calibrationSchema.parse(calibrationOf({ lone, full }, stages, machine));
   expect(found).toMatchObject({
-    // The engine takes 13 ms for one photo, of which 7 are the run; in full batches 12, so that a run takes 6 each.
-    decode_ms: [5, 7],
-    run_ms: { 1: 7, 8: 48 },
+    // In full batches the engine takes 12 ms for each photo, of which 5 are the decode.
+    run_ms: { 1: 7, 8: 56 },
     gateway: { busy_ms: 1.2, wake_ms: 0.8 },
     client: { busy_ms: 0.4, wake_ms: 0.1 },
   });
-  // 20 - 2 - 1.5 - 1 - 0.5 - 6 - 7
-  expect(found.wire_ms).toBeCloseTo(2, 6);
+  expect(new Set(found.decode_ms)).toEqual(new Set([4, 6]));
+  expect(new Set(found.run_spread)).toEqual(new Set([0.857, 1.143]));
+  // 20 - 12 are the way, of which 2 + 1.5 + 1 + 0.5 use a core.
+  expect([found.wire_ms, found.after_share]).toEqual([3, 0]);
+});
+
+it('takes for later what a lone caller does not wait for', () => {
+  const lone = series({ gateway: 4, front: 2, Envoy: 1, engine: 13 }, 1, 16);
+  const machine = { source: 'a test', cores: 2, maxBatchSize: 8 };
+  const found = calibrationOf({ lone, full: lone }, [{ decode: 4, run: 6 }], machine);
+  expect([found.wire_ms, found.after_share]).toEqual([0, 0.25]);
 });

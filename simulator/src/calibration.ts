@@ -11,20 +11,24 @@ const costSchema = z.strictObject({ busy_ms: ms, wake_ms: ms.default(0) });
 export const calibrationSchema = z.strictObject({
   /** What was measured, where; or on which figures it rests. */
   source: z.string().min(1),
-  /** Ms of a run by batch size, alone on the machine; sizes between are interpolated. */
+  /** Ms of a run by batch size, alone on the machine, mean; sizes between are interpolated. */
   run_ms: z.record(z.string().regex(/^[1-9]\d{0,3}$/), z.number().positive()),
-  /** Ms of one decode, alone on the machine: of each sample photo, all of them equally likely. */
+  /** By how much single runs differ from that: factors, all equally likely. */
+  run_spread: z.array(z.number().positive()).min(1).default([1]),
+  /** Ms of one decode, alone on the machine: of different photos at different times, all equally likely. */
   decode_ms: z.array(ms).min(1),
   gateway: costSchema,
   front: costSchema,
   edge: costSchema,
   /** A load generator on the same machine; zero elsewhere. */
   client: costSchema.default({ busy_ms: 0, wake_ms: 0 }),
+  /** Share of these costs that follows the answer: logs, metrics, garbage collection. */
+  after_share: z.number().min(0).max(1).default(0),
   /** Ways between machines and through the kernel that take time and no CPU, there and back together, in ms. */
   wire_ms: ms.default(0),
   /** One inference pod. */
   pod: z.strictObject({
-    cores: z.number().positive(),
+    cores: z.int().min(1),
     engines: z.int().min(1),
     decode_threads: z.int().min(1),
     /** Cores that a run keeps busy; 0: it runs on an accelerator, one run at a time for each engine. */
@@ -33,7 +37,7 @@ export const calibrationSchema = z.strictObject({
     shared: z.boolean().default(false),
   }),
   /** One gateway pod, unless it shares the cores of the inference pod. */
-  gateway_cores: z.number().positive().default(1),
+  gateway_cores: z.int().min(1).default(1),
 });
 export type Calibration = z.infer<typeof calibrationSchema>;
 

@@ -5,8 +5,8 @@ import { VirtualClock } from './virtual-clock.ts';
 
 export interface Question {
   readonly calibration: Calibration;
-  /** Requests per second of all clients. */
-  readonly perSecond: number;
+  /** Requests per second of all clients: one deployment for each of these loads. */
+  readonly perSecond: readonly number[];
   /** 95 of 100 answers come within this time, in ms. */
   readonly p95Ms: number;
   /** Values of max_batch_size and max_queue_delay_ms to choose from. */
@@ -33,19 +33,26 @@ export interface Point {
 export interface Plan {
   readonly maxBatchSize: number;
   readonly maxQueueDelayMs: number;
+  /** A pod at the most that it is planned for. */
+  readonly most: Point;
+  /** A pod from a tenth of that up to more than it can do. */
+  readonly curve: readonly Point[];
+  /** When to add pods, for the chart's `inference.autoscaling`: one of the two. */
+  readonly target: { readonly cpuPercent: number | null; readonly queueTimeMs: number | null };
+  /** One for each load that was asked for. */
+  readonly deployments: readonly Deployment[];
+}
+
+export interface Deployment {
+  /** Of all clients. */
+  readonly perSecond: number;
   readonly pods: number;
   readonly gateways: number;
-  /** A pod at the planned load. */
+  /** A pod at its share of the load. */
   readonly planned: Point;
-  /** A pod from a tenth of what it can do up to more than that. */
-  readonly curve: readonly Point[];
-  /** Values for the chart's `inference.autoscaling`. */
-  readonly autoscaling: {
-    readonly minReplicas: number;
-    readonly maxReplicas: number;
-    readonly cpuPercent: number | null;
-    readonly queueTimeMs: number | null;
-  };
+  /** Pods, for the chart's `inference.autoscaling`. */
+  readonly minReplicas: number;
+  readonly maxReplicas: number;
 }
 
 /** Gateways are planned for so much of their core: queues grow without bound towards all of it. */
@@ -57,7 +64,7 @@ const BISECTIONS = 7;
 const HEADROOM = 0.85;
 /** Batches of each engine while the limit of a pod is measured: one runs, one gathers. */
 const BACKLOG = 2;
-/** Shares of the planned load of a pod that the curve shows. */
+/** Shares of the most that a pod is planned for. */
 const CURVE = [0.1, 0.25, 0.5, 0.75, 0.9, 1, 1.1, 1.25];
 /** Pods for so much more load than planned. */
 const SURGE = 4 / 3;
@@ -72,7 +79,7 @@ const MIN_REPLICAS = 3;
  */
 export async function plan(asked: Question): Promise<Plan | undefined> {
   const question = { ...asked, gatewayMs: await gatewayTimes(asked) };
-  const { perSecond, batchSizes, delaysMs, progress } = question;
+  const { batchSizes, delaysMs, progress } = question;
   let best: { readonly batch: number; readonly delay: number; readonly rate: number } | undefined;
   for (const batch of batchSizes) {
     for (const delay of delaysMs) {
@@ -82,21 +89,21 @@ export async function plan(asked: Question): Promise<Plan | undefined> {
       if (rate > 1.02 * (best?.rate ?? 0)) best = { batch, delay, rate };
     }
   }
-  if (!best || best.rate <= 0) return undefined;
-  const pods = Math.ceil(perSecond / best.rate);
-  const perPod = perSecond / pods;
-  const planned = await pointAt(question, best.batch, best.delay, perPod);
+  if (!best) return undefined;
+  const { batch, delay, rate } = best;
   const curve: Point[] = [];
-  for (const share of CURVE) curve.push(await pointAt(question, best.batch, best.delay, share * best.rate));
-  return {
-    maxBatchSize: best.batch,
-    maxQueueDelayMs: best.delay,
-    pods,
-    gateways: gatewaysFor(question),
-    planned,
-    curve,
-    autoscaling: autoscalingFor(pods, planned),
-  };
+  for (const share of CURVE) curve.push(await pointAt(question, batch, delay, share * rate));
+  const most = curve[CURVE.indexOf(1)] as Point;
+  const deployments: Deployment[] = [];
+  for (const perSecond of question.perSecond) {
+    const pods = Math.ceil(perSecond / rate);
+    const planned = await pointAt(question, batch, delay, perSecond / pods);
+    const minReplicas = Math.max(MIN_REPLICAS, pods);
+    const maxReplicas = Math.max(minReplicas + 1, Math.ceil(pods * SURGE));
+    const gateways = gatewaysFor(question.calibration, perSecond);
+    deployments.push({ perSecond, pods, gateways, planned, minReplicas, maxReplicas });
+  }
+  return { maxBatchSize: batch, maxQueueDelayMs: delay, most, curve, target: targetOf(most), deployments };
 }
 
 interface Prepared extends Question {
@@ -164,7 +171,7 @@ function pointOf(simulated: Simulated, requests: number, perSecond: number): Poi
   };
 }
 
-function gatewaysFor({ calibration: { pod, gateway, edge, gateway_cores }, perSecond }: Question): number {
+function gatewaysFor({ pod, gateway, edge, gateway_cores }: Calibration, perSecond: number): number {
   if (pod.shared) return 1;
   const cores = (perSecond * (gateway.busy_ms + edge.busy_ms)) / 1000;
   return Math.max(MIN_REPLICAS, Math.ceil(cores / (GATEWAY_SHARE * gateway_cores)));
@@ -176,7 +183,7 @@ async function gatewayTimes({ calibration, requests, randomOf }: Question): Prom
   if (pod.shared || gateway.busy_ms + edge.busy_ms === 0) return () => 0;
   const random = randomOf();
   const clock = new VirtualClock();
-  const process = new Process(new Machine(gateway_cores, clock));
+  const process = new Process(new Machine({ cores: gateway_cores, clock, random }));
   const cost = { busyMs: gateway.busy_ms + edge.busy_ms, wakeMs: gateway.wake_ms + edge.wake_ms };
   const meanGapMs = cost.busyMs / (GATEWAY_SHARE * gateway_cores);
   const times: number[] = [];
@@ -190,11 +197,9 @@ async function gatewayTimes({ calibration, requests, randomOf }: Question): Prom
   return () => times[Math.floor(random() * times.length)] as number;
 }
 
-function autoscalingFor(pods: number, planned: Point): Plan['autoscaling'] {
-  const minReplicas = Math.max(MIN_REPLICAS, pods);
-  const replicas = { minReplicas, maxReplicas: Math.max(minReplicas + 1, Math.ceil(pods * SURGE)) };
+/** As used or as long as at the most that a pod is planned for. */
+function targetOf({ cpuShare, queueMs }: Point): Plan['target'] {
   // Where an accelerator is the limit, the use of cores says little.
-  if (planned.cpuShare < 0.5)
-    return { ...replicas, cpuPercent: null, queueTimeMs: Math.max(1, Math.ceil(planned.queueMs)) };
-  return { ...replicas, cpuPercent: Math.round(100 * planned.cpuShare), queueTimeMs: null };
+  if (cpuShare < 0.5) return { cpuPercent: null, queueTimeMs: Math.max(1, Math.ceil(queueMs)) };
+  return { cpuPercent: Math.round(100 * cpuShare), queueTimeMs: null };
 }

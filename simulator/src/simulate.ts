@@ -6,12 +6,18 @@ import type { ItemResult } from '@headgate/inference/item';
 import { policiesOf } from '@headgate/inference/policies';
 import type { z } from 'zod';
 import { type Calibration, runTimes } from './calibration.ts';
-import { SimulatedEngine } from './engine.ts';
-import { type Cost, Machine, Process } from './machine.ts';
+import { type EngineTimes, SimulatedEngine } from './engine.ts';
+import { Machine, Process } from './machine.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
-/** Callers that come on their own at a mean rate (a Poisson process), or so many that wait for each answer. */
-export type Load = { readonly perSecond: number } | { readonly callers: number };
+/**
+ * Callers that come on their own, at a mean rate (a Poisson process) or at these times, in ms; or so many that wait for
+ * each answer.
+ */
+export type Load =
+  | { readonly perSecond: number }
+  | { readonly arrivalsMs: readonly number[] }
+  | { readonly callers: number };
 
 export interface Scenario {
   readonly calibration: Calibration;
@@ -20,7 +26,7 @@ export interface Scenario {
   readonly load: Load;
   /** Budget of each request, in ms. */
   readonly deadlineMs?: number;
-  /** Requests that are measured; a fifth of them before those is not. */
+  /** Requests that are measured; a fifth of them before those is not, or all of `arrivalsMs` but these. */
   readonly requests?: number;
   /** In [0, 1). */
   readonly random: () => number;
@@ -55,7 +61,7 @@ export async function simulate(scenario: Scenario): Promise<Simulated> {
   const { calibration, load, requests = 4000, deadlineMs = DEADLINE_MS, random } = scenario;
   const clock = new VirtualClock();
   const pod = createPod(scenario, clock);
-  const warm = Math.ceil(requests * WARM_SHARE);
+  const warm = 'arrivalsMs' in load ? load.arrivalsMs.length - requests : Math.ceil(requests * WARM_SHARE);
   const latenciesMs: number[] = [];
   let [sent, ended, refused, beganMs, busyMs] = [0, 0, 0, 0, 0];
 
@@ -75,6 +81,8 @@ export async function simulate(scenario: Scenario): Promise<Simulated> {
       if (sent < warm + requests) send(again);
     };
     for (let caller = 0; caller < load.callers; caller += 1) clock.after(random(), again);
+  } else if ('arrivalsMs' in load) {
+    for (const atMs of load.arrivalsMs) clock.after(atMs, () => send(() => undefined));
   } else {
     const arrive = () => {
       send(() => undefined);
@@ -93,11 +101,11 @@ export async function simulate(scenario: Scenario): Promise<Simulated> {
 type Outcome = 'ok' | 'refused' | 'expired';
 
 function createPod({ calibration, batching = {}, gatewayMs, random }: Scenario, clock: VirtualClock) {
-  const { pod, decode_ms, wire_ms } = calibration;
-  const machine = new Machine(pod.cores, clock);
+  const { pod, run_spread, decode_ms, wire_ms } = calibration;
+  const machine = new Machine({ cores: pod.cores, clock, random });
   // A unit of work may be any time, but estimates divide by it.
   const work = Math.max(mean(decode_ms), 0.1);
-  const decodeMs = () => decode_ms[Math.floor(random() * decode_ms.length)] as number;
+  const anyOf = (values: readonly number[]) => values[Math.floor(random() * values.length)] as number;
   let [batches, items] = [0, 0];
   const observer = {
     batchStarted: ({ members }: { members: readonly unknown[] }) => {
@@ -109,11 +117,15 @@ function createPod({ calibration, batching = {}, gatewayMs, random }: Scenario, 
   const admission = admissionPolicyOf({ admission: ADMISSION });
   const policies = policiesOf({ batching: schema.parse(batching) });
   const dispatcher = new Dispatcher({ ...policies, admission, clock, observer });
-  const runMs = runTimes(calibration);
-  const { decode_threads: decodeThreads, run_threads: runThreads } = pod;
-  const times = { decodeMs, runMs, decodeThreads, runThreads };
+  const meanRunMs = runTimes(calibration);
+  const times: EngineTimes = {
+    decodeMs: () => anyOf(decode_ms),
+    runMs: (size) => meanRunMs(size) * anyOf(run_spread),
+    decodeThreads: pod.decode_threads,
+    runThreads: pod.run_threads,
+  };
   const sizes = [1, 2, 4, 8, 16, 32, 64].filter((size) => size <= policies.batch.maxBatchSize);
-  const warmUp = new Map(sizes.map((size) => [size, runMs(size)]));
+  const warmUp = new Map(sizes.map((size) => [size, meanRunMs(size)]));
   for (let engine = 0; engine < pod.engines; engine += 1) {
     dispatcher.attach(new SimulatedEngine(times, machine, clock), warmUp);
   }
@@ -133,22 +145,25 @@ function createPod({ calibration, batching = {}, gatewayMs, random }: Scenario, 
   return { machine, predict, means };
 }
 
-/** Shares of a process's CPU time that it spends before it sends a photo on; the rest goes into the answer. */
+/** Shares of a process's work for an answer that it does before it sends the photo on; the rest comes with the answer. */
 const THERE = { client: 0.6, edge: 0.6, gateway: 0.7, front: 0.6 };
 
 /** Client, Envoy and gateway where they share the cores, and the front of inference. */
-function createWay({ client, edge, gateway, front, pod }: Calibration, machine: Machine) {
-  const shared = pod.shared
-    ? ([
-        ['client', client],
-        ['edge', edge],
-        ['gateway', gateway],
-      ] as const)
-    : [];
-  const stages = [...shared, ['front', front] as const].map(([name, cost]) => {
-    const process = new Process(machine, name === 'edge' ? 2 : 1);
-    const part = (share: number): Cost => ({ busyMs: cost.busy_ms * share, wakeMs: cost.wake_ms * share });
-    return { process, there: part(THERE[name]), back: part(1 - THERE[name]) };
+function createWay({ client, edge, gateway, front, after_share, pod }: Calibration, machine: Machine) {
+  const shared = pod.shared ? ({ client, edge, gateway } as const) : {};
+  const costs = Object.entries({ ...shared, front }) as [keyof typeof THERE, Calibration['front']][];
+  const stages = costs.map(([name, { busy_ms, wake_ms }]) => {
+    const process = new Process(machine, { threads: name === 'edge' ? 2 : 1 });
+    const there = THERE[name] * (1 - after_share);
+    return {
+      process,
+      there: { busyMs: busy_ms * there, wakeMs: wake_ms * there },
+      back: {
+        busyMs: busy_ms * (1 - there),
+        wakeMs: wake_ms * (1 - there),
+        afterShare: after_share / (1 - there),
+      },
+    };
   });
   const through = (list: typeof stages, direction: 'there' | 'back', done: () => void): void => {
     const [stage, ...rest] = list;

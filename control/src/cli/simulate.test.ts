@@ -10,12 +10,12 @@ const QUICK = ['--requests', '300', '--batch', '8'];
 it('says how many pods a load needs, with the values for the chart, and draws the curve', async () => {
   const svg = join(tempDir(), 'curve.svg');
   const { code, out, err } = await headgate([
-    ...['simulate', '--rate', '5000', '--p95', '100', '--calibration', GPU, '--svg', svg, ...QUICK],
+    ...['simulate', '--rate', '5000,50000', '--p95', '100', '--calibration', GPU, '--svg', svg, ...QUICK],
   ]);
   expect([code, err]).toEqual([0, expect.stringContaining('batch 8, delay 0 ms')]);
-  expect(out).toMatch(/need \d+ inference pods and \d+ gateways/);
+  expect(out).toMatch(/^5000 +\d+ +\d+ .*\n50000 +\d\d+ +\d\d+ /m);
   expect(out).toContain('max_batch_size: 8');
-  expect(out).toMatch(/maxReplicas: \d+/);
+  expect(out).toMatch(/autoscaling: { cpuPercent: (\d+|null), queueTimeMs: (\d+|null) }/);
   expect(readFileSync(svg, 'utf8')).toContain('<svg');
 });
 
@@ -23,11 +23,12 @@ it('prints JSON', async () => {
   const asked = ['simulate', '--rate', '100', '--calibration', GPU, '--json', ...QUICK];
   const { code, out } = await headgate(asked);
   expect(code).toBe(0);
-  expect(JSON.parse(out)).toMatchObject({ pods: 1, maxBatchSize: 8 });
+  expect(JSON.parse(out)).toMatchObject({ maxBatchSize: 8, deployments: [{ perSecond: 100, pods: 1 }] });
 });
 
 it.each([
-  [['--rate', '0'], 2, 'above 0'],
+  [['--rate', '10,0'], 2, 'above 0'],
+  [['--rate', '10', '--batch', '1.5'], 2, 'whole numbers'],
   [['--rate', '10', '--calibration', 'nowhere.yaml'], 4, 'no calibration'],
   [['--rate', '10', '--p95', '2', '--calibration', GPU, ...QUICK], 5, 'no number of pods'],
 ])('refuses %j', async (options, code, message) => {

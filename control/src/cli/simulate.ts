@@ -4,7 +4,7 @@ import { describeIssues, IN_WORDS } from '@headgate/contracts/issues';
 import { parseYaml } from '@headgate/runtime/parse-yaml';
 import { type Calibration, calibrationSchema } from '@headgate/simulator/calibration';
 import { type Plan, plan, type Question } from '@headgate/simulator/plan';
-import { curveRows, curveSvg } from '@headgate/simulator/report';
+import { curveRows, curveSvg, deploymentRows } from '@headgate/simulator/report';
 import { type Command, InvalidArgumentError } from 'commander';
 import { CliError } from './errors.ts';
 import { print, table } from './print.ts';
@@ -12,7 +12,7 @@ import { installationOf, type Surroundings } from './surroundings.ts';
 
 interface SimulateOptions {
   readonly calibration: string;
-  readonly rate: number;
+  readonly rate: readonly number[];
   readonly p95: number;
   readonly batch: readonly number[];
   readonly delay: readonly number[];
@@ -25,15 +25,15 @@ export function addSimulate(program: Command, around: Surroundings): void {
   program
     .command('simulate')
     .description('how many pods a load needs, from measured times (docs/capacity.md)')
-    .requiredOption('--rate <number>', 'requests per second of all clients', positive)
+    .requiredOption('--rate <numbers>', 'requests per second of all clients; several with commas', rates)
     .option('--p95 <ms>', '95 of 100 answers come within this time', positive, 200)
     .option(
       '--calibration <file>',
       'measured times of a deployment',
       'simulator/calibrations/epyc-2-cores.yaml',
     )
-    .option('--batch <sizes>', 'values of max_batch_size to try', list, [1, 2, 4, 8])
-    .option('--delay <ms>', 'values of max_queue_delay_ms to try', list, [0])
+    .option('--batch <sizes>', 'values of max_batch_size to try', sizes, [1, 2, 4, 8])
+    .option('--delay <ms>', 'values of max_queue_delay_ms to try', delays, [0])
     .option('--requests <number>', 'requests of each simulation', positive, 4000)
     .option('--svg <file>', 'draw the curve of one pod')
     .action(async (options: SimulateOptions, command: Command) => {
@@ -59,22 +59,23 @@ export function addSimulate(program: Command, around: Surroundings): void {
     });
 }
 
-function inWords(found: Plan, { perSecond, p95Ms, calibration }: Question): string {
-  const { pods, gateways, planned, autoscaling, maxBatchSize, maxQueueDelayMs } = found;
-  const { headings, rows } = curveRows(found);
-  const values = Object.entries(autoscaling).map(([name, value]) => `    ${name}: ${value}`);
+function inWords(found: Plan, { p95Ms, calibration }: Question): string {
+  const { target, maxBatchSize, maxQueueDelayMs } = found;
+  const deployments = deploymentRows(found);
+  const curve = curveRows(found);
   return [
-    `${perSecond} requests per second with 95 % within ${p95Ms} ms need ${pods} inference pods and ${gateways} gateways.`,
-    `Each pod gets ${planned.perSecond.toFixed(1)} per second: p50 ${planned.p50Ms.toFixed(1)} ms, p95 ${planned.p95Ms.toFixed(1)} ms, CPU ${(100 * planned.cpuShare).toFixed(0)} %.`,
+    `Inference pods and gateways that answer 95 % within ${p95Ms} ms:`,
+    '',
+    table(deployments.headings, deployments.rows),
     '',
     'Manifest:',
     `  batching: { max_batch_size: ${maxBatchSize}, max_queue_delay_ms: ${maxQueueDelayMs} }`,
-    'Values of the chart:',
-    '  inference:',
-    '   autoscaling:',
-    ...values,
+    'Values of the chart, with minReplicas and maxReplicas from the table:',
+    `  inference: { autoscaling: { cpuPercent: ${target.cpuPercent}, queueTimeMs: ${target.queueTimeMs} } }`,
     '',
-    table(headings, rows),
+    'One pod:',
+    '',
+    table(curve.headings, curve.rows),
     '',
     `From: ${calibration.source}`,
   ].join('\n');
@@ -120,14 +121,14 @@ function generator(): () => number {
   };
 }
 
-function positive(text: string): number {
-  const value = Number(text);
-  if (Number.isFinite(value) && value > 0) return value;
-  throw new InvalidArgumentError('Expected a number above 0.');
-}
+const accepted = (what: string, isRight: (value: number) => boolean) => (text: string) => {
+  const value = text.trim() === '' ? Number.NaN : Number(text);
+  if (Number.isFinite(value) && isRight(value)) return value;
+  throw new InvalidArgumentError(`Expected ${what}.`);
+};
+const listed = (read: (text: string) => number) => (text: string) => text.split(',').map(read);
 
-function list(text: string): number[] {
-  const values = text.split(',').map(Number);
-  if (values.length > 0 && values.every((value) => Number.isFinite(value) && value >= 0)) return values;
-  throw new InvalidArgumentError('Expected numbers with commas between them.');
-}
+const positive = accepted('a number above 0', (value) => value > 0);
+const rates = listed(positive);
+const sizes = listed(accepted('whole numbers from 1', (value) => Number.isInteger(value) && value >= 1));
+const delays = listed(accepted('numbers from 0', (value) => value >= 0));
