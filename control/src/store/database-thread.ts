@@ -30,6 +30,8 @@ const SETTINGS = [
   'shared_buffers=16MB',
   // Nothing analyses tables here: the planner expects a few rows, and would sort a million of them to group them.
   'enable_sort=off',
+  // One statement runs at a time. A row for each unit of an experiment, about 300 bytes, stays in memory up to 100,000.
+  'work_mem=16MB',
 ];
 const START_PARAMS = [...PGlite.defaultStartParams, ...SETTINGS.flatMap((setting) => ['-c', setting])];
 
