@@ -34,8 +34,10 @@ export class EpochNotes {
 
   /** Stores what waits, in order. */
   async store(db: Queryable): Promise<void> {
-    for (const note of [...this.#waiting]) {
-      await keep(db, note);
+    const waiting = [...this.#waiting];
+    for (const [index, note] of waiting.entries()) {
+      const later = waiting.slice(index + 1).filter(({ model }) => model === note.model);
+      await keep(db, note, later);
       this.#waiting = this.#waiting.filter((other) => other !== note);
     }
   }
@@ -46,12 +48,15 @@ export class EpochNotes {
   }
 }
 
-async function keep(db: Queryable, { model, epoch }: Note): Promise<void> {
+/** @param later of the same model */
+async function keep(db: Queryable, { model, epoch }: Note, later: readonly Note[]): Promise<void> {
   const known = await epochsOf(db, model);
   const last = known.at(-1);
-  const same = known.findLast((one) => sameSplit(one, epoch));
-  // Of the same date: another process has noted it, and perhaps what came after it.
-  if (same && (same === last || same.from_ms === epoch.from_ms)) return;
+  const isStored = (one: Epoch) =>
+    known.some((other) => other.from_ms === one.from_ms && sameSplit(other, one));
+  if (last && sameSplit(last, epoch)) return;
+  // Another process stored it; of two changes in one second, each process dates the second by its own clock.
+  if (isStored(epoch) || later.some((note) => isStored(note.epoch))) return;
   // Also after the clock was set back, an epoch begins after the one before.
   const from_ms = Math.max(epoch.from_ms, (last?.from_ms ?? -1) + 1);
   await addEpoch(db, model, { ...epoch, from_ms });

@@ -1,7 +1,9 @@
 import type { PredictionRecord } from '@headgate/contracts/records';
 import { DAY_MS, systemClock } from '@headgate/runtime/clock';
+import { epochsOf } from '@headgate/stores/records/epochs';
 import { idAt, NOW_MS } from '@headgate/stores/testing/records';
 import { expect, it } from 'vitest';
+import { EpochNotes } from '../experiments/epoch-notes.ts';
 import { createExperiments } from '../experiments/experiments.ts';
 import { RecentUnits } from '../experiments/recent-units.ts';
 import { readRecords } from '../store/read-records.ts';
@@ -98,6 +100,24 @@ export function itFollowsTheSplit(bench: ExperimentBench): void {
       verdict: 'as_expected',
       sentence: expect.stringMatching(/^The split fits the weights \(100 units, .*, over 2 settings/),
     });
+  });
+
+  it('ends with the split in force, also where two processes date a change differently', async () => {
+    const seen = [900, 1100].map((afterMs) => ({ afterMs, notes: new EpochNotes() }));
+    const change = (int8: number, changedAtMs: number) => {
+      bench.routing.change({ fp32: 100 - int8, int8 }, changedAtMs);
+      for (const { afterMs, notes } of seen) notes.note(bench.routing.current(), changedAtMs + afterMs);
+    };
+    change(0, START_MS);
+    change(1, START_MS);
+    change(10, START_MS + HOUR_MS);
+    for (const { notes } of seen) await notes.store(bench.open());
+    const epochs = await epochsOf(bench.open(), 'net');
+    expect(epochs.map(({ from_ms, variants }) => [from_ms - START_MS, variants[1]?.weight])).toEqual([
+      [0, 0],
+      [900, 1],
+      [HOUR_MS, 10],
+    ]);
   });
 
   it('finds a split that is not the configured one, and says so first', async () => {
