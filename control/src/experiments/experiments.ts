@@ -1,5 +1,6 @@
 import type { ExperimentReport, Look, Metric } from '@headgate/contracts/admin/api';
 import { modelRouting } from '@headgate/contracts/routing';
+import { DAY_MS } from '@headgate/runtime/clock';
 import { isMissingTable, type Queryable } from '@headgate/stores/postgres/database';
 import { epochsOf } from '@headgate/stores/records/epochs';
 import { addLooks, looksOf, thinLooks } from '@headgate/stores/records/looks';
@@ -38,7 +39,7 @@ export interface Experiments {
 export interface ExperimentsDeps {
   readonly readRecords: ReadRecords;
   readonly routing: Pick<RoutingStore, 'current' | 'onChange'>;
-  /** Looks are kept as long as records, in ms. */
+  /** Records are removed by whole days (UTC) after that, and looks too; in ms. */
   readonly retentionMs: number;
   /** Wall clock in ms. */
   readonly now: () => number;
@@ -84,20 +85,21 @@ export function createExperiments({ readRecords, routing, retentionMs, now }: Ex
     });
 
   const runIn = async (store: Queryable, wanted: Wanted) => {
-    const since = now() - retentionMs;
+    const atMs = now();
+    const recordsSinceMs = Math.floor((atMs - retentionMs) / DAY_MS) * DAY_MS;
     const all = runsOf(await epochsOf(store, wanted.model));
     const run = chooseRun(all, wanted);
     if (!run) throw unknown(wanted);
     const isListed = (of: Run) =>
-      of === run || of.endedAtMs === null || (compares(of) && of.endedAtMs > since);
-    return { run, runs: all.filter(isListed) };
+      of === run || of.endedAtMs === null || (compares(of) && of.endedAtMs > recordsSinceMs);
+    return { run, runs: all.filter(isListed), atMs, recordsSinceMs };
   };
 
   const read = (wanted: Wanted) =>
     onStore(async (store) => {
       // Without the wait for a store that starts: it says nothing about the next reading.
       const startedMs = performance.now();
-      const found = await gather(store, wanted.model, { ...(await runIn(store, wanted)), nowMs: now() });
+      const found = await gather(store, wanted.model, await runIn(store, wanted));
       return { found, tookMs: performance.now() - startedMs };
     });
 

@@ -13,6 +13,8 @@ import { type Split, splitOf } from './split.ts';
 /** What the store has of an experiment at one time; all that its analysis needs. */
 export interface Gathered extends ExperimentName {
   readonly atMs: number;
+  /** Older records are deleted. */
+  readonly recordsSinceMs: number;
   readonly run: Run;
   /** Of the model, newest first. */
   readonly runs: readonly Run[];
@@ -32,19 +34,19 @@ const SLOT_MS = 600_000;
 export async function gather(
   db: Queryable,
   model: string,
-  { run, runs, nowMs }: { readonly run: Run; readonly runs: readonly Run[]; readonly nowMs: number },
+  { run, runs, atMs, recordsSinceMs }: Pick<Gathered, 'run' | 'runs' | 'atMs' | 'recordsSinceMs'>,
 ): Promise<Gathered> {
   const name: ExperimentName = { model, experiment: run.experiment };
   const split = splitOf(run.epochs);
   const starts = split.epochs.map(({ from_ms }) => from_ms);
-  const toMs = Math.min(nowMs, run.endedAtMs ?? nowMs);
+  const toMs = Math.min(atMs, run.endedAtMs ?? atMs);
   const period: ExperimentPeriod = { ...name, epochs: starts, toMs };
   const slots = {
     ms: SLOT_MS,
     fromMs: starts[split.latest] ?? toMs,
-    untilMs: Math.min(toMs, starts[split.latest + 1] ?? toMs, Math.floor(nowMs / SLOT_MS) * SLOT_MS),
+    untilMs: Math.min(toMs, starts[split.latest + 1] ?? toMs, Math.floor(atMs / SLOT_MS) * SLOT_MS),
   };
   const traffic = await trafficOf(db, period, split.arms, slots);
   const feedback = await feedbackOf(db, period, split.arms);
-  return { ...name, atMs: nowMs, run, runs, split, traffic, feedback };
+  return { ...name, atMs, recordsSinceMs, run, runs, split, traffic, feedback };
 }

@@ -1,6 +1,7 @@
 import type { Comparison, Metric, MetricResult, SrmResult } from '@headgate/contracts/admin/api';
 import { SRM_ALPHA } from './evaluate.ts';
 import type { Gathered } from './gather.ts';
+import type { Run } from './runs.ts';
 
 type Of = Pick<MetricResult, 'metric' | 'unit'>;
 
@@ -46,7 +47,7 @@ export function finding({ variant, difference, low, high, verdict }: Measured, o
 
 /** The result as one paragraph; the most important first. */
 export function sentenceOf(
-  { traffic, split, run }: Gathered,
+  { traffic, split, run, recordsSinceMs }: Gathered,
   metrics: readonly MetricResult[],
   srm: SrmResult,
 ): string {
@@ -54,16 +55,31 @@ export function sentenceOf(
   const control = variants[0]?.name ?? '';
   if (split.pairs.length === 0) return `${control} is the only variant: there is nothing to compare.`;
   if (traffic.arms.every(({ requests }) => requests === 0)) {
-    return run.endedAtMs === null
-      ? 'No traffic since the experiment began.'
-      : 'The experiment ended without traffic.';
+    return withoutTraffic(run, recordsSinceMs);
   }
+  const cut = isCut(run, recordsSinceMs)
+    ? [`Only records since ${dayOf(recordsSinceMs)} count: older ones are deleted.`]
+    : [];
   const mismatch = srm.verdict === 'mismatch' ? [`Do not trust this comparison. ${srm.sentence}`] : [];
   const results = split.pairs.map(({ variant }) => resultOf(variant, metrics, control));
   const idle = run.endedAtMs === null ? variants.find(({ weight }) => weight === 0) : undefined;
   const stopped = idle && metrics.some(({ comparisons }) => comparisons.some(({ low }) => low !== null));
   const still = stopped ? [`Nothing new is compared while the weight of ${idle.name} is 0 %.`] : [];
-  return [...mismatch, ...results, ...still].join(' ');
+  return [...mismatch, ...results, ...still, ...cut].join(' ');
+}
+
+const isCut = ({ startedAtMs }: Run, recordsSinceMs: number) => startedAtMs < recordsSinceMs;
+const dayOf = (ms: number) => new Date(ms).toISOString().slice(0, 10);
+
+function withoutTraffic(run: Run, recordsSinceMs: number): string {
+  const day = dayOf(recordsSinceMs);
+  if (run.endedAtMs !== null && run.endedAtMs <= recordsSinceMs) {
+    return `The experiment ended before ${day}: its records are deleted.`;
+  }
+  if (isCut(run, recordsSinceMs)) return `No traffic since ${day}; older records are deleted.`;
+  return run.endedAtMs === null
+    ? 'No traffic since the experiment began.'
+    : 'The experiment ended without traffic.';
 }
 
 function resultOf(variant: string, metrics: readonly MetricResult[], control: string): string {

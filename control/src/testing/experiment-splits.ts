@@ -185,6 +185,24 @@ export function itFollowsTheSplit(bench: ExperimentBench): void {
     expect(await bench.experiments.csv('net', { experiment: 'rollout' })).toContain(',fp32,control,200,');
   });
 
+  it('says that records are deleted after their retention', async () => {
+    await report();
+    bench.routing.change({ fp32: 50, int8: 50 }, NOW_MS, 'next');
+    await deliver([made(1, 'fp32', { experiment: 'next', afterMs: 100 * DAY_MS })]);
+    const later = createExperiments({
+      readRecords: readRecords(bench.open()),
+      routing: bench.routing,
+      retentionMs: 90 * DAY_MS,
+      now: () => NOW_MS + 101 * DAY_MS,
+    });
+    const sentence = async (experiment: string) => (await later.report('net', { experiment })).sentence;
+    const since = new Date(NOW_MS + 11 * DAY_MS).toISOString().slice(0, 10);
+    expect(await sentence('exp')).toBe(`The experiment ended before ${since}: its records are deleted.`);
+    expect(await sentence('next')).toMatch(
+      new RegExp(`has sent a request yet\\. Only records since ${since} count: older ones are deleted\\.$`),
+    );
+  });
+
   it('bounds its reading by the start of the experiment and by now', async () => {
     await deliver([
       made(1, 'fp32', { afterMs: -1 }),
