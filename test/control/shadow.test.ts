@@ -14,6 +14,7 @@ import { median } from '@headgate/testkit/stats';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { hugeJpegOf } from '../e2e/harness/images.ts';
+import { storeIsReady } from './harness/store-ready.ts';
 
 const MODEL = 'efficientnet-lite0';
 const SCENES = ['astronaut', 'camera', 'chelsea', 'coffee', 'hubble', 'motorcycle', 'rocket'];
@@ -34,6 +35,7 @@ beforeAll(async () => {
     const { routing } = await admin<RoutingView>('GET', '/routing');
     return routing.models[MODEL]?.experiment.variants[1]?.weight === 0;
   }, 'the edited table in control');
+  await storeIsReady(control, stack.ready.keys.admin);
 });
 
 afterAll(async () => {

@@ -169,7 +169,7 @@ describe('readiness', () => {
       told += 1;
     });
     busy.misses = new Set(['m/1', 'm/2']);
-    await expect.poll(() => busy.misses.size).toBe(0);
+    await expect.poll(() => busy.misses.size, { timeout: 5000 }).toBe(0);
     const before = busy.answered;
     // The round that it missed ends before it is asked again.
     await expect.poll(() => busy.answered, { timeout: 5000 }).toBeGreaterThan(before + 2);

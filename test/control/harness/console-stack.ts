@@ -14,6 +14,7 @@ import type { Browser } from 'playwright-core';
 import { createModelFolder } from '../../../inference/src/testing/model-folder.ts';
 import { DARK_ONLY, writeTensorModel } from '../../../inference/src/testing/tensor-models.ts';
 import { sendFeedback } from './digits-stack.ts';
+import { storeIsReady } from './store-ready.ts';
 
 export const MODEL = 'digits';
 /** `npm start` sends it a photo, so the requests to the other model are those of the test alone. */
@@ -75,6 +76,9 @@ export async function startConsole({ sevenInVersion2 = '7', weight = 10 } = {}):
   const stack = await startStack({ env });
   const browser = await launchBrowser();
   const { ready } = stack;
+  const control = httpClient(new URL(ready.console).origin);
+  await storeIsReady(control, ready.keys.admin);
+  await control.close();
   const gateway = httpClient(ready.gateway);
   const photo = samplePhoto('digit-7.png');
   const sendOne = async (unit: string): Promise<Seen> => {
