@@ -37,12 +37,14 @@ const HEALTH_MESSAGE_BYTES = 4096;
 /** One inference process: its connections for calls, another one for health, and what it serves. */
 export class Endpoint {
   readonly pool: Pool;
-  /** Names that are SERVING; empty when it did not answer for two rounds: a busy process misses one now and then. */
+  /** Names that are SERVING. One without an answer stays for one round: a busy process misses one now and then. */
   serving: ReadonlySet<string> = new Set();
   readonly #onSilent = new Set<() => void>();
   readonly #options: EndpointsOptions;
   readonly #health;
   #timer: NodeJS.Timeout | undefined;
+  /** Names without an answer in the last round, and whether none had one. */
+  #silent: ReadonlySet<string> = new Set();
   #isSilent = false;
   #isStopped = false;
 
@@ -84,10 +86,12 @@ export class Endpoint {
     const names = services();
     const answers = await Promise.all(names.map((name) => this.#check(name)));
     if (this.#isStopped) return;
+    const silent = new Set(names.filter((_, i) => answers[i] === 'silent'));
+    const stays = (name: string) => silent.has(name) && !this.#silent.has(name) && this.serving.has(name);
+    this.serving = new Set(names.filter((name, i) => answers[i] === 'serving' || stays(name)));
+    this.#silent = silent;
     const wasSilent = this.#isSilent;
-    this.#isSilent = answers.length > 0 && answers.every((answer) => answer === 'silent');
-    if (!this.#isSilent || wasSilent)
-      this.serving = new Set(names.filter((_, i) => answers[i] === 'serving'));
+    this.#isSilent = names.length > 0 && silent.size === names.length;
     if (this.#isSilent && wasSilent) for (const callback of this.#onSilent) callback();
     const isQuiet = !this.pool.takeUsed() && answers.every((answer) => answer === 'serving');
     const elapsedMs = performance.now() - startedMs;

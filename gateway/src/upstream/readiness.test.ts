@@ -160,7 +160,10 @@ describe('readiness', () => {
     expect(told).not.toContain(1);
   });
 
-  it('goes on with a process that misses one round', async () => {
+  it.each([
+    ['one round', ['m/1', 'm/2']],
+    ['one check of a round', ['m/1']],
+  ])('goes on with a process that misses %s', async (_, missed) => {
     const busy = new Endpoint('m/1');
     await watch(busy);
     await becomes('1');
@@ -168,7 +171,7 @@ describe('readiness', () => {
     followed?.all()[0]?.onSilent(() => {
       told += 1;
     });
-    busy.misses = new Set(['m/1', 'm/2']);
+    busy.misses = new Set(missed);
     await expect.poll(() => busy.misses.size, { timeout: 5000 }).toBe(0);
     const before = busy.answered;
     // The round that it missed ends before it is asked again.
