@@ -19,6 +19,8 @@ const digestOf = (text: string) => createHash('sha256').update(text).digest('hex
 interface Written {
   readonly revision: string;
   readonly by: string;
+  /** When it was noted. */
+  readonly atMs: number;
 }
 
 /**
@@ -28,21 +30,27 @@ interface Written {
 export function fileSource(path: string): RoutingSource {
   const note = join(dirname(path), 'rollouts', 'last-write');
   let ours: Written | undefined;
+  /** Of the note that an edit by hand made outdated: it does not name who puts the text of control back. */
+  let outdatedMs: number | undefined;
 
   const read = async (): Promise<RoutingVersion> => {
     try {
       const text = readRegularFileSync(path, { maxBytes: MAX_BYTES }).toString();
       const { mtimeMs, uid } = statSync(path);
       const revision = digestOf(text);
-      if (ours?.revision !== revision) ours = noted(note);
+      if (ours?.revision !== revision) ours = noted(note, outdatedMs);
+      const byControl = ours?.revision === revision;
       const ageMs = Date.now() - mtimeMs;
-      if (ours?.revision !== revision && ageMs >= 0 && ageMs < SETTLE_MS) {
+      if (!byControl && ageMs >= 0 && ageMs < SETTLE_MS) {
         await setTimeout(SETTLE_MS - ageMs);
         return read();
       }
-      const by = ours?.revision === revision ? ours.by : undefined;
-      const changedBy = by ?? `user:${nameOf(uid)}`;
-      return { text, revision, changedAtMs: Math.round(mtimeMs), changedBy, byControl: by !== undefined };
+      const changedBy = ours && byControl ? ours.by : `user:${nameOf(uid)}`;
+      if (!byControl) {
+        outdatedMs = ours?.atMs ?? outdatedMs;
+        ours = undefined;
+      }
+      return { text, revision, changedAtMs: Math.round(mtimeMs), changedBy, byControl };
     } catch (cause) {
       throw new AdminError('store_unavailable', 'The file of the routing table cannot be read.', { cause });
     }
@@ -63,17 +71,18 @@ export function fileSource(path: string): RoutingSource {
         if (cause instanceof AdminError) throw cause;
         throw new AdminError('store_unavailable', 'The routing table cannot be written.', { cause });
       }
-      ours = { revision: digestOf(text), by };
+      ours = { revision: digestOf(text), by, atMs: Date.now() };
       keepNote(note, ours);
       return read();
     },
   };
 }
 
-function noted(path: string): Written | undefined {
+function noted(path: string, outdatedMs: number | undefined): Written | undefined {
   try {
     const [revision = '', by = ''] = readRegularFileSync(path, { maxBytes: 200 }).toString().split('\n');
-    return { revision, by };
+    const { mtimeMs: atMs } = statSync(path);
+    return atMs === outdatedMs ? undefined : { revision, by, atMs };
   } catch {
     return undefined;
   }

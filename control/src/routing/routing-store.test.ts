@@ -87,6 +87,25 @@ describe.each(Object.keys(places))('the routing table of a %s', (kind) => {
     expect(restarted.current().changedBy).toBe(place.editor);
   });
 
+  it('takes a text of control that an editor puts back for an edit', async () => {
+    const edits: unknown[] = [];
+    store = new SourcedRouting(place.open(), ({ changedBy }) => edits.push(changedBy));
+    await store.refresh();
+    await store.write(store.current().revision, withWeights(50, 50), 'key:k1');
+    const written = place.text();
+    for (const text of [SEED, written]) {
+      place.edit(text);
+      await store.refresh();
+    }
+    expect([store.current().changedBy, edits]).toEqual([place.editor, [place.editor, place.editor]]);
+    await store.write(store.current().revision, withWeights(60, 40), 'key:k2');
+    const other = new SourcedRouting(place.open());
+    await other.refresh();
+    await store.refresh();
+    expect([store, other].map((each) => each.current().changedBy)).toEqual(['key:k2', 'key:k2']);
+    expect(edits).toHaveLength(2);
+  });
+
   it('takes versions and variants that come and go, in the style of the others', async () => {
     const only = (routing: Routing) => {
       const changed = structuredClone(routing);
