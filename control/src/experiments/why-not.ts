@@ -45,7 +45,7 @@ function lack({ enough, units, control, variant }: ComparisonResult, metric: Met
   const counted = name === variant ? units : control.units;
   return counted === has
     ? `${has} of ${needs} units of ${name}`
-    : `the ${counted} units of ${name} count as ${has} of ${needs}, since some send more requests than others`;
+    : `the ${counted} units of ${name} count as ${has} of ${needs}, since units do not count equally`;
 }
 
 function whyIdle({ name, weight, requests }: GroupFacts, hasEnded: boolean): string {
