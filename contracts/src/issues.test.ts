@@ -48,7 +48,9 @@ describe('a problem', () => {
     ['no text', z.string().min(1), '', 'a: expected at least 1 character, found 0'],
     ['zero', z.number().positive(), 0, 'a: expected more than 0, found 0'],
     ['a query that is no number', z.coerce.number(), 'x', 'a: expected a number'],
-    ['one of several values', z.union([z.literal(1), z.literal(3)]), 2, 'a: expected 1 or 3, found a number'],
+    ['one of several values', z.union([z.literal(1), z.literal(3)]), 2, 'a: expected 1 or 3, found 2'],
+    ['another schema', z.literal(1), 2, 'a: expected 1, found 2'],
+    ['a number where a name is allowed', z.literal(['x', 1]), 2, 'a: expected x or 1, found a number'],
     [
       'a name',
       z.record(z.string().regex(/^x/, 'expected an x'), z.any()),

@@ -110,9 +110,16 @@ function found(issue: Found): string {
     return `, found ${typeof input === 'number' ? input : (input as { length: number }).length}`;
   }
   const isNumber = typeof input === 'number';
+  if (isNumber && allowsNumbers(issue)) return `, found ${input}`;
   if (code !== 'invalid_type') return typeof input === 'string' ? '' : `, found ${kindOf(input)}`;
-  if (isNumber && issue.expected === 'int') return `, found ${input}`;
   return `, found ${kindOf(input)}${isNumber && issue.expected === 'string' ? '; put it in quotes' : ''}`;
+}
+
+/** Whether numbers, and only numbers, are allowed. */
+function allowsNumbers(issue: Issue | Found): boolean {
+  if (issue.code === 'invalid_value') return issue.values.every((value) => typeof value === 'number');
+  if (issue.code === 'invalid_union') return issue.errors.every(([first]) => first && allowsNumbers(first));
+  return issue.code === 'invalid_type' && issue.expected === 'int';
 }
 
 function kindOf(input: unknown): string {
