@@ -104,7 +104,7 @@ export function createExperiments({ readRecords, routing, retentionMs, now }: Ex
     });
 
   /** One after the other: two analyses at a time would only take each other's time. */
-  const gathered = (wanted: Wanted): Promise<Gathered> => {
+  const readingOf = (wanted: Wanted): Promise<Gathered> => {
     const key = JSON.stringify([wanted.model, wanted.experiment, wanted.atMs]);
     const known = readings.get(key);
     if (known && performance.now() < known.untilMs) return known.result;
@@ -128,9 +128,17 @@ export function createExperiments({ readRecords, routing, retentionMs, now }: Ex
     return { model, experiment: current, atMs };
   };
 
+  const gathered = async (model: string, asked?: Asked): Promise<Gathered> => {
+    const wanted = wantedOf(model, asked);
+    if (wanted.atMs === undefined) return readingOf(wanted);
+    // All times of a run share what was read of it.
+    const { run } = await onStore((store) => runIn(store, wanted));
+    return readingOf({ model, experiment: run.experiment, atMs: run.startedAtMs });
+  };
+
   return {
-    report: async (model, asked) => reportOf(await gathered(wantedOf(model, asked)), asked?.level ?? LEVEL),
-    csv: async (model, asked) => csvOf(await gathered(wantedOf(model, asked)), asked?.level ?? LEVEL),
+    report: async (model, asked) => reportOf(await gathered(model, asked), asked?.level ?? LEVEL),
+    csv: async (model, asked) => csvOf(await gathered(model, asked), asked?.level ?? LEVEL),
     looks: async (model, metric, asked) =>
       onStore(async (store) => {
         const { run } = await runIn(store, wantedOf(model, asked));
@@ -140,7 +148,7 @@ export function createExperiments({ readRecords, routing, retentionMs, now }: Ex
         );
       }),
     async look(model) {
-      const { run, ...found } = await gathered(wantedOf(model));
+      const { run, ...found } = await gathered(model);
       const looks = run.endedAtMs === null ? looksAt(reportOf({ run, ...found }, LEVEL)) : [];
       if (looks.length > 0) await onStore((store) => addLooks(store, found, looks));
     },
@@ -154,7 +162,9 @@ function unknown({ model, experiment, atMs }: Partial<Wanted>): AdminError {
   if (experiment !== undefined) {
     return new AdminError('not_found', `The model has had no such experiment: ${quoted(experiment)}.`);
   }
-  const what =
-    atMs === undefined ? 'The routing table has no such model' : 'No experiment is known of that time, of';
-  return new AdminError('not_found', `${what}: ${quoted(model)}.`);
+  const problem =
+    atMs === undefined
+      ? `The routing table has no such model: ${quoted(model)}.`
+      : `The model ${quoted(model)} had no experiment at that time.`;
+  return new AdminError('not_found', problem);
 }

@@ -1,5 +1,6 @@
 import type { PredictionRecord } from '@headgate/contracts/records';
 import { DAY_MS, systemClock } from '@headgate/runtime/clock';
+import type { Queryable } from '@headgate/stores/postgres/database';
 import { epochsOf } from '@headgate/stores/records/epochs';
 import { idAt, NOW_MS } from '@headgate/stores/testing/records';
 import { expect, it } from 'vitest';
@@ -183,6 +184,30 @@ export function itFollowsTheSplit(bench: ExperimentBench): void {
     await expect(at(START_MS - 1)).rejects.toMatchObject({ reason: 'not_found' });
     expect(await bench.experiments.looks('net', 'latency_ms', { experiment: 'rollout' })).toEqual([]);
     expect(await bench.experiments.csv('net', { experiment: 'rollout' })).toContain(',fp32,control,200,');
+  });
+
+  it('reads a run once for all times at which it was in force', async () => {
+    await report();
+    let readings = 0;
+    const db = bench.open();
+    const counting: Queryable = {
+      ...db,
+      query: (sql, values) => {
+        if (sql.includes('FROM predictions')) readings += 1;
+        return db.query(sql, values);
+      },
+    };
+    const { routing } = bench;
+    const deps = { readRecords: readRecords(counting), routing, retentionMs: DAY_MS, now: () => NOW_MS };
+    const readBy = async (times: readonly number[]) => {
+      readings = 0;
+      const { report: reportAt } = createExperiments(deps);
+      await Promise.all(times.map((at_ms) => reportAt('net', { at_ms })));
+      return readings;
+    };
+    const once = await readBy([START_MS]);
+    expect(once).toBeGreaterThan(0);
+    expect(await readBy([START_MS, START_MS + 1, NOW_MS])).toBe(once);
   });
 
   it('says that records are deleted after their retention', async () => {
