@@ -48,7 +48,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const cluster = await startCluster(config, own);
   const { isLeader } = cluster;
   const api = config.routing_config_map === '' ? undefined : await inClusterApi(env);
-  const places = openPlaces(config, { ...own, changes, api, cluster });
+  const places = openPlaces(config, { ...own, changes, api, cluster, clock: systemClock });
   const experiments = await startExperiments(config, { ...own, routing: places.routing, isLeader });
   const control = startRollouts(config, { ...own, places, experiments, changes });
   const parts = { audit: audit.sink, auditStore: shipping?.database, changes, control, experiments };

@@ -12,10 +12,12 @@ const SEED = new URL('../../../config/routing.yaml', import.meta.url);
 
 let root: string;
 let noted: unknown[];
+let clock: ManualClock;
 
 beforeEach(() => {
   root = tempDir();
   noted = [];
+  clock = new ManualClock();
 });
 
 function open(
@@ -29,6 +31,7 @@ function open(
       must: async () => undefined,
       note: (action, by, { why }, outcome) => void noted.push([action, by, outcome, why]),
     },
+    clock,
     api: rest.api,
     cluster: { isLeader: rest.isLeader ?? (() => true), leader: () => rest.leader ?? '' },
   });
@@ -73,7 +76,7 @@ describe('in a cluster', () => {
   let api: ConfigMapServer;
 
   beforeEach(() => {
-    api = new ConfigMapServer(new ManualClock(), readFileSync(SEED, 'utf8'));
+    api = new ConfigMapServer(clock, readFileSync(SEED, 'utf8'));
   });
 
   it('the leader runs the rollouts, and the table is that of the ConfigMap', async () => {
@@ -103,6 +106,28 @@ describe('in a cluster', () => {
     expect(noted).toEqual([]);
     api.edit(`# edited\n${api.text}`);
     await refresh();
+    expect(noted).toEqual([['routing.edit', 'manager:kubectl-edit', 'accepted', undefined]]);
+  });
+  it('an edit while no pod leads is on record once one does, and an older one is not', async () => {
+    let leads = false;
+    const { routing, follows } = open(settings, { api, isLeader: () => leads });
+    await routing.refresh();
+    const edit = async (line: string) => {
+      api.edit(`# ${line}\n${api.text}`);
+      await routing.refresh();
+      follows();
+      expect(noted).toEqual([]);
+    };
+    await edit('recorded by another leader');
+    clock.advance(60_000);
+    leads = true;
+    follows();
+    leads = false;
+    await edit('recorded by nobody');
+    clock.advance(17_000);
+    leads = true;
+    follows();
+    follows();
     expect(noted).toEqual([['routing.edit', 'manager:kubectl-edit', 'accepted', undefined]]);
   });
 });

@@ -2,13 +2,15 @@ import { mkdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Config } from '@headgate/contracts/config/schema';
 import { lockDirectory, SpoolLockedError } from '@headgate/journal/spool/lock';
+import type { Clock } from '@headgate/runtime/clock';
 import type { KubernetesApi } from '@headgate/runtime/kubernetes/api';
 import type { Logger } from '@headgate/runtime/logger';
 import type { Changes } from '../audit/changes.ts';
+import { LEASE_TIMES } from '../cluster/lease.ts';
 import type { Cluster } from '../cluster/start-cluster.ts';
 import { configMapSource } from '../routing/config-map-source.ts';
 import { fileSource } from '../routing/file-source.ts';
-import { SourcedRouting } from '../routing/routing-store.ts';
+import { type RoutingSnapshot, SourcedRouting } from '../routing/routing-store.ts';
 import { configMapRollouts } from './config-map-rollouts.ts';
 import { fileRollouts } from './file-rollouts.ts';
 import type { RolloutStore } from './rollout-store.ts';
@@ -17,6 +19,7 @@ export interface PlaceSurroundings {
   readonly root: string;
   readonly logger: Logger;
   readonly changes: Changes;
+  readonly clock: Clock;
   /** Of the pod's namespace; absent outside of a cluster. */
   readonly api: KubernetesApi | undefined;
   readonly cluster: Pick<Cluster, 'isLeader' | 'leader'>;
@@ -30,19 +33,42 @@ export interface Places {
   release(): void;
 }
 
+/**
+ * How long a process that follows keeps an edit by hand: until it leads itself where none led. An edit that the last
+ * leader did record is then recorded twice, which is better than never.
+ */
+const EDITS_KEPT_MS = 2 * LEASE_TIMES.leaseMs;
+
 /** Where the routing table and the rollouts are: files, or ConfigMaps. */
 export function openPlaces(config: Config, around: PlaceSurroundings): Places {
-  const { logger, changes, api } = around;
+  const { api, clock } = around;
   const { source, ...places } = api ? inCluster(config, around, api) : onDisk(config, around);
-  const routing = new SourcedRouting(source, ({ revision, changedBy, refused }) => {
-    // Each process sees it: one records it.
-    if (places.follows() !== null) return;
-    logger.info({ revision, changedBy, refused }, 'the routing table was edited by hand');
-    const why = refused.join('; ').slice(0, 500);
-    const edit = why === '' ? { revision } : { revision, why };
-    changes.note('routing.edit', changedBy ?? 'manager:unknown', edit, why === '' ? 'accepted' : 'refused');
+  let edits: readonly { readonly edit: RoutingSnapshot; readonly atMs: number }[] = [];
+  const keepNew = () => {
+    edits = edits.filter(({ atMs }) => clock.monotonicMs() - atMs < EDITS_KEPT_MS);
+  };
+  // Each process sees an edit, and the one that leads records it.
+  const follows = () => {
+    const other = places.follows();
+    if (other !== null || edits.length === 0) return other;
+    keepNew();
+    for (const { edit } of edits) record(edit, around);
+    edits = [];
+    return other;
+  };
+  const routing = new SourcedRouting(source, (edit) => {
+    keepNew();
+    edits = [...edits, { edit, atMs: clock.monotonicMs() }];
+    follows();
   });
-  return { ...places, routing };
+  return { ...places, follows, routing };
+}
+
+function record({ revision, changedBy, refused }: RoutingSnapshot, { logger, changes }: PlaceSurroundings) {
+  logger.info({ revision, changedBy, refused }, 'the routing table was edited by hand');
+  const why = refused.join('; ').slice(0, 500);
+  const edit = why === '' ? { revision } : { revision, why };
+  changes.note('routing.edit', changedBy ?? 'manager:unknown', edit, why === '' ? 'accepted' : 'refused');
 }
 
 function inCluster(
