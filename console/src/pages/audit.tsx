@@ -5,6 +5,7 @@ import { AuditTable } from '../components/audit-table.tsx';
 import { Loaded } from '../components/loaded.tsx';
 import { Page } from '../components/page.tsx';
 import { TextField } from '../components/text-field.tsx';
+import { Time } from '../components/time.tsx';
 import { formatRelative } from '../format.ts';
 import { useResource } from '../resource.ts';
 import { href, navigate, route } from '../router.ts';
@@ -96,10 +97,16 @@ function FilterForm({ filter }: { filter: Filter }) {
   );
 }
 
-function Entries({ page: { entries, next }, filter }: { page: Answer; filter: Filter }) {
+function Entries({ page, filter }: { page: Answer; filter: Filter }) {
+  const { entries, next, lacks_before_ms: lacks } = page;
   const shown = useSignal(SHOWN_FIRST);
   return (
     <>
+      {lacks !== null && (
+        <p>
+          Incomplete: the store does not have all entries before <Time atMs={lacks} withClock /> yet.
+        </p>
+      )}
       <div class="card">
         <AuditTable entries={entries.slice(0, shown.value)} empty="No entry matches." />
         {entries.length > shown.value && (

@@ -56,6 +56,8 @@ export interface AuditPage {
   readonly entries: readonly AuditRow[];
   /** Where the older entries begin, for `after`; null where there are none. */
   readonly next: string | null;
+  /** Entries before this moment may be missing, since the store does not have them yet; null where none is. */
+  readonly lacks_before_ms: number | null;
 }
 
 export interface DependencyView {

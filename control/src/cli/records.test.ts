@@ -86,8 +86,9 @@ describe('headgate records accuracy', () => {
 
 describe('headgate audit find', () => {
   const find = (...argv: string[]) =>
-    calls(['audit', 'find', ...argv], { 'GET /audit': { entries: [ENTRY], next } });
+    calls(['audit', 'find', ...argv], { 'GET /audit': { entries: [ENTRY], next, lacks_before_ms: lacks } });
   let next: string | null = null;
+  let lacks: number | null = null;
 
   it('asks by key id, action, time and request', async () => {
     const more = ['--action', 'rollout.start', '--since', '1h', '--request', 'request-1', '--limit', '5'];
@@ -105,6 +106,12 @@ describe('headgate audit find', () => {
     const { calls: made } = await find('--after', next, '--changes');
     expect(made[0]?.call).toBe(`GET /audit?limit=100&after=${next}&type=change`);
     expect((await find('--limit', '0')).code).toBe(2);
+  });
+
+  it('says where entries may be missing', async () => {
+    expect((await find()).out).not.toContain('incomplete');
+    lacks = NOW;
+    expect((await find()).out).toContain('incomplete: the store does not have all entries before');
   });
 });
 

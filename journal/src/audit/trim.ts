@@ -93,8 +93,8 @@ function trimOf({ record, hash }: End): AuditFact {
   return { type: 'change', who: 'system', action: TRIM, outcome: 'accepted', detail, request_id: null };
 }
 
-/** 0 when nothing is stored elsewhere. */
-async function storedUpTo(dir: string): Promise<number> {
+/** Place of the last record of the log in `dir` that is stored elsewhere; 0 when nothing is. */
+export async function storedUpTo(dir: string): Promise<number> {
   const bytes = await readRegularFile(join(dir, SHIPMENT_FILE), { maxBytes: SHIPMENT_BYTES }).catch(
     (error) => {
       if (error.code === 'ENOENT') return '';

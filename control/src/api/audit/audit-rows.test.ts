@@ -16,6 +16,9 @@ const entriesOf =
   async (question: AuditQuestion): Promise<readonly AuditRow[]> =>
     (await auditRows({ ...options, keysDir: join(dir, 'keys') })(question)).entries;
 
+const logsOf = (rows: readonly AuditRow[]) => async () => ({ rows, lacksBeforeMs: undefined });
+const nothing = logsOf([]);
+
 let db: EmbeddedDatabase;
 let dir: string;
 let rows: (question: AuditQuestion) => Promise<readonly AuditRow[]>;
@@ -44,7 +47,7 @@ beforeAll(async () => {
   }
   await audit.anchor();
   await shipOnce(log, db);
-  stored = await entriesOf({ store: db, logs: async () => [] })({});
+  stored = await entriesOf({ store: db, logs: nothing })({});
   audit.record({ ...CALL, requestId: 'late' });
   await audit.flush();
   rows = entriesOf({ store: db, logs: logRows({ ...log, clock: systemClock }) });
@@ -77,8 +80,8 @@ it('include what the log has and the store does not have yet, each once', async 
 
 it('come from logs of the last hour, with the older ones in the store', async () => {
   const clock = { ...systemClock, epochMs: () => Date.now() + 3_700_000 };
-  expect(await logRows({ ...log, clock })()).toEqual([]);
-  expect(await logRows({ ...log, clock: systemClock })()).toHaveLength(9);
+  expect((await logRows({ ...log, clock })()).rows).toEqual([]);
+  expect((await logRows({ ...log, clock: systemClock })()).rows).toHaveLength(1);
 });
 
 it.each<[AuditQuestion, number]>([
@@ -97,9 +100,9 @@ it.each<[AuditQuestion, number]>([
   [{ who: 'bobby', action: 'reload' }, 1],
   [{ changes: true }, 4],
 ])('are found in the store as in the log: %j', async (question, count) => {
-  expect(await entriesOf({ store: db, logs: async () => [] })(question)).toHaveLength(count);
-  const nothing = { query: async () => ({ rows: [] }), script: async () => undefined };
-  expect(await entriesOf({ store: nothing, logs: async () => stored })(question)).toHaveLength(count);
+  expect(await entriesOf({ store: db, logs: nothing })(question)).toHaveLength(count);
+  const empty = { query: async () => ({ rows: [] }), script: async () => undefined };
+  expect(await entriesOf({ store: empty, logs: logsOf(stored) })(question)).toHaveLength(count);
 });
 
 it('are found by the name that they show', async () => {
@@ -123,12 +126,31 @@ it('are found by time: from that moment, and before it', async () => {
 it('come from the log alone before anything is stored, and are refused without a store', async () => {
   const missing = Object.assign(new Error('relation "audit.facts" does not exist'), { code: '42P01' });
   const store = { query: () => Promise.reject(missing), script: async () => undefined };
-  const logs = async () => stored;
+  const logs = logsOf(stored);
   expect(await entriesOf({ store, logs })({})).toEqual(stored);
   await expect(entriesOf({ store: undefined, logs })({})).rejects.toThrow('audit.store is none');
 });
 
 it('are refused while the store does not answer: a part of them would look like all', async () => {
   const store = { query: () => Promise.reject(new Error('gone')), script: async () => undefined };
-  await expect(entriesOf({ store, logs: async () => [] })({})).rejects.toThrow('store_unavailable');
+  await expect(entriesOf({ store, logs: nothing })({})).rejects.toThrow('store_unavailable');
+});
+
+it('are all that is not stored yet; where the bound cuts, the answer says before when some are lacking', async () => {
+  const unstored = mkdtempSync(join(tmpdir(), 'headgate-unstored-'));
+  const { audit, clock } = await testAudit(unstored);
+  for (let index = 0; index < 1500; index += 1) {
+    audit.record({ ...CALL, atMs: CALL.atMs + index });
+    if (index % 100 === 99) await audit.flush();
+  }
+  clock.advance(1000);
+  await audit.anchor();
+  await audit.close();
+  const log = { dir: `${unstored}/log`, headsFile: `${unstored}/heads.jsonl`, clock: systemClock };
+  expect((await logRows(log)()).rows).toHaveLength(1500);
+  const cut = auditRows({ store: db, logs: logRows({ ...log, most: 11 }), keysDir: `${unstored}/keys` });
+  const lacksBeforeMs = CALL.atMs + 1490;
+  expect((await cut({})).lacks_before_ms).toBe(lacksBeforeMs);
+  expect((await cut({ fromMs: lacksBeforeMs })).lacks_before_ms).toBeNull();
+  rmSync(unstored, { recursive: true });
 });

@@ -2,6 +2,7 @@ import type { AuditPage, AuditRow } from '@headgate/contracts/admin/api';
 import { pseudonymsOf } from '@headgate/journal/audit/pseudonyms';
 import type { Queryable } from '@headgate/stores/postgres/database';
 import { AdminError } from '../api-env.ts';
+import type { LogRows } from './log-rows.ts';
 import { type AuditPlace, type AuditQuery, fits, newestFirst } from './rows.ts';
 import { storedRows } from './stored-rows.ts';
 
@@ -13,8 +14,7 @@ export type AuditRows = (question: AuditQuestion) => Promise<AuditPage>;
 export interface AuditRowsOptions {
   /** Undefined where `audit.store` is none. */
   readonly store: Queryable | undefined;
-  /** Newest rows that the store may not have yet. */
-  readonly logs: () => Promise<readonly AuditRow[]>;
+  readonly logs: () => Promise<LogRows>;
   /** Holds the keys of hashed names. */
   readonly keysDir: string;
 }
@@ -29,14 +29,18 @@ export function auditRows({ store, logs, keysDir }: AuditRowsOptions): AuditRows
     if (!store) throw new AdminError('not_found', NONE);
     const who = asked === undefined ? undefined : await namesOf(asked, keysDir);
     const query = { limit: MAX_LIMIT, fromMs: 0, beforeMs: END_OF_TIME_MS, ...rest, who };
-    const [stored, logged] = await Promise.all([fromStore(store, query), logs()]);
+    // In this order: a record that is stored meanwhile is in both, not in none.
+    const logged = await logs();
+    const stored = await fromStore(store, query);
     const byPlace = new Map<string, AuditRow>();
-    for (const row of [...stored, ...logged.filter((row) => fits(row, query))]) {
+    for (const row of [...stored, ...logged.rows.filter((row) => fits(row, query))]) {
       byPlace.set(`${row.seq} ${row.writer}`, row);
     }
     const entries = [...byPlace.values()].sort(newestFirst).slice(0, query.limit);
     const last = entries.length < query.limit ? undefined : entries.at(-1);
-    return { entries, next: last ? textOf(last) : null };
+    const { lacksBeforeMs } = logged;
+    const isWhole = lacksBeforeMs === undefined || query.fromMs >= lacksBeforeMs;
+    return { entries, next: last ? textOf(last) : null, lacks_before_ms: isWhole ? null : lacksBeforeMs };
   };
 }
 

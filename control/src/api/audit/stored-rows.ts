@@ -16,7 +16,7 @@ const NEWEST = `
     AND ($7::timestamptz IS NULL OR at < $7 OR at = $7 AND (writer COLLATE "C", -seq) > ($8, -$9::bigint))
   ORDER BY at DESC, writer COLLATE "C", seq DESC LIMIT $10`;
 
-/** Rows of the audit store, newest first. It has the records up to a head that is a minute old at most. */
+/** Rows of the audit store, newest first. */
 export async function storedRows(db: Queryable, query: AuditQuery): Promise<readonly AuditRow[]> {
   const { fromMs, beforeMs, who = null, action = null, requestId = null, changes = false, after } = query;
   // The index by time serves `after` too.

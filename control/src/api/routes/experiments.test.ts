@@ -28,7 +28,11 @@ function app(changes: Partial<Experiments> = {}) {
   const groups = [
     experimentRoutes(experiments),
     accuracyRoutes({ readRecords: nowhere, now }),
-    requestRoutes({ readRecords: nowhere, rows: async () => ({ entries: [], next: null }), now }),
+    requestRoutes({
+      readRecords: nowhere,
+      rows: async () => ({ entries: [], next: null, lacks_before_ms: null }),
+      now,
+    }),
   ];
   const { send } = adminApp({ groups });
   return { asked, get: (path: string, headers = key) => send('GET', `${API_BASE}${path}`, headers) };

@@ -1,7 +1,7 @@
 import type { AuditPage } from '@headgate/contracts/admin/api';
 import { type Command, InvalidArgumentError } from 'commander';
 import { adminApiOf } from '../admin-api.ts';
-import { timeBefore } from '../in-words.ts';
+import { time, timeBefore } from '../in-words.ts';
 import { print } from '../print.ts';
 import { auditTable } from '../records.ts';
 import type { Surroundings } from '../surroundings.ts';
@@ -44,10 +44,12 @@ export function addFind(audit: Command, around: Surroundings): void {
     });
 }
 
-function inWords({ entries, next }: AuditPage): string {
-  if (entries.length === 0) return 'nothing of that kind is recorded';
+function inWords({ entries, next, lacks_before_ms: lacks }: AuditPage): string {
+  const lacking =
+    lacks === null ? '' : `\nincomplete: the store does not have all entries before ${time(lacks)} yet`;
+  if (entries.length === 0) return `nothing of that kind is recorded${lacking}`;
   const rest = next === null ? '' : `\nolder ones: --after ${next}`;
-  return `${auditTable(entries)}${rest}`;
+  return `${auditTable(entries)}${rest}${lacking}`;
 }
 
 function count(text: string): number {
