@@ -204,9 +204,13 @@ describe('complaint 10: a second writer is seen, named, and never an end (argo#3
       why: 'the routing table was edited by hand',
     });
     expect(bench.changes.at(-1)).toMatchObject({ action: 'rollout.pause', keyId: me });
+    const edited = await bench.now();
+    expect([edited.weight, edited.transitions.at(-1)?.weight]).toEqual([25, 25]);
     await bench.seconds(60, GOOD);
-    expect(bench.weights()).toEqual([75, 25]);
-    expect(await bench.act('resume')).toMatchObject({ weight: 25, state: { kind: 'running', step: 0 } });
+    bench.edit((before) => before.replace('weight: 75', 'weight: 70').replace('weight: 25', 'weight: 30'));
+    await bench.seconds(1, GOOD);
+    expect([(await bench.now()).weight, bench.weights()]).toEqual([30, [70, 30]]);
+    expect(await bench.act('resume')).toMatchObject({ weight: 30, state: { kind: 'running', step: 0 } });
     await bench.seconds(7, GOOD);
     expect(bench.weights()).toEqual([50, 50]);
   });

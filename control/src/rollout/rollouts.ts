@@ -14,7 +14,7 @@ import type { Measure } from './measure.ts';
 import type { VersionsOf } from './model-repository.ts';
 import type { SlowReports } from './slow-reports.ts';
 import { step } from './step.ts';
-import { isDone } from './table.ts';
+import { isDone, weightOf } from './table.ts';
 import { CONTROL } from './transitions.ts';
 
 export interface RolloutsOptions {
@@ -150,11 +150,15 @@ export class Rollouts {
   }
 
   async #round(rollout: Rollout): Promise<void> {
-    const { measure, reports, clock, ledger, enforcer } = this.#options;
+    const { routing, measure, reports, clock, ledger, enforcer } = this.#options;
     let latest = rollout;
     if (isActive(rollout)) {
       const slow = () => reports.latest(rollout.model, rollout.id);
-      const seen = { ...measure.of(rollout, slow), editedBy: enforcer.editedBy(rollout) };
+      const seen = {
+        ...measure.of(rollout, slow),
+        editedBy: enforcer.editedBy(rollout),
+        weight: weightOf(rollout, routing.current().routing),
+      };
       const now = { epochMs: clock.epochMs(), heldMs: this.#held.ofMs(rollout) };
       const next = step(rollout, seen, now);
       const isTransition = next.transitions !== rollout.transitions;

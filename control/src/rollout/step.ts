@@ -17,6 +17,8 @@ import {
 export interface Observations {
   /** Who changed the model's part of the routing table after control wrote it; null for nobody. */
   readonly editedBy: string | null;
+  /** Percent of the units that the table gives the candidate. */
+  readonly weight: number;
   /** In words why a version cannot take units; null while it is ready on every gateway. */
   readonly candidateUnready: string | null;
   readonly controlUnready: string | null;
@@ -48,8 +50,10 @@ export function step(rollout: Rollout, seen: Observations, now: Now): Rollout {
   const failed = failureOf(judged);
   if (failed) return rolledBack(judged, failed, seen, now);
   const { state } = judged;
-  if (seen.editedBy !== null && state.kind !== 'paused') {
-    return toPaused(judged, { by: seen.editedBy, atMs: now.epochMs, why: EDITED });
+  const asInTable = { ...judged, weight: seen.weight };
+  if (state.kind === 'paused') return asInTable;
+  if (seen.editedBy !== null) {
+    return toPaused(asInTable, { by: seen.editedBy, atMs: now.epochMs, why: EDITED });
   }
   if (state.kind === 'preparing') return prepared(judged, seen, now);
   return state.kind === 'running' ? run(judged, state, seen, now) : judged;

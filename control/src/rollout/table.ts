@@ -57,6 +57,13 @@ export function weightIn(routing: Routing, { id, model, control, candidate }: Pa
   return isOurs && others.length === 0 ? second.weight : undefined;
 }
 
+/** Percent of the units that the table gives the candidate, in whatever experiment. */
+export function weightOf({ model, candidate }: Part, routing: Routing): number {
+  const variants = modelRouting(routing, model)?.experiment.variants ?? [];
+  const shares = variants.filter(({ version }) => version === candidate.version);
+  return hundredths(shares.reduce((sum, { weight }) => sum + weight, 0));
+}
+
 function experimentOf(rollout: Part, before: Experiment): Experiment {
   const { id, state, control, candidate, weight } = rollout;
   const variant = (of: Rollout['control'], share: number) => ({

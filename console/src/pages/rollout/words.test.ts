@@ -47,7 +47,7 @@ it.each<[RolloutState, string, string | undefined]>([
   ],
   [
     { kind: 'paused', step: 1, ...at, by: 'key:k', why: '' },
-    'Paused at 12:00:00 by key:k. The weights stay; a guardrail that fails still rolls back.',
+    'Paused at 12:00:00 by key:k. Version 2 keeps 10\u202f% of the units; a guardrail that fails still rolls back.',
     'Next: version 2 gets all units and becomes the control.',
   ],
   [

@@ -84,7 +84,7 @@ export function stateSentence(rollout: Rollout, nowMs: number): string {
     case 'awaiting_approval':
       return `${step} has been complete since ${since}: version ${candidate.version} gets ${units}, and a person must promote it.`;
     case 'paused':
-      return `Paused ${when} by ${actor(state.by)}${because(state.why)}. The weights stay; a guardrail that fails still rolls back.`;
+      return `Paused ${when} by ${actor(state.by)}${because(state.why)}. ${version} keeps ${units}; a guardrail that fails still rolls back.`;
     case 'rolled_back': {
       const then = hadUnits(rollout)
         ? `Then version ${control.version} got all units.`
