@@ -136,6 +136,12 @@ it('draws the looks of a metric into a file', async () => {
   expect(readFileSync(file, 'utf8')).toContain('b after 1000 units: 2 percentage points, between -3 and 7.');
 });
 
+it('draws no other level than that of the intervals that control kept', async () => {
+  const args = ['--svg', join(tempDir(), 'out.svg'), '--level', '0.99'];
+  const { code, err } = await headgate(['experiment', 'report', ...args], control());
+  expect([code, err]).toEqual([2, expect.stringContaining('leave out --level')]);
+});
+
 it('draws an interval that narrows, for eyes and for screen readers', () => {
   const svg = intervalSvg({ model: 'digits', metric: 'accuracy', looks: [look(0, 0.2), look(9, 0.1)] });
   expect(svg).toContain(

@@ -11,6 +11,7 @@ import {
 import { printable } from '@headgate/runtime/printable';
 import { type Command, Option } from 'commander';
 import { adminApiOf, modelOr } from '../admin-api.ts';
+import { CliError } from '../errors.ts';
 import { indented, NONE, paragraphs, percent, round, time, timeBefore } from '../in-words.ts';
 import { print, table } from '../print.ts';
 import type { Surroundings } from '../surroundings.ts';
@@ -47,6 +48,11 @@ export function addExperiment(program: Command, around: Surroundings): void {
       const api = adminApiOf(command, around);
       const model = await modelOr(named, api);
       const { metric, level } = options;
+      if (options.svg !== undefined && level !== undefined) {
+        throw new CliError('usage', '--svg draws the intervals that control kept, which have its own level', {
+          remedy: 'leave out --level, or --svg',
+        });
+      }
       const which = { experiment: options.experiment, at_ms: timeBefore(options.at, around.nowMs()) };
       if (options.svg !== undefined) {
         const { looks } = await api.looks(model, { ...which, metric });
