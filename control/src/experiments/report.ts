@@ -103,9 +103,13 @@ function factsOf({ split, traffic, run }: Gathered, index: number): Facts {
     return { name, weight, units, compared: traffic.arms[arm]?.units ?? 0, requests, elsewhere };
   };
   const pair = split.pairs[index];
+  const [control, treatment] = [group(0, pair?.control), group(index + 1, pair?.treatment)];
+  const hadNone = (name: string) =>
+    split.epochs.some(({ variants }) => variants.some((one) => one.name === name && one.weight === 0));
   return {
-    control: group(0, pair?.control),
-    treatment: group(index + 1, pair?.treatment),
+    control,
+    treatment,
+    idle: [control.name, treatment.name].filter(hadNone),
     hasEnded: run.endedAtMs !== null,
   };
 }

@@ -15,6 +15,8 @@ export interface GroupFacts {
 export interface Facts {
   readonly control: GroupFacts;
   readonly treatment: GroupFacts;
+  /** Those of the two that had a weight of 0 % for a time. */
+  readonly idle: readonly string[];
   readonly hasEnded: boolean;
 }
 
@@ -76,16 +78,20 @@ const LACKING: Readonly<Record<Metric, string>> = {
 };
 
 /** Which units a metric leaves out, and why; empty when all count. */
-export function leftOut(result: ComparisonResult, metric: Metric, { control, treatment }: Facts): string {
+export function leftOut(
+  result: ComparisonResult,
+  metric: Metric,
+  { control, treatment, idle }: Facts,
+): string {
   const groups = [
-    { ...control, counted: result.control.units, other: treatment.name },
-    { ...treatment, counted: result.units, other: control.name },
+    { ...control, counted: result.control.units },
+    { ...treatment, counted: result.units },
   ].filter(({ counted }) => counted > 0);
   const aloneOf = ({ units, compared }: GroupFacts) => (metric === 'p95_ms' ? 0 : units - compared);
   const alone = groups.flatMap((group) => {
     const count = aloneOf(group);
     return count > 0
-      ? [`${count} of ${group.name} that came only while the weight of ${group.other} was 0 %`]
+      ? [`${count} of ${group.name} that came only while the weight of ${idle.join(' or ')} was 0 %`]
       : [];
   });
   const lacking = groups.flatMap((group) => {
