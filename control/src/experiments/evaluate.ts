@@ -1,6 +1,6 @@
 import type { Metric, Verdict } from '@headgate/contracts/admin/api';
 import type { Sums } from '@headgate/stores/records/sums';
-import { differenceSequence, type Interval } from '../statistics/confidence-sequence.ts';
+import { differenceSequence, type Interval, ofShares } from '../statistics/confidence-sequence.ts';
 import { alphaOfEpoch, quantileDifference, valuesForQuantile } from '../statistics/quantile-sequence.ts';
 import { srmTest } from '../statistics/srm.ts';
 import { type Estimate, estimateMean, estimateShare } from '../statistics/unit-sums.ts';
@@ -80,7 +80,7 @@ function compare(
 
 function compareMeans(
   gathered: Gathered,
-  { metric, higherIsBetter }: MetricDefinition,
+  { metric, unit, higherIsBetter }: MetricDefinition,
   pair: Pair,
   alpha: number,
 ): ComparisonResult {
@@ -90,7 +90,8 @@ function compareMeans(
   const base = { variant: pair.variant, ...groupOf(treatment), control: groupOf(control), enough };
   if (!control?.estimate || !treatment?.estimate)
     return { ...base, ...WITHOUT_INTERVAL, verdict: lacking(base) };
-  const { difference, ...interval } = differenceSequence(control.estimate, treatment.estimate, { alpha });
+  const { difference, ...sequence } = differenceSequence(control.estimate, treatment.estimate, { alpha });
+  const interval = unit === 'share' ? ofShares(sequence) : sequence;
   const verdict = verdictOf({ interval, higherIsBetter, units: enough.has });
   if (verdict === 'not_enough_data') return { ...base, difference, interval: null, verdict: lacking(base) };
   return { ...base, difference, interval, verdict };

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { differenceSequence, sequenceOf } from './confidence-sequence.ts';
+import { differenceSequence, ofShares, sequenceOf } from './confidence-sequence.ts';
 import type { Estimate } from './unit-sums.ts';
 
 const estimate = fc
@@ -44,6 +44,11 @@ describe('the confidence sequence of a difference', () => {
       { alpha: 0.05 },
     );
     expect(differenceSequence(large, other, { alpha: 0.05 }).high).toBeCloseTo(plain.high, 12);
+  });
+
+  it('of shares ends where no difference of shares can be', () => {
+    expect(ofShares({ low: 0.626, high: 1.04 })).toEqual({ low: 0.626, high: 1 });
+    expect(ofShares({ low: -1.2, high: 0.3 })).toEqual({ low: -1, high: 0.3 });
   });
 
   it('narrows with units, and widens with the level', () => {

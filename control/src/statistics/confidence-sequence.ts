@@ -46,6 +46,11 @@ export function differenceSequence(
   );
 }
 
+/** The part of an interval that the difference of two shares can have. The truth lies there, so it covers as often. */
+export function ofShares({ low, high }: Interval): Interval {
+  return { low: Math.max(-1, low), high: Math.min(1, high) };
+}
+
 function varianceBeside(one: Estimate, other: Estimate): number {
   if (one.effectiveUnits > other.effectiveUnits) return one.variance;
   return Math.max(one.variance, (other.variance * other.effectiveUnits) / one.effectiveUnits);

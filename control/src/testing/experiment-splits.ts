@@ -88,6 +88,32 @@ export function itFollowsTheSplit(bench: ExperimentBench): void {
     expect(found.variants.map(({ split_units }) => split_units)).toEqual([50, 0]);
   });
 
+  it('gives shares no difference that is not possible', async () => {
+    const groups = ['fp32', 'int8'].flatMap((variant, index) =>
+      Array.from({ length: 110 }, (_, unit) =>
+        made(1000 * index + unit, variant, variant === 'int8' && unit > 1 ? { outcome: 'internal' } : {}),
+      ),
+    );
+    await deliver(groups);
+    const { low, high } = comparisonOf(await report(), 'success_rate');
+    expect([low, high]).toEqual([-1, expect.any(Number)]);
+    expect(high).toBeLessThan(0);
+  });
+
+  it('names the variant that had no weight, also for units of its own', async () => {
+    start({ fp32: 100, int8: 0 });
+    await report();
+    bench.routing.change({ fp32: 50, int8: 50 }, START_MS + HOUR_MS);
+    await deliver([
+      made(1, 'int8', { afterMs: HOUR_MS / 2 }),
+      made(2, 'int8', { afterMs: 2 * HOUR_MS }),
+      made(3, 'fp32', { afterMs: 2 * HOUR_MS }),
+    ]);
+    expect(comparisonOf(await report(), 'success_rate').left_out).toBe(
+      'Units left out: 1 of int8 that came only while the weight of int8 was 0 %.',
+    );
+  });
+
   it('counts no unit of the seconds in which gateways still assign by the weights before', async () => {
     start({ fp32: 100, int8: 0 });
     await report();
