@@ -84,6 +84,14 @@ describe('headgate status', () => {
     expect(out).toContain('routing table: file, changed at 2029-12-31T00:00:00Z by user:alice');
   });
 
+  it.each([new TypeError('refused'), new DOMException('too late', 'TimeoutError')])(
+    'ends with code 7 when control does not answer: %s',
+    async (failure) => {
+      const { code, err } = await headgate(['status'], { fetch: () => Promise.reject(failure) });
+      expect([code, err]).toEqual([7, expect.stringContaining('control does not answer')]);
+    },
+  );
+
   it('--watch goes on while control is away', async () => {
     const { fetch } = controlWith();
     let looks = 0;

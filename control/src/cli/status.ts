@@ -9,6 +9,7 @@ import { isActive, type Rollout } from '@headgate/contracts/rollout';
 import type { Command } from 'commander';
 import { type AdminApi, adminApiOf } from './admin-api.ts';
 import { ControlAwayError } from './ask-control.ts';
+import { CliError } from './errors.ts';
 import { type Problem, problemsIn, requireNone } from './health.ts';
 import {
   changeInWords,
@@ -47,10 +48,16 @@ export function addStatus(program: Command, around: Surroundings): void {
     .action(async ({ watch = false }: { watch?: boolean }, command: Command) => {
       const api = adminApiOf(command, around);
       if (watch) return watchStatus(api, command, around);
-      const status = await readStatus(api);
+      const status = await readStatus(api).catch(asDown);
       print(command, around, status, inWords);
       requireNone(status.problems, 'headgate doctor shows what to do');
     });
+}
+
+/** Control is what is asked after. */
+function asDown(thrown: unknown): never {
+  if (!(thrown instanceof ControlAwayError)) throw thrown;
+  throw new CliError('down', thrown.message, { remedy: thrown.remedy, cause: thrown });
 }
 
 /** Ends by a signal alone. Waits for a control that does not answer, and says so. */
