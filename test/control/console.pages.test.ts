@@ -76,6 +76,24 @@ describe.skipIf(obstacle !== undefined)('The pages of the console', () => {
     await page.getByText(/^Saved/).waitFor();
   });
 
+  it('keep a share that is none, and say what is allowed', async () => {
+    const { page } = operator;
+    await operator.show(`weights/${MODEL}`);
+    const share = page.getByLabel('Share of v2 in percent');
+    for (const wrong of ['abc', '140', '12.345', '-5']) {
+      await share.fill(wrong);
+      await page.keyboard.press('Tab');
+      await page.getByText('write a number from 0 to 100 with at most two decimals').waitFor();
+      expect(await share.inputValue()).toBe(wrong);
+      expect(await page.getByRole('button', { name: 'Save' }).isEnabled()).toBe(false);
+    }
+    await operator.shoot('wrong-share');
+    await share.fill('12.5');
+    await page.keyboard.press('Tab');
+    await page.getByText('Nothing changed.').waitFor();
+    expect(await share.inputValue()).toBe('12.5');
+  });
+
   it('leave everything within reach below a message', async () => {
     const { page } = operator;
     for (const size of [WIDE, NARROW]) {
@@ -153,6 +171,10 @@ describe.skipIf(obstacle !== undefined)('The pages of the console', () => {
     await page.getByText(HOSTILE).first().waitFor();
     await operator.show(`rollout/${rollout}`);
     await page.getByText(HOSTILE).first().waitFor();
+    await operator.show(`weights/${MODEL}`);
+    await page.getByText('is paused: what you save here stays').waitFor();
+    expect(await page.getByLabel('Share of v2 in percent').isEnabled()).toBe(true);
+    await operator.shoot('weights-paused');
     await operator.show('audit?action=rollout.pause');
     await page.getByText(HOSTILE).waitFor();
     for (const name of PAGES) {

@@ -1,4 +1,4 @@
-import type { RoutingView } from '@headgate/contracts/admin/api';
+import type { RolloutView, RoutingView } from '@headgate/contracts/admin/api';
 import { useEffect } from 'preact/hooks';
 import { Loaded } from '../components/loaded.tsx';
 import { liveModel, ModelPicker, modelName, NoModel } from '../components/model.tsx';
@@ -6,7 +6,7 @@ import { Page } from '../components/page.tsx';
 import { RefusedTable } from '../components/refused-table.tsx';
 import { Empty } from '../components/table.tsx';
 import { formatList, formatPercent } from '../format.ts';
-import { changedRouting } from '../live.ts';
+import { changedRollouts, changedRouting } from '../live.ts';
 import { type Resource, useResource } from '../resource.ts';
 import { href } from '../router.ts';
 import { WeightsEditor } from './weights/editor.tsx';
@@ -36,16 +36,11 @@ function ModelWeights(props: { routing: Resource<RoutingView>; view: RoutingView
   const { routing, view, name } = props;
   const variants = variantsOf(view, name);
   if (variants === undefined) return <NoModel name={name} />;
-  const rollout = liveModel(name)?.rollout ?? null;
+  const rollout = useRollout(liveModel(name)?.rollout ?? null);
   return (
     <>
       <RefusedTable newest={view}>When you save, the table below replaces it.</RefusedTable>
-      {rollout !== null && (
-        <p class="note warn">
-          A rollout of {name} is in progress and owns its weights.{' '}
-          <a href={href('rollout', [rollout])}>Promote, pause or roll it back</a> first.
-        </p>
-      )}
+      {rollout !== null && <RolloutNote {...rollout} name={name} />}
       {variants.length === 1 ? (
         <Empty>
           {name} serves one version, so there is nothing to split.{' '}
@@ -56,12 +51,39 @@ function ModelWeights(props: { routing: Resource<RoutingView>; view: RoutingView
           model={name}
           view={view}
           variants={variants}
-          isLocked={rollout !== null}
+          isLocked={rollout !== null && !rollout.isPaused}
           onReload={routing.reload}
         />
       )}
       <ExplainUnit model={name} />
     </>
+  );
+}
+
+/** The rollout in progress; not paused until control says so. */
+function useRollout(id: string | null) {
+  const loaded = useResource<RolloutView>(id && `/rollouts/${encodeURIComponent(id)}`, { everyMs: 10_000 });
+  if (id === null) return null;
+  const newest = changedRollouts.value.get(id) ?? loaded.value;
+  return { id, isPaused: newest?.state.kind === 'paused' };
+}
+
+function RolloutNote({ id, isPaused, name }: { id: string; isPaused: boolean; name: string }) {
+  const there = href('rollout', [id]);
+  return (
+    <p class="note warn">
+      {isPaused ? (
+        <>
+          <a href={there}>A rollout of {name}</a> is paused: what you save here stays, and the rollout goes on
+          from it when somebody resumes it.
+        </>
+      ) : (
+        <>
+          A rollout of {name} is in progress and owns its weights.{' '}
+          <a href={there}>Promote, pause or roll it back</a> first.
+        </>
+      )}
+    </p>
   );
 }
 

@@ -4,6 +4,7 @@ import { call } from '../../api.ts';
 import { now } from '../../clock.ts';
 import { Dialog } from '../../components/dialog.tsx';
 import { toast } from '../../components/toast.tsx';
+import { live } from '../../live.ts';
 import { nextSentence, stateSentence } from './words.ts';
 
 /** A rollback is the safe way: it asks nothing. A promotion gives the candidate more units: it asks once. */
@@ -11,6 +12,7 @@ export function Actions(props: { readonly rollout: RolloutView; readonly onChang
   const { rollout, onChange } = props;
   const isAsking = useSignal(false);
   const isBusy = useSignal(false);
+  const isTableRefused = (live.value?.routing.refused.length ?? 0) > 0;
   const act = async (action: RolloutActionName) => {
     isBusy.value = true;
     const path = `/rollouts/${encodeURIComponent(rollout.id)}/${action}`;
@@ -28,7 +30,8 @@ export function Actions(props: { readonly rollout: RolloutView; readonly onChang
   return (
     <div class="row start">
       {button('rollback', 'Roll back', 'danger')}
-      {rollout.state.kind === 'paused' ? button('resume', 'Resume') : button('pause', 'Pause')}
+      {rollout.state.kind !== 'paused' && button('pause', 'Pause')}
+      {rollout.state.kind === 'paused' && !isTableRefused && button('resume', 'Resume')}
       {rollout.state.kind !== 'preparing' && (
         <button
           type="button"

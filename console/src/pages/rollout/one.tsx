@@ -2,6 +2,7 @@ import type { RolloutView } from '@headgate/contracts/admin/api';
 import { hadUnits, isActive } from '@headgate/contracts/rollout-active';
 import { Badge } from '../../components/badge.tsx';
 import { Card } from '../../components/card.tsx';
+import { RefusedTable } from '../../components/refused-table.tsx';
 import { Time } from '../../components/time.tsx';
 import { live } from '../../live.ts';
 import { href } from '../../router.ts';
@@ -30,6 +31,12 @@ export function OneRollout(props: { readonly rollout: RolloutView; readonly onCh
             <a href={href('live')}>What is live</a> shows which gateways have the version ready; the log of
             inference says why it is not loaded.
           </p>
+        )}
+        {isActive(rollout) && live.value !== null && (
+          <RefusedTable newest={live.value.routing}>
+            Correct it, or <a href={href('weights', [model])}>save weights over it</a>; until then no rollout
+            can be resumed.
+          </RefusedTable>
         )}
         {isActive(rollout) ? (
           <Actions rollout={rollout} onChange={onChange} />

@@ -1,4 +1,5 @@
 import { type Signal, useSignal } from '@preact/signals';
+import { useId, useRef } from 'preact/hooks';
 import { colourOf, VariantName } from '../../components/bars.tsx';
 import { formatPercent } from '../../format.ts';
 import { type Part, parsePercent, withPart } from './sum.ts';
@@ -12,8 +13,11 @@ export function Slider(props: {
 }) {
   const { parts, index, version, isLocked } = props;
   const { name, hundredths } = parts.value[index] as Part;
-  /** What is typed, while it is no percentage yet. */
+  /** What is typed: it stays while it is no percentage. */
   const typed = useSignal<string | undefined>(undefined);
+  /** What the variant had before: what is wrong changes nothing. */
+  const before = useRef(hundredths);
+  const note = useId();
   const set = (to: number | undefined, text?: string) => {
     typed.value = text;
     if (to !== undefined) parts.value = withPart(parts.value, index, to);
@@ -41,13 +45,24 @@ export function Slider(props: {
           inputMode="decimal"
           aria-label={`Share of ${name} in percent, at most two decimals`}
           aria-invalid={isWrong}
+          aria-describedby={isWrong ? note : undefined}
           value={typed.value ?? hundredths / 100}
           disabled={isLocked}
-          onInput={({ currentTarget: { value } }) => set(parsePercent(value), value)}
-          onBlur={() => set(undefined)}
+          onFocus={() => {
+            before.current = hundredths;
+          }}
+          onInput={({ currentTarget: { value } }) => set(parsePercent(value) ?? before.current, value)}
+          onBlur={() => {
+            if (!isWrong) typed.value = undefined;
+          }}
         />{' '}
         %
       </span>
+      {isWrong && (
+        <p id={note} class="problem" role="alert">
+          Not taken: write a number from 0 to 100 with at most two decimals.
+        </p>
+      )}
     </div>
   );
 }
