@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { experimentSchema, percentFrom } from './routing.ts';
 
-export { hadUnits, isActive } from './rollout-active.ts';
+export { hadUnits, isActive, sampleOf } from './rollout-active.ts';
 
 /**
  * A rollout is data: a policy, the state that it is in, and the transitions that led there, each with its evidence.

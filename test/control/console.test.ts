@@ -111,7 +111,7 @@ describe.skipIf(obstacle !== undefined)('An operator at the console', () => {
     const evidence = operator.row('Guardrails', 'Error rate');
     await evidence.getByText('Failed').waitFor();
     await evidence.getByText(/^100\s%$/).waitFor();
-    const samples = Number(await evidence.getByRole('cell').nth(4).innerText());
+    const samples = Number.parseInt(await evidence.getByRole('cell').nth(4).innerText(), 10);
     expect(samples).toBeGreaterThanOrEqual(3);
     expect(samples).toBeLessThanOrEqual(failed.length);
     // The page may say so before the gateway has read the table.

@@ -144,7 +144,7 @@ it('a version that answers fast with the wrong label is rolled back by feedback 
     got: `${seconds(took)} (${count} judgements)`,
     passed: took < 90_000,
   });
-  expect(state).toMatchObject({ by: 'control', why: expect.stringMatching(/^accuracy: /) });
+  expect(state).toMatchObject({ by: 'control', why: expect.stringMatching(/^The accuracy of /) });
   expect(evidence[0]).toMatchObject({ metric: 'error_rate', value: 0 });
   expect(sent.filter(({ status }) => status !== 200)).toEqual([]);
 });

@@ -77,9 +77,9 @@ function Request({ view }: { view: RequestView }) {
             <>
               <dt>Experiment</dt>
               <dd>{first.experiment ?? 'none: the caller named the version'}</dd>
-              <dt>Who</dt>
+              <dt>Key (hashed)</dt>
               <dd class="mono">{first.tenant}</dd>
-              <dt>Unit</dt>
+              <dt>Unit (hashed)</dt>
               <dd class="mono">{first.unit}</dd>
             </>
           )}

@@ -57,7 +57,7 @@ function itemInWords(item: RequestItem): string {
     `image ${index}: ${result}`,
     `  version ${version}, ${split}, ${milliseconds(item.latency_ms)}`,
     `  ${image}`,
-    `  unit ${item.unit}, tenant ${item.tenant}`,
+    `  unit (hashed) ${item.unit}, key (hashed) ${item.tenant}`,
     ...(item.feedback === null ? [] : [`  feedback ${feedbackInWords(item.feedback)}`]),
   ].join('\n');
 }

@@ -61,7 +61,7 @@ export function withSignificance(
       ? comparison.high < -guardrail.max_increase
       : guardrail.metric === 'p95_ms' && comparison.low > (guardrail.max_ratio - 1) * (control ?? Infinity);
   if (!isWorse) return fast;
-  return { ...fast, verdict: 'fail', samples: comparison.units, detail: comparison.why };
+  return { ...fast, verdict: 'fail', detail: comparison.why };
 }
 
 const SIGNIFICANT: Partial<Record<Guardrail['metric'], Metric>> = {

@@ -73,7 +73,7 @@ function rolledBack(rollout: Rollout, failed: Evidence, seen: Observations, now:
   if (seen.controlUnready !== null) {
     return waiting(rollout, `a control that is ready, to roll back to: ${seen.controlUnready}`);
   }
-  return toRolledBack(rollout, own(now, `${failed.metric}: ${failed.detail}`));
+  return toRolledBack(rollout, own(now, inWords(failed)));
 }
 
 function prepared(rollout: Rollout, { candidateUnready }: Observations, now: Now): Rollout {
@@ -81,6 +81,11 @@ function prepared(rollout: Rollout, { candidateUnready }: Observations, now: Now
   const { ready_within_s: limit } = rollout.policy;
   if (now.heldMs < limit * 1000) return waiting(rollout, candidateUnready);
   return toRolledBack(rollout, own(now, `not ready within ${limit} s: ${candidateUnready}`));
+}
+
+/** What the store says are sentences, which name the metric. */
+function inWords({ metric, detail }: Pick<Evidence, 'metric' | 'detail'>): string {
+  return detail.endsWith('.') ? detail : `${metric}: ${detail}`;
 }
 
 type Running = Extract<RolloutState, { kind: 'running' }>;

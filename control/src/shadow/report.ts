@@ -107,7 +107,7 @@ function sentenceOf({ version, sample }: Shadow, { isControl, sums, agreement, n
     ? ' The two versions number or name their labels differently; labels are compared by name.'
     : '';
   if (!noise) return `${same}; the control was not compared with itself.${order}`;
-  return `${same}, the control itself for ${inPercent(noise)}. ${verdictOf(version, sums)}${order}`;
+  return `${same}; the control agrees with itself on ${inPercent(noise)}. ${verdictOf(version, sums)}${order}`;
 }
 
 /**

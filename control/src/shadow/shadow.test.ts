@@ -116,7 +116,7 @@ describe('the report', () => {
     expect(score_drift?.mean).toBeCloseTo(-(86 * 0.135 + 14 * 0.25) / 100);
     expect(score_drift?.noise_absolute).toBe(0);
     expect(sentence).toBe(
-      'Version 2 gives the same first label as the control for 86 % of 100 images, the control itself for 100 %. ' +
+      'Version 2 gives the same first label as the control for 86 % of 100 images; the control agrees with itself on 100 %. ' +
         'Noise does not explain the difference: version 2 answers differently.',
     );
   });

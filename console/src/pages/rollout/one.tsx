@@ -15,7 +15,7 @@ import { actor, inForceSentence, nextSentence, STATE_TONES, STATE_WORDS } from '
 /** One rollout: where it is, what comes next, what was measured, and the buttons. */
 export function OneRollout(props: { readonly rollout: RolloutView; readonly onChange: () => void }) {
   const { rollout, onChange } = props;
-  const { state, policy, model, control, candidate } = rollout;
+  const { state, model, control, candidate } = rollout;
   const next = nextSentence(rollout);
   const inForce = live.value?.models.find((of) => of.model === model);
   return (
@@ -24,7 +24,7 @@ export function OneRollout(props: { readonly rollout: RolloutView; readonly onCh
         title={`${model}: version ${candidate.version} for version ${control.version}`}
         aside={<Badge tone={STATE_TONES[state.kind]}>{STATE_WORDS[state.kind]}</Badge>}
       >
-        {'step' in state ? <Steps policy={policy} current={state.step} /> : <Steps policy={policy} />}
+        <Steps policy={rollout.policy} rollout={rollout} />
         {next !== undefined && <p>{next}</p>}
         {state.kind === 'preparing' && (
           <p>

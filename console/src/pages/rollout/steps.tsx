@@ -1,23 +1,42 @@
-import type { RolloutPolicy } from '@headgate/contracts/rollout';
+import type { Rollout, RolloutPolicy } from '@headgate/contracts/rollout';
+import { Badge } from '../../components/badge.tsx';
 import { formatPercent } from '../../format.ts';
 import { approvalWords, stepConditions } from './words.ts';
 
-/** The steps of a policy. `current` is in force; those before it are done. */
-export function Steps({ policy, current }: { readonly policy: RolloutPolicy; readonly current?: number }) {
+type Progress = Pick<Rollout, 'state' | 'transitions'>;
+
+/** The steps of a policy; of a rollout also which are done, and which is in force or was rolled back. */
+export function Steps({ policy, rollout }: { readonly policy: RolloutPolicy; readonly rollout?: Progress }) {
+  const kind = rollout?.state.kind;
+  const isEnded = kind === 'rolled_back' || kind === 'promoted';
+  const reached = rollout === undefined || kind === 'preparing' ? -1 : stepReached(rollout);
   return (
     <ol class="steps" aria-label="Steps">
       {policy.steps.map((step, index) => (
         <li
           key={step.weight}
-          class={current !== undefined && index < current ? 'done' : undefined}
-          aria-current={index === current ? 'step' : undefined}
+          class={classOf(index - reached, kind)}
+          aria-current={!isEnded && index === reached ? 'step' : undefined}
         >
           <strong>{formatPercent(step.weight)}</strong>
           <span class="hint">
             {stepConditions(step)}, then {approvalWords(step)}
           </span>
+          {kind === 'rolled_back' && index === reached && <Badge tone="bad">Rolled back here</Badge>}
         </li>
       ))}
     </ol>
   );
+}
+
+/** The last step that got units; -1 for none. */
+function stepReached({ transitions }: Progress): number {
+  const last = transitions.findLast(({ to }) => 'step' in to)?.to;
+  return last !== undefined && 'step' in last ? last.step : -1;
+}
+
+/** @param after how many steps this one comes after the one that was reached */
+function classOf(after: number, kind: Rollout['state']['kind'] | undefined): string | undefined {
+  if (after === 0 && kind === 'rolled_back') return 'failed';
+  return after < 0 || kind === 'promoted' ? 'done' : undefined;
 }

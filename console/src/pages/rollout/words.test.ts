@@ -66,6 +66,13 @@ it.each<[RolloutState, string, string | undefined]>([
   expect(nextSentence(rollout)).toBe(next);
 });
 
+it('ends a reason that is a sentence once', () => {
+  const why = 'The accuracy of v2 is lower by 4 points.';
+  expect(stateSentence(inState({ kind: 'rolled_back', ...at, by: 'control', why }), noon)).toContain(
+    'by 4 points. Then version 1',
+  );
+});
+
 it('says of a rollback whose candidate got no units that the split of before was put back', () => {
   const { transitions: _, ...rollout } = inState({ kind: 'rolled_back', ...at, by: 'key:k', why: '' });
   expect(stateSentence({ ...rollout, transitions: [] }, noon + 86_400_000)).toBe(

@@ -80,7 +80,7 @@ export function stateSentence(rollout: Rollout, nowMs: number): string {
       return `${version} gets no units yet: ${why}. The rollout has waited since ${since}; it is rolled back ${end} if that stays so.`;
     }
     case 'running':
-      return `${step}: version ${candidate.version} gets ${units}. The step waits for ${state.waits_for}.`;
+      return `${step}: version ${candidate.version} gets ${units}. The step waits for ${withoutStop(state.waits_for)}.`;
     case 'awaiting_approval':
       return `${step} has been complete since ${since}: version ${candidate.version} gets ${units}, and a person must promote it.`;
     case 'paused':
@@ -107,7 +107,9 @@ export function actor(by: string): string {
   return by === 'control' ? 'the controller' : by;
 }
 
-const because = (why: string): string => (why === '' ? '' : `: ${why}`);
+/** To stand within a sentence: a reason may be one of its own. */
+const because = (why: string): string => (why === '' ? '' : `: ${withoutStop(why)}`);
+const withoutStop = (text: string): string => text.replace(/\.$/, '');
 
 /** What comes after the step in force; undefined when nothing does. */
 export function nextSentence({ state, policy, candidate }: Rollout): string | undefined {

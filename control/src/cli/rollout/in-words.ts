@@ -3,6 +3,7 @@ import {
   hadUnits,
   type Rollout,
   type RolloutState,
+  sampleOf,
   type Transition,
 } from '@headgate/contracts/rollout';
 import type { Experiment } from '@headgate/contracts/routing';
@@ -56,15 +57,19 @@ export function transitionInWords({ at_ms, to, weight, by, why = '', evidence }:
   return [line, ...evidence.map((one) => indented(evidenceInWords(one)))].join('\n');
 }
 
-function evidenceInWords({ metric, verdict, value, control, limit, samples, detail }: Evidence): string {
+function evidenceInWords(evidence: Evidence): string {
+  const { metric, verdict, value, control, limit, detail } = evidence;
   const figures = [
     value === null ? 'no value' : measured(metric, value),
     ...(control === null ? [] : [`control ${measured(metric, control)}`]),
     ...(limit === null ? [] : [`limit ${measured(metric, limit)}`]),
-    `${samples} samples`,
+    samplesInWords(evidence),
   ];
   return `${VERDICTS[verdict]}  ${metric}: ${figures.join(', ')}; ${detail}`;
 }
+
+const samplesInWords = (evidence: Evidence): string =>
+  `${evidence.samples} ${sampleOf(evidence)}${evidence.samples === 1 ? '' : 's'}`;
 
 const VERDICTS: Record<Evidence['verdict'], string> = {
   pass: 'PASS',
@@ -84,11 +89,11 @@ function measured(metric: string, value: number | null): string {
 /** @param inForce the model's experiment now; of an ended rollout, which may have changed since */
 export function rolloutInWords(rollout: Rollout, inForce: Experiment | undefined): string {
   const { id, model, control, candidate, started_at_ms, started_by, evidence } = rollout;
-  const rows = evidence.map(({ metric, verdict, value, control: of, limit, samples }) => [
-    metric,
-    VERDICTS[verdict].toLowerCase(),
-    ...[value, of, limit].map((one) => measured(metric, one)),
-    String(samples),
+  const rows = evidence.map((one) => [
+    one.metric,
+    VERDICTS[one.verdict].toLowerCase(),
+    ...[one.value, one.control, one.limit].map((value) => measured(one.metric, value)),
+    samplesInWords(one),
   ]);
   const headings = ['GUARDRAIL', 'VERDICT', 'VALUE', 'CONTROL', 'LIMIT', 'SAMPLES'];
   return [

@@ -68,7 +68,7 @@ describe('headgate rollout start --follow', () => {
     );
     expect(code).toBe(8);
     expect(out).toContain(
-      'FAIL  error_rate: 100 %, control 0.2 %, limit 5 %, 14 samples; 14 of 14 requests failed',
+      'FAIL  error_rate: 100 %, control 0.2 %, limit 5 %, 14 requests; 14 of 14 requests failed',
     );
     expect(err).toContain('was rolled back by the controller: error_rate');
   });
@@ -158,7 +158,7 @@ describe('headgate rollout status', () => {
     const control = controlThrough([RUNNING, ROLLED_BACK]);
     const { code, out } = await headgate(['rollout', 'status', 'digits-2'], control);
     expect(code).toBe(0);
-    expect(out).toMatch(/error_rate +fail +100 % +0\.2 % +5 % +14\n/);
+    expect(out).toMatch(/error_rate +fail +100 % +0\.2 % +5 % +14 requests\n/);
     expect(out).toContain('\nrolled back at 1970-01-01T00:00:02Z by the controller: error_rate\n');
     expect(out).toContain('\nin force now: version 1 at 90 %, version 2 at 10 %\n');
     expect(out).toContain('headgate experiment report digits --experiment digits-2\n');
