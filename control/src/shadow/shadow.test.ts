@@ -202,6 +202,7 @@ describe('a change of shadows', () => {
       await put({ revision: view.revision, shadows: [] })
     ).json()) as RoutingView;
     expect(ended.models.net).not.toHaveProperty('shadows');
+    expect(written.at(-1)).toEqual(['routing.write', 'key:k1', { model: 'net', shadows: 'none' }]);
   });
 
   it.each<[string, object, number]>([

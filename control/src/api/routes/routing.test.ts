@@ -41,7 +41,7 @@ describe('weights', () => {
     expect(bench.changes.at(-1)).toMatchObject({
       action: 'routing.write',
       keyId: 'admin1',
-      detail: { model: MODEL },
+      detail: { model: MODEL, revision_before: revision },
     });
     const second = await put(revision, { one: 30, two: 70 });
     expect((await refusal(second)).slice(0, 2)).toEqual([409, 'conflict']);

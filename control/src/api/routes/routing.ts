@@ -45,7 +45,8 @@ export function routingRoutes(deps: RoutingDeps): Hono<ApiEnv> {
       const { routing: table } = routing.current();
       const issues = issuesOfWeights(table, model, weights);
       if (issues.length > 0) throw new AdminError('invalid', issues.join('; '));
-      await changes.must('routing.write', by, { model, revision, weights: JSON.stringify(weights) });
+      const detail = { model, revision_before: revision, weights: JSON.stringify(weights) };
+      await changes.must('routing.write', by, detail);
       const after = await routing.write(revision, (before) => withWeights(before, model, weights), by);
       return c.json(routingView(after));
     })

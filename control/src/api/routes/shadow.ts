@@ -36,7 +36,7 @@ export function shadowRoutes({ routing, readRecords, now, changes }: ShadowRoute
       const change = (table: Routing) => withShadows(table, model, shadows);
       // Nothing is on record as changed that is refused.
       acceptable(change(current.routing));
-      const text = shadows.map(({ version, sample }) => `${version}=${sample}`).join(' ');
+      const text = shadows.map(({ version, sample }) => `${version}=${sample}`).join(' ') || 'none';
       await changes.must('routing.write', c.get('actor'), { model, shadows: text });
       return c.json(routingView(await routing.write(revision, change, c.get('actor'))));
     });
