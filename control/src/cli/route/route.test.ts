@@ -85,6 +85,17 @@ describe('headgate route set', () => {
     expect(written(control)).toEqual([]);
   });
 
+  it('says whose edit it replaces, also with --yes', async () => {
+    const refused = { ...ROUTING, changed_by: 'user:bob', refused: ['models: bad'] };
+    const control = service();
+    const view = fakeControl({ 'GET /routing': refused });
+    const fetch: typeof control.fetch = (input, init) =>
+      (new URL(String(input)).pathname.endsWith('/routing') ? view : control).fetch(input, init);
+    const { code, err } = await set({ ...control, fetch }, 'b=20', '--yes');
+    expect([code, err]).toEqual([0, expect.stringMatching(/replaces a refused table, .* by user:bob\n/)]);
+    expect((await set(service(), 'b=20', '--yes')).err).toBe('');
+  });
+
   it.each([
     ['y', 0, 1],
     ['', 5, 0],

@@ -1,10 +1,10 @@
 import type { RoutingView, WeightsChange, WeightsPreview } from '@headgate/contracts/admin/api';
 import type { ModelRouting } from '@headgate/contracts/routing';
-import { printableIn } from '@headgate/runtime/printable';
+import { printable, printableIn } from '@headgate/runtime/printable';
 import type { Command } from 'commander';
 import { type AdminApi, adminApiOf } from '../admin-api.ts';
 import { CliError } from '../errors.ts';
-import { paragraphs, percent, refusalInWords, round } from '../in-words.ts';
+import { changeInWords, paragraphs, percent, refusalInWords, round } from '../in-words.ts';
 import { print } from '../print.ts';
 import { withProgress } from '../progress.ts';
 import type { Surroundings } from '../surroundings.ts';
@@ -47,6 +47,9 @@ export function addSet(route: Command, around: Surroundings): void {
         });
       }
       if (!yes) await askFirst(printableIn({ view, moves }), around);
+      else if (view.refused.length > 0) {
+        around.err(printable(`headgate: this replaces a refused table, ${changeInWords(view)}\n`));
+      }
       const result = await write(api, { model, weights, moves, view }, around);
       print(command, around, result, inWords);
       requireInForce(result.gateways);
