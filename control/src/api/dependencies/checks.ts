@@ -33,8 +33,6 @@ export function checksOf(
     await gateways.round();
     return gateways.figures();
   };
-  const where = (setting: string) =>
-    setting === 'postgres' ? 'PostgreSQL answers' : 'the embedded database answers';
   // Without control, which opens them, they do not start.
   const opens = (check: Check) => (records || audit ? atStart(check, systemClock.monotonicMs) : check);
   return [
@@ -51,8 +49,8 @@ export function checksOf(
     modelRepository(config, root),
     routingSource(routing, () => staleGateways(report)),
     opens(recordsDelivery(config, report)),
-    opens(database('records store', records, where(config.records.sink))),
-    opens(database('audit store', audit, where(config.audit.store))),
+    opens(database('records store', records, config.records.sink)),
+    opens(database('audit store', audit, config.audit.sink === 'none' ? 'none' : config.audit.store)),
     certificates(config, root, systemClock.epochMs),
     diskSpace(root),
     clockCheck(addressesIn(gateways), systemClock.epochMs),

@@ -211,11 +211,14 @@ describe('files', () => {
 
 describe('stores', () => {
   const store = (query: () => Promise<{ rows: [] }>) =>
-    database('audit store', { query, script: async () => undefined }, 'PostgreSQL answers');
+    database('audit store', { query, script: async () => undefined }, 'postgres');
 
   it('answer, fail, or are not there', async () => {
     expect(await found(store(async () => ({ rows: [] })))).toBe('ok: PostgreSQL answers');
-    expect(await found(database('audit store', undefined, ''))).toMatch(/^off/);
+    expect(await found(database('audit store', undefined, 'none'))).toMatch(/^off/);
+    expect(await found(database('audit store', undefined, 'embedded'))).toMatch(
+      /^degraded: unknown, because control/,
+    );
     await expect(found(store(() => Promise.reject(new Error('gone'))))).rejects.toThrow('gone');
   });
 

@@ -3,16 +3,22 @@ import type { RoutingStore } from '../../routing/routing-store.ts';
 import { AdminError } from '../api-env.ts';
 import { type Check, degraded, down, off, ok } from './check.ts';
 
-/** A database answers the smallest question. */
-export function database(name: string, db: Queryable | undefined, where: string): Check {
+/**
+ * A database answers the smallest question.
+ *
+ * @param db undefined where this process cannot ask it: control alone can
+ * @param kept where the configuration puts what is in it
+ */
+export function database(name: string, db: Queryable | undefined, kept: string): Check {
   return {
     name,
     remedy:
       'check that it runs and that control reaches it; docs/records.md and docs/audit.md say what works without it',
     async find() {
-      if (!db) return off('this process has no connection to it');
+      if (kept === 'none') return off('none is configured');
+      if (!db) return degraded('unknown, because control does not answer', 'see what is said of control');
       await db.query('SELECT 1', []);
-      return ok(where);
+      return ok(kept === 'postgres' ? 'PostgreSQL answers' : 'the embedded database answers');
     },
   };
 }

@@ -102,7 +102,7 @@ describe('headgate doctor', () => {
       inference: { state: 'down', detail: expect.stringContaining('does not answer') },
       'routing table': { state: 'ok', detail: expect.stringContaining('file, revision') },
       'records delivery': { state: 'ok' },
-      'records store': { state: 'off' },
+      'records store': { state: 'degraded', detail: 'unknown, because control does not answer' },
     });
     expect(new Set(order).size).toBe(order.length);
     for (const one of Object.values(found)) {
