@@ -47,7 +47,11 @@ export function failureOf(thrown: unknown): Failure | null {
     if (thrown.exitCode === 0) return null;
     const isBare = thrown.code === 'commander.help';
     const message = isBare ? 'a command is missing' : thrown.message.replace(/^error: /, '');
-    return { code: 'usage', message, remedy: 'the same command with --help shows what is accepted' };
+    const remedy =
+      thrown.code === 'commander.unknownCommand'
+        ? '--help in its place shows the commands'
+        : 'the same command with --help shows what is accepted';
+    return { code: 'usage', message, remedy };
   }
   if (thrown instanceof ConfigError) {
     return { code: 'usage', message: thrown.message, remedy: 'correct the configuration as listed' };

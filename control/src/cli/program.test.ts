@@ -20,6 +20,12 @@ describe('a command line that is not understood', () => {
     expect(err).toContain('--help');
   });
 
+  it('names the help that shows the commands, for a command that there is not', async () => {
+    for (const argv of [['frob'], ['keys', 'frob']]) {
+      expect((await headgate(argv)).err).toContain('--help in its place shows the commands');
+    }
+  });
+
   it('is told as JSON to programs', async () => {
     const { err } = await headgate(['keys', 'list', '--nmae', '--json']);
     expect(JSON.parse(err).error).toMatchObject({ code: 'usage', remedy: expect.any(String) });
