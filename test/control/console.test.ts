@@ -103,10 +103,9 @@ describe.skipIf(obstacle !== undefined)('An operator at the console', () => {
   it('starts a rollout of a bad version, and watches it being rolled back', async () => {
     await startRollout('3');
     const load = openLoad(40, (index) => send(`bad-${index}`, 1));
-    await operator
-      .card(/version 3 for version 1/)
-      .getByText('Rolled back')
-      .waitFor(LONG);
+    const card = operator.card(/version 3 for version 1/);
+    await card.getByText(/Rolled back$/).waitFor(LONG);
+    await card.getByRole('listitem').first().getByText('Rolled back here').waitFor();
     const failed = (await load.stop()).flatMap(({ result }) => result).filter(({ status }) => status >= 500);
     const evidence = operator.row('Guardrails', 'Error rate');
     await evidence.getByText('Failed').waitFor();

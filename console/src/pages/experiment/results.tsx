@@ -12,6 +12,7 @@ import {
   formatInterval,
   formatValue,
   LEVELS,
+  leftOutOf,
   METRIC_NAMES,
   VERDICT_WORDS,
 } from './words.ts';
@@ -56,9 +57,7 @@ const COLUMNS: readonly Column<Row>[] = [
     cell: ({ compared }) => (
       <>
         <Badge tone={TONES[compared.verdict]}>{VERDICT_WORDS[compared.verdict]}</Badge>
-        <p class="hint">
-          {compared.low === null && compared.why} {compared.left_out}
-        </p>
+        {compared.low === null && <p class="hint">{compared.why}</p>}
       </>
     ),
   },
@@ -107,6 +106,11 @@ export function Results(props: {
         keyOf={({ result, compared }) => `${result.metric} ${compared.variant}`}
         empty="Only one variant takes part, so there is nothing to compare. Start a rollout to try another one."
       />
+      {leftOutOf(report).map((text) => (
+        <p key={text} class="hint">
+          {text}
+        </p>
+      ))}
     </Card>
   );
 }

@@ -1,5 +1,6 @@
+import type { Comparison, MetricResult } from '@headgate/contracts/admin/api';
 import { expect, it } from 'vitest';
-import { formatDifference, formatInterval, formatValue, levelOf } from './words.ts';
+import { formatDifference, formatInterval, formatValue, leftOutOf, levelOf } from './words.ts';
 
 it('gives a difference of shares in percentage points', () => {
   expect(formatDifference(0.0042, 'share')).toBe('+0.42 points');
@@ -23,4 +24,15 @@ it('shows a dash where there is no number', () => {
 
 it('takes 95 % for any level that is not offered', () => {
   expect(['90', '99', '95', '50', '<b>', null].map(levelOf)).toEqual([90, 99, 95, 95, 95, 95]);
+});
+
+it('says once which units do not count, of all metrics or of those it is true of', () => {
+  const of = (metric: MetricResult['metric'], left_out: string) =>
+    ({ metric, comparisons: [{ left_out } as Comparison] }) as unknown as MetricResult;
+  const both = [of('accuracy', '5 of v2.'), of('reward', '5 of v2.')];
+  expect(leftOutOf({ metrics: both })).toEqual(['5 of v2.']);
+  expect(leftOutOf({ metrics: [...both, of('p95_ms', ''), of('latency_ms', '1 of v1.')] })).toEqual([
+    'Accuracy and Reward: 5 of v2.',
+    'Mean latency: 1 of v1.',
+  ]);
 });

@@ -1,6 +1,6 @@
-import type { Metric, MetricResult, Verdict } from '@headgate/contracts/admin/api';
+import type { ExperimentReport, Metric, MetricResult, Verdict } from '@headgate/contracts/admin/api';
 import { formatSigned } from '../../components/chart-points.ts';
-import { formatMs, formatShare } from '../../format.ts';
+import { formatList, formatMs, formatShare } from '../../format.ts';
 
 type Unit = MetricResult['unit'];
 
@@ -52,6 +52,17 @@ export function formatInterval(low: number | null, high: number | null, unit: Un
 }
 
 const SHORT_UNITS: Readonly<Record<Unit, string>> = { share: 'points', ms: 'ms', none: '' };
+
+/** Which units do not count: each reason once, after its metrics where it is not true of all. */
+export function leftOutOf({ metrics }: Pick<ExperimentReport, 'metrics'>): string[] {
+  const said = metrics.flatMap(({ metric, comparisons }) =>
+    comparisons.map(({ left_out: text }) => ({ metric, text })).filter(({ text }) => text !== ''),
+  );
+  return [...Map.groupBy(said, ({ text }) => text)].map(([text, of]) => {
+    const names = [...new Set(of.map(({ metric }) => METRIC_NAMES[metric]))];
+    return names.length === metrics.length ? text : `${formatList(names)}: ${text}`;
+  });
+}
 
 /** Levels of intervals to choose from, in percent. */
 export const LEVELS: readonly number[] = [90, 95, 99];
