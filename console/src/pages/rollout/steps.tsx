@@ -1,4 +1,5 @@
 import type { Rollout, RolloutPolicy } from '@headgate/contracts/rollout';
+import { isActive } from '@headgate/contracts/rollout-active';
 import { Badge } from '../../components/badge.tsx';
 import { formatPercent } from '../../format.ts';
 import { approvalWords, stepConditions } from './words.ts';
@@ -8,7 +9,6 @@ type Progress = Pick<Rollout, 'state' | 'transitions'>;
 /** The steps of a policy; of a rollout also which are done, and which is in force or was rolled back. */
 export function Steps({ policy, rollout }: { readonly policy: RolloutPolicy; readonly rollout?: Progress }) {
   const kind = rollout?.state.kind;
-  const isEnded = kind === 'rolled_back' || kind === 'promoted';
   const reached = rollout === undefined || kind === 'preparing' ? -1 : stepReached(rollout);
   return (
     <ol class="steps" aria-label="Steps">
@@ -16,7 +16,7 @@ export function Steps({ policy, rollout }: { readonly policy: RolloutPolicy; rea
         <li
           key={step.weight}
           class={classOf(index - reached, kind)}
-          aria-current={!isEnded && index === reached ? 'step' : undefined}
+          aria-current={rollout && isActive(rollout) && index === reached ? 'step' : undefined}
         >
           <strong>{formatPercent(step.weight)}</strong>
           <span class="hint">

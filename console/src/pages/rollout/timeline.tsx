@@ -1,5 +1,6 @@
 import type { RolloutView } from '@headgate/contracts/admin/api';
 import type { Transition } from '@headgate/contracts/rollout';
+import { isActive } from '@headgate/contracts/rollout-active';
 import { Badge } from '../../components/badge.tsx';
 import { Time } from '../../components/time.tsx';
 import { EvidenceTable } from './evidence.tsx';
@@ -28,7 +29,7 @@ export function Timeline({ rollout: { transitions, policy } }: { readonly rollou
 function Measured({ transition: { evidence, to } }: { readonly transition: Transition }) {
   if (evidence.length === 0) return null;
   return (
-    <details open={to.kind === 'rolled_back' || to.kind === 'promoted'}>
+    <details open={!isActive({ state: to })}>
       <summary>What was measured</summary>
       <EvidenceTable caption="Measurements of this transition" evidence={evidence} />
     </details>
