@@ -29,7 +29,7 @@ export function calibrationOf(
   const decodes = quantiles(stages.map(({ decode }) => decode));
   const runMs = mean(runs);
   const busyRunMs = cpuOf(full, 'engine') - mean(decodes);
-  // What the lone caller waits for besides decode and run; CPU time beyond that is spent after the answer.
+  // Time of a lone request outside decode and run; the processes spend CPU time beyond it after they answered.
   const wayMs = median(lone.runs.map(p50)) - median(stages.map(({ decode, run }) => decode + run));
   return {
     source: machine.source,

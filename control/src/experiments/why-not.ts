@@ -22,10 +22,7 @@ export interface Facts {
 
 /** Why a comparison has no verdict, and what to do. */
 export function whyNot(result: ComparisonResult, metric: Metric, facts: Facts): string {
-  const sides = [
-    { ...facts.control, counted: result.control.units },
-    { ...facts.treatment, counted: result.units },
-  ];
+  const sides = sidesOf(result, facts);
   const idle = sides.find(({ requests, elsewhere }) => requests - elsewhere <= 0);
   if (idle) return whyIdle(idle, facts.hasEnded);
   const stopped = facts.hasEnded ? undefined : sides.find(({ weight }) => weight === 0);
@@ -38,6 +35,12 @@ export function whyNot(result: ComparisonResult, metric: Metric, facts: Facts): 
   const yet = facts.hasEnded || stopped ? '' : ' yet';
   return `Not enough data${yet}: ${lack(result, metric)}.${remedy}`;
 }
+
+/** With the units that the metric counts. */
+const sidesOf = (result: ComparisonResult, { control, treatment }: Facts) => [
+  { ...control, counted: result.control.units },
+  { ...treatment, counted: result.units },
+];
 
 function lack({ enough, units, control, variant }: ComparisonResult, metric: Metric): string {
   const { needs, name } = enough;
@@ -78,20 +81,13 @@ const LACKING: Readonly<Record<Metric, string>> = {
 };
 
 /** Which units a metric leaves out, and why; empty when all count. */
-export function leftOut(
-  result: ComparisonResult,
-  metric: Metric,
-  { control, treatment, idle }: Facts,
-): string {
-  const groups = [
-    { ...control, counted: result.control.units },
-    { ...treatment, counted: result.units },
-  ].filter(({ counted }) => counted > 0);
+export function leftOut(result: ComparisonResult, metric: Metric, facts: Facts): string {
+  const groups = sidesOf(result, facts).filter(({ counted }) => counted > 0);
   const aloneOf = ({ units, compared }: GroupFacts) => (metric === 'p95_ms' ? 0 : units - compared);
   const alone = groups.flatMap((group) => {
     const count = aloneOf(group);
     return count > 0
-      ? [`${count} of ${group.name} that came only while the weight of ${idle.join(' or ')} was 0 %`]
+      ? [`${count} of ${group.name} that came only while the weight of ${facts.idle.join(' or ')} was 0 %`]
       : [];
   });
   const lacking = groups.flatMap((group) => {

@@ -20,7 +20,7 @@ import { edit, tableOf, useTable } from './routing.ts';
 const PER_SECOND = 50;
 const BAD = { weight: 10, withinMs: 10_000 };
 const HOLD_S = 30;
-/** The leader is deleted so long after the step began; a hold from zero would end at 42 s or later. */
+/** The scenario deletes the leader at this time of the step; a hold from zero would end at 42 s or later. */
 const DELETED_AFTER_MS = 12_000;
 const ENDED_WITHIN_MS = 36_000;
 const GUARDRAILS = [{ metric: 'error_rate' }];
