@@ -3,7 +3,15 @@ import { userInfo } from 'node:os';
 import { assign } from '@headgate/runtime/routing/assign';
 import { Registry } from 'prom-client';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { MODEL, policyOf, type RolloutBench, reportOf, rolloutBench } from '../testing/rollout-bench.ts';
+import {
+  BAD,
+  GOOD,
+  MODEL,
+  policyOf,
+  type RolloutBench,
+  reportOf,
+  rolloutBench,
+} from '../testing/rollout-bench.ts';
 import { exposeRollouts } from './rollout-metrics.ts';
 
 /**
@@ -12,8 +20,6 @@ import { exposeRollouts } from './rollout-metrics.ts';
  */
 
 let bench: RolloutBench;
-const GOOD = { requests: 10 };
-const BAD = { requests: 5, errors: 5 };
 
 beforeEach(async () => {
   bench = await rolloutBench();

@@ -1,10 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { MODEL, policyOf, type RolloutBench, rolloutBench } from '../testing/rollout-bench.ts';
+import { BAD, GOOD, MODEL, policyOf, type RolloutBench, rolloutBench } from '../testing/rollout-bench.ts';
 
 let bench: RolloutBench;
-const GOOD = { requests: 10 };
-const BAD = { requests: 5, errors: 5 };
 
 beforeEach(async () => {
   bench = await rolloutBench();
@@ -26,24 +24,16 @@ const atTen = async () => {
 };
 
 describe('what was saved and not written to the table is written after a restart and another edit', () => {
-  it('a rollback', async () => {
+  it.each([
+    ['a rollback', comment],
+    ['a rollback, also over an edit of its own model', weights(40, 60)],
+  ])('%s', async (_, edit) => {
     await atTen();
     bench.away.table = true;
     await bench.seconds(5, BAD);
     expect([await kind(), bench.weights()]).toEqual(['rolled_back', [90, 10]]);
     bench.away.table = false;
-    bench.edit(comment);
-    await bench.restart();
-    await bench.seconds(1, GOOD);
-    expect(bench.weights()).toEqual([100, 0]);
-  });
-
-  it('a rollback, also over an edit of its own model', async () => {
-    await atTen();
-    bench.away.table = true;
-    await bench.seconds(5, BAD);
-    bench.away.table = false;
-    bench.edit(weights(40, 60));
+    bench.edit(edit);
     await bench.restart();
     await bench.seconds(1, GOOD);
     expect(bench.weights()).toEqual([100, 0]);

@@ -1,9 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { policyOf, type RolloutBench, reportOf, rolloutBench } from '../testing/rollout-bench.ts';
+import { BAD, GOOD, policyOf, type RolloutBench, reportOf, rolloutBench } from '../testing/rollout-bench.ts';
 
 let bench: RolloutBench;
-const GOOD = { requests: 10 };
-const BAD = { requests: 5, errors: 5 };
 
 beforeEach(async () => {
   bench = await rolloutBench();

@@ -1,10 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { MODEL, policyOf, type RolloutBench, rolloutBench } from '../testing/rollout-bench.ts';
+import { BAD, GOOD, MODEL, policyOf, type RolloutBench, rolloutBench } from '../testing/rollout-bench.ts';
 
 let bench: RolloutBench;
-const GOOD = { requests: 10 };
-const BAD = { requests: 5, errors: 5 };
 
 beforeEach(async () => {
   bench = await rolloutBench();

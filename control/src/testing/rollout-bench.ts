@@ -22,6 +22,9 @@ import { fileSource } from '../routing/file-source.ts';
 import { SourcedRouting } from '../routing/routing-store.ts';
 
 export const MODEL = 'm';
+/** Each second of a version without and with errors. */
+export const GOOD = { requests: 10 };
+export const BAD = { requests: 5, errors: 5 };
 const TABLE = `# edited by SREs
 schema: 1
 default_model: ${MODEL}
