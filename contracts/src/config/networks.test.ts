@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { cidr, PRIVATE_NETWORKS, problemOfInternalHost } from './networks.ts';
+import { cidr, isInternalUrl, PRIVATE_NETWORKS, problemOfInternalHost } from './networks.ts';
 
 it.each(['127.0.0.1', '127.9.9.9', '::1', '0:0:0:0:0:0:0:1', '10.1.2.3', '172.31.0.1', '192.168.7.7'])(
   'lets ports without TLS listen at %s',
@@ -57,3 +57,23 @@ it('lets them listen in a public network that is named', () => {
   expect(problemOfInternalHost('203.0.113.9', ['203.0.113.0/24'])).toBeUndefined();
   expect(problemOfInternalHost('10.0.0.1', ['203.0.113.0/24'])).toMatch(/^expected a loopback address/);
 });
+
+it.each([
+  'http://10.0.0.7:5000',
+  'http://[fd12::1]:5000',
+  'http://mlflow:5000',
+  'http://mlflow.headgate.svc:5000/base',
+  'http://mlflow.headgate.svc.cluster.local',
+])('takes %s for an address of the internal network', (url) => {
+  expect(isInternalUrl(url, PRIVATE_NETWORKS)).toBe(true);
+});
+
+it.each([
+  'http://8.8.8.8:5000',
+  'http://mlflow.example.com',
+  'http://mlflow.svc',
+  'http://a.b.svc.example.com',
+  'http://user:password@mlflow:5000',
+  'ftp://mlflow',
+  'mlflow:5000',
+])('takes %s for none', (url) => expect(isInternalUrl(url, PRIVATE_NETWORKS)).toBe(false));

@@ -37,6 +37,18 @@ export function isCallable(host: string): boolean {
   return HOST_NAME.test(host) && !SPECIAL_NAME.test(host);
 }
 
+/** A name that only a resolver of the cluster knows: `mlflow`, `mlflow.headgate.svc`, `mlflow.headgate.svc.cluster.local`. */
+const SERVICE_NAME = new RegExp(`^${LABEL}(?:\\.${LABEL}\\.svc(?:\\.cluster\\.local)?)?$`);
+
+/** Whether an http address leads to a machine of an internal network, by its number or as a Service. */
+export function isInternalUrl(text: string, networks: readonly string[]): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname, username, password } = new URL(text);
+  if (protocol !== 'http:' || username !== '' || password !== '') return false;
+  const host = hostname.replace(/^\[(.*)\]$/, '$1');
+  return isIP(host) === 0 ? SERVICE_NAME.test(host) : isWithin(host, networks);
+}
+
 /** What is wrong with an address at which ports without TLS listen, and what to do; undefined when nothing is. */
 export function problemOfInternalHost(address: string, networks: readonly string[]): string | undefined {
   if (isIP(address) === 0) return 'expected an IP address';

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
-import { isLoopback, problemOfInternalHost } from './networks.ts';
+import { isSecureUrl } from '../secure-url.ts';
+import { isInternalUrl, isLoopback, problemOfInternalHost } from './networks.ts';
 import type { Limit, QuotaConfig } from './rate-limit.ts';
 import type { Unchecked } from './schema.ts';
 
@@ -40,6 +41,12 @@ export function checkRules(config: Unchecked, ctx: z.RefinementCtx): void {
     'expected the networks of the load balancers while envoy.xff_num_trusted_hops or envoy.proxy_protocol is set: anybody else could choose an address; 0.0.0.0/0 where a firewall keeps others away',
   );
   checkCapture(config, rule);
+  const { url } = config.registry;
+  rule(
+    url === '' || isSecureUrl(url) || isInternalUrl(url, internal_networks),
+    ['registry', 'url'],
+    'expected https, or http on this machine, at an address inside listen.internal_networks or at a Service of the cluster; without user and password, which belong in registry.token_file',
+  );
 }
 
 type Rule = (ok: boolean, path: string[], message: string) => void;

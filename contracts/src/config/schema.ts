@@ -7,6 +7,7 @@ import { gatewaySchema } from './gateway.ts';
 import { inferenceSchema } from './inference.ts';
 import { cidr, PRIVATE_NETWORKS } from './networks.ts';
 import { recordsSchema } from './records.ts';
+import { registrySchema } from './registry.ts';
 import { checkRules } from './rules.ts';
 import { serverlessSchema } from './serverless.ts';
 import { telemetrySchema } from './telemetry.ts';
@@ -64,6 +65,7 @@ const layersSchema = z.strictObject({
   }).describe('How long one call of a remote part may take (docs/operations.md).'),
   gateway: gatewaySchema,
   inference: inferenceSchema,
+  registry: registrySchema,
   serverless: serverlessSchema,
   control: controlSchema,
   records: recordsSchema,
@@ -84,5 +86,6 @@ export type { CaptureConfig } from './capture.ts';
 export type { OidcConfig, OidcIssuer } from './oidc.ts';
 export type { FailureMode, Limit, QuotaConfig, QuotaUnit, RateLimitConfig, Tier } from './rate-limit.ts';
 export type InferenceConfig = Config['inference'];
+export type RegistryConfig = Config['registry'];
 export type EnvoyConfig = Config['envoy'];
 export type TelemetryConfig = Config['telemetry'];
