@@ -30,7 +30,7 @@ const manifest = {
     tolerance: 0.01,
     samples: [{ file: 'chelsea.png', sha256: digest, top: [{ class_id: 282, score: 0.4 }] }],
   },
-  provenance: { source: 'a package', converter: 'scripts/model' },
+  provenance: { source: 'a package', converter: 'headgate_pipelines' },
 };
 
 const issuesOf = (document: unknown) => {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 /**
  * The manifest that lies beside every model file: `models/<name>/<version>/manifest.yaml`. Python writes it
- * (scripts/model, pipelines), inference reads it; `contracts/schema/manifest.schema.json` is exported from here.
+ * (pipelines/), inference reads it; `contracts/schema/manifest.schema.json` is exported from here.
  */
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits in lower case');

@@ -1,10 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openApiDocument } from '../../gateway/src/openapi.ts';
-import { type CheckContext, type CheckItem, checkCommand } from './item.ts';
-
-/** Python's parser, without writing compiled files. */
-const PARSE = 'import ast, sys; [ast.parse(open(name).read(), name) for name in sys.argv[1:]]';
+import { type CheckContext, type CheckItem, checkCommand, SkippedCheck } from './item.ts';
 
 const OPENAPI_FILE = 'state/check/openapi.json';
 
@@ -24,6 +21,8 @@ export const toolItems: readonly CheckItem[] = [
   },
   { name: 'OpenAPI lint', run: lintOpenApi },
   { name: 'Python lint', run: lintPython },
+  { name: 'Python types', run: typePython },
+  { name: 'Python security', run: scanPython },
 ];
 
 function bin({ root }: CheckContext, name: string): string {
@@ -36,22 +35,25 @@ async function lintOpenApi(context: CheckContext): Promise<readonly string[]> {
   return checkCommand(context, bin(context, 'redocly'), ['lint', OPENAPI_FILE]);
 }
 
-/** Hand-written Python. */
-const PYTHON_FOLDERS = ['scripts/model', 'test/clients'];
+function pythonTool({ root }: CheckContext, name: string): string {
+  const program = join(root, 'pipelines/.venv/bin', name);
+  if (!existsSync(program)) throw new SkippedCheck('npm test installs the environment of pipelines/');
+  return program;
+}
 
-/** ruff where it is installed, else Python's parser. Skipped without Python. */
 async function lintPython(context: CheckContext): Promise<readonly string[]> {
-  const ruff = join(context.root, '.venv/bin/ruff');
-  if (existsSync(ruff)) {
-    const lint = await checkCommand(context, ruff, ['check', ...PYTHON_FOLDERS]);
-    return [...lint, ...(await checkCommand(context, ruff, ['format', '--check', ...PYTHON_FOLDERS]))];
-  }
-  const python = join(context.root, '.venv/bin/python');
-  if (!existsSync(python)) return [];
-  const files = PYTHON_FOLDERS.flatMap((folder) =>
-    readdirSync(join(context.root, folder), { recursive: true, encoding: 'utf8' })
-      .filter((file) => file.endsWith('.py'))
-      .map((file) => join(folder, file)),
-  );
-  return checkCommand(context, python, ['-c', PARSE, ...files]);
+  const ruff = pythonTool(context, 'ruff');
+  const lint = await checkCommand(context, ruff, ['check', 'pipelines']);
+  return [...lint, ...(await checkCommand(context, ruff, ['format', '--check', 'pipelines']))];
+}
+
+/** mypy takes the folders of its own configuration file from the current one. */
+function typePython(context: CheckContext): Promise<readonly string[]> {
+  const inside = { ...context, root: join(context.root, 'pipelines') };
+  return checkCommand(inside, pythonTool(context, 'mypy'), []);
+}
+
+function scanPython(context: CheckContext): Promise<readonly string[]> {
+  const args = ['--quiet', '--severity-level', 'medium', '--recursive', 'pipelines/src'];
+  return checkCommand(context, pythonTool(context, 'bandit'), args);
 }

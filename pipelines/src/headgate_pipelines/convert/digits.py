@@ -1,7 +1,7 @@
 """Train the small digits model that the repository carries: `python -m headgate_pipelines.convert.digits --root .`
 
 Not part of setup: its result, models/digits/1 and samples/digit-7.png, is committed. It needs the packages of
-requirements-digits.txt. Data: the 1,797 handwritten digits of scikit-learn, 8x8 pixels, white on black. The
+the extra `lifecycle`. Data: the 1,797 handwritten digits of scikit-learn, 8x8 pixels, white on black. The
 last 450 are kept apart for the accuracy in the manifest. Training distorts and resizes the others, because a
 server gets digits of any size and shrinks them with a filter of its own.
 """

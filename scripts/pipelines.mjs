@@ -1,0 +1,8 @@
+/** `npm run pipelines -- COMMAND …`: `headgate-pipelines` in its environment, which is made when it is missing. */
+import { fileURLToPath } from 'node:url';
+import { bootstrap } from './setup/bootstrap.mjs';
+
+await bootstrap(fileURLToPath(import.meta.url), async (context) => {
+  const { runPipelines } = await import('./pipelines/run.ts');
+  return runPipelines(context, process.argv.slice(2), process.env);
+});
