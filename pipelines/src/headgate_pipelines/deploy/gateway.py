@@ -1,0 +1,43 @@
+"""The public API, as a client sees it: what staging's tests call."""
+
+import ssl
+from typing import Any
+
+import httpx
+
+from headgate_pipelines.http import TIMEOUT_S, ask
+from headgate_pipelines.settings import Settings
+
+Json = dict[str, Any]
+
+
+class Gateway:
+    """Calls the gateway through Envoy with the tester key. Methods raise Unavailable or Refused, see http.ask."""
+
+    def __init__(self, settings: Settings) -> None:
+        trust: ssl.SSLContext | bool = True
+        if settings.ca_file is not None:
+            trust = ssl.create_default_context(cafile=str(settings.ca_file))
+        self._client = httpx.Client(
+            base_url=settings.gateway_url,
+            headers={"x-api-key": settings.secret("tester_key_file")},
+            verify=trust,
+            timeout=TIMEOUT_S,
+        )
+
+    def predict(self, model: str, images: list[bytes], version: str | None = None) -> Json:
+        """Answer for 1 to 16 encoded images; of the experiment's version where none is named."""
+        at = f"/v1/models/{model}" + ("" if version is None else f"/versions/{version}")
+        files = [("image", (f"{number}", image)) for number, image in enumerate(images)]
+        answer: Json = ask(self._client, "POST", f"{at}/predict", files=files).json()
+        return answer
+
+    def metadata(self, model: str, version: str) -> Json:
+        """Tensors of a version, by the Open Inference Protocol."""
+        answer: Json = ask(self._client, "GET", f"/v2/models/{model}/versions/{version}").json()
+        return answer
+
+    def is_ready(self, model: str, version: str) -> bool:
+        """Whether a gateway would answer with this version now."""
+        response = self._client.get(f"/v2/models/{model}/versions/{version}/ready")
+        return response.status_code == 200

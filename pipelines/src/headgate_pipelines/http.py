@@ -1,0 +1,37 @@
+"""HTTP to our own services: bounded in time, with failures in the pipeline's own errors."""
+
+from typing import Any
+
+import httpx
+
+from headgate_pipelines.errors import Refused, Unavailable
+
+TIMEOUT_S = 10.0
+
+
+def ask(client: httpx.Client, method: str, path: str, **request: Any) -> httpx.Response:
+    """An answer below 400.
+
+    Raises:
+        Unavailable: no answer, or one of 5xx or 429: the same request may succeed later.
+        Refused: any other answer of 4xx, with the `detail` of its problem body.
+    """
+    try:
+        response = client.request(method, path, **request)
+    except httpx.HTTPError as error:
+        raise Unavailable(f"{client.base_url} does not answer ({type(error).__name__})", "start it, or wait") from error
+    if response.status_code < 400:
+        return response
+    words = f"{method} {path} was answered by {response.status_code}: {detail_of(response)}"
+    if response.status_code >= 500 or response.status_code == 429:
+        raise Unavailable(words, "try again later")
+    raise Refused(words)
+
+
+def detail_of(response: httpx.Response) -> str:
+    """The reason in words of an RFC 9457 body; else the beginning of the text."""
+    try:
+        body = response.json()
+    except ValueError:
+        return response.text[:200]
+    return str(body.get("detail", body))[:500] if isinstance(body, dict) else response.text[:200]
