@@ -79,6 +79,7 @@ export const BUNDLES = [
     entryPoints: {
       main: 'inference/src/main.ts',
       'engine-child': 'inference/src/engine/child/main.ts',
+      probe: 'inference/src/probe.ts',
       'yaml-thread': YAML_THREAD,
     },
     outdir: 'inference/dist',

@@ -26,6 +26,7 @@ export const buildStep: Step = {
     'gateway/dist/yaml-thread.js',
     'inference/dist/main.js',
     'inference/dist/engine-child.js',
+    'inference/dist/probe.js',
     'inference/dist/yaml-thread.js',
     'control/dist/headgate.js',
     'control/dist/main.js',

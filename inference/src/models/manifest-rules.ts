@@ -14,9 +14,9 @@ const MAX_BATCH_BYTES = 2 ** 30;
 const MIN_ELEMENT_BYTES = 4;
 
 /** What a manifest of the right form says that cannot be true; undefined when it may be. Names the field. */
-export function contradiction(manifest: Manifest, expected: Expected): string | undefined {
+export function contradiction(manifest: Manifest, expected?: Expected): string | undefined {
   const { name, version } = manifest;
-  if (name !== expected.model || version !== expected.version) {
+  if (expected && (name !== expected.model || version !== expected.version)) {
     return `it describes ${name}/${version}, but lies in the folder of ${expected.model}/${expected.version}`;
   }
   return (

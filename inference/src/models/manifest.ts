@@ -19,9 +19,14 @@ const MAX_LABELS_BYTES = 2 ** 20;
 /**
  * Reads `manifest.yaml`: its signature first, then its form, then whether it can be true.
  *
+ * @param expected undefined: the folder's path does not say which version it holds
  * @throws LoadError with the fields that are wrong
  */
-export async function readManifest(directory: string, expected: Expected, trust: Trust): Promise<Manifest> {
+export async function readManifest(
+  directory: string,
+  expected: Expected | undefined,
+  trust: Trust,
+): Promise<Manifest> {
   const path = join(directory, MANIFEST_FILE);
   const bytes = await readBounded(path, MAX_MANIFEST_BYTES);
   await verifySignature(trust, directory, bytes);

@@ -27,6 +27,10 @@ class Settings:
     """Receiver of the same message; empty: none."""
     smtp_url: str
     """smtp://user:password@host:port"""
+    root: Path
+    """The checkout, or the folder where an image keeps the same files: models/, samples/, inference/."""
+    node: Path
+    """The Node.js program that runs the serving engine."""
 
     def secret(self, name: str) -> str:
         """Content of `admin_key_file` or `tester_key_file`, without the line end.
@@ -45,7 +49,7 @@ class Settings:
 
 
 def read_settings(env: Mapping[str, str] = os.environ) -> Settings:
-    """Reads `HEADGATE_PIPELINES_*`; MLFLOW_TRACKING_URI as MLflow itself names it."""
+    """Reads `HEADGATE_PIPELINES_*`; MLFLOW_TRACKING_URI as MLflow itself names it, HEADGATE_ROOT as the services do."""
 
     def text(name: str, default: str = "") -> str:
         return env.get(f"HEADGATE_PIPELINES_{name}", default)
@@ -54,6 +58,7 @@ def read_settings(env: Mapping[str, str] = os.environ) -> Settings:
         value = text(name)
         return Path(value) if value else None
 
+    root = Path(env.get("HEADGATE_ROOT", Path(__file__).parents[3])).absolute()
     return Settings(
         mlflow_url=env.get("MLFLOW_TRACKING_URI", "http://127.0.0.1:8449"),
         control_url=text("CONTROL_URL", "http://127.0.0.1:8447"),
@@ -64,4 +69,6 @@ def read_settings(env: Mapping[str, str] = os.environ) -> Settings:
         alert_webhook=text("ALERT_WEBHOOK"),
         alert_email=text("ALERT_EMAIL"),
         smtp_url=text("SMTP_URL"),
+        root=root,
+        node=path("NODE") or root / "node_modules" / ".bin" / "node",
     )

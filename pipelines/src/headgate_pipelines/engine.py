@@ -1,0 +1,193 @@
+"""Images through the real serving engine: what will be served is what is measured (inference/src/probe.ts)."""
+
+import json
+import queue
+import subprocess
+import tempfile
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, cast
+
+from headgate_pipelines.errors import PipelineError, Refused, Unavailable
+from headgate_pipelines.settings import Settings, read_settings
+
+LOAD_TIMEOUT_S = 150.0
+"""The engine itself gives up after 120 s."""
+ANSWER_TIMEOUT_S = 90.0
+"""For one image; the engine itself kills a run after 60 s."""
+IN_FLIGHT = 4
+"""Images that are written ahead, so that the engine never waits for this process."""
+CANNOT_SERVE = 2
+"""Exit code of the probe."""
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What the engine says of one image. With an `error` (its words), there is nothing else."""
+
+    id: str
+    class_ids: tuple[int, ...] = ()
+    """All classes, best first."""
+    scores: tuple[float, ...] = ()
+    """In [0, 1], in the order of `class_ids`."""
+    latency_ms: float = 0.0
+    """Decode and run of this image alone."""
+    sketch: dict[str, Any] | None = None
+    """As contracts/src/sketch.ts: version, width, height, brightness, contrast, sharpness, features (32)."""
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """How the engine loaded the version."""
+
+    load_ms: float
+    compared: int
+    """Golden samples whose answers it compared with the recorded ones."""
+    skipped: tuple[str, ...]
+    """Golden samples that are in neither folder."""
+    largest_difference: float
+    """Of a score of a golden sample."""
+
+
+def load(version_dir: Path, settings: Settings | None = None) -> Loaded:
+    """Loads a version as for serving: digests, session, golden samples.
+
+    Raises:
+        Refused: the version cannot be served; the message has the engine's words.
+        Unavailable: the engine did not start or ended.
+    """
+    with _started(version_dir, settings or read_settings()) as engine:
+        engine.finish()
+        return engine.loaded
+
+
+def probe(
+    version_dir: Path, images: Iterable[tuple[str, Path | bytes]], settings: Settings | None = None
+) -> Iterator[Probed]:
+    """Runs (id, file or encoded image) through the engine one by one; answers come in the order of the images.
+
+    A few images are in memory at a time. The engine ends when the caller stops iterating.
+
+    Raises:
+        Refused: the version cannot be served.
+        Unavailable: the engine ended, or is silent for longer than ANSWER_TIMEOUT_S.
+    """
+    with (
+        _started(version_dir, settings or read_settings()) as engine,
+        tempfile.TemporaryDirectory(prefix="headgate-probe-") as folder,
+    ):
+        waiting: deque[Path | None] = deque()
+        for number, (name, image) in enumerate(images):
+            temporary = None
+            if isinstance(image, bytes):
+                temporary = Path(folder, str(number))
+                temporary.write_bytes(image)
+            engine.ask(name, temporary or Path(str(image)))
+            waiting.append(temporary)
+            if len(waiting) == IN_FLIGHT:
+                yield _answer(engine, waiting)
+        while waiting:
+            yield _answer(engine, waiting)
+        engine.finish()
+
+
+def _answer(engine: "_Engine", waiting: deque[Path | None]) -> Probed:
+    answer = Probed(**engine.read(ANSWER_TIMEOUT_S))
+    temporary = waiting.popleft()
+    if temporary is not None:
+        temporary.unlink()
+    return answer
+
+
+class _Engine:
+    """A running probe."""
+
+    def __init__(self, child: subprocess.Popen[bytes], words: IO[bytes]) -> None:
+        self._child = child
+        self._questions = cast(IO[bytes], child.stdin)
+        self._words = words
+        self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        threading.Thread(target=self._pump, args=[child.stdout], daemon=True).start()
+        loaded = self.read(LOAD_TIMEOUT_S)["loaded"]
+        self.loaded = Loaded(**{**loaded, "skipped": tuple(loaded["skipped"])})
+
+    def _pump(self, answers: IO[bytes]) -> None:
+        with answers:
+            for line in answers:
+                self._lines.put(line)
+        self._lines.put(b"")
+
+    def ask(self, name: str, path: Path) -> None:
+        """Raises as `probe`."""
+        try:
+            self._questions.write(json.dumps({"id": name, "path": str(path.absolute())}).encode() + b"\n")
+            self._questions.flush()
+        except BrokenPipeError as error:
+            raise self._failure() from error
+
+    def read(self, timeout_s: float) -> Any:
+        """The next line. Raises as `probe`."""
+        try:
+            line = self._lines.get(timeout=timeout_s)
+        except queue.Empty as error:
+            raise Unavailable(
+                f"the engine was silent for {timeout_s:.0f} s", "look at the load of the machine"
+            ) from error
+        if not line:
+            raise self._failure()
+        return json.loads(line)
+
+    def finish(self) -> None:
+        """Waits until the probe has ended by itself. Raises as `probe`."""
+        self._questions.close()
+        try:
+            code = self._child.wait(ANSWER_TIMEOUT_S)
+        except subprocess.TimeoutExpired as error:
+            raise Unavailable("the engine did not end after its last image", "run the command again") from error
+        if code != 0:
+            raise self._failure()
+
+    def _failure(self) -> PipelineError:
+        code = self._child.wait(ANSWER_TIMEOUT_S)
+        self._words.seek(0)
+        words = self._words.read().decode(errors="replace").strip()[-2000:]
+        if code == CANNOT_SERVE:
+            return Refused(f"the engine cannot serve this version: {words}", "train or restore the version")
+        return Unavailable(f"the engine ended with exit code {code}: {words}", "run the command again")
+
+
+@contextmanager
+def _started(version_dir: Path, settings: Settings) -> Iterator[_Engine]:
+    with tempfile.TemporaryFile() as words:
+        try:
+            child = subprocess.Popen(  # noqa: S603
+                _command(version_dir, settings), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=words
+            )
+        except OSError as error:
+            raise PipelineError(
+                f"{settings.node} cannot be started: {error.strerror}",
+                "run npm ci in the checkout, or set HEADGATE_PIPELINES_NODE",
+            ) from error
+        try:
+            yield _Engine(child, words)
+        finally:
+            child.kill()
+            child.wait()
+            with suppress(BrokenPipeError):
+                cast(IO[bytes], child.stdin).close()
+
+
+def _command(version_dir: Path, settings: Settings) -> list[str]:
+    """The source runs as it is; an image has only the bundle."""
+    inference = settings.root / "inference"
+    sources = [inference / "src" / "probe.ts", inference / "dist" / "probe.js"]
+    program = next((path for path in sources if path.exists()), None)
+    if program is None:
+        raise PipelineError(f"{inference} has no probe", "set HEADGATE_ROOT to the checkout")
+    samples = settings.root / "samples"
+    return [str(settings.node), str(program), "--version-dir", str(version_dir), "--samples-dir", str(samples)]
