@@ -16,10 +16,10 @@ LOG_EVERY_S = 10.0
 
 def with_progress(
     items: Iterable[Item],
-    what: str,
     total: int,
-    out: TextIO | None = None,
+    what: str,
     clock: Callable[[], float] = time.monotonic,
+    out: TextIO | None = None,
 ) -> Iterator[Item]:
     """The same items; meanwhile lines such as `features: 300 of 1400, 12 s left` on `out` (default: stderr).
 
