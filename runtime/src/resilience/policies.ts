@@ -1,5 +1,5 @@
 /** Remote parts that a policy protects; also the only values of the label `dependency`. */
-const DEPENDENCIES = ['inference', 'redis', 'jwks', 'database'] as const;
+const DEPENDENCIES = ['inference', 'redis', 'jwks', 'database', 'registry'] as const;
 export type Dependency = (typeof DEPENDENCIES)[number];
 
 /** How many calls may be sent again, so that retries cannot double the load of a dependency in trouble. */
@@ -54,4 +54,6 @@ export const POLICIES = {
   jwks: { concurrency: 4, retry: RETRY, breaker: BREAKER },
   /** The shippers of records and audit records send again what failed. */
   database: { concurrency: 16, retry: NO_RETRY, breaker: BREAKER },
+  /** Asked every few seconds, for each served version by inference and for all models by control. */
+  registry: { concurrency: 32, retry: RETRY, breaker: BREAKER },
 } as const satisfies Partial<Record<Dependency, Omit<DependencyConfig, 'timeout_ms'>>>;
