@@ -1,0 +1,74 @@
+"""`headgate-pipelines adopt MODEL --models DIR`: registers existing versions under their own numbers."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from headgate_pipelines.errors import PipelineError, Refused
+from headgate_pipelines.registry.client import FOLDER_TAG, STAGE_TAG, Registered, Registry
+from headgate_pipelines.registry.publish import RunRecord, publish
+from headgate_pipelines.registry.version_folder import VersionFolder, read_version
+from headgate_pipelines.settings import read_settings
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments of the command."""
+    parser.add_argument("model", help="name of the model, as in the models folder")
+    parser.add_argument("--models", type=Path, required=True, help="folder with MODEL/VERSION folders")
+    parser.add_argument("--samples", type=Path, help="golden images that versions share (default: samples beside it)")
+    parser.add_argument("--champion", metavar="VERSION", help="version that production serves now")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Registers the versions in order; 0 also when all of them are there already."""
+    samples = arguments.samples or arguments.models.parent / "samples"
+    folders = numbered_folders(arguments.models / arguments.model, samples)
+    registry = Registry(read_settings().mlflow_url)
+    for version in adopt(registry, arguments.model, folders):
+        print(f"{arguments.model} {version.version} is registered", file=sys.stderr)
+    if arguments.champion:
+        set_champion(registry, arguments.model, arguments.champion)
+    return 0
+
+
+def numbered_folders(parent: Path, samples: Path | None) -> list[VersionFolder]:
+    """The versions of a model, 1 first.
+
+    Raises:
+        Refused: the numbers have a gap. MLflow counts from 1 and leaves none out.
+        PipelineError: there is no version.
+    """
+    numbers = sorted(int(path.name) for path in parent.glob("[0-9]*") if path.name.isdecimal())
+    if not numbers:
+        raise PipelineError(f"{parent} has no numbered version", "name the models folder and a model in it")
+    missing = sorted(set(range(1, numbers[-1] + 1)) - set(numbers))
+    if missing:
+        raise Refused(f"{parent} has no version {missing[0]}; MLflow would give its number to the next one")
+    return [read_version(parent / str(number), samples) for number in numbers]
+
+
+def adopt(registry: Registry, model: str, folders: list[VersionFolder]) -> list[Registered]:
+    """Registers each folder under the number of its manifest.
+
+    Raises:
+        Refused: the registry has another content under one of these numbers, or a number is taken.
+    """
+    known = {one.version: one for one in registry.versions(model)}
+    for folder in folders:
+        number = str(folder.manifest["version"])
+        if folder.path.name != number or folder.manifest["name"] != model:
+            found = f"{folder.manifest['name']} {number}"
+            raise Refused(f"{folder.path} holds {found}: folder and manifest do not agree")
+        there = known.get(number)
+        if there and there.tags.get(FOLDER_TAG) != folder.manifest_sha256:
+            raise Refused(f"MLflow has another content as {model} {number}", "give the folder the next free number")
+    return [publish(registry, model, folder, RunRecord(), str(folder.manifest["version"])) for folder in folders]
+
+
+def set_champion(registry: Registry, model: str, version: str) -> None:
+    """Points the alias `champion` at a complete version."""
+    if not registry.version(model, version).complete:
+        raise Refused(f"{model} {version} is not completely registered", "register it again")
+    registry.set_alias(model, "champion", version)
+    registry.tag(model, version, STAGE_TAG, "Production")

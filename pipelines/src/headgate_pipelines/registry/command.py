@@ -1,0 +1,110 @@
+"""`headgate-pipelines register`: puts the version of a workspace into MLflow if its evaluation allows that."""
+
+import argparse
+import sys
+
+from headgate_pipelines.errors import Refused
+from headgate_pipelines.evaluate.record import Evaluation, read_evaluation
+from headgate_pipelines.params import Params, read_params
+from headgate_pipelines.registry.client import MANIFEST_TAG, REJECTED_TAG, STAGE_TAG, Registered, Registry
+from headgate_pipelines.registry.publish import RunRecord, publish
+from headgate_pipelines.registry.version_folder import read_version
+from headgate_pipelines.settings import read_settings
+from headgate_pipelines.workspace import Workspace
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments of the command."""
+    parser.add_argument("--stage", action="store_true", help="point the alias `staging` at the version afterwards")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Registers the version, once however often it runs."""
+    registry = Registry(read_settings().mlflow_url)
+    version = register(registry, Workspace(arguments.workspace))
+    print(f"{version.model} {version.version} is registered (run {version.run_id})", file=sys.stderr)
+    if arguments.stage:
+        stage(registry, version)
+    print(version.version)
+    return 0
+
+
+def register(registry: Registry, workspace: Workspace) -> Registered:
+    """The complete version of the workspace's folder.
+
+    Raises:
+        Refused: the evaluation says no, or it is not about this folder and the present champion.
+        Unavailable: MLflow does not answer; call again.
+    """
+    params = read_params(workspace.params)
+    folder = read_version(workspace.version)
+    evaluation = read_evaluation(workspace.evaluation)
+    if evaluation.folder_sha256 != folder.manifest_sha256:
+        raise Refused(f"{workspace.version} has changed since its evaluation", "run headgate-pipelines evaluate")
+    if not evaluation.passes:
+        raise Refused("\n  ".join([f"{params.model} is not registered", *evaluation.objections]))
+    there = registry.with_folder(params.model, folder.manifest_sha256)
+    if there is None:
+        _check_champion(registry, params.model, evaluation)
+    elif there.complete:
+        return there
+    return publish(registry, params.model, folder, _record(params, evaluation, workspace))
+
+
+def stage(registry: Registry, version: Registered) -> None:
+    """Points `staging` at the version, unless it has been there and gone on.
+
+    Raises:
+        Refused: somebody has rejected the version.
+    """
+    why = version.tags.get(REJECTED_TAG)
+    if why is not None:
+        raise Refused(f"{version.model} {version.version} was rejected: {why}", "train another version")
+    if version.tags.get(STAGE_TAG) in ("Production", "Archived"):
+        print(f"{version.model} {version.version} has been in staging already", file=sys.stderr)
+        return
+    registry.stage(version.model, version.version)
+
+
+def _check_champion(registry: Registry, model: str, evaluation: Evaluation) -> None:
+    """The comparison has to be with the version that production serves now."""
+    champion = registry.by_alias(model, "champion")
+    now = champion.tags.get(MANIFEST_TAG) if champion else None
+    then = evaluation.champion.manifest_sha256 if evaluation.champion else None
+    if now == then:
+        return
+    judged = f"version {evaluation.champion.version}" if evaluation.champion else "no champion"
+    present = f"version {champion.version}" if champion else "none"
+    raise Refused(
+        f"the evaluation compares with {judged}; the champion of {model} is now {present}",
+        "run headgate-pipelines evaluate again",
+    )
+
+
+def _record(params: Params, evaluation: Evaluation, workspace: Workspace) -> RunRecord:
+    measured = evaluation.candidate
+    metrics = {
+        "accuracy": measured.accuracy,
+        "accuracy_low": measured.accuracy_interval[0],
+        "accuracy_high": measured.accuracy_interval[1],
+        "macro_precision": measured.macro.precision,
+        "macro_recall": measured.macro.recall,
+        "macro_f1": measured.macro.f1,
+        "weighted_f1": measured.weighted.f1,
+        "ece": measured.ece,
+        "brier": measured.brier,
+        "latency_p50_ms": measured.latency_p50_ms,
+        "latency_p95_ms": measured.latency_p95_ms,
+    }
+    if evaluation.comparison:
+        metrics |= {"difference": evaluation.comparison.difference, "p_value": evaluation.comparison.p_value}
+    train = {f"train.{key}": str(value) for key, value in params.train.model_dump().items()}
+    return RunRecord(
+        params={**train, "source": params.source},
+        metrics=metrics,
+        tags={"headgate.code_revision": evaluation.code_revision, "headgate.verdict": evaluation.verdict},
+        data_version=evaluation.data_version,
+        data_source=params.source,
+        artifacts=workspace.evaluation,
+    )

@@ -1,0 +1,57 @@
+"""Versions of a models folder in a real MLflow."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from headgate_pipelines.cli import main
+from headgate_pipelines.errors import Refused
+from headgate_pipelines.registry.adopt import adopt, numbered_folders
+from headgate_pipelines.registry.client import MANIFEST_TAG, Registry
+from tests.registry.version_files import MODELS, write_version
+
+pytestmark = pytest.mark.services
+
+
+def test_the_committed_digits_model_becomes_version_1_and_champion(
+    mlflow_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_server)
+    command = ["adopt", "digits", "--models", str(MODELS), "--champion", "1"]
+    assert main(command) == 0
+    assert main(command) == 0
+    registry = Registry(mlflow_server)
+    champion = registry.by_alias("digits", "champion")
+    assert champion is not None
+    assert [one.version for one in registry.versions("digits")] == ["1"]
+    manifest = (MODELS / "digits" / "1" / "manifest.yaml").read_bytes()
+    assert champion.tags[MANIFEST_TAG] == hashlib.sha256(manifest).hexdigest()
+
+
+def test_the_files_are_served_by_mlflows_route_for_a_model_version(mlflow_server: str, tmp_path: Path) -> None:
+    write_version(tmp_path / "routed", "routed", "1")
+    adopt(Registry(mlflow_server), "routed", numbered_folders(tmp_path / "routed", None))
+    query = {"name": "routed", "version": "1", "path": "manifest.yaml"}
+    answer = httpx.get(f"{mlflow_server}/model-versions/get-artifact", params=query)
+    assert yaml.safe_load(answer.content)["version"] == "1"
+
+
+def test_a_gap_in_the_numbers_is_refused(tmp_path: Path) -> None:
+    write_version(tmp_path / "gap", "gap", "1")
+    write_version(tmp_path / "gap", "gap", "3")
+    with pytest.raises(Refused, match="no version 2"):
+        numbered_folders(tmp_path / "gap", None)
+
+
+def test_another_content_under_the_same_number_is_refused(mlflow_server: str, tmp_path: Path) -> None:
+    registry = Registry(mlflow_server)
+    write_version(tmp_path / "taken", "taken", "1")
+    adopt(registry, "taken", numbered_folders(tmp_path / "taken", None))
+    shutil.rmtree(tmp_path / "taken")
+    write_version(tmp_path / "taken", "taken", "1", model=b"other weights")
+    with pytest.raises(Refused, match="another content as taken 1"):
+        adopt(registry, "taken", numbered_folders(tmp_path / "taken", None))
