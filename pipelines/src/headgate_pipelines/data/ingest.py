@@ -1,0 +1,156 @@
+"""Source -> good images in shards, with an index; bad ones in quarantine; a report of both."""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from headgate_pipelines.data.checks import check_table, set_problems
+from headgate_pipelines.data.duplicates import group_alike
+from headgate_pipelines.data.index import Item, line_of, read_index
+from headgate_pipelines.data.quarantine import Quarantine
+from headgate_pipelines.data.sort import Accepted, sort_images
+from headgate_pipelines.data.sources import Entry, open_source
+from headgate_pipelines.data.split import split_groups
+from headgate_pipelines.errors import Refused, Unavailable
+from headgate_pipelines.params import Ingest, Params
+from headgate_pipelines.workspace import Workspace
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def ingest(workspace: Workspace, params: Params) -> str:
+    """Replaces data/, quarantine/ and reports/ingest.html as wholes. Returns what it did, in one line.
+
+    Raises:
+        Refused: the set fails a rule. data/ stays as it is; quarantine and report show why.
+        Unavailable: the source does not answer, or the disk is full. Nothing changes.
+    """
+    made = workspace.state / "ingest"
+    _recover(workspace.data, made)
+    source = open_source(params, workspace.root)
+    entries = source.entries()
+    if not entries:
+        raise Refused(f"source {params.source} has no images", "correct `source` in params.yaml, or fill it")
+    mark = _fingerprint(params, entries)
+    if _is_unchanged(workspace, mark):
+        return f"nothing changed in {params.source}: {len(entries):,} images as before"
+    shutil.rmtree(made, ignore_errors=True)
+    try:
+        with _disk_errors():
+            made.mkdir(parents=True)
+            before = read_index(workspace.data) if (workspace.data / "index.jsonl").exists() else []
+            place = {item.source: at for at, item in enumerate(before)}
+            # Images of the last run first, in their order: their shards stay the same, and DVC pushes only new ones.
+            entries.sort(key=lambda entry: (place.get(entry.path, len(place)), entry.path))
+            quarantine = Quarantine(made / "quarantine")
+            accepted = sort_images(source, entries, params.ingest, made / "data" / "shards", quarantine)
+            items, groups = _describe(accepted, before, params.ingest)
+            labels = list(params.ingest.labels) or sorted({item.label for item in items})
+            if len(entries) != len(items) + len(quarantine.rejected):
+                raise AssertionError(f"{len(entries)} images in, {len(items)} + {len(quarantine.rejected)} out")
+            problems = set_problems(params.ingest, items, labels, len(quarantine.rejected))
+            if not problems:
+                check_table(params.ingest, items, groups, labels)
+            _write(made / "data", items, labels)
+            _publish(made / "quarantine", workspace.quarantine)
+            if problems:
+                raise Refused("; ".join(problems), f"see {workspace.reports}/ingest.html and {workspace.quarantine}")
+            _publish(made / "data", workspace.data)
+            _remember(workspace, mark)
+    finally:
+        _recover(workspace.data, made)
+        shutil.rmtree(made, ignore_errors=True)
+    held_out = sum(item.split == "holdout" for item in items)
+    return (
+        f"{len(items):,} images of {len(labels)} classes, {held_out:,} held out; "
+        f"{len(quarantine.rejected):,} in quarantine"
+    )
+
+
+def _describe(accepted: list[Accepted], before: list[Item], rules: Ingest) -> tuple[list[Item], list[int]]:
+    """The items with their sides, and the group of alike images of each."""
+    groups = group_alike([one.about.phash for one in accepted], rules.near_duplicate_bits)
+    digests = [one.about.sha256 for one in accepted]
+    labels = [one.label for one in accepted]
+    sides = split_groups(digests, labels, groups, {item.sha256: item.split for item in before}, rules.holdout_share)
+    items = [
+        Item(
+            sha256=one.about.sha256,
+            label=one.label,
+            split=side,
+            shard=one.shard,
+            offset=one.offset,
+            size=one.size,
+            width=one.about.width,
+            height=one.about.height,
+            phash=f"{one.about.phash:016x}",
+            source=one.source,
+        )
+        for one, side in zip(accepted, sides, strict=True)
+    ]
+    return items, groups
+
+
+def _write(data: Path, items: list[Item], labels: list[str]) -> None:
+    for name, lines in (
+        ("index.jsonl", map(line_of, items)),
+        ("labels.json", [json.dumps(labels, ensure_ascii=False) + "\n"]),
+    ):
+        with (data / name).open("w", encoding="utf-8") as file:
+            file.writelines(lines)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _publish(new: Path, place: Path) -> None:
+    """Puts a folder in the place of another one. `_recover` repairs a stop between the two renames."""
+    old = new.with_name(f"{new.name}.old")
+    if place.exists():
+        place.rename(old)
+    new.rename(place)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _recover(place: Path, made: Path) -> None:
+    old = made / f"{place.name}.old"
+    if old.exists() and not place.exists():
+        old.rename(place)
+
+
+@contextmanager
+def _disk_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise Unavailable(f"the disk is full: {error.strerror}", "free some space, then run again") from error
+
+
+def _fingerprint(params: Params, entries: list[Entry]) -> str:
+    """Equal when a run over these entries would do the same again."""
+    digest = hashlib.sha256(f"{params.source}\n{params.ingest.model_dump_json()}\n".encode())
+    for entry in entries:
+        digest.update(f"{entry!r}\n".encode())
+    return digest.hexdigest()
+
+
+def _is_unchanged(workspace: Workspace, mark: str) -> bool:
+    try:
+        return bool(json.loads((workspace.state / "ingest.json").read_text("utf-8")) == _state(workspace, mark))
+    except (OSError, ValueError):
+        return False
+
+
+def _remember(workspace: Workspace, mark: str) -> None:
+    (workspace.state / "ingest.json").write_text(json.dumps(_state(workspace, mark)) + "\n", "utf-8")
+
+
+def _state(workspace: Workspace, mark: str) -> dict[str, str]:
+    index = (workspace.data / "index.jsonl").read_bytes()
+    return {"fingerprint": mark, "index_sha256": hashlib.sha256(index).hexdigest()}

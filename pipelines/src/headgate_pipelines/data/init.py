@@ -1,0 +1,125 @@
+"""`init`: makes a workspace: params.yaml, dvc.yaml, and DVC with an optional remote."""
+
+import argparse
+import json
+import os
+import subprocess  # nosec B404
+import sys
+from pathlib import Path
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from headgate_pipelines.errors import PipelineError, Refused
+from headgate_pipelines.params import Params
+from headgate_pipelines.workspace import Workspace
+
+DVC_YAML = """\
+# `dvc repro` runs the stages whose inputs changed. A data scientist may run each command alone as well.
+stages:
+  ingest:
+    cmd: headgate-pipelines ingest --workspace .
+    # Its source is outside of DVC: ingest itself looks there, and ends at once where nothing changed.
+    always_changed: true
+    params: [source, ingest]
+    outs:
+      # A refused run leaves the data of the last good one.
+      - data: {persist: true}
+  train:
+    cmd: headgate-pipelines train --workspace .
+    deps: [data]
+    params: [model, train]
+    outs: [version]
+  evaluate:
+    cmd: headgate-pipelines evaluate --workspace .
+    # The champion in MLflow may be another one than at the last run.
+    always_changed: true
+    deps: [data, version]
+    params: [evaluate]
+    outs: [evaluation]
+metrics: [evaluation/metrics.json]
+"""
+IGNORED = ("quarantine/", "reports/", ".cache/", ".state/")
+DVC_WITHIN_S = 60
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments."""
+    parser.add_argument("folder", type=Path, nargs="?", help="the workspace to make; default: --workspace")
+    parser.add_argument("--model", required=True, help="name of the model in Headgate")
+    parser.add_argument("--source", required=True, help=f"{Params.model_fields['source'].description}")
+    parser.add_argument("--remote", help="where DVC pushes data and models to: a folder, or s3://bucket/prefix")
+    parser.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Makes the workspace.
+
+    Raises:
+        Refused: there is one already.
+    """
+    workspace = Workspace(given.folder or given.workspace)
+    if workspace.params.exists():
+        raise Refused(f"{workspace.root} is a workspace already", "edit its params.yaml, or name another folder")
+    workspace.root.mkdir(parents=True, exist_ok=True)
+    source = given.source if ":" in given.source else os.path.relpath(given.source, workspace.root)
+    text = params_text({"model": given.model, "source": source})
+    start_dvc(workspace.root, given.remote)
+    (workspace.root / "dvc.yaml").write_text(DVC_YAML, "utf-8")
+    workspace.params.write_text(text, "utf-8")
+    print(f"{workspace.root} is ready: run dvc repro there, or headgate-pipelines ingest --workspace {workspace.root}")
+    return 0
+
+
+def params_text(values: dict[str, str]) -> str:
+    """params.yaml with every default, and the description of each key as a comment."""
+    Params.model_validate(values)
+    lines = ["# What a data scientist may change. DVC runs the stages again that read what changed."]
+    for name, field in Params.model_fields.items():
+        if name in values:
+            lines.append(_line(name, values[name], field))
+        elif isinstance(field.default, BaseModel):
+            section = type(field.default)
+            lines += ["", f"# {section.__doc__}", f"{name}:"]
+            lines += [f"  {_line(key, field.default.__dict__[key], of)}" for key, of in section.model_fields.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _line(name: str, value: object, field: FieldInfo) -> str:
+    comment = f"  # {field.description}" if field.description else ""
+    return f"{name}: {json.dumps(value)}{comment}"
+
+
+def start_dvc(root: Path, remote: str | None) -> None:
+    """DVC in `root`: with Git where Git tracks the folder, else without."""
+    if not (root / ".dvc").exists():
+        tracked = _in_git(root)
+        _dvc(root, "init", "--quiet", "--subdir" if tracked else "--no-scm")
+        if tracked:
+            with (root / ".gitignore").open("a", encoding="utf-8") as file:
+                file.writelines(f"/{name}\n" for name in IGNORED)
+    _dvc(root, "config", "core.analytics", "false")
+    _dvc(root, "config", "core.check_update", "false")
+    if remote:
+        if "://" not in remote:
+            remote = str(Path(remote).resolve())
+        _dvc(root, "remote", "add", "--force", "--default", "storage", remote)
+
+
+def _in_git(root: Path) -> bool:
+    """True inside a Git working tree that does not ignore the folder."""
+    try:
+        ignored = subprocess.run(["git", "-C", str(root), "check-ignore", "-q", "."], capture_output=True)  # noqa: S603, S607 # nosec
+    except FileNotFoundError:
+        return False
+    return ignored.returncode == 1
+
+
+def _dvc(root: Path, *arguments: str) -> None:
+    env = {**os.environ, "DVC_NO_ANALYTICS": "1"}
+    command = [sys.executable, "-m", "dvc", *arguments]
+    done = subprocess.run(  # noqa: S603 # nosec B603
+        command, cwd=root, env=env, capture_output=True, text=True, timeout=DVC_WITHIN_S
+    )
+    if done.returncode != 0:
+        raise PipelineError(f"dvc {' '.join(arguments)}: {done.stderr.strip()}", "see dvc's own message")

@@ -1,0 +1,129 @@
+"""Looks at every image of a source once: packs the good ones into shards, puts the others into quarantine."""
+
+import hashlib
+import os
+import warnings
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from PIL import Image
+
+from headgate_pipelines.data.inspect import MAX_BYTES, Inspected, Unfit, inspect
+from headgate_pipelines.data.quarantine import Quarantine
+from headgate_pipelines.data.shards import ShardWriter
+from headgate_pipelines.data.sources import Entry, Source
+from headgate_pipelines.params import Ingest
+from headgate_pipelines.progress import with_progress
+
+WORKERS = min(4, os.cpu_count() or 1)
+"""Pillow and hashlib work in parallel in threads. Each holds one decoded image, of at most 240 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A good image and where it is packed."""
+
+    label: str
+    source: str
+    about: Inspected
+    shard: str
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Examined:
+    entry: Entry
+    content: bytes | None
+    about: Inspected | None
+    reason: str = ""
+    detail: str = ""
+
+
+def sort_images(
+    source: Source, entries: list[Entry], rules: Ingest, shards: Path, quarantine: Quarantine
+) -> list[Accepted]:
+    """Returns the good images in the order of `entries`. Holds a few images in memory at a time.
+
+    The first of several equal pictures stays; where their labels differ, none of them does.
+
+    Raises:
+        Unavailable: the source does not answer.
+    """
+    writer = ShardWriter(shards, rules.shard_bytes)
+    accepted: list[Accepted] = []
+    seen: dict[str, int] = {}
+    contradicted: dict[int, str] = {}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            examined = _in_order(partial(_examine, source, rules), entries)
+            for one in with_progress(examined, len(entries), "ingest"):
+                entry, content, about = one.entry, one.content, one.about
+                if about is None or content is None:
+                    quarantine.add(entry.path, entry.label, one.reason, one.detail, content)
+                elif about.pixels_sha256 in seen:
+                    first = accepted[seen[about.pixels_sha256]]
+                    if first.label == entry.label:
+                        reason, detail = "duplicate", f"same picture as {first.source}"
+                    else:
+                        reason, detail = "label_conflict", f"{entry.label} here; {first.label} in {first.source}"
+                        contradicted[seen[about.pixels_sha256]] = f"{first.label} here; {entry.label} in {entry.path}"
+                    quarantine.add(entry.path, entry.label, reason, detail, content, first.about.sha256)
+                else:
+                    seen[about.pixels_sha256] = len(accepted)
+                    shard, offset = writer.add(f"{about.sha256}.{about.extension}", content)
+                    accepted.append(Accepted(entry.label, entry.path, about, shard, offset, len(content)))
+        writer.close()
+    finally:
+        writer.abandon()
+    for at, detail in contradicted.items():
+        one_of = accepted[at]
+        # It stays in its shard, which other images follow; the index does not name it.
+        quarantine.add(one_of.source, one_of.label, "label_conflict", detail, _read(shards, one_of))
+    return [one for at, one in enumerate(accepted) if at not in contradicted]
+
+
+def _examine(source: Source, rules: Ingest, entry: Entry) -> _Examined:
+    if entry.size > MAX_BYTES:
+        return _Examined(entry, None, None, "size", f"{entry.size:,} bytes; at most {MAX_BYTES:,}")
+    if entry.reason == "missing":
+        return _Examined(entry, None, None, entry.reason, entry.detail)
+    try:
+        content = source.read(entry)
+    except FileNotFoundError:
+        return _Examined(entry, None, None, "missing", "it went while ingest ran")
+    except OSError as error:
+        return _Examined(entry, None, None, "unreadable", error.strerror or str(error))
+    if entry.reason:
+        return _Examined(entry, content, None, entry.reason, entry.detail)
+    if entry.sha256 and hashlib.sha256(content).hexdigest() != entry.sha256:
+        return _Examined(entry, content, None, "damaged", f"its digest is not {entry.sha256}")
+    if rules.labels and entry.label not in rules.labels:
+        return _Examined(entry, content, None, "unknown_label", f"{entry.label} is not in `labels` of params.yaml")
+    try:
+        return _Examined(entry, content, inspect(content, rules))
+    except Unfit as error:
+        return _Examined(entry, content, None, error.reason, error.detail)
+
+
+def _in_order(work: partial[_Examined], entries: Iterable[Entry]) -> Iterator[_Examined]:
+    """`work` of each entry in threads, with a bounded number of results that wait."""
+    waiting: deque[Future[_Examined]] = deque()
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for entry in entries:
+            waiting.append(pool.submit(work, entry))
+            if len(waiting) == 2 * WORKERS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _read(shards: Path, one: Accepted) -> bytes:
+    with (shards / one.shard).open("rb") as file:
+        file.seek(one.offset)
+        return file.read(one.size)
