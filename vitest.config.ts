@@ -24,7 +24,8 @@ const coverage = {
 
 /**
  * `unit` lies beside the code, `envoy` needs the real binary, `services` needs a real Redis and PostgreSQL,
- * `attacks` starts what it attacks, `e2e` runs everything; the last three one file after the other.
+ * `attacks` starts what it attacks, `lifecycle` needs a real MLflow, `e2e` runs everything; the last four one file
+ * after the other.
  */
 export default defineConfig({
   test: {
@@ -62,6 +63,16 @@ export default defineConfig({
         test: {
           name: 'control',
           include: ['test/control/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+        },
+      },
+      {
+        // The life of a model with a real MLflow, from pipelines/.venv.
+        test: {
+          name: 'lifecycle',
+          include: ['test/lifecycle/**/*.test.ts'],
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 180_000,

@@ -36,6 +36,8 @@ export interface DaemonOptions {
   readonly stopSignal: NodeJS.Signals;
   /** Polled until it returns true. */
   readonly isReady: () => Promise<boolean>;
+  /** Default: 30 s. */
+  readonly readyWithinMs?: number;
 }
 
 const READY_WITHIN_MS = 30_000;
@@ -118,17 +120,18 @@ function launch({ command, args, cwd, user, logFile }: DaemonOptions): ChildProc
   }
 }
 
-async function untilReady(child: ChildProcess, { isReady, command, logFile }: DaemonOptions): Promise<void> {
+async function untilReady(child: ChildProcess, options: DaemonOptions): Promise<void> {
+  const { isReady, command, logFile, readyWithinMs = READY_WITHIN_MS } = options;
   const failed = (what: string) => new Error(`${command} ${what}; the end of its log:\n${tailOf(logFile)}`);
   let error: Error | undefined;
   child.once('error', (cause) => {
     error = cause;
   });
-  const deadline = performance.now() + READY_WITHIN_MS;
+  const deadline = performance.now() + readyWithinMs;
   while (!(await isReady())) {
     if (error !== undefined) throw error;
     if (child.exitCode !== null || child.signalCode !== null) throw failed('ended at once');
-    if (performance.now() > deadline) throw failed(`was not ready within ${READY_WITHIN_MS} ms`);
+    if (performance.now() > deadline) throw failed(`was not ready within ${readyWithinMs} ms`);
     await sleep(POLL_MS);
   }
 }
