@@ -1,0 +1,40 @@
+"""The entry of every command."""
+
+from pathlib import Path
+
+import pytest
+
+from headgate_pipelines import cli
+from headgate_pipelines.errors import PipelineError
+from headgate_pipelines.params import read_params
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--help"]) == 0
+    printed = capsys.readouterr().out
+    assert all(f"  {name} " in printed for name in cli.COMMANDS)
+
+
+def test_an_unknown_command_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["trian"]) == 1
+    assert "usage" in capsys.readouterr().err
+
+
+def test_an_error_prints_its_remedy_and_ends_with_its_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["ingest", "--workspace", str(tmp_path)]) == PipelineError.exit_code
+    assert "remedy: headgate-pipelines init" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("model: digits\nsource: x\ntrian: {}\n", "trian"),
+        ("model: ../x\nsource: x\n", "model"),
+        ("model: digits\nsource: x\ningest: {holdout_share: 2}\n", "holdout_share"),
+        ("model: [", "not right"),
+    ],
+)
+def test_wrong_parameters_are_named(tmp_path: Path, text: str, named: str) -> None:
+    (tmp_path / "params.yaml").write_text(text, "utf-8")
+    with pytest.raises(PipelineError, match=named):
+        read_params(tmp_path / "params.yaml")
