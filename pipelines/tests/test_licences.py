@@ -28,7 +28,8 @@ EXCEPTIONS = {
 def licence_of(distribution: importlib.metadata.Distribution) -> str:
     about = distribution.metadata
     classifiers = [one.split("::")[-1] for one in about.get_all("Classifier") or [] if one.startswith("License ::")]
-    return " ".join([about.get("License-Expression") or "", (about.get("License") or "")[:80], *classifiers])
+    named = [*(about.get_all("License-Expression") or []), *(text[:80] for text in about.get_all("License") or [])]
+    return " ".join([*named, *classifiers])
 
 
 def test_every_licence_is_permissive_or_a_known_exception() -> None:

@@ -1,0 +1,95 @@
+"""`headgate-pipelines release`: the approved candidate is rolled out by control; this command follows it to its end."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from headgate_pipelines.alerts import send
+from headgate_pipelines.control_client import Control
+from headgate_pipelines.deadline import Deadline
+from headgate_pipelines.errors import NOTHING_TO_DO, PipelineError, Refused
+from headgate_pipelines.params import read_params
+from headgate_pipelines.registry.client import Registry
+from headgate_pipelines.settings import read_settings
+from headgate_pipelines.workspace import Workspace
+
+# A rollout with steps of hours, and a person in between.
+WITHIN_S = 7 * 86_400
+ENDS = ("promoted", "rolled_back")
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `release`."""
+    decision = parser.add_mutually_exclusive_group(required=True)
+    decision.add_argument("--approved", action="store_true", help="start the rollout, or follow the one in progress")
+    decision.add_argument("--rejected", action="store_true", help="take the candidate back; needs --why")
+    parser.add_argument("--policy", help="name of a rollout policy, or a JSON file with one (default: `default`)")
+    parser.add_argument("--why", default="", help="reason, for the timeline and the audit log")
+    parser.add_argument("--within-s", type=float, default=WITHIN_S, help="longest time that the rollout is followed")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """0 when the candidate became the champion; 99 when there is no candidate.
+
+    Raises:
+        Refused: the rollout was rolled back.
+        Unavailable: the time is over, the rollout goes on; or control is away.
+    """
+    settings = read_settings()
+    model = read_params(Workspace(args.workspace).params).model
+    control = Control(settings)
+    candidate = Registry(settings.mlflow_url).by_alias(model, "candidate")
+    if candidate is None:
+        print(f"{model}: no candidate waits for approval")
+        return NOTHING_TO_DO
+    version = candidate.version
+    if args.rejected:
+        control.reject(model, version, args.why or "rejected without a reason")
+        return 0
+    ended = follow(control, release(control, model, version, args), args.within_s)
+    state = ended["state"]
+    if state["kind"] == "promoted":
+        send(settings, f"{model}/{version} is the champion", f"Rollout {ended['id']} ended well.")
+        return 0
+    send(settings, f"{model}/{version} was rolled back", state["why"])
+    raise Refused(
+        f"{model}/{version} was rolled back by {state['by']}: {state['why']}", "see its evidence in the console"
+    )
+
+
+def release(control: Control, model: str, version: str, args: argparse.Namespace) -> dict[str, Any]:
+    """The rollout of this version: that in progress (somebody approved in the console), else a new one."""
+    for rollout in control.rollouts(model):
+        if rollout["candidate"]["version"] == version and rollout["state"]["kind"] not in ENDS:
+            return rollout
+    return control.approve(model, version, policy_of(args.policy), args.why)
+
+
+def policy_of(text: str | None) -> str | dict[str, Any] | None:
+    """A name, or the policy in a JSON file."""
+    if text is None or not text.endswith(".json"):
+        return text
+    try:
+        policy: dict[str, Any] = json.loads(Path(text).read_text("utf-8"))
+        return policy
+    except (OSError, ValueError) as error:
+        raise PipelineError(f"{text} is no policy: {error}", "docs/rollouts.md describes policies") from error
+
+
+def follow(control: Control, rollout: dict[str, Any], within_s: float) -> dict[str, Any]:
+    """Prints each new state until the rollout ends. Returns the rollout."""
+    said = ""
+
+    def ended() -> dict[str, Any] | None:
+        nonlocal said
+        now = control.rollout(rollout["id"])
+        words = f"{now['state']['kind']} at {now['weight']} %"
+        if words != said:
+            said = words
+            print(f"rollout {now['id']}: {words}", file=sys.stderr, flush=True)
+        return now if now["state"]["kind"] in ENDS else None
+
+    return Deadline(within_s).until(ended, f"the end of the rollout {rollout['id']}")
