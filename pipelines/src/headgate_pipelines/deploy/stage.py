@@ -47,7 +47,8 @@ def run(args: argparse.Namespace) -> int:
     model = read_params(workspace.params).model
     parts = Staging(Registry(settings.mlflow_url), Control(settings), Gateway(settings), settings)
     version = parts.registry.by_alias(model, "staging")
-    if version is None or version in [parts.registry.by_alias(model, alias) for alias in ("champion", "candidate")]:
+    known = [parts.registry.by_alias(model, alias) for alias in ("champion", "candidate")]
+    if version is None or version.version in [one.version for one in known if one]:
         print(f"{model}: no version waits for staging")
         return NOTHING_TO_DO
     stage(parts, workspace, version, args.within_s)
