@@ -22,6 +22,9 @@ export const percentFrom = (least: number) =>
 
 const variantSchema = z.strictObject({ name, version: name, weight: percentFrom(0) });
 
+/** Most versions of a model that are loaded at once. */
+export const MAX_VERSIONS = 16;
+
 /** Most versions that are compared with control at once: each sampled image runs once more for each of them. */
 export const MAX_SHADOWS = 2;
 
@@ -62,7 +65,12 @@ export const experimentSchema = z
 const modelSchema = z
   .strictObject({
     /** Versions that every inference pod loads. The experiment's versions must be among them. */
-    versions: z.array(name).min(1).max(16),
+    versions: z.array(name).min(1).max(MAX_VERSIONS),
+    /**
+     * Of `versions`, those that control added because an alias of the registry names them: it removes them again
+     * (decision 0111). Versions that are not named here are the operator's.
+     */
+    staged: z.array(name).max(MAX_VERSIONS).optional(),
     experiment: experimentSchema,
     shadows: z.array(shadowSchema).max(MAX_SHADOWS).optional(),
   })

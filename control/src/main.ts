@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { setPriority } from 'node:os';
 import { resolve } from 'node:path';
+import type { Config } from '@headgate/contracts/config/schema';
 import { portOf } from '@headgate/contracts/names';
 import { startAudit } from '@headgate/journal/audit/start-audit';
 import { systemClock } from '@headgate/runtime/clock';
@@ -10,6 +11,7 @@ import { ConfigError, loadConfig } from '@headgate/runtime/load-config';
 import { createLogger } from '@headgate/runtime/logger';
 import { refuseUnready } from '@headgate/runtime/production/requirements';
 import { reportResilience } from '@headgate/runtime/resilience/metrics';
+import type { Dependency } from '@headgate/runtime/resilience/policies';
 import { Registry } from 'prom-client';
 import { startAdmin } from './api/start-admin.ts';
 import { auditedChanges } from './audit/changes.ts';
@@ -19,6 +21,7 @@ import { startCluster } from './cluster/start-cluster.ts';
 import { startExperiments } from './experiments/start-experiments.ts';
 import { createInternalServer } from './internal-server.ts';
 import { listen } from './listen.ts';
+import { startModels } from './models/start-models.ts';
 import { openPlaces } from './rollout/places.ts';
 import { startRollouts } from './rollout/start-rollouts.ts';
 import { startEmbedded } from './store/start-embedded.ts';
@@ -36,8 +39,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   setPriority(NICENESS);
   const logger = createLogger({ service: 'control', level: config.telemetry.log_level });
   const registry = new Registry();
-  const isOnPostgres = config.audit.store === 'postgres' || config.records.sink === 'postgres';
-  const resilience = reportResilience({ logger, registry, breakers: isOnPostgres ? ['database'] : [] });
+  const resilience = reportResilience({ logger, registry, breakers: breakersOf(config) });
   const embedded = startEmbedded(config, root, logger);
   const scrapes = scrapesOf(config);
   const own = { env, root, logger, registry, resilience, secret, scrapes, embedded: embedded?.database };
@@ -51,7 +53,8 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   const places = openPlaces(config, { ...own, changes, api, cluster, clock: systemClock });
   const experiments = await startExperiments(config, { ...own, routing: places.routing, isLeader });
   const control = startRollouts(config, { ...own, places, experiments, changes });
-  const parts = { audit: audit.sink, auditStore: shipping?.database, changes, control, experiments };
+  const models = startModels(config, { ...own, control, changes, follows: places.follows });
+  const parts = { audit: audit.sink, auditStore: shipping?.database, changes, control, experiments, models };
   const { admin, ...adminApi } = startAdmin(config, { ...own, ...parts });
   const server = createInternalServer({ ...embedded, ...shipping, registry, secret, logger, admin });
   const listening = await listen(server, config.listen);
@@ -61,11 +64,17 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
   listening.close();
   adminApi.stop();
   experiments.stop();
-  await control.stop();
+  await Promise.all([models.stop(), control.stop()]);
   await cluster.stop();
   await audit.stop();
   // What is shipped may be in the middle of a statement.
   await Promise.all([shipping?.stop(), embedded?.database.close()]);
+}
+
+/** Remote parts that a breaker protects here. */
+function breakersOf({ audit, records, registry }: Config): Dependency[] {
+  const isOnPostgres = audit.store === 'postgres' || records.sink === 'postgres';
+  return [...(isOnPostgres ? (['database'] as const) : []), ...(registry.url ? (['registry'] as const) : [])];
 }
 
 main(process.env).then(

@@ -27,6 +27,12 @@ export * from './experiments.ts';
  *                                                    text/csv
  * GET  /shadow/:model                                ShadowReport
  * PUT  /shadow/:model                                ShadowChange → RoutingView
+ * GET  /models                                       ModelsView
+ * POST /models/:model/approve                        Approve → Rollout
+ * POST /models/:model/reject                         Reject → ModelsView
+ * POST /models/:model/rollback                       Rollback → RolledBack
+ * GET  /models/:model/sketches?from_ms=&to_ms=&after=&limit=
+ *                                                    SketchPage
  * GET  /requests/:id                                 RequestView; id of a prediction, or a request id
  * GET  /accuracy?model=&from_ms=&to_ms=              {accuracy: AccuracyRow[]}
  * GET  /audit?limit=&before_ms=&from_ms=&who=&action=&request_id=&type=change&after=
@@ -34,6 +40,7 @@ export * from './experiments.ts';
  * GET  /dependencies                                 {dependencies: DependencyView[]}
  */
 export { API_BASE, CSRF_HEADER } from './http.ts';
+export * from './models.ts';
 export type * from './records.ts';
 export * from './shadow.ts';
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { policySchema } from '../rollout.ts';
 import { group } from './values.ts';
 
-/** The control process (docs/serverless.md, docs/rollouts.md, docs/deploy.md). */
+/** The control process (docs/serverless.md, docs/rollouts.md, docs/models.md, docs/deploy.md). */
 export const controlSchema = group({
   lease: z
     .string()
@@ -13,6 +13,12 @@ export const controlSchema = group({
     .default('')
     .describe(
       'Folder with tls.crt and tls.key: control answers external.metrics.k8s.io for autoscalers; empty: it does not.',
+    ),
+  staged: z
+    .enum(['load', 'serve'])
+    .default('load')
+    .describe(
+      'What the alias `staging` of the registry does here. load: its version is loaded and gets no traffic; control keeps the alias `champion` and the tags. serve: its version gets all units, as in an installation that tests it; the registry is only read.',
     ),
   rollout_policies: z
     .record(z.string().min(1), policySchema)

@@ -11,6 +11,7 @@ import type { Changes } from '../audit/changes.ts';
 import type { Scrapes } from '../cluster/scrapes-of.ts';
 import { RecentUnits } from '../experiments/recent-units.ts';
 import type { StartedExperiments } from '../experiments/start-experiments.ts';
+import type { Models } from '../models/start-models.ts';
 import type { Control } from '../rollout/start-rollouts.ts';
 import { routingView } from '../routing/routing-view.ts';
 import { createAdminApp } from './app.ts';
@@ -26,6 +27,7 @@ import { accuracyRoutes } from './routes/accuracy.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { dependencyRoutes } from './routes/dependencies.ts';
 import { experimentRoutes } from './routes/experiments.ts';
+import { modelRoutes } from './routes/models.ts';
 import { requestRoutes } from './routes/requests.ts';
 import { rolloutRoutes } from './routes/rollouts.ts';
 import { routingRoutes } from './routes/routing.ts';
@@ -41,6 +43,7 @@ export interface AdminSurroundings {
   readonly changes: Changes;
   readonly control: Control;
   readonly experiments: StartedExperiments;
+  readonly models: Models;
   /** Where the audit records are; undefined where they are in no store. */
   readonly auditStore: Queryable | undefined;
 }
@@ -48,11 +51,23 @@ export interface AdminSurroundings {
 /** The admin API and the console, for control's port. */
 export function startAdmin(
   config: Config,
-  { root, logger, secret, scrapes, audit, changes, control, experiments, auditStore }: AdminSurroundings,
+  {
+    root,
+    logger,
+    secret,
+    scrapes,
+    audit,
+    changes,
+    control,
+    experiments,
+    models,
+    auditStore,
+  }: AdminSurroundings,
 ): { readonly admin: RequestListener; stop(): void } {
   const keys = keysOf(resolve(root, config.gateway.keys_file), logger);
   const { records, readRecords } = experiments;
-  const live = liveOf(scrapes, control, records);
+  const pods = new Pods({ scrape: scrapes.inference, nowMs: systemClock.monotonicMs });
+  const live = liveOf(pods, control, records);
   const feed = new EventFeed({ live, clock: systemClock, logger });
   control.rollouts.onChange((rollout) => feed.send('rollout', rollout));
   control.routing.onChange((snapshot) => feed.send('routing', routingView(snapshot)));
@@ -70,6 +85,7 @@ export function startAdmin(
       accuracyRoutes({ readRecords, now: systemClock.epochMs }),
       requestRoutes({ readRecords, rows, now: systemClock.epochMs }),
       shadowRoutes({ ...control, readRecords, changes, now: systemClock.epochMs }),
+      modelRoutes({ models, pods, readRecords, now: systemClock.epochMs }),
     ],
     live,
     keys,
@@ -83,8 +99,7 @@ export function startAdmin(
   return { admin: (request, response) => void listener(request, response), stop: () => keys.stop() };
 }
 
-function liveOf({ inference }: Scrapes, control: Control, records: Queryable | undefined) {
-  const pods = new Pods({ scrape: inference, nowMs: systemClock.monotonicMs });
+function liveOf(pods: Pods, control: Control, records: Queryable | undefined) {
   const observed = new ObservedSplit({ records, clock: systemClock });
   const rolloutOf = async (model: string) => (await control.rollouts.activeOf(model))?.id ?? null;
   return () => liveView({ ...control, pods, observed, rolloutOf, nowMs: systemClock.epochMs });

@@ -3,15 +3,13 @@ import { hadUnits, isActive, type Rollout } from '@headgate/contracts/rollout';
 import {
   controlOf,
   type Experiment,
+  MAX_VERSIONS,
   type ModelRouting,
   modelRouting,
   type Routing,
 } from '@headgate/contracts/routing';
 
 type Part = Omit<Rollout, 'schema' | 'policy' | 'started_at_ms' | 'started_by' | 'written'>;
-
-/** As the schema of the routing table allows. */
-const MAX_VERSIONS = 16;
 
 /**
  * The routing table that a rollout in its state asks for. Other models stay as they are, and shadows too, except that a

@@ -57,6 +57,12 @@ class Gateways {
   /** Those that do not answer. */
   readonly silent = new Set<string>();
   readonly unready = new Set<string>();
+  readonly #loaded = new Set(['1', '2', '3']);
+
+  /** A further version is ready from now on. */
+  loads(version: string): void {
+    this.#loaded.add(version);
+  }
 
   /** Each gateway serves its share. */
   serve(version: string, variant: string, traffic: Traffic, addresses = this.addresses): void {
@@ -99,7 +105,7 @@ class Gateways {
 
   #page(address: string): Sample[] {
     const counted = [...(this.#counters.get(address) ?? [])];
-    const ready = ['1', '2', '3'].map((version) => ({
+    const ready = [...this.#loaded].map((version) => ({
       name: METRIC.versionReady,
       labels: { model: MODEL, version },
       value: this.unready.has(version) ? 0 : 1,
@@ -181,6 +187,7 @@ export async function rolloutBench() {
     gateways,
     changes,
     logged,
+    log: (fields: unknown) => void logged.push(fields),
     away,
     calls,
     path,

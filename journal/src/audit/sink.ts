@@ -50,6 +50,9 @@ export type ChangeAction =
   | 'control.stop'
   | 'session.start'
   | 'session.end'
+  | 'model.approve'
+  | 'model.reject'
+  | 'model.rollback'
   | 'model.load'
   | 'model.unload';
 

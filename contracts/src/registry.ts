@@ -1,0 +1,25 @@
+/**
+ * Names in MLflow that pipelines and control share. The name of a registered model, and the number of a version, are
+ * those of Headgate.
+ */
+
+/** Aliases of a registered model; each names one version. */
+export const ALIAS = {
+  /** To be deployed to staging. */
+  staging: 'staging',
+  /** Has passed the tests of staging, and waits for an approval. */
+  candidate: 'candidate',
+  /** The control version of production. */
+  champion: 'champion',
+} as const;
+export type Alias = keyof typeof ALIAS;
+
+/** Tags of a version. */
+export const TAG = {
+  /** Digest of its manifest, as hex; set last of all: a version without it is incomplete, and nothing serves it. */
+  manifest: 'headgate.manifest_sha256',
+  stage: 'headgate.stage',
+  dataVersion: 'headgate.data_version',
+  /** Why it was turned down. */
+  rejected: 'headgate.rejected',
+} as const;

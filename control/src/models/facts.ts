@@ -1,0 +1,63 @@
+import type { Stage } from '@headgate/contracts/admin/api';
+import { type Alias, TAG } from '@headgate/contracts/registry';
+import type { Rollout } from '@headgate/contracts/rollout';
+import { isComplete, type Registered, type RegisteredVersion } from './registry.ts';
+
+/** One change of the registry. */
+export type Fact =
+  | { readonly kind: 'alias'; readonly alias: Alias; readonly version: string | null }
+  | { readonly kind: 'tag'; readonly version: string; readonly tag: string; readonly value: string };
+
+/**
+ * What the registry has to be told, in this order: which version is the champion, which rollout turned a version down,
+ * and the stage of each version. Empty once it says all of that.
+ *
+ * @param control version that the routing table has as the control
+ * @param rollouts of the model, newest first
+ */
+export function factsOf(model: Registered, control: string, rollouts: readonly Rollout[]): Fact[] {
+  const { aliases, versions } = model;
+  const isChampion = (one: RegisteredVersion) => one.version === control && isComplete(one);
+  const crowned = versions.some(isChampion) && aliases.champion !== control;
+  // It waits for no approval any more.
+  const approved = aliases.candidate === control;
+  const turnedDown = versions.flatMap((one) => turnedDownBy(one, control, rollouts));
+  const rejected = turnedDown.filter(({ version }) => version === aliases.candidate);
+  const isLeft = approved || rejected.length > 0;
+  const staged = [aliases.staging, ...(isLeft ? [] : [aliases.candidate])];
+  return [
+    ...(crowned ? [{ kind: 'alias', alias: 'champion', version: control } as const] : []),
+    // The tag goes last: as long as it is not there, both are tried again.
+    ...(isLeft ? [{ kind: 'alias', alias: 'candidate', version: null } as const] : []),
+    ...turnedDown,
+    ...versions.flatMap((one) => stageFact(one, stageOf(one, control, staged))),
+  ];
+}
+
+/** Its newest rollout, where that was rolled back and the registry does not say so yet. */
+function turnedDownBy(
+  { version, tags }: RegisteredVersion,
+  control: string,
+  rollouts: readonly Rollout[],
+): Extract<Fact, { kind: 'tag' }>[] {
+  const newest = rollouts.find(({ candidate }) => candidate.version === version);
+  if (newest?.state.kind !== 'rolled_back' || version === control) return [];
+  const { by, why } = newest.state;
+  const name = `rollout ${newest.id}`;
+  // A person may make the version a candidate again: the same rollout does not turn it down twice.
+  if (tags[TAG.rejected]?.startsWith(name)) return [];
+  const value = `${name} was rolled back by ${by}${why === '' ? '' : `: ${why}`}`;
+  return [{ kind: 'tag', version, tag: TAG.rejected, value }];
+}
+
+function stageOf(one: RegisteredVersion, control: string, staged: readonly (string | undefined)[]): Stage {
+  if (one.version === control) return 'Production';
+  if (staged.includes(one.version)) return 'Staging';
+  const before = one.tags[TAG.stage];
+  return before === 'Production' || before === 'Archived' ? 'Archived' : 'None';
+}
+
+function stageFact({ version, tags }: RegisteredVersion, stage: Stage): Fact[] {
+  if ((tags[TAG.stage] ?? 'None') === stage) return [];
+  return [{ kind: 'tag', version, tag: TAG.stage, value: stage }];
+}

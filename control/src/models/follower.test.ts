@@ -1,0 +1,212 @@
+import { TAG } from '@headgate/contracts/registry';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { fakeRegistry } from '../testing/fake-registry.ts';
+import { BAD, GOOD, MODEL, policyOf, type RolloutBench, rolloutBench } from '../testing/rollout-bench.ts';
+import { FollowedRegistry } from './followed-registry.ts';
+import { Follower } from './follower.ts';
+
+let bench: RolloutBench;
+let registry: ReturnType<typeof fakeRegistry>;
+let followed: FollowedRegistry;
+let round: (staged?: 'load' | 'serve') => Promise<void>;
+
+beforeEach(async () => {
+  bench = await rolloutBench();
+  registry = fakeRegistry(MODEL, ['1', '2', '3', '4', '5']);
+  const logger = { info: () => undefined, warn: bench.log, error: bench.log };
+  followed = new FollowedRegistry({ registry, nowMs: bench.clock.epochMs, logger });
+  const { away } = bench;
+  round = async (staged = 'load') => {
+    const { routing, rollouts, figures, audited: changes } = bench;
+    const around = { followed, registry, routing, rollouts, figures, changes, logger };
+    await new Follower({ ...around, staged, follows: () => away.leader }).round();
+  };
+});
+
+const table = () => {
+  const of = bench.routing.current().routing.models[MODEL];
+  if (!of) throw new Error('the model is gone');
+  return of;
+};
+
+describe('the alias staging', () => {
+  it('loads its version, without traffic, and unloads it when it leaves', async () => {
+    registry.alias('staging', '4');
+    const { experiment } = table();
+    await round();
+    expect(table()).toMatchObject({ versions: ['1', '2', '3', '4'], staged: ['4'], experiment });
+    registry.alias('staging', '5');
+    await round();
+    expect(table()).toMatchObject({ versions: ['1', '2', '3', '5'], staged: ['5'] });
+    registry.alias('staging', null);
+    await round();
+    expect(table()).toEqual({ versions: ['1', '2', '3'], experiment });
+    expect(bench.changes.map(({ action, keyId }) => [action, keyId])).toEqual([
+      ['routing.write', undefined],
+      ['routing.write', undefined],
+      ['routing.write', undefined],
+    ]);
+  });
+
+  it('changes nothing a second time', async () => {
+    registry.alias('staging', '4');
+    await round();
+    const [{ revision }, calls] = [bench.routing.current(), registry.changes.length];
+    await round();
+    expect([bench.routing.current().revision, registry.changes.length]).toEqual([revision, calls]);
+  });
+
+  it('loads no version whose registration has not ended', async () => {
+    registry.alias('staging', '4');
+    registry.tag('4', TAG.manifest, undefined);
+    await round();
+    expect(table().versions).toEqual(['1', '2', '3']);
+  });
+
+  it('leaves versions alone that an operator loads', async () => {
+    registry.alias('staging', '3');
+    await round();
+    registry.alias('staging', null);
+    await round();
+    expect(table().versions).toEqual(['1', '2', '3']);
+  });
+
+  it('does not take a version away that the experiment, a shadow or a return needs', async () => {
+    registry.alias('staging', '4');
+    await round();
+    await bench.start(policyOf([50, 100]), '4');
+    bench.gateways.loads('4');
+    await bench.seconds(5, GOOD);
+    registry.alias('staging', '5');
+    await round();
+    expect(table().versions).toEqual(['1', '2', '3', '4', '5']);
+    await bench.seconds(30, GOOD);
+    expect(table().experiment.variants).toMatchObject([{ version: '4', weight: 100 }]);
+    bench.gateways.loads('5');
+    await bench.start(policyOf([50, 100]), '5');
+    await bench.seconds(30, GOOD);
+    registry.alias('staging', null);
+    await round();
+    // 4 is what a rollback returns to.
+    expect([table().versions, table().staged]).toEqual([
+      ['1', '2', '3', '4', '5'],
+      ['4', '5'],
+    ]);
+  });
+
+  it('says once that there is no room for another version', async () => {
+    const many = Array.from({ length: 16 }, (_, index) => `"${index + 1}"`).join(', ');
+    bench.edit((text) => text.replace('["1", "2", "3"]', `[${many}]`));
+    registry.add('17');
+    registry.alias('staging', '17');
+    await bench.seconds(1, GOOD);
+    await round();
+    await round();
+    expect(table().versions).toHaveLength(16);
+    expect(JSON.stringify(bench.logged)).toContain('no room for version 17');
+  });
+
+  it('waits while the table of an operator is refused', async () => {
+    registry.alias('staging', '4');
+    bench.edit((text) => `${text}nonsense: 1\n`);
+    await bench.seconds(1, GOOD);
+    await round();
+    expect([table().versions, bench.changes]).toEqual([['1', '2', '3'], []]);
+    bench.edit((text) => text.replace('nonsense: 1\n', ''));
+    await bench.seconds(1, GOOD);
+    await round();
+    expect(table().versions).toEqual(['1', '2', '3', '4']);
+  });
+
+  it('is followed by the process that leads alone', async () => {
+    registry.alias('staging', '4');
+    bench.away.leader = 'The pod b leads.';
+    await round();
+    expect([table().versions, registry.changes, followed.state().state]).toEqual([['1', '2', '3'], [], 'ok']);
+  });
+});
+
+describe('an installation that serves what is staged', () => {
+  it('gives it all units once it is ready, and goes back to the champion when the alias leaves', async () => {
+    registry.alias('champion', '1');
+    registry.alias('staging', '4');
+    await round('serve');
+    expect(bench.weights()).toEqual([90, 10]);
+    bench.gateways.loads('4');
+    await bench.seconds(1, GOOD);
+    await round('serve');
+    expect(table().experiment.variants).toEqual([{ name: 'v4', version: '4', weight: 100 }]);
+    registry.alias('staging', null);
+    await round('serve');
+    expect(table().experiment.variants).toEqual([{ name: 'v1', version: '1', weight: 100 }]);
+    expect(registry.changes).toEqual([]);
+  });
+
+  it('does not meddle with a rollout', async () => {
+    registry.alias('staging', '3');
+    await bench.start(policyOf([50, 100]), '2');
+    await bench.seconds(5, GOOD);
+    await round('serve');
+    expect(bench.weights()).toEqual([50, 50]);
+  });
+});
+
+describe('the registry', () => {
+  it('has the control as its champion, and the stage of each version', async () => {
+    registry.alias('staging', '3');
+    registry.alias('candidate', '2');
+    await round();
+    expect(registry.aliases()).toEqual({ staging: '3', candidate: '2', champion: '1' });
+    expect(registry.stages()).toEqual({ 1: 'Production', 2: 'Staging', 3: 'Staging' });
+    await bench.start(policyOf([100]), '2');
+    await bench.seconds(30, GOOD);
+    await round();
+    expect(registry.aliases()).toEqual({ staging: '3', champion: '2' });
+    expect(registry.stages()).toEqual({ 1: 'Archived', 2: 'Production', 3: 'Staging' });
+  });
+
+  it('loses the candidate that was rolled back, with the reason, once', async () => {
+    registry.alias('candidate', '2');
+    await bench.start(policyOf([50, 100]), '2');
+    await bench.seconds(5, GOOD);
+    await bench.seconds(5, BAD);
+    await round();
+    const { id } = await bench.now();
+    expect(registry.aliases()).toEqual({ champion: '1' });
+    expect(registry.tagOf('2', TAG.rejected)).toMatch(
+      `rollout ${id} was rolled back by control: error_rate: `,
+    );
+    registry.alias('candidate', '2');
+    await round();
+    expect(registry.aliases()).toMatchObject({ candidate: '2' });
+  });
+
+  it('that is away changes nothing, is named once, and is followed again', async () => {
+    registry.alias('staging', '4');
+    await round();
+    registry.away = true;
+    const { revision } = bench.routing.current();
+    await round();
+    await round();
+    expect(bench.routing.current().revision).toBe(revision);
+    expect(followed.state()).toMatchObject({
+      state: 'unreachable',
+      detail: expect.stringContaining('MLflow: registered-models/search: ECONNREFUSED'),
+      checked_at_ms: expect.any(Number),
+    });
+    expect(followed.versionsOf(MODEL)).toContain('4');
+    const named = bench.logged.filter((one) => String(Object(one).err).includes('ECONNREFUSED'));
+    expect(named).toHaveLength(1);
+    registry.away = false;
+    registry.alias('staging', null);
+    await round();
+    expect([followed.state().state, table().versions]).toEqual(['ok', ['1', '2', '3']]);
+  });
+
+  it('is asked once for the metrics of a run', async () => {
+    await round();
+    await round();
+    expect(registry.metricCalls).toBe(5);
+    expect(followed.model(MODEL)?.versions[0]).toMatchObject({ version: '5', metrics: { accuracy: 0.9 } });
+  });
+});

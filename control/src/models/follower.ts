@@ -1,0 +1,122 @@
+import { isDeepStrictEqual } from 'node:util';
+import { isActive, type Rollout } from '@headgate/contracts/rollout';
+import { type ModelRouting, modelRouting } from '@headgate/contracts/routing';
+import type { Logger } from '@headgate/runtime/logger';
+import { AdminError } from '../api/api-env.ts';
+import type { Changes } from '../audit/changes.ts';
+import type { LiveFigures } from '../figures/live-figures.ts';
+import type { Rollouts } from '../rollout/rollouts.ts';
+import { CONTROL } from '../rollout/transitions.ts';
+import type { RoutingStore } from '../routing/routing-store.ts';
+import { factsOf } from './facts.ts';
+import type { FollowedRegistry } from './followed-registry.ts';
+import { unready } from './readiness.ts';
+import { completeOf, type Registered, type Registry } from './registry.ts';
+import { controlVersion, withAllTo, withModel, withStaged } from './tables.ts';
+
+export interface FollowerOptions {
+  readonly followed: FollowedRegistry;
+  readonly registry: Registry;
+  readonly routing: RoutingStore;
+  readonly rollouts: Pick<Rollouts, 'list'>;
+  readonly figures: Pick<LiveFigures, 'readyOn' | 'gateways'>;
+  readonly changes: Pick<Changes, 'must'>;
+  /** In words which other process acts; null while this one does. */
+  readonly follows: () => string | null;
+  /** Setting `control.staged`. */
+  readonly staged: 'load' | 'serve';
+  readonly logger: Pick<Logger, 'info' | 'error'>;
+}
+
+/**
+ * Brings the routing table and the registry together, by what both say now (decision 0111): versions that an alias names
+ * are loaded, and aliases and tags follow the control of the table.
+ */
+export class Follower {
+  readonly #options: FollowerOptions;
+  /** Models that cannot be followed; each is logged once, until it can. */
+  readonly #failing = new Set<string>();
+
+  constructor(options: FollowerOptions) {
+    this.#options = options;
+  }
+
+  /** Never throws: what fails is tried again in the next round. */
+  async round(): Promise<void> {
+    const { followed, follows } = this.#options;
+    if (!(await followed.read()) || follows() !== null) return;
+    for (const name of this.#names()) {
+      const model = followed.model(name);
+      if (!model) continue;
+      await this.#follow(name, model).then(
+        () => this.#failing.delete(name),
+        (error: unknown) => this.#failed(name, error),
+      );
+    }
+  }
+
+  /** None before the table has been read. */
+  #names(): string[] {
+    try {
+      return Object.keys(this.#options.routing.current().routing.models);
+    } catch {
+      return [];
+    }
+  }
+
+  async #follow(name: string, model: Registered): Promise<void> {
+    const { registry, routing, staged } = this.#options;
+    const rollouts = (await this.#options.rollouts.list()).filter((rollout) => rollout.model === name);
+    await this.#writeTable(name, model, rollouts);
+    const table = modelRouting(routing.current().routing, name);
+    if (staged === 'serve' || !table) return;
+    for (const fact of factsOf(model, controlVersion(table), rollouts)) {
+      if (fact.kind === 'tag') await registry.setTag(name, fact.version, fact.tag, fact.value);
+      else if (fact.version === null) await registry.deleteAlias(name, fact.alias);
+      else await registry.setAlias(name, fact.alias, fact.version);
+      this.#options.logger.info({ model: name, ...fact }, 'the registry follows the routing table');
+    }
+  }
+
+  async #writeTable(name: string, model: Registered, rollouts: readonly Rollout[]): Promise<void> {
+    const { routing, changes } = this.#options;
+    const { routing: table, revision, refused } = routing.current();
+    const before = modelRouting(table, name);
+    // An operator is about to correct it.
+    if (!before || refused.length > 0) return;
+    const after = this.#wanted(name, before, model, rollouts);
+    if (isDeepStrictEqual(before, after)) return;
+    const versions = after.versions.join(' ');
+    const detail = { model: name, revision_before: revision, versions, control: controlVersion(after) };
+    await changes.must('routing.write', CONTROL, { ...detail, why: 'aliases of the model registry' });
+    // Not over what somebody wrote meanwhile: the next round begins with that.
+    await routing.write(revision, (of) => withModel(of, name, () => after), CONTROL).catch(unlessConflict);
+  }
+
+  #wanted(name: string, before: ModelRouting, model: Registered, rollouts: readonly Rollout[]) {
+    const { staged: mode, figures } = this.#options;
+    const [staged, champion] = [completeOf(model, 'staging'), completeOf(model, 'champion')];
+    const wanted = (mode === 'serve' ? [staged, champion] : [staged]).filter((one) => one !== undefined);
+    const after = withStaged(before, { wanted, kept: keptBy(rollouts) });
+    const [first] = wanted;
+    if (mode === 'load' || first === undefined || controlVersion(before) === first) return after;
+    if (rollouts.some(isActive) || unready(figures, name, first) !== null) return after;
+    return withAllTo(after, first, `staged-${first}`.slice(0, 64), `v${first}`.slice(0, 64));
+  }
+
+  #failed(model: string, err: unknown): void {
+    if (!this.#failing.has(model))
+      this.#options.logger.error({ err, model }, 'a model cannot follow its registry; it is tried again');
+    this.#failing.add(model);
+  }
+}
+
+function unlessConflict(error: unknown): void {
+  if (!(error instanceof AdminError) || error.reason !== 'conflict') throw error;
+}
+
+/** Both sides of the last promotion: a rollback, and a return from it, must not wait for a load. */
+function keptBy(rollouts: readonly Rollout[]): string[] {
+  const last = rollouts.find(({ state }) => state.kind === 'promoted');
+  return last ? [last.control.version, last.candidate.version] : [];
+}

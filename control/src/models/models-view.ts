@@ -1,0 +1,77 @@
+import type { ModelsView, ModelVersionView, ModelView, Stage } from '@headgate/contracts/admin/api';
+import { STAGES } from '@headgate/contracts/admin/api';
+import { TAG } from '@headgate/contracts/registry';
+import type { Rollout } from '@headgate/contracts/rollout';
+import type { ModelRouting } from '@headgate/contracts/routing';
+import type { Pods } from '../api/live/pods.ts';
+import type { Rollouts } from '../rollout/rollouts.ts';
+import type { RoutingStore } from '../routing/routing-store.ts';
+import type { FollowedRegistry } from './followed-registry.ts';
+import { isComplete, type Registered } from './registry.ts';
+import { controlVersion } from './tables.ts';
+
+export interface ModelsViewDeps {
+  readonly followed: Pick<FollowedRegistry, 'state' | 'model'>;
+  readonly routing: Pick<RoutingStore, 'current'>;
+  readonly rollouts: Pick<Rollouts, 'list'>;
+  readonly pods: Pick<Pods, 'refresh' | 'ofVersion'>;
+}
+
+/** Each model of the routing table: its versions in the registry, and those that are only in the table. */
+export async function modelsView({ followed, routing, rollouts, pods }: ModelsViewDeps): Promise<ModelsView> {
+  await pods.refresh();
+  const all = await rollouts.list();
+  const models = Object.entries(routing.current().routing.models).map(([model, table]) =>
+    modelView(model, { table, registered: followed.model(model), rollouts: all, pods }),
+  );
+  return { registry: followed.state(), models };
+}
+
+interface Known {
+  readonly table: ModelRouting;
+  readonly registered: Registered | undefined;
+  readonly rollouts: readonly Rollout[];
+  readonly pods: Pick<Pods, 'ofVersion'>;
+}
+
+function modelView(model: string, known: Known): ModelView {
+  const versions = new Set([
+    ...(known.registered?.versions.map(({ version }) => version) ?? []),
+    ...known.table.versions,
+  ]);
+  const newestFirst = [...versions].sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
+  return { model, versions: newestFirst.map((version) => versionView(model, version, known)) };
+}
+
+function versionView(model: string, version: string, known: Known): ModelVersionView {
+  const { registered, rollouts, table, pods } = known;
+  const found = registered?.versions.find((one) => one.version === version);
+  const rollout = rollouts.find((one) => one.model === model && one.candidate.version === version);
+  const of = table.versions.includes(version) ? pods.ofVersion(model, version) : [];
+  return {
+    version,
+    created_at_ms: found?.createdAtMs ?? null,
+    complete: found ? isComplete(found) : true,
+    aliases: Object.entries(registered?.aliases ?? {}).flatMap(([alias, to]) =>
+      to === version ? [alias] : [],
+    ),
+    stage: stageOf(found?.tags[TAG.stage]),
+    rejected: found?.tags[TAG.rejected] ?? null,
+    metrics: found?.metrics ?? {},
+    data_version: found?.tags[TAG.dataVersion] ?? null,
+    run_id: found?.runId || null,
+    role: roleOf(table, version),
+    ready_pods: of.filter(({ ready }) => ready).length,
+    pods: of.length,
+    approved_by: rollout?.started_by ?? null,
+    rollout: rollout?.id ?? null,
+  };
+}
+
+const stageOf = (tag: string | undefined): Stage => STAGES.find((stage) => stage === tag) ?? 'None';
+
+function roleOf(table: ModelRouting, version: string): ModelVersionView['role'] {
+  if (controlVersion(table) === version) return 'control';
+  if (table.experiment.variants.some((variant) => variant.version === version)) return 'treatment';
+  return table.versions.includes(version) ? 'loaded' : null;
+}

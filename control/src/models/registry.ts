@@ -1,0 +1,30 @@
+import { type Alias, TAG } from '@headgate/contracts/registry';
+import type { ModelRegistry, RegisteredVersion as StoredVersion } from '@headgate/runtime/registry/mlflow';
+
+/** What control asks of the registry. Each call has a limit in time, and throws where the registry does not answer. */
+export type Registry = Pick<
+  ModelRegistry,
+  'models' | 'versions' | 'metrics' | 'setAlias' | 'deleteAlias' | 'setTag'
+>;
+
+export interface RegisteredVersion extends StoredVersion {
+  /** Of its run. */
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+/** A registered model with its versions. */
+export interface Registered {
+  /** Version by alias. */
+  readonly aliases: Readonly<Record<string, string>>;
+  /** Newest first. */
+  readonly versions: readonly RegisteredVersion[];
+}
+
+/** Whether its registration has ended: nothing serves an incomplete version. */
+export const isComplete = ({ tags }: Pick<StoredVersion, 'tags'>): boolean =>
+  tags[TAG.manifest] !== undefined;
+
+/** The complete version that has an alias. */
+export function completeOf({ aliases, versions }: Registered, alias: Alias): string | undefined {
+  return versions.find((one) => one.version === aliases[alias] && isComplete(one))?.version;
+}

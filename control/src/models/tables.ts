@@ -1,0 +1,69 @@
+import {
+  controlOf,
+  MAX_VERSIONS,
+  type ModelRouting,
+  modelRouting,
+  type Routing,
+} from '@headgate/contracts/routing';
+import { AdminError } from '../api/api-env.ts';
+
+/** The table with another entry of a model; as it was where the model is gone. */
+export function withModel(
+  routing: Routing,
+  model: string,
+  change: (of: ModelRouting) => ModelRouting,
+): Routing {
+  const of = modelRouting(routing, model);
+  return of ? { ...routing, models: { ...routing.models, [model]: change(of) } } : routing;
+}
+
+/** Which versions the registry asks for, and which ones must stay for a return. */
+export interface Wanted {
+  readonly wanted: readonly string[];
+  readonly kept: readonly string[];
+}
+
+/**
+ * With the versions that the registry asks for, and without those that were added for it and have no use any more.
+ * Versions that an operator or a rollout added stay.
+ *
+ * @throws AdminError conflict where the model has no room for another one
+ */
+export function withStaged(of: ModelRouting, { wanted, kept }: Wanted): ModelRouting {
+  const { staged: marked = [], ...rest } = of;
+  const serving = [...of.experiment.variants, ...(of.shadows ?? [])].map(({ version }) => version);
+  const used = new Set([...serving, ...wanted, ...kept]);
+  const isLeaving = (version: string) => marked.includes(version) && !used.has(version);
+  const left = of.versions.filter((version) => !isLeaving(version));
+  const joining = wanted.filter((version) => !left.includes(version));
+  const versions = [...left, ...joining];
+  if (versions.length > MAX_VERSIONS) {
+    const all = left.join(', ');
+    throw new AdminError(
+      'conflict',
+      `The routing table has no room for version ${joining.join(', ')}: remove one of ${all}.`,
+    );
+  }
+  const staged = [...marked.filter((version) => left.includes(version)), ...joining];
+  return { ...rest, versions, ...(staged.length > 0 && { staged }) };
+}
+
+/** One version that gets all units, in an experiment of its own. The other versions stay loaded. */
+export function withAllTo(
+  of: ModelRouting,
+  version: string,
+  experiment: string,
+  variant: string,
+): ModelRouting {
+  const { shadows = [], ...rest } = of;
+  const left = shadows.filter((shadow) => shadow.version !== version);
+  const variants = [{ name: variant, version, weight: 100 }];
+  return {
+    ...rest,
+    versions: of.versions.includes(version) ? of.versions : [...of.versions, version],
+    experiment: { name: experiment, salt: experiment, variants },
+    ...(left.length > 0 && { shadows: left }),
+  };
+}
+
+export const controlVersion = ({ experiment }: ModelRouting): string => controlOf(experiment).version;
