@@ -1,0 +1,97 @@
+"""report.html (self-contained), card.md, and the plots as files."""
+
+import base64
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+import numpy as np
+from markupsafe import Markup
+from PIL import Image, UnidentifiedImageError
+
+from headgate_pipelines.data.index import read_images
+from headgate_pipelines.evaluate.holdout import UNANSWERED, Answers
+from headgate_pipelines.evaluate.plots import MOST_CLASSES, classes_svg, confusion_svg, reliability_svg
+from headgate_pipelines.evaluate.record import Evaluation
+
+MOST_MISTAKES = 24
+THUMBNAIL = 112
+"""Longest side, pixels."""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """An image that the candidate has wrong."""
+
+    picture: str
+    """data: URI; empty where Pillow cannot read the image."""
+    label: str
+    predicted: str
+    confidence: float
+    source: str
+
+
+def write_report(folder: Path, evaluation: Evaluation, ours: Answers, data: Path) -> None:
+    """Writes report.html, card.md and plots/*.svg."""
+    champion = evaluation.champion.measured if evaluation.champion else None
+    plots = {
+        "confusion": confusion_svg(evaluation.candidate),
+        "reliability": reliability_svg(evaluation.candidate, champion),
+        "classes": classes_svg(evaluation.candidate, champion),
+    }
+    (folder / "plots").mkdir()
+    for name, svg in plots.items():
+        (folder / "plots" / f"{name}.svg").write_text(svg, "utf-8")
+    facts = {
+        "evaluation": evaluation,
+        "manifest": ours.version.manifest,
+        "labels": ours.version.labels,
+        "mistakes": worst_mistakes(ours, data),
+        "plots": {name: Markup(svg) for name, svg in plots.items()},  # noqa: S704 # nosec B704
+        "most_classes": MOST_CLASSES,
+    }
+    (folder / "report.html").write_text(_render("report.html.j2", facts), "utf-8")
+    (folder / "card.md").write_text(_render("card.md.j2", facts), "utf-8")
+
+
+def _render(template: str, facts: dict[str, object]) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("headgate_pipelines.evaluate", "."),
+        autoescape=jinja2.select_autoescape(["html.j2"]),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template(template).render(facts)
+
+
+def worst_mistakes(answers: Answers, data: Path) -> list[Mistake]:
+    """The wrong answers that the version is surest of, surest first."""
+    wrong = np.flatnonzero(~answers.right)
+    rows = sorted(wrong.tolist(), key=lambda row: -answers.confidence[row])[:MOST_MISTAKES]
+    pictures = {
+        item.sha256: _thumbnail(image) for item, image in read_images(data, [answers.items[row] for row in rows])
+    }
+    labels = answers.version.labels
+    return [
+        Mistake(
+            picture=pictures[answers.items[row].sha256],
+            label=answers.items[row].label,
+            predicted="refused" if answers.predicted[row] == UNANSWERED else labels[answers.predicted[row]],
+            confidence=answers.confidence[row],
+            source=answers.items[row].source,
+        )
+        for row in rows
+    ]
+
+
+def _thumbnail(image: bytes) -> str:
+    try:
+        with Image.open(io.BytesIO(image)) as picture:
+            picture.thumbnail((THUMBNAIL, THUMBNAIL))
+            file = io.BytesIO()
+            picture.convert("RGB").save(file, "JPEG", quality=85)
+    except (UnidentifiedImageError, OSError):
+        return ""
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()

@@ -1,0 +1,101 @@
+"""Whether the candidate is better than the champion, and keeps the limits that a better one has to keep too."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from headgate_pipelines.evaluate.holdout import Answers
+from headgate_pipelines.evaluate.record import Comparison, Guardrail, Measured
+from headgate_pipelines.evaluate.statistics import holm, mcnemar_mid_p, mid_p_of_loss, tango_interval
+from headgate_pipelines.params import Evaluate
+
+
+def compare(candidate: Answers, champion: Answers, rules: Evaluate) -> Comparison:
+    """Both have answered the same images in the same order."""
+    ours, theirs = candidate.right, champion.right
+    won, lost = int((ours & ~theirs).sum()), int((~ours & theirs).sum())
+    return Comparison(
+        only_candidate_right=won,
+        only_champion_right=lost,
+        difference=(won - lost) / len(ours),
+        interval=tango_interval(won, lost, len(ours), rules.alpha),
+        p_value=mcnemar_mid_p(won, lost),
+    )
+
+
+def verdict_of(compared: Comparison, rules: Evaluate) -> tuple[str, str]:
+    """("better", "not better" or "worse", the numbers in words).
+
+    Better needs both: the mid-p test, which holds its level with few images, and an interval above the margin.
+    """
+    low, high = compared.interval
+    words = (
+        f"accuracy {compared.difference:+.4f} on the same images, {1 - rules.alpha:.0%} interval "
+        f"[{low:+.4f}, {high:+.4f}]; only the candidate is right on {compared.only_candidate_right}, only the champion "
+        f"on {compared.only_champion_right}; {_p(compared.p_value)} (needed: p < {rules.alpha:g} and an interval "
+        f"above {rules.margin:g})"
+    )
+    significant = compared.p_value < rules.alpha
+    if significant and low > rules.margin:
+        return "better", words
+    return ("worse" if significant and compared.difference < 0 else "not better"), words
+
+
+def guardrails(
+    candidate: Measured, champion: Measured | None, answers: tuple[Answers, Answers | None], rules: Evaluate
+) -> list[Guardrail]:
+    """The limits, each with its numbers. Without a champion: least accuracy and calibration."""
+    calibration = _rail(
+        "calibration",
+        candidate.ece <= rules.max_calibration_error,
+        f"expected calibration error {candidate.ece:.4f}, at most {rules.max_calibration_error:g}",
+    )
+    ours, theirs = answers
+    if champion is None or theirs is None:
+        finding = f"accuracy {candidate.accuracy:.4f}, at least {rules.min_accuracy:g}"
+        return [_rail("accuracy", candidate.accuracy >= rules.min_accuracy, finding), calibration]
+    return [
+        _recall(candidate, champion, (ours, theirs), rules),
+        calibration,
+        _latency(candidate, champion, (ours, theirs), rules.max_latency_ratio),
+    ]
+
+
+def _p(value: float) -> str:
+    return f"p = {value:.4f}" if value >= 0.0001 else "p < 0.0001"
+
+
+def _rail(name: str, holds: bool, finding: str) -> Guardrail:
+    return Guardrail(name=name, holds=bool(holds), finding=finding)
+
+
+def _latency(candidate: Measured, champion: Measured, answers: tuple[Answers, Answers], limit: float) -> Guardrail:
+    """The ratio of p95 in the median turn: a burst of other work on the machine moves few turns."""
+    ours, theirs = (one.turns for one in answers)
+    ratios = [
+        np.percentile(new, 95) / np.percentile(old, 95) for new, old in zip(ours, theirs, strict=True) if new and old
+    ]
+    ratio = float(np.median(ratios)) if ratios else 1.0
+    finding = (
+        f"p95 {candidate.latency_p95_ms:.1f} ms against {champion.latency_p95_ms:.1f} ms; in the median turn "
+        f"{ratio:.2f} times as long, at most {limit:g} times"
+    )
+    return _rail("latency", ratio <= limit, finding)
+
+
+def _recall(candidate: Measured, champion: Measured, answers: tuple[Answers, Answers], rules: Evaluate) -> Guardrail:
+    """A class fails when its recall falls by more than the limit, and by more than chance explains over all classes."""
+    ours, theirs = (one.right for one in answers)
+    truth = np.asarray(answers[0].truth)
+    p_values = holm([_p_of_class(ours, theirs, truth == index) for index in range(len(candidate.classes))])
+    fallen = [
+        f"{new.label} {old.recall:.3f} to {new.recall:.3f} ({_p(p)})"
+        for old, new, p in zip(champion.classes, candidate.classes, p_values, strict=True)
+        if old.recall - new.recall > rules.max_class_drop and p < rules.alpha
+    ]
+    finding = "; ".join(fallen) if fallen else "no class falls"
+    return _rail("recall", not fallen, f"{finding} (limit: {rules.max_class_drop:g} beyond noise)")
+
+
+def _p_of_class(ours: NDArray[np.bool_], theirs: NDArray[np.bool_], members: NDArray[np.bool_]) -> float:
+    lost, won = int((theirs & ~ours & members).sum()), int((ours & ~theirs & members).sum())
+    return mid_p_of_loss(lost, won)
