@@ -4,8 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import yaml
 
 from headgate_pipelines.convert.artefacts import publish, sha256
@@ -23,7 +24,7 @@ GOLDEN_TOLERANCE = 0.08
 
 @dataclass(frozen=True)
 class ImageClassifier:
-    """Description of a graph that maps `image` uint8 [N,H,W,C] to `logits` float32 [N,classes]."""
+    """Description of a graph that maps `image` uint8 [N,H,W,C] to `output` float32 [N,classes]."""
 
     name: str
     version: str
@@ -34,6 +35,9 @@ class ImageClassifier:
     source: str
     source_sha256: str | None
     converter: str
+    output: Literal["logits", "probabilities"] = "logits"
+    data_version: str | None = None
+    """Of the training data, where this project trained the model."""
 
 
 def golden_samples(model: bytes, preprocessing: Preprocessing, samples: Sequence[Path]) -> list[dict[str, Any]]:
@@ -43,16 +47,18 @@ def golden_samples(model: bytes, preprocessing: Preprocessing, samples: Sequence
         {
             "file": path.name,
             "sha256": sha256(path.read_bytes()),
-            "top": [
-                {"class_id": index, "score": round(score, 6)}
-                for index, score in best(classify(session, path, preprocessing), TOP_K)
-            ],
+            "top": top_classes(classify(session, path, preprocessing)),
         }
         for path in samples
     ]
 
 
-def _labels_json(labels: Sequence[str]) -> bytes:
+def top_classes(probabilities: np.ndarray) -> list[dict[str, Any]]:
+    """The best classes of probabilities [classes], as a golden sample records them."""
+    return [{"class_id": index, "score": round(score, 6)} for index, score in best(probabilities, TOP_K)]
+
+
+def labels_json(labels: Sequence[str]) -> bytes:
     return (json.dumps(list(labels), ensure_ascii=False, indent=0) + "\n").encode()
 
 
@@ -60,8 +66,8 @@ def _image(about: ImageClassifier) -> dict[str, Any]:
     spec = about.preprocessing
     return {
         "input": "image",
-        "output": "logits",
-        "activation": "softmax",
+        "output": about.output,
+        "activation": "softmax" if about.output == "logits" else "none",
         "preprocessing": {
             "version": PREPROCESSING_VERSION,
             "width": spec.width,
@@ -71,14 +77,15 @@ def _image(about: ImageClassifier) -> dict[str, Any]:
             "resample": "cubic",
         },
         "labels": "labels.json",
-        "labels_sha256": sha256(_labels_json(about.labels)),
+        "labels_sha256": sha256(labels_json(about.labels)),
         "top_k": TOP_K,
     }
 
 
 def _provenance(about: ImageClassifier) -> dict[str, str]:
     digest = {} if about.source_sha256 is None else {"source_sha256": about.source_sha256}
-    return {"source": about.source, **digest, "converter": about.converter}
+    data = {} if about.data_version is None else {"data_version": about.data_version}
+    return {"source": about.source, **digest, "converter": about.converter, **data}
 
 
 def manifest(about: ImageClassifier, model: bytes, golden: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -94,7 +101,7 @@ def manifest(about: ImageClassifier, model: bytes, golden: Sequence[Mapping[str,
         "licence": about.licence,
         "file": {"path": "model.onnx", "sha256": sha256(model), "bytes": len(model)},
         "inputs": [{"name": "image", "datatype": "UINT8", "shape": shape}],
-        "outputs": [{"name": "logits", "datatype": "FP32", "shape": [-1, len(about.labels)]}],
+        "outputs": [{"name": about.output, "datatype": "FP32", "shape": [-1, len(about.labels)]}],
         "image": _image(about),
         "batching": {
             "max_batch_size": MAX_BATCH_SIZE,
@@ -132,6 +139,6 @@ def publish_version(
     files = {
         "model.onnx": model,
         "manifest.yaml": to_yaml(manifest(about, model, golden)),
-        "labels.json": _labels_json(about.labels),
+        "labels.json": labels_json(about.labels),
     }
     publish(models / about.name / about.version, files, inputs)
