@@ -55,8 +55,6 @@ export async function rollBack(
     const target = targetOf(of, await rollouts.list(), model, to);
     const isLoaded = of.versions.includes(target.version);
     const missing = isLoaded ? unready(deps.figures, model, target.version) : 'it is not loaded';
-    if (missing !== null && clock.monotonicMs() - startMs >= READY_WITHIN_MS)
-      throw notReady(target.version, missing);
     if (missing === null) {
       const name = `rollback-${stamp(clock.epochMs())}-to-${target.version}`.slice(0, 64);
       const change = (one: ModelRouting) => withAllTo(one, target.version, name, target.variant);
@@ -68,6 +66,9 @@ export async function rollBack(
     } else if (!isLoaded) {
       const load = (one: ModelRouting) => ({ ...one, versions: [...one.versions, target.version] });
       await written(routing, revision, (all) => withModel(all, model, load), by);
+    }
+    if (clock.monotonicMs() - startMs >= READY_WITHIN_MS) {
+      throw notReady(target.version, missing ?? 'somebody else writes the routing table');
     }
     await deps.pause(LOOK_EVERY_MS);
   }

@@ -1,7 +1,8 @@
-import type { AuditRow } from '@headgate/contracts/admin/api';
+import type { AuditRow, SketchRow } from '@headgate/contracts/admin/api';
 import type { PredictionRecord, StoredRecord } from '@headgate/contracts/records';
 import type { Queryable } from '@headgate/stores/postgres/database';
-import { idAt, NOW_MS, outcomeOf } from '@headgate/stores/testing/records';
+import { sketchCursorSchema, sketchPage } from '@headgate/stores/records/sketches';
+import { idAt, NOW_MS, outcomeOf, sketchOf } from '@headgate/stores/testing/records';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { accuracyOf } from '../experiments/accuracy.ts';
 import { requestView } from '../experiments/request-view.ts';
@@ -62,6 +63,44 @@ export function describeRequests(name: string, open: () => Queryable): void {
       for (const id of [idAt(NOW_MS, 1), 'r-6', '../../etc/passwd', '\u0000', "'; --", 'ä', '']) {
         await expect(view(id)).rejects.toMatchObject({ reason: 'not_found' });
       }
+    });
+
+    it('gives the sketches of a model and a time, page by page, each once', async () => {
+      const sketched = Array.from({ length: 5 }, (_, n) =>
+        made(n, n % 2 === 0 ? 'fp32' : 'int8', {
+          id: idAt(START_MS + (n === 4 ? 2 : 1) * HOUR_MS, 100 + n),
+          sketch: sketchOf({ width: 100 + n, brightness: 0.25 }),
+        }),
+      );
+      const failed = { outcome: 'internal', label: null, class_id: null, score: null } as const;
+      const others = [{}, { sketch: sketchOf(), model: 'other' }, { sketch: sketchOf(), ...failed }];
+      await deliver([...sketched, ...others.map((changes) => made(9, 'fp32', changes))]);
+      const query = { model: 'net', fromMs: START_MS, toMs: NOW_MS, limit: 2 };
+      const rows: SketchRow[] = [];
+      let next: string | null | undefined;
+      while (next !== null) {
+        const after = next === undefined ? undefined : sketchCursorSchema.parse(next);
+        const page = await sketchPage(open(), { ...query, after });
+        expect(page.rows.length).toBeLessThanOrEqual(2);
+        rows.push(...page.rows);
+        next = page.next;
+      }
+      expect(rows.map(({ id, version, sketch }) => [id, version, sketch.width])).toEqual(
+        sketched.map(({ id, version, sketch }) => [id, version, sketch?.width]),
+      );
+      expect(rows[0]).toEqual({
+        at_ms: START_MS + HOUR_MS,
+        id: sketched[0]?.id,
+        index: 0,
+        version: 'fp32',
+        image_sha256: 'c'.repeat(64),
+        class_id: 282,
+        score: 0.385,
+        label: 'tiger cat',
+        sketch: sketched[0]?.sketch,
+      });
+      const early = { ...query, toMs: START_MS + 2 * HOUR_MS, limit: 9, after: undefined };
+      expect((await sketchPage(open(), early)).rows).toHaveLength(4);
     });
 
     it('finds a request without an audit log among those of the last day', async () => {
