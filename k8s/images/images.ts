@@ -16,6 +16,15 @@ export interface Image {
   readonly group: 'headgate' | 'headgate-test';
   /** What the Dockerfile starts from. */
   readonly from: Image | 'debian';
+  /** Its packages are installed into PYTHON_FOLDER before the build. */
+  readonly python?: PythonProject;
+}
+
+/** Python packages by a lock file of uv. */
+export interface PythonProject {
+  /** With pyproject.toml and uv.lock. */
+  readonly folder: string;
+  readonly extras: readonly string[];
 }
 
 /** Loaded when a trace exporter is configured. */
@@ -28,6 +37,8 @@ const TRACING = [
 
 /** Where the wheels of inference/gpu-requirements.txt are unpacked. */
 export const CUDA_FOLDER = 'state/k8s/cuda';
+/** Where Python packages are installed, each project's in a folder of its name. */
+export const PYTHON_FOLDER = 'state/k8s/python';
 
 const PROTOS: Source = { from: 'protos', to: 'protos' };
 /** Of the Python package that setup installs. */
@@ -43,9 +54,12 @@ export const BASE: Image = {
   from: 'debian',
 };
 
+/** What the engine loads. */
+const ENGINE = ['onnxruntime-node', 'sharp', '@julusian/jpeg-turbo'];
+
 const INFERENCE = part('inference', {
   sources: [...bundle('inference'), PROTOS],
-  packages: ['onnxruntime-node', 'sharp', '@julusian/jpeg-turbo', '@grpc/reflection', ...TRACING],
+  packages: [...ENGINE, '@grpc/reflection', ...TRACING],
 });
 
 /** `withModels` adds the models. */
@@ -92,13 +106,44 @@ export const GPU_IMAGE: Image = {
   from: INFERENCE,
 };
 
+/** Commands of the pipelines, the serving engine that `evaluate` measures with, and MLflow. */
+const PIPELINES: Image = {
+  ...part('pipelines', {
+    sources: [
+      ...bundle('inference'),
+      { from: 'node_modules/node/bin/node', to: 'node' },
+      { from: `${PYTHON_FOLDER}/pipelines`, to: 'site-packages' },
+      { from: 'pipelines/src/headgate_pipelines', to: 'headgate_pipelines' },
+    ],
+    packages: ENGINE,
+    from: 'debian',
+  }),
+  python: { folder: 'pipelines', extras: ['lifecycle'] },
+};
+
+/** For clusters with MLflow and Airflow. Airflow runs the commands itself, so its packages lie beside theirs. */
+export const LIFECYCLE_IMAGES: readonly Image[] = [
+  PIPELINES,
+  {
+    ...part('airflow', {
+      dockerfile: 'pipelines/airflow/Dockerfile',
+      sources: [
+        { from: `${PYTHON_FOLDER}/airflow`, to: 'site-packages' },
+        { from: 'pipelines/airflow/dags', to: 'dags' },
+      ],
+      from: PIPELINES,
+    }),
+    python: { folder: 'pipelines/airflow', extras: [] },
+  },
+];
+
 /** For clusters of tests and developers; users take the public images of Redis and PostgreSQL. */
 export const TEST_IMAGES: readonly Image[] = [
   testImage('redis', []),
   testImage('postgres', [{ from: 'k8s/images/test/postgres-entry.sh', to: 'postgres-entry.sh' }]),
 ];
 
-export const ALL_IMAGES: readonly Image[] = [...IMAGES, GPU_IMAGE, ...TEST_IMAGES];
+export const ALL_IMAGES: readonly Image[] = [...IMAGES, GPU_IMAGE, ...LIFECYCLE_IMAGES, ...TEST_IMAGES];
 
 function part(name: string, content: Pick<Image, 'sources'> & Partial<Image>): Image {
   return {

@@ -12,8 +12,10 @@ import { makeImages } from './make.ts';
 
 const USAGE = `usage: npm run images -- [options]
   --registry REGISTRY   host[:port][/path] to push to (10.90.0.10:5000, the registry of npm run cluster:up)
-  --only NAME,NAME      these images only: gateway, inference, inference-gpu, control, envoy, models, redis, postgres
+  --only NAME,NAME      these images only: gateway, inference, inference-gpu, control, envoy, models, pipelines, airflow,
+                        redis, postgres
   --gpu                 inference-gpu too: fetches 1.4 GB from PyPI
+  --lifecycle           pipelines and airflow too, for mlflow.enabled and airflow.enabled: fetches 0.6 GB from PyPI
   --fresh               Debian's packages as they are today, for security updates of the base
   --test                redis and postgres of test clusters too
 HEADGATE_BUILDER names the program: buildah, podman or docker. Otherwise it is the first that is installed.`;
@@ -25,6 +27,7 @@ function options() {
         registry: { type: 'string', default: '10.90.0.10:5000' },
         only: { type: 'string' },
         gpu: { type: 'boolean', default: false },
+        lifecycle: { type: 'boolean', default: false },
         test: { type: 'boolean', default: false },
         fresh: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },

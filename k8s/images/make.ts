@@ -6,10 +6,20 @@ import { Builder, type OnLine, type Surroundings } from './builder.ts';
 import { contextOf, type Entry, keyOf, stage } from './context.ts';
 import { DEBIAN, provideDebian } from './debian.ts';
 import { fetchCuda } from './gpu.ts';
-import { ALL_IMAGES, BASE, GPU_IMAGE, IMAGES, type Image, MODELS_IMAGE, TEST_IMAGES } from './images.ts';
+import {
+  ALL_IMAGES,
+  BASE,
+  GPU_IMAGE,
+  IMAGES,
+  type Image,
+  LIFECYCLE_IMAGES,
+  MODELS_IMAGE,
+  TEST_IMAGES,
+} from './images.ts';
 import { type Labels, labelsOf } from './labels.ts';
 import { withModels } from './models.ts';
 import { type Lock, readLock } from './packages.ts';
+import { fetchPython } from './python.ts';
 import { type Pushed, readRecord, VALUES_FILE, writeRecord } from './record.ts';
 import { ensureAnswers, type PullSize, pullSize } from './registry.ts';
 import { type Row, table } from './table.ts';
@@ -19,6 +29,7 @@ export interface MakeOptions {
   /** Names of images; undefined: those that every cluster needs. */
   readonly only: readonly string[] | undefined;
   readonly gpu: boolean;
+  readonly lifecycle: boolean;
   readonly test: boolean;
   /** Takes Debian as it is today. */
   readonly fresh: boolean;
@@ -70,9 +81,23 @@ export async function makeImages(
   ui.say(`\n${table(rows)}\n\nvalues for the chart: ${VALUES_FILE}`);
 }
 
-function chosen({ only, gpu, test }: MakeOptions): readonly Image[] {
-  if (only === undefined) return [...IMAGES, ...(gpu ? [GPU_IMAGE] : []), ...(test ? TEST_IMAGES : [])];
-  return ALL_IMAGES.filter(({ name }) => only.includes(name));
+function chosen({ only, gpu, lifecycle, test }: MakeOptions): readonly Image[] {
+  if (only !== undefined) return ALL_IMAGES.filter(({ name }) => only.includes(name));
+  return [
+    ...IMAGES,
+    ...(gpu ? [GPU_IMAGE] : []),
+    ...(lifecycle ? LIFECYCLE_IMAGES : []),
+    ...(test ? TEST_IMAGES : []),
+  ];
+}
+
+/** Fetches what the image, and the one that it starts from, take from PyPI. */
+async function fetchPackages(maker: Maker, { name, from, python }: Image): Promise<void> {
+  const { ui } = maker;
+  if (from !== 'debian') await fetchPackages(maker, from);
+  if (name === GPU_IMAGE.name) await step(ui, 'CUDA libraries', (onLine) => fetchCuda({ ...maker, onLine }));
+  if (python === undefined) return;
+  await step(ui, `Python packages of ${name}`, (onLine) => fetchPython(python, { ...maker, onLine }));
 }
 
 /** Builds and pushes an image, unless the registry has it. */
@@ -83,7 +108,7 @@ async function makeImage(maker: Maker, image: Image): Promise<Row> {
     return { image: repository, digest, bytes, isNew, seconds: (performance.now() - startedAt) / 1000 };
   };
   const repository = `${image.group}/${image.name}`;
-  if (image === GPU_IMAGE) await step(ui, 'CUDA libraries', (onLine) => fetchCuda({ ...maker, onLine }));
+  await fetchPackages(maker, image);
   const { key } = await planOf(maker, image);
   const last = pushed[repository];
   if (last?.key === key && last.registry === registry) {

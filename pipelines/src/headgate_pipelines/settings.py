@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from headgate_pipelines.errors import PipelineError
@@ -31,6 +31,10 @@ class Settings:
     """The checkout, or the folder where an image keeps the same files: models/, samples/, inference/."""
     node: Path
     """The Node.js program that runs the serving engine."""
+    gateway_name: str = ""
+    """Name in the gateway's certificate, where its address has another, as a Service does; empty: the same."""
+    database_url: str = field(default="", repr=False)
+    """Database of MLflow or Airflow, for headgate_pipelines.database alone."""
 
     def secret(self, name: str) -> str:
         """Content of `admin_key_file` or `tester_key_file`, without the line end.
@@ -71,4 +75,6 @@ def read_settings(env: Mapping[str, str] = os.environ) -> Settings:
         smtp_url=text("SMTP_URL"),
         root=root,
         node=path("NODE") or root / "node_modules" / ".bin" / "node",
+        gateway_name=text("GATEWAY_NAME"),
+        database_url=text("DATABASE_URL"),
     )
