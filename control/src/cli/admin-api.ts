@@ -1,5 +1,6 @@
 import type {
   AccuracyRow,
+  Approve,
   AuditPage,
   DependencyView,
   ExperimentReport,
@@ -7,7 +8,11 @@ import type {
   LiveView,
   Look,
   Metric,
+  ModelsView,
+  Reject,
   RequestView,
+  Rollback,
+  RolledBack,
   RolloutActionName,
   RolloutStart,
   RoutingView,
@@ -50,6 +55,13 @@ export function adminApi(installation: Installation, around: Surroundings) {
       change<RoutingView>('PUT', path`/routing/${model}/weights`, to),
     explain: (model: string, who: { unit: string } | { key: string }) =>
       look<Explanation>(path`/routing/${model}/explain`, { ...who }),
+    models: () => look<ModelsView>('/models'),
+    approve: (model: string, asked: Approve) =>
+      change<Rollout>('POST', path`/models/${model}/approve`, asked),
+    reject: (model: string, asked: Reject) =>
+      change<ModelsView>('POST', path`/models/${model}/reject`, asked),
+    rollBack: (model: string, asked: Rollback) =>
+      change<RolledBack>('POST', path`/models/${model}/rollback`, asked),
     rollouts: () => look<{ rollouts: Rollout[] }>('/rollouts'),
     rollout: (id: string) => look<Rollout>(path`/rollouts/${id}`),
     startRollout: (start: RolloutStart) => change<Rollout>('POST', '/rollouts', start),

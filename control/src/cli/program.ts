@@ -9,7 +9,7 @@ import { addDoctor } from './doctor/doctor.ts';
 import { EXIT, failureOf } from './errors.ts';
 import { addExperiment } from './experiment/experiment.ts';
 import { addKeys } from './keys/keys.ts';
-import { addModels } from './models.ts';
+import { addModels } from './models/models.ts';
 import { addPredict } from './predict/predict.ts';
 import { addRecords } from './records.ts';
 import { addRollout } from './rollout/rollout.ts';

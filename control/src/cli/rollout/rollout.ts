@@ -14,13 +14,18 @@ import type { Surroundings } from '../surroundings.ts';
 import { follow, requireKept } from './follow.ts';
 import { rolloutInWords, stateInWords } from './in-words.ts';
 
-interface FollowOption {
+export interface FollowOption {
   readonly follow?: boolean;
 }
 
-const FOLLOW = [
+export const FOLLOW = [
   '--follow',
   'print each transition with its evidence until the end; exit code 8 = rolled back',
+] as const;
+
+export const POLICY = [
+  '--policy <name or file>',
+  'name of a policy of the configuration, or a YAML file with one (default: default)',
 ] as const;
 
 /** `headgate rollout`: a version gets traffic step by step, and loses it by itself where it is bad. */
@@ -46,10 +51,7 @@ function addStart(rollout: Command, around: Surroundings): void {
     .argument('<model>', 'model of the routing table')
     .argument('<version>', 'version that is rolled out')
     .description('give a version its units step by step, beside the control')
-    .option(
-      '--policy <name or file>',
-      'name of a policy of the configuration, or a YAML file with one (default: default)',
-    )
+    .option(...POLICY)
     .option(...FOLLOW)
     .action(
       async (
@@ -134,8 +136,8 @@ function notFound(which: string | undefined, inProgress = ''): never {
   });
 }
 
-/** @throws CliError usage when the file is no policy, not_found when it is not there */
-function policyOf(text: string, { cwd }: Surroundings): NonNullable<RolloutStart['policy']> {
+/** A name, or the policy of a file. @throws CliError usage when the file is no policy, not_found when it is not there */
+export function policyOf(text: string, { cwd }: Surroundings): NonNullable<RolloutStart['policy']> {
   if (!/\.(ya?ml|json)$|\//.test(text)) return text;
   const { success, data, error } = policySchema.safeParse(readPolicy(resolve(cwd, text)), IN_WORDS);
   if (success) return data;

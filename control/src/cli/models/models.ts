@@ -1,19 +1,21 @@
 import type { LiveModel, LiveView } from '@headgate/contracts/admin/api';
 import type { Command } from 'commander';
-import { adminApiOf } from './admin-api.ts';
-import { NONE, percent } from './in-words.ts';
-import { print, table } from './print.ts';
-import type { Surroundings } from './surroundings.ts';
+import { adminApiOf } from '../admin-api.ts';
+import { NONE, percent } from '../in-words.ts';
+import { print, table } from '../print.ts';
+import type { Surroundings } from '../surroundings.ts';
+import { addApprove, addList, addReject, addRollback } from './versions.ts';
 
-/** `headgate models`: what is served, and which of it is ready. */
+/** `headgate models`: what is served, and which of it is ready; below it the versions of the registry. */
 export function addModels(program: Command, around: Surroundings): void {
-  program
+  const models = program
     .command('models')
     .description('show models, their served versions and readiness, and which version is control')
     .action(async (_: unknown, command: Command) => {
       const { default_model, models } = await adminApiOf(command, around).live();
       print(command, around, { default_model, models: models.map(describe) }, inWords);
     });
+  for (const add of [addList, addApprove, addReject, addRollback]) add(models, around);
 }
 
 interface Described {
