@@ -38,3 +38,12 @@ def test_wrong_parameters_are_named(tmp_path: Path, text: str, named: str) -> No
     (tmp_path / "params.yaml").write_text(text, "utf-8")
     with pytest.raises(PipelineError, match=named):
         read_params(tmp_path / "params.yaml")
+
+
+def test_commands_get_an_absolute_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "digits").mkdir()
+    monkeypatch.chdir(tmp_path)
+    seen: list[Path] = []
+    monkeypatch.setattr("headgate_pipelines.data.command.run", lambda args: seen.append(args.workspace) or 0)
+    assert cli.main(["ingest", "--workspace", "digits"]) == 0
+    assert seen == [tmp_path / "digits"]

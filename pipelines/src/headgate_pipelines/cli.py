@@ -50,6 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(usage(), file=sys.stdout if command in ("-h", "--help") else sys.stderr)
         return 0 if command in ("-h", "--help") else 1
     parsed = parser_of(command).parse_args(rest)
+    # MLflow and DVC read relative paths from folders of their own.
+    parsed.workspace = parsed.workspace.resolve()
     try:
         return int(parsed.run(parsed))
     except PipelineError as error:
