@@ -1,0 +1,86 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { ROOT } from '@headgate/testkit/root';
+import type { OwnedStack } from '@headgate/testkit/stack';
+
+/** `headgate-pipelines` for one workspace. */
+export interface Pipelines {
+  readonly workspace: string;
+  /** Runs a command. @returns its output @throws Error when the exit code is not `expected` */
+  run(command: string, args?: readonly string[], expected?: number): Promise<string>;
+  /** A program of the environment, such as dvc, in the workspace. */
+  program(name: string, args: readonly string[]): Promise<string>;
+  python(args: readonly string[]): Promise<string>;
+}
+
+const BIN = join(ROOT, 'pipelines/.venv/bin');
+const LONGEST_MS = 10 * 60_000;
+const TAIL_LINES = 15;
+
+export interface PipelinesOptions {
+  readonly stack: OwnedStack;
+  readonly mlflowUrl: string;
+  readonly dir: string;
+  readonly say: (line: string) => void;
+}
+
+export function pipelinesFor({ stack, mlflowUrl, dir, say }: PipelinesOptions): Pipelines {
+  const { ready, portBase } = stack;
+  const keyFile = join(dir, 'admin-key');
+  mkdirSync(dir, { recursive: true });
+  writeFileSync(keyFile, ready.keys.admin, { mode: 0o600 });
+  const workspace = join(dir, 'workspace');
+  const env = {
+    ...process.env,
+    PATH: `${BIN}:${process.env.PATH}`,
+    MLFLOW_TRACKING_URI: mlflowUrl,
+    HEADGATE_PIPELINES_CONTROL_URL: `http://127.0.0.1:${portBase + 7}`,
+    HEADGATE_PIPELINES_GATEWAY_URL: ready.https ?? ready.gateway,
+    ...(ready.caFile && { HEADGATE_PIPELINES_CA_FILE: ready.caFile }),
+    HEADGATE_PIPELINES_ADMIN_KEY_FILE: keyFile,
+    HEADGATE_PIPELINES_TESTER_KEY_FILE: keyFile,
+  };
+  const program = (name: string, args: readonly string[], cwd: string, expected = 0) =>
+    runProgram(join(BIN, name), args, { env, cwd, say, expected });
+  return {
+    workspace,
+    run: (command, args = [], expected = 0) => {
+      const where = command === 'init' ? [workspace] : ['--workspace', workspace];
+      return program('headgate-pipelines', [command, ...where, ...args], ROOT, expected);
+    },
+    program: (name, args) => program(name, args, workspace),
+    python: (args) => program('python', args, ROOT),
+  };
+}
+
+interface ProgramOptions {
+  readonly env: NodeJS.ProcessEnv;
+  readonly cwd: string;
+  readonly say: (line: string) => void;
+  readonly expected: number;
+}
+
+async function runProgram(
+  path: string,
+  args: readonly string[],
+  { env, cwd, say, expected }: ProgramOptions,
+): Promise<string> {
+  const signal = AbortSignal.timeout(LONGEST_MS);
+  const child = spawn(path, args, { cwd, env, signal, stdio: ['ignore', 'pipe', 'pipe'] });
+  const lines: string[] = [];
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface(stream).on('line', (line) => {
+      lines.push(line);
+      say(`    ${line}`);
+    });
+  }
+  const [code] = await once(child, 'close');
+  const output = lines.join('\n');
+  if (code === expected) return output;
+  throw new Error(
+    `${[path, ...args].join(' ')} ended with ${code}, not ${expected}:\n${lines.slice(-TAIL_LINES).join('\n')}`,
+  );
+}
