@@ -25,6 +25,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     decision = parser.add_mutually_exclusive_group(required=True)
     decision.add_argument("--approved", action="store_true", help="start the rollout, or follow the one in progress")
     decision.add_argument("--rejected", action="store_true", help="take the candidate back; needs --why")
+    decision.add_argument("--check", action="store_true", help="only say by exit code whether somebody has decided")
+    parser.add_argument("--version", help="version that was seen and decided on (default: the candidate)")
     parser.add_argument("--policy", help="name of a rollout policy, or a JSON file with one (default: `default`)")
     parser.add_argument("--why", default="", help="reason, for the timeline and the audit log")
     parser.add_argument("--within-s", type=float, default=WITHIN_S, help="longest time that the rollout is followed")
@@ -32,22 +34,27 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 when the candidate became the champion; 99 when there is no candidate.
+    """0 when the candidate became the champion; 99 when there is no candidate. Of --check, see `check`.
 
     Raises:
-        Refused: the rollout was rolled back.
+        Refused: the rollout was rolled back; or the version is no candidate any longer.
         Unavailable: the time is over, the rollout goes on; or control is away.
     """
     settings = read_settings()
     model = read_params(Workspace(args.workspace).params).model
     control = Control(settings)
     candidate = Registry(settings.mlflow_url).by_alias(model, "candidate")
-    if candidate is None:
+    version: str | None = args.version or (candidate.version if candidate else None)
+    if version is None:
         print(f"{model}: no candidate waits for approval")
         return NOTHING_TO_DO
-    version = candidate.version
+    if args.check:
+        return check(control, model, version, waits=candidate is not None and candidate.version == version)
     if args.rejected:
         control.reject(model, version, args.why or "rejected without a reason")
+        return 0
+    if _is_champion(control, model, version):
+        print(f"{model}/{version} is the champion")
         return 0
     ended = follow(control, release(control, model, version, args), args.within_s)
     state = ended["state"]
@@ -62,10 +69,35 @@ def run(args: argparse.Namespace) -> int:
 
 def release(control: Control, model: str, version: str, args: argparse.Namespace) -> dict[str, Any]:
     """The rollout of this version: that in progress (somebody approved in the console), else a new one."""
+    return in_progress(control, model, version) or control.approve(model, version, policy_of(args.policy), args.why)
+
+
+def check(control: Control, model: str, version: str, waits: bool) -> int:
+    """0 when somebody approved the version, in the console or elsewhere; 99 while it waits.
+
+    Args:
+        waits: it has the alias `candidate`, which it keeps until its rollout ends.
+
+    Raises:
+        Refused: it was rejected or rolled back, or another candidate took its place.
+    """
+    if in_progress(control, model, version) or _is_champion(control, model, version):
+        return 0
+    if waits:
+        return NOTHING_TO_DO
+    raise Refused(f"{model}/{version} was rejected or replaced", "see its tags in MLflow, or headgate models")
+
+
+def in_progress(control: Control, model: str, version: str) -> dict[str, Any] | None:
+    """The rollout of this version that has not ended."""
     for rollout in control.rollouts(model):
         if rollout["candidate"]["version"] == version and rollout["state"]["kind"] not in ENDS:
             return rollout
-    return control.approve(model, version, policy_of(args.policy), args.why)
+    return None
+
+
+def _is_champion(control: Control, model: str, version: str) -> bool:
+    return any(one["version"] == version and one["role"] == "control" for one in control.versions(model))
 
 
 def policy_of(text: str | None) -> str | dict[str, Any] | None:
