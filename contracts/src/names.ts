@@ -67,27 +67,6 @@ export const STREAM = {
  */
 export const BACKGROUND_PARAMETER = 'headgate_background';
 
-/** Tags of a model version in MLflow; pipelines write them too. */
-export const REGISTRY_TAG = {
-  /** SHA-256 of manifest.yaml, in hex. Set last: a version without it is incomplete. */
-  manifestSha256: 'headgate.manifest_sha256',
-  /** None, Staging, Production or Archived. */
-  stage: 'headgate.stage',
-  dataVersion: 'headgate.data_version',
-  /** Why it must not be released. */
-  rejected: 'headgate.rejected',
-} as const;
-
-/** Aliases of a model in MLflow. */
-export const REGISTRY_ALIAS = {
-  /** To be deployed to staging. */
-  staging: 'staging',
-  /** Passed the tests of staging, and waits for approval. */
-  candidate: 'candidate',
-  /** The control version of production. */
-  champion: 'champion',
-} as const;
-
 /** Names of Prometheus metrics. Durations are in seconds, as Prometheus wants them. */
 export const METRIC = {
   httpRequests: 'headgate_http_requests_total',

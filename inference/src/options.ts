@@ -23,3 +23,7 @@ export interface InferenceOptions {
 export function modelsDirOf({ config, root }: InferenceOptions): string {
   return resolve(root, config.inference.models_dir);
 }
+
+export function cacheDirOf({ config, root }: InferenceOptions): string {
+  return resolve(root, config.registry.cache_dir);
+}

@@ -11,8 +11,8 @@ import { wordingOf } from './wording.ts';
 export interface ModelControlOptions {
   readonly catalogue: Catalogue;
   readonly repository: ModelRepository;
-  /** Folder of the repository; taken out of what callers read. */
-  readonly root: string;
+  /** Folders of versions; taken out of what callers read. */
+  readonly roots: readonly string[];
   /** routing: only the index answers. */
   readonly mode: 'routing' | 'explicit';
 }
@@ -161,7 +161,7 @@ export class ModelControl {
   }
 
   #wordingOf(problem: unknown): string {
-    return wordingOf(problem, this.#options.root);
+    return wordingOf(problem, this.#options.roots);
   }
 }
 

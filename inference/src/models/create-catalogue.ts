@@ -2,19 +2,23 @@ import { resolve } from 'node:path';
 import type { Config } from '@headgate/contracts/config/schema';
 import { MAX_IMAGE_SIDE } from '@headgate/contracts/limits';
 import { systemClock } from '@headgate/runtime/clock';
+import { openRegistry } from '@headgate/runtime/registry/mlflow';
+import type { ResilienceReport } from '@headgate/runtime/resilience/report';
 import { admissionPolicyOf } from '../admission/admission.ts';
 import { layoutOf } from '../engine/parent/layout.ts';
 import { type EngineOptions, startEngine } from '../engine/parent/process.ts';
 import { chooseProvider, probeDevices, probeProvider } from '../engine/parent/provider.ts';
 import type { Place } from '../engine/parent/slot.ts';
 import type { Provider } from '../engine/protocol.ts';
-import { type InferenceOptions, modelsDirOf, TIMES } from '../options.ts';
+import { cacheDirOf, type InferenceOptions, modelsDirOf, TIMES } from '../options.ts';
 import type { Statistics } from '../telemetry/statistics.ts';
 import { Catalogue } from './catalogue.ts';
 import { folderRepository } from './folder-repository.ts';
 import { LoadGate } from './load-gate.ts';
-import type { ModelPackage } from './repository.ts';
+import { registryRepository } from './registry-repository.ts';
+import type { ModelPackage, ModelRepository, VersionName } from './repository.ts';
 import { readTrust } from './trust.ts';
+import { VersionCache } from './version-cache.ts';
 
 /** Engines that load at the same time: each takes about a core from those that serve. */
 const PARALLEL_LOADS = 2;
@@ -27,16 +31,20 @@ const NICE = 5;
  *
  * @throws LoadError when the required execution provider does not work
  */
-export async function createCatalogue(options: InferenceOptions, statistics: Statistics) {
-  const { root, log } = options;
+export async function createCatalogue(
+  options: InferenceOptions,
+  statistics: Statistics,
+  report: ResilienceReport,
+) {
+  const { log } = options;
   const { inference } = options.config;
   const { engine } = inference;
   const times = { ...TIMES, ...options.times };
   const provider = await provide(options);
   const machine = { cores: options.cores, provider };
-  const trust = readTrust(inference.models_trust, (file) => resolve(root, file));
-  const repository = folderRepository(modelsDirOf(options), trust);
-  const catalogue = new Catalogue({
+  const served = () => [...catalogue.all(), ...catalogue.retiring()];
+  const repository = repositoryOf(options, served, report);
+  const catalogue: Catalogue = new Catalogue({
     repository,
     startEngine: (model, place, signal) =>
       startEngine(engineOptions(options, { provider, model, place }), signal),
@@ -55,6 +63,21 @@ export async function createCatalogue(options: InferenceOptions, statistics: Sta
     log,
   });
   return { catalogue, repository };
+}
+
+/** The models folder; behind it MLflow, where the configuration names one. */
+function repositoryOf(
+  options: InferenceOptions,
+  served: () => readonly VersionName[],
+  report: ResilienceReport,
+): ModelRepository {
+  const { config, root, log } = options;
+  const trust = readTrust(config.inference.models_trust, (file) => resolve(root, file));
+  const folder = folderRepository(modelsDirOf(options), trust);
+  const registry = openRegistry(config, { root, report });
+  if (!registry) return folder;
+  const cache = new VersionCache(cacheDirOf(options), trust);
+  return registryRepository({ folder, cache, registry, trust, served, log });
 }
 
 /** Pods of a serverless model serve it alone; all others leave it to them. */

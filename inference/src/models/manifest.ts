@@ -12,9 +12,9 @@ import { type Trust, verifySignature } from './trust.ts';
 export const MANIFEST_FILE = 'manifest.yaml';
 
 /** A manifest with 256 files of external data takes 45 KiB. */
-const MAX_MANIFEST_BYTES = 64 * 2 ** 10;
+export const MAX_MANIFEST_BYTES = 64 * 2 ** 10;
 /** 20,000 labels of 50 bytes. */
-const MAX_LABELS_BYTES = 2 ** 20;
+export const MAX_LABELS_BYTES = 2 ** 20;
 
 /**
  * Reads `manifest.yaml`: its signature first, then its form, then whether it can be true.

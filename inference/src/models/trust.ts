@@ -14,7 +14,7 @@ const SIGNATURE_BYTES = 64;
 /** As many keys as can be configured. */
 const MAX_SIGNATURES = 32;
 /** Of a file of signatures, or of a key: as many lines, and comments. */
-const MAX_FILE_BYTES = 2 ** 14;
+export const MAX_FILE_BYTES = 2 ** 14;
 
 /** Whose model versions are served. */
 export interface Trust {

@@ -102,11 +102,16 @@ async function openInside(directory: string, path: string): Promise<FileHandle> 
 }
 
 async function refuseWithoutRoom({ path, bytes }: ModelFile, target: string): Promise<void> {
-  const { bavail, bsize } = await statfs(target);
-  if (bavail * bsize >= bytes + DISK_RESERVE_BYTES) return;
+  if (await hasRoom(target, bytes)) return;
   throw new LoadError(
     `${dirname(target)} has no room for a copy of ${path} (${bytes} bytes); make room there, or set TMPDIR`,
   );
+}
+
+/** Whether the disk of a folder takes so many bytes more, and keeps the reserve. */
+export async function hasRoom(folder: string, bytes: number): Promise<boolean> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize >= bytes + DISK_RESERVE_BYTES;
 }
 
 const REMEDY = 'the file was changed or is incomplete: restore it, or build the model again';

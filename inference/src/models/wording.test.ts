@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { LoadError } from '../load-error.ts';
 import { wordingOf } from './wording.ts';
 
-const wording = (message: string) => wordingOf(new LoadError(message), '/srv/models');
+const wording = (message: string) => wordingOf(new LoadError(message), ['/srv/models']);
 
 describe('the wording of a problem', () => {
   it.each([
@@ -33,6 +33,6 @@ describe('the wording of a problem', () => {
   });
 
   it('says nothing of errors that are not about a model', () => {
-    expect(wordingOf(new TypeError('secret'), '/srv/models')).toBe('The log of the server says why.');
+    expect(wordingOf(new TypeError('secret'), ['/srv/models'])).toBe('The log of the server says why.');
   });
 });

@@ -11,12 +11,12 @@ const MAX_CHARACTERS = 400;
  * A problem as an operator reads it in the repository index: only sentences about the model, on one line, with paths
  * inside of the repository. The log has the whole message.
  *
- * @param root folder of the repository
+ * @param roots folders of versions
  */
-export function wordingOf(problem: unknown, root: string): string {
+export function wordingOf(problem: unknown, roots: readonly string[]): string {
   if (!(problem instanceof LoadError)) return 'The log of the server says why.';
-  const message = problem.message
-    .replaceAll(`${root}${sep}`, '')
+  const message = roots
+    .reduce((text, root) => text.replaceAll(`${root}${sep}`, ''), problem.message)
     .replace(SOURCE_LOCATION, ' ')
     .replace(/\s+/g, ' ')
     .trim();

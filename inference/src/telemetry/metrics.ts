@@ -24,13 +24,14 @@ export interface MetricsSource {
  * at each scrape.
  */
 export class Metrics {
-  readonly registry = new Registry();
+  readonly registry: Registry;
   readonly #source: MetricsSource;
   readonly #reloads: Counter<'outcome'>;
   readonly #stale: Gauge;
 
-  constructor(source: MetricsSource) {
-    const { registry } = this;
+  /** @param registry may hold metrics of others already */
+  constructor(source: MetricsSource, registry = new Registry()) {
+    this.registry = registry;
     const { statistics, served } = source;
     const registers = [registry];
     this.#source = source;

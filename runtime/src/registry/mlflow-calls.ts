@@ -4,21 +4,36 @@ import { printableIn } from '../printable.ts';
 import { readRegularFile } from '../read-file.ts';
 import type { Policy } from '../resilience/policy.ts';
 
+/**
+ * - `unavailable`: no answer, none in time, or one that says that the server fails
+ * - `refused`: the server works and does not do this; another try ends the same way
+ * - `wrong`: no answer of MLflow, or a larger one than there may be
+ */
+export type RegistryErrorKind = 'unavailable' | 'refused' | 'wrong';
+
 /** A call that failed: what was asked, and what the server says, never the token. */
 export class RegistryError extends Error {
   override readonly name = 'RegistryError';
-  /** Of the answer; undefined when there was none, or none of use. */
+  readonly kind: RegistryErrorKind;
+  /** Of the answer; undefined when there was none. */
   readonly status: number | undefined;
 
-  constructor(what: string, why: string, { status, cause }: { status?: number; cause?: unknown } = {}) {
+  constructor(what: string, why: string, { kind = 'unavailable', status, cause }: RegistryErrorOptions = {}) {
     super(`MLflow: ${what}: ${why}`, { cause });
+    this.kind = kind;
     this.status = status;
   }
 
-  /** The server works and does not do this: another try would end the same way. */
   get isRefusal(): boolean {
-    return this.status !== undefined && this.status >= 400 && this.status < 500 && this.status !== 429;
+    return this.kind === 'refused';
   }
+}
+
+interface RegistryErrorOptions {
+  /** Default: `unavailable`. */
+  readonly kind?: RegistryErrorKind;
+  readonly status?: number;
+  readonly cause?: unknown;
 }
 
 export interface MlflowOptions {
@@ -71,17 +86,19 @@ export function mlflowCalls({ url, tokenFile, timeoutMs, policy }: MlflowOptions
       redirect: 'manual',
       signal,
     });
-    const { status } = response;
     if (response.ok && response.body) return response.body;
-    throw new RegistryError(call.path, await whyOf(response), { status });
+    throw await errorOf(call.path, response);
   };
 
   return {
     /** One JSON call by the policy; it may be sent twice. @throws RegistryError, or the reason of the call's signal */
     async ask<T>(schema: z.ZodType<T>, call: Call): Promise<T> {
       const once = async (attempt: AbortSignal) => {
-        const bytes = await bytesOf(await send(call, `${REST}${call.path}`, attempt));
-        return parse(schema, bytes, call.path);
+        const bytes = await bytesOf(await send(call, `${REST}${call.path}`, attempt), call.path);
+        const { success, data, error } = schema.safeParse(jsonOf(bytes));
+        if (success) return data;
+        const why = 'no answer of MLflow; is registry.url right?';
+        throw new RegistryError(call.path, why, { kind: 'wrong', cause: error });
       };
       try {
         return await policy.run(once, call.signal);
@@ -94,7 +111,7 @@ export function mlflowCalls({ url, tokenFile, timeoutMs, policy }: MlflowOptions
       const limit = AbortSignal.timeout(timeoutMs + Math.ceil(maxBytes / MIN_BYTES_PER_MS));
       const timed = AbortSignal.any([signal, limit]);
       try {
-        yield* bounded(await send({ method: 'GET', path, query }, path, timed), maxBytes);
+        yield* bounded(await send({ method: 'GET', path, query }, path, timed), maxBytes, query.path);
       } catch (error) {
         throw wordingOf(error, `${path} ${query.path}`, signal);
       }
@@ -112,49 +129,47 @@ async function readToken(path: string): Promise<string> {
 async function* bounded(
   body: AsyncIterable<Uint8Array>,
   maxBytes: number,
+  what: string,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let bytes = 0;
   for await (const chunk of body) {
     bytes += chunk.byteLength;
-    if (bytes > maxBytes) throw new RangeError(`an answer larger than ${maxBytes} bytes`);
+    if (bytes > maxBytes) throw new RegistryError(what, `larger than ${maxBytes} bytes`, { kind: 'wrong' });
     yield chunk;
   }
 }
 
-async function bytesOf(body: AsyncIterable<Uint8Array>): Promise<Buffer> {
+async function bytesOf(body: AsyncIterable<Uint8Array>, what: string): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of bounded(body, MAX_ANSWER_BYTES)) pieces.push(piece);
+  for await (const piece of bounded(body, MAX_ANSWER_BYTES, what)) pieces.push(piece);
   return Buffer.concat(pieces);
 }
 
-function parse<T>(schema: z.ZodType<T>, bytes: Buffer, what: string): T {
+function jsonOf(bytes: Buffer): unknown {
   try {
-    return schema.parse(JSON.parse(bytes.toString()));
-  } catch (cause) {
-    throw new RegistryError(what, 'the answer is not what MLflow says; is registry.url right?', { cause });
+    return JSON.parse(bytes.toString());
+  } catch {
+    return undefined;
   }
 }
 
 const errorSchema = z.object({ message: z.string() });
 
-/** What the server says about its refusal; nothing when it is no MLflow. */
-async function whyOf(response: Response): Promise<string> {
-  const bytes = response.body ? await bytesOf(response.body).catch(() => Buffer.alloc(0)) : Buffer.alloc(0);
-  try {
-    const { message } = errorSchema.parse(JSON.parse(bytes.toString()));
-    return `${response.status} ${printableIn(message.slice(0, MAX_WHY_CHARS))}`;
-  } catch {
-    return `status ${response.status}`;
-  }
+/** A refusal, with what the server says about it. */
+async function errorOf(what: string, response: Response): Promise<RegistryError> {
+  const { status } = response;
+  const bytes = response.body ? await bytesOf(response.body, what) : Buffer.alloc(0);
+  const { success, data } = errorSchema.safeParse(jsonOf(bytes));
+  const why = success ? `: ${printableIn(data.message.slice(0, MAX_WHY_CHARS))}` : '';
+  const kind = status < 400 ? 'wrong' : status < 500 && status !== 429 ? 'refused' : 'unavailable';
+  return new RegistryError(what, `status ${status}${why}`, { kind, status });
 }
 
 function wordingOf(error: unknown, what: string, signal?: AbortSignal): unknown {
   if (signal?.aborted) return signal.reason;
   if (error instanceof RegistryError) return error;
-  if (error instanceof HeadgateError) {
-    return new RegistryError(what, 'no answer in time, or it failed just before', { cause: error });
-  }
   const { name, message, cause } = error as Error & { cause?: { code?: string } };
-  const why = name === 'TimeoutError' ? 'the answer took too long' : (cause?.code ?? message);
+  const isLate = error instanceof HeadgateError || name === 'TimeoutError';
+  const why = isLate ? 'no answer in time, or failures just before' : (cause?.code ?? message);
   return new RegistryError(what, why, { cause: error });
 }

@@ -127,7 +127,7 @@ function mlflow({ ask, download }: ReturnType<typeof mlflowCalls>): ModelRegistr
       if (answer.next === '') return rows;
       token = answer.next;
     }
-    throw new RegistryError(path, `more than ${MAX_PAGES * PAGE} rows`);
+    throw new RegistryError(path, `more than ${MAX_PAGES * PAGE} rows`, { kind: 'wrong' });
   };
   const change = async (method: 'POST' | 'DELETE', path: string, body: NonNullable<Call['body']>) => {
     await ask(z.object({}), { method, path, body });

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { REGISTRY_TAG } from '@headgate/contracts/names';
+import { TAG } from '@headgate/contracts/registry';
 import { freePort } from '@headgate/testkit/ports';
 import { ROOT } from '@headgate/testkit/root';
 import { type Daemon, startInFolder } from '@headgate/testkit/services/daemon';
@@ -110,7 +110,7 @@ function publisher(url: string): Pick<TestMlflow, 'publish' | 'call' | 'replace'
       await log(source, MANIFEST, change(MANIFEST, manifest));
       if (!complete) return version;
       const value = createHash('sha256').update(manifest).digest('hex');
-      const tag = { name: model, version, key: REGISTRY_TAG.manifestSha256, value };
+      const tag = { name: model, version, key: TAG.manifest, value };
       await call('POST', 'model-versions/set-tag', tag);
       return version;
     },

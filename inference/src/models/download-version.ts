@@ -1,0 +1,113 @@
+import { createHash } from 'node:crypto';
+import { mkdir, open } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Manifest } from '@headgate/contracts/manifest';
+import type { Logger } from '@headgate/runtime/logger';
+import { type ModelRegistry, type RegisteredVersion, RegistryError } from '@headgate/runtime/registry/mlflow';
+import { LoadError } from '../load-error.ts';
+import { MANIFEST_FILE, MAX_LABELS_BYTES, MAX_MANIFEST_BYTES, readManifest } from './manifest.ts';
+import type { VersionName } from './repository.ts';
+import { MAX_FILE_BYTES, SIGNATURE_FILE, type Trust } from './trust.ts';
+import type { Entry, VersionCache } from './version-cache.ts';
+import { hasRoom, modelFiles } from './version-files.ts';
+
+export interface DownloadOptions {
+  readonly cache: VersionCache;
+  readonly registry: ModelRegistry;
+  readonly trust: Trust;
+  /** Served versions, loading ones too: the cache keeps them. */
+  readonly served: () => readonly VersionName[];
+  readonly log: Logger;
+}
+
+/** Of a golden sample, as the engines read it. */
+const MAX_SAMPLE_BYTES = 64 * 2 ** 20;
+
+/** What to download. Model and version are as they were asked for; the server's own words become no path. */
+interface Wanted extends VersionName {
+  readonly registered: RegisteredVersion;
+  /** Of its manifest. */
+  readonly sha256: string;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Downloads a version into the cache: the manifest first, which is believed once its digest and signature are right, and
+ * then what it lists.
+ *
+ * @throws LoadError with the file that is missing or another one; the signal's reason once it is aborted
+ */
+export async function downloadVersion(
+  { cache, registry, trust, served, log }: DownloadOptions,
+  { registered, sha256, model, version, signal }: Wanted,
+): Promise<Entry> {
+  const startedMs = performance.now();
+  const entry = await cache.add({ model, version }, sha256, async (root) => {
+    const directory = join(root, model, version);
+    const fetch = (file: File) =>
+      write(directory, file, registry.download(registered, file.path, { maxBytes: file.maxBytes, signal }));
+    await fetch({ path: MANIFEST_FILE, maxBytes: MAX_MANIFEST_BYTES, sha256 });
+    if (trust.requireSignature) await fetch({ path: SIGNATURE_FILE, maxBytes: MAX_FILE_BYTES });
+    const manifest = await readManifest(directory, { model, version }, trust);
+    const bytes = modelFiles(manifest).reduce((sum, file) => sum + file.bytes, 0);
+    if (!(await hasRoom(root, bytes))) {
+      throw new LoadError(
+        `registry.cache_dir has no room for ${model}/${version} (${bytes} bytes); make room there`,
+      );
+    }
+    for (const file of filesOf(manifest)) await fetch(file);
+  });
+  const ms = Math.round(performance.now() - startedMs);
+  log.info({ model, version, run_id: registered.runId, ms }, 'a version was downloaded from MLflow');
+  await cache.prune(served());
+  return entry;
+}
+
+interface File {
+  readonly path: string;
+  readonly maxBytes: number;
+  /** Undefined: of the signature, which proves itself. */
+  readonly sha256?: string;
+}
+
+function filesOf(manifest: Manifest): File[] {
+  const { image, golden } = manifest;
+  if (image && !image.labels_sha256) {
+    throw new LoadError(`${MANIFEST_FILE}: image.labels_sha256: expected for a registered version`, {
+      kind: 'manifest',
+    });
+  }
+  return [
+    ...modelFiles(manifest).map(({ path, bytes, sha256 }) => ({ path, maxBytes: bytes, sha256 })),
+    ...(image?.labels_sha256
+      ? [{ path: image.labels, maxBytes: MAX_LABELS_BYTES, sha256: image.labels_sha256 }]
+      : []),
+    ...golden.samples.map(({ file, sha256 }) => ({ path: file, maxBytes: MAX_SAMPLE_BYTES, sha256 })),
+  ];
+}
+
+/** Writes a file while it arrives. @throws LoadError when it is missing, too large, or not the listed one */
+async function write(directory: string, { path, sha256 }: File, content: AsyncIterable<Uint8Array>) {
+  const target = join(directory, path);
+  await mkdir(dirname(target), { recursive: true });
+  await using file = await open(target, 'wx', 0o600);
+  const hash = createHash('sha256');
+  try {
+    for await (const piece of content) {
+      hash.update(piece);
+      await file.writeFile(piece);
+    }
+  } catch (cause) {
+    if (!(cause instanceof RegistryError)) throw cause;
+    const isOther = cause.kind === 'wrong' || cause.status === 404;
+    throw new LoadError(cause.message, { kind: isOther ? 'digest' : 'missing', cause });
+  }
+  const digest = hash.digest('hex');
+  if (sha256 !== undefined && digest !== sha256) {
+    throw new LoadError(
+      `${path} in MLflow has SHA-256 ${digest}, but ${sha256} was registered; it was changed: register the version again`,
+      { kind: 'digest' },
+    );
+  }
+  await file.sync();
+}

@@ -1,0 +1,330 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { TAG } from '@headgate/contracts/registry';
+import { createLogger } from '@headgate/runtime/logger';
+import { type ModelRegistry, openRegistry } from '@headgate/runtime/registry/mlflow';
+import { noResilienceReport } from '@headgate/runtime/resilience/report';
+import { answerText, type FakeMlflow, fakeMlflow } from '@headgate/runtime/testing/fake-mlflow';
+import { tempDir, writeText } from '@headgate/testkit/folders';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { describeRepository } from '../testing/describe-repository.ts';
+import { COLOURS, manifestOf, PICK, writeTensorModel } from '../testing/tensor-models.ts';
+import { folderRepository } from './folder-repository.ts';
+import { registryRepository } from './registry-repository.ts';
+import type { ModelRepository, VersionName } from './repository.ts';
+import { TRUST_ALL, type Trust } from './trust.ts';
+import { VersionCache } from './version-cache.ts';
+
+const { signal: never } = new AbortController();
+const GOLDEN = Buffer.from('a picture');
+const TOP = { top: [{ class_id: 0, score: 1 }] };
+
+interface Setup {
+  readonly mlflow: FakeMlflow;
+  readonly models: string;
+  readonly cacheDir: string;
+  served: VersionName[];
+  /** As after a start of the process: nothing is remembered but what is on the disk. */
+  start(trust?: Trust): ModelRepository;
+}
+
+async function setUp(): Promise<Setup> {
+  const mlflow = await fakeMlflow();
+  const root = tempDir();
+  const setup: Setup = {
+    mlflow,
+    models: join(root, 'models'),
+    cacheDir: join(root, 'cache'),
+    served: [],
+    start(trust = TRUST_ALL) {
+      const config = { url: mlflow.url, token_file: '', cache_dir: '', poll_ms: 1, timeout_ms: 5000 };
+      const registry = openRegistry({ registry: config }, { root, report: noResilienceReport });
+      return registryRepository({
+        folder: folderRepository(setup.models, trust),
+        cache: new VersionCache(setup.cacheDir, trust),
+        registry: registry as ModelRegistry,
+        trust,
+        served: () => setup.served,
+        log: createLogger({ service: 'test', level: 'info', destination: { write() {} } }),
+      });
+    },
+  };
+  return setup;
+}
+
+type Changes = Readonly<Record<string, unknown>>;
+
+/** Registers a version as pipelines do. @param changes to its manifest */
+function register({ mlflow }: Setup, name: string, changes: Changes = {}, model = PICK): Map<string, Buffer> {
+  const [of = '', version = ''] = name.split('/');
+  const root = tempDir();
+  writeTensorModel(root, of, model, version);
+  const files = new Map(
+    readdirSync(join(root, of, version)).map((path) => [path, readFileSync(join(root, of, version, path))]),
+  );
+  const golden = {
+    tolerance: 0.1,
+    samples: [{ file: 'golden/a.json', sha256: sha256(GOLDEN), ...(model.image && TOP) }],
+  };
+  const manifest = Buffer.from(JSON.stringify({ ...manifestOf(of, model), version, golden, ...changes }));
+  files.set('manifest.yaml', manifest).set('golden/a.json', GOLDEN);
+  mlflow.versions.set(name, { files, tags: new Map([[TAG.manifest, sha256(manifest)]]) });
+  return files;
+}
+
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+
+describeRepository('MLflow behind an empty folder', async () => {
+  const setup = await setUp();
+  return {
+    repository: setup.start(),
+    publish: async (model, version, description) => {
+      register(setup, `${model}/${version}`, { description });
+    },
+    publishHalf: async (model, version) => {
+      register(setup, `${model}/${version}`);
+      setup.mlflow.versions.get(`${model}/${version}`)?.tags.delete(TAG.manifest);
+    },
+    remove: async (model, version) => void setup.mlflow.versions.delete(`${model}/${version}`),
+  };
+});
+
+describeRepository('a folder in front of MLflow', async () => {
+  const { models, start } = await setUp();
+  const publish = (model: string, version: string, description = '') => {
+    writeTensorModel(models, model, PICK, version);
+    const manifest = { ...manifestOf(model, PICK), version, description };
+    writeFileSync(join(models, model, version, 'manifest.yaml'), JSON.stringify(manifest));
+  };
+  const folderOf = (model: string, version: string) => join(models, model, version);
+  return {
+    repository: start(),
+    publish: async (model, version, description) => publish(model, version, description),
+    publishHalf: async (model, version) => void mkdirSync(folderOf(model, version), { recursive: true }),
+    remove: async (model, version) => {
+      const { rm } = await import('node:fs/promises');
+      await rm(folderOf(model, version), { recursive: true });
+    },
+  };
+});
+
+let setup: Setup;
+let repository: ModelRepository;
+const open = (name = 'a/1', from = repository, signal = never) => {
+  const [model = '', version = ''] = name.split('/');
+  return from.open(model, version, signal);
+};
+const cached = () => (existsSync(setup.cacheDir) ? readdirSync(setup.cacheDir) : []);
+const downloads = () => setup.mlflow.asked.filter((path) => path.startsWith('/get-artifact')).length;
+
+beforeEach(async () => {
+  setup = await setUp();
+  repository = setup.start();
+});
+
+describe('a registered version', () => {
+  it('is downloaded whole, with its golden samples and labels', async () => {
+    register(
+      setup,
+      'a/1',
+      { image: { ...COLOURS.image, labels_sha256: sha256(Buffer.from('["0","1","2"]')) } },
+      COLOURS,
+    );
+    const { directory, labels } = await open();
+    expect(labels).toEqual(['0', '1', '2']);
+    expect(readdirSync(directory).sort()).toEqual(['golden', 'labels.json', 'manifest.yaml', 'model.onnx']);
+    expect(readFileSync(join(directory, 'golden/a.json'))).toEqual(GOLDEN);
+  });
+
+  it('is downloaded once, however many ask for it, and not again after a start', async () => {
+    register(setup, 'a/1');
+    await Promise.all([open(), open(), open()]);
+    await open('a/1', setup.start());
+    expect(downloads()).toBe(3);
+  });
+
+  it('is served from the cache while MLflow is away, also after a start', async () => {
+    register(setup, 'a/1');
+    const opened = await open();
+    setup.mlflow.stop();
+    const restarted = setup.start();
+    expect((await open('a/1', restarted)).directory).toBe(opened.directory);
+    expect(await restarted.isCurrent(opened)).toBe(true);
+    expect(await restarted.list()).toEqual([{ model: 'a', version: '1' }]);
+    await expect(open('a/2', restarted)).rejects.toMatchObject({ kind: 'missing' });
+  });
+
+  it('is served from the cache when somebody deletes it in MLflow', async () => {
+    register(setup, 'a/1');
+    const opened = await open();
+    setup.mlflow.versions.clear();
+    expect((await open()).directory).toBe(opened.directory);
+  });
+
+  it('never stands in for a version of the models folder', async () => {
+    register(setup, 'a/1', { description: 'registered' });
+    writeTensorModel(setup.models, 'a', PICK);
+    expect((await open()).manifest.description).toBe('');
+    expect(setup.mlflow.asked).toEqual([]);
+  });
+
+  it('stands in a list once, with those of the folder and of the cache', async () => {
+    for (const name of ['a/10', 'a/9', 'b/1']) register(setup, name);
+    await open('b/1');
+    setup.mlflow.versions.delete('b/1');
+    writeTensorModel(setup.models, 'a', PICK, '9');
+    writeTensorModel(setup.models, 'a', PICK, '2');
+    const names = (await repository.list()).map(({ model, version }) => `${model}/${version}`);
+    expect(names).toEqual(['a/2', 'a/9', 'a/10', 'b/1']);
+  });
+
+  it('needs its signature where signatures are required', async () => {
+    register(setup, 'a/1');
+    const strict = setup.start({ requireSignature: true, publicKeys: [] });
+    await expect(open('a/1', strict)).rejects.toMatchObject({ kind: 'digest' });
+    setup.mlflow.versions.get('a/1')?.files.set('manifest.yaml.sig', Buffer.from('no signature'));
+    await expect(open('a/1', strict)).rejects.toMatchObject({ kind: 'signature' });
+    expect(cached()).toEqual([]);
+  });
+});
+
+describe('a poisoned artifact', () => {
+  it.each(['manifest.yaml', 'model.onnx', 'golden/a.json'])(
+    'is refused and leaves nothing: %s; the corrected one is served',
+    async (path) => {
+      const files = register(setup, 'a/1');
+      const good = files.get(path) as Buffer;
+      for (const bad of [Buffer.concat([good, Buffer.from(' ')]), Buffer.alloc(good.byteLength), undefined]) {
+        if (bad) files.set(path, bad);
+        else files.delete(path);
+        await expect(open()).rejects.toMatchObject({ name: 'LoadError', kind: 'digest' });
+        expect(cached()).toEqual([]);
+      }
+      files.set(path, good);
+      await open();
+    },
+  );
+
+  it('of a version that is registered again takes the place of no cached one', async () => {
+    register(setup, 'a/1', { description: 'old' });
+    const old = await open();
+    const files = register(setup, 'a/1', { description: 'new' });
+    const model = files.get('model.onnx') as Buffer;
+    files.set('model.onnx', Buffer.from('poison'));
+    await expect(open()).rejects.toMatchObject({ kind: 'digest' });
+    expect(readFileSync(join(old.directory, 'model.onnx'))).toEqual(model);
+  });
+});
+
+describe('a manifest in MLflow', () => {
+  it.each(['../escaped', '/tmp/headgate-escaped', 'x/../../escaped', '..'])(
+    'leads no file out of the folder of its version: %s',
+    async (file) => {
+      const files = register(setup, 'a/1', {
+        golden: { tolerance: 0.1, samples: [{ file, sha256: sha256(GOLDEN) }] },
+      });
+      files.set(file, GOLDEN);
+      await expect(open()).rejects.toMatchObject({ kind: 'manifest' });
+      expect(cached()).toEqual([]);
+      expect(readdirSync(dirname(setup.cacheDir))).toEqual(['cache']);
+    },
+  );
+
+  it('must be of the version that was asked for', async () => {
+    register(setup, 'b/1');
+    setup.mlflow.versions.set('a/1', setup.mlflow.versions.get('b/1') as never);
+    await expect(open()).rejects.toMatchObject({ kind: 'manifest' });
+  });
+
+  it('must hold the digest of the labels', async () => {
+    register(setup, 'a/1', {}, COLOURS);
+    await expect(open()).rejects.toThrow('image.labels_sha256');
+  });
+
+  it('that asks for more than the disk holds is refused before the model is downloaded', async () => {
+    const { file } = manifestOf('a', PICK);
+    register(setup, 'a/1', { file: { ...file, bytes: 2 ** 40 } });
+    await expect(open()).rejects.toThrow('registry.cache_dir has no room');
+    expect(downloads()).toBe(1);
+    expect(cached()).toEqual([]);
+  });
+});
+
+describe('a download', () => {
+  it('that is cut leaves nothing, and the next one is whole', async () => {
+    register(setup, 'a/1');
+    setup.mlflow.intercept = (path, response) => {
+      if (!path.includes('model.onnx')) return false;
+      response.writeHead(200, { 'content-length': 1000 }).write('half', () => response.destroy());
+      return true;
+    };
+    await expect(open()).rejects.toMatchObject({ name: 'LoadError', kind: 'missing' });
+    expect(cached()).toEqual([]);
+    setup.mlflow.intercept = () => false;
+    await open();
+  });
+
+  it('ends when the version is no longer wanted', async () => {
+    register(setup, 'a/1');
+    const stop = new AbortController();
+    const reason = new Error('not wanted any more');
+    setup.mlflow.intercept = (path) => {
+      if (!path.includes('model.onnx')) return false;
+      stop.abort(reason);
+      return true;
+    };
+    await expect(open('a/1', repository, stop.signal)).rejects.toBe(reason);
+    expect(cached()).toEqual([]);
+  });
+
+  it('is refused by an answer that is none of MLflow', async () => {
+    register(setup, 'a/1');
+    setup.mlflow.intercept = (_, response) => answerText(response, 200, '<html>');
+    await expect(open()).rejects.toMatchObject({ kind: 'missing' });
+    expect(await repository.list()).toEqual([]);
+  });
+
+  it('removes what a process left that has ended, and nothing of one that runs', async () => {
+    register(setup, 'a/1');
+    const left = [
+      '.partial-4194305-abc',
+      `.partial-${process.pid}-abc`,
+      `.partial-${process.ppid}-abc`,
+      'notes',
+    ];
+    for (const name of left) writeText(join(setup.cacheDir, name, 'model.onnx'), 'half');
+    await open();
+    const [, , running, notes] = left;
+    expect(
+      cached()
+        .filter((name) => name.length < 64)
+        .sort(),
+    ).toEqual([running, notes]);
+  });
+});
+
+describe('the cache', () => {
+  it('keeps served versions, and of each model the three others that were opened last', async () => {
+    setup.served = [{ model: 'a', version: '1' }];
+    for (const name of ['a/1', 'b/1', 'a/2', 'a/3', 'a/4', 'a/5', 'a/6']) {
+      register(setup, name);
+      const { directory } = await open(name);
+      const [, minute] = name.split('/').map(Number);
+      utimesSync(join(directory, '../..'), 0, 60 * (minute ?? 0));
+    }
+    setup.mlflow.stop();
+    const names = (await setup.start().list()).map(({ model, version }) => `${model}/${version}`);
+    expect(names).toEqual(['a/1', 'a/4', 'a/5', 'a/6', 'b/1']);
+  });
+
+  it('drops a version whose manifest was changed in it, and downloads it again', async () => {
+    register(setup, 'a/1');
+    const { directory } = await open();
+    const path = join(directory, 'manifest.yaml');
+    const manifest = readFileSync(path, 'utf8');
+    writeFileSync(path, manifest.replace('"description":""', '"description":"changed"'));
+    await expect(open()).rejects.toMatchObject({ kind: 'digest' });
+    expect((await open()).manifest.description).toBe('');
+  });
+});
