@@ -53,12 +53,17 @@ const OUTSIDE = [
   ['networkPolicies.issuers.to', '192.0.2.7/32'],
   ['networkPolicies.collector.to', '192.0.2.8/32'],
   ['networkPolicies.captures.to', '192.0.2.9/32'],
+  ['networkPolicies.s3.to', '192.0.2.11/32'],
+  ['networkPolicies.alerts.to', '192.0.2.12/32'],
 ] as const;
 const PEERS: Settings = Object.fromEntries(
   OUTSIDE.map(([path, cidr]) => [path, path.endsWith('cidrs') ? [cidr] : [{ ipBlock: { cidr } }]]),
 );
+const LIFECYCLE: Settings = { 'mlflow.enabled': true, 'airflow.enabled': true };
 const ALL: Settings = {
   ...PEERS,
+  ...LIFECYCLE,
+  's3.enabled': true,
   'externalMetrics.enabled': true,
   'externalMetrics.caBundle': 'PEM',
   'certManager.public.enabled': true,
@@ -155,13 +160,16 @@ describe('the network policies', () => {
   });
 
   it('close what no value names', async () => {
-    const names = ofKind(await render('dev'), 'NetworkPolicy').map(({ metadata }) => metadata.name);
+    const names = ofKind(await render('dev', LIFECYCLE), 'NetworkPolicy').map(
+      ({ metadata }) => metadata.name,
+    );
     for (const closed of [
       'grpc-clients-to-envoy',
       'prometheus',
       'to-issuers',
       'to-collector',
       'to-captures',
+      'to-alerts',
     ]) {
       expect(names).not.toContain(`headgate-${closed}`);
     }

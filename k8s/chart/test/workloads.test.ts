@@ -19,7 +19,10 @@ import {
 } from './render.ts';
 
 const DIGEST = `sha256:${'a'.repeat(64)}`;
-const PARTS = ['gateway', 'inference', 'inferenceGpu', 'control', 'envoy', 'models', 'redis', 'postgres'];
+const PARTS = [
+  ...['gateway', 'inference', 'inferenceGpu', 'control', 'envoy', 'models'],
+  ...['pipelines', 'airflow', 'redis', 'postgres'],
+];
 const IMAGES = Object.fromEntries(PARTS.map((part) => [`images.${part}.digest`, DIGEST]));
 
 /** What can be switched, each in the position that is not the default of production. */
@@ -29,6 +32,7 @@ const TOGGLES: Readonly<Record<string, Settings>> = {
   'devServices with volumes': { 'devServices.enabled': true, 'devServices.postgres.storage': '1Gi' },
   'the GPU pool alone': { 'inference.pools.gpu.enabled': true, 'inference.pools.default.enabled': false },
   'a serverless pool': { 'inference.pools.spare': { enabled: true, serverless: { model: 'big' } } },
+  'MLflow and Airflow': { 'mlflow.enabled': true, 'airflow.enabled': true, 's3.enabled': true },
   'a canary': { 'gateway.canary.enabled': true, 'gateway.canary.image.digest': `sha256:${'b'.repeat(64)}` },
   'settings of one name': {
     settings: { HEADGATE_TELEMETRY__LOG_LEVEL: 'info', HEADGATE_GATEWAY__DRAIN__DELAY_MS: '1000' },
