@@ -1,5 +1,6 @@
 """The entry of every command."""
 
+import argparse
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,11 @@ def test_commands_get_an_absolute_workspace(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "digits").mkdir()
     monkeypatch.chdir(tmp_path)
     seen: list[Path] = []
-    monkeypatch.setattr("headgate_pipelines.data.command.run", lambda args: seen.append(args.workspace) or 0)
+
+    def keep(args: argparse.Namespace) -> int:
+        seen.append(args.workspace)
+        return 0
+
+    monkeypatch.setattr("headgate_pipelines.data.command.run", keep)
     assert cli.main(["ingest", "--workspace", "digits"]) == 0
     assert seen == [tmp_path / "digits"]

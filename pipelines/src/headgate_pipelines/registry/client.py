@@ -40,12 +40,14 @@ BROKEN = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED",
 
 
 def limit_waits() -> None:
-    """Bounds what MLflow's client waits. It reads these variables at each call."""
-    bounds: list[tuple[Any, int]] = [
+    """Bounds what MLflow's client waits, and silences its bars. It reads these variables at each call."""
+    bounds: list[tuple[Any, int | bool]] = [
         (limits.MLFLOW_HTTP_REQUEST_TIMEOUT, TIMEOUT_SECONDS),
         (limits.MLFLOW_HTTP_REQUEST_MAX_RETRIES, RETRIES),
         (limits.MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR, 1),
         (limits.MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT, TRANSFER_TIMEOUT_SECONDS),
+        (limits.MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR, False),
+        (limits.MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT, True),
     ]
     for variable, value in bounds:
         variable.set(value)
@@ -174,20 +176,23 @@ class Registry:
         stage = Path(tempfile.mkdtemp(prefix=".fetch-", dir=folder.parent))
         try:
             fresh = stage / ARTIFACTS
-            self._file(version, "manifest.yaml", stage)
+            self._file(version, "manifest.yaml", fresh)
             manifest = read_version(fresh)
             for name, _ in manifest.files:
                 if not is_plain(name):
                     raise Refused(f"{version.model} {version.version} names a file outside its folder: {name}")
-                self._file(version, name, stage)
+                self._file(version, name, fresh)
             _checked(fresh, expected)
             fresh.rename(folder)
         finally:
             shutil.rmtree(stage, ignore_errors=True)
 
-    def _file(self, version: Registered, name: str, into: Path) -> None:
+    def _file(self, version: Registered, name: str, folder: Path) -> None:
+        # MLflow puts a single file straight into the target.
+        target = (folder / name).parent
+        target.mkdir(parents=True, exist_ok=True)
         with reaching(self.url):
-            self.client.download_artifacts(version.run_id, f"{ARTIFACTS}/{name}", str(into))
+            self.client.download_artifacts(version.run_id, f"{ARTIFACTS}/{name}", str(target))
 
 
 def _checked(folder: Path, expected: str) -> VersionFolder:
