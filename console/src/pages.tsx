@@ -3,6 +3,7 @@ import { AuditPage } from './pages/audit.tsx';
 import { DependenciesPage } from './pages/dependencies.tsx';
 import { ExperimentPage } from './pages/experiment.tsx';
 import { LivePage } from './pages/live.tsx';
+import { ModelsPage } from './pages/models.tsx';
 import { RequestPage } from './pages/request.tsx';
 import { RolloutPage } from './pages/rollout.tsx';
 import { ShadowPage } from './pages/shadow.tsx';
@@ -21,6 +22,7 @@ export interface PageEntry {
 export const PAGES: readonly PageEntry[] = [
   { id: 'live', title: 'What is live', key: 'l', component: LivePage },
   { id: 'experiment', title: 'Which version is better', key: 'e', component: ExperimentPage },
+  { id: 'models', title: 'Models', key: 'm', component: ModelsPage },
   { id: 'rollout', title: 'Rollout', key: 'r', component: RolloutPage },
   { id: 'weights', title: 'Weights', key: 'w', component: WeightsPage },
   { id: 'shadow', title: 'Shadow', key: 's', component: ShadowPage },

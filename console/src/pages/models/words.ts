@@ -1,0 +1,56 @@
+import type { ModelVersionView, ModelView, RegistryState } from '@headgate/contracts/admin/api';
+import type { Tone } from '../../components/badge.tsx';
+
+/** Which version is the control, and what waits for a person. */
+export function answerOf({ models }: { readonly models: readonly ModelView[] }): string {
+  return models.map(sentenceOf).join(' ');
+}
+
+function sentenceOf({ model, versions }: ModelView): string {
+  const control = versions.find(({ role }) => role === 'control')?.version;
+  const candidate = versions.find(isCandidate)?.version;
+  const waits = candidate === undefined ? '' : ` Version ${candidate} waits for an approval.`;
+  return `Version ${control} is the control of ${model}.${waits}`;
+}
+
+/** Whether the version may be approved. */
+export const isCandidate = ({ aliases, complete, role }: ModelVersionView): boolean =>
+  aliases.includes('candidate') && complete && role !== 'control';
+
+/** Whether there is something to take away from it. */
+export const isRejectable = ({ aliases, role }: ModelVersionView): boolean =>
+  role !== 'control' && aliases.some((alias) => alias === 'candidate' || alias === 'staging');
+
+export const ROLE_WORDS: Readonly<Record<NonNullable<ModelVersionView['role']>, string>> = {
+  control: 'control',
+  treatment: 'treatment',
+  loaded: 'loaded, no traffic',
+};
+
+export const STAGE_TONES: Readonly<Record<ModelVersionView['stage'], Tone>> = {
+  None: 'neutral',
+  Staging: 'info',
+  Production: 'good',
+  Archived: 'neutral',
+};
+
+/** What is wrong with the registry, with its remedy; undefined when it answers. */
+export function registryNote({ state, detail }: RegistryState): { text: string; tone: Tone } | undefined {
+  if (state === 'ok') return undefined;
+  if (state === 'none')
+    return { text: `${detail} Versions then come from the models folder alone.`, tone: 'info' };
+  const rest = 'What is served stays, and a rollback works; nothing can be approved or rejected.';
+  return { text: `${detail} ${rest}`, tone: 'warn' };
+}
+
+/** A metric beside the one of the champion: `+0.012`; empty for the champion, or where one of them has none. */
+export function differenceTo(
+  champion: ModelVersionView | undefined,
+  one: ModelVersionView,
+  metric: string,
+): string {
+  const [value, other] = [one.metrics[metric], champion?.metrics[metric]];
+  if (value === undefined || other === undefined || champion?.version === one.version) return '';
+  const difference = Number((value - other).toPrecision(3));
+  return `${difference >= 0 ? '+' : ''}${difference}`;
+}
