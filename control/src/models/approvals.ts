@@ -17,6 +17,8 @@ export interface ApprovalDeps {
   readonly rollouts: Pick<Rollouts, 'start' | 'activeOf'>;
   readonly policies: Policies;
   readonly changes: Changes;
+  /** Setting `control.staged`. */
+  readonly staged: 'load' | 'serve';
 }
 
 /**
@@ -49,7 +51,7 @@ export async function approve(
 
 /** Takes the aliases `candidate` and `staging` from a version, and notes why. @throws AdminError */
 export async function reject(
-  { followed, routing, rollouts, changes }: ApprovalDeps,
+  { followed, routing, rollouts, changes, staged }: ApprovalDeps,
   name: string,
   { version, why }: Reject,
   by: string,
@@ -58,7 +60,9 @@ export async function reject(
   if (!model.versions.some((one) => one.version === version)) {
     throw new AdminError('not_found', `The registry has no version ${version} of the model.`);
   }
-  if (controlVersion(knownModel(routing.current().routing, name)) === version) {
+  // Where it is served because it is staged, the champion takes its place.
+  const isControl = controlVersion(knownModel(routing.current().routing, name)) === version;
+  if (isControl && staged === 'load') {
     throw new AdminError('conflict', `Version ${version} is the control: roll it back instead.`);
   }
   const active = await rollouts.activeOf(name);

@@ -43,7 +43,7 @@ export function startModels(config: Config, around: ModelsSurroundings): Models 
   const follower =
     registry && new Follower({ ...around, ...control, followed, registry, staged: config.control.staged });
   const rounds = follower && everyRound(() => follower.round(), config.registry.poll_ms);
-  const approvals = { ...control, followed, changes };
+  const approvals = { ...control, followed, changes, staged: config.control.staged };
   return {
     view: (pods) => modelsView({ ...control, followed, pods }),
     approve: (...asked) => approve(approvals, ...asked),

@@ -19,12 +19,12 @@ beforeEach(async () => {
   ask = askOf(registry);
 });
 
-function askOf(client: typeof registry | undefined): typeof ask {
+function askOf(client: typeof registry | undefined, staged: 'load' | 'serve' = 'load'): typeof ask {
   const { routing, rollouts, audited: changes } = bench;
   const logger = { info: () => undefined, warn: () => undefined };
   const followed = new FollowedRegistry({ registry: client, nowMs: () => 7, logger });
   const policies = { default: policyOf([10, 100]), fast: policyOf([100]) };
-  const deps = { followed, routing, rollouts, policies, changes };
+  const deps = { followed, routing, rollouts, policies, changes, staged };
   const groups = [
     modelRoutes({
       models: {
@@ -118,6 +118,13 @@ describe('a rejection', () => {
     expect((await refusal(await post({ version: '9', why: 'x' })))[0]).toBe(404);
     expect((await post({ version: '3' })).status).toBe(400);
     expect(registry.changes).toEqual([]);
+  });
+
+  it('of the control is what ends a test of staging, where staging serves it', async () => {
+    ask = askOf(registry, 'serve');
+    registry.alias('staging', '1');
+    expect((await post({ version: '1', why: 'blurry' })).status).toBe(200);
+    expect(registry.aliases()).toEqual({});
   });
 
   it('that is not on record changes nothing', async () => {
