@@ -13,6 +13,7 @@ from headgate_pipelines.data.checks import check_table, set_problems
 from headgate_pipelines.data.duplicates import group_alike
 from headgate_pipelines.data.index import Item, line_of, read_index
 from headgate_pipelines.data.quarantine import Quarantine
+from headgate_pipelines.data.report import Sorted, write_report
 from headgate_pipelines.data.sort import Accepted, sort_images
 from headgate_pipelines.data.sources import Entry, open_source
 from headgate_pipelines.data.split import split_groups
@@ -57,7 +58,11 @@ def ingest(workspace: Workspace, params: Params) -> str:
             if not problems:
                 check_table(params.ingest, items, groups, labels)
             _write(made / "data", items, labels)
+            run = Sorted(params.model, params.source, items, groups, labels, quarantine.rejected, problems)
+            write_report(made / "ingest.html", run, made / "data", made / "quarantine")
             _publish(made / "quarantine", workspace.quarantine)
+            workspace.reports.mkdir(exist_ok=True)
+            (made / "ingest.html").replace(workspace.reports / "ingest.html")
             if problems:
                 raise Refused("; ".join(problems), f"see {workspace.reports}/ingest.html and {workspace.quarantine}")
             _publish(made / "data", workspace.data)

@@ -1,13 +1,14 @@
 """`init`: makes a workspace: params.yaml, dvc.yaml, and DVC with an optional remote."""
 
 import argparse
+import configparser
 import json
 import os
 import subprocess  # nosec B404
 import sys
 from pathlib import Path
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from headgate_pipelines.errors import PipelineError, Refused
@@ -40,6 +41,7 @@ stages:
 metrics: [evaluation/metrics.json]
 """
 IGNORED = ("quarantine/", "reports/", ".cache/", ".state/")
+REMOTE = "storage"
 DVC_WITHIN_S = 60
 
 
@@ -73,7 +75,10 @@ def run(given: argparse.Namespace) -> int:
 
 def params_text(values: dict[str, str]) -> str:
     """params.yaml with every default, and the description of each key as a comment."""
-    Params.model_validate(values)
+    try:
+        Params.model_validate(values)
+    except ValidationError as error:
+        raise PipelineError(f"the workspace cannot be made: {error}", "correct these arguments") from error
     lines = ["# What a data scientist may change. DVC runs the stages again that read what changed."]
     for name, field in Params.model_fields.items():
         if name in values:
@@ -98,12 +103,16 @@ def start_dvc(root: Path, remote: str | None) -> None:
         if tracked:
             with (root / ".gitignore").open("a", encoding="utf-8") as file:
                 file.writelines(f"/{name}\n" for name in IGNORED)
-    _dvc(root, "config", "core.analytics", "false")
-    _dvc(root, "config", "core.check_update", "false")
+    config = configparser.ConfigParser()
+    config.read(root / ".dvc" / "config", encoding="utf-8")
+    if not config.has_section("core"):
+        config.add_section("core")
+    config["core"].update(analytics="false", check_update="false")
     if remote:
-        if "://" not in remote:
-            remote = str(Path(remote).resolve())
-        _dvc(root, "remote", "add", "--force", "--default", "storage", remote)
+        config["core"]["remote"] = REMOTE
+        config[f"'remote \"{REMOTE}\"'"] = {"url": remote if "://" in remote else str(Path(remote).resolve())}
+    with (root / ".dvc" / "config").open("w", encoding="utf-8") as file:
+        config.write(file)
 
 
 def _in_git(root: Path) -> bool:

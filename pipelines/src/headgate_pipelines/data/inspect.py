@@ -2,11 +2,10 @@
 
 import hashlib
 import io
-import warnings
 from dataclasses import dataclass
 
 import imagehash
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from headgate_pipelines.params import Ingest
 
@@ -14,6 +13,9 @@ MAX_BYTES = 64 * 1024 * 1024
 """Of one file. A service that takes photos refuses larger ones long before."""
 MAX_PIXELS = 80_000_000
 """Of one image; it is 240 MB decoded. The header tells, so that nothing decodes a bomb."""
+
+STRIP = 256
+"""Rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +48,36 @@ def inspect(content: bytes, rules: Ingest) -> Inspected:
         Unfit: with one of the reasons `format`, `size`, `unreadable`.
     """
     try:
-        with warnings.catch_warnings(), Image.open(io.BytesIO(content)) as image:
-            warnings.simplefilter("ignore")
+        with Image.open(io.BytesIO(content)) as image:
             _check_header(image, rules)
-            pixels = image.convert("RGB")
+            image.load()
+            pixels = image if image.mode == "RGB" else image.convert("RGB")
     except Unfit:
         raise
     except Image.DecompressionBombError as error:
         raise Unfit("size", f"more pixels than {MAX_PIXELS:,}") from error
+    except UnidentifiedImageError as error:
+        raise Unfit("unreadable", "no image of a format that is known") from error
     # Pillow's decoders raise whatever a damaged file provokes: OSError, SyntaxError, ValueError, struct.error.
     except Exception as error:
         raise Unfit("unreadable", f"cannot be decoded: {str(error)[:200] or type(error).__name__}") from error
-    shape = f"{pixels.width}x{pixels.height}:".encode()
     return Inspected(
         sha256=hashlib.sha256(content).hexdigest(),
-        pixels_sha256=hashlib.sha256(shape + pixels.tobytes()).hexdigest(),
+        pixels_sha256=_digest_of(pixels),
         phash=int(str(imagehash.phash(pixels)), 16),
         width=pixels.width,
         height=pixels.height,
         extension=(image.format or "").lower(),
     )
+
+
+def _digest_of(pixels: Image.Image) -> str:
+    """In strips: `tobytes` of the whole would double the memory of a large image."""
+    width, height = pixels.size
+    digest = hashlib.sha256(f"{width}x{height}:".encode())
+    for top in range(0, height, STRIP):
+        digest.update(pixels.crop((0, top, width, min(top + STRIP, height))).tobytes())
+    return digest.hexdigest()
 
 
 def _check_header(image: ImageFile.ImageFile, rules: Ingest) -> None:

@@ -29,7 +29,7 @@ class Rejected:
     file: str
     """Its copy under the quarantine folder; empty: there are no bytes, or too many."""
     twin: str = ""
-    """sha256 of the accepted image that it repeats."""
+    """Source of the image that it repeats or contradicts."""
 
 
 class Quarantine:

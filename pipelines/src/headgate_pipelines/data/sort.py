@@ -57,7 +57,7 @@ def sort_images(
     writer = ShardWriter(shards, rules.shard_bytes)
     accepted: list[Accepted] = []
     seen: dict[str, int] = {}
-    contradicted: dict[int, str] = {}
+    contradicted: dict[int, Entry] = {}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -72,8 +72,8 @@ def sort_images(
                         reason, detail = "duplicate", f"same picture as {first.source}"
                     else:
                         reason, detail = "label_conflict", f"{entry.label} here; {first.label} in {first.source}"
-                        contradicted[seen[about.pixels_sha256]] = f"{first.label} here; {entry.label} in {entry.path}"
-                    quarantine.add(entry.path, entry.label, reason, detail, content, first.about.sha256)
+                        contradicted[seen[about.pixels_sha256]] = entry
+                    quarantine.add(entry.path, entry.label, reason, detail, content, first.source)
                 else:
                     seen[about.pixels_sha256] = len(accepted)
                     shard, offset = writer.add(f"{about.sha256}.{about.extension}", content)
@@ -81,10 +81,11 @@ def sort_images(
         writer.close()
     finally:
         writer.abandon()
-    for at, detail in contradicted.items():
+    for at, other in contradicted.items():
         one_of = accepted[at]
+        detail = f"{one_of.label} here; {other.label} in {other.path}"
         # It stays in its shard, which other images follow; the index does not name it.
-        quarantine.add(one_of.source, one_of.label, "label_conflict", detail, _read(shards, one_of))
+        quarantine.add(one_of.source, one_of.label, "label_conflict", detail, _read(shards, one_of), other.path)
     return [one for at, one in enumerate(accepted) if at not in contradicted]
 
 

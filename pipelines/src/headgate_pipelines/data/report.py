@@ -1,0 +1,132 @@
+"""reports/ingest.html: what was refused and why, with pictures; classes; images that look alike. One file."""
+
+import base64
+import io
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import jinja2
+from PIL import Image
+
+from headgate_pipelines.data.index import Item, read_images
+from headgate_pipelines.data.inspect import MAX_PIXELS
+from headgate_pipelines.data.quarantine import REASONS, Rejected
+
+SHOWN = 24
+"""Pictures of one reason: the page stays below about two megabytes."""
+GROUPS_SHOWN = 12
+MEMBERS_SHOWN = 6
+SIDE = 96
+"""Pixels of a thumbnail."""
+
+
+@dataclass(frozen=True)
+class Sorted:
+    """One run over a source."""
+
+    model: str
+    source: str
+    items: Sequence[Item]
+    groups: Sequence[int]
+    """Of each item; equal where two look alike."""
+    labels: Sequence[str]
+    rejected: Sequence[Rejected]
+    problems: Sequence[str]
+    """Why the set as a whole is refused; empty: it is not."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A thumbnail as a data URL, empty where there is none, and what stands below it."""
+
+    url: str
+    title: str
+    text: str = ""
+
+
+def write_report(path: Path, run: Sorted, data: Path, quarantine: Path) -> None:
+    """Writes the page.
+
+    Args:
+        data: where the shards of `run.items` are.
+        quarantine: where the files of `run.rejected` are.
+    """
+    template = resources.files("headgate_pipelines.data").joinpath("report.html.j2").read_text("utf-8")
+    page = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(template)
+    counts = Counter((item.label, item.split) for item in run.items)
+    classes = [(label, counts[label, "train"], counts[label, "holdout"]) for label in run.labels]
+    of_reason: dict[str, list[Rejected]] = defaultdict(list)
+    for one in run.rejected:
+        of_reason[one.reason].append(one)
+    refused = [
+        (reason, what, len(of_reason[reason]), _cards(of_reason[reason][:SHOWN], run, data, quarantine))
+        for reason, what in REASONS.items()
+        if of_reason[reason]
+    ]
+    groups = _alike(run)
+    text = page.render(
+        run=run,
+        held_out=sum(item.split == "holdout" for item in run.items),
+        classes=classes,
+        largest=max((train + held for _, train, held in classes), default=1) or 1,
+        refused=refused,
+        alike=[_pictures(members[:MEMBERS_SHOWN], data) for members in groups[:GROUPS_SHOWN]],
+        alike_count=len(groups),
+    )
+    path.write_text(text, "utf-8")
+
+
+def _cards(rejected: Sequence[Rejected], run: Sorted, data: Path, quarantine: Path) -> list[list[Picture]]:
+    """The refused image, and beside it the one that it repeats or contradicts."""
+    by_source = {item.source: item for item in run.items}
+    file_of = {one.source: one for one in run.rejected}
+    cards = []
+    for one in rejected:
+        card = [_refused(one, quarantine)]
+        if one.twin in by_source:
+            card += _pictures([by_source[one.twin]], data)
+        elif one.twin in file_of:
+            card.append(_refused(file_of[one.twin], quarantine))
+        cards.append(card)
+    return cards
+
+
+def _refused(one: Rejected, quarantine: Path) -> Picture:
+    url = thumbnail((quarantine / one.file).read_bytes()) if one.file else ""
+    return Picture(url, one.source, one.detail)
+
+
+def _pictures(items: Iterable[Item], data: Path) -> list[Picture]:
+    return [
+        Picture(thumbnail(content), item.source, f"{item.label}, {item.split}")
+        for item, content in read_images(data, items)
+    ]
+
+
+def _alike(run: Sorted) -> list[list[Item]]:
+    """Groups of images that look alike: first those with more than one label, then the largest."""
+    members: dict[int, list[Item]] = defaultdict(list)
+    for item, group in zip(run.items, run.groups, strict=True):
+        members[group].append(item)
+    several = [group for group in members.values() if len(group) > 1]
+    return sorted(several, key=lambda group: (len({item.label for item in group}) == 1, -len(group)))
+
+
+def thumbnail(content: bytes) -> str:
+    """A data URL of a small JPEG; empty where the image cannot be decoded, or only at a great cost."""
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            if image.width * image.height > MAX_PIXELS:
+                return ""
+            image.draft("RGB", (SIDE * 2, SIDE * 2))
+            small = image.convert("RGB")
+    # As in `inspect`: a damaged file provokes errors of any kind.
+    except Exception:
+        return ""
+    small.thumbnail((SIDE, SIDE))
+    out = io.BytesIO()
+    small.save(out, "JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()
