@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from headgate_pipelines.errors import Refused
+from headgate_pipelines.errors import NOTHING_TO_DO, Refused
 from headgate_pipelines.evaluate.record import Evaluation, read_evaluation
 from headgate_pipelines.params import Params, read_params
 from headgate_pipelines.registry.client import MANIFEST_TAG, REJECTED_TAG, STAGE_TAG, Registered, Registry
@@ -20,14 +20,13 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Registers the version, once however often it runs."""
+    """Registers the version, once however often it runs. 99 where --stage finds that it has been there and gone on."""
     registry = Registry(read_settings().mlflow_url)
     version = register(registry, Workspace(arguments.workspace))
     print(f"{version.model} {version.version} is registered (run {version.run_id})", file=sys.stderr)
-    if arguments.stage:
-        stage(registry, version)
+    staged = not arguments.stage or stage(registry, version)
     print(version.version)
-    return 0
+    return 0 if staged else NOTHING_TO_DO
 
 
 def register(registry: Registry, workspace: Workspace) -> Registered:
@@ -39,21 +38,22 @@ def register(registry: Registry, workspace: Workspace) -> Registered:
     """
     params = read_params(workspace.params)
     folder = read_version(workspace.version)
+    there = registry.with_folder(params.model, folder.manifest_sha256)
+    if there is not None and there.complete:
+        # Since then it may have become the champion, which is not better than itself.
+        return there
     evaluation = read_evaluation(workspace.evaluation)
     if evaluation.folder_sha256 != folder.manifest_sha256:
         raise Refused(f"{workspace.version} has changed since its evaluation", "run headgate-pipelines evaluate")
     if not evaluation.passes:
         raise Refused("\n  ".join([f"{params.model} is not registered", *evaluation.objections]))
-    there = registry.with_folder(params.model, folder.manifest_sha256)
     if there is None:
         _check_champion(registry, params.model, evaluation)
-    elif there.complete:
-        return there
     return publish(registry, params.model, folder, _record(params, evaluation, workspace))
 
 
-def stage(registry: Registry, version: Registered) -> None:
-    """Points `staging` at the version, unless it has been there and gone on.
+def stage(registry: Registry, version: Registered) -> bool:
+    """Points `staging` at the version. False if it has been there and gone on.
 
     Raises:
         Refused: somebody has rejected the version.
@@ -63,8 +63,9 @@ def stage(registry: Registry, version: Registered) -> None:
         raise Refused(f"{version.model} {version.version} was rejected: {why}", "train another version")
     if version.tags.get(STAGE_TAG) in ("Production", "Archived"):
         print(f"{version.model} {version.version} has been in staging already", file=sys.stderr)
-        return
+        return False
     registry.stage(version.model, version.version)
+    return True
 
 
 def _check_champion(registry: Registry, model: str, evaluation: Evaluation) -> None:
