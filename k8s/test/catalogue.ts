@@ -19,6 +19,7 @@ import { images } from './scenarios/images.ts';
 import { keysReplaced } from './scenarios/keys.ts';
 import { inferenceHangs, podKilled, processKilled, withoutSecondAttempt } from './scenarios/killed.ts';
 import { leader } from './scenarios/leader.ts';
+import { lifecycle } from './scenarios/lifecycle.ts';
 import { network } from './scenarios/network.ts';
 import { nodeStopped } from './scenarios/node-stopped.ts';
 import { prediction } from './scenarios/prediction.ts';
@@ -66,6 +67,7 @@ export const SCENARIOS: readonly Scenario[] = [
   leader,
   experiment,
   rollout,
+  lifecycle,
   dependencies,
   externalMetric,
   serverless,

@@ -40,7 +40,8 @@ async function main(): Promise<number> {
   const ui = createUi(process.stdout);
   const dir = mkdtempSync(join(tmpdir(), 'headgate-k8s-'));
   try {
-    const site = await openSite({ ...options, root: ROOT, dir, guard, signal, ui });
+    const lifecycle = chosen.some(({ name }) => name === 'lifecycle');
+    const site = await openSite({ ...options, lifecycle, root: ROOT, dir, guard, signal, ui });
     const run = { site, dir, signal, totalMs: TOTAL_MS, begin: ui.begin };
     const results = await runScenarios(chosen, run).finally(site.close);
     console.log(`\n${plainTable(results)}\n`);

@@ -32,6 +32,8 @@ export interface SiteOptions extends TestOptions {
   readonly root: string;
   /** Folder of this run, removed at its end. */
   readonly dir: string;
+  /** Images of MLflow and Airflow too. */
+  readonly lifecycle: boolean;
   readonly guard: Guard;
   readonly signal: AbortSignal;
   readonly ui: Ui;
@@ -94,7 +96,7 @@ async function startCluster(options: SiteOptions): Promise<string> {
 
 /** Images and keys. */
 async function prepare(kube: Kube, options: SiteOptions): Promise<void> {
-  const build = ['k8s/images/main.ts', '--test'];
+  const build = ['k8s/images/main.ts', '--test', ...(options.lifecycle ? ['--lifecycle'] : [])];
   if (options.images === undefined) await runStep({ ...options, withinMs: COLD_MS }, 'images', build);
   await writeSecrets(kube);
 }

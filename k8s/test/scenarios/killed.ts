@@ -21,7 +21,7 @@ const killPod: Kill = async ({ kube }, { metadata }) => {
 };
 
 /** The first process of the container, as the kernel does when memory is short; the kubelet starts it again. */
-const killProcess =
+export const killProcess =
   (component: string): Kill =>
   async ({ host }, pod) => {
     process.kill(firstPid(host.pids(pod, component)), 'SIGKILL');
@@ -64,7 +64,7 @@ async function killUnderLoad(context: Context, component: string, kill: Kill): P
   return running.stop();
 }
 
-function restartsOf({ status }: Pod, container: string): number {
+export function restartsOf({ status }: Pod, container: string): number {
   return status.containerStatuses?.find(({ name }) => name === container)?.restartCount ?? 0;
 }
 

@@ -9,8 +9,9 @@ import { sh } from '../../cluster/shell.ts';
 import type { Kube, Pod } from '../kube.ts';
 import { type Context, type Scenario, Skipped } from '../scenario.ts';
 
-/** Ports on which the pods of each component listen. */
-const PORTS: Readonly<Record<string, readonly number[]>> = {
+type Ports = Readonly<Record<string, readonly number[]>>;
+/** On which the pods of each component listen. */
+export const PORTS: Ports = {
   envoy: [8440, 8443, 8446, 8448],
   gateway: [8441, 8442],
   inference: [8444, 8445],
@@ -37,37 +38,42 @@ export const network: Scenario = {
   title: 'Forbidden connections are blocked and allowed ones pass, by pod, namespace and address',
   withinMs: 240_000,
   async run(context) {
-    if (!hasAddress(HOST_IP)) throw new Skipped('needs the test cluster of npm run cluster:up');
-    const { kube, figure, progress } = context;
-    const inside = await targetsInside(context);
-    const outside = await targetsOutside(context);
-    const problems: string[] = [];
-    const counts = { passed: 0, blocked: 0 };
-    const check = async (from: string, names: readonly string[], targets: readonly Target[], via: Via) => {
-      progress(`from ${from}`);
-      const open = await via(targets);
-      targets.forEach((target, index) => {
-        const isAllowed = isDocumented(names, target);
-        if (open[index] === isAllowed) counts[isAllowed ? 'passed' : 'blocked'] += 1;
-        else problems.push(`${from} → ${target.to}:${target.port} ${isAllowed ? 'is blocked' : 'passes'}`);
-      });
-    };
-    for (const component of Object.keys(PORTS)) {
-      const [pod] = await kube.readyPods(component);
-      if (pod === undefined) throw new Error(`no pod of ${component} is ready`);
-      // A pod always reaches itself.
-      const others = inside.filter(({ host }) => host !== pod.status.podIP);
-      await check(component, [component, 'all'], [...others, ...outside], fromPod(context, pod));
-    }
-    for (const [namespace, names] of Object.entries(OUTSIDE))
-      await check(namespace, names, inside, fromPod(context, await startPod(context, namespace)));
-    await check('the machine', MACHINE, inside, probe);
-    figure('connections that pass', counts.passed);
-    figure('connections blocked', counts.blocked);
-    assert.deepEqual(problems, []);
+    await compareWithTable(context, PORTS);
     await followsChanges(context);
   },
 };
+
+/** Connects to the ports of each component from all of them, from other namespaces and from the machine. */
+export async function compareWithTable(context: Context, ports: Ports): Promise<void> {
+  if (!hasAddress(HOST_IP)) throw new Skipped('needs the test cluster of npm run cluster:up');
+  const { kube, figure, progress } = context;
+  const inside = await targetsInside(context, ports);
+  const outside = await targetsOutside(context);
+  const problems: string[] = [];
+  const counts = { passed: 0, blocked: 0 };
+  const check = async (from: string, names: readonly string[], targets: readonly Target[], via: Via) => {
+    progress(`from ${from}`);
+    const open = await via(targets);
+    targets.forEach((target, index) => {
+      const isAllowed = isDocumented(names, target);
+      if (open[index] === isAllowed) counts[isAllowed ? 'passed' : 'blocked'] += 1;
+      else problems.push(`${from} → ${target.to}:${target.port} ${isAllowed ? 'is blocked' : 'passes'}`);
+    });
+  };
+  for (const component of Object.keys(ports)) {
+    const [pod] = await kube.readyPods(component);
+    if (pod === undefined) throw new Error(`no pod of ${component} is ready`);
+    // A pod always reaches itself.
+    const others = inside.filter(({ host }) => host !== pod.status.podIP);
+    await check(component, [component, 'all'], [...others, ...outside], fromPod(context, pod));
+  }
+  for (const [namespace, names] of Object.entries(OUTSIDE))
+    await check(namespace, names, inside, fromPod(context, await startPod(context, namespace)));
+  await check('the machine', MACHINE, inside, probe);
+  figure('connections that pass', counts.passed);
+  figure('connections blocked', counts.blocked);
+  assert.deepEqual(problems, []);
+}
 
 interface Target {
   /** As in docs/cluster-access.md. */
@@ -89,9 +95,9 @@ function isDocumented(names: readonly string[], { to, port }: Target): boolean {
 type Via = (targets: readonly Target[]) => Promise<boolean[]>;
 
 /** All ports of all ready pods, each of which the pod itself reaches: what is blocked later does listen. */
-async function targetsInside(context: Context): Promise<Target[]> {
+async function targetsInside(context: Context, all: Ports): Promise<Target[]> {
   const found: Target[] = [];
-  for (const [component, ports] of Object.entries(PORTS))
+  for (const [component, ports] of Object.entries(all))
     for (const pod of await context.kube.readyPods(component)) {
       const host = pod.status.podIP ?? '';
       const targets = ports.map((port) => ({ to: component, host, port }));

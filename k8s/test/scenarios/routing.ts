@@ -154,13 +154,18 @@ async function until(
 
 /** Puts a table into the ConfigMap for the time of a scenario. @returns the name of the ConfigMap */
 export async function useTable(context: Context, table: string): Promise<string> {
-  const { kube, release, cleanUp } = context;
-  const name = `${release}-routing`;
-  const before = await kube.get<{ data: Record<string, string> }>('configmap', name);
-  cleanUp((later) => put({ kube: later }, name, before.data[KEY] ?? ''));
+  const name = await keepTable(context);
   await put(context, name, table);
   const first = Number(/twin.*weight: (\d+)/.exec(table)?.[1]);
   await until(context, isWeight(first), LIVE_MS);
+  return name;
+}
+
+/** Puts the present table back after the scenario. @returns the name of the ConfigMap */
+export async function keepTable({ kube, release, cleanUp }: Context): Promise<string> {
+  const name = `${release}-routing`;
+  const before = await kube.get<{ data: Record<string, string> }>('configmap', name);
+  cleanUp((later) => put({ kube: later }, name, before.data[KEY] ?? ''));
   return name;
 }
 
