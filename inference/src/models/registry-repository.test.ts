@@ -182,7 +182,7 @@ describe('a registered version', () => {
   it('needs its signature where signatures are required', async () => {
     register(setup, 'a/1');
     const strict = setup.start({ requireSignature: true, publicKeys: [] });
-    await expect(open('a/1', strict)).rejects.toMatchObject({ kind: 'digest' });
+    await expect(open('a/1', strict)).rejects.toMatchObject({ kind: 'signature' });
     setup.mlflow.versions.get('a/1')?.files.set('manifest.yaml.sig', Buffer.from('no signature'));
     await expect(open('a/1', strict)).rejects.toMatchObject({ kind: 'signature' });
     expect(cached()).toEqual([]);
