@@ -1,0 +1,124 @@
+"""Tests of one number or class at a time, the population stability index, and Holm's correction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from headgate_pipelines.drift.sample import Floats, Ints
+
+BINS = 10
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Result of one test of two samples."""
+
+    statistic: float
+    p: float
+    """In (0, 1]: the chance of such a statistic without drift."""
+    effect: float
+    """How large the difference is, on a scale that does not grow with the samples."""
+    usual_effect: float
+    """19 of 20 checks without drift show less than this: small samples never show 0."""
+
+
+USUAL = 0.95
+
+
+def kolmogorov_smirnov(reference: Floats, now: Floats, rng: np.random.Generator) -> Measured:
+    """Two-sample Kolmogorov-Smirnov test of a number; ties make it conservative. The effect is the PSI."""
+    result = stats.ks_2samp(reference, now, method="asymp")
+    edges = bin_edges(np.concatenate([reference, now]))
+    counts = [np.bincount(np.searchsorted(edges, values), minlength=len(edges) + 1) for values in (reference, now)]
+    effect, noise = psi(counts[0], counts[1]), usual_psi(counts[0] + counts[1], len(now), rng)
+    return Measured(float(result.statistic), _possible(float(result.pvalue)), effect, noise)
+
+
+def classes(reference: Ints, now: Ints, permutations: int, rng: np.random.Generator) -> Measured:
+    """Chi-square statistic of the class counts with its permutation null: rare classes do no harm.
+
+    Permuting the pooled labels gives counts with fixed margins, which is one draw of a multivariate
+    hypergeometric distribution (Patefield, Algorithm AS 159, 1981). The effect is the PSI.
+    """
+    names = np.unique(np.concatenate([reference, now]))
+    before = np.searchsorted(names, reference)
+    counts = np.bincount(before, minlength=len(names))
+    counts_now = np.bincount(np.searchsorted(names, now), minlength=len(names))
+    both = counts + counts_now
+    expected = both * (len(now) / both.sum())
+
+    def chi_square(drawn: Ints) -> Floats:
+        # Of both rows of the table: the other row has the same deviations, over its own expected counts.
+        return ((drawn - expected) ** 2 / (expected * (1 - len(now) / both.sum()))).sum(axis=-1)
+
+    observed = float(chi_square(counts_now))
+    drawn = rng.multivariate_hypergeometric(both, len(now), size=permutations, method="marginals")
+    p = permutation_p(observed, chi_square(drawn))
+    return Measured(observed, p, psi(counts, counts_now), usual_psi(both, len(now), rng))
+
+
+def bin_edges(pooled: Floats) -> Floats:
+    """Upper edges, inclusive, of all bins but the last: the values themselves if they are few, else deciles."""
+    values = np.unique(pooled)
+    if len(values) <= BINS:
+        return values[:-1]
+    deciles = np.quantile(pooled, np.arange(1, BINS) / BINS, method="inverted_cdf")
+    return np.unique(deciles)
+
+
+def psi(reference: Ints, now: Ints) -> float:
+    """Population stability index of two rows of counts, at least 0: the sum of (q - p) ln(q / p) over the bins.
+
+    Half an observation is added to each bin, so that an empty one does not make it infinite.
+    """
+    return float(_psi(reference, now))
+
+
+def usual_psi(both: Ints, size_now: int, rng: np.random.Generator) -> float:
+    """What the PSI stays below in 19 of 20 draws when the pooled observations fall into the samples by chance.
+
+    The mean is about (bins - 1) (1/n + 1/m) while the bins are full (Yurdakul, Statistical properties of population
+    stability index, 2018): the usual limit of 0.2 means nothing for small samples.
+    """
+    return float(np.quantile(_psi_by_chance(both, size_now, 500, rng), USUAL))
+
+
+def _psi_by_chance(both: Ints, size_now: int, draws: int, rng: np.random.Generator) -> Floats:
+    drawn = rng.multivariate_hypergeometric(both, size_now, size=draws, method="marginals")
+    return _psi(both - drawn, drawn)
+
+
+def _psi(reference: Ints, now: Ints) -> Floats:
+    bins = reference.shape[-1]
+    p = (reference + 0.5) / (reference.sum(axis=-1, keepdims=True) + 0.5 * bins)
+    q = (now + 0.5) / (now.sum(axis=-1, keepdims=True) + 0.5 * bins)
+    return ((q - p) * np.log(q / p)).sum(axis=-1)
+
+
+def permutation_p(observed: float, null: Floats) -> float:
+    """(1 + those at least as large) / (1 + all), which is valid at any number of permutations.
+
+    Phipson and Smyth, Permutation p-values should never be zero, 2010. Sums that differ by rounding are ties.
+    """
+    tolerance = 1e-9 * max(1.0, abs(observed))
+    return float((1 + np.count_nonzero(null >= observed - tolerance)) / (1 + len(null)))
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Adjusted p-values in the given order: each at most alpha keeps the chance of any false alarm at alpha.
+
+    Holm, A simple sequentially rejective multiple test procedure, 1979; valid under any dependence.
+    """
+    order = np.argsort(p, kind="stable")
+    factors = len(p) - np.arange(len(p))
+    adjusted = np.minimum(1, np.maximum.accumulate(np.asarray(p)[order] * factors))
+    result = np.empty(len(p))
+    result[order] = adjusted
+    return [float(value) for value in result]
+
+
+def _possible(p: float) -> float:
+    """A p-value in (0, 1]: series end a hair outside."""
+    return min(1.0, max(p, float(np.finfo(np.float64).tiny)))

@@ -1,0 +1,123 @@
+"""How often the check is right, on real digits through the serving engine: `python -m tests.drift.simulation`.
+
+Prints the rate of false alarms on resamples with its upper limit, and the power on synthetic drift.
+"""
+
+import argparse
+import io
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from PIL import Image, ImageEnhance, ImageFilter
+from scipy import stats
+
+from headgate_pipelines.convert.digits import Digits, load
+from headgate_pipelines.drift.check import check
+from headgate_pipelines.drift.sample import SCALARS, Sample, sample_of
+from headgate_pipelines.engine import probe
+from headgate_pipelines.settings import read_settings
+
+SIDE = 128
+Change = Callable[[Image.Image], Image.Image]
+
+CHANGES: dict[str, Change] = {
+    "brightness 90 %": lambda photo: ImageEnhance.Brightness(photo).enhance(0.9),
+    "brightness 70 %": lambda photo: ImageEnhance.Brightness(photo).enhance(0.7),
+    "blur of 8 pixels": lambda photo: photo.filter(ImageFilter.GaussianBlur(8)),
+    "blur of 14 pixels": lambda photo: photo.filter(ImageFilter.GaussianBlur(14)),
+}
+
+
+def all_digits() -> Digits:
+    """The 1,797 digits of scikit-learn in a fixed random order: neighbours in the set have one writer."""
+    parts = load()
+    images = np.concatenate([part.images for part in parts])
+    labels = np.concatenate([part.labels for part in parts])
+    order = np.random.default_rng(0).permutation(len(labels))
+    return Digits(images[order], labels[order])
+
+
+def photo_of(digit: np.ndarray) -> Image.Image:
+    """uint8 [8,8] as a photo of 128 x 128."""
+    return Image.fromarray(digit).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+
+
+def png(photo: Image.Image) -> bytes:
+    """The encoded photo."""
+    encoded = io.BytesIO()
+    photo.save(encoded, "PNG")
+    return encoded.getvalue()
+
+
+def seen_by_engine(photos: Iterable[Image.Image]) -> Sample:
+    """What the committed digits model sees of the photos."""
+    settings = read_settings({})
+    named = ((str(number), png(photo)) for number, photo in enumerate(photos))
+    answers = list(probe(settings.root / "models" / "digits" / "1", named, settings))
+    sketches = [
+        [*(sketch[name] for name in SCALARS), *sketch["features"]]
+        for sketch in (answer.sketch or {} for answer in answers)
+    ]
+    return sample_of(sketches, [answer.class_ids[0] for answer in answers])
+
+
+def split(pool: Sample, size: int, rng: np.random.Generator) -> tuple[Sample, Sample]:
+    """Two samples of `size` images without an image in common."""
+    rows = rng.permutation(len(pool))
+    return pool.take(rows[:size]), pool.take(rows[size : 2 * size])
+
+
+def false_alarms(pool: Sample, size: int, repetitions: int, alpha: float, seed: int) -> Counter[str]:
+    """Alarms by test, and of the whole check under `check`, on samples of one distribution."""
+    rng = np.random.default_rng(seed)
+    alarms: Counter[str] = Counter(check=0)
+    for _ in range(repetitions):
+        found = check(*split(pool, size, rng), alpha, rng).drifted
+        alarms.update([*(finding.name for finding in found), *(["check"] if found else [])])
+    return alarms
+
+
+def power(pool: Sample, drifted: Sample, size: int, repetitions: int, seed: int) -> float:
+    """Share of the checks at 0.05 that find the drift."""
+    rng = np.random.default_rng(seed)
+    found = 0
+    for _ in range(repetitions):
+        reference, _ = split(pool, size, rng)
+        now = drifted.take(rng.choice(len(drifted), size, replace=False))
+        found += bool(check(reference, now, 0.05, rng).drifted)
+    return found / repetitions
+
+
+def with_more_of(pool: Sample, labels: np.ndarray, label: int, share: float) -> Sample:
+    """A part of the pool in which a label has this share."""
+    chosen, others = np.flatnonzero(labels == label), np.flatnonzero(labels != label)
+    return pool.take(np.concatenate([chosen, others[: round(len(chosen) * (1 - share) / share)]]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repetitions", type=int, default=2000)
+    parser.add_argument("--power-repetitions", type=int, default=100)
+    repetitions = parser.parse_args().repetitions
+    power_repetitions = parser.parse_args().power_repetitions
+    digits = all_digits()
+    photos = [photo_of(digit) for digit in digits.images]
+    pool = seen_by_engine(photos)
+    for size in (50, 200, 500):
+        alarms = false_alarms(pool, size, repetitions, 0.05, seed=size)
+        limit = stats.beta.ppf(0.999, alarms["check"] + 1, repetitions - alarms["check"])
+        rate = alarms["check"] / repetitions
+        print(f"false alarms, {size} + {size} photos, {repetitions} checks: {rate:.2%}, at most {limit:.2%}", alarms)
+    for name, change in CHANGES.items():
+        drifted = seen_by_engine(change(photo) for photo in photos)
+        rates = [f"{power(pool, drifted, size, power_repetitions, 1):.0%}" for size in (50, 200, 500)]
+        print(f"found, {name}: {', '.join(rates)} with 50, 200, 500 photos")
+    for share in (0.2, 0.3):
+        drifted = with_more_of(pool, digits.labels, 3, share)
+        rates = [f"{power(pool, drifted, size, power_repetitions, 1):.0%}" for size in (50, 200, 500)]
+        print(f"found, {share:.0%} threes: {', '.join(rates)} with 50, 200, 500 photos")
+
+
+if __name__ == "__main__":
+    main()
