@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-START_SECONDS = 90
+START_SECONDS = 180
 STOP_SECONDS = 15
 
 

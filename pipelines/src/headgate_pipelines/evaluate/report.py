@@ -45,6 +45,7 @@ def write_report(folder: Path, evaluation: Evaluation, ours: Answers, data: Path
         (folder / "plots" / f"{name}.svg").write_text(svg, "utf-8")
     facts = {
         "evaluation": evaluation,
+        "headline": headline(evaluation),
         "manifest": ours.version.manifest,
         "labels": ours.version.labels,
         "mistakes": worst_mistakes(ours, data),
@@ -53,6 +54,12 @@ def write_report(folder: Path, evaluation: Evaluation, ours: Answers, data: Path
     }
     (folder / "report.html").write_text(_render("report.html.j2", facts), "utf-8")
     (folder / "card.md").write_text(_render("card.md.j2", facts), "utf-8")
+
+
+def headline(evaluation: Evaluation) -> str:
+    """The verdict in a few words."""
+    judged = "the first version" if evaluation.verdict == "first" else f"{evaluation.verdict} than the champion"
+    return f"{'May be registered' if evaluation.passes else 'Refused'}: {judged}"
 
 
 def _render(template: str, facts: dict[str, object]) -> str:

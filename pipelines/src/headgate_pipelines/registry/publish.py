@@ -120,7 +120,12 @@ def _create(registry: Registry, model: str, run_id: str, folder: VersionFolder, 
     with reaching(registry.url):
         root = registry.client.get_run(run_id).info.artifact_uri
         made = registry.client.create_model_version(
-            model, f"{root}/{names.ARTIFACTS}", run_id, tags, description=folder.manifest.get("description")
+            model,
+            f"{root}/{names.ARTIFACTS}",
+            run_id,
+            tags,
+            description=folder.manifest.get("description"),
+            await_creation_for=0,
         )
     return registry.version(model, str(made.version))
 
