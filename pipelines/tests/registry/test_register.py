@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from headgate_pipelines.cli import main
-from headgate_pipelines.errors import Refused, Unavailable
+from headgate_pipelines.errors import NOTHING_TO_DO, Refused, Unavailable
 from headgate_pipelines.evaluate.command import judge
 from headgate_pipelines.evaluate.record import FILE, Evaluation
 from headgate_pipelines.params import Evaluate, Params
@@ -199,12 +199,18 @@ def test_a_folder_that_changed_since_its_evaluation_is_refused(mlflow_server: st
         register(Registry(mlflow_server), workspace)
 
 
-def test_a_rejected_version_does_not_come_back_to_staging(mlflow_server: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("tag", "value"), [(REJECTED_TAG, "it mistakes cats for dogs"), (STAGE_TAG, "Production")])
+def test_a_version_that_was_rejected_or_is_in_production_is_nothing_new_for_staging(
+    mlflow_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tag: str, value: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_server)
+    model = tag.replace("headgate.", "old-")
+    workspace = trained(tmp_path / "w", model)
     registry = Registry(mlflow_server)
-    version = register(registry, trained(tmp_path / "w", "rejected"))
-    registry.tag("rejected", version.version, REJECTED_TAG, "it mistakes cats for dogs")
-    with pytest.raises(Refused, match="was rejected: it mistakes cats for dogs"):
-        stage(registry, registry.version("rejected", version.version))
+    registry.tag(model, register(registry, workspace).version, tag, value)
+    (workspace.evaluation / FILE).unlink()
+    assert main(["register", "--workspace", str(workspace.root), "--stage"]) == NOTHING_TO_DO
+    assert registry.by_alias(model, "staging") is None
 
 
 def test_the_version_that_staging_had_is_archived(mlflow_server: str, tmp_path: Path) -> None:

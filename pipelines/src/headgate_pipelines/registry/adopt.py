@@ -63,7 +63,7 @@ def adopt(registry: Registry, model: str, folders: list[VersionFolder]) -> list[
         there = known.get(number)
         if there and there.tags.get(FOLDER_TAG) != folder.manifest_sha256:
             raise Refused(f"MLflow has another content as {model} {number}", "give the folder the next free number")
-    return [publish(registry, model, folder, RunRecord(), str(folder.manifest["version"])) for folder in folders]
+    return [publish(registry, model, folder, RunRecord(), number=str(folder.manifest["version"])) for folder in folders]
 
 
 def set_champion(registry: Registry, model: str, version: str) -> None:

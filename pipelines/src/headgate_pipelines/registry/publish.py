@@ -2,7 +2,7 @@
 
 1. Run with parameters, metrics, reports, and every file of the version but its manifest.
 2. Model version. MLflow gives the number here.
-3. The manifest with that number.
+3. The manifest with that number, and its signature if there is a key.
 4. The tag with the manifest's digest. Only now is the version complete.
 
 The version carries the digest of its folder from step 2 on, so that the same command finds what it began and goes on.
@@ -22,7 +22,9 @@ from mlflow.exceptions import RestException
 from headgate_pipelines.convert.manifest import to_yaml
 from headgate_pipelines.errors import Refused
 from headgate_pipelines.registry import client as names
+from headgate_pipelines.registry import signature
 from headgate_pipelines.registry.client import Registered, Registry, reaching
+from headgate_pipelines.registry.signature import Sign
 from headgate_pipelines.registry.version_folder import VersionFolder
 
 DATASET_DIGEST_LENGTH = 36
@@ -43,12 +45,19 @@ class RunRecord:
 
 
 def publish(
-    registry: Registry, model: str, folder: VersionFolder, record: RunRecord, number: str | None = None
+    registry: Registry,
+    model: str,
+    folder: VersionFolder,
+    record: RunRecord,
+    *,
+    number: str | None = None,
+    sign: Sign | None = None,
 ) -> Registered:
     """Registers the folder as one complete version, or finds that it is one already.
 
     Args:
         number: the manifest already carries this number and stays as it is; None: MLflow's number is written into it.
+        sign: signs the manifest; None: servers that require signatures will not serve the version.
 
     Raises:
         Refused: a digest differs, or MLflow gave another number than `number`.
@@ -65,7 +74,7 @@ def publish(
     if number is not None and version.version != number:
         raise Refused(f"MLflow gave {model} the number {version.version} where {number} was due", "adopt alone")
     manifest = folder.path.joinpath("manifest.yaml").read_bytes() if number else _numbered(folder, version)
-    _log_manifest(registry, version.run_id, manifest)
+    _log_manifest(registry, version.run_id, manifest, sign)
     registry.tag(model, version.version, names.MANIFEST_TAG, sha256(manifest).hexdigest())
     return registry.version(model, version.version)
 
@@ -137,8 +146,10 @@ def _numbered(folder: VersionFolder, version: Registered) -> bytes:
     return to_yaml(manifest)
 
 
-def _log_manifest(registry: Registry, run_id: str, manifest: bytes) -> None:
+def _log_manifest(registry: Registry, run_id: str, manifest: bytes, sign: Sign | None) -> None:
+    files = {"manifest.yaml": manifest} | ({signature.FILE: sign(manifest)} if sign else {})
     with tempfile.TemporaryDirectory() as temporary, reaching(registry.url):
-        path = Path(temporary) / "manifest.yaml"
-        path.write_bytes(manifest)
-        registry.client.log_artifact(run_id, str(path), names.ARTIFACTS)
+        for name, data in files.items():
+            path = Path(temporary) / name
+            path.write_bytes(data)
+            registry.client.log_artifact(run_id, str(path), names.ARTIFACTS)
