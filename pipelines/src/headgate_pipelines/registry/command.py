@@ -23,23 +23,13 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-<<<<<<< HEAD
-    """Registers the version, once however often it runs. 99 where --stage finds that it has been there and gone on."""
-=======
     """Registers the version, once however often it runs. 99 if `--stage` finds that it has been in staging before."""
->>>>>>> 40de518a (Sign manifests; call a version that went on nothing new)
     registry = Registry(read_settings().mlflow_url)
     sign = signer(arguments.sign_key) if arguments.sign_key else None
     version = register(registry, Workspace(arguments.workspace), sign)
     print(f"{version.model} {version.version} is registered (run {version.run_id})", file=sys.stderr)
-<<<<<<< HEAD
-    staged = not arguments.stage or stage(registry, version)
-    print(version.version)
-    return 0 if staged else NOTHING_TO_DO
-=======
     print(version.version)
     return 0 if not arguments.stage or stage(registry, version) else NOTHING_TO_DO
->>>>>>> 40de518a (Sign manifests; call a version that went on nothing new)
 
 
 def register(registry: Registry, workspace: Workspace, sign: Sign | None = None) -> Registered:
@@ -53,46 +43,26 @@ def register(registry: Registry, workspace: Workspace, sign: Sign | None = None)
     folder = read_version(workspace.version)
     there = registry.with_folder(params.model, folder.manifest_sha256)
     if there is not None and there.complete:
-<<<<<<< HEAD
         # Since then it may have become the champion, which is not better than itself.
-=======
->>>>>>> 40de518a (Sign manifests; call a version that went on nothing new)
         return there
     evaluation = read_evaluation(workspace.evaluation)
     if evaluation.folder_sha256 != folder.manifest_sha256:
         raise Refused(f"{workspace.version} has changed since its evaluation", "run headgate-pipelines evaluate")
     if not evaluation.passes:
         raise Refused("\n  ".join([f"{params.model} is not registered", *evaluation.objections]))
-<<<<<<< HEAD
     if there is None:
         _check_champion(registry, params.model, evaluation)
-    return publish(registry, params.model, folder, _record(params, evaluation, workspace))
-
-
-def stage(registry: Registry, version: Registered) -> bool:
-    """Points `staging` at the version. False if it has been there and gone on.
-
-    Raises:
-        Refused: somebody has rejected the version.
-    """
-=======
-    _check_champion(registry, params.model, evaluation)
     return publish(registry, params.model, folder, _record(params, evaluation, workspace), sign=sign)
 
 
 def stage(registry: Registry, version: Registered) -> bool:
     """Points `staging` at the version; False, and no effect, when it was rejected or has gone on from there."""
->>>>>>> 40de518a (Sign manifests; call a version that went on nothing new)
     why = version.tags.get(REJECTED_TAG)
     if why is not None:
         print(f"nothing new: {version.model} {version.version} was rejected: {why}", file=sys.stderr)
         return False
     if version.tags.get(STAGE_TAG) in ("Production", "Archived"):
-<<<<<<< HEAD
-        print(f"{version.model} {version.version} has been in staging already", file=sys.stderr)
-=======
         print(f"nothing new: {version.model} {version.version} has been in staging", file=sys.stderr)
->>>>>>> 40de518a (Sign manifests; call a version that went on nothing new)
         return False
     registry.stage(version.model, version.version)
     return True
