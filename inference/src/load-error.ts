@@ -1,7 +1,7 @@
 /**
  * What stands in the way of a model version, as one word for metrics:
  *
- * - `missing`: there is no such version in the repository
+ * - `missing`: there is no such version, or the registry that may have it does not answer
  * - `manifest`: the manifest or the labels are not valid
  * - `signature`: not signed by a key that is trusted
  * - `digest`: a file is not the one that the manifest lists, or is not listed

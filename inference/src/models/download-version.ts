@@ -100,7 +100,10 @@ async function write(directory: string, { path, sha256 }: File, content: AsyncIt
   } catch (cause) {
     if (!(cause instanceof RegistryError)) throw cause;
     const isThere = cause.kind !== 'wrong' && cause.status !== 404;
-    throw new LoadError(cause.message, { kind: isThere ? 'missing' : sha256 ? 'digest' : 'signature', cause });
+    throw new LoadError(cause.message, {
+      kind: isThere ? 'missing' : sha256 ? 'digest' : 'signature',
+      cause,
+    });
   }
   const digest = hash.digest('hex');
   if (sha256 !== undefined && digest !== sha256) {

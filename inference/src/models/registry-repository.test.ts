@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, generateKeyPairSync, sign } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { TAG } from '@headgate/contracts/registry';
@@ -169,6 +169,17 @@ describe('a registered version', () => {
     expect(setup.mlflow.asked).toEqual([]);
   });
 
+  it('is not asked for a file before its registration is complete', async () => {
+    register(setup, 'a/1');
+    const tags = setup.mlflow.versions.get('a/1')?.tags;
+    for (const sha256 of [undefined, '', '../escaped']) {
+      if (sha256 === undefined) tags?.delete(TAG.manifest);
+      else tags?.set(TAG.manifest, sha256);
+      await expect(open()).rejects.toMatchObject({ kind: 'missing' });
+    }
+    expect(downloads()).toBe(0);
+  });
+
   it('stands in a list once, with those of the folder and of the cache', async () => {
     for (const name of ['a/10', 'a/9', 'b/1']) register(setup, name);
     await open('b/1');
@@ -181,11 +192,16 @@ describe('a registered version', () => {
 
   it('needs its signature where signatures are required', async () => {
     register(setup, 'a/1');
-    const strict = setup.start({ requireSignature: true, publicKeys: [] });
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+    const strict = setup.start({ requireSignature: true, publicKeys: [publicKey] });
     await expect(open('a/1', strict)).rejects.toMatchObject({ kind: 'signature' });
-    setup.mlflow.versions.get('a/1')?.files.set('manifest.yaml.sig', Buffer.from('no signature'));
+    const files = setup.mlflow.versions.get('a/1')?.files;
+    files?.set('manifest.yaml.sig', Buffer.from('no signature'));
     await expect(open('a/1', strict)).rejects.toMatchObject({ kind: 'signature' });
     expect(cached()).toEqual([]);
+    const signature = sign(null, files?.get('manifest.yaml') as Buffer, privateKey);
+    files?.set('manifest.yaml.sig', Buffer.from(signature.toString('base64')));
+    await open('a/1', strict);
   });
 });
 
