@@ -55,6 +55,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         os.wait()
+        print("a part of Airflow has ended; its log is above", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 0
