@@ -10,7 +10,15 @@ import { formatMs } from '../format.ts';
 import { useResource } from '../resource.ts';
 import { href } from '../router.ts';
 import { RollBack, VersionActions } from './models/actions.tsx';
-import { answerOf, differenceTo, ROLE_WORDS, registryNote, STAGE_TONES } from './models/words.ts';
+import {
+  answerOf,
+  differenceTo,
+  isCandidate,
+  isRejectable,
+  ROLE_WORDS,
+  registryNote,
+  STAGE_TONES,
+} from './models/words.ts';
 
 const RELOAD_MS = 5000;
 
@@ -67,12 +75,15 @@ function ModelCard({ of, onChange }: { readonly of: ModelView; readonly onChange
         keyOf={({ version }) => version}
         columns={columnsOf(of, onChange)}
       />
+      {versions.length > 1 && isRegistered(of) && (
+        <p class="hint">Below a figure stands its difference to the control's.</p>
+      )}
     </Card>
   );
 }
 
 function columnsOf({ model, versions }: ModelView, onChange: () => void): Column<ModelVersionView>[] {
-  const champion = versions.find(({ role }) => role === 'control');
+  const control = versions.find(({ role }) => role === 'control');
   const metric = (
     head: string,
     name: string,
@@ -83,7 +94,7 @@ function columnsOf({ model, versions }: ModelView, onChange: () => void): Column
     cell: (one) => (
       <>
         {one.metrics[name] === undefined ? '–' : format(one.metrics[name])}
-        <div class="hint">{differenceTo(champion, one, name)}</div>
+        <div class="hint">{differenceTo(control, one, name)}</div>
       </>
     ),
   });
@@ -108,10 +119,12 @@ function columnsOf({ model, versions }: ModelView, onChange: () => void): Column
     { head: 'Registered', cell: HistoryCell },
     { head: 'Decide', cell: (one) => <VersionActions model={model} version={one} onChange={onChange} /> },
   ];
-  const isKnown = ({ head }: Column<ModelVersionView>) =>
-    ['Version', 'Stage'].includes(head) || versions.some(({ created_at_ms }) => created_at_ms !== null);
-  return columns.filter(isKnown);
+  if (!isRegistered({ versions })) return columns.slice(0, 1);
+  return versions.some((one) => isCandidate(one) || isRejectable(one)) ? columns : columns.slice(0, -1);
 }
+
+const isRegistered = ({ versions }: Pick<ModelView, 'versions'>) =>
+  versions.some(({ created_at_ms }) => created_at_ms !== null);
 
 const fourDecimals = (value: number) => value.toFixed(4);
 
@@ -135,7 +148,10 @@ function StageCell({ complete, stage, aliases, rejected, role }: ModelVersionVie
       {complete ? (
         <Badge tone={STAGE_TONES[stage]}>{stage}</Badge>
       ) : (
-        <Badge tone="warn">Registration not complete</Badge>
+        <>
+          <Badge tone="warn">Incomplete</Badge>
+          <div class="hint">its registration has not ended</div>
+        </>
       )}
       {aliases.length > 0 && <div class="hint">{aliases.join(', ')}</div>}
       {rejected !== null && role !== 'control' && <div class="hint free">Turned down: {rejected}</div>}

@@ -58,7 +58,7 @@ export const ADMIN_REASONS = {
   too_large: 413,
   too_many: 429,
   internal: 500,
-  /** The store of records, or the source of the routing table, does not answer. */
+  /** The store of records, the source of the routing table, or the model registry does not answer. */
   store_unavailable: 503,
 } as const;
 export type AdminReason = keyof typeof ADMIN_REASONS;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { policySchema } from '../rollout.ts';
 import { group } from './values.ts';
 
-/** The control process (docs/serverless.md, docs/rollouts.md, docs/models.md, docs/deploy.md). */
+/** The control process (docs/serverless.md, docs/rollouts.md, docs/admin-api.md, docs/deploy.md). */
 export const controlSchema = group({
   lease: z
     .string()

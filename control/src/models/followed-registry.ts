@@ -63,7 +63,7 @@ export class FollowedRegistry {
       this.#state = {
         ...this.#state,
         state: 'unreachable',
-        detail: `The model registry does not answer. ${why}`,
+        detail: `The model registry does not answer: ${why}.`,
       };
       if (!this.#isAway) logger.warn({ err }, 'the model registry does not answer; what is served stays');
       this.#isAway = true;

@@ -81,8 +81,8 @@ class Circle {
     this.#services = services;
     this.#dir = dir;
     this.#size = size;
-    const { stack, mlflowUrl } = services;
-    this.#pipelines = pipelinesFor({ stack, mlflowUrl, dir, say });
+    const { stack, mlflow } = services;
+    this.#pipelines = pipelinesFor({ stack, mlflowUrl: mlflow.url, dir, say });
   }
 
   /** From pictures to a promoted version. */

@@ -6,13 +6,13 @@ import { httpClient } from '@headgate/testkit/http';
 import { ROOT } from '@headgate/testkit/root';
 import { writeRouting } from '@headgate/testkit/routing';
 import { type OwnedStack, startStack } from '@headgate/testkit/stack';
-import { startMlflow } from '../harness/mlflow.ts';
+import { startMlflow, type TestMlflow } from '../harness/mlflow.ts';
 
 export const MODEL = 'digits';
 
 /** MLflow, and the stack that serves the committed digits model as version 1. */
 export interface Services {
-  readonly mlflowUrl: string;
+  readonly mlflow: TestMlflow;
   readonly stack: OwnedStack;
   /** Model repository of the stack. */
   readonly modelsDir: string;
@@ -48,7 +48,7 @@ export async function startServices(dir: string): Promise<Services> {
     });
     const admin = httpClient(`http://127.0.0.1:${stack.portBase + 7}`);
     return {
-      mlflowUrl: mlflow.url,
+      mlflow,
       stack,
       modelsDir,
       async ask<T>(method: 'GET' | 'POST', path: string, body?: unknown) {

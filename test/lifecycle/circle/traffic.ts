@@ -14,6 +14,8 @@ export interface Labelled {
 
 /** What became of one request. */
 export interface Answered {
+  /** When it was sent; monotonic, in ms. */
+  readonly startMs: number;
   readonly status: number;
   readonly version: string | undefined;
   readonly isRight: boolean;
@@ -83,11 +85,13 @@ interface Ask {
 async function askAndJudge(client: Client, { key, model, unit, image }: Ask): Promise<Answered> {
   const photo = { name: 'digit.png', type: 'image/png', bytes: image.bytes };
   const path = `/v1/models/${model}/predict`;
+  const startMs = performance.now();
   const answer = await postPhoto(client, photo, { key, unit, path }).catch(() => undefined);
-  if (answer?.status !== 200) return { status: answer?.status ?? 0, version: undefined, isRight: false };
+  if (answer?.status !== 200)
+    return { startMs, status: answer?.status ?? 0, version: undefined, isRight: false };
   const { id, version, predictions } = JSON.parse(answer.text);
   await sendFeedback(client, key, id, image.label).catch(() => undefined);
-  return { status: 200, version, isRight: predictions[0]?.top?.[0]?.label === image.label };
+  return { startMs, status: 200, version, isRight: predictions[0]?.top?.[0]?.label === image.label };
 }
 
 /** How many were right of each version, in words. */

@@ -47,7 +47,7 @@ describe('the page Models', () => {
     expect(offered(control)).toEqual([false, false]);
   });
 
-  it('compares metrics with those of the champion', () => {
+  it('compares metrics with those of the control', () => {
     expect(differenceTo(control, candidate, 'accuracy')).toBe('+0.012');
     expect(differenceTo(candidate, control, 'accuracy')).toBe('-0.012');
     expect(differenceTo(control, control, 'accuracy')).toBe('');

@@ -43,14 +43,14 @@ export function registryNote({ state, detail }: RegistryState): { text: string; 
   return { text: `${detail} ${rest}`, tone: 'warn' };
 }
 
-/** A metric beside the one of the champion: `+0.012`; empty for the champion, or where one of them has none. */
+/** A metric beside the one of the control: `+0.012`; empty for the control, or where one of them has none. */
 export function differenceTo(
-  champion: ModelVersionView | undefined,
+  control: ModelVersionView | undefined,
   one: ModelVersionView,
   metric: string,
 ): string {
-  const [value, other] = [one.metrics[metric], champion?.metrics[metric]];
-  if (value === undefined || other === undefined || champion?.version === one.version) return '';
+  const [value, other] = [one.metrics[metric], control?.metrics[metric]];
+  if (value === undefined || other === undefined || control?.version === one.version) return '';
   const difference = Number((value - other).toPrecision(3));
   return `${difference >= 0 ? '+' : ''}${difference}`;
 }
