@@ -1,12 +1,13 @@
 """The entry of every command."""
 
 import argparse
+import errno
 from pathlib import Path
 
 import pytest
 
 from headgate_pipelines import cli
-from headgate_pipelines.errors import PipelineError
+from headgate_pipelines.errors import PipelineError, Unavailable
 from headgate_pipelines.params import read_params
 
 
@@ -53,3 +54,14 @@ def test_commands_get_an_absolute_workspace(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr("headgate_pipelines.data.command.run", keep)
     assert cli.main(["ingest", "--workspace", "digits"]) == 0
     assert seen == [tmp_path / "digits"]
+
+
+def test_a_full_disk_is_told_and_may_be_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fill(_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", "model.onnx")
+
+    monkeypatch.setattr("headgate_pipelines.data.command.run", fill)
+    assert cli.main(["ingest", "--workspace", str(tmp_path)]) == Unavailable.exit_code
+    assert "No space left on device: 'model.onnx'" in capsys.readouterr().err

@@ -9,7 +9,7 @@ import importlib
 import sys
 from pathlib import Path
 
-from headgate_pipelines.errors import PipelineError
+from headgate_pipelines.errors import PipelineError, Unavailable
 
 COMMANDS = {
     "init": ("headgate_pipelines.data.init", "make a workspace"),
@@ -59,6 +59,10 @@ def main(arguments: list[str] | None = None) -> int:
         if error.remedy:
             print(f"remedy: {error.remedy}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        print(f"error: {error}", file=sys.stderr)
+        print("remedy: make room on the disk or check its permissions, then run the command again", file=sys.stderr)
+        return Unavailable.exit_code
     except KeyboardInterrupt:
         return 130
 

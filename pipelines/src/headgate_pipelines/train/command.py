@@ -13,8 +13,6 @@ from headgate_pipelines.settings import read_settings
 from headgate_pipelines.train.training import train
 from headgate_pipelines.workspace import Workspace
 
-HERE = Path(".")
-
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments; params.yaml has all others."""
@@ -22,7 +20,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--data",
         type=Path,
         metavar="DIR",
-        help="ingest DIR/<label>/<picture> first; default of --workspace: ./workspace",
+        help="ingest DIR/<label>/<picture> first; makes the workspace, by default ./workspace",
     )
     parser.add_argument(
         "--shuffle-labels", action="store_true", help="negative control: a model that every evaluation has to refuse"
@@ -32,11 +30,10 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """Trains; one `train` or `ingest` at a time works on a workspace."""
-    root: Path = given.workspace
-    if given.data is not None and root == HERE:
-        root = HERE / "workspace"
-    workspace = Workspace(root)
+    workspace = Workspace(given.workspace)
     if given.data is not None:
+        if workspace.root == Path.cwd() and not workspace.params.exists():
+            workspace = Workspace(workspace.root / "workspace")
         _prepare(workspace, given.data)
     params = read_params(workspace.params)
     with only_one(workspace, "train"):

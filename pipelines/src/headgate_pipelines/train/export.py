@@ -1,6 +1,6 @@
 """Backbone and head as one ONNX graph: `image` uint8 [N,H,W,C] -> `probabilities` float32 [N,classes]."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import onnx
@@ -49,7 +49,7 @@ def merge(backbone: Backbone, head: Head) -> bytes:
     return model.SerializeToString(deterministic=True)
 
 
-def run(model: bytes, images: Sequence[np.ndarray]) -> np.ndarray:
+def run(model: bytes, images: Iterable[np.ndarray]) -> np.ndarray:
     """Probabilities float32 [N,classes] of pixels uint8 [1,H,W,C], image by image."""
     session = open_session(model)
     return np.concatenate([session.run([OUTPUT], {INPUT: pixels})[0] for pixels in images])

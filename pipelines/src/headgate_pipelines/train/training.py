@@ -12,8 +12,8 @@ from headgate_pipelines.convert.artefacts import publish
 from headgate_pipelines.convert.manifest import ImageClassifier, labels_json, manifest, to_yaml
 from headgate_pipelines.data.index import Item, read_images, read_index, read_labels
 from headgate_pipelines.data.version import data_version
-from headgate_pipelines.engine import load
-from headgate_pipelines.errors import PipelineError, Refused
+from headgate_pipelines.engine import Loaded, load, probe
+from headgate_pipelines.errors import Refused
 from headgate_pipelines.params import Params
 from headgate_pipelines.settings import Settings
 from headgate_pipelines.train.backbone import Backbone, open_backbone
@@ -52,7 +52,6 @@ def train(workspace: Workspace, params: Params, settings: Settings, *, shuffle_l
         print(f"warning: the head did not converge in {params.train.max_iterations} iterations", file=sys.stderr)
     model = merge(backbone, head)
     parity = _parity(model, backbone, head, (workspace.data, items, features))
-    golden = choose_golden(model, backbone.preprocessing, workspace.data, labels)
     about = ImageClassifier(
         name=params.model,
         version=UNREGISTERED,
@@ -67,11 +66,11 @@ def train(workspace: Workspace, params: Params, settings: Settings, *, shuffle_l
         output="probabilities",
         data_version=version,
     )
-    difference = _publish(workspace, settings, _files(about, model, golden))
+    loaded = _publish(workspace, settings, about, model)
     accuracy = float((head.probabilities(features).argmax(axis=1) == classes).mean())
     return (
         f"trained {params.model}: {len(items)} images of {len(labels)} classes, {accuracy:.1%} of them right; "
-        f"parity {parity:.0e}, {len(golden)} golden samples within {difference:.3f} on the engine"
+        f"parity {parity:.0e}, {loaded.compared} golden samples within {loaded.largest_difference:.3f} on the engine"
     )
 
 
@@ -103,13 +102,16 @@ def _files(about: ImageClassifier, model: bytes, golden: Sequence[Golden]) -> di
     }
 
 
-def _publish(workspace: Workspace, settings: Settings, files: dict[str, bytes]) -> float:
-    """Puts the files in the place of version/ if the engine accepts them. Largest difference of a golden score."""
+def _publish(workspace: Workspace, settings: Settings, about: ImageClassifier, model: bytes) -> Loaded:
+    """Puts the version in the place of version/ once the engine has loaded it with its golden samples."""
     with tempfile.TemporaryDirectory(prefix=".version-", dir=workspace.root) as folder:
         new = Path(folder, "version")
+        publish(new, _files(about, model, []))
+        golden = choose_golden(
+            model, about.preprocessing, workspace.data, about.labels, lambda images: probe(new, images, settings)
+        )
+        files = _files(about, model, golden)
         publish(new, files)
         loaded = load(new, settings)
-        if loaded.skipped:
-            raise PipelineError(f"the engine did not find {', '.join(loaded.skipped)}", "run headgate-pipelines train")
         publish(workspace.version, files)
-    return loaded.largest_difference
+    return loaded
