@@ -15,7 +15,7 @@ const USAGE = `usage: npm run images -- [options]
   --only NAME,NAME      these images only: gateway, inference, inference-gpu, control, envoy, models, pipelines, airflow,
                         redis, postgres
   --gpu                 inference-gpu too: fetches 1.4 GB from PyPI
-  --lifecycle           pipelines and airflow too, for mlflow.enabled and airflow.enabled: fetches 0.6 GB from PyPI
+  --lifecycle           pipelines and airflow too, for mlflow.enabled and airflow.enabled: fetches 0.4 GB from PyPI
   --fresh               Debian's packages as they are today, for security updates of the base
   --test                redis and postgres of test clusters too
 HEADGATE_BUILDER names the program: buildah, podman or docker. Otherwise it is the first that is installed.`;

@@ -16,6 +16,9 @@ const ALL = [
   'externalMetrics.caBundle=PEM',
   'inference.autoscaling.queueTimeMs=50',
   'envoy.serverNames={api.acme.org}',
+  'mlflow.enabled=true',
+  'airflow.enabled=true',
+  's3.enabled=true',
 ];
 
 /** The API server's own opinion of every object: fields, values, Pod Security. Nothing is made. */
