@@ -9,7 +9,17 @@ import { logIn, NARROW, type Visitor, visit, WIDE } from './harness/visitor.ts';
 
 const obstacle = browserObstacle();
 
-const PAGES = ['live', 'experiment', 'rollout', 'weights', 'shadow', 'requests', 'audit', 'dependencies'];
+const PAGES = [
+  'live',
+  'experiment',
+  'models',
+  'rollout',
+  'weights',
+  'shadow',
+  'requests',
+  'audit',
+  'dependencies',
+];
 /** Pages of a model, and of a request, need its name. */
 const ADDRESSES: Readonly<Record<string, string>> = {
   experiment: `experiment/${MODEL}?experiment=first`,

@@ -19,16 +19,16 @@ export function factsOf(model: Registered, control: string, rollouts: readonly R
   const { aliases, versions } = model;
   const isChampion = (one: RegisteredVersion) => one.version === control && isComplete(one);
   const crowned = versions.some(isChampion) && aliases.champion !== control;
-  // It waits for no approval any more.
-  const approved = aliases.candidate === control;
   const turnedDown = versions.flatMap((one) => turnedDownBy(one, control, rollouts));
-  const rejected = turnedDown.filter(({ version }) => version === aliases.candidate);
-  const isLeft = approved || rejected.length > 0;
-  const staged = [aliases.staging, ...(isLeft ? [] : [aliases.candidate])];
+  // The control, and what was turned down, waits for nothing any more.
+  const isOver = new Set([control, ...turnedDown.map(({ version }) => version)]);
+  const waiting = (['candidate', 'staging'] as const).filter((alias) => aliases[alias] !== undefined);
+  const leaving = waiting.filter((alias) => isOver.has(aliases[alias] ?? ''));
+  const staged = waiting.filter((alias) => !leaving.includes(alias)).map((alias) => aliases[alias]);
   return [
     ...(crowned ? [{ kind: 'alias', alias: 'champion', version: control } as const] : []),
-    // The tag goes last: as long as it is not there, both are tried again.
-    ...(isLeft ? [{ kind: 'alias', alias: 'candidate', version: null } as const] : []),
+    // The tag goes last: as long as it is not there, all of them are tried again.
+    ...leaving.map((alias) => ({ kind: 'alias', alias, version: null }) as const),
     ...turnedDown,
     ...versions.flatMap((one) => stageFact(one, stageOf(one, control, staged))),
   ];

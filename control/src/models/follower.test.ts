@@ -163,10 +163,14 @@ describe('the registry', () => {
     await round();
     expect(registry.aliases()).toEqual({ staging: '3', champion: '2' });
     expect(registry.stages()).toEqual({ 1: 'Archived', 2: 'Production', 3: 'Staging' });
+    registry.alias('staging', '2');
+    await round();
+    expect(registry.aliases()).toEqual({ champion: '2' });
   });
 
   it('loses the candidate that was rolled back, with the reason, once', async () => {
     registry.alias('candidate', '2');
+    registry.alias('staging', '2');
     await bench.start(policyOf([50, 100]), '2');
     await bench.seconds(5, GOOD);
     await bench.seconds(5, BAD);

@@ -10,7 +10,7 @@ import { clockCheck } from './clock.ts';
 import { certificates, diskSpace, modelRepository } from './files.ts';
 import { localEnvoy, readyProcesses } from './processes.ts';
 import { recordsDelivery, redis, staleGateways } from './reported.ts';
-import { database, routingSource } from './stores.ts';
+import { database, modelRegistry, routingSource } from './stores.ts';
 
 export interface ChecksOptions extends Scrapes {
   readonly root: string;
@@ -47,6 +47,7 @@ export function checksOf(
       remedy: 'look at the logs of inference: docs/operations.md',
     }),
     modelRepository(config, root),
+    modelRegistry(config, root),
     routingSource(routing, () => staleGateways(report)),
     opens(recordsDelivery(config, report)),
     opens(database('records store', records, config.records.sink)),

@@ -6,6 +6,7 @@ import { samplesOf } from '@headgate/runtime/exposition';
 import { testConfig } from '@headgate/testkit/config';
 import { tempDir } from '@headgate/testkit/folders';
 import { ManualClock } from '@headgate/testkit/manual-clock';
+import { freePort } from '@headgate/testkit/ports';
 import { describe, expect, it } from 'vitest';
 import { createAuthority } from '../../../../scripts/setup/certificates.ts';
 import { AdminError } from '../api-env.ts';
@@ -16,7 +17,7 @@ import { Dependencies } from './dependencies.ts';
 import { certificates, diskSpace, modelRepository } from './files.ts';
 import { localEnvoy, readyProcesses } from './processes.ts';
 import { REPORTED_NAMES, recordsDelivery, redis } from './reported.ts';
-import { database, routingSource } from './stores.ts';
+import { database, modelRegistry, routingSource } from './stores.ts';
 
 const { signal } = new AbortController();
 const REMEDY = 'do this';
@@ -220,6 +221,12 @@ describe('stores', () => {
       /^degraded: unknown, because control/,
     );
     await expect(found(store(() => Promise.reject(new Error('gone'))))).rejects.toThrow('gone');
+  });
+
+  it('of models are optional, and never down', async () => {
+    const check = (url: string) => modelRegistry(testConfig({ HEADGATE_REGISTRY__URL: url }), tempDir());
+    expect(await found(check(''))).toBe('off: none is configured');
+    expect(await found(check(`http://127.0.0.1:${await freePort()}`))).toMatch(/^degraded: MLflow: /);
   });
 
   it('of routing tell of a table that is refused, not taken, or not read', async () => {

@@ -1,3 +1,6 @@
+import type { Config } from '@headgate/contracts/config/schema';
+import { openRegistry } from '@headgate/runtime/registry/mlflow';
+import { noResilienceReport } from '@headgate/runtime/resilience/report';
 import type { Queryable } from '@headgate/stores/postgres/database';
 import type { RoutingStore } from '../../routing/routing-store.ts';
 import { AdminError } from '../api-env.ts';
@@ -19,6 +22,26 @@ export function database(name: string, db: Queryable | undefined, kept: string):
       if (!db) return degraded('unknown, because control does not answer', 'see what is said of control');
       await db.query('SELECT 1', []);
       return ok(kept === 'postgres' ? 'PostgreSQL answers' : 'the embedded database answers');
+    },
+  };
+}
+
+/** MLflow. Without it everything that is served stays, so that it is never down. */
+export function modelRegistry(config: Config, root: string): Check {
+  const registry = openRegistry(config, { root, report: noResilienceReport });
+  const remedy =
+    'check that MLflow runs at registry.url; what is served stays, nothing can be approved until it answers';
+  return {
+    name: 'model registry',
+    remedy,
+    late: () => degraded('MLflow does not answer in time', remedy),
+    async find(signal) {
+      if (!registry) return off('none is configured');
+      try {
+        return ok(`MLflow answers, with ${(await registry.models(signal)).length} models`);
+      } catch (error) {
+        return degraded(error instanceof Error ? error.message : String(error), remedy);
+      }
     },
   };
 }
