@@ -19,6 +19,7 @@ from headgate_pipelines.engine import probe
 from headgate_pipelines.settings import read_settings
 
 SIDE = 128
+SIZES = (50, 200)
 Change = Callable[[Image.Image], Image.Image]
 
 CHANGES: dict[str, Change] = {
@@ -104,19 +105,23 @@ def main() -> None:
     digits = all_digits()
     photos = [photo_of(digit) for digit in digits.images]
     pool = seen_by_engine(photos)
-    for size in (50, 200, 500):
+    for size in SIZES:
         alarms = false_alarms(pool, size, repetitions, 0.05, seed=size)
         limit = stats.beta.ppf(0.999, alarms["check"] + 1, repetitions - alarms["check"])
         rate = alarms["check"] / repetitions
-        print(f"false alarms, {size} + {size} photos, {repetitions} checks: {rate:.2%}, at most {limit:.2%}", alarms)
+        print(
+            f"false alarms, {size} + {size} photos, {repetitions} checks: {rate:.2%}, at most {limit:.2%}",
+            alarms,
+            flush=True,
+        )
     for name, change in CHANGES.items():
         drifted = seen_by_engine(change(photo) for photo in photos)
-        rates = [f"{power(pool, drifted, size, power_repetitions, 1):.0%}" for size in (50, 200, 500)]
-        print(f"found, {name}: {', '.join(rates)} with 50, 200, 500 photos")
+        rates = [f"{power(pool, drifted, size, power_repetitions, 1):.0%}" for size in SIZES]
+        print(f"found, {name}: {', '.join(rates)} with {SIZES} photos", flush=True)
     for share in (0.2, 0.3):
         drifted = with_more_of(pool, digits.labels, 3, share)
-        rates = [f"{power(pool, drifted, size, power_repetitions, 1):.0%}" for size in (50, 200, 500)]
-        print(f"found, {share:.0%} threes: {', '.join(rates)} with 50, 200, 500 photos")
+        rates = [f"{power(pool, drifted, size, power_repetitions, 1):.0%}" for size in SIZES]
+        print(f"found, {share:.0%} threes: {', '.join(rates)} with {SIZES} photos", flush=True)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,9 @@ from headgate_pipelines.errors import Refused
 from headgate_pipelines.registry.client import Registered, Registry, reaching
 
 ARTIFACT = "evaluation/reference.json"
+LEAST = 50
+"""Photos below which the normal limits of the tests are not to be trusted."""
+REMEDY = "evaluate and register a version with a larger holdout: drift is judged against what it was evaluated on"
 
 
 @dataclass(frozen=True)
@@ -28,27 +31,29 @@ def read_reference(registry: Registry, model: str, most: int, rng: np.random.Gen
     """The reference of the alias `champion`; a random part of it if it has more than `most` images.
 
     Raises:
-        Refused: there is no champion, or it was registered without a reference.
+        Refused: there is no champion, or its reference is missing or too small.
         Unavailable: MLflow does not answer.
     """
     champion = registry.by_alias(model, "champion")
     if champion is None:
         raise Refused(f"{model} has no champion in MLflow", "release a version: docs/training.md")
     stored = _stored(registry, champion)
-    sample = sample_of(stored["sketches"], stored["class_ids"])
+    try:
+        sketch_version, sample = int(stored["version"]), sample_of(stored["sketches"], stored["class_ids"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise Refused(f"{ARTIFACT} of {model} {champion.version} is no reference: {error!r}", REMEDY) from error
+    if len(sample) < LEAST:
+        raise Refused(f"the reference of {model} {champion.version} has {len(sample)} of {LEAST} photos", REMEDY)
     if len(sample) > most:
         sample = sample.take(rng.choice(len(sample), most, replace=False))
-    return Reference(champion.version, int(stored["version"]), sample)
+    return Reference(champion.version, sketch_version, sample)
 
 
 def _stored(registry: Registry, champion: Registered) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, reaching(registry.url):
         paths = [file.path for file in registry.client.list_artifacts(champion.run_id, "evaluation")]
         if ARTIFACT not in paths:
-            raise Refused(
-                f"{champion.model} {champion.version} has no {ARTIFACT} in MLflow",
-                "evaluate and register it again: drift is judged against what it was evaluated on",
-            )
+            raise Refused(f"{champion.model} {champion.version} has no {ARTIFACT} in MLflow", REMEDY)
         path = registry.client.download_artifacts(champion.run_id, ARTIFACT, folder)
         stored: dict[str, Any] = json.loads(Path(path).read_text("utf-8"))
         return stored
