@@ -3,6 +3,7 @@
 import hashlib
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,6 +30,13 @@ def test_groups_are_what_comparing_all_pairs_gives(phashes: list[int], bits: int
                 expected = [low if group == high else group for group in expected]
     found = group_alike(phashes, bits)
     assert [found.index(group) for group in found] == expected
+
+
+@pytest.mark.parametrize("bits", range(1, 17))
+def test_differences_spread_over_all_bits_are_found(bits: int) -> None:
+    spread = sum(1 << (number * 64 // bits) for number in range(bits))
+    assert group_alike([0, spread], bits) == [0, 0]
+    assert group_alike([0, spread], bits - 1) == [0, 1]
 
 
 @settings(max_examples=50)

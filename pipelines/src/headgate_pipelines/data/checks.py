@@ -4,9 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 
-import pandera.polars as pa
-import polars as pl
-
 from headgate_pipelines.data.index import Item
 from headgate_pipelines.errors import Refused
 from headgate_pipelines.params import Ingest
@@ -59,6 +56,10 @@ def check_table(rules: Ingest, items: Sequence[Item], groups: Sequence[int], lab
     Raises:
         Refused: with the columns and values that fail.
     """
+    # Importing them takes seconds; a run that finds nothing changed ends before.
+    import pandera.polars as pa
+    import polars as pl
+
     table = pl.DataFrame([asdict(item) for item in items]).with_columns(pl.Series("group", groups))
     schema = pa.DataFrameSchema(
         {

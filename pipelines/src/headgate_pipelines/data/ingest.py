@@ -15,7 +15,7 @@ from headgate_pipelines.data.index import Item, line_of, read_index
 from headgate_pipelines.data.quarantine import Quarantine
 from headgate_pipelines.data.report import Sorted, write_report
 from headgate_pipelines.data.sort import Accepted, sort_images
-from headgate_pipelines.data.sources import Entry, open_source
+from headgate_pipelines.data.sources import Entry, Source, open_source
 from headgate_pipelines.data.split import split_groups
 from headgate_pipelines.errors import Refused, Unavailable
 from headgate_pipelines.params import Ingest, Params
@@ -24,8 +24,11 @@ from headgate_pipelines.workspace import Workspace
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-def ingest(workspace: Workspace, params: Params) -> str:
+def ingest(workspace: Workspace, params: Params, source: Source | None = None) -> str:
     """Replaces data/, quarantine/ and reports/ingest.html as wholes. Returns what it did, in one line.
+
+    Args:
+        source: instead of the one that `params` names.
 
     Raises:
         Refused: the set fails a rule. data/ stays as it is; quarantine and report show why.
@@ -33,7 +36,7 @@ def ingest(workspace: Workspace, params: Params) -> str:
     """
     made = workspace.state / "ingest"
     _recover(workspace.data, made)
-    source = open_source(params, workspace.root)
+    source = source or open_source(params, workspace.root)
     entries = source.entries()
     if not entries:
         raise Refused(f"source {params.source} has no images", "correct `source` in params.yaml, or fill it")
@@ -43,38 +46,47 @@ def ingest(workspace: Workspace, params: Params) -> str:
     shutil.rmtree(made, ignore_errors=True)
     try:
         with _disk_errors():
-            made.mkdir(parents=True)
-            before = read_index(workspace.data) if (workspace.data / "index.jsonl").exists() else []
-            place = {item.source: at for at, item in enumerate(before)}
-            # Images of the last run first, in their order: their shards stay the same, and DVC pushes only new ones.
-            entries.sort(key=lambda entry: (place.get(entry.path, len(place)), entry.path))
-            quarantine = Quarantine(made / "quarantine")
-            accepted = sort_images(source, entries, params.ingest, made / "data" / "shards", quarantine)
-            items, groups = _describe(accepted, before, params.ingest)
-            labels = list(params.ingest.labels) or sorted({item.label for item in items})
-            if len(entries) != len(items) + len(quarantine.rejected):
-                raise AssertionError(f"{len(entries)} images in, {len(items)} + {len(quarantine.rejected)} out")
-            problems = set_problems(params.ingest, items, labels, len(quarantine.rejected))
-            if not problems:
-                check_table(params.ingest, items, groups, labels)
-            _write(made / "data", items, labels)
-            run = Sorted(params.model, params.source, items, groups, labels, quarantine.rejected, problems)
-            write_report(made / "ingest.html", run, made / "data", made / "quarantine")
+            run = _make(made, source, entries, workspace, params)
             _publish(made / "quarantine", workspace.quarantine)
             workspace.reports.mkdir(exist_ok=True)
             (made / "ingest.html").replace(workspace.reports / "ingest.html")
-            if problems:
-                raise Refused("; ".join(problems), f"see {workspace.reports}/ingest.html and {workspace.quarantine}")
+            if run.problems:
+                raise Refused(
+                    "; ".join(run.problems), f"see {workspace.reports}/ingest.html and {workspace.quarantine}"
+                )
             _publish(made / "data", workspace.data)
             _remember(workspace, mark)
     finally:
         _recover(workspace.data, made)
         shutil.rmtree(made, ignore_errors=True)
-    held_out = sum(item.split == "holdout" for item in items)
+    held_out = sum(item.split == "holdout" for item in run.items)
     return (
-        f"{len(items):,} images of {len(labels)} classes, {held_out:,} held out; "
-        f"{len(quarantine.rejected):,} in quarantine"
+        f"{len(run.items):,} images of {len(run.labels)} classes, {held_out:,} held out; "
+        f"{len(run.rejected):,} in quarantine"
     )
+
+
+def _make(made: Path, source: Source, entries: list[Entry], workspace: Workspace, params: Params) -> Sorted:
+    """Writes data/, quarantine/ and ingest.html below `made`."""
+    made.mkdir(parents=True)
+    before = read_index(workspace.data) if (workspace.data / "index.jsonl").exists() else []
+    place = {item.source: at for at, item in enumerate(before)}
+    # Images of the last run first, in their order: their shards stay the same, and DVC pushes only new ones.
+    entries.sort(key=lambda entry: (place.get(entry.path, len(place)), entry.path))
+    quarantine = Quarantine(made / "quarantine")
+    accepted = sort_images(source, entries, params.ingest, made / "data" / "shards", quarantine)
+    rejected = quarantine.rejected
+    items, groups = _describe(accepted, before, params.ingest)
+    labels = list(params.ingest.labels) or sorted({item.label for item in items})
+    if len(entries) != len(items) + len(rejected):
+        raise AssertionError(f"{len(entries)} images in, {len(items)} + {len(rejected)} out")
+    problems = set_problems(params.ingest, items, labels, len(rejected))
+    if not problems:
+        check_table(params.ingest, items, groups, labels)
+    _write(made / "data", items, labels)
+    run = Sorted(params.model, params.source, items, groups, labels, rejected, problems)
+    write_report(made / "ingest.html", run, made / "data", made / "quarantine")
+    return run
 
 
 def _describe(accepted: list[Accepted], before: list[Item], rules: Ingest) -> tuple[list[Item], list[int]]:
