@@ -65,7 +65,11 @@ def test_a_version_that_the_engine_refuses_leaves_the_last_one_in_place(tmp_path
     train(workspace, params_of(), SETTINGS)
     before = files_of(workspace)
     node = tmp_path / "node"
-    node.write_text("#!/bin/sh\necho golden sample differs >&2\nexit 2\n")
+    # The first start looks for golden samples, the second one compares them.
+    node.write_text(
+        f'#!/bin/sh\nif mkdir {tmp_path}/started 2>/dev/null; then exec {SETTINGS.node} "$@"; fi\n'
+        "echo golden sample differs >&2\nexit 2\n"
+    )
     node.chmod(0o755)
     write_data(workspace.data, bars(each=12), BARS)
     with pytest.raises(Refused, match="golden sample differs"):
