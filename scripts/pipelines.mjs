@@ -1,4 +1,4 @@
-/** `npm run pipelines -- COMMAND …`: `headgate-pipelines` in its environment, which is made when it is missing. */
+/** `npm run pipelines -- COMMAND …` and `npm run airflow`: programs of pipelines/, in environments that are made when missing. */
 import { fileURLToPath } from 'node:url';
 import { bootstrap } from './setup/bootstrap.mjs';
 

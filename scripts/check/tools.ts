@@ -47,10 +47,11 @@ async function lintPython(context: CheckContext): Promise<readonly string[]> {
   return [...lint, ...(await checkCommand(context, ruff, ['format', '--check', 'pipelines']))];
 }
 
-/** mypy takes the folders of its own configuration file from the current one. */
-function typePython(context: CheckContext): Promise<readonly string[]> {
-  const inside = { ...context, root: join(context.root, 'pipelines') };
-  return checkCommand(inside, pythonTool(context, 'mypy'), []);
+/** mypy reads its configuration, with the folders, from the current folder. */
+async function typePython(context: CheckContext): Promise<readonly string[]> {
+  const mypy = pythonTool(context, 'mypy');
+  const inside = (folder: string) => checkCommand({ ...context, root: join(context.root, folder) }, mypy, []);
+  return [...(await inside('pipelines')), ...(await inside('pipelines/airflow'))];
 }
 
 function scanPython(context: CheckContext): Promise<readonly string[]> {

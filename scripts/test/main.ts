@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { browserMachine, prepareServices } from '@headgate/testkit/services/install';
 import { SCENARIOS } from '../../k8s/test/catalogue.ts';
 import type { Bootstrapped } from '../setup/bootstrap.mjs';
-import { pipelinesStep } from '../setup/pipelines.ts';
+import { airflowStep, pipelinesStep } from '../setup/pipelines.ts';
 import { runSteps } from '../setup/runner.mjs';
 import { setup } from '../setup/setup.ts';
 import { closingLine, sum } from './counts.ts';
@@ -38,7 +38,7 @@ export async function test(
   const { mode } = await setup(context, { fallback: false, python: env.HEADGATE_PYTHON });
   const wanted = (name: string) => values.only === undefined || values.only.includes(name);
   const withoutServices = wanted('services') ? await prepareServices(context) : undefined;
-  if (mode === 'full') await runSteps([pipelinesStep], context);
+  if (mode === 'full') await runSteps([pipelinesStep, airflowStep], context);
   if (wanted('control')) await prepareServices(context, browserMachine);
   const ci = env.CI === 'true';
   const k8s = { scenarios: SCENARIOS.map(({ name }) => name), wanted: env.K8S_E2E === '1' };

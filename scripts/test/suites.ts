@@ -78,6 +78,7 @@ export function suitesOf(root: string, mode: Mode, options: SuitesOptions): Suit
     vitest('unit', 20, {}, ['--coverage']),
     vitest('envoy', 10, { skip }),
     pytest('pipelines', 15, 'pipelines', coverage),
+    pytest('airflow', 15, 'pipelines/airflow', []),
     vitest('services', 15, { skip: withoutServices, required: ci }),
     vitest('attacks', 20, { skip }),
     vitest('control', 20, { skip }),
