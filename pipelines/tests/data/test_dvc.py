@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from headgate_pipelines import cli
+from headgate_pipelines.data.init import source_from
 from headgate_pipelines.data.version import data_version
 from headgate_pipelines.errors import PipelineError
 from headgate_pipelines.params import read_params
@@ -132,6 +133,12 @@ def test_init_in_a_git_repository_uses_git_unless_it_ignores_the_folder(tmp_path
         "dvc.yaml",
         "params.yaml",
     ]
+
+
+def test_init_writes_folders_relative_to_the_workspace(tmp_path: Path) -> None:
+    assert source_from(str(tmp_path / "photos"), tmp_path / "workspace") == "../photos"
+    assert source_from(f"captures:{tmp_path}/export", tmp_path / "workspace") == "captures:../export"
+    assert source_from("s3://bucket/prefix", tmp_path) == "s3://bucket/prefix"
 
 
 def test_init_refuses_a_wrong_model_name_and_leaves_no_workspace(tmp_path: Path) -> None:

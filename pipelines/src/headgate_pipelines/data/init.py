@@ -64,13 +64,18 @@ def run(given: argparse.Namespace) -> int:
     if workspace.params.exists():
         raise Refused(f"{workspace.root} is a workspace already", "edit its params.yaml, or name another folder")
     workspace.root.mkdir(parents=True, exist_ok=True)
-    source = given.source if ":" in given.source else os.path.relpath(given.source, workspace.root)
-    text = params_text({"model": given.model, "source": source})
+    text = params_text({"model": given.model, "source": source_from(given.source, workspace.root)})
     start_dvc(workspace.root, given.remote)
     (workspace.root / "dvc.yaml").write_text(DVC_YAML, "utf-8")
     workspace.params.write_text(text, "utf-8")
     print(f"{workspace.root} is ready: run dvc repro there, or headgate-pipelines ingest --workspace {workspace.root}")
     return 0
+
+
+def source_from(source: str, root: Path) -> str:
+    """The source as params.yaml has it: its folder relative to the workspace and not to the current folder."""
+    kind, separator, folder = source.rpartition(":")
+    return source if kind == "s3" else f"{kind}{separator}{os.path.relpath(folder, root)}"
 
 
 def params_text(values: dict[str, str]) -> str:
