@@ -38,7 +38,7 @@ export const STAGE_TONES: Readonly<Record<ModelVersionView['stage'], Tone>> = {
 export function registryNote({ state, detail }: RegistryState): { text: string; tone: Tone } | undefined {
   if (state === 'ok') return undefined;
   if (state === 'none')
-    return { text: `${detail} Versions then come from the models folder alone.`, tone: 'info' };
+    return { text: `${detail} Until then versions come from the models folder alone.`, tone: 'info' };
   const rest = 'What is served stays, and a rollback works; nothing can be approved or rejected.';
   return { text: `${detail} ${rest}`, tone: 'warn' };
 }
