@@ -1,4 +1,4 @@
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExperimentReport } from '@headgate/contracts/admin/api';
 import { isActive, type Rollout } from '@headgate/contracts/rollout';
@@ -234,7 +234,11 @@ class Circle {
   }
 
   async #retrain(): Promise<string> {
-    await this.#render('pictures/later', ['--last', `${this.#size.pictures}`, ...LATER]);
+    await this.#render('dark', ['--last', `${this.#size.pictures}`, ...LATER]);
+    const [from, to] = [join(this.#dir, 'dark'), join(this.#dir, 'pictures')];
+    for (const label of readdirSync(from))
+      for (const file of readdirSync(join(from, label)))
+        renameSync(join(from, label, file), join(to, label, `dark-${file}`));
     return this.#reproduce();
   }
 
