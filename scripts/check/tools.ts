@@ -50,8 +50,11 @@ async function lintPython(context: CheckContext): Promise<readonly string[]> {
 /** mypy reads its configuration, with the folders, from the current folder. */
 async function typePython(context: CheckContext): Promise<readonly string[]> {
   const mypy = pythonTool(context, 'mypy');
+  const folders = ['pipelines', 'pipelines/airflow'].filter((folder) =>
+    existsSync(join(context.root, folder, '.venv')),
+  );
   const inside = (folder: string) => checkCommand({ ...context, root: join(context.root, folder) }, mypy, []);
-  return [...(await inside('pipelines')), ...(await inside('pipelines/airflow'))];
+  return (await Promise.all(folders.map(inside))).flat();
 }
 
 function scanPython(context: CheckContext): Promise<readonly string[]> {

@@ -16,6 +16,8 @@ export interface CircleOptions {
   readonly dir: string;
   readonly size: Size;
   readonly say: (line: string) => void;
+  /** Ends the run before its next step, and the command in progress. */
+  readonly signal: AbortSignal;
 }
 
 /** How much of everything. */
@@ -53,8 +55,9 @@ const POLICY = {
 };
 
 /** The life of a model from its data to its replacement, with real services and real pictures. */
-export async function runCircle({ dir, size, say }: CircleOptions): Promise<Timeline> {
-  const timeline = new Timeline(say);
+export async function runCircle(options: CircleOptions): Promise<Timeline> {
+  const { dir, size, say, signal } = options;
+  const timeline = new Timeline(say, signal);
   let services: Services | undefined;
   try {
     await timeline.step('start MLflow, Envoy, gateway, inference and control', async () => {
@@ -62,7 +65,7 @@ export async function runCircle({ dir, size, say }: CircleOptions): Promise<Time
       return `digits/1 is served at ${services.stack.ready.https ?? services.stack.ready.gateway}`;
     });
     if (!services) throw new Error('the services did not start');
-    const circle = new Circle(services, dir, size, say);
+    const circle = new Circle(services, options);
     for (const [name, work] of size.whole ? [...circle.first(), ...circle.second()] : circle.first())
       await timeline.step(name, work);
   } finally {
@@ -79,12 +82,12 @@ class Circle {
   readonly #dir: string;
   readonly #size: Size;
 
-  constructor(services: Services, dir: string, size: Size, say: (line: string) => void) {
+  constructor(services: Services, { dir, size, say, signal }: CircleOptions) {
     this.#services = services;
     this.#dir = dir;
     this.#size = size;
     const { stack, mlflow } = services;
-    this.#pipelines = pipelinesFor({ stack, mlflowUrl: mlflow.url, dir, say });
+    this.#pipelines = pipelinesFor({ stack, mlflowUrl: mlflow.url, dir, say, signal });
   }
 
   /** From pictures to a promoted version. */

@@ -12,13 +12,13 @@ export async function demo(
   argv: readonly string[],
   env: NodeJS.ProcessEnv,
 ): Promise<number> {
-  const { root, ui } = context;
+  const { root, ui, signal } = context;
   await setup(context, { fallback: false, python: env.HEADGATE_PYTHON });
   await runSteps([pipelinesStep], context);
   const dir = join(root, 'state/lifecycle');
   rmSync(dir, { recursive: true, force: true });
   const size = argv.includes('--reduced') ? REDUCED : WHOLE;
-  const timeline = await runCircle({ dir, size, say: ui.say });
+  const timeline = await runCircle({ dir, size, say: ui.say, signal });
   ui.say(`\n${timeline.table()}\n`);
   return 0;
 }

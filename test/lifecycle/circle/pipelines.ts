@@ -25,9 +25,11 @@ export interface PipelinesOptions {
   readonly mlflowUrl: string;
   readonly dir: string;
   readonly say: (line: string) => void;
+  /** Ends the command in progress. */
+  readonly signal: AbortSignal;
 }
 
-export function pipelinesFor({ stack, mlflowUrl, dir, say }: PipelinesOptions): Pipelines {
+export function pipelinesFor({ stack, mlflowUrl, dir, say, signal }: PipelinesOptions): Pipelines {
   const { ready, portBase } = stack;
   const keyFile = join(dir, 'admin-key');
   mkdirSync(dir, { recursive: true });
@@ -44,7 +46,7 @@ export function pipelinesFor({ stack, mlflowUrl, dir, say }: PipelinesOptions): 
     HEADGATE_PIPELINES_TESTER_KEY_FILE: keyFile,
   };
   const program = (name: string, args: readonly string[], cwd: string, expected = 0) =>
-    runProgram(join(BIN, name), args, { env, cwd, say, expected });
+    runProgram(join(BIN, name), args, { env, cwd, say, signal, expected });
   return {
     workspace,
     run: (command, args = [], expected = 0) => {
@@ -60,16 +62,17 @@ interface ProgramOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
   readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
   readonly expected: number;
 }
 
 async function runProgram(
   path: string,
   args: readonly string[],
-  { env, cwd, say, expected }: ProgramOptions,
+  { env, cwd, say, signal, expected }: ProgramOptions,
 ): Promise<string> {
-  const signal = AbortSignal.timeout(LONGEST_MS);
-  const child = spawn(path, args, { cwd, env, signal, stdio: ['ignore', 'pipe', 'pipe'] });
+  const ending = AbortSignal.any([signal, AbortSignal.timeout(LONGEST_MS)]);
+  const child = spawn(path, args, { cwd, env, signal: ending, stdio: ['ignore', 'pipe', 'pipe'] });
   const lines: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
     createInterface(stream).on('line', (line) => {

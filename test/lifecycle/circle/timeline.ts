@@ -12,12 +12,17 @@ export class Timeline {
   readonly #say: (line: string) => void;
   readonly #startedMs = performance.now();
 
-  constructor(say: (line: string) => void) {
+  readonly #signal: AbortSignal;
+
+  /** @param signal no step begins once it is aborted */
+  constructor(say: (line: string) => void, signal: AbortSignal) {
     this.#say = say;
+    this.#signal = signal;
   }
 
   /** @param work returns its result in words */
   async step(name: string, work: () => Promise<string>): Promise<void> {
+    this.#signal.throwIfAborted();
     const startedMs = performance.now();
     this.#say(`\n▸ ${name}`);
     const result = await work();
