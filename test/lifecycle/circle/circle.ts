@@ -102,7 +102,7 @@ class Circle {
         'deploy to staging and test',
         async () => passedTests(await run('stage', ['--within-s', STAGED_WITHIN_S])),
       ],
-      ['approve, 90/10 under traffic with feedback, promote', () => this.#release()],
+      ['approve, 90/10 under traffic with feedback, promote', () => this.#release('today')],
       ['roll back to the version of before, and forth', () => this.#rollBack()],
     ];
   }
@@ -118,7 +118,7 @@ class Circle {
         'deploy to staging and test',
         async () => passedTests(await run('stage', ['--within-s', STAGED_WITHIN_S])),
       ],
-      ['approve, 90/10 under traffic with feedback, promote', () => this.#release()],
+      ['approve, 90/10 under traffic with feedback, promote', () => this.#release('later')],
       ['a model trained on shuffled labels is refused', () => this.#refuseShuffled()],
       [
         'the same model, put into the repository by hand, is rolled back by itself',
@@ -162,9 +162,10 @@ class Circle {
     return `${verdict}: ${points(candidate.accuracy)} % right; report: ${join(workspace, 'evaluation/report.html')}`;
   }
 
-  async #release(): Promise<string> {
+  /** @param folder pictures that users send meanwhile */
+  async #release(folder: 'today' | 'later'): Promise<string> {
     const { ask, stack } = this.#services;
-    const traffic = startTraffic({ ...this.#load(), stack });
+    const traffic = startTraffic({ ...this.#load(folder), stack });
     const policy = join(this.#dir, 'policy.json');
     writeFileSync(policy, JSON.stringify(POLICY));
     const released = this.#pipelines.run('release', ['--approved', '--policy', policy, '--why', 'the demo']);
@@ -202,7 +203,7 @@ class Circle {
 
   async #rollBack(): Promise<string> {
     const { ask, stack } = this.#services;
-    const traffic = startTraffic({ ...this.#load(), stack });
+    const traffic = startTraffic({ ...this.#load('today'), stack });
     const path = `/models/${MODEL}/rollback`;
     const more = (count: number) => {
       const wanted = traffic.answered.length + count;
@@ -278,7 +279,7 @@ class Circle {
     }
   }
 
-  #load(folder: 'today' | 'later' = 'today') {
+  #load(folder: 'today' | 'later') {
     const images: Labelled[] = labelledImages(join(this.#dir, folder));
     return { model: MODEL, images, perSecond: this.#size.perSecond };
   }
@@ -292,11 +293,16 @@ class Circle {
 
 const points = (share: number | null) => (100 * (share ?? 0)).toFixed(1);
 
-const lineWith = (text: string, output: string) =>
-  output
-    .split('\n')
-    .find((line) => line.includes(text))
-    ?.trim() ?? '';
+/** @throws Error when no line has it */
+function lineWith(text: string, output: string): string {
+  const line = output.split('\n').find((one) => one.includes(text));
+  if (line === undefined) throw new Error(`expected a line with "${text}" in:\n${output}`);
+  return line.trim();
+}
 
-const passedTests = (output: string) =>
-  `${output.split('\n').filter((line) => line.startsWith('passed')).length} tests passed`;
+/** @throws Error when none passed */
+function passedTests(output: string): string {
+  const { length } = output.split('\n').filter((line) => line.startsWith('passed'));
+  if (length === 0) throw new Error(`no test passed in:\n${output}`);
+  return `${length} tests passed`;
+}

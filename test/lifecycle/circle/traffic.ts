@@ -12,7 +12,7 @@ export interface Labelled {
   readonly bytes: Buffer;
 }
 
-/** What became of one request. */
+/** The answer to one request, held against its picture's label. */
 export interface Answered {
   /** When it was sent; monotonic, in ms. */
   readonly startMs: number;
