@@ -16,14 +16,16 @@ class Services:
     def __init__(self) -> None:
         self.candidate: str | None = "3"
         self.champion = "2"
+        self.control = "2"
         self.started: list[dict[str, Any]] = []
         self.rejected: list[str] = []
 
-    def by_alias(self, *_: str) -> SimpleNamespace | None:
-        return SimpleNamespace(version=self.candidate) if self.candidate else None
+    def by_alias(self, _: str, alias: str) -> SimpleNamespace | None:
+        version = self.candidate if alias == "candidate" else self.champion
+        return SimpleNamespace(version=version) if version else None
 
     def versions(self, _: str) -> list[dict[str, str]]:
-        return [{"version": self.champion, "role": "control"}, {"version": "3", "role": "loaded"}]
+        return [{"version": one, "role": "control" if one == self.control else "loaded"} for one in ("2", "3")]
 
     def rollouts(self, _: str) -> list[dict[str, Any]]:
         return self.started
@@ -69,6 +71,24 @@ def test_a_check_tells_waiting_from_approved_and_from_rejected(run: Any, service
     assert run("--check", "--version", "3") == 0
 
 
+def test_a_staged_version_that_has_all_traffic_waits_all_the_same(run: Any, services: Services) -> None:
+    # With `control.staged: serve`.
+    services.control = "3"
+    assert run("--check") == 99
+    assert run("--approved") == 0
+    assert len(services.started) == 1
+
+
+def test_a_promoted_version_is_the_champion_before_it_has_the_alias(run: Any, services: Services) -> None:
+    services.control, services.started = "3", [rollout("3", "promoted")]
+    assert run("--check") == 0
+    assert run("--approved") == 0
+    assert len(services.started) == 1
+    # An operator has gone back since, and the version is a candidate again.
+    services.control = "2"
+    assert run("--check") == 99
+
+
 def test_an_approved_version_is_rolled_out_once(run: Any, services: Services) -> None:
     assert run("--approved") == 0
     assert run("--approved", "--version", "3") == 0
@@ -82,6 +102,11 @@ def test_a_rejection_names_the_version_that_was_seen(run: Any, services: Service
     services.candidate = "4"
     assert run("--rejected", "--version", "3", "--why", "too slow") == 0
     assert services.rejected == ["3: too slow"]
+
+
+def test_a_rejection_without_a_reason_is_refused(run: Any, services: Services) -> None:
+    assert run("--rejected") != 0
+    assert services.rejected == []
 
 
 def test_nothing_happens_without_a_candidate(run: Any, services: Services) -> None:

@@ -40,20 +40,24 @@ def run(args: argparse.Namespace) -> int:
         Refused: the rollout was rolled back; or the version is no candidate any longer.
         Unavailable: the time is over, the rollout goes on; or control is away.
     """
+    if args.rejected and not args.why:
+        raise PipelineError("--rejected needs --why", "say what is wrong with the version")
     settings = read_settings()
     model = read_params(Workspace(args.workspace).params).model
     control = Control(settings)
-    candidate = Registry(settings.mlflow_url).by_alias(model, "candidate")
+    registry = Registry(settings.mlflow_url)
+    candidate = registry.by_alias(model, "candidate")
     version: str | None = args.version or (candidate.version if candidate else None)
     if version is None:
         print(f"{model}: no candidate waits for approval")
         return NOTHING_TO_DO
     if args.check:
-        return check(control, model, version, waits=candidate is not None and candidate.version == version)
+        approved = in_progress(control, model, version) is not None or _is_champion(registry, control, model, version)
+        return check(model, version, approved, waits=candidate is not None and candidate.version == version)
     if args.rejected:
-        control.reject(model, version, args.why or "rejected without a reason")
+        control.reject(model, version, args.why)
         return 0
-    if _is_champion(control, model, version):
+    if _is_champion(registry, control, model, version):
         print(f"{model}/{version} is the champion")
         return 0
     ended = follow(control, release(control, model, version, args), args.within_s)
@@ -72,16 +76,17 @@ def release(control: Control, model: str, version: str, args: argparse.Namespace
     return in_progress(control, model, version) or control.approve(model, version, policy_of(args.policy), args.why)
 
 
-def check(control: Control, model: str, version: str, waits: bool) -> int:
+def check(model: str, version: str, approved: bool, waits: bool) -> int:
     """0 when somebody approved the version, in the console or elsewhere; 99 while it waits.
 
     Args:
+        approved: its rollout is in progress, or made it the champion.
         waits: it has the alias `candidate`, which it keeps until its rollout ends.
 
     Raises:
         Refused: it was rejected or rolled back, or another candidate took its place.
     """
-    if in_progress(control, model, version) or _is_champion(control, model, version):
+    if approved:
         return 0
     if waits:
         return NOTHING_TO_DO
@@ -96,7 +101,17 @@ def in_progress(control: Control, model: str, version: str) -> dict[str, Any] | 
     return None
 
 
-def _is_champion(control: Control, model: str, version: str) -> bool:
+def _is_champion(registry: Registry, control: Control, model: str, version: str) -> bool:
+    """By the alias, which control sets some seconds after a promotion; until then, by the rollout.
+
+    The role `control` alone proves nothing: with `control.staged: serve`, a staged version has it without an approval.
+    """
+    champion = registry.by_alias(model, "champion")
+    if champion is not None and champion.version == version:
+        return True
+    newest = next((one for one in control.rollouts(model) if one["candidate"]["version"] == version), None)
+    if newest is None or newest["state"]["kind"] != "promoted":
+        return False
     return any(one["version"] == version and one["role"] == "control" for one in control.versions(model))
 
 
