@@ -24,6 +24,10 @@ export interface Registered {
 export const isComplete = ({ tags }: Pick<StoredVersion, 'tags'>): boolean =>
   tags[TAG.manifest] !== undefined;
 
+/** The version that gets all units where `control.staged` is `serve`: the staged one, else the champion. */
+export const servedOf = (model: Registered): string | undefined =>
+  completeOf(model, 'staging') ?? completeOf(model, 'champion');
+
 /** The complete version that has an alias. */
 export function completeOf({ aliases, versions }: Registered, alias: Alias): string | undefined {
   return versions.find((one) => one.version === aliases[alias] && isComplete(one))?.version;

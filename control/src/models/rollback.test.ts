@@ -1,24 +1,38 @@
 import { readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { fakeRegistry } from '../testing/fake-registry.ts';
 import { GOOD, MODEL, policyOf, type RolloutBench, rolloutBench } from '../testing/rollout-bench.ts';
+import { FollowedRegistry } from './followed-registry.ts';
 import { rollBack } from './rollback.ts';
 
 let bench: RolloutBench;
 /** What happens while a rollback waits. */
 let meanwhile: () => Promise<unknown>;
+let registry: ReturnType<typeof fakeRegistry>;
+/** What the model repository has; undefined: nobody knows. */
+let stored: string[] | undefined;
+let staged: 'load' | 'serve';
 
 beforeEach(async () => {
   bench = await rolloutBench();
   meanwhile = async () => undefined;
+  registry = fakeRegistry(MODEL, ['1', '2', '3']);
+  stored = ['1', '2', '3', '9'];
+  staged = 'load';
 });
 
-const rollback = (asked: { to?: string; why?: string } = {}) => {
+const rollback = async (asked: { to?: string; why?: string } = {}) => {
   const { routing, rollouts, figures, audited: changes, clock } = bench;
+  const logger = { info: bench.log, warn: bench.log };
+  const followed = new FollowedRegistry({ registry, nowMs: clock.epochMs, logger });
+  await followed.read();
   const pause = async (ms: number) => {
     clock.advance(ms);
     await meanwhile();
   };
-  return rollBack({ routing, rollouts, figures, changes, clock, pause }, MODEL, asked, 'user:ann');
+  const versionsOf = async () => stored;
+  const deps = { routing, rollouts, figures, followed, versionsOf, staged, changes, clock, pause };
+  return rollBack(deps, MODEL, asked, 'user:ann');
 };
 
 const table = () => bench.routing.current().routing.models[MODEL];
@@ -77,10 +91,22 @@ describe('a rollback', () => {
     expect(table()?.experiment.variants).toMatchObject([{ version: '1', weight: 100 }]);
   });
 
-  it('to the control, or of no model, is refused', async () => {
+  it('to the control is refused', async () => {
     await expect(rollback({ to: '1' })).rejects.toMatchObject({
       detail: 'Version 1 is the control already.',
     });
+  });
+
+  it('that the registry would undo is refused, and the one that it would do is not', async () => {
+    staged = 'serve';
+    registry.alias('champion', '1');
+    registry.alias('staging', '2');
+    await expect(rollback({ to: '3' })).rejects.toMatchObject({
+      reason: 'conflict',
+      detail: expect.stringContaining('reject version 2, or move the alias staging'),
+    });
+    expect(bench.weights()).toEqual([90, 10]);
+    expect(await rollback({ to: '2' })).toMatchObject({ from: '1', to: '2' });
   });
 });
 
@@ -98,14 +124,52 @@ describe('a rollback to a version that was unloaded', () => {
     expect(table()?.experiment.variants).toEqual([{ name: 'v9', version: '9', weight: 100 }]);
   });
 
-  it('that is not ready within a minute switches nothing', async () => {
+  it('that is not ready within a minute changes nothing in the end, on record', async () => {
+    const before = table();
     await expect(rollback({ to: '9' })).rejects.toMatchObject({
       reason: 'conflict',
       detail: expect.stringContaining(
         'Version 9 was not ready within 60 s (version 9 is not ready on gateway-1)',
       ),
     });
-    expect(bench.weights()).toEqual([90, 10]);
+    expect(table()).toEqual(before);
+    const detail = { model: MODEL, version: '9' };
+    expect(bench.changes).toMatchObject([
+      { action: 'routing.write', keyId: 'user:ann', detail: { ...detail, why: 'loaded for a rollback' } },
+      { action: 'routing.write', detail: { ...detail, why: 'unloaded after a rollback that failed' } },
+    ]);
+  });
+
+  it('that nobody knows is refused at once', async () => {
+    const { revision } = bench.routing.current();
+    await expect(rollback({ to: '99' })).rejects.toMatchObject({
+      reason: 'conflict',
+      detail: expect.stringContaining('There is no version 99'),
+    });
+    expect([bench.routing.current().revision, bench.changes]).toEqual([revision, []]);
+  });
+
+  it.each([
+    ['the registry is away', { away: true }],
+    ['no process of inference answers', { stored: undefined }],
+    ['only the registry has it', { registered: '99' }],
+  ])('is waited for where %s', async (_, now) => {
+    if ('stored' in now) stored = now.stored;
+    if ('registered' in now) registry.add(now.registered);
+    registry.away = 'away' in now;
+    meanwhile = async () => bench.gateways.loads('99');
+    expect(await rollback({ to: '99' })).toMatchObject({ to: '99' });
+  });
+
+  it('for which there is no room names what can go', async () => {
+    const many = Array.from({ length: 16 }, (_, index) => `"${index + 1}"`).join(', ');
+    bench.edit((text) => text.replace('["1", "2", "3"]', `[${many}]`));
+    await bench.seconds(1, GOOD);
+    registry.add('17');
+    await expect(rollback({ to: '17' })).rejects.toMatchObject({
+      reason: 'conflict',
+      detail: expect.stringContaining('no room for version 17: remove one of 1, 2, 3'),
+    });
   });
 
   it('goes on from what an editor wrote meanwhile', async () => {

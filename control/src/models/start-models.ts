@@ -43,15 +43,15 @@ export function startModels(config: Config, around: ModelsSurroundings): Models 
   const follower =
     registry && new Follower({ ...around, ...control, followed, registry, staged: config.control.staged });
   const rounds = follower && everyRound(() => follower.round(), config.registry.poll_ms);
-  const approvals = { ...control, followed, changes, staged: config.control.staged };
+  const deps = { ...control, followed, changes, staged: config.control.staged };
   return {
     view: (pods) => modelsView({ ...control, followed, pods }),
-    approve: (...asked) => approve(approvals, ...asked),
+    approve: (...asked) => approve(deps, ...asked),
     async reject(...asked) {
-      await reject(approvals, ...asked);
+      await reject(deps, ...asked);
       await followed.read();
     },
-    rollBack: (...asked) => rollBack({ ...control, changes, clock: systemClock, pause }, ...asked),
+    rollBack: (...asked) => rollBack({ ...deps, clock: systemClock, pause }, ...asked),
     stop: async () => rounds?.stop(),
   };
 }

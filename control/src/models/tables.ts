@@ -31,21 +31,38 @@ export interface Wanted {
  */
 export function withStaged(of: ModelRouting, { wanted, kept }: Wanted): ModelRouting {
   const { staged: marked = [], ...rest } = of;
-  const serving = [...of.experiment.variants, ...(of.shadows ?? [])].map(({ version }) => version);
-  const used = new Set([...serving, ...wanted, ...kept]);
+  const used = new Set([...serving(of), ...wanted, ...kept]);
   const isLeaving = (version: string) => marked.includes(version) && !used.has(version);
   const left = of.versions.filter((version) => !isLeaving(version));
   const joining = wanted.filter((version) => !left.includes(version));
-  const versions = [...left, ...joining];
-  if (versions.length > MAX_VERSIONS) {
-    const all = left.join(', ');
-    throw new AdminError(
-      'conflict',
-      `The routing table has no room for version ${joining.join(', ')}: remove one of ${all}.`,
-    );
-  }
+  const versions = joined(left, joining);
   const staged = [...marked.filter((version) => left.includes(version)), ...joining];
   return { ...rest, versions, ...(staged.length > 0 && { staged }) };
+}
+
+/** A version more, without traffic. @throws AdminError conflict where the model has no room for it */
+export const withLoaded = (of: ModelRouting, version: string): ModelRouting => ({
+  ...of,
+  versions: joined(of.versions, [version]),
+});
+
+/** Without a version, unless it gets units or copies. */
+export const withoutIdle = (of: ModelRouting, version: string): ModelRouting => ({
+  ...of,
+  versions: of.versions.filter((one) => one !== version || serving(of).includes(version)),
+});
+
+const serving = ({ experiment, shadows = [] }: ModelRouting): string[] =>
+  [...experiment.variants, ...shadows].map(({ version }) => version);
+
+function joined(loaded: readonly string[], joining: readonly string[]): string[] {
+  const versions = [...loaded, ...joining];
+  if (versions.length <= MAX_VERSIONS) return versions;
+  const all = loaded.join(', ');
+  throw new AdminError(
+    'conflict',
+    `The routing table has no room for version ${joining.join(', ')}: remove one of ${all}.`,
+  );
 }
 
 /** One version that gets all units, in an experiment of its own. The other versions stay loaded. */

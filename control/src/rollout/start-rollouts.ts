@@ -11,7 +11,7 @@ import type { RoutingStore } from '../routing/routing-store.ts';
 import { Enforcer } from './enforcer.ts';
 import { Ledger } from './ledger.ts';
 import { Measure } from './measure.ts';
-import { modelRepository } from './model-repository.ts';
+import { modelRepository, type VersionsOf } from './model-repository.ts';
 import type { Places } from './places.ts';
 import { type Policies, policiesOf } from './policies.ts';
 import { exposeRollouts } from './rollout-metrics.ts';
@@ -32,6 +32,7 @@ export interface Control {
   readonly figures: LiveFigures;
   readonly rollouts: Rollouts;
   readonly policies: Policies;
+  readonly versionsOf: VersionsOf;
   stop(): Promise<void>;
 }
 
@@ -40,12 +41,13 @@ export function startRollouts(config: Config, around: RolloutSurroundings): Cont
   const { places, scrapes, experiments, changes, logger, registry } = around;
   const { routing } = places;
   const figures = new GatewayFigures({ scrape: scrapes.gateways, nowMs: systemClock.monotonicMs });
+  const versionsOf = modelRepository(processesOf(config).inference);
   const rollouts = new Rollouts({
     ledger: new Ledger(places.store, systemClock.monotonicMs),
     routing,
     enforcer: new Enforcer(routing),
     measure: new Measure(figures, systemClock.monotonicMs),
-    versionsOf: modelRepository(processesOf(config).inference),
+    versionsOf,
     reports: new SlowReports(experiments.experiments, systemClock),
     changes,
     clock: systemClock,
@@ -63,6 +65,7 @@ export function startRollouts(config: Config, around: RolloutSurroundings): Cont
     figures,
     rollouts,
     policies: policiesOf(config),
+    versionsOf,
     async stop() {
       await rounds.stop();
       places.release();
