@@ -23,3 +23,15 @@ export const TAG = {
   /** Why it was turned down. */
   rejected: 'headgate.rejected',
 } as const;
+
+const SHA256 = /^[0-9a-f]{64}$/;
+
+/** Digest of the manifest of a version; undefined while its registration is not complete: nothing serves it then. */
+export function manifestDigestOf({
+  tags,
+}: {
+  readonly tags: Readonly<Record<string, string>>;
+}): string | undefined {
+  const digest = tags[TAG.manifest];
+  return digest !== undefined && SHA256.test(digest) ? digest : undefined;
+}

@@ -1,4 +1,4 @@
-import { type Alias, TAG } from '@headgate/contracts/registry';
+import { type Alias, manifestDigestOf } from '@headgate/contracts/registry';
 import type { ModelRegistry, RegisteredVersion as StoredVersion } from '@headgate/runtime/registry/mlflow';
 
 /** What control asks of the registry. Each call has a limit in time, and throws where the registry does not answer. */
@@ -21,8 +21,8 @@ export interface Registered {
 }
 
 /** Whether its registration has ended: nothing serves an incomplete version. */
-export const isComplete = ({ tags }: Pick<StoredVersion, 'tags'>): boolean =>
-  tags[TAG.manifest] !== undefined;
+export const isComplete = (version: Pick<StoredVersion, 'tags'>): boolean =>
+  manifestDigestOf(version) !== undefined;
 
 /** The version that gets all units where `control.staged` is `serve`: the staged one, else the champion. */
 export const servedOf = (model: Registered): string | undefined =>
