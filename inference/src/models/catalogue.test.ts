@@ -51,6 +51,7 @@ function setUp() {
   const catalogue = new Catalogue({
     serves: (model) => model !== 'elsewhere',
     repository: {
+      refused: async () => {},
       list: async () => [],
       isCurrent: async ({ stamp }) => stamp === stamps.now,
       async open(_, version) {

@@ -10,12 +10,13 @@ import { type EngineOptions, startEngine } from '../engine/parent/process.ts';
 import { chooseProvider, probeDevices, probeProvider } from '../engine/parent/provider.ts';
 import type { Place } from '../engine/parent/slot.ts';
 import type { Provider } from '../engine/protocol.ts';
+import { loadErrorKind } from '../load-error.ts';
 import { cacheDirOf, type InferenceOptions, modelsDirOf, TIMES } from '../options.ts';
 import type { Statistics } from '../telemetry/statistics.ts';
 import { Catalogue } from './catalogue.ts';
 import { folderRepository } from './folder-repository.ts';
 import { LoadGate } from './load-gate.ts';
-import { registryRepository } from './registry-repository.ts';
+import { RegistryRepository } from './registry-repository.ts';
 import type { ModelPackage, ModelRepository, VersionName } from './repository.ts';
 import { readTrust } from './trust.ts';
 import { VersionCache } from './version-cache.ts';
@@ -46,8 +47,14 @@ export async function createCatalogue(
   const repository = repositoryOf(options, served, report);
   const catalogue: Catalogue = new Catalogue({
     repository,
-    startEngine: (model, place, signal) =>
-      startEngine(engineOptions(options, { provider, model, place }), signal),
+    startEngine: async (model, place, signal) => {
+      try {
+        return await startEngine(engineOptions(options, { provider, model, place }), signal);
+      } catch (error) {
+        if (loadErrorKind(error) === 'digest') await repository.refused(model);
+        throw error;
+      }
+    },
     devicesOf: (model) => layoutOf(inference, model, machine).devices,
     gate: new LoadGate(PARALLEL_LOADS),
     admission: admissionPolicyOf(inference),
@@ -77,7 +84,7 @@ function repositoryOf(
   const registry = openRegistry(config, { root, report });
   if (!registry) return folder;
   const cache = new VersionCache(cacheDirOf(options), trust);
-  return registryRepository({ folder, cache, registry, trust, served, log });
+  return new RegistryRepository({ folder, cache, registry, trust, served, log });
 }
 
 /** Pods of a serverless model serve it alone; all others leave it to them. */

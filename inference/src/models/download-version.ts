@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Manifest } from '@headgate/contracts/manifest';
 import type { Logger } from '@headgate/runtime/logger';
 import { type ModelRegistry, type RegisteredVersion, RegistryError } from '@headgate/runtime/registry/mlflow';
 import { LoadError } from '../load-error.ts';
-import { MANIFEST_FILE, MAX_LABELS_BYTES, MAX_MANIFEST_BYTES, readManifest } from './manifest.ts';
+import { MANIFEST_FILE, MAX_MANIFEST_BYTES, readManifest } from './manifest.ts';
+import { type RegisteredFile, registeredFiles } from './registered-files.ts';
 import type { VersionName } from './repository.ts';
 import { MAX_FILE_BYTES, SIGNATURE_FILE, type Trust } from './trust.ts';
 import type { Entry, VersionCache } from './version-cache.ts';
@@ -19,9 +19,6 @@ export interface DownloadOptions {
   readonly served: () => readonly VersionName[];
   readonly log: Logger;
 }
-
-/** Of a golden sample, as the engines read it. */
-const MAX_SAMPLE_BYTES = 64 * 2 ** 20;
 
 /** What to download. Model and version are as they were asked for; the server's own words become no path. */
 interface Wanted extends VersionName {
@@ -55,7 +52,7 @@ export async function downloadVersion(
         `registry.cache_dir has no room for ${model}/${version} (${bytes} bytes); make room there`,
       );
     }
-    for (const file of filesOf(manifest)) await fetch(file);
+    for (const file of registeredFiles(manifest)) await fetch(file);
   });
   const ms = Math.round(performance.now() - startedMs);
   log.info({ model, version, run_id: registered.runId, ms }, 'a version was downloaded from MLflow');
@@ -63,28 +60,8 @@ export async function downloadVersion(
   return entry;
 }
 
-interface File {
-  readonly path: string;
-  readonly maxBytes: number;
-  /** Undefined: of the signature, which proves itself. */
-  readonly sha256?: string;
-}
-
-function filesOf(manifest: Manifest): File[] {
-  const { image, golden } = manifest;
-  if (image && !image.labels_sha256) {
-    throw new LoadError(`${MANIFEST_FILE}: image.labels_sha256: expected for a registered version`, {
-      kind: 'manifest',
-    });
-  }
-  return [
-    ...modelFiles(manifest).map(({ path, bytes, sha256 }) => ({ path, maxBytes: bytes, sha256 })),
-    ...(image?.labels_sha256
-      ? [{ path: image.labels, maxBytes: MAX_LABELS_BYTES, sha256: image.labels_sha256 }]
-      : []),
-    ...golden.samples.map(({ file, sha256 }) => ({ path: file, maxBytes: MAX_SAMPLE_BYTES, sha256 })),
-  ];
-}
+/** The signature has no digest: it proves itself. */
+type File = Pick<RegisteredFile, 'path' | 'maxBytes'> & Partial<RegisteredFile>;
 
 /** Writes a file while it arrives. @throws LoadError when it is missing, too large, or not the listed one */
 async function write(directory: string, { path, sha256 }: File, content: AsyncIterable<Uint8Array>) {

@@ -45,6 +45,8 @@ export function folderRepository(root: string, trust: Trust = TRUST_ALL): ModelR
     async isCurrent({ directory, manifest, stamp }) {
       return stamp === (await stampOfVersion(directory, manifest));
     },
+    // The folder is the source.
+    async refused() {},
   };
 }
 

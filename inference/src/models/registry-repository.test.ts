@@ -1,5 +1,5 @@
 import { createHash, generateKeyPairSync, sign } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { TAG } from '@headgate/contracts/registry';
 import { createLogger } from '@headgate/runtime/logger';
@@ -11,7 +11,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { describeRepository } from '../testing/describe-repository.ts';
 import { COLOURS, manifestOf, PICK, writeTensorModel } from '../testing/tensor-models.ts';
 import { folderRepository } from './folder-repository.ts';
-import { registryRepository } from './registry-repository.ts';
+import { RegistryRepository } from './registry-repository.ts';
 import type { ModelRepository, VersionName } from './repository.ts';
 import { TRUST_ALL, type Trust } from './trust.ts';
 import { VersionCache } from './version-cache.ts';
@@ -40,7 +40,7 @@ async function setUp(): Promise<Setup> {
     start(trust = TRUST_ALL) {
       const config = { url: mlflow.url, token_file: '', cache_dir: '', poll_ms: 1, timeout_ms: 5000 };
       const registry = openRegistry({ registry: config }, { root, report: noResilienceReport });
-      return registryRepository({
+      return new RegistryRepository({
         folder: folderRepository(setup.models, trust),
         cache: new VersionCache(setup.cacheDir, trust),
         registry: registry as ModelRegistry,
@@ -253,6 +253,24 @@ describe('a manifest in MLflow', () => {
     await expect(open()).rejects.toMatchObject({ kind: 'manifest' });
   });
 
+  it('may list a file twice', async () => {
+    const sample = { file: 'golden/a.json', sha256: sha256(GOLDEN) };
+    register(setup, 'a/1', { golden: { tolerance: 0.1, samples: [sample, sample] } });
+    await open();
+  });
+
+  it.each(['golden/a.json', 'manifest.yaml', 'manifest.yaml.sig'])(
+    'must not list two files as one: %s',
+    async (file) => {
+      const samples = [
+        { file: 'golden/a.json', sha256: sha256(GOLDEN) },
+        { file, sha256: '0'.repeat(64) },
+      ];
+      register(setup, 'a/1', { golden: { tolerance: 0.1, samples } });
+      await expect(open()).rejects.toMatchObject({ name: 'LoadError', kind: 'manifest' });
+    },
+  );
+
   it('must hold the digest of the labels', async () => {
     register(setup, 'a/1', {}, COLOURS);
     await expect(open()).rejects.toThrow('image.labels_sha256');
@@ -301,22 +319,13 @@ describe('a download', () => {
     expect(await repository.list()).toEqual([]);
   });
 
-  it('removes what a process left that has ended, and nothing of one that runs', async () => {
+  it('removes what a process left that has ended, and nothing else', async () => {
     register(setup, 'a/1');
-    const left = [
-      '.partial-4194305-abc',
-      `.partial-${process.pid}-abc`,
-      `.partial-${process.ppid}-abc`,
-      'notes',
-    ];
-    for (const name of left) writeText(join(setup.cacheDir, name, 'model.onnx'), 'half');
+    for (const name of ['.partial-abc', 'notes']) {
+      writeText(join(setup.cacheDir, name, 'model.onnx'), 'half');
+    }
     await open();
-    const [, , running, notes] = left;
-    expect(
-      cached()
-        .filter((name) => name.length < 64)
-        .sort(),
-    ).toEqual([running, notes]);
+    expect(cached().filter((name) => name.length < 64)).toEqual(['notes']);
   });
 });
 
@@ -334,13 +343,68 @@ describe('the cache', () => {
     expect(names).toEqual(['a/1', 'a/4', 'a/5', 'a/6', 'b/1']);
   });
 
-  it('drops a version whose manifest was changed in it, and downloads it again', async () => {
+  it.each([
+    ['changed', (path: string) => writeFileSync(path, `${readFileSync(path, 'utf8')} `)],
+    ['empty', (path: string) => writeFileSync(path, '')],
+    ['removed', (path: string) => rmSync(path)],
+  ])('downloads a version again whose manifest is %s', async (_, damage) => {
+    register(setup, 'a/1', { description: 'good' });
+    const { directory } = await open();
+    damage(join(directory, 'manifest.yaml'));
+    expect((await open()).manifest.description).toBe('good');
+    expect(cached()).toHaveLength(1);
+  });
+
+  it('offers no damaged version while MLflow is away', async () => {
     register(setup, 'a/1');
     const { directory } = await open();
-    const path = join(directory, 'manifest.yaml');
-    const manifest = readFileSync(path, 'utf8');
-    writeFileSync(path, manifest.replace('"description":""', '"description":"changed"'));
+    writeFileSync(join(directory, 'manifest.yaml'), '{}');
+    setup.mlflow.stop();
     await expect(open()).rejects.toMatchObject({ kind: 'digest' });
-    expect((await open()).manifest.description).toBe('');
+    expect(cached()).toEqual([]);
+  });
+
+  it.each(['model.onnx', 'golden/a.json'])(
+    'downloads a version again whose file an engine refused: %s',
+    async (path) => {
+      const good = register(setup, 'a/1').get(path);
+      const opened = await open();
+      writeFileSync(join(opened.directory, path), 'damaged');
+      await repository.refused(opened);
+      expect(await repository.isCurrent(opened)).toBe(false);
+      expect(readFileSync(join((await open()).directory, path))).toEqual(good);
+    },
+  );
+
+  it('keeps a version that an engine refused as it was registered', async () => {
+    register(setup, 'a/1');
+    const opened = await open();
+    await repository.refused(opened);
+    expect(await repository.isCurrent(opened)).toBe(true);
+  });
+});
+
+describe('a cached version, where its signature is not trusted', () => {
+  it('is downloaded again with the one that MLflow has by now', async () => {
+    const files = register(setup, 'a/1');
+    await open();
+    for (const { privateKey, publicKey } of [
+      generateKeyPairSync('ed25519'),
+      generateKeyPairSync('ed25519'),
+    ]) {
+      const signature = sign(null, files.get('manifest.yaml') as Buffer, privateKey);
+      files.set('manifest.yaml.sig', Buffer.from(signature.toString('base64')));
+      await open('a/1', setup.start({ requireSignature: true, publicKeys: [publicKey] }));
+    }
+  });
+
+  it('stays in the cache while MLflow is away', async () => {
+    register(setup, 'a/1');
+    await open();
+    setup.mlflow.stop();
+    const { publicKey } = generateKeyPairSync('ed25519');
+    const strict = setup.start({ requireSignature: true, publicKeys: [publicKey] });
+    await expect(open('a/1', strict)).rejects.toMatchObject({ kind: 'signature' });
+    await open();
   });
 });

@@ -40,6 +40,8 @@ export interface ModelRepository {
    * not read whole models. True when the source cannot tell right now.
    */
   isCurrent(opened: ModelPackage): Promise<boolean>;
+  /** An engine refused a file by its digest. A copy of another source is dropped when it was damaged, so that `open` makes a new one. */
+  refused(opened: ModelPackage): Promise<void>;
 }
 
 /** Names that can stand in a routing table; nothing else is looked up, so that no name leads out of a repository. */

@@ -1,17 +1,20 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Manifest } from '@headgate/contracts/manifest';
 import { readRegularFile } from '@headgate/runtime/read-file';
 import { LoadError } from '../load-error.ts';
 import { folderRepository } from './folder-repository.ts';
-import { MANIFEST_FILE, MAX_MANIFEST_BYTES } from './manifest.ts';
+import { MANIFEST_FILE, MAX_MANIFEST_BYTES, readManifest } from './manifest.ts';
+import { areWhole, registeredFiles } from './registered-files.ts';
 import type { ModelPackage, VersionName } from './repository.ts';
-import type { Trust } from './trust.ts';
+import { TRUST_ALL, type Trust } from './trust.ts';
 
 /** Of each model, so many versions that are not served stay on the disk: a rollback finds them there. */
 const KEPT_UNUSED = 3;
-const DIGEST = /^[0-9a-f]{64}$/;
-const PARTIAL = /^\.partial-(\d+)-/;
+const ENTRY = /^[0-9a-f]{64}$/;
+/** An entry that comes or goes. */
+const PARTIAL = '.partial-';
 
 /** A cached version: a repository of this version alone, in a folder with the digest of its manifest as its name. */
 export interface Entry extends VersionName {
@@ -23,6 +26,7 @@ export interface Entry extends VersionName {
 /**
  * Versions on the local disk that came from a registry. An entry is whole or not there: it is filled beside the others
  * and renamed. Nothing writes into it afterwards, so that a corrected version never changes files that an engine reads.
+ * The folder is of one process, which adds one entry at a time.
  */
 export class VersionCache {
   readonly #dir: string;
@@ -37,7 +41,7 @@ export class VersionCache {
   async entries(): Promise<Entry[]> {
     const names = await readdir(this.#dir).catch(() => []);
     const entries = await Promise.all(
-      names.filter((name) => DIGEST.test(name)).map((name) => this.#entry(name)),
+      names.filter((name) => ENTRY.test(name)).map((name) => this.#entry(name)),
     );
     return entries.flat().sort((a, b) => b.openedMs - a.openedMs);
   }
@@ -50,41 +54,57 @@ export class VersionCache {
     );
   }
 
-  /** @throws LoadError as `ModelRepository.open`; an entry with another manifest than it came with is removed */
+  /** @throws LoadError as `ModelRepository.open`; an entry that was damaged is removed */
   async open(entry: Entry, signal: AbortSignal): Promise<ModelPackage> {
-    const { root, model, version, sha256 } = entry;
-    const opened = await folderRepository(root, this.#trust).open(model, version, signal);
-    const path = join(opened.directory, MANIFEST_FILE);
-    const manifest = await readRegularFile(path, { maxBytes: MAX_MANIFEST_BYTES });
-    if (createHash('sha256').update(manifest).digest('hex') !== sha256) {
-      await this.#remove(entry);
-      throw new LoadError(`${path} was changed in the cache; it is removed, to be downloaded again`, {
-        kind: 'digest',
-      });
+    const { root, model, version } = entry;
+    try {
+      await manifestIn(entry);
+      const opened = await folderRepository(root, this.#trust).open(model, version, signal);
+      const now = new Date();
+      await utimes(root, now, now);
+      return opened;
+    } catch (error) {
+      if (error instanceof LoadError) await this.removeDamaged(entry);
+      throw error;
     }
-    const now = new Date();
-    await utimes(root, now, now);
-    return opened;
+  }
+
+  /** Removes an entry whose files are not those that it came with. Reads all of them. */
+  async removeDamaged(entry: Entry): Promise<void> {
+    const manifest = await manifestIn(entry).catch(() => undefined);
+    if (manifest && (await areWhole(directoryOf(entry), registeredFiles(manifest)))) return;
+    await this.remove(entry);
   }
 
   /** Adds an entry. @param fill writes its files below the folder that it is given, and syncs each */
   async add(name: VersionName, sha256: string, fill: (root: string) => Promise<void>): Promise<Entry> {
-    const root = join(this.#dir, sha256);
+    const entry = { ...name, sha256, root: join(this.#dir, sha256), openedMs: Date.now() };
     await mkdir(this.#dir, { recursive: true });
     await this.#removeLeftovers();
-    const partial = await mkdtemp(this.#partial());
+    const partial = await mkdtemp(join(this.#dir, PARTIAL));
     try {
       await fill(partial);
-      await rename(partial, root).catch((error: NodeJS.ErrnoException) => {
-        // Another process that shares the folder was faster.
-        if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
-      });
+      // What has lost its manifest stands in no list.
+      await this.remove(entry);
+      await rename(partial, entry.root);
       await using folder = await open(this.#dir, 'r');
       await folder.sync();
-      return { ...name, sha256, root, openedMs: Date.now() };
+      return entry;
     } finally {
       await rm(partial, { recursive: true, force: true });
     }
+  }
+
+  /** In two steps, so that a crash leaves no half entry. */
+  async remove({ root, sha256 }: Pick<Entry, 'root' | 'sha256'>): Promise<void> {
+    const away = join(this.#dir, `${PARTIAL}${sha256}-${randomUUID()}`);
+    try {
+      await rename(root, away);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      throw error;
+    }
+    await rm(away, { recursive: true, force: true });
   }
 
   /** Removes entries of versions that are not served, but the last opened ones of each model. */
@@ -93,7 +113,7 @@ export class VersionCache {
       ({ model, version }) => !served.some((one) => one.model === model && one.version === version),
     );
     for (const ofModel of Map.groupBy(unused, ({ model }) => model).values()) {
-      for (const entry of ofModel.slice(KEPT_UNUSED)) await this.#remove(entry);
+      for (const entry of ofModel.slice(KEPT_UNUSED)) await this.remove(entry);
     }
   }
 
@@ -106,32 +126,28 @@ export class VersionCache {
     return name && status ? [{ ...name, sha256, root, openedMs: status.mtimeMs }] : [];
   }
 
-  /** In two steps, so that a crash leaves no half entry. */
-  async #remove({ root, sha256 }: Entry): Promise<void> {
-    const away = `${this.#partial()}${sha256}`;
-    await rename(root, away);
-    await rm(away, { recursive: true, force: true });
-  }
-
-  /** What processes left that have ended; of this one too, which adds one entry at a time. */
+  /** What an ended process left. */
   async #removeLeftovers(): Promise<void> {
     for (const name of await readdir(this.#dir)) {
-      const pid = Number(PARTIAL.exec(name)?.[1]);
-      if (pid === process.pid || (pid > 0 && !isAlive(pid))) {
-        await rm(join(this.#dir, name), { recursive: true, force: true });
-      }
+      if (name.startsWith(PARTIAL)) await rm(join(this.#dir, name), { recursive: true, force: true });
     }
-  }
-
-  #partial(): string {
-    return join(this.#dir, `.partial-${process.pid}-`);
   }
 }
 
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+/** The folder that `ModelPackage.directory` names. */
+export function directoryOf({ root, model, version }: Entry): string {
+  return join(root, model, version);
+}
+
+/** @throws LoadError when it is not the one that the entry came with, and when it is not valid */
+async function manifestIn(entry: Entry): Promise<Manifest> {
+  const directory = directoryOf(entry);
+  const path = join(directory, MANIFEST_FILE);
+  const bytes = await readRegularFile(path, { maxBytes: MAX_MANIFEST_BYTES }).catch(() => '');
+  if (createHash('sha256').update(bytes).digest('hex') !== entry.sha256) {
+    throw new LoadError(`${path} was changed in the cache; it is removed, to be downloaded again`, {
+      kind: 'digest',
+    });
   }
+  return readManifest(directory, entry, TRUST_ALL);
 }
