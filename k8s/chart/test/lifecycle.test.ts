@@ -63,6 +63,13 @@ describe('with MLflow and Airflow', () => {
     expect(holders.map(({ name }) => name)).toEqual(['scheduler']);
   });
 
+  it('hands a key that signs versions over where the Secret has one', () => {
+    const { volumes } = podOf(objects, 'airflow');
+    const { projected } = volumes.find(({ name }: { name: string }) => name === 'pipelines');
+    const signing = { items: [{ key: 'sign.key', path: 'sign.key' }], name: 'headgate-pipelines' };
+    expect(projected.sources).toContainEqual({ secret: { ...signing, optional: true } });
+  });
+
   it('has addresses and passwords of databases in no command', () => {
     for (const part of ['mlflow', 'airflow']) {
       const all = containersOf(objects, part);

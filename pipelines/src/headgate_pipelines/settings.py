@@ -21,6 +21,8 @@ class Settings:
     """Certificate authority of the public address; None: those of the system."""
     admin_key_file: Path | None
     tester_key_file: Path | None
+    sign_key_file: Path | None
+    """Ed25519 private key in PEM that signs manifests of registered versions; None: they are not signed."""
     alert_webhook: str
     """URL that gets a JSON message when a command fails; empty: none."""
     alert_email: str
@@ -70,6 +72,7 @@ def read_settings(env: Mapping[str, str] = os.environ) -> Settings:
         ca_file=path("CA_FILE"),
         admin_key_file=path("ADMIN_KEY_FILE"),
         tester_key_file=path("TESTER_KEY_FILE"),
+        sign_key_file=path("SIGN_KEY_FILE"),
         alert_webhook=text("ALERT_WEBHOOK"),
         alert_email=text("ALERT_EMAIL"),
         smtp_url=text("SMTP_URL"),

@@ -1,5 +1,6 @@
 """Registration in a real MLflow, which dies at each step."""
 
+import base64
 import hashlib
 import json
 from collections.abc import Callable
@@ -8,6 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from headgate_pipelines.cli import main
 from headgate_pipelines.errors import NOTHING_TO_DO, Refused, Unavailable
@@ -15,7 +18,7 @@ from headgate_pipelines.evaluate.command import judge
 from headgate_pipelines.evaluate.record import FILE, Evaluation
 from headgate_pipelines.params import Evaluate, Params
 from headgate_pipelines.registry.adopt import set_champion
-from headgate_pipelines.registry.client import DATA_TAG, MANIFEST_TAG, REJECTED_TAG, STAGE_TAG, Registry
+from headgate_pipelines.registry.client import ARTIFACTS, DATA_TAG, MANIFEST_TAG, REJECTED_TAG, STAGE_TAG, Registry
 from headgate_pipelines.registry.command import register, stage
 from headgate_pipelines.registry.version_folder import read_version
 from headgate_pipelines.workspace import Workspace
@@ -211,6 +214,25 @@ def test_a_version_that_was_rejected_or_is_in_production_is_nothing_new_for_stag
     (workspace.evaluation / FILE).unlink()
     assert main(["register", "--workspace", str(workspace.root), "--stage"]) == NOTHING_TO_DO
     assert registry.by_alias(model, "staging") is None
+
+
+def test_the_key_of_the_settings_signs_unless_an_argument_names_another(
+    mlflow_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_server)
+    keys = {name: Ed25519PrivateKey.generate() for name in ("settings", "argument")}
+    for name, key in keys.items():
+        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        (tmp_path / name).write_bytes(pem)
+    monkeypatch.setenv("HEADGATE_PIPELINES_SIGN_KEY_FILE", str(tmp_path / "settings"))
+    registry = Registry(mlflow_server)
+    for name, arguments in {"settings": [], "argument": ["--sign-key", str(tmp_path / "argument")]}.items():
+        workspace = trained(tmp_path / f"of-{name}", f"signed-{name}")
+        assert main(["register", "--workspace", str(workspace.root), *arguments]) == 0
+        [version] = registry.versions(f"signed-{name}")
+        folder = Path(registry.client.download_artifacts(version.run_id, ARTIFACTS, str(tmp_path)))
+        signature = base64.b64decode((folder / "manifest.yaml.sig").read_bytes())
+        keys[name].public_key().verify(signature, (folder / "manifest.yaml").read_bytes())
 
 
 def test_the_version_that_staging_had_is_archived(mlflow_server: str, tmp_path: Path) -> None:

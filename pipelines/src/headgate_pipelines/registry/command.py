@@ -18,14 +18,20 @@ from headgate_pipelines.workspace import Workspace
 def add(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments of the command."""
     parser.add_argument("--stage", action="store_true", help="point the alias `staging` at the version afterwards")
-    parser.add_argument("--sign-key", type=Path, help="Ed25519 private key in PEM that signs the manifest")
+    parser.add_argument(
+        "--sign-key",
+        type=Path,
+        help="Ed25519 private key that signs the manifest (default: that of the settings)",
+    )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Registers the version, once however often it runs. 99 if `--stage` finds that it has been in staging before."""
-    registry = Registry(read_settings().mlflow_url)
-    sign = signer(arguments.sign_key) if arguments.sign_key else None
+    settings = read_settings()
+    registry = Registry(settings.mlflow_url)
+    key_file = arguments.sign_key or settings.sign_key_file
+    sign = signer(key_file) if key_file else None
     version = register(registry, Workspace(arguments.workspace), sign)
     print(f"{version.model} {version.version} is registered (run {version.run_id})", file=sys.stderr)
     print(version.version)
