@@ -20,7 +20,9 @@ export const TAG = {
   manifest: 'headgate.manifest_sha256',
   stage: 'headgate.stage',
   dataVersion: 'headgate.data_version',
-  /** Why it was turned down. */
+  /** Rollout that turned it down last: the same one does so once. */
+  turnedDownBy: 'headgate.turned_down_by',
+  /** Why it was turned down; absent once it is the control. */
   rejected: 'headgate.rejected',
 } as const;
 

@@ -51,7 +51,7 @@ describe('the client of a real MLflow', () => {
     expect(await registry.version('others', '1')).toBeUndefined();
   });
 
-  it('moves aliases and sets tags; deleting an alias twice is no error', async () => {
+  it('moves aliases and sets tags; deleting one twice is no error', async () => {
     await registry.setAlias('digits', ALIAS.staging, '1');
     await registry.setAlias('digits', ALIAS.staging, '2');
     expect(await registry.models()).toEqual([{ model: 'digits', aliases: { staging: '2' } }]);
@@ -59,6 +59,8 @@ describe('the client of a real MLflow', () => {
     expect(await registry.models()).toEqual([{ model: 'digits', aliases: {} }]);
     await registry.setTag('digits', '2', TAG.stage, 'Staging');
     expect((await registry.version('digits', '2'))?.tags[TAG.stage]).toBe('Staging');
+    for (let i = 0; i < 2; i += 1) await registry.deleteTag('digits', '2', TAG.stage);
+    expect((await registry.version('digits', '2'))?.tags).not.toHaveProperty([TAG.stage]);
     await expect(registry.setAlias('digits', ALIAS.staging, '9')).rejects.toMatchObject({ status: 404 });
   });
 

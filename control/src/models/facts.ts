@@ -6,11 +6,11 @@ import { isComplete, type Registered, type RegisteredVersion } from './registry.
 /** One change of the registry. */
 export type Fact =
   | { readonly kind: 'alias'; readonly alias: Alias; readonly version: string | null }
-  | { readonly kind: 'tag'; readonly version: string; readonly tag: string; readonly value: string };
+  | { readonly kind: 'tag'; readonly version: string; readonly tag: string; readonly value: string | null };
 
 /**
  * What the registry has to be told, in this order: which version is the champion, which rollout turned a version down,
- * and the stage of each version. Empty once it says all of that.
+ * and the stage of each version. Empty once it says all of that. A value or a version of null: to be deleted.
  *
  * @param control version that the routing table has as the control
  * @param rollouts of the model, newest first
@@ -19,6 +19,7 @@ export function factsOf(model: Registered, control: string, rollouts: readonly R
   const { aliases, versions } = model;
   const isChampion = (one: RegisteredVersion) => one.version === control && isComplete(one);
   const crowned = versions.some(isChampion) && aliases.champion !== control;
+  const forgiven = versions.filter((one) => one.version === control && TAG.rejected in one.tags);
   const turnedDown = versions.flatMap((one) => turnedDownBy(one, control, rollouts));
   // The control, and what was turned down, waits for nothing any more.
   const isOver = new Set([control, ...turnedDown.map(({ version }) => version)]);
@@ -27,7 +28,8 @@ export function factsOf(model: Registered, control: string, rollouts: readonly R
   const staged = waiting.filter((alias) => !leaving.includes(alias)).map((alias) => aliases[alias]);
   return [
     ...(crowned ? [{ kind: 'alias', alias: 'champion', version: control } as const] : []),
-    // The tag goes last: as long as it is not there, all of them are tried again.
+    ...forgiven.map(({ version }) => ({ kind: 'tag', version, tag: TAG.rejected, value: null }) as const),
+    // The tag with the rollout goes last: as long as it is not there, all of them are tried again.
     ...leaving.map((alias) => ({ kind: 'alias', alias, version: null }) as const),
     ...turnedDown,
     ...versions.flatMap((one) => stageFact(one, stageOf(one, control, staged))),
@@ -43,11 +45,13 @@ function turnedDownBy(
   const newest = rollouts.find(({ candidate }) => candidate.version === version);
   if (newest?.state.kind !== 'rolled_back' || version === control) return [];
   const { by, why } = newest.state;
-  const name = `rollout ${newest.id}`;
-  // A person may make the version a candidate again: the same rollout does not turn it down twice.
-  if (tags[TAG.rejected]?.startsWith(name)) return [];
-  const value = `${name} was rolled back by ${by}${why === '' ? '' : `: ${why}`}`;
-  return [{ kind: 'tag', version, tag: TAG.rejected, value }];
+  // A person may make the version a candidate again, or reject it with words of their own.
+  if (tags[TAG.turnedDownBy] === newest.id) return [];
+  const value = `rollout ${newest.id} was rolled back by ${by}${why === '' ? '' : `: ${why}`}`;
+  return [
+    { kind: 'tag', version, tag: TAG.rejected, value },
+    { kind: 'tag', version, tag: TAG.turnedDownBy, value: newest.id },
+  ];
 }
 
 function stageOf(one: RegisteredVersion, control: string, staged: readonly (string | undefined)[]): Stage {

@@ -142,7 +142,28 @@ describe('an installation that serves what is staged', () => {
     expect(registry.changes).toEqual([]);
   });
 
-  it('does not meddle with a rollout', async () => {
+  it('goes back to the control of before where there is no champion', async () => {
+    for (const version of ['4', '5']) {
+      registry.alias('staging', version);
+      await round('serve');
+      bench.gateways.loads(version);
+      await bench.seconds(1, GOOD);
+      await round('serve');
+      expect(table().experiment.variants).toEqual([
+        { name: `v${version}`, version, weight: 100 },
+        { name: 'before', version: '1', weight: 0 },
+      ]);
+    }
+    registry.alias('staging', null);
+    await round('serve');
+    await round('serve');
+    expect(table()).toMatchObject({
+      versions: ['1', '2', '3'],
+      experiment: { variants: [{ name: 'v1', version: '1', weight: 100 }] },
+    });
+  });
+
+  it('leaves a rollout as it is', async () => {
     registry.alias('staging', '3');
     await bench.start(policyOf([50, 100]), '2');
     await bench.seconds(5, GOOD);
@@ -183,6 +204,42 @@ describe('the registry', () => {
     registry.alias('candidate', '2');
     await round();
     expect(registry.aliases()).toMatchObject({ candidate: '2' });
+  });
+
+  it.each([
+    ['rejects with words of their own', 'blurry cats'],
+    ['forgives', undefined],
+  ])('keeps what a person %s after a rollback', async (_, words) => {
+    await bench.start(policyOf([50, 100]), '2');
+    await bench.act('rollback');
+    await round();
+    registry.tag('2', TAG.rejected, words);
+    registry.alias('candidate', '2');
+    await round();
+    expect([registry.aliases().candidate, registry.tagOf('2', TAG.rejected)]).toEqual(['2', words]);
+  });
+
+  it('does not say of the control that it was turned down', async () => {
+    registry.tag('1', TAG.rejected, 'slow');
+    await round();
+    expect(registry.tagOf('1', TAG.rejected)).toBeUndefined();
+  });
+
+  it('is told what is served although the table cannot be written', async () => {
+    registry.alias('staging', '4');
+    bench.away.audit = true;
+    await round();
+    expect([registry.aliases().champion, bench.logged.length]).toEqual(['1', 1]);
+  });
+
+  it('is told nothing more once another process leads', async () => {
+    const { setAlias } = registry;
+    registry.setAlias = async (...asked) => {
+      await setAlias(...asked);
+      bench.away.leader = 'The pod b leads.';
+    };
+    await round();
+    expect(registry.changes).toEqual([{ call: 'alias', of: ['champion', '1'] }]);
   });
 
   it('that is away changes nothing, is named once, and is followed again', async () => {

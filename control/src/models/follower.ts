@@ -8,11 +8,11 @@ import type { LiveFigures } from '../figures/live-figures.ts';
 import type { Rollouts } from '../rollout/rollouts.ts';
 import { CONTROL } from '../rollout/transitions.ts';
 import type { RoutingStore } from '../routing/routing-store.ts';
-import { factsOf } from './facts.ts';
+import { type Fact, factsOf } from './facts.ts';
 import type { FollowedRegistry } from './followed-registry.ts';
 import { unready } from './readiness.ts';
 import { completeOf, type Registered, type Registry } from './registry.ts';
-import { controlVersion, withAllTo, withModel, withStaged } from './tables.ts';
+import { beforeStaged, controlVersion, withModel, withServed, withStaged } from './tables.ts';
 
 export interface FollowerOptions {
   readonly followed: FollowedRegistry;
@@ -34,7 +34,7 @@ export interface FollowerOptions {
  */
 export class Follower {
   readonly #options: FollowerOptions;
-  /** Models that cannot be followed; each is logged once, until it can. */
+  /** What cannot be done; each is logged once, until it can. */
   readonly #failing = new Set<string>();
 
   constructor(options: FollowerOptions) {
@@ -48,10 +48,9 @@ export class Follower {
     for (const name of this.#names()) {
       const model = followed.model(name);
       if (!model) continue;
-      await this.#follow(name, model).then(
-        () => this.#failing.delete(name),
-        (error: unknown) => this.#failed(name, error),
-      );
+      // What the registry is told does not wait for a table that cannot be written.
+      await this.#attempt(name, 'the routing table', () => this.#writeTable(name, model));
+      await this.#attempt(name, 'the registry', () => this.#tell(name, model));
     }
   }
 
@@ -64,28 +63,31 @@ export class Follower {
     }
   }
 
-  async #follow(name: string, model: Registered): Promise<void> {
-    const { registry, routing, staged } = this.#options;
-    const rollouts = (await this.#options.rollouts.list()).filter((rollout) => rollout.model === name);
-    await this.#writeTable(name, model, rollouts);
+  async #rolloutsOf(name: string): Promise<Rollout[]> {
+    return (await this.#options.rollouts.list()).filter(({ model }) => model === name);
+  }
+
+  async #tell(name: string, model: Registered): Promise<void> {
+    const { registry, routing, staged, follows } = this.#options;
+    const rollouts = await this.#rolloutsOf(name);
     const table = modelRouting(routing.current().routing, name);
     if (staged === 'serve' || !table) return;
     for (const fact of factsOf(model, controlVersion(table), rollouts)) {
-      if (fact.kind === 'tag') await registry.setTag(name, fact.version, fact.tag, fact.value);
-      else if (fact.version === null) await registry.deleteAlias(name, fact.alias);
-      else await registry.setAlias(name, fact.alias, fact.version);
+      if (follows() !== null) return;
+      await write(registry, name, fact);
       this.#options.logger.info({ model: name, ...fact }, 'the registry follows the routing table');
     }
   }
 
-  async #writeTable(name: string, model: Registered, rollouts: readonly Rollout[]): Promise<void> {
-    const { routing, changes } = this.#options;
+  async #writeTable(name: string, model: Registered): Promise<void> {
+    const { routing, changes, follows } = this.#options;
+    const rollouts = await this.#rolloutsOf(name);
     const { routing: table, revision, refused } = routing.current();
     const before = modelRouting(table, name);
     // An operator is about to correct it.
     if (!before || refused.length > 0) return;
     const after = this.#wanted(name, before, model, rollouts);
-    if (isDeepStrictEqual(before, after)) return;
+    if (isDeepStrictEqual(before, after) || follows() !== null) return;
     const versions = after.versions.join(' ');
     const detail = { model: name, revision_before: revision, versions, control: controlVersion(after) };
     await changes.must('routing.write', CONTROL, { ...detail, why: 'aliases of the model registry' });
@@ -98,17 +100,37 @@ export class Follower {
     const [staged, champion] = [completeOf(model, 'staging'), completeOf(model, 'champion')];
     const wanted = (mode === 'serve' ? [staged, champion] : [staged]).filter((one) => one !== undefined);
     const after = withStaged(before, { wanted, kept: keptBy(rollouts) });
-    const [first] = wanted;
+    const first = wanted[0] ?? beforeStaged(before);
     if (mode === 'load' || first === undefined || controlVersion(before) === first) return after;
     if (rollouts.some(isActive) || unready(figures, name, first) !== null) return after;
-    return withAllTo(after, first, `staged-${first}`.slice(0, 64), `v${first}`.slice(0, 64));
+    return withServed(after, first, { isReturnKept: champion === undefined });
   }
 
-  #failed(model: string, err: unknown): void {
-    if (!this.#failing.has(model))
-      this.#options.logger.error({ err, model }, 'a model cannot follow its registry; it is tried again');
-    this.#failing.add(model);
+  async #attempt(model: string, target: string, act: () => Promise<void>): Promise<void> {
+    const key = `${target} of ${model}`;
+    try {
+      await act();
+      this.#failing.delete(key);
+    } catch (err) {
+      if (!this.#failing.has(key))
+        this.#options.logger.error(
+          { err, model },
+          `${target} cannot be brought up to date; it is tried again`,
+        );
+      this.#failing.add(key);
+    }
   }
+}
+
+function write(registry: Registry, model: string, fact: Fact): Promise<void> {
+  const { kind, version } = fact;
+  if (kind === 'alias')
+    return version === null
+      ? registry.deleteAlias(model, fact.alias)
+      : registry.setAlias(model, fact.alias, version);
+  return fact.value === null
+    ? registry.deleteTag(model, version, fact.tag)
+    : registry.setTag(model, version, fact.tag, fact.value);
 }
 
 function unlessConflict(error: unknown): void {

@@ -4,7 +4,7 @@ import type { ModelRegistry, RegisteredVersion as StoredVersion } from '@headgat
 /** What control asks of the registry. Each call has a limit in time, and throws where the registry does not answer. */
 export type Registry = Pick<
   ModelRegistry,
-  'models' | 'versions' | 'metrics' | 'setAlias' | 'deleteAlias' | 'setTag'
+  'models' | 'versions' | 'metrics' | 'setAlias' | 'deleteAlias' | 'setTag' | 'deleteTag'
 >;
 
 export interface RegisteredVersion extends StoredVersion {

@@ -83,4 +83,32 @@ export function withAllTo(
   };
 }
 
+/** Name of the variant without units that says what was served before a staged version. */
+const BEFORE = 'before';
+const stagedName = (version: string) => `staged-${version}`.slice(0, 64);
+
+/**
+ * One version that gets all units because an alias names it.
+ *
+ * @param isReturnKept whether the table has to say what the control was: no champion says it
+ */
+export function withServed(
+  of: ModelRouting,
+  version: string,
+  { isReturnKept }: { readonly isReturnKept: boolean },
+): ModelRouting {
+  const after = withAllTo(of, version, stagedName(version), `v${version}`.slice(0, 64));
+  const before = beforeStaged(of) ?? controlVersion(of);
+  if (!isReturnKept || before === version) return after;
+  const variants = [...after.experiment.variants, { name: BEFORE, version: before, weight: 0 }];
+  return { ...after, experiment: { ...after.experiment, variants } };
+}
+
+/** What was the control before a staged version took its place. */
+export function beforeStaged({ experiment }: ModelRouting): string | undefined {
+  const [control, ...others] = experiment.variants;
+  if (experiment.name !== stagedName(control?.version ?? '')) return undefined;
+  return others.find(({ name, weight }) => name === BEFORE && weight === 0)?.version;
+}
+
 export const controlVersion = ({ experiment }: ModelRouting): string => controlOf(experiment).version;

@@ -47,6 +47,10 @@ export function fakeRegistry(model: string, versions: readonly string[]) {
       changes.push({ call: 'tag', of: [version, tag, value] });
       answer(tags.get(version)?.set(tag, value));
     },
+    async deleteTag(_, version, tag) {
+      changes.push({ call: 'tag', of: [version, tag] });
+      answer(tags.get(version)?.delete(tag));
+    },
   };
   const fake = {
     ...calls,

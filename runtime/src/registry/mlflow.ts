@@ -38,6 +38,8 @@ export interface ModelRegistry {
   /** No error when there is no such alias. */
   deleteAlias(model: string, alias: string): Promise<void>;
   setTag(model: string, version: string, key: string, value: string): Promise<void>;
+  /** No error when there is no such tag. */
+  deleteTag(model: string, version: string, key: string): Promise<void>;
   /**
    * A file of a version as a stream, by one attempt.
    *
@@ -157,6 +159,7 @@ function mlflow({ ask, download }: ReturnType<typeof mlflowCalls>): ModelRegistr
     deleteAlias: (name, alias) => change('DELETE', 'registered-models/alias', { name, alias }),
     setTag: (name, version, key, value) =>
       change('POST', 'model-versions/set-tag', { name, version, key, value }),
+    deleteTag: (name, version, key) => change('DELETE', 'model-versions/delete-tag', { name, version, key }),
     download: ({ runId }, path, limits) => download({ run_id: runId, path: `${FOLDER}/${path}` }, limits),
   };
 }
