@@ -17,9 +17,13 @@ export const registrySchema = group({
     ),
   cache_dir: path
     .default('state/models-cache')
-    .describe('Inference keeps downloaded versions here, and serves them while the server is away.'),
+    .describe(
+      'Inference keeps downloaded versions here, and serves them while the server is away; one folder for each process.',
+    ),
   poll_ms: ms().default(5000).describe('Control asks for new versions and moved aliases this often.'),
   timeout_ms: ms()
     .default(10_000)
-    .describe('Limit of one call; a download is ended when no bytes come for so long.'),
+    .describe(
+      'Limit of one call, and of a pause in a download; a whole download may take a second more for each MiB.',
+    ),
 });

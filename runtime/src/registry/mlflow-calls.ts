@@ -54,7 +54,10 @@ export interface Call {
 }
 
 export interface DownloadLimits {
-  /** A longer file is an error once it has sent so many bytes. The time is `registry.timeout_ms`, and a second per MiB. */
+  /**
+   * A longer file is an error once it has sent so many bytes. The time is `registry.timeout_ms`, and a second per MiB;
+   * from the first byte on, no pause is longer than `registry.timeout_ms`.
+   */
   readonly maxBytes: number;
   readonly signal: AbortSignal;
 }
@@ -109,9 +112,11 @@ export function mlflowCalls({ url, tokenFile, timeoutMs, policy }: MlflowOptions
     async *download(query: { run_id: string; path: string }, { maxBytes, signal }: DownloadLimits) {
       const path = 'get-artifact';
       const limit = AbortSignal.timeout(timeoutMs + Math.ceil(maxBytes / MIN_BYTES_PER_MS));
-      const timed = AbortSignal.any([signal, limit]);
+      const stalled = new AbortController();
+      const timed = AbortSignal.any([signal, limit, stalled.signal]);
       try {
-        yield* bounded(await send({ method: 'GET', path, query }, path, timed), maxBytes, query.path);
+        const body = await send({ method: 'GET', path, query }, path, timed);
+        yield* paced(bounded(body, maxBytes, query.path), timeoutMs, stalled);
       } catch (error) {
         throw wordingOf(error, `${path} ${query.path}`, signal);
       }
@@ -136,6 +141,25 @@ async function* bounded(
     bytes += chunk.byteLength;
     if (bytes > maxBytes) throw new RegistryError(what, `larger than ${maxBytes} bytes`, { kind: 'wrong' });
     yield chunk;
+  }
+}
+
+/** Aborts `stalled` when the next piece takes longer than `pauseMs`; the time that its reader takes does not count. */
+async function* paced(
+  pieces: AsyncIterable<Uint8Array>,
+  pauseMs: number,
+  stalled: AbortController,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const watch = () => setTimeout(() => stalled.abort(new DOMException('', 'TimeoutError')), pauseMs);
+  let timer = watch();
+  try {
+    for await (const piece of pieces) {
+      clearTimeout(timer);
+      yield piece;
+      timer = watch();
+    }
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { tempDir, writeText } from '@headgate/testkit/folders';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { noResilienceReport } from '../resilience/report.ts';
@@ -178,6 +179,24 @@ describe('an MLflow that misbehaves', () => {
     };
     const slow = textOf('x', 2 ** 15, open({ timeout_ms: 50 }));
     await expect(slow).rejects.toMatchObject({ kind: 'unavailable' });
+  });
+
+  it('cannot hold a large download by sending no more bytes', async () => {
+    mlflow.intercept = (_, response) => {
+      response.writeHead(200).write('half');
+      return true;
+    };
+    // An hour, by its size.
+    const stalled = textOf('x', 3600 * 2 ** 20, open({ timeout_ms: 50 }));
+    await expect(stalled).rejects.toThrow('no answer in time');
+  });
+
+  it('may wait for a reader that is slower than its limit', async () => {
+    put('a/1', { x: 'hello' });
+    const client = open({ timeout_ms: 50 });
+    const version = { model: 'a', version: '1', createdAtMs: 1, runId: 'a/1', tags: {} };
+    const limits = { maxBytes: 3600 * 2 ** 20, signal: never };
+    for await (const _ of client.download(version, 'x', limits)) await setTimeout(100);
   });
 
   it('sends no more of a file than was expected', async () => {
