@@ -15,7 +15,7 @@ export interface FollowedRegistryOptions {
 type Models = ReadonlyMap<string, Registered>;
 
 /** Newest versions of a model that are of interest; two years of weekly trainings. Older ones count while an alias names them. */
-const MAX_VERSIONS = 100;
+const NEWEST = 100;
 
 const NONE = { state: 'none', detail: 'No registry is configured: set registry.url.' } as const;
 const UNREAD = { state: 'unreachable', detail: 'The model registry has not been read yet.' } as const;
@@ -29,6 +29,9 @@ export class FollowedRegistry {
   #metrics: ReadonlyMap<string, Record<string, number>> = new Map();
   /** Logged once, until it answers again. */
   #isAway = false;
+  #reading: Promise<unknown> = Promise.resolve();
+  /** Begins when `#reading` ends. */
+  #next: Promise<boolean> | undefined;
 
   constructor(options: FollowedRegistryOptions) {
     this.#options = options;
@@ -48,8 +51,23 @@ export class FollowedRegistry {
     return (this.model(name)?.versions ?? []).filter(isComplete).map(({ version }) => version);
   }
 
-  /** Never throws. @returns whether the registry answered */
-  async read(): Promise<boolean> {
+  /**
+   * Reads what the registry says from now on: after a read in progress, which may have seen less, and once for all who
+   * wait for that. Never throws.
+   *
+   * @returns whether the registry answered
+   */
+  read(): Promise<boolean> {
+    this.#next ??= this.#reading.then(() => {
+      this.#next = undefined;
+      const reading = this.#read();
+      this.#reading = reading;
+      return reading;
+    });
+    return this.#next;
+  }
+
+  async #read(): Promise<boolean> {
     const { registry, nowMs, logger } = this.#options;
     if (!registry) return false;
     try {
@@ -91,7 +109,7 @@ export class FollowedRegistry {
     for (const { model: name, aliases } of models) {
       const named = new Set(Object.values(aliases));
       const ofModel = newestFirst.filter(({ model }) => model === name);
-      const kept = ofModel.filter(({ version }, index) => index < MAX_VERSIONS || named.has(version));
+      const kept = ofModel.filter(({ version }, index) => index < NEWEST || named.has(version));
       const versions = [];
       for (const one of kept) {
         if (isComplete(one) && one.runId !== '')
