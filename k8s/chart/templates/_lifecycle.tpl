@@ -34,11 +34,19 @@
 {{- end }}
 {{- end }}
 
-{{/* The registry that inference loads versions from and control follows. Argument: $ */}}
+{{/* Address of the registry that inference loads versions from and control follows; empty: none. Argument: $ */}}
+{{- define "headgate.registry" -}}
+{{- if .Values.mlflow.enabled -}}
+http://{{ include "headgate.address" (list . "mlflow" 5000) }}
+{{- else -}}
+{{ .Values.mlflow.url }}
+{{- end }}
+{{- end }}
+
 {{- define "headgate.registryEnv" -}}
-{{- if .Values.mlflow.enabled }}
+{{- with include "headgate.registry" . }}
 - name: HEADGATE_REGISTRY__URL
-  value: http://{{ include "headgate.address" (list . "mlflow" 5000) }}
+  value: {{ . }}
 {{- end }}
 {{- end }}
 

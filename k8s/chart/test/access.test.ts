@@ -54,6 +54,8 @@ const OUTSIDE = [
   ['networkPolicies.collector.to', '192.0.2.8/32'],
   ['networkPolicies.captures.to', '192.0.2.9/32'],
   ['networkPolicies.s3.to', '192.0.2.11/32'],
+  ['networkPolicies.mlflow.from', '192.0.2.13/32'],
+  ['networkPolicies.mlflow.to', '192.0.2.14/32'],
   ['networkPolicies.alerts.to', '192.0.2.12/32'],
 ] as const;
 const PEERS: Settings = Object.fromEntries(
@@ -117,9 +119,19 @@ function arrowsOf(objects: readonly KubernetesObject[]): string[][] {
 
 describe('the network policies', () => {
   it('allow what the table says and nothing else, with services outside', async () => {
-    const expected = rowsOf('Network').filter((row) => !row.includes('redis') && !row.includes('postgres'));
+    const other = ['redis', 'postgres', '`to-other-mlflow`'];
+    const expected = rowsOf('Network').filter((row) => !other.some((word) => row.includes(word)));
     const arrows = arrowsOf(await render('production', ALL));
     expect(arrows.sort()).toEqual(expected.map((row) => row.slice(0, 4)).sort());
+  });
+
+  it('allow what the table says of the MLflow of another release', async () => {
+    const own = ([name]: readonly string[]) => name === '`to-other-mlflow`';
+    const arrows = arrowsOf(
+      await render('production', { ...PEERS, 'mlflow.url': 'https://mlflow.acme.org' }),
+    );
+    const expected = rowsOf('Network').filter(own);
+    expect(arrows.filter(own)).toEqual(expected.map((row) => row.slice(0, 4)));
   });
 
   it('allow what the table says of devServices', async () => {

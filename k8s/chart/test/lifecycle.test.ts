@@ -93,6 +93,27 @@ it('has no part of the lifecycle unless it is enabled', async () => {
   expect(JSON.stringify(objects)).not.toMatch(/mlflow|airflow|HEADGATE_REGISTRY/);
 });
 
+it('follows the registry of another release, which lets that one in', async () => {
+  const url = 'http://headgate-mlflow.headgate.svc.cluster.local:5000';
+  const namespace = { matchLabels: { 'kubernetes.io/metadata.name': 'headgate-staging' } };
+  const second = await render('staging', { 'mlflow.url': url });
+  for (const part of ['inference', 'control']) {
+    const [main] = podOf(second, part).containers as Container[];
+    expect(variable(main, 'HEADGATE_REGISTRY__URL')?.value).toBe(url);
+  }
+  expect(podOf(second, 'inference').volumes).toContainEqual(
+    expect.objectContaining({ name: 'models-cache', emptyDir: expect.anything() }),
+  );
+  const egress = find(second, 'NetworkPolicy', 'headgate-to-other-mlflow').spec;
+  expect(egress.podSelector.matchExpressions[0].values).toEqual(['inference', 'control']);
+  expect(egress.egress[0].ports.map(({ port }: { port: number }) => port)).toContain(5000);
+
+  const peers = [{ namespaceSelector: namespace }];
+  const first = await render('production', { ...ENABLED, 'networkPolicies.mlflow.from': peers });
+  const { ingress } = find(first, 'NetworkPolicy', 'headgate-releases-to-mlflow').spec;
+  expect(ingress).toEqual([{ from: peers, ports: [{ protocol: 'TCP', port: 5000 }] }]);
+});
+
 it('refuses Airflow without MLflow', async () => {
   await expect(render('production', { 'airflow.enabled': true })).rejects.toThrow('needs mlflow.enabled');
 });
