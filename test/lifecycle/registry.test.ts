@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ALIAS, TAG } from '@headgate/contracts/registry';
@@ -123,6 +123,15 @@ describe('inference with a real MLflow', () => {
       /headgate_model_load_failures_total\{model="digits",version="4",reason="missing"\} [1-9]/;
     await front.until(async () => failures.test(await front.metrics()));
     expect(await refusal(version)).toBe('unavailable');
+  });
+
+  it('downloads a version again that was damaged in its cache', async () => {
+    await front.stop();
+    const [damaged = ''] = globSync(join(dir, 'cache/*/digits/2', MODEL_FILE));
+    writeFileSync(damaged, poison);
+    front = await start(['2']);
+    await front.until(async () => (await refusal('2')) === 'ok');
+    expect(readFileSync(damaged)).toEqual(model);
   });
 
   it('serves and restarts from its cache while MLflow is away', async () => {
