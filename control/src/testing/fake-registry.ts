@@ -2,28 +2,51 @@ import { type Alias, TAG } from '@headgate/contracts/registry';
 import { RegistryError } from '@headgate/runtime/registry/mlflow';
 import type { Registry } from '../models/registry.ts';
 
+const emptyMemory = () => ({
+  named: new Map<string, string>(),
+  tagged: new Map<string, Map<string, string>>(),
+  /** What control wrote. */
+  changes: [] as { readonly call: 'alias' | 'tag'; readonly of: readonly string[] }[],
+  away: false,
+  metricCalls: 0,
+});
+type Memory = ReturnType<typeof emptyMemory>;
+
 /** A registry in memory, with one model, whose complete versions have runs with an accuracy. */
 export function fakeRegistry(model: string, versions: readonly string[]) {
-  const aliases = new Map<string, string>();
-  const tags = new Map<string, Map<string, string>>();
-  /** What control wrote. */
-  const changes: { readonly call: 'alias' | 'tag'; readonly of: readonly string[] }[] = [];
-  const add = (version: string) => void tags.set(version, new Map([[TAG.manifest, 'a'.repeat(64)]]));
+  const memory = emptyMemory();
+  const { named, tagged } = memory;
+  const add = (version: string) => void tagged.set(version, new Map([[TAG.manifest, 'a'.repeat(64)]]));
   versions.forEach(add);
+  return Object.assign(memory, callsOf(model, memory), {
+    add,
+    alias: (alias: Alias, version: string | null) => set(named, alias, version),
+    tag: (version: string, tag: string, value: string | undefined) => set(tagged.get(version), tag, value),
+    aliases: () => Object.fromEntries(named),
+    tagOf: (version: string, tag: string) => tagged.get(version)?.get(tag),
+    stages: () =>
+      Object.fromEntries(
+        [...tagged].flatMap(([version, of]) => (of.has(TAG.stage) ? [[version, of.get(TAG.stage)]] : [])),
+      ),
+  });
+}
+
+function set<K, V>(map: Map<K, V> | undefined, key: K, value: V | null | undefined): void {
+  if (value === null || value === undefined) map?.delete(key);
+  else map?.set(key, value);
+}
+
+function callsOf(model: string, memory: Memory): Registry {
+  const { named, tagged, changes } = memory;
   const answer = <T>(value: T): T => {
-    if (fake.away) throw new RegistryError('registered-models/search', 'ECONNREFUSED');
+    if (memory.away) throw new RegistryError('registered-models/search', 'ECONNREFUSED');
     return value;
   };
-  const set = <K, V>(map: Map<K, V> | undefined, key: K, value: V | null | undefined) => {
-    if (value === null || value === undefined) map?.delete(key);
-    else map?.set(key, value);
-  };
-
-  const calls: Registry = {
-    models: async () => answer([{ model, aliases: Object.fromEntries(aliases) }]),
+  return {
+    models: async () => answer([{ model, aliases: Object.fromEntries(named) }]),
     versions: async () =>
       answer(
-        [...tags].map(([version, of]) => ({
+        [...tagged].map(([version, of]) => ({
           model,
           version,
           createdAtMs: Number(version) * 1000,
@@ -32,40 +55,24 @@ export function fakeRegistry(model: string, versions: readonly string[]) {
         })),
       ),
     async metrics() {
-      fake.metricCalls += 1;
+      memory.metricCalls += 1;
       return answer({ accuracy: 0.9 });
     },
     async setAlias(_, alias, version) {
       changes.push({ call: 'alias', of: [alias, version] });
-      answer(aliases.set(alias, version));
+      answer(named.set(alias, version));
     },
     async deleteAlias(_, alias) {
       changes.push({ call: 'alias', of: [alias] });
-      answer(aliases.delete(alias));
+      answer(named.delete(alias));
     },
     async setTag(_, version, tag, value) {
       changes.push({ call: 'tag', of: [version, tag, value] });
-      answer(tags.get(version)?.set(tag, value));
+      answer(tagged.get(version)?.set(tag, value));
     },
     async deleteTag(_, version, tag) {
       changes.push({ call: 'tag', of: [version, tag] });
-      answer(tags.get(version)?.delete(tag));
+      answer(tagged.get(version)?.delete(tag));
     },
   };
-  const fake = {
-    ...calls,
-    changes,
-    away: false,
-    metricCalls: 0,
-    add,
-    alias: (alias: Alias, version: string | null) => set(aliases, alias, version),
-    tag: (version: string, tag: string, value: string | undefined) => set(tags.get(version), tag, value),
-    aliases: () => Object.fromEntries(aliases),
-    tagOf: (version: string, tag: string) => tags.get(version)?.get(tag),
-    stages: () =>
-      Object.fromEntries(
-        [...tags].flatMap(([version, of]) => (of.has(TAG.stage) ? [[version, of.get(TAG.stage)]] : [])),
-      ),
-  };
-  return fake;
 }

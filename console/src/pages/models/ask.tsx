@@ -6,8 +6,7 @@ import { ErrorNote } from '../../components/loaded.tsx';
 import { TextField } from '../../components/text-field.tsx';
 import { toast } from '../../components/toast.tsx';
 
-/** A change of a model that asks before it acts: a button, and a dialog with a reason. A refusal stays in the dialog. */
-export function Ask<T>(props: {
+interface AskProps<T> {
   /** On the button, without its dots, and on the one that confirms. */
   readonly label: string;
   readonly kind?: string;
@@ -20,7 +19,10 @@ export function Ask<T>(props: {
   readonly children: ComponentChildren;
   readonly done: (answer: T) => string;
   readonly onDone: (answer: T) => void;
-}) {
+}
+
+/** The dialog's state, and what its buttons do. */
+function useAsk<T>(props: AskProps<T>) {
   const isOpen = useSignal(false);
   const isBusy = useSignal(false);
   const why = useSignal('');
@@ -42,6 +44,12 @@ export function Ask<T>(props: {
     toast(props.done(result.value));
     props.onDone(result.value);
   };
+  return { isOpen, isBusy, why, failure, show, submit };
+}
+
+/** A change of a model that asks before it acts: a button, and a dialog with a reason. A refusal stays in the dialog. */
+export function Ask<T>(props: AskProps<T>) {
+  const { isOpen, isBusy, why, failure, show, submit } = useAsk(props);
   return (
     <>
       <button type="button" class={props.kind} onClick={() => show(true)}>
