@@ -68,3 +68,10 @@ def test_an_approval_names_version_reason_and_policy(tmp_path: Path) -> None:
 def test_a_missing_key_file_is_named() -> None:
     with pytest.raises(PipelineError, match="HEADGATE_PIPELINES_ADMIN_KEY_FILE is not set"):
         Control(read_settings({}))
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_key_that_is_not_accepted_is_no_answer_to_the_question(tmp_path: Path, status: int) -> None:
+    with answering(always(status, {"detail": "no"})) as url, pytest.raises(PipelineError) as caught:
+        control_at(url, tmp_path).live()
+    assert caught.value.exit_code == PipelineError.exit_code

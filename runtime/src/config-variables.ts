@@ -25,6 +25,9 @@ const NOT_CONFIG = new Set([
   'HEADGATE_API_KEY',
 ]);
 
+/** Settings of pipelines/, which share a shell with our own programs. */
+const OF_PIPELINES = /^HEADGATE_(PIPELINES_|WORKSPACES$)/;
+
 /** What Kubernetes sets in each pod for a Service whose name begins with headgate, for example headgate--gateway. */
 const OF_SERVICE = /_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$/;
 const isOfKubernetes = (name: string, text: string): boolean =>
@@ -41,7 +44,8 @@ export function fromVariables(
   // A variable of a whole record comes before those of its members.
   for (const name of Object.keys(env).sort()) {
     const text = env[name];
-    if (!name.startsWith(PREFIX) || NOT_CONFIG.has(name) || text === undefined) continue;
+    if (!name.startsWith(PREFIX) || text === undefined) continue;
+    if (NOT_CONFIG.has(name) || OF_PIPELINES.test(name)) continue;
     const path = name.slice(PREFIX.length).toLowerCase().split('__');
     const setting = path.reduce<z.ZodType | undefined>(memberOf, schema);
     if (!setting) {

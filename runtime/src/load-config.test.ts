@@ -94,6 +94,8 @@ describe('loadConfig', () => {
         HEADGATE_ROOT: '/x',
         HEADGATE_CONFIG_DIR: '/y',
         HEADGATE_CACHE_DIR: '/z',
+        HEADGATE_PIPELINES_CONTROL_URL: 'http://127.0.0.1:8447',
+        HEADGATE_WORKSPACES: '/w',
       }),
     ).toEqual(load());
   });

@@ -9,7 +9,7 @@ import importlib
 import sys
 from pathlib import Path
 
-from headgate_pipelines.errors import PipelineError, Unavailable
+from headgate_pipelines.errors import NOTHING_TO_DO, PipelineError, Unavailable
 
 COMMANDS = {
     "init": ("headgate_pipelines.data.init", "make a workspace"),
@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return int(parsed.run(parsed))
     except PipelineError as error:
-        print(f"error: {error.message}", file=sys.stderr)
+        print(f"{'nothing to do' if error.exit_code == NOTHING_TO_DO else 'error'}: {error.message}", file=sys.stderr)
         if error.remedy:
             print(f"remedy: {error.remedy}", file=sys.stderr)
         return error.exit_code

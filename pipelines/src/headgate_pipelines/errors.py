@@ -29,5 +29,11 @@ class Unavailable(PipelineError):
     exit_code = 3
 
 
-# Exit code for "nothing to do": Airflow's BashOperator marks the task and those after it as skipped.
+# Exit code for "nothing to do": the DAGs mark the task and those after it as skipped.
 NOTHING_TO_DO = 99
+
+
+class NothingToDo(PipelineError):
+    """There is nothing yet that the command could work on."""
+
+    exit_code = NOTHING_TO_DO

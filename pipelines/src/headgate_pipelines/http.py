@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 
-from headgate_pipelines.errors import Refused, Unavailable
+from headgate_pipelines.errors import PipelineError, Refused, Unavailable
 
 TIMEOUT_S = 10.0
 
@@ -14,6 +14,7 @@ def ask(client: httpx.Client, method: str, path: str, **request: Any) -> httpx.R
 
     Raises:
         Unavailable: no answer, or one of 5xx or 429: the same request may succeed later.
+        PipelineError: the key is not accepted (401, 403).
         Refused: any other answer of 4xx, with the `detail` of its problem body.
     """
     try:
@@ -25,6 +26,8 @@ def ask(client: httpx.Client, method: str, path: str, **request: Any) -> httpx.R
     words = f"{method} {path} was answered by {response.status_code}: {detail_of(response)}"
     if response.status_code >= 500 or response.status_code == 429:
         raise Unavailable(words, "try again later")
+    if response.status_code in (401, 403):
+        raise PipelineError(words, "check the file of the key, and the key's role")
     raise Refused(words)
 
 

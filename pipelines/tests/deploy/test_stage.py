@@ -78,8 +78,24 @@ def test_nothing_is_rejected_while_control_is_away(tmp_path: Path, monkeypatch: 
     site = Site(monkeypatch, [READY], [])
     site.control.versions = site.control.live = away
     with pytest.raises(Unavailable):
-        site.run(tmp_path)
+        site.run(tmp_path, within_s=0)
     assert site.rejected == []
+
+
+def test_one_unanswered_question_is_no_reason_to_reject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("headgate_pipelines.deadline.INTERVAL_S", 0)
+    site = Site(monkeypatch, [READY], [Outcome("answers", "")])
+    asked: list[str] = []
+
+    def once_away(model: str) -> list[dict[str, Any]]:
+        asked.append(model)
+        if len(asked) == 1:
+            raise Unavailable("control does not answer")
+        return [READY]
+
+    site.control.versions = once_away
+    site.run(tmp_path)
+    assert (site.rejected, len(site.aliases)) == ([], 1)
 
 
 @pytest.mark.parametrize(("role", "expected"), [("loaded", True), ("control", False)])

@@ -19,7 +19,7 @@ from headgate_pipelines import alerts, cli
 from headgate_pipelines.drift import command
 from headgate_pipelines.drift.command import Job, drift
 from headgate_pipelines.drift.trigger import HOUR_MS, write
-from headgate_pipelines.errors import NOTHING_TO_DO, PipelineError, Refused, Unavailable
+from headgate_pipelines.errors import NOTHING_TO_DO, NothingToDo, PipelineError, Refused, Unavailable
 from headgate_pipelines.params import read_params
 from headgate_pipelines.settings import read_settings
 from headgate_pipelines.workspace import Workspace
@@ -214,10 +214,10 @@ def test_the_page_shows_labels_as_text_and_says_how_to_see_photos(setup: Setup) 
 
 
 def test_says_what_is_missing(setup: Setup) -> None:
-    with pytest.raises(Refused, match="no champion"):
+    with pytest.raises(NothingToDo, match="no champion"):
         setup.check([])
     setup.champion(reference=False)
-    with pytest.raises(Refused, match=r"has no evaluation/reference\.json"):
+    with pytest.raises(NothingToDo, match=r"has no evaluation/reference\.json"):
         setup.check([])
     setup.champion(holdout=49)
     with pytest.raises(Refused, match="has 49 of 50 photos"):

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from headgate_pipelines.errors import Refused, Unavailable
 from headgate_pipelines.http import TIMEOUT_S, ask
 from headgate_pipelines.settings import Settings
 
@@ -40,9 +41,16 @@ class Gateway:
         return answer
 
     def is_ready(self, model: str, version: str) -> bool:
-        """Whether a gateway would answer with this version now."""
-        response = self._client.get(f"/v2/models/{model}/versions/{version}/ready")
-        return response.status_code == 200
+        """Whether a gateway would answer with this version now; one that does not know the version yet would not."""
+        try:
+            ask(self._client, "GET", f"/v2/models/{model}/versions/{version}/ready")
+        except Refused as error:
+            if "404" in error.message:
+                return False
+            raise
+        except Unavailable:
+            return False
+        return True
 
 
 def _asks_for(name: str) -> Callable[[httpx.Request], None]:

@@ -83,7 +83,11 @@ def stage(parts: Staging, workspace: Workspace, registered: Registered, within_s
 
 def _loaded_role(parts: Staging, model: str, version: str) -> str | None:
     """The role of the version once every pod is ready and the gateway routes to it."""
-    found: list[dict[str, Any]] = [one for one in parts.control.versions(model) if one["version"] == version]
+    try:
+        found: list[dict[str, Any]] = [one for one in parts.control.versions(model) if one["version"] == version]
+    except Unavailable:
+        # It may answer the next time; whether it does at the end decides what a version that is not ready means.
+        return None
     if not found or not found[0]["role"] or not 0 < found[0]["pods"] == found[0]["ready_pods"]:
         return None
     return str(found[0]["role"]) if parts.gateway.is_ready(model, version) else None

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from headgate_pipelines.drift.sample import Sample, sample_of
-from headgate_pipelines.errors import Refused
+from headgate_pipelines.errors import NothingToDo, Refused
 from headgate_pipelines.registry.client import Registered, Registry, reaching
 
 ARTIFACT = "evaluation/reference.json"
@@ -31,12 +31,13 @@ def read_reference(registry: Registry, model: str, most: int, rng: np.random.Gen
     """The reference of the alias `champion`; a random part of it if it has more than `most` images.
 
     Raises:
-        Refused: there is no champion, or its reference is missing or too small.
+        NothingToDo: there is no champion, or it has no reference, as an adopted version.
+        Refused: its reference is damaged or too small.
         Unavailable: MLflow does not answer.
     """
     champion = registry.by_alias(model, "champion")
     if champion is None:
-        raise Refused(f"{model} has no champion in MLflow", "release a version: docs/training.md")
+        raise NothingToDo(f"{model} has no champion in MLflow", "release a version: docs/training.md")
     stored = _stored(registry, champion)
     try:
         sketch_version, sample = int(stored["version"]), sample_of(stored["sketches"], stored["class_ids"])
@@ -53,7 +54,7 @@ def _stored(registry: Registry, champion: Registered) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder, reaching(registry.url):
         paths = [file.path for file in registry.client.list_artifacts(champion.run_id, "evaluation")]
         if ARTIFACT not in paths:
-            raise Refused(f"{champion.model} {champion.version} has no {ARTIFACT} in MLflow", REMEDY)
+            raise NothingToDo(f"{champion.model} {champion.version} has no {ARTIFACT} in MLflow", REMEDY)
         path = registry.client.download_artifacts(champion.run_id, ARTIFACT, folder)
         stored: dict[str, Any] = json.loads(Path(path).read_text("utf-8"))
         return stored
