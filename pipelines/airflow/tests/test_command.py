@@ -2,6 +2,7 @@
 
 import os
 import select
+import signal
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -69,6 +70,25 @@ def test_a_killed_task_ends_the_programs_that_its_program_started(
     assert select.select([end], [], [], 10) == ([end], [], [])
     assert os.read(end, 1) == b""
     os.close(end)
+
+
+def test_the_end_of_its_time_ends_a_program_that_says_nothing(
+    task: Callable[[str], Command], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = task("trap '' TERM; while :; do sleep 60; done")
+    monkeypatch.setattr(command, "GRACE_S", 0.1)
+
+    def time_is_over(*_: object) -> None:
+        raise AirflowException("timeout")
+
+    before = signal.signal(signal.SIGALRM, time_is_over)
+    signal.setitimer(signal.ITIMER_REAL, 0.5)
+    try:
+        assert str(outcome(silent)) == "timeout"
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert silent.process is not None
+    assert silent.process.returncode == -signal.SIGKILL
 
 
 def test_tasks_of_one_workspace_take_turns(task: Callable[[str], Command]) -> None:

@@ -26,6 +26,9 @@ TAIL_LINES = 20
 
 ALERT_TIMEOUT_S = 60
 
+# Between SIGTERM and SIGKILL.
+GRACE_S = 10
+
 log = logging.getLogger(__name__)
 
 
@@ -71,10 +74,9 @@ class Command(BaseOperator):
         raise AirflowFailException(words)
 
     def on_kill(self) -> None:
-        """Called when the time is over, and when a person or the scheduler stops the task."""
+        """Called when a person or the scheduler stops the task."""
         if self.process:
-            with suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGTERM)
+            end(self.process)
 
 
 @contextmanager
@@ -110,11 +112,26 @@ def follow(process: subprocess.Popen[str], say: Callable[[str], object]) -> tupl
     """
     tail: deque[str] = deque(maxlen=TAIL_LINES)
     with process:
-        for line in process.stdout or []:
-            say(line.rstrip())
-            tail.append(line.rstrip())
+        try:
+            for line in process.stdout or []:
+                say(line.rstrip())
+                tail.append(line.rstrip())
+        except BaseException:
+            # `execution_timeout` raises here; without this, the end of the block would wait for the program.
+            end(process)
+            raise
     stages = [found for line in tail if (found := OF_A_STAGE.search(line))]
     return (int(stages[-1][1]) if process.returncode == 255 and stages else process.returncode), list(tail)
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """Ends the program and those that it started; by force after a while."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE_S)
+            return
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def alert(context: Context) -> None:
