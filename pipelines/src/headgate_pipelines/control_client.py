@@ -42,10 +42,6 @@ class Control:
         """Takes the aliases `staging` and `candidate` away from the version."""
         self._post(f"/models/{model}/reject", {"version": version, "why": why[:500]})
 
-    def rollback(self, model: str, why: str) -> Json:
-        """Gives all units to the previous version."""
-        return self._post(f"/models/{model}/rollback", {"why": why})
-
     def rollouts(self, model: str) -> list[Json]:
         """Rollouts of a model, newest first."""
         return [one for one in self._get("/rollouts")["rollouts"] if one["model"] == model]

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from headgate_pipelines.data.ingest import ingest
-from headgate_pipelines.data.report import SHOWN, thumbnail
+from headgate_pipelines.data.report import SHOWN
+from headgate_pipelines.pictures import thumbnail
 from headgate_pipelines.workspace import Workspace
 from tests.data.pictures import params_of, picture, write_classes
 from tests.data.test_inspect import png_that_claims
@@ -63,6 +64,6 @@ def test_stays_small_when_much_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_draws_no_picture_of_a_bomb() -> None:
-    assert thumbnail(png_that_claims(30_000, 30_000)) == ""
-    assert thumbnail(png_that_claims(9_000, 9_000)) == ""
-    assert thumbnail(picture(1)) != ""
+    assert thumbnail(png_that_claims(30_000, 30_000), 96) == ""
+    assert thumbnail(png_that_claims(9_000, 9_000), 96) == ""
+    assert thumbnail(picture(1), 96) != ""

@@ -14,9 +14,10 @@ from scipy import stats
 
 from headgate_pipelines.convert.digits import Digits, load
 from headgate_pipelines.drift.check import check
-from headgate_pipelines.drift.sample import SCALARS, Sample, sample_of
+from headgate_pipelines.drift.sample import Sample, sample_of
 from headgate_pipelines.engine import probe
 from headgate_pipelines.settings import read_settings
+from headgate_pipelines.sketch import SCALARS
 
 SIDE = 128
 SIZES = (50, 200)

@@ -4,8 +4,9 @@ from scipy import stats
 
 from headgate_pipelines.drift.check import check
 from headgate_pipelines.drift.classifier import two_sample_classifier
-from headgate_pipelines.drift.sample import SCALARS, Sample, sample_of
+from headgate_pipelines.drift.sample import Sample, sample_of
 from headgate_pipelines.errors import PipelineError
+from headgate_pipelines.sketch import SCALARS
 from tests.drift.simulation import (
     CHANGES,
     all_digits,

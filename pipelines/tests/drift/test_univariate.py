@@ -8,12 +8,12 @@ from scipy import stats
 from headgate_pipelines.drift.univariate import (
     bin_edges,
     classes,
-    holm,
     kolmogorov_smirnov,
     permutation_p,
     psi,
     usual_psi,
 )
+from headgate_pipelines.holm import holm
 
 numbers = arrays(np.float64, st.integers(50, 120), elements=st.floats(-1e6, 1e6, width=32))
 counts = arrays(np.int64, 8, elements=st.integers(0, 10_000))

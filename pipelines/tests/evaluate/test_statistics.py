@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest, norm
 
-from headgate_pipelines.evaluate.statistics import holm, mcnemar_mid_p, mid_p_of_loss, tango_interval
+from headgate_pipelines.evaluate.statistics import mcnemar_mid_p, mid_p_of_loss, tango_interval
+from headgate_pipelines.holm import holm
 
 counts = st.integers(0, 60)
 

@@ -8,11 +8,10 @@ import imagehash
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from headgate_pipelines.params import Ingest
+from headgate_pipelines.pictures import MAX_PIXELS
 
 MAX_BYTES = 64 * 1024 * 1024
 """Of one file. A service that takes photos refuses larger ones long before."""
-MAX_PIXELS = 80_000_000
-"""Of one image; it is 240 MB decoded. The header tells, so that nothing decodes a bomb."""
 
 STRIP = 256
 """Rows."""

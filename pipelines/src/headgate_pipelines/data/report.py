@@ -1,7 +1,5 @@
 """reports/ingest.html: what was refused and why, with pictures; classes; images that look alike. One file."""
 
-import base64
-import io
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -9,11 +7,10 @@ from importlib import resources
 from pathlib import Path
 
 import jinja2
-from PIL import Image
 
 from headgate_pipelines.data.index import Item, read_images
-from headgate_pipelines.data.inspect import MAX_PIXELS
 from headgate_pipelines.data.quarantine import REASONS, Rejected
+from headgate_pipelines.pictures import thumbnail
 
 SHOWN = 24
 """Pictures of one reason: the page stays below about two megabytes."""
@@ -95,13 +92,13 @@ def _cards(rejected: Sequence[Rejected], run: Sorted, data: Path, quarantine: Pa
 
 
 def _refused(one: Rejected, quarantine: Path) -> Picture:
-    url = thumbnail((quarantine / one.file).read_bytes()) if one.file else ""
+    url = thumbnail((quarantine / one.file).read_bytes(), SIDE) if one.file else ""
     return Picture(url, one.source, one.detail)
 
 
 def _pictures(items: Iterable[Item], data: Path) -> list[Picture]:
     return [
-        Picture(thumbnail(content), item.source, f"{item.label}, {item.split}")
+        Picture(thumbnail(content, SIDE), item.source, f"{item.label}, {item.split}")
         for item, content in read_images(data, items)
     ]
 
@@ -113,20 +110,3 @@ def _alike(run: Sorted) -> list[list[Item]]:
         members[group].append(item)
     several = [group for group in members.values() if len(group) > 1]
     return sorted(several, key=lambda group: (len({item.label for item in group}) == 1, -len(group)))
-
-
-def thumbnail(content: bytes) -> str:
-    """A data URL of a small JPEG; empty where the image cannot be decoded, or only at a great cost."""
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            if image.width * image.height > MAX_PIXELS:
-                return ""
-            image.draft("RGB", (SIDE * 2, SIDE * 2))
-            small = image.convert("RGB")
-    # As in `inspect`: a damaged file provokes errors of any kind.
-    except Exception:
-        return ""
-    small.thumbnail((SIDE, SIDE))
-    out = io.BytesIO()
-    small.save(out, "JPEG", quality=80)
-    return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()

@@ -8,8 +8,10 @@ import numpy as np
 
 from headgate_pipelines.drift.classifier import two_sample_classifier
 from headgate_pipelines.drift.mmd import mmd
-from headgate_pipelines.drift.sample import SCALARS, Floats, Sample
-from headgate_pipelines.drift.univariate import Measured, classes, holm, kolmogorov_smirnov
+from headgate_pipelines.drift.sample import Floats, Sample
+from headgate_pipelines.drift.univariate import Measured, classes, kolmogorov_smirnov
+from headgate_pipelines.holm import holm
+from headgate_pipelines.sketch import SCALARS
 
 Effect = Literal["PSI", "MMD", "AUC"]
 

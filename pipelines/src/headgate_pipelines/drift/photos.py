@@ -1,7 +1,5 @@
 """The photos that drifted most, and what is unusual about them."""
 
-import base64
-import io
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from headgate_pipelines.drift.reference import Reference
-from headgate_pipelines.drift.sample import SCALARS
 from headgate_pipelines.drift.window import Window
+from headgate_pipelines.pictures import thumbnail
+from headgate_pipelines.sketch import SCALARS
 
 MOST = 24
 SIDE = 128
@@ -73,11 +71,7 @@ def _thumbnail(captures: Path | None, at: datetime, digest: str) -> str | None:
         return None
     for path in captures.glob(f"{at:%Y-%m-%d}/*/{digest}"):
         try:
-            with Image.open(path) as photo:
-                photo.thumbnail((SIDE, SIDE))
-                small = io.BytesIO()
-                photo.convert("RGB").save(small, "JPEG", quality=80)
-        except (OSError, ValueError, Image.DecompressionBombError):
+            return thumbnail(path.read_bytes(), SIDE) or None
+        except OSError:
             continue
-        return "data:image/jpeg;base64," + base64.b64encode(small.getvalue()).decode()
     return None

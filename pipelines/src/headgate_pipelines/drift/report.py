@@ -12,8 +12,9 @@ from headgate_pipelines.drift import plots
 from headgate_pipelines.drift.check import Checked, Finding
 from headgate_pipelines.drift.photos import Photo
 from headgate_pipelines.drift.reference import Reference
-from headgate_pipelines.drift.sample import SCALARS, Floats
+from headgate_pipelines.drift.sample import Floats
 from headgate_pipelines.drift.window import Window
+from headgate_pipelines.sketch import SCALARS
 
 MOST_CLASSES = 12
 

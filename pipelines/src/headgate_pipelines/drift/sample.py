@@ -1,4 +1,4 @@
-"""Sketches of images as arrays. contracts/src/sketch.ts says what their numbers mean."""
+"""Sketches of images as arrays."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,12 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headgate_pipelines.errors import PipelineError
+from headgate_pipelines.sketch import FEATURES, SCALARS
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-SCALARS = ("width", "height", "brightness", "contrast", "sharpness")
-FEATURES = 32
 
 
 @dataclass(frozen=True)

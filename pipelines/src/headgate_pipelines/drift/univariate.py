@@ -1,6 +1,5 @@
 """Tests of one number or class at a time, the population stability index, and Holm's correction."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,19 +103,6 @@ def permutation_p(observed: float, null: Floats) -> float:
     """
     tolerance = 1e-9 * max(1.0, abs(observed))
     return float((1 + np.count_nonzero(null >= observed - tolerance)) / (1 + len(null)))
-
-
-def holm(p: Sequence[float]) -> list[float]:
-    """Adjusted p-values in the given order: each at most alpha keeps the chance of any false alarm at alpha.
-
-    Holm, A simple sequentially rejective multiple test procedure, 1979; valid under any dependence.
-    """
-    order = np.argsort(p, kind="stable")
-    factors = len(p) - np.arange(len(p))
-    adjusted = np.minimum(1, np.maximum.accumulate(np.asarray(p)[order] * factors))
-    result = np.empty(len(p))
-    result[order] = adjusted
-    return [float(value) for value in result]
 
 
 def _possible(p: float) -> float:

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from headgate_pipelines.drift.sample import SCALARS, Sample, sample_of
+from headgate_pipelines.drift.sample import Sample, sample_of
 from headgate_pipelines.progress import with_progress
+from headgate_pipelines.sketch import numbers_of
 
 Row = dict[str, Any]
 Fetch = Callable[[int, int], Iterable[Row]]
@@ -58,9 +59,5 @@ def read_window(
     if len(rows) > most:
         rows = [rows[index] for index in rng.choice(len(rows), most, replace=False)]
     rows.sort(key=lambda row: (row["at_ms"], row["id"]))
-    sample = sample_of([_numbers(row["sketch"]) for row in rows], [row["class_id"] for row in rows])
+    sample = sample_of([numbers_of(row["sketch"]) for row in rows], [row["class_id"] for row in rows])
     return Window(*span, tuple(rows), sample, other)
-
-
-def _numbers(sketch: dict[str, Any]) -> list[float]:
-    return [*(sketch[name] for name in SCALARS), *sketch["features"]]

@@ -14,6 +14,7 @@ from headgate_pipelines.engine import Probed
 from headgate_pipelines.errors import Refused
 from headgate_pipelines.progress import with_progress
 from headgate_pipelines.registry.version_folder import VersionFolder
+from headgate_pipelines.sketch import numbers_of
 
 Probe = Callable[[Path, Iterable[tuple[str, Path | bytes]]], Iterator[Probed]]
 
@@ -23,7 +24,6 @@ WARM_UP = 4
 """Images at the start of a turn whose latency does not count: the engine runs them ahead, in another version's turn."""
 UNANSWERED = -1
 REFERENCE_ROWS = 2000
-SCALARS = ("width", "height", "brightness", "contrast", "sharpness")
 
 
 @dataclass
@@ -63,7 +63,7 @@ class Answers:
         if warm and not answer.error:
             self.turns[-1].append(answer.latency_ms)
         sketch = answer.sketch or {}
-        self.sketches.append([*(sketch[name] for name in SCALARS), *sketch["features"]] if sketch else [])
+        self.sketches.append(numbers_of(sketch) if sketch else [])
         self.sketch_version = sketch.get("version", self.sketch_version)
 
 

@@ -1,19 +1,17 @@
 """report.html (self-contained), card.md, and the plots as files."""
 
-import base64
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
 import jinja2
 import numpy as np
 from markupsafe import Markup
-from PIL import Image, UnidentifiedImageError
 
 from headgate_pipelines.data.index import read_images
 from headgate_pipelines.evaluate.holdout import UNANSWERED, Answers
 from headgate_pipelines.evaluate.plots import MOST_CLASSES, classes_svg, confusion_svg, reliability_svg
 from headgate_pipelines.evaluate.record import Evaluation
+from headgate_pipelines.pictures import thumbnail
 
 MOST_MISTAKES = 24
 THUMBNAIL = 112
@@ -79,7 +77,8 @@ def worst_mistakes(answers: Answers, data: Path) -> list[Mistake]:
     wrong = np.flatnonzero(~answers.right)
     rows = sorted(wrong.tolist(), key=lambda row: -answers.confidence[row])[:MOST_MISTAKES]
     pictures = {
-        item.sha256: _thumbnail(image) for item, image in read_images(data, [answers.items[row] for row in rows])
+        item.sha256: thumbnail(image, THUMBNAIL)
+        for item, image in read_images(data, [answers.items[row] for row in rows])
     }
     labels = answers.version.labels
     return [
@@ -92,14 +91,3 @@ def worst_mistakes(answers: Answers, data: Path) -> list[Mistake]:
         )
         for row in rows
     ]
-
-
-def _thumbnail(image: bytes) -> str:
-    try:
-        with Image.open(io.BytesIO(image)) as picture:
-            picture.thumbnail((THUMBNAIL, THUMBNAIL))
-            file = io.BytesIO()
-            picture.convert("RGB").save(file, "JPEG", quality=85)
-    except (UnidentifiedImageError, OSError):
-        return ""
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()

@@ -1,6 +1,5 @@
 """Tests and intervals for two classifiers on the same images."""
 
-from collections.abc import Sequence
 from math import sqrt
 
 from scipy.optimize import brentq
@@ -58,13 +57,3 @@ def _tango_statistic(first: int, second: int, images: int, delta: float) -> floa
     constant = -second * delta * (1 - delta)
     share = (sqrt(max(linear**2 - 8 * images * constant, 0)) - linear) / (4 * images)
     return distance / sqrt(max(images * (2 * share + delta * (1 - delta)), EDGE**2))
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjusted p-values: any of them is below alpha by chance in at most a share alpha of all runs (Holm 1979)."""
-    order = sorted(range(len(p_values)), key=lambda index: p_values[index])
-    adjusted, highest = [0.0] * len(p_values), 0.0
-    for rank, index in enumerate(order):
-        highest = max(highest, min(1.0, p_values[index] * (len(p_values) - rank)))
-        adjusted[index] = highest
-    return adjusted

@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 
 from headgate_pipelines.evaluate.holdout import Answers
 from headgate_pipelines.evaluate.record import Comparison, Guardrail, Measured
-from headgate_pipelines.evaluate.statistics import holm, mcnemar_mid_p, mid_p_of_loss, tango_interval
+from headgate_pipelines.evaluate.statistics import mcnemar_mid_p, mid_p_of_loss, tango_interval
+from headgate_pipelines.holm import holm
 from headgate_pipelines.params import Evaluate
 
 

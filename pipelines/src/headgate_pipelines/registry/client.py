@@ -136,11 +136,6 @@ class Registry:
         with reaching(self.url):
             self.client.set_registered_model_alias(model, alias, version)
 
-    def delete_alias(self, model: str, alias: str) -> None:
-        """No effect when there is no such alias."""
-        with reaching(self.url):
-            self.client.delete_registered_model_alias(model, alias)
-
     def tag(self, model: str, version: str, key: str, value: str) -> None:
         """Sets a tag of a version."""
         with reaching(self.url):

@@ -1,0 +1,26 @@
+"""Small pictures for reports."""
+
+import base64
+import io
+
+from PIL import Image
+
+MAX_PIXELS = 80_000_000
+"""A picture with more is not decoded: it would take gigabytes."""
+
+
+def thumbnail(content: bytes, side: int) -> str:
+    """A data URL of a JPEG of at most side x side pixels; empty where it cannot be made, or only at a great cost."""
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            if image.width * image.height > MAX_PIXELS:
+                return ""
+            image.draft("RGB", (side * 2, side * 2))
+            small = image.convert("RGB")
+    # Pillow raises errors of any kind for damaged files.
+    except Exception:
+        return ""
+    small.thumbnail((side, side))
+    out = io.BytesIO()
+    small.save(out, "JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode()
