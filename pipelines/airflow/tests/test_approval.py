@@ -33,7 +33,7 @@ def approve(standin: StandIn) -> Approval:
 
 
 def asked(approve: Approval, ago: timedelta) -> Any:
-    """The context of a task that asked so long ago."""
+    """The context of a task that asked for approval that long ago."""
     started = datetime.now(UTC) - ago
     return {"task": approve, "ti": SimpleNamespace(start_date=started, map_index=-1, xcom_push=lambda **_: None)}
 

@@ -15,7 +15,7 @@ SKETCH: dict[str, Any] = {
 
 
 def probed(name: str, predicted: int, *, classes: int = 2, confidence: float = 0.8, latency_ms: float = 1.0) -> Probed:
-    """An answer whose other classes share what is left of the score."""
+    """An answer that divides the rest of the score equally among the other classes."""
     others = [one for one in range(classes) if one != predicted]
     scores = (confidence, *[(1 - confidence) / len(others)] * len(others))
     return Probed(name, (predicted, *others), scores, latency_ms, SKETCH)

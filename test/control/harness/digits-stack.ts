@@ -1,7 +1,6 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { API_BASE, type RolloutStart } from '@headgate/contracts/admin/api';
 import type { Manifest } from '@headgate/contracts/manifest';
 import { HEADER } from '@headgate/contracts/names';
@@ -10,6 +9,7 @@ import { parseYaml } from '@headgate/runtime/parse-yaml';
 import { bucketOf } from '@headgate/runtime/routing/assign';
 import { eventually } from '@headgate/testkit/eventually';
 import { type Client, httpClient, httpsClient } from '@headgate/testkit/http';
+import { openLoad } from '@headgate/testkit/load';
 import { samplePhoto } from '@headgate/testkit/photos';
 import { postPhoto } from '@headgate/testkit/predict';
 import { ROOT } from '@headgate/testkit/root';
@@ -122,29 +122,17 @@ function operator(admin: Client, { ready }: OwnedStack) {
 /** @returns what stops it, waits for the answers, and tells all of them */
 function startLoad(client: Client, key: string, perSecond: number) {
   const sent: Sent[] = [];
-  const open = new Set<Promise<void>>();
-  const stopping = new AbortController();
-  const send = async (unit: string) => {
+  const load = openLoad(1000 / perSecond, async (index) => {
+    const unit = `unit-${index}`;
     const startMs = performance.now();
     const answer = await postPhoto(client, photo, { key, unit }).catch(() => undefined);
     const { id, version } = answer?.status === 200 ? JSON.parse(answer.text) : {};
     sent.push({ unit, startMs, endMs: performance.now(), status: answer?.status ?? 0, version, id });
-  };
-  const run = async () => {
-    const startMs = performance.now();
-    for (let index = 0; !stopping.signal.aborted; index += 1) {
-      const one = send(`unit-${index}`).finally(() => open.delete(one));
-      open.add(one);
-      await pause(Math.max(0, startMs + ((index + 1) * 1000) / perSecond - performance.now()));
-    }
-    await Promise.all(open);
-  };
-  const ended = run();
+  });
   return {
     sent,
     async stop(): Promise<readonly Sent[]> {
-      stopping.abort();
-      await ended;
+      await load.stop();
       return sent;
     },
   };

@@ -92,38 +92,39 @@ class Circle {
 
   /** From pictures to a promoted version. */
   first(): Step[] {
-    const { run } = this.#pipelines;
     return [
       ['adopt the version that is served', () => this.#adopt()],
       ['write labelled pictures, and make a workspace', () => this.#makeWorkspace()],
       ['ingest, train and evaluate (dvc repro)', () => this.#reproduce()],
-      ['register', async () => lineWith('is registered', await run('register', ['--stage']))],
-      [
-        'deploy to staging and test',
-        async () => passedTests(await run('stage', ['--within-s', STAGED_WITHIN_S])),
-      ],
-      ['approve, 90/10 under traffic with feedback, promote', () => this.#release('today')],
+      ...this.#bringOut('today'),
       ['roll back to the version of before, and forth', () => this.#rollBack()],
     ];
   }
 
   /** Drift, the next version, and two bad ones. */
   second(): Step[] {
-    const { run } = this.#pipelines;
     return [
       ['the pictures become darker: drift', () => this.#drift()],
       ['retrain with the new pictures (dvc repro)', () => this.#retrain()],
-      ['register', async () => lineWith('is registered', await run('register', ['--stage']))],
-      [
-        'deploy to staging and test',
-        async () => passedTests(await run('stage', ['--within-s', STAGED_WITHIN_S])),
-      ],
-      ['approve, 90/10 under traffic with feedback, promote', () => this.#release('later')],
+      ...this.#bringOut('later'),
       ['a model trained on shuffled labels is refused', () => this.#refuseShuffled()],
       [
         'the same model, put into the repository by hand, is rolled back by itself',
         () => this.#rollBackBad(),
       ],
+    ];
+  }
+
+  /** From a trained version to the champion. @param folder pictures that users send meanwhile */
+  #bringOut(folder: 'today' | 'later'): Step[] {
+    const { run } = this.#pipelines;
+    return [
+      ['register', async () => lineWith('is registered', await run('register', ['--stage']))],
+      [
+        'deploy to staging and test',
+        async () => passedTests(await run('stage', ['--within-s', STAGED_WITHIN_S])),
+      ],
+      ['approve, 90/10 under traffic with feedback, promote', () => this.#release(folder)],
     ];
   }
 
@@ -162,7 +163,6 @@ class Circle {
     return `${verdict}: ${points(candidate.accuracy)} % right; report: ${join(workspace, 'evaluation/report.html')}`;
   }
 
-  /** @param folder pictures that users send meanwhile */
   async #release(folder: 'today' | 'later'): Promise<string> {
     const { ask, stack } = this.#services;
     const traffic = startTraffic({ ...this.#load(folder), stack });

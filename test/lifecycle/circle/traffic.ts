@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { type Client, httpClient, httpsClient } from '@headgate/testkit/http';
+import { openLoad } from '@headgate/testkit/load';
 import { postPhoto } from '@headgate/testkit/predict';
 import type { OwnedStack } from '@headgate/testkit/stack';
 import { sendFeedback } from '../../control/harness/digits-stack.ts';
@@ -43,32 +43,18 @@ export interface TrafficOptions {
   readonly perSecond: number;
 }
 
-/** An open model: requests start at their time, whether earlier ones were answered or not. */
 export function startTraffic({ stack, model, images, perSecond }: TrafficOptions): Traffic {
   const client = stack.ready.https ? httpsClient(stack.ready) : httpClient(stack.ready.gateway);
   const key = stack.ready.keys.bench;
-  const stopping = new AbortController();
   const answered: Answered[] = [];
-  const open = new Set<Promise<void>>();
-  const send = async (index: number) => {
+  const load = openLoad(1000 / perSecond, async (index) => {
     const image = images[index % images.length];
     if (image) answered.push(await askAndJudge(client, { key, model, unit: `user-${index}`, image }));
-  };
-  const run = async () => {
-    const startedMs = performance.now();
-    for (let index = 0; !stopping.signal.aborted; index += 1) {
-      const one = send(index).finally(() => open.delete(one));
-      open.add(one);
-      await pause(Math.max(0, startedMs + ((index + 1) * 1000) / perSecond - performance.now()));
-    }
-    await Promise.all(open);
-  };
-  const ended = run();
+  });
   return {
     answered,
     stop: async () => {
-      stopping.abort();
-      await ended;
+      await load.stop();
       await client.close();
       return answered;
     },

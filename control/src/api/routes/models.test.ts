@@ -97,7 +97,7 @@ describe('an approval', () => {
 describe('a rejection', () => {
   const post = (body: object) => ask('POST', `/models/${MODEL}/reject`, body);
 
-  it('takes the aliases from the version, says why, and answers with what is left', async () => {
+  it('a rejection takes the aliases from the version, says why, and answers with the remaining ones', async () => {
     registry.alias('candidate', '2');
     registry.alias('staging', '2');
     registry.alias('champion', '1');

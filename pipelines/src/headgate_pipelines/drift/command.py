@@ -46,7 +46,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Exit code 0 after a check, whatever it found; 99 while there are too few photos."""
+    """Exit code 0 after a check, with drift or without; 99 while there are too few photos."""
     workspace = Workspace(args.workspace)
     params, settings = read_params(workspace.params), read_settings()
     control = Control(settings)

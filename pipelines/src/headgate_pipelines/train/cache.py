@@ -1,4 +1,4 @@
-"""Features on disk by the content of their image. Whoever deletes the file loses time, nothing else."""
+"""Features on disk by the content of their image. Without the file, training computes all features again."""
 
 import zlib
 from collections.abc import Iterable, Iterator
