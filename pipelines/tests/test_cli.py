@@ -33,7 +33,8 @@ def test_an_error_prints_its_remedy_and_ends_with_its_code(tmp_path: Path, capsy
         ("model: digits\nsource: x\ntrian: {}\n", "trian"),
         ("model: ../x\nsource: x\n", "model"),
         ("model: digits\nsource: x\ningest: {holdout_share: 2}\n", "holdout_share"),
-        ("model: [", "not right"),
+        ("model: [", "no YAML"),
+        ("model: digits\nsource: x\ndrift: {min_samples: 500, max_samples: 100}\n", "at most max_samples"),
     ],
 )
 def test_wrong_parameters_are_named(tmp_path: Path, text: str, named: str) -> None:

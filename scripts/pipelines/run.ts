@@ -1,35 +1,66 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import type { Bootstrapped } from '../setup/bootstrap.mjs';
+import { DEV_KEYS_FILE, readDevKeys } from '../setup/keys.ts';
 import { airflowStep, pipelinesStep } from '../setup/pipelines.ts';
 import { runSteps } from '../setup/runner.mjs';
 import { setup } from '../setup/setup.ts';
 
-/** Programs of pipelines/, and the environments that each needs. */
-const PROGRAMS = {
-  pipelines: { steps: [pipelinesStep], command: ['pipelines/.venv/bin/headgate-pipelines'] },
-  airflow: {
-    steps: [pipelinesStep, airflowStep],
-    command: ['pipelines/airflow/.venv/bin/python', 'pipelines/airflow/run.py'],
-  },
-} as const;
+const BIN = 'pipelines/.venv/bin';
+/** Programs of that folder that a data scientist needs besides ours. */
+const OTHERS = ['dvc', 'mlflow'];
+const AIRFLOW = ['pipelines/airflow/.venv/bin/python', 'pipelines/airflow/run.py'];
 
-/** Runs a program in the caller's folder. @param argv its name and arguments @returns its exit code */
+/** Seven workers would outlive the server. */
+const MLFLOW = { MLFLOW_SERVER_ENABLE_JOB_EXECUTION: 'false' };
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Runs `headgate-pipelines`, dvc, mlflow or a local Airflow in the caller's folder.
+ *
+ * @param argv `airflow`, or `pipelines`; and the arguments @returns its exit code
+ */
 export async function runPipelines(
   context: Bootstrapped,
   [name, ...args]: readonly string[],
-  env: NodeJS.ProcessEnv,
+  env: Env,
 ): Promise<number> {
   const { root, signal } = context;
-  const { steps, command } = name === 'airflow' ? PROGRAMS.airflow : PROGRAMS.pipelines;
   await setup(context, { fallback: false, python: env.HEADGATE_PYTHON, environment: env.HEADGATE_ENV });
-  await runSteps(steps, context);
-  const [program = '', ...script] = command.map((path) => join(root, path));
-  const child = spawn(program, [...script, ...args], { cwd: env.INIT_CWD ?? root, stdio: 'inherit' });
+  await runSteps(name === 'airflow' ? [pipelinesStep, airflowStep] : [pipelinesStep], context);
+  const [program = '', ...rest] = name === 'airflow' ? [...AIRFLOW, ...args] : programOf(args);
+  const child = spawn(join(root, program), rest, {
+    cwd: env.INIT_CWD ?? root,
+    env: { ...MLFLOW, ...settingsOf(root), ...env, PATH: [join(root, BIN), env.PATH].join(delimiter) },
+    stdio: 'inherit',
+  });
   // The terminal sends the signal to the child as well.
   signal.addEventListener('abort', () => child.kill('SIGTERM'), { once: true });
   const [code, killedBy] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
   return code ?? 128 + (killedBy === null ? 0 : constants.signals[killedBy]);
+}
+
+function programOf(args: readonly string[]): readonly string[] {
+  const [first = ''] = args;
+  return OTHERS.includes(first)
+    ? [`${BIN}/${first}`, ...args.slice(1)]
+    : [`${BIN}/headgate-pipelines`, ...args];
+}
+
+/** What the commands need to call the service of this checkout; empty outside of development, where there are no keys. */
+export function settingsOf(root: string): Record<string, string> {
+  if (!existsSync(join(root, DEV_KEYS_FILE))) return {};
+  const keyFile = join(root, 'state/pipelines/admin.key');
+  mkdirSync(dirname(keyFile), { recursive: true, mode: 0o700 });
+  writeFileSync(keyFile, readDevKeys(root).admin, { mode: 0o600 });
+  return {
+    HEADGATE_PIPELINES_ADMIN_KEY_FILE: keyFile,
+    // An admin may do what a tester may.
+    HEADGATE_PIPELINES_TESTER_KEY_FILE: keyFile,
+    HEADGATE_PIPELINES_CA_FILE: join(root, 'state/tls/public/ca.crt'),
+  };
 }

@@ -12,7 +12,7 @@ import type { Step } from './runner.mjs';
 export type DevKeys = Readonly<Record<DevelopmentKey, string>>;
 
 const KEYS_FILE = 'state/keys.yaml';
-const DEV_KEYS_FILE = 'state/dev-keys.json';
+export const DEV_KEYS_FILE = 'state/dev-keys.json';
 
 const RECORDS: Record<keyof DevKeys, Pick<KeyRecord, 'role' | 'tier'>> = {
   client: { role: 'client', tier: 'default' },

@@ -5,11 +5,15 @@ arguments that returns an exit code. It is imported only when its command is use
 """
 
 import argparse
+import errno
 import importlib
 import sys
 from pathlib import Path
 
 from headgate_pipelines.errors import NOTHING_TO_DO, PipelineError, Unavailable
+
+# What a later try may not meet again.
+DISK_FAILS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 COMMANDS = {
     "init": ("headgate_pipelines.data.init", "make a workspace"),
@@ -61,7 +65,9 @@ def main(arguments: list[str] | None = None) -> int:
         return error.exit_code
     except OSError as error:
         print(f"error: {error}", file=sys.stderr)
-        print("remedy: make room on the disk or check its permissions, then run the command again", file=sys.stderr)
+        if error.errno not in DISK_FAILS:
+            return PipelineError.exit_code
+        print("remedy: make room on the disk, then run the command again", file=sys.stderr)
         return Unavailable.exit_code
     except KeyboardInterrupt:
         return 130

@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
     """Exit code, see headgate_pipelines.errors."""
     url = read_settings().database_url
     try:
-        Deadline(WITHIN_S).until(lambda: made(url), "a connection to the database")
+        Deadline(WITHIN_S).until(lambda: made(url), "a connection to the database", "see the database's log")
         if arguments == ["mlflow"]:
             mlflow_tables(url)
     except PipelineError as error:
@@ -46,6 +46,9 @@ def made(url: str) -> bool | None:
     try:
         psycopg2.connect(address.geturl(), connect_timeout=CONNECT_S).close()
         return False
+    except psycopg2.ProgrammingError:
+        # Its words hold the password.
+        raise PipelineError("HEADGATE_PIPELINES_DATABASE_URL is no URL", "escape its parts by %XX") from None
     except psycopg2.OperationalError as error:
         refusal = str(error).strip()
     try:
@@ -56,8 +59,10 @@ def made(url: str) -> bool | None:
     except psycopg2.errors.InsufficientPrivilege as error:
         remedy = f"CREATE DATABASE {name}, owned by the user of the URL"
         raise PipelineError(f"database {name} is absent, and the user may not make it", remedy) from error
-    except psycopg2.errors.DuplicateDatabase as error:
-        raise PipelineError(f"no connection to database {name}: {refusal}", "give its user the right") from error
+    except (psycopg2.errors.DuplicateDatabase, psycopg2.errors.UniqueViolation):
+        # Another pod made it just now, or the user may not connect: the wait tells which.
+        print(refusal, file=sys.stderr, flush=True)
+        return None
     except psycopg2.OperationalError:
         print(refusal, file=sys.stderr, flush=True)
         return None

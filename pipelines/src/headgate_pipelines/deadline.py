@@ -11,7 +11,7 @@ from headgate_pipelines.errors import Unavailable
 T = TypeVar("T")
 
 INTERVAL_S = 1.0
-SAY_EVERY_S = 10.0
+SAY_AFTER_S = 10.0
 
 
 @dataclass
@@ -20,10 +20,12 @@ class Deadline:
 
     Args:
         within_s: longest wait, in seconds.
+        interval_s: pause between two questions, in seconds.
         clock, sleep: monotonic time and a pause, in seconds; tests pass their own.
     """
 
     within_s: float
+    interval_s: float = INTERVAL_S
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     _started: float = field(init=False)
@@ -31,21 +33,21 @@ class Deadline:
     def __post_init__(self) -> None:
         self._started = self.clock()
 
-    def until(self, ask: Callable[[], T | None], what: str) -> T:
+    def until(self, ask: Callable[[], T | None], what: str, remedy: str = "") -> T:
         """The first answer that is not None.
 
         Raises:
             Unavailable: the time is over; names `what` was waited for.
         """
-        said = 0.0
+        say_at = SAY_AFTER_S
         while True:
             answer = ask()
             if answer is not None:
                 return answer
             waited = self.clock() - self._started
             if waited >= self.within_s:
-                raise Unavailable(f"{what} did not happen within {self.within_s:.0f} s", "see control's log")
-            if waited - said >= SAY_EVERY_S:
-                said = waited
+                raise Unavailable(f"{what} did not happen within {self.within_s:.0f} s", remedy)
+            if waited >= say_at:
+                say_at *= 2
                 print(f"waiting for {what}: {waited:.0f} s", file=sys.stderr, flush=True)
-            self.sleep(INTERVAL_S)
+            self.sleep(self.interval_s)

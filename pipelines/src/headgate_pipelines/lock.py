@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from headgate_pipelines.errors import Refused
+from headgate_pipelines.errors import Unavailable
 from headgate_pipelines.workspace import Workspace
 
 
@@ -14,7 +14,7 @@ def only_one(workspace: Workspace, command: str) -> Iterator[None]:
     """Holds the workspace's lock while `command` works. The system frees it when the process ends, however it ends.
 
     Raises:
-        Refused: another command holds it; the message names that command and its process.
+        Unavailable: another command holds it; the message names that command and its process.
     """
     workspace.state.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(workspace.state / "lock", os.O_RDWR | os.O_CREAT, 0o644)
@@ -23,7 +23,7 @@ def only_one(workspace: Workspace, command: str) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             holder = os.pread(descriptor, 200, 0).decode() or "another command"
-            raise Refused(f"{holder} works on {workspace.root} already", "start again when it has ended") from error
+            raise Unavailable(f"{holder} works on {workspace.root} already", "start again when it has ended") from error
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{command} (process {os.getpid()})".encode(), 0)
         yield

@@ -1,10 +1,10 @@
 """params.yaml of a workspace: what a data scientist may change. DVC compares it between runs."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from headgate_pipelines.errors import PipelineError
 
@@ -28,6 +28,12 @@ class Ingest(_Params):
     max_imbalance: float = Field(20, ge=1, description="largest class over smallest class")
     holdout_share: Share = 0.2
     shard_bytes: int = Field(100_000_000, ge=1_000_000)
+
+    @model_validator(mode="after")
+    def _has_room(self) -> Self:
+        if self.min_side > self.max_side:
+            raise ValueError("expected min_side of at most max_side")
+        return self
 
 
 class Train(_Params):
@@ -56,8 +62,15 @@ class Drift(_Params):
     window_hours: float = Field(24, gt=0)
     min_samples: int = Field(200, ge=50)
     max_samples: int = Field(2000, ge=100)
-    alpha: float = Field(0.05, gt=0, lt=1, description="of the whole check, over all its tests")
+    # A smaller one would take too many permutations.
+    alpha: float = Field(0.05, ge=0.001, lt=1, description="of the whole check, over all its tests")
     cooldown_hours: float = Field(24, ge=0, description="between two triggers of retraining")
+
+    @model_validator(mode="after")
+    def _has_room(self) -> Self:
+        if self.min_samples > self.max_samples:
+            raise ValueError("expected min_samples of at most max_samples")
+        return self
 
 
 class Params(_Params):
@@ -72,10 +85,21 @@ class Params(_Params):
 
 
 def read_params(path: Path) -> Params:
-    """Raises PipelineError with each wrong key."""
+    """Raises PipelineError with one line for each wrong key."""
     try:
         return Params.model_validate(yaml.safe_load(path.read_text("utf-8")))
     except OSError as error:
         raise PipelineError(f"{path} cannot be read", "headgate-pipelines init makes a workspace") from error
-    except (ValidationError, yaml.YAMLError) as error:
-        raise PipelineError(f"{path} is not right: {error}", "correct these keys") from error
+    except ValidationError as error:
+        raise PipelineError(f"{path} is not right:{wrong_keys(error)}", "correct these keys") from error
+    except yaml.YAMLError as error:
+        raise PipelineError(f"{path} is no YAML: {error}", "correct that line") from error
+
+
+def wrong_keys(error: ValidationError) -> str:
+    """One line for each key: its path, what is wrong, and the value."""
+    lines = [
+        f"\n  {'.'.join(map(str, one['loc'])) or 'the file'}: {one['msg']}, got {one['input']!r}"
+        for one in error.errors(include_url=False)
+    ]
+    return "".join(lines)

@@ -23,11 +23,11 @@ class Settings:
     tester_key_file: Path | None
     sign_key_file: Path | None
     """Ed25519 private key in PEM that signs manifests of registered versions; None: they are not signed."""
-    alert_webhook: str
+    alert_webhook: str = field(repr=False)
     """URL that gets a JSON message when a command fails; empty: none."""
     alert_email: str
     """Receiver of the same message; empty: none."""
-    smtp_url: str
+    smtp_url: str = field(repr=False)
     """smtp://user:password@host:port"""
     root: Path
     """The checkout, or the folder where an image keeps the same files: models/, samples/, inference/."""

@@ -244,7 +244,7 @@ def test_a_second_command_is_refused_with_the_process_of_the_first(workspace: Wo
         assert other.stdout is not None
         assert other.stdout.readline() == b"held\n"
         with (
-            pytest.raises(Refused, match=rf"train \(process {other.pid}\) works on"),
+            pytest.raises(Unavailable, match=rf"train \(process {other.pid}\) works on"),
             only_one(workspace, "ingest"),
         ):
             pass

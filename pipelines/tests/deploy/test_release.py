@@ -54,7 +54,7 @@ def test_an_ended_rollout_or_one_of_another_version_is_not(other: dict[str, Any]
 
 
 def test_each_new_state_is_said_once(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("headgate_pipelines.deadline.INTERVAL_S", 0)
+    monkeypatch.setattr("headgate_pipelines.deploy.release.LOOK_EVERY_S", 0)
     later = [rollout("running"), rollout("running"), rollout("running", weight=50), rollout("promoted", weight=100)]
     ended = follow(cast(Control, Rollouts([], later)), rollout("preparing"), 60)
     assert ended["state"]["kind"] == "promoted"
@@ -63,6 +63,21 @@ def test_each_new_state_is_said_once(capsys: pytest.CaptureFixture[str], monkeyp
         "rollout r: running at 50 %",
         "rollout r: promoted at 100 %",
     ]
+
+
+def test_control_may_be_away_while_a_rollout_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("headgate_pipelines.deploy.release.LOOK_EVERY_S", 0)
+    control = Rollouts([], [rollout("promoted")])
+    answers: list[Any] = [Unavailable("away"), rollout("promoted")]
+
+    def look(_: str) -> dict[str, Any]:
+        answer = answers.pop(0)
+        if isinstance(answer, Unavailable):
+            raise answer
+        return dict(answer)
+
+    monkeypatch.setattr(control, "rollout", look)
+    assert follow(cast(Control, control), rollout("running"), 60)["state"]["kind"] == "promoted"
 
 
 def test_a_rollout_that_does_not_end_in_time_goes_on() -> None:

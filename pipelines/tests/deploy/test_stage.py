@@ -1,12 +1,15 @@
 """A version that passes becomes the candidate; one that fails is rejected and the team told."""
 
+import argparse
 import json
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from headgate_pipelines.deadline import Deadline
 from headgate_pipelines.deploy import stage as subject
 from headgate_pipelines.deploy.smoke import Outcome, gets_no_traffic
 from headgate_pipelines.deploy.stage import Staging, stage
@@ -83,7 +86,7 @@ def test_nothing_is_rejected_while_control_is_away(tmp_path: Path, monkeypatch: 
 
 
 def test_one_unanswered_question_is_no_reason_to_reject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("headgate_pipelines.deadline.INTERVAL_S", 0)
+    monkeypatch.setattr(subject, "Deadline", partial(Deadline, interval_s=0))
     site = Site(monkeypatch, [READY], [Outcome("answers", "")])
     asked: list[str] = []
 
@@ -105,3 +108,41 @@ def test_traffic_is_looked_for_where_there_should_be_none(
     site = Site(monkeypatch, [READY | {"role": role}], [Outcome("answers", "")])
     site.run(tmp_path)
     assert (gets_no_traffic in site.checks) == expected
+
+
+@pytest.mark.parametrize(
+    ("aliases", "code"),
+    [
+        ({}, 99),
+        ({"staging": "2", "champion": "2"}, 99),
+        ({"staging": "2", "candidate": "2"}, 0),
+        ({"staging": "2", "candidate": "1"}, 0),
+    ],
+)
+def test_a_version_is_staged_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, aliases: dict[str, str], code: int
+) -> None:
+    (tmp_path / "params.yaml").write_text("model: digits\nsource: x\n", "utf-8")
+    staged: list[str] = []
+    registry = SimpleNamespace(
+        by_alias=lambda model, alias: Registered(model, aliases[alias], "run", {}) if alias in aliases else None
+    )
+    monkeypatch.setattr(subject, "Registry", lambda _: registry)
+    monkeypatch.setattr(subject, "Control", lambda _: SimpleNamespace(live=lambda: {"models": [{"model": "digits"}]}))
+    monkeypatch.setattr(subject, "Gateway", lambda _: None)
+    monkeypatch.setattr(
+        subject, "stage", lambda parts, workspace, registered, within_s: staged.append(registered.version)
+    )
+    assert subject.run(argparse.Namespace(workspace=tmp_path, within_s=1)) == code
+    assert staged == (["2"] if aliases.get("candidate") == "1" else [])
+
+
+def test_a_model_that_is_not_served_yet_is_not_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "params.yaml").write_text("model: birds\nsource: x\n", "utf-8")
+    registry = SimpleNamespace(by_alias=lambda model, alias: VERSION if alias == "staging" else None)
+    monkeypatch.setattr(subject, "Registry", lambda _: registry)
+    monkeypatch.setattr(subject, "Control", lambda _: SimpleNamespace(live=lambda: {"models": []}))
+    monkeypatch.setattr(subject, "Gateway", lambda _: None)
+    with pytest.raises(Refused, match="the routing table has no model birds") as raised:
+        subject.run(argparse.Namespace(workspace=tmp_path, within_s=1))
+    assert "The first version" in raised.value.remedy

@@ -69,6 +69,7 @@ class Setup:
     workspace: Workspace
     mlflow: str
     model: str
+    triggers: bool = True
     alerts: list[str] = field(default_factory=list)
 
     def champion(self, dark: float = 1, holdout: int = 300, reference: bool = True) -> str:
@@ -94,7 +95,8 @@ class Setup:
         def fetch(from_ms: int, to_ms: int) -> Iterator[dict[str, Any]]:
             return (row for row in seen if from_ms <= row["at_ms"] < to_ms)
 
-        return drift(Job(self.workspace, read_params(self.workspace.params), settings, fetch, captures, now_ms))
+        params = read_params(self.workspace.params)
+        return drift(Job(self.workspace, params, settings, fetch, captures, self.triggers, now_ms))
 
     @property
     def result(self) -> dict[str, Any]:
@@ -124,6 +126,17 @@ def test_photos_like_the_reference_are_no_drift(setup: Setup) -> None:
     assert setup.check(rows(200, seed=2)) == 0
     assert (setup.result["verdict"], setup.result["triggered"], setup.alerts) == ("none", False, [])
     assert "No drift: 200 photos" in setup.page
+
+
+def test_a_check_by_hand_neither_triggers_nor_starts_the_cooldown(setup: Setup) -> None:
+    setup.champion()
+    dark = rows(200, seed=2, dark=0.6)
+    setup.triggers = False
+    assert setup.check(dark) == 0
+    assert (setup.result["verdict"], setup.result["triggered"], setup.alerts) == ("drift", False, [])
+    setup.triggers = True
+    assert setup.check(dark, NOW + HOUR_MS) == 0
+    assert setup.result["triggered"]
 
 
 def test_drift_triggers_once_per_cooldown(setup: Setup) -> None:

@@ -19,7 +19,7 @@ from headgate_pipelines.evaluate.record import FILE, Evaluation
 from headgate_pipelines.params import Evaluate, Params
 from headgate_pipelines.registry.adopt import set_champion
 from headgate_pipelines.registry.client import ARTIFACTS, DATA_TAG, MANIFEST_TAG, REJECTED_TAG, STAGE_TAG, Registry
-from headgate_pipelines.registry.command import register, stage
+from headgate_pipelines.registry.command import check_numbers, register, stage
 from headgate_pipelines.registry.version_folder import read_version
 from headgate_pipelines.workspace import Workspace
 from tests.evaluate.answers import answers_of
@@ -240,3 +240,12 @@ def test_the_version_that_staging_had_is_archived(mlflow_server: str, tmp_path: 
     for weights in (b"one", b"two"):
         stage(registry, register(registry, trained(tmp_path / weights.decode(), "staged", weights=weights)))
     assert [one.tags[STAGE_TAG] for one in registry.versions("staged")] == ["Archived", "Staging"]
+
+
+def test_a_number_of_the_models_folder_is_not_given_to_another_version(mlflow_server: str, tmp_path: Path) -> None:
+    registry = Registry(mlflow_server)
+    (tmp_path / "birds" / "1").mkdir(parents=True)
+    with pytest.raises(Refused, match=r"has version 1, whose number") as raised:
+        check_numbers(registry, "birds", tmp_path)
+    assert "adopt birds" in raised.value.remedy
+    check_numbers(registry, "fish", tmp_path)

@@ -34,6 +34,6 @@ def test_trains_on_a_plain_folder_without_a_workspace(
 def test_refuses_to_train_while_another_command_works_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     workspace = Workspace(folder.parent / "workspace")
     with only_one(workspace, "ingest"):
-        assert main(["train", "--data", str(folder), "--workspace", str(workspace.root)]) == 2
+        assert main(["train", "--data", str(folder), "--workspace", str(workspace.root)]) == 3
     assert "ingest (process" in capsys.readouterr().err
     assert not workspace.version.exists()

@@ -229,7 +229,7 @@ class Circle {
     const report = join(this.#pipelines.workspace, 'reports/drift.json');
     await eventually(
       async () => {
-        await this.#pipelines.run('drift');
+        await this.#pipelines.run('drift', ['--trigger']);
         return JSON.parse(readFileSync(report, 'utf8')).triggered === true;
       },
       { what: 'drift that asks for a new training', withinMs: 60_000, everyMs: 2000 },

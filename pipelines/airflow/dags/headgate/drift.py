@@ -28,7 +28,7 @@ def drift(workspace: Path, pace: Pace = USUAL) -> DAG:
         check = Command(
             task_id="check",
             workspace=workspace,
-            arguments=["headgate-pipelines", "drift"],
+            arguments=["headgate-pipelines", "drift", "--trigger"],
             execution_timeout=timedelta(minutes=30),
         )
 

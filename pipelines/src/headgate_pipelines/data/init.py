@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from headgate_pipelines.errors import PipelineError, Refused
-from headgate_pipelines.params import Params
+from headgate_pipelines.params import Params, wrong_keys
 from headgate_pipelines.workspace import Workspace
 
 DVC_YAML = """\
@@ -60,7 +60,7 @@ def run(given: argparse.Namespace) -> int:
     Raises:
         Refused: there is one already.
     """
-    workspace = Workspace(given.folder or given.workspace)
+    workspace = Workspace((given.folder or given.workspace).resolve())
     if workspace.params.exists():
         raise Refused(f"{workspace.root} is a workspace already", "edit its params.yaml, or name another folder")
     workspace.root.mkdir(parents=True, exist_ok=True)
@@ -68,14 +68,16 @@ def run(given: argparse.Namespace) -> int:
     start_dvc(workspace.root, given.remote)
     (workspace.root / "dvc.yaml").write_text(DVC_YAML, "utf-8")
     workspace.params.write_text(text, "utf-8")
-    print(f"{workspace.root} is ready: run dvc repro there, or headgate-pipelines ingest --workspace {workspace.root}")
+    print(f"{workspace.root} is ready. Next, in it: dvc repro, by hand or as npm run pipelines -- dvc repro")
     return 0
 
 
 def source_from(source: str, root: Path) -> str:
     """The source as params.yaml has it: its folder relative to the workspace and not to the current folder."""
-    kind, separator, folder = source.rpartition(":")
-    return source if kind == "s3" else f"{kind}{separator}{os.path.relpath(folder, root)}"
+    kind, separator, folder = source.partition(":")
+    if kind == "s3":
+        return source
+    return f"captures:{os.path.relpath(folder, root)}" if separator else os.path.relpath(source, root)
 
 
 def params_text(values: dict[str, str]) -> str:
@@ -83,7 +85,7 @@ def params_text(values: dict[str, str]) -> str:
     try:
         Params.model_validate(values)
     except ValidationError as error:
-        raise PipelineError(f"the workspace cannot be made: {error}", "correct these arguments") from error
+        raise PipelineError(f"the workspace cannot be made:{wrong_keys(error)}", "correct these arguments") from error
     lines = ["# What a data scientist may change. DVC runs the stages again that read what changed."]
     for name, field in Params.model_fields.items():
         if name in values:

@@ -9,7 +9,7 @@ from typing import Any
 from headgate_pipelines.alerts import send
 from headgate_pipelines.control_client import Control
 from headgate_pipelines.deadline import Deadline
-from headgate_pipelines.errors import NOTHING_TO_DO, PipelineError, Refused
+from headgate_pipelines.errors import NOTHING_TO_DO, PipelineError, Refused, Unavailable
 from headgate_pipelines.params import read_params
 from headgate_pipelines.registry.client import Registry
 from headgate_pipelines.settings import read_settings
@@ -17,6 +17,7 @@ from headgate_pipelines.workspace import Workspace
 
 # A rollout with steps of hours, and a person in between.
 WITHIN_S = 7 * 86_400
+LOOK_EVERY_S = 5.0
 ENDS = ("promoted", "rolled_back")
 
 
@@ -127,16 +128,20 @@ def policy_of(text: str | None) -> str | dict[str, Any] | None:
 
 
 def follow(control: Control, rollout: dict[str, Any], within_s: float) -> dict[str, Any]:
-    """Prints each new state until the rollout ends. Returns the rollout."""
+    """Prints each new state until the rollout ends. Returns the rollout. Control may be away meanwhile."""
     said = ""
 
     def ended() -> dict[str, Any] | None:
         nonlocal said
-        now = control.rollout(rollout["id"])
+        try:
+            now = control.rollout(rollout["id"])
+        except Unavailable:
+            return None
         words = f"{now['state']['kind']} at {now['weight']} %"
         if words != said:
             said = words
             print(f"rollout {now['id']}: {words}", file=sys.stderr, flush=True)
         return now if now["state"]["kind"] in ENDS else None
 
-    return Deadline(within_s).until(ended, f"the end of the rollout {rollout['id']}")
+    what, remedy = f"the end of the rollout {rollout['id']}", "run the command again: it follows the same rollout"
+    return Deadline(within_s, LOOK_EVERY_S).until(ended, what, remedy)

@@ -41,16 +41,21 @@ class Staging:
 
 
 def run(args: argparse.Namespace) -> int:
-    """0 when the version is the candidate now; 99 when there is nothing to stage."""
+    """0 when the version is the candidate now, also from an earlier try; 99 when there is nothing to stage."""
     settings = read_settings()
     workspace = Workspace(args.workspace)
     model = read_params(workspace.params).model
     parts = Staging(Registry(settings.mlflow_url), Control(settings), Gateway(settings), settings)
     version = parts.registry.by_alias(model, "staging")
-    known = [parts.registry.by_alias(model, alias) for alias in ("champion", "candidate")]
-    if version is None or version.version in [one.version for one in known if one]:
+    champion, candidate = (parts.registry.by_alias(model, alias) for alias in ("champion", "candidate"))
+    if version is None or (champion and champion.version == version.version):
         print(f"{model}: no version waits for staging")
         return NOTHING_TO_DO
+    if candidate and candidate.version == version.version:
+        print(f"{model}/{version.version} is the candidate already")
+        return 0
+    if model not in [one["model"] for one in parts.control.live()["models"]]:
+        raise Refused(f"the routing table has no model {model}", "add it: docs/lifecycle.md, The first version")
     stage(parts, workspace, version, args.within_s)
     return 0
 
@@ -63,7 +68,9 @@ def stage(parts: Staging, workspace: Workspace, registered: Registered, within_s
     """
     model, version = registered.model, registered.version
     try:
-        role = Deadline(within_s).until(lambda: _loaded_role(parts, model, version), f"{model}/{version} being ready")
+        role = Deadline(within_s).until(
+            lambda: _loaded_role(parts, model, version), f"{model}/{version} being ready", "headgate models list"
+        )
     except Unavailable as error:
         # Without control nobody knows why; the command is then tried again.
         parts.control.live()

@@ -36,12 +36,15 @@ class Job:
     settings: Settings
     fetch: Fetch
     captures: Path | None
+    triggers: bool
+    """Whether drift asks for retraining, once per cooldown."""
     now_ms: int
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments."""
     parser.add_argument("--captures", type=Path, help="folder of captured photos, to show them in the report")
+    parser.add_argument("--trigger", action="store_true", help="ask for retraining if there is drift")
     parser.set_defaults(run=run)
 
 
@@ -54,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     def fetch(from_ms: int, to_ms: int) -> Any:
         return control.sketches(params.model, from_ms, to_ms)
 
-    return drift(Job(workspace, params, settings, fetch, args.captures, time.time_ns() // 1_000_000))
+    return drift(Job(workspace, params, settings, fetch, args.captures, args.trigger, time.time_ns() // 1_000_000))
 
 
 def drift(job: Job) -> int:
@@ -91,8 +94,8 @@ def _judge(job: Job, reference: Reference, window: Window, checked: Checked) -> 
     options, model = job.params.drift, job.params.model
     words = verdict(model, reference.version, window, checked)
     cooling = is_cooling_down(job.workspace, job.now_ms, options.cooldown_hours)
-    triggered = bool(checked.drifted) and not cooling
-    consequence = _consequence(checked, triggered, options.cooldown_hours)
+    triggered = bool(checked.drifted) and job.triggers and not cooling
+    consequence = _consequence(job, checked, triggered)
     photos = most_drifted(window, checked.scores, reference, job.captures)
     shown = job.captures is not None
     report = Report(model, reference, window, checked, options.alpha, photos, shown, consequence)
@@ -102,15 +105,18 @@ def _judge(job: Job, reference: Reference, window: Window, checked: Checked) -> 
     _write_json(job, reference, window, {**result, "tests": findings})
     print(f"{words} {consequence}")
     if triggered:
-        remember(job.workspace, Trigger(job.now_ms, reference.version, words))
         alerts.send(job.settings, f"{model} {reference.version} drifts", f"{words} {consequence}")
+        remember(job.workspace, Trigger(job.now_ms, reference.version, words))
 
 
-def _consequence(checked: Checked, triggered: bool, cooldown_hours: float) -> str:
+def _consequence(job: Job, checked: Checked, triggered: bool) -> str:
+    hours = f"{job.params.drift.cooldown_hours:g} hours"
     if triggered:
-        return f"This check asks for retraining; no other one does for {cooldown_hours:g} hours."
+        return f"This check asks for retraining; no other one does for {hours}."
+    if checked.drifted and not job.triggers:
+        return "It was run by hand and asks for no retraining."
     if checked.drifted:
-        return f"It asks for no retraining: an earlier check did within the last {cooldown_hours:g} hours."
+        return f"It asks for no retraining: an earlier check did within the last {hours}."
     return "Nothing has to be done."
 
 

@@ -15,6 +15,7 @@ from headgate_pipelines.evaluate.record import FILE, Champion, Evaluation
 from headgate_pipelines.evaluate.report import write_report
 from headgate_pipelines.evaluate.revision import code_revision
 from headgate_pipelines.evaluate.verdict import compare, guardrails, verdict_of
+from headgate_pipelines.lock import only_one
 from headgate_pipelines.params import Params, read_params
 from headgate_pipelines.registry.version_folder import VersionFolder, read_version
 from headgate_pipelines.settings import read_settings
@@ -36,7 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
     workspace = Workspace(arguments.workspace)
     params = read_params(workspace.params)
     champion = find_champion(arguments.champion, params.model, workspace)
-    evaluation = evaluate(workspace, params, champion, probe)
+    with only_one(workspace, "evaluate"):
+        evaluation = evaluate(workspace, params, champion, probe)
     print(f"{evaluation.verdict}: {evaluation.why}", file=sys.stderr)
     for rail in evaluation.guardrails:
         print(f"{'holds' if rail.holds else 'FAILS'}: {rail.name}, {rail.finding}", file=sys.stderr)

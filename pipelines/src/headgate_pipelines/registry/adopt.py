@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from headgate_pipelines.errors import PipelineError, Refused
-from headgate_pipelines.registry.client import FOLDER_TAG, STAGE_TAG, Registered, Registry
+from headgate_pipelines.registry.client import FOLDER_TAG, MANIFEST_TAG, STAGE_TAG, Registered, Registry
 from headgate_pipelines.registry.publish import RunRecord, publish
 from headgate_pipelines.registry.version_folder import VersionFolder, read_version
 from headgate_pipelines.settings import read_settings
@@ -44,7 +44,10 @@ def numbered_folders(parent: Path, samples: Path | None) -> list[VersionFolder]:
         raise PipelineError(f"{parent} has no numbered version", "name the models folder and a model in it")
     missing = sorted(set(range(1, numbers[-1] + 1)) - set(numbers))
     if missing:
-        raise Refused(f"{parent} has no version {missing[0]}; MLflow would give its number to the next one")
+        raise Refused(
+            f"{parent} has no version {missing[0]}; MLflow would give its number to the next one",
+            "put the missing version there, or name the folders 1, 2, 3 in their manifests too",
+        )
     return [read_version(parent / str(number), samples) for number in numbers]
 
 
@@ -61,9 +64,20 @@ def adopt(registry: Registry, model: str, folders: list[VersionFolder]) -> list[
             found = f"{folder.manifest['name']} {number}"
             raise Refused(f"{folder.path} holds {found}: folder and manifest do not agree")
         there = known.get(number)
-        if there and there.tags.get(FOLDER_TAG) != folder.manifest_sha256:
+        if there and not _is_of(there, folder):
             raise Refused(f"MLflow has another content as {model} {number}", "give the folder the next free number")
-    return [publish(registry, model, folder, RunRecord(), number=str(folder.manifest["version"])) for folder in folders]
+    return [_adopted(registry, known.get(folder.path.name), folder) for folder in folders]
+
+
+def _is_of(version: Registered, folder: VersionFolder) -> bool:
+    """Whether the version was registered from this folder, or the folder was downloaded from MLflow."""
+    return folder.manifest_sha256 in (version.tags.get(FOLDER_TAG), version.tags.get(MANIFEST_TAG))
+
+
+def _adopted(registry: Registry, there: Registered | None, folder: VersionFolder) -> Registered:
+    if there and there.complete:
+        return there
+    return publish(registry, folder.manifest["name"], folder, RunRecord(), number=folder.path.name)
 
 
 def set_champion(registry: Registry, model: str, version: str) -> None:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from mlflow import MlflowClient
@@ -56,6 +57,8 @@ def limit_waits() -> None:
 @contextmanager
 def reaching(url: str) -> Iterator[None]:
     """Turns MLflow's exceptions into ours: no answer is Unavailable, a refusal is a PipelineError."""
+    where = urlsplit(url)._replace(query="", fragment="")
+    url = where._replace(netloc=where.netloc.rpartition("@")[2]).geturl()
     try:
         yield
     except RestException as error:
@@ -63,7 +66,8 @@ def reaching(url: str) -> Iterator[None]:
             raise PipelineError(f"MLflow at {url} refuses: {error.message}") from error
         raise Unavailable(f"MLflow at {url} fails: {error.message}", "look at its log, then try again") from error
     except (MlflowException, requests.RequestException) as error:
-        raise Unavailable(f"MLflow at {url} does not answer: {error}", "start MLflow, then try again") from error
+        # The words of the exception hold the whole URL, a password in it too.
+        raise Unavailable(f"MLflow at {url} does not answer", "start MLflow, then try again") from error
 
 
 def _is_missing(error: RestException) -> bool:

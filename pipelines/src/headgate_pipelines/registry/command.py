@@ -6,6 +6,7 @@ from pathlib import Path
 
 from headgate_pipelines.errors import NOTHING_TO_DO, Refused
 from headgate_pipelines.evaluate.record import Evaluation, read_evaluation
+from headgate_pipelines.lock import only_one
 from headgate_pipelines.params import Params, read_params
 from headgate_pipelines.registry.client import MANIFEST_TAG, REJECTED_TAG, STAGE_TAG, Registered, Registry
 from headgate_pipelines.registry.publish import RunRecord, publish
@@ -32,10 +33,29 @@ def run(arguments: argparse.Namespace) -> int:
     registry = Registry(settings.mlflow_url)
     key_file = arguments.sign_key or settings.sign_key_file
     sign = signer(key_file) if key_file else None
-    version = register(registry, Workspace(arguments.workspace), sign)
+    workspace = Workspace(arguments.workspace)
+    model = read_params(workspace.params).model
+    with only_one(workspace, "register"):
+        check_numbers(registry, model, settings.root / "models")
+        version = register(registry, workspace, sign)
     print(f"{version.model} {version.version} is registered (run {version.run_id})", file=sys.stderr)
     print(version.version)
     return 0 if not arguments.stage or stage(registry, version) else NOTHING_TO_DO
+
+
+def check_numbers(registry: Registry, model: str, models: Path) -> None:
+    """Versions of the models folder come before those of MLflow: one number must not mean two of them.
+
+    Raises:
+        Refused: the folder has a version that MLflow does not know.
+    """
+    known = {one.version for one in registry.versions(model)}
+    others = sorted(path.name for path in (models / model).glob("[0-9]*") if path.name not in known)
+    if others:
+        raise Refused(
+            f"{models / model} has version {', '.join(others)}, whose number MLflow would give to another one",
+            f"headgate-pipelines adopt {model} --models {models} --champion VERSION, or choose another model name",
+        )
 
 
 def register(registry: Registry, workspace: Workspace, sign: Sign | None = None) -> Registered:
@@ -56,8 +76,7 @@ def register(registry: Registry, workspace: Workspace, sign: Sign | None = None)
         raise Refused(f"{workspace.version} has changed since its evaluation", "run headgate-pipelines evaluate")
     if not evaluation.passes:
         raise Refused("\n  ".join([f"{params.model} is not registered", *evaluation.objections]))
-    if there is None:
-        _check_champion(registry, params.model, evaluation)
+    _check_champion(registry, params.model, evaluation)
     return publish(registry, params.model, folder, _record(params, evaluation, workspace), sign=sign)
 
 
