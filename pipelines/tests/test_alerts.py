@@ -259,6 +259,6 @@ def test_the_command_exits_with_3_when_a_channel_fails_and_0_when_none_is_set(
 ) -> None:
     arguments = ["alert", "--title", "a title", "--text", "text"]
     assert main(arguments) == 0
-    assert "alert without a channel: a title" in capsys.readouterr().err
+    assert "no channel is set (docs/pipelines.md): a title" in capsys.readouterr().err
     monkeypatch.setenv("HEADGATE_PIPELINES_ALERT_WEBHOOK", "http://127.0.0.1:1/")
     assert main(arguments) == 3

@@ -41,7 +41,7 @@ def deliver(settings: Settings, title: str, text: str, deadline_s: float = DEADL
     if settings.alert_email:
         channels["e-mail"] = lambda: mail(settings.smtp_url, settings.alert_email, title, text)
     if not channels:
-        print(f"alert without a channel: {title}", file=sys.stderr)
+        print(f"no alert is sent, since no channel is set (docs/pipelines.md): {title}", file=sys.stderr)
     failures = dict.fromkeys(channels, f"no answer within {deadline_s:g} s")
     threads = [Thread(target=_attempt, args=(name, channels[name], failures), daemon=True) for name in channels]
     for thread in threads:

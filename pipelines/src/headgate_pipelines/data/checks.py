@@ -26,7 +26,8 @@ def set_problems(rules: Ingest, items: Sequence[Item], labels: Sequence[str], re
     counts = Counter(item.label for item in items)
     by_class = {label: counts[label] for label in labels}
     if len(labels) < 2:
-        problems.append(f"at least two classes are needed; there is {', '.join(labels) or 'none'}")
+        found = f'"{labels[0]}" alone' if labels else "none"
+        problems.append(f"at least two classes are needed, but there is {found}")
         return problems
     small = [f"{label} ({count})" for label, count in by_class.items() if count < rules.min_per_class]
     if small:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 from headgate_pipelines.data.checks import check_table, set_problems
 from headgate_pipelines.data.duplicates import group_alike
 from headgate_pipelines.data.index import Item, line_of, read_index
-from headgate_pipelines.data.quarantine import Quarantine
+from headgate_pipelines.data.quarantine import REASONS, Quarantine
 from headgate_pipelines.data.report import Sorted, write_report
 from headgate_pipelines.data.sort import Accepted, sort_images
 from headgate_pipelines.data.sources import Entry, Source, open_source
@@ -25,7 +26,7 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def ingest(workspace: Workspace, params: Params, source: Source | None = None) -> str:
-    """Replaces data/, quarantine/ and reports/ingest.html as wholes. Returns what it did, in one line.
+    """Replaces data/, quarantine/ and reports/ingest.html as wholes. Returns what it did, in words.
 
     Args:
         source: instead of the one that `params` names.
@@ -51,9 +52,7 @@ def ingest(workspace: Workspace, params: Params, source: Source | None = None) -
             workspace.reports.mkdir(exist_ok=True)
             (made / "ingest.html").replace(workspace.reports / "ingest.html")
             if run.problems:
-                raise Refused(
-                    "; ".join(run.problems), f"see {workspace.reports}/ingest.html and {workspace.quarantine}"
-                )
+                raise Refused("; ".join(run.problems) + _in_words(run), f"see {workspace.reports}/ingest.html")
             _publish(made / "data", workspace.data)
             _remember(workspace, mark)
     finally:
@@ -62,8 +61,19 @@ def ingest(workspace: Workspace, params: Params, source: Source | None = None) -
     held_out = sum(item.split == "holdout" for item in run.items)
     return (
         f"{len(run.items):,} images of {len(run.labels)} classes, {held_out:,} held out; "
-        f"{len(run.rejected):,} in quarantine"
+        f"{len(run.rejected):,} in quarantine{_in_words(run)}"
     )
+
+
+def _in_words(run: Sorted) -> str:
+    """One line for each reason of a refusal, with an example."""
+    first = {one.reason: one for one in reversed(run.rejected)}
+    counts = Counter(one.reason for one in run.rejected)
+    lines = [
+        f"\n  {count:,} {reason}, such as {first[reason].source}: {first[reason].detail or REASONS[reason]}"
+        for reason, count in counts.most_common()
+    ]
+    return "".join(lines)
 
 
 def _make(made: Path, source: Source, entries: list[Entry], workspace: Workspace, params: Params) -> Sorted:

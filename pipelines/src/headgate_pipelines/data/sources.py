@@ -150,5 +150,7 @@ def label_entries(
             reason, detail = "label_conflict", where + (f", the folder says {folder}" if by_folder - said else "")
         elif not answers:
             reason, detail = "no_label", f"no folder and no line of {LABEL_FILE} gives its label"
+            if folder and listed:
+                detail = f"no line of {LABEL_FILE} names it, and {folder} is no label there nor in params.yaml"
         entries.append(Entry(path, label, max(size, 0), stamp, reason, detail))
     return entries
