@@ -161,6 +161,20 @@ def test_an_artifact_that_was_changed_is_refused(mlflow_server: str, tmp_path: P
     assert not list((tmp_path / "cache").rglob("model.onnx"))
 
 
+def test_registering_again_repairs_an_artifact_that_was_changed(mlflow_server: str, tmp_path: Path) -> None:
+    registry = Registry(mlflow_server)
+    workspace = trained(tmp_path / "w", "mended")
+    version = register(registry, workspace)
+    changed = tmp_path / "model.onnx"
+    changed.write_bytes(b"poison")
+    registry.client.log_artifact(version.run_id, str(changed), ARTIFACTS)
+    with pytest.raises(Refused, match="differs"):
+        registry.download(version, tmp_path / "before")
+    assert register(registry, workspace).version == version.version
+    registry.download(version, tmp_path / "after")
+    assert len(registry.versions("mended")) == 1
+
+
 def test_a_damaged_cache_is_fetched_again(mlflow_server: str, tmp_path: Path) -> None:
     registry = Registry(mlflow_server)
     version = register(registry, trained(tmp_path / "w", "cached"))

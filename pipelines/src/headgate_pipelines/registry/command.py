@@ -69,8 +69,8 @@ def register(registry: Registry, workspace: Workspace, sign: Sign | None = None)
     folder = read_version(workspace.version)
     there = registry.with_folder(params.model, folder.manifest_sha256)
     if there is not None and there.complete:
-        # Since then it may have become the champion, which is not better than itself.
-        return there
+        # It may have become the champion since, so nothing is compared again; its files may have been changed.
+        return publish(registry, params.model, folder, RunRecord(), sign=sign)
     evaluation = read_evaluation(workspace.evaluation)
     if evaluation.folder_sha256 != folder.manifest_sha256:
         raise Refused(f"{workspace.version} has changed since its evaluation", "run headgate-pipelines evaluate")

@@ -20,7 +20,7 @@ from mlflow.entities import Dataset, DatasetInput, Metric, Param, RunTag
 from mlflow.exceptions import RestException
 
 from headgate_pipelines.convert.manifest import to_yaml
-from headgate_pipelines.errors import Refused
+from headgate_pipelines.errors import PipelineError, Refused, Unavailable
 from headgate_pipelines.registry import client as names
 from headgate_pipelines.registry import signature
 from headgate_pipelines.registry.client import Registered, Registry, reaching
@@ -53,7 +53,7 @@ def publish(
     number: str | None = None,
     sign: Sign | None = None,
 ) -> Registered:
-    """Registers the folder as one complete version, or finds that it is one already.
+    """Registers the folder as one complete version, or finds that it is one already; then it repairs changed files.
 
     Args:
         number: the manifest already carries this number and stays as it is; None: MLflow's number is written into it.
@@ -69,14 +69,28 @@ def publish(
     if version is None:
         run_id = _logged_run(registry, model, folder, record)
         version = _create(registry, model, run_id, folder, record)
-    if version.complete:
-        return version
+    elif version.complete:
+        if _is_whole(registry, version):
+            return version
+        _logged_run(registry, model, folder, record)
     if number is not None and version.version != number:
         raise Refused(f"MLflow gave {model} the number {version.version} where {number} was due", "adopt alone")
     manifest = folder.path.joinpath("manifest.yaml").read_bytes() if number else _numbered(folder, version)
     _log_manifest(registry, version.run_id, manifest, sign)
     registry.tag(model, version.version, names.MANIFEST_TAG, sha256(manifest).hexdigest())
     return registry.version(model, version.version)
+
+
+def _is_whole(registry: Registry, version: Registered) -> bool:
+    """Whether MLflow has the files that were registered."""
+    with tempfile.TemporaryDirectory() as temporary:
+        try:
+            registry.download(version, Path(temporary))
+        except Unavailable:
+            raise
+        except PipelineError:
+            return False
+    return True
 
 
 def _ensure_model(registry: Registry, model: str) -> None:
