@@ -46,23 +46,29 @@ def read_window(
     """
     edges = np.linspace(*span, SLICES + 1).astype(np.int64)
     seen: dict[str, Row] = {}
-    other = 0
-    enough = math.ceil(READ_FACTOR * most / SLICES)
-    for part in with_progress(range(SLICES), SLICES, "parts of the window"):
-        taken = 0
-        for row in fetch(int(edges[part]), int(edges[part + 1])):
-            if row["version"] != version or row["class_id"] is None or row["sketch"] is None:
-                continue
-            if row["sketch"]["version"] != sketch_version:
-                other += 1
-            else:
+    others: set[str] = set()
+    cut = list(range(SLICES))
+    # Where all images are in few parts, those are read further.
+    for enough in (math.ceil(READ_FACTOR * most / SLICES), READ_FACTOR * most):
+        parts, cut = cut, []
+        for part in with_progress(parts, len(parts), "parts of the window"):
+            taken = 0
+            for row in fetch(int(edges[part]), int(edges[part + 1])):
+                if row["version"] != version or row["class_id"] is None or row["sketch"] is None:
+                    continue
+                if row["sketch"]["version"] != sketch_version:
+                    others.add(row["id"])
+                    continue
                 seen[row["id"]] = row
                 taken += 1
-            if taken >= enough:
-                break
+                if taken >= enough:
+                    cut.append(part)
+                    break
+        if len(seen) >= most:
+            break
     rows = list({row["image_sha256"] or row["id"]: row for row in seen.values()}.values())
     if len(rows) > most:
         rows = [rows[index] for index in rng.choice(len(rows), most, replace=False)]
     rows.sort(key=lambda row: (row["at_ms"], row["id"]))
     sample = sample_of([numbers_of(row["sketch"]) for row in rows], [row["class_id"] for row in rows])
-    return Window(*span, tuple(rows), sample, other)
+    return Window(*span, tuple(rows), sample, len(others))
