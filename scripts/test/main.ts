@@ -51,10 +51,10 @@ export async function test(
 
 function report({ root, ui }: Bootstrapped, results: readonly SuiteResult[]): number {
   const total = sum(results.map(({ counts }) => counts));
-  if (total.failures.length > 0) {
-    ui.say(`\nFailures:\n${total.failures.map((failure) => `  ${failure}`).join('\n')}`);
-  }
   ui.say(`\n${formatSuites(results)}\n`);
+  if (total.failures.length > 0) {
+    ui.say(`Failures:\n${total.failures.map((failure) => `  ${failure}`).join('\n')}\n`);
+  }
   mkdirSync(join(root, 'state/test'), { recursive: true });
   writeFileSync(join(root, SUMMARY_FILE), `${closingLine(total)}\n`);
   ui.say(closingLine(total));

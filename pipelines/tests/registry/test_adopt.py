@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
+from mlflow.exceptions import RestException
 
 from headgate_pipelines.cli import main
 from headgate_pipelines.errors import Refused
@@ -55,3 +56,22 @@ def test_another_content_under_the_same_number_is_refused(mlflow_server: str, tm
     write_version(tmp_path / "taken", "taken", "1", model=b"other weights")
     with pytest.raises(Refused, match="another content as taken 1"):
         adopt(registry, "taken", numbered_folders(tmp_path / "taken", None))
+
+
+def test_the_loser_of_two_writers_of_an_alias_tries_again(
+    mlflow_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = Registry(mlflow_server)
+    write_version(tmp_path / "raced", "raced", "1")
+    adopt(registry, "raced", numbered_folders(tmp_path / "raced", None))
+    write = registry.client.set_registered_model_alias
+    refusals = [RestException({"error_code": "BAD_REQUEST", "message": "UNIQUE constraint failed"})]  # type: ignore[no-untyped-call]
+
+    def refused_once(name: str, alias: str, version: str) -> None:
+        if refusals:
+            raise refusals.pop()
+        write(name, alias, version)
+
+    monkeypatch.setattr(registry.client, "set_registered_model_alias", refused_once)
+    registry.set_alias("raced", "champion", "1")
+    assert registry.by_alias("raced", "champion") is not None

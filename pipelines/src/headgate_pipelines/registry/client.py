@@ -136,9 +136,14 @@ class Registry:
                 raise
 
     def set_alias(self, model: str, alias: str, version: str) -> None:
-        """Moves the alias to this version."""
+        """Moves the alias to this version. MLflow refuses one of two writers of a new alias; it gets a second try."""
         with reaching(self.url):
-            self.client.set_registered_model_alias(model, alias, version)
+            try:
+                self.client.set_registered_model_alias(model, alias, version)
+            except RestException as error:
+                if error.error_code != "BAD_REQUEST":
+                    raise
+                self.client.set_registered_model_alias(model, alias, version)
 
     def tag(self, model: str, version: str, key: str, value: str) -> None:
         """Sets a tag of a version."""
