@@ -6,7 +6,7 @@ import { DeployError } from './errors.ts';
 import { lookUp } from './images.ts';
 import { imagesOf, variableIn, volumeSecret } from './inspect.ts';
 import type { Options } from './options.ts';
-import { planRouting, planSecrets, type SecretPlan } from './prepare.ts';
+import { localDir, planRouting, planSecrets, type SecretPlan } from './prepare.ts';
 import { findRelease, type ReleaseState } from './release.ts';
 import { type Chart, chartOf, type KubernetesObject, type Rendered, readFacts, render } from './rendered.ts';
 import type { Run } from './run.ts';
@@ -54,7 +54,8 @@ export async function check({ root, options, programs, ui }: Run, place: Place):
     const objects = [...rendered.objects, ...rendered.hooks];
     await refuseMissingImages(objects);
     if (place.state !== undefined && !options.overwrite) await refuseConflicts(programs, rendered);
-    const secrets = await planSecrets(programs, objects, options.environment);
+    const dir = localDir(root, programs.namespace);
+    const secrets = await planSecrets(programs, objects, options.environment, dir);
     const routing = await planRouting(programs, root, options, place.state?.good === undefined);
     const workloads = objects.filter(({ kind }) => ['Deployment', 'StatefulSet', 'Job'].includes(kind));
     return {
@@ -77,10 +78,14 @@ export async function refuseMissingImages(objects: readonly KubernetesObject[]):
   const verdicts = await Promise.all(images.map((image) => lookUp(image)));
   const missing = images.filter((_, i) => verdicts[i] === 'missing');
   if (missing.length === 0) return;
-  const gpu = missing.some((image) => image.includes('/inference-gpu')) ? ' -- --gpu' : '';
+  const lacks = (image: RegExp) => missing.some((one) => image.test(one));
+  const flags = [
+    lacks(/\/inference-gpu\b/) ? ' --gpu' : '',
+    lacks(/\/(pipelines|airflow)\b/) ? ' --lifecycle' : '',
+  ].join('');
   throw new DeployError(
     `the registry does not have:\n  ${missing.join('\n  ')}`,
-    `npm run images${gpu} builds and pushes them; --images names the file with their digests`,
+    `npm run images${flags && ` --${flags}`} builds and pushes them; --images names the file with their digests`,
     3,
   );
 }

@@ -10,16 +10,16 @@ import { expect, it } from 'vitest';
 import { clientKeyFile, LOCAL_SECRETS, SECRET_KEYS, type SecretRole } from './local-secrets.ts';
 
 /** The Secret as pods see it. */
-async function made(role: SecretRole) {
-  const dir = tempDir();
+async function made(role: SecretRole, dir = tempDir()) {
   const data = await LOCAL_SECRETS[role]({ dir: join(dir, 'kept'), host: 'headgate.test' });
   for (const [name, text] of Object.entries(data)) writeText(join(dir, name), text);
   return { dir, kept: join(dir, 'kept'), data };
 }
 
 it('makes every key that pods read', async () => {
+  const { dir } = await made('keys');
   for (const role of Object.keys(SECRET_KEYS) as SecretRole[]) {
-    expect(Object.keys((await made(role)).data), role).toEqual(
+    expect(Object.keys((await made(role, dir)).data), role).toEqual(
       expect.arrayContaining([...SECRET_KEYS[role]]),
     );
   }
@@ -36,10 +36,22 @@ it('makes keys of the default tier, and keeps them for their owner alone', async
   const { kept, data } = await made('keys');
   const { keys } = keyFileSchema.parse(parseYaml(data['keys.yaml'] ?? ''));
   const key = readFileSync(clientKeyFile(kept), 'utf8').trim();
-  expect(keys.map(({ role, tier }) => `${role} ${tier}`)).toEqual(['client default', 'admin default']);
+  expect(keys.map(({ role, tier }) => `${role} ${tier}`)).toEqual([
+    'client default',
+    'tester default',
+    'admin default',
+  ]);
   expect(keys[0]?.id).toBe(keyIdOf(key));
   expect(statSync(clientKeyFile(kept)).mode & 0o777).toBe(0o600);
   expect(data['keys.yaml']).not.toContain(key);
+});
+
+it('gives the pipelines the admin and the tester key', async () => {
+  const { dir, data } = await made('keys');
+  const { keys } = keyFileSchema.parse(parseYaml(data['keys.yaml'] ?? ''));
+  const { data: given } = await made('pipelines', dir);
+  const roleOfKey = (name: string) => keys.find(({ id }) => id === keyIdOf(given[name] ?? ''))?.role;
+  expect([roleOfKey('admin.key'), roleOfKey('tester.key')]).toEqual(['admin', 'tester']);
 });
 
 it('makes a certificate for the name that clients call, with its authority', async () => {

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { KeyRecord } from '@headgate/contracts/keys';
+import { type KeyRecord, ROLES, type Role } from '@headgate/contracts/keys';
 import { createAuthority } from '../../scripts/setup/certificates.ts';
 
 /** Content of a Secret, by key. */
@@ -23,6 +23,8 @@ export const SECRET_KEYS = {
   postgres: ['url'],
   tls: ['tls.crt', 'tls.key'],
   internalTls: ['tls.crt', 'tls.key', 'ca.crt'],
+  airflow: ['jwt.key', 'secret.key', 'passwords.json'],
+  pipelines: ['admin.key', 'tester.key'],
 } as const;
 export type SecretRole = keyof typeof SECRET_KEYS;
 
@@ -64,28 +66,39 @@ export const LOCAL_SECRETS: Readonly<
     });
     return { 'tls.crt': server.certificate, 'tls.key': server.key, 'ca.crt': authority.certificate };
   },
+  airflow: ({ dir }) => {
+    const admin = hex(16);
+    keep(dir, { 'airflow.password.txt': admin });
+    return { 'jwt.key': hex(32), 'secret.key': hex(32), 'passwords.json': JSON.stringify({ admin }) };
+  },
+  pipelines: ({ dir }) => ({ 'admin.key': keptKey(dir, 'admin'), 'tester.key': keptKey(dir, 'tester') }),
 };
 
-const CLIENT_KEY_FILE = 'client.key.txt';
+const keyFile = (dir: string, role: Role): string => join(dir, `${role}.key.txt`);
+const keptKey = (dir: string, role: Role): string => readFileSync(keyFile(dir, role), 'utf8').trim();
 
 /** Where the API key of a test installation is kept. */
-export const clientKeyFile = (dir: string): string => join(dir, CLIENT_KEY_FILE);
+export const clientKeyFile = (dir: string): string => keyFile(dir, 'client');
+
+/** Whether the API keys of the pipelines are kept here, and in force by this content of `keys.yaml`. */
+export function hasPipelineKeys(dir: string, keysYaml: string): boolean {
+  const isInForce = (role: Role) => keysYaml.includes(sha256(keptKey(dir, role)));
+  return (['admin', 'tester'] as const).every((role) => existsSync(keyFile(dir, role)) && isInForce(role));
+}
 
 function makeKeys({ dir }: LocalContext): SecretData {
-  const client = makeKey('test client', 'client');
-  const admin = makeKey('test admin', 'admin');
-  keep(dir, { [CLIENT_KEY_FILE]: client.key, 'admin.key.txt': admin.key });
-  return { 'keys.yaml': JSON.stringify({ keys: [client.record, admin.record] }) };
+  const keys = ROLES.map((role) => makeKey(`test ${role}`, role));
+  keep(dir, Object.fromEntries(keys.map(({ key, record }) => [`${record.role}.key.txt`, key])));
+  return { 'keys.yaml': JSON.stringify({ keys: keys.map(({ record }) => record) }) };
 }
 
-function makeKey(name: string, role: KeyRecord['role']): { key: string; record: KeyRecord } {
+function makeKey(name: string, role: Role): { key: string; record: KeyRecord } {
   const id = hex(10);
   const key = `hg_${id}_${randomBytes(32).toString('base64url')}`;
-  return {
-    key,
-    record: { id, sha256: createHash('sha256').update(key).digest('hex'), name, role, tier: 'default' },
-  };
+  return { key, record: { id, sha256: sha256(key), name, role, tier: 'default' } };
 }
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 function keep(dir: string, files: Readonly<Record<string, string>>): void {
   mkdirSync(dir, { recursive: true, mode: 0o700 });

@@ -4,7 +4,14 @@ import { parseRouting } from '@headgate/contracts/routing';
 import { parseYaml } from '@headgate/runtime/parse-yaml';
 import { DeployError } from './errors.ts';
 import { neededSecrets } from './inspect.ts';
-import { LOCAL_SECRETS, type LocalContext, roleOf, SECRET_KEYS, type SecretRole } from './local-secrets.ts';
+import {
+  hasPipelineKeys,
+  LOCAL_SECRETS,
+  type LocalContext,
+  roleOf,
+  SECRET_KEYS,
+  type SecretRole,
+} from './local-secrets.ts';
 import type { Environment, Options } from './options.ts';
 import type { Programs } from './programs.ts';
 import type { KubernetesObject } from './rendered.ts';
@@ -24,8 +31,13 @@ const HOW = 'docs/deploy.md (Secrets) shows how to make each';
 
 /** Where Helm keeps its revisions: large, and nothing that a pod reads. */
 const HELM_RECORD = 'helm.sh/release.v1';
-/** Secrets that point to a service: one is made only for a service of the release. */
-const EXTERNAL: readonly SecretRole[] = ['redis', 'postgres'];
+/** Secrets that have the address of a service, unless the release has that service: only then they are made. */
+const SERVICES: Partial<Record<SecretRole, string>> = {
+  redis: 'headgate-redis',
+  postgres: 'headgate-postgres',
+  airflow: 'headgate-postgres',
+};
+const KEYS = 'headgate-keys';
 
 /** A Secret to make, and its role in Headgate. */
 interface MissingSecret {
@@ -34,32 +46,45 @@ interface MissingSecret {
 }
 export type SecretPlan = readonly MissingSecret[];
 
+interface Found {
+  readonly metadata: { readonly name: string };
+  readonly data?: Readonly<Record<string, string>>;
+}
+
 /**
  * Looks which Secrets are there. Production must have them all; elsewhere Redis and PostgreSQL must be those of the
- * release, or have theirs.
+ * release, or have theirs, and the pipelines get API keys that an earlier run, or this one, keeps.
  *
- * @returns those to make
+ * @param dir of what a test installation keeps in clear
+ * @returns those to make, in the order of Helm: the API keys of a Deployment before those of Airflow's StatefulSet
  * @throws DeployError that names what is missing
  */
 export async function planSecrets(
   programs: Programs,
   objects: readonly KubernetesObject[],
   environment: Environment,
+  dir: string,
 ): Promise<SecretPlan> {
-  const { items } = await programs.get<{ items: { metadata: { name: string }; data?: object }[] }>([
+  const { items } = await programs.get<{ items: Found[] }>([
     ...['secrets', '--field-selector', `type!=${HELM_RECORD}`],
   ]);
+  const there = new Map(items.map(({ metadata, data = {} }) => [metadata.name, data]));
+  const needed = neededSecrets(objects);
   const services = objects.filter(({ kind }) => kind === 'StatefulSet').map(({ metadata }) => metadata.name);
-  const isMade = (name: string, role: SecretRole) =>
-    environment !== 'production' && (!EXTERNAL.includes(role) || services.includes(name));
-  const there = new Map(items.map(({ metadata, data }) => [metadata.name, Object.keys(data ?? {})]));
+  const makesKeys = !there.has(KEYS) && needed.some(({ name }) => name === KEYS);
+  const isMade = (role: SecretRole) => {
+    const service = SERVICES[role];
+    if (environment === 'production' || (service && !services.includes(service))) return false;
+    return role !== 'pipelines' || makesKeys || hasPipelineKeys(dir, textOf(there.get(KEYS)?.['keys.yaml']));
+  };
   const lacking: string[] = [];
   const missing: MissingSecret[] = [];
-  for (const { name, keys } of neededSecrets(objects)) {
+  for (const { name, keys } of needed) {
     const role = roleOf(name);
     const wanted = [...new Set([...keys, ...(role ? SECRET_KEYS[role] : [])])];
-    const found = there.get(name);
-    if (found === undefined && role && isMade(name, role)) missing.push({ name, role });
+    const data = there.get(name);
+    const found = data && Object.keys(data);
+    if (found === undefined && role && isMade(role)) missing.push({ name, role });
     else if (found === undefined) lacking.push(`Secret ${name} with ${wanted.join(', ') || 'its keys'}`);
     else
       lacking.push(
@@ -77,6 +102,8 @@ export async function planSecrets(
   }
   return missing;
 }
+
+const textOf = (base64 = ''): string => Buffer.from(base64, 'base64').toString();
 
 /**
  * Makes the namespace with its labels. One that is there keeps the labels that it has, and others may live in it: its Pod
