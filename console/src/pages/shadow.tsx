@@ -6,7 +6,6 @@ import { Loaded, Loading } from '../components/loaded.tsx';
 import { ModelPicker, modelName } from '../components/model.tsx';
 import { Page } from '../components/page.tsx';
 import { toast } from '../components/toast.tsx';
-import { live } from '../live.ts';
 import { useResource } from '../resource.ts';
 import { OneShadow } from './shadow/one.tsx';
 import { StartForm } from './shadow/start-form.tsx';
@@ -47,7 +46,7 @@ function Report(props: { path: string; report: ShadowReport; reload: () => void 
   const running = report.shadows.filter(({ sample }) => sample > 0);
   const change = async (shadows: readonly Shadow[], done: string) => {
     isBusy.value = true;
-    const body = { revision: live.value?.routing.revision ?? '', shadows };
+    const body = { revision: report.revision, shadows };
     const result = await call<RoutingView>('PUT', path, { body });
     isBusy.value = false;
     if (result.ok) toast(done);

@@ -11,6 +11,8 @@ export type ShadowChange = z.infer<typeof shadowChangeSchema>;
 export interface ShadowReport {
   readonly model: string;
   readonly at_ms: number;
+  /** Of the routing table that it was made with; a change of the shadows names it. */
+  readonly revision: string;
   readonly control_version: string;
   readonly shadows: readonly ShadowResult[];
 }

@@ -119,6 +119,7 @@ describe('headgate shadow', () => {
   const shadow: ShadowReport = {
     model: 'digits',
     at_ms: NOW,
+    revision: 'r1',
     control_version: '1',
     shadows: [
       {

@@ -14,7 +14,8 @@ const ALPHA = 0.05;
 export interface ShadowReportOptions {
   readonly db: Queryable;
   readonly model: string;
-  /** Of the model, as the routing table has it. */
+  readonly revision: string;
+  /** Of the model, as the table of this revision has it. */
   readonly routing: ModelRouting;
   readonly nowMs: number;
 }
@@ -24,7 +25,7 @@ export interface ShadowReportOptions {
  * comparisons.
  */
 export async function shadowReport(options: ShadowReportOptions): Promise<ShadowReport> {
-  const { db, model, routing, nowMs } = options;
+  const { db, model, revision, routing, nowMs } = options;
   const { version } = controlOf(routing.experiment);
   const { sums, pairs } = await shadowSums(db, { model, version, fromMs: nowMs - WINDOW_MS });
   const configured = new Map((routing.shadows ?? []).map((shadow) => [shadow.version, shadow]));
@@ -36,7 +37,7 @@ export async function shadowReport(options: ShadowReportOptions): Promise<Shadow
       pairs: pairs.filter(({ shadow_version }) => shadow_version === name),
     }),
   );
-  return { model, at_ms: nowMs, control_version: version, shadows };
+  return { model, at_ms: nowMs, revision, control_version: version, shadows };
 }
 
 interface Found {

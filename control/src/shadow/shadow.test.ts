@@ -91,7 +91,12 @@ describe('the report', () => {
       ...many(1, { version: '9', shadow: unlike('of another control') }, 500),
     ]);
     const { shadows, ...rest } = await report();
-    expect(rest).toEqual({ model: 'net', at_ms: NOW_MS, control_version: '1' });
+    expect(rest).toEqual({
+      model: 'net',
+      at_ms: NOW_MS,
+      revision: routing.current().revision,
+      control_version: '1',
+    });
     expect(shadows).toMatchObject([
       {
         version: '2',

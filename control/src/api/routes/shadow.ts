@@ -24,7 +24,8 @@ export function shadowRoutes({ routing, readRecords, now, changes }: ShadowRoute
   return new Hono<ApiEnv>()
     .get('/shadow/:model', async (c) => {
       const model = c.req.param('model');
-      const asked = { model, routing: knownModel(routing.current().routing, model), nowMs: now() };
+      const { revision, routing: table } = routing.current();
+      const asked = { model, revision, routing: knownModel(table, model), nowMs: now() };
       return c.json(await reading(c, readRecords)((db) => shadowReport({ ...asked, db })));
     })
     .put('/shadow/:model', async (c) => {
