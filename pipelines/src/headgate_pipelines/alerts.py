@@ -118,13 +118,6 @@ def _connect(host: str, port: int, tls: bool) -> smtplib.SMTP:
     return server
 
 
-def add(parser: argparse.ArgumentParser) -> None:
-    """`alert --title --text`; exit code 3 when a channel fails."""
-    parser.add_argument("--title", required=True)
-    parser.add_argument("--text", required=True)
-    parser.set_defaults(run=run)
-
-
 def run(arguments: argparse.Namespace) -> int:
     """Sends the message that the arguments hold."""
     failures = deliver(read_settings(), arguments.title, arguments.text)

@@ -1,7 +1,7 @@
 """`headgate-pipelines COMMAND`: every stage of the model's life as a command.
 
-A command module has `add(subparsers)`, which declares its arguments and sets `run`, a function of the parsed
-arguments that returns an exit code. It is imported only when its command is used: MLflow takes seconds.
+A command's module has `run`, a function of the parsed arguments that returns an exit code. It is imported last, because
+MLflow and scikit-learn take seconds: arguments, params.yaml, keys and MLflow's answer are checked before.
 """
 
 import argparse
@@ -9,55 +9,106 @@ import errno
 import importlib
 import sys
 from pathlib import Path
+from typing import NoReturn
 
+from headgate_pipelines import arguments
 from headgate_pipelines.errors import NOTHING_TO_DO, PipelineError, Unavailable
+from headgate_pipelines.progress import waiting
+from headgate_pipelines.settings import read_settings
 
 # What a later try may not meet again.
 DISK_FAILS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
+# Module, description, and what is checked first: params.yaml, MLflow, key files of the settings.
 COMMANDS = {
-    "init": ("headgate_pipelines.data.init", "make a workspace"),
-    "ingest": ("headgate_pipelines.data.command", "validate labelled images and pack them"),
-    "train": ("headgate_pipelines.train.command", "train a head and export one ONNX graph"),
+    "init": ("data.init", "make a workspace", ()),
+    "ingest": ("data.command", "validate labelled images and pack them", ("params",)),
+    "train": ("train.command", "train a head and export one ONNX graph", ("params",)),
     "evaluate": (
-        "headgate_pipelines.evaluate.command",
+        "evaluate.command",
         "measure the version and compare it with the champion",
+        ("params", "mlflow"),
     ),
-    "register": ("headgate_pipelines.registry.command", "put a version into MLflow if it is good enough"),
-    "adopt": ("headgate_pipelines.registry.adopt", "put versions of a models folder into MLflow"),
-    "stage": ("headgate_pipelines.deploy.stage", "deploy to staging, test, and make it the candidate"),
-    "release": ("headgate_pipelines.deploy.release", "approve the candidate and follow its rollout"),
-    "drift": ("headgate_pipelines.drift.command", "compare what is seen now with the reference"),
-    "alert": ("headgate_pipelines.alerts", "send a message to the team"),
+    "register": ("registry.command", "put a version into MLflow if it is good enough", ("params", "mlflow")),
+    "adopt": ("registry.adopt", "put versions of a models folder into MLflow", ("mlflow",)),
+    "stage": (
+        "deploy.stage",
+        "deploy to staging, test, and make it the candidate",
+        ("params", "admin_key_file", "tester_key_file", "mlflow"),
+    ),
+    "release": (
+        "deploy.release",
+        "approve the candidate and follow its rollout",
+        ("params", "admin_key_file", "mlflow"),
+    ),
+    "drift": (
+        "drift.command",
+        "compare what is seen now with the reference",
+        ("params", "admin_key_file", "mlflow"),
+    ),
+    "alert": ("alerts", "send a message to the team", ()),
 }
 
 
-def parser_of(command: str) -> argparse.ArgumentParser:
+class Parser(argparse.ArgumentParser):
+    """Its errors are ours: argparse itself ends with 2, which means that a rule says no."""
+
+    def error(self, message: str) -> NoReturn:
+        """Names the options that there are."""
+        raise PipelineError(message, " ".join(self.format_usage().split()[1:]))
+
+
+def parser_of(command: str) -> Parser:
     """The parser of one command, with `--workspace`."""
-    module, what = COMMANDS[command]
-    parser = argparse.ArgumentParser(prog=f"headgate-pipelines {command}", description=what)
-    parser.add_argument("--workspace", type=Path, default=Path("."), help="default: current folder")
-    importlib.import_module(module).add(parser)
+    parser = Parser(prog=f"headgate-pipelines {command}", description=COMMANDS[command][1])
+    parser.add_argument("--workspace", type=Path, metavar="DIR", default=Path("."), help="default: current folder")
+    getattr(arguments, command)(parser)
     return parser
+
+
+def check(command: str, given: argparse.Namespace) -> None:
+    """Raises PipelineError for what would stop the command only after its imports."""
+    settings = read_settings()
+    for needed in COMMANDS[command][2]:
+        if needed == "params":
+            if not getattr(given, "data", None):  # from which `train` makes the workspace
+                from headgate_pipelines.params import read_params
+
+                read_params(given.workspace / "params.yaml")
+        elif needed == "mlflow":
+            if command != "evaluate" or given.champion is None:
+                from headgate_pipelines.registry.reach import reach
+
+                reach(settings.mlflow_url)
+        else:
+            settings.secret(needed)
 
 
 def usage() -> str:
     """One line per command."""
-    lines = [f"  {name:<10}{what}" for name, (_, what) in COMMANDS.items()]
+    lines = [f"  {name:<10}{what}" for name, (_, what, _) in COMMANDS.items()]
     return "\n".join(["usage: headgate-pipelines COMMAND [--help]", "", *lines])
 
 
-def main(arguments: list[str] | None = None) -> int:
+def run(command: str, rest: list[str]) -> int:
+    """Raises as the command."""
+    given = parser_of(command).parse_args(rest)
+    # MLflow and DVC read relative paths from folders of their own.
+    given.workspace = given.workspace.resolve()
+    check(command, given)
+    with waiting(f"{command}: loading libraries"):
+        module = importlib.import_module(f"headgate_pipelines.{COMMANDS[command][0]}")
+    return int(module.run(given))
+
+
+def main(argv: list[str] | None = None) -> int:
     """Runs a command; its exit code, see headgate_pipelines.errors."""
-    command, *rest = arguments if arguments is not None else sys.argv[1:] or ["--help"]
+    command, *rest = argv if argv is not None else sys.argv[1:] or ["--help"]
     if command not in COMMANDS:
         print(usage(), file=sys.stdout if command in ("-h", "--help") else sys.stderr)
         return 0 if command in ("-h", "--help") else 1
-    parsed = parser_of(command).parse_args(rest)
-    # MLflow and DVC read relative paths from folders of their own.
-    parsed.workspace = parsed.workspace.resolve()
     try:
-        return int(parsed.run(parsed))
+        return run(command, rest)
     except PipelineError as error:
         print(f"{'nothing to do' if error.exit_code == NOTHING_TO_DO else 'error'}: {error.message}", file=sys.stderr)
         if error.remedy:

@@ -1,8 +1,10 @@
-"""One line on standard error that tells how far a command is."""
+"""One line on standard error that tells how far a command is, or what it waits for."""
 
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from threading import Timer
 from typing import TextIO, TypeVar
 
 Item = TypeVar("Item")
@@ -12,6 +14,19 @@ QUIET_S = 2.0
 TERMINAL_EVERY_S = 0.5
 LOG_EVERY_S = 10.0
 """A log keeps every line, a terminal overwrites it."""
+
+
+@contextmanager
+def waiting(what: str, quiet_s: float = QUIET_S, out: TextIO | None = None) -> Iterator[None]:
+    """Prints `what` on `out` (default: stderr) once, where the block takes longer than `quiet_s` seconds."""
+    stream = out if out is not None else sys.stderr
+    timer = Timer(quiet_s, lambda: print(f"{what} ...", file=stream, flush=True))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def with_progress(

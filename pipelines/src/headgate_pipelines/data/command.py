@@ -11,11 +11,6 @@ from headgate_pipelines.settings import read_settings
 from headgate_pipelines.workspace import Workspace
 
 
-def add(parser: argparse.ArgumentParser) -> None:
-    """Declares the arguments; params.yaml has all others."""
-    parser.set_defaults(run=run)
-
-
 def run(given: argparse.Namespace) -> int:
     """Ingests; a run that fails sends an alert."""
     workspace = Workspace(given.workspace)

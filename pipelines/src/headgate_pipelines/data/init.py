@@ -45,15 +45,6 @@ REMOTE = "storage"
 DVC_WITHIN_S = 60
 
 
-def add(parser: argparse.ArgumentParser) -> None:
-    """Declares the arguments."""
-    parser.add_argument("folder", type=Path, nargs="?", help="the workspace to make; default: --workspace")
-    parser.add_argument("--model", required=True, help="name of the model in Headgate")
-    parser.add_argument("--source", required=True, help=f"{Params.model_fields['source'].description}")
-    parser.add_argument("--remote", help="where DVC pushes data and models to: a folder, or s3://bucket/prefix")
-    parser.set_defaults(run=run)
-
-
 def run(given: argparse.Namespace) -> int:
     """Makes the workspace.
 

@@ -15,23 +15,8 @@ from headgate_pipelines.registry.client import Registry
 from headgate_pipelines.settings import read_settings
 from headgate_pipelines.workspace import Workspace
 
-# A rollout with steps of hours, and a person in between.
-WITHIN_S = 7 * 86_400
 LOOK_EVERY_S = 5.0
 ENDS = ("promoted", "rolled_back")
-
-
-def add(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `release`."""
-    decision = parser.add_mutually_exclusive_group(required=True)
-    decision.add_argument("--approved", action="store_true", help="start the rollout, or follow the one in progress")
-    decision.add_argument("--rejected", action="store_true", help="take the candidate back; needs --why")
-    decision.add_argument("--check", action="store_true", help="only say by exit code whether somebody has decided")
-    parser.add_argument("--version", help="version that was seen and decided on (default: the candidate)")
-    parser.add_argument("--policy", help="name of a rollout policy, or a JSON file with one (default: `default`)")
-    parser.add_argument("--why", default="", help="reason, for the timeline and the audit log")
-    parser.add_argument("--within-s", type=float, default=WITHIN_S, help="longest time that the rollout is followed")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

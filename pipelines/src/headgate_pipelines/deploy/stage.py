@@ -21,14 +21,6 @@ from headgate_pipelines.registry.client import Registered, Registry
 from headgate_pipelines.settings import Settings, read_settings
 from headgate_pipelines.workspace import Workspace
 
-WITHIN_S = 300
-
-
-def add(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `stage`."""
-    parser.add_argument("--within-s", type=float, default=WITHIN_S, help="longest wait for the version to be ready")
-    parser.set_defaults(run=run)
-
 
 @dataclass(frozen=True)
 class Staging:

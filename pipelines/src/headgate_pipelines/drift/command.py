@@ -41,13 +41,6 @@ class Job:
     now_ms: int
 
 
-def add(parser: argparse.ArgumentParser) -> None:
-    """Declares the arguments."""
-    parser.add_argument("--captures", type=Path, help="folder of captured photos, to show them in the report")
-    parser.add_argument("--trigger", action="store_true", help="ask for retraining if there is drift")
-    parser.set_defaults(run=run)
-
-
 def run(args: argparse.Namespace) -> int:
     """Exit code 0 after a check, with drift or without; 99 while there are too few photos."""
     workspace = Workspace(args.workspace)

@@ -22,16 +22,6 @@ from headgate_pipelines.settings import read_settings
 from headgate_pipelines.workspace import Workspace
 
 
-def add(parser: argparse.ArgumentParser) -> None:
-    """Declares the arguments of the command."""
-    parser.add_argument(
-        "--champion",
-        metavar="DIR|none",
-        help="version folder to compare with, or none (default: what the alias champion names in MLflow)",
-    )
-    parser.set_defaults(run=run)
-
-
 def run(arguments: argparse.Namespace) -> int:
     """Writes evaluation/ of the workspace; 0 whatever the verdict is, since `register` acts on it."""
     workspace = Workspace(arguments.workspace)

@@ -11,15 +11,6 @@ from headgate_pipelines.registry.version_folder import VersionFolder, read_versi
 from headgate_pipelines.settings import read_settings
 
 
-def add(parser: argparse.ArgumentParser) -> None:
-    """Declares the arguments of the command."""
-    parser.add_argument("model", help="name of the model, as in the models folder")
-    parser.add_argument("--models", type=Path, required=True, help="folder with MODEL/VERSION folders")
-    parser.add_argument("--samples", type=Path, help="golden images that versions share (default: samples beside it)")
-    parser.add_argument("--champion", metavar="VERSION", help="version that production serves now")
-    parser.set_defaults(run=run)
-
-
 def run(arguments: argparse.Namespace) -> int:
     """Registers the versions in order; 0 also when all of them are there already."""
     samples = arguments.samples or arguments.models.parent / "samples"

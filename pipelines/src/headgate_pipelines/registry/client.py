@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 from mlflow import MlflowClient
@@ -20,6 +19,8 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException, RestException
 
 from headgate_pipelines.errors import PipelineError, Refused, Unavailable
+from headgate_pipelines.progress import waiting
+from headgate_pipelines.registry.reach import away, shown
 from headgate_pipelines.registry.version_folder import VersionFolder, is_plain, read_version
 
 MANIFEST_TAG = "headgate.manifest_sha256"
@@ -33,7 +34,7 @@ ARTIFACTS = "version"
 
 TIMEOUT_SECONDS = 10
 TRANSFER_TIMEOUT_SECONDS = 120
-RETRIES = 2
+RETRIES = 1
 """MLflow's own default, 7 with a growing pause, hides an outage for minutes. Airflow retries the command."""
 PAGE = 200
 BROKEN = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "BAD_GATEWAY", "DEADLINE_EXCEEDED")
@@ -57,17 +58,18 @@ def limit_waits() -> None:
 @contextmanager
 def reaching(url: str) -> Iterator[None]:
     """Turns MLflow's exceptions into ours: no answer is Unavailable, a refusal is a PipelineError."""
-    where = urlsplit(url)._replace(query="", fragment="")
-    url = where._replace(netloc=where.netloc.rpartition("@")[2]).geturl()
     try:
-        yield
+        with waiting(f"waiting for MLflow at {shown(url)}"):
+            yield
     except RestException as error:
         if error.error_code not in BROKEN:
-            raise PipelineError(f"MLflow at {url} refuses: {error.message}") from error
-        raise Unavailable(f"MLflow at {url} fails: {error.message}", "look at its log, then try again") from error
+            raise PipelineError(f"MLflow at {shown(url)} refuses: {error.message}") from error
+        raise Unavailable(
+            f"MLflow at {shown(url)} fails: {error.message}", "look at its log, then try again"
+        ) from error
     except (MlflowException, requests.RequestException) as error:
         # The words of the exception hold the whole URL, a password in it too.
-        raise Unavailable(f"MLflow at {url} does not answer", "start MLflow, then try again") from error
+        raise away(url) from error
 
 
 def _is_missing(error: RestException) -> bool:

@@ -16,17 +16,6 @@ from headgate_pipelines.settings import read_settings
 from headgate_pipelines.workspace import Workspace
 
 
-def add(parser: argparse.ArgumentParser) -> None:
-    """Declares the arguments of the command."""
-    parser.add_argument("--stage", action="store_true", help="point the alias `staging` at the version afterwards")
-    parser.add_argument(
-        "--sign-key",
-        type=Path,
-        help="Ed25519 private key that signs the manifest (default: that of the settings)",
-    )
-    parser.set_defaults(run=run)
-
-
 def run(arguments: argparse.Namespace) -> int:
     """Registers the version, once however often it runs. 99 if `--stage` finds that it has been in staging before."""
     settings = read_settings()

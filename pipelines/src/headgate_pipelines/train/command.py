@@ -14,20 +14,6 @@ from headgate_pipelines.train.training import train
 from headgate_pipelines.workspace import Workspace
 
 
-def add(parser: argparse.ArgumentParser) -> None:
-    """Declares the arguments; params.yaml has all others."""
-    parser.add_argument(
-        "--data",
-        type=Path,
-        metavar="DIR",
-        help="ingest DIR/<label>/<picture> first; makes the workspace, by default ./workspace",
-    )
-    parser.add_argument(
-        "--shuffle-labels", action="store_true", help="negative control: a model that every evaluation has to refuse"
-    )
-    parser.set_defaults(run=run)
-
-
 def run(given: argparse.Namespace) -> int:
     """Trains; one `train` or `ingest` at a time works on a workspace."""
     workspace = Workspace(given.workspace)
