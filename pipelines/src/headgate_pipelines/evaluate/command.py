@@ -12,7 +12,7 @@ from headgate_pipelines.evaluate.contract import check_contract
 from headgate_pipelines.evaluate.holdout import Answers, Probe, ask, reference_json
 from headgate_pipelines.evaluate.metrics import measure
 from headgate_pipelines.evaluate.record import FILE, Champion, Evaluation
-from headgate_pipelines.evaluate.report import write_report
+from headgate_pipelines.evaluate.report import headline, write_report
 from headgate_pipelines.evaluate.revision import code_revision
 from headgate_pipelines.evaluate.verdict import compare, guardrails, verdict_of
 from headgate_pipelines.lock import only_one
@@ -29,9 +29,9 @@ def run(arguments: argparse.Namespace) -> int:
     champion = find_champion(arguments.champion, params.model, workspace)
     with only_one(workspace, "evaluate"):
         evaluation = evaluate(workspace, params, champion, probe)
-    print(f"{evaluation.verdict}: {evaluation.why}", file=sys.stderr)
+    print(f"{headline(evaluation)}; {evaluation.why}", file=sys.stderr)
     for rail in evaluation.guardrails:
-        print(f"{'holds' if rail.holds else 'FAILS'}: {rail.name}, {rail.finding}", file=sys.stderr)
+        print(f"{rail.name} {rail.state}: {rail.finding}", file=sys.stderr)
     return 0
 
 

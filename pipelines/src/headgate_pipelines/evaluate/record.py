@@ -80,8 +80,18 @@ class Guardrail(_Record):
 
     name: str
     holds: bool
+    """False refuses the candidate."""
     finding: str
     """The numbers, in words."""
+    not_judged: list[str] = []
+    """Classes whose images are too few for the rule, each with their number."""
+
+    @property
+    def state(self) -> str:
+        """In words."""
+        if not self.holds:
+            return "fails"
+        return "holds where judged" if self.not_judged else "holds"
 
 
 class Champion(_Record):

@@ -58,7 +58,9 @@ def write_report(folder: Path, evaluation: Evaluation, ours: Answers, data: Path
 def headline(evaluation: Evaluation) -> str:
     """The verdict in a few words."""
     judged = "the first version" if evaluation.verdict == "first" else f"{evaluation.verdict} than the champion"
-    return f"{'May be registered' if evaluation.passes else 'Refused'}: {judged}"
+    few = [one for rail in evaluation.guardrails for one in rail.not_judged]
+    open_question = f"; recall not judged of {', '.join(few)}" if few else ""
+    return f"{'May be registered' if evaluation.passes else 'Refused'}: {judged}{open_question}"
 
 
 def _render(template: str, facts: dict[str, object]) -> str:

@@ -84,17 +84,24 @@ def _latency(candidate: Measured, champion: Measured, answers: tuple[Answers, An
 
 
 def _recall(candidate: Measured, champion: Measured, answers: tuple[Answers, Answers], rules: Evaluate) -> Guardrail:
-    """A class fails when its recall falls by more than the limit, and by more than chance explains over all classes."""
+    """A class fails when its recall falls by more than the limit, and by more than chance explains over all classes.
+
+    A class with so few images that the loss of all of them may be chance is not judged.
+    """
     ours, theirs = (one.right for one in answers)
     truth = np.asarray(answers[0].truth)
-    p_values = holm([_p_of_class(ours, theirs, truth == index) for index in range(len(candidate.classes))])
+    pairs = list(zip(champion.classes, candidate.classes, strict=True))
+    judged = [row for row, (_, new) in enumerate(pairs) if mid_p_of_loss(new.support, 0) * len(pairs) < rules.alpha]
+    p_values = holm([_p_of_class(ours, theirs, truth == row) for row in judged])
     fallen = [
         f"{new.label} {old.recall:.3f} to {new.recall:.3f} ({_p(p)})"
-        for old, new, p in zip(champion.classes, candidate.classes, p_values, strict=True)
+        for (old, new), p in zip([pairs[row] for row in judged], p_values, strict=True)
         if old.recall - new.recall > rules.max_class_drop and p < rules.alpha
     ]
-    finding = "; ".join(fallen) if fallen else "no class falls"
-    return _rail("recall", not fallen, f"{finding} (limit: {rules.max_class_drop:g} beyond noise)")
+    few = [f"{new.label} ({new.support} images)" for row, (_, new) in enumerate(pairs) if row not in judged]
+    finding = "; ".join(fallen) if fallen else "no class that was judged falls" if few else "no class falls"
+    finding += f" (limit: {rules.max_class_drop:g} beyond noise)" + (f"; not judged: {', '.join(few)}" if few else "")
+    return Guardrail(name="recall", holds=not fallen, finding=finding, not_judged=few)
 
 
 def _p_of_class(ours: NDArray[np.bool_], theirs: NDArray[np.bool_], members: NDArray[np.bool_]) -> float:
