@@ -7,6 +7,7 @@ import pytest
 
 from headgate_pipelines.cli import main
 from headgate_pipelines.evaluate.record import read_evaluation
+from headgate_pipelines.evaluate.revision import code_revision
 from tests.evaluate.versions import DIGITS, LABELS, copy_of_digits, digits_holdout
 
 SWAPPED = [1, 0, 2, 3, 4, 5, 6, 7, 9, 8]
@@ -64,3 +65,13 @@ def test_mlflow_that_is_away_gives_exit_code_3(
     workspace = digits_holdout(tmp_path, 20)
     assert main(["evaluate", "--workspace", str(workspace.root)]) == 3
     assert "start MLflow" in capfd.readouterr().err
+
+
+def test_without_git_the_revision_is_the_digest_of_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    (tmp_path / "a.py").write_text("1")
+    first = code_revision(tmp_path)
+    assert first.startswith("sha256:")
+    assert code_revision(tmp_path) == first
+    (tmp_path / "a.py").write_text("2")
+    assert code_revision(tmp_path) != first
