@@ -121,6 +121,7 @@ export const METRIC = {
   auditAnchorFailures: 'headgate_audit_anchor_failures_total',
   versionReady: 'headgate_model_version_ready',
   modelReadySince: 'headgate_model_ready_timestamp_seconds',
+  modelManifest: 'headgate_model_manifest_info',
   inferRequests: 'headgate_inference_requests_total',
   inferDuration: 'headgate_inference_request_duration_seconds',
   refusalDuration: 'headgate_inference_refusal_duration_seconds',

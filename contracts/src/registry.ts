@@ -18,6 +18,8 @@ export type Alias = keyof typeof ALIAS;
 export const TAG = {
   /** Digest of its manifest, as hex; set last of all: a version without it is incomplete, and nothing serves it. */
   manifest: 'headgate.manifest_sha256',
+  /** Digest of the manifest before registration wrote the number into it. */
+  folder: 'headgate.folder_sha256',
   stage: 'headgate.stage',
   dataVersion: 'headgate.data_version',
   /** Rollout that turned it down last: the same one does so once. */

@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto';
 import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Metadata } from '@grpc/grpc-js';
 import { SKETCH, SKETCH_LENGTH, SKETCH_VERSION, sketchOfRow } from '@headgate/contracts/sketch';
 import { decodeBytesTensor } from '@headgate/contracts/tensor';
 import { isAlive } from '@headgate/testkit/processes';
+import { ROOT } from '@headgate/testkit/root';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -196,6 +198,11 @@ describe('inference with the digits model', () => {
     const { text: metrics } = await running.get('/metrics');
     expect(metrics).toMatch(/headgate_inference_requests_total\{[^}]*model="digits"[^}]*\} \d+/);
     expect(metrics).toContain('headgate_inference_batch_size_bucket');
+    const manifest = readFileSync(join(ROOT, 'models/digits/1/manifest.yaml'));
+    const sha256 = createHash('sha256').update(manifest).digest('hex');
+    expect(metrics).toContain(
+      `headgate_model_manifest_info{model="digits",version="1",sha256="${sha256}"} 1`,
+    );
     expect(metrics).not.toContain('junk-name');
     expect(running.log()).toContain('"request_id":"req-1"');
     expect(running.log()).toContain('"trace_id":"0af7651916cd43dd8448eb211c80319c"');

@@ -38,7 +38,7 @@ interface Measured {
 
 /** @throws LoadError when the version cannot be served, or is no image classifier */
 async function load(directory: string, samplesDir: string | undefined): Promise<EngineProcess> {
-  const manifest = await readManifest(directory, undefined, TRUST_ALL);
+  const { manifest } = await readManifest(directory, undefined, TRUST_ALL);
   const { image, batching } = manifest;
   if (!image) throw new LoadError(`${manifest.name} takes tensors; only image classifiers can be probed`);
   const labels = await readLabels(directory, manifest);

@@ -142,7 +142,7 @@ function VersionCell({ version, role, pods, ready_pods: ready }: ModelVersionVie
   );
 }
 
-function StageCell({ complete, stage, aliases, rejected, role }: ModelVersionView) {
+function StageCell({ complete, stage, aliases, rejected, role, other_content }: ModelVersionView) {
   return (
     <>
       {complete ? (
@@ -153,6 +153,7 @@ function StageCell({ complete, stage, aliases, rejected, role }: ModelVersionVie
           <div class="hint">its registration has not ended</div>
         </>
       )}
+      {other_content && <div class="hint free">Inference serves another content as this version</div>}
       {aliases.length > 0 && <div class="hint">{aliases.join(', ')}</div>}
       {rejected !== null && role !== 'control' && <div class="hint free">Turned down: {rejected}</div>}
     </>

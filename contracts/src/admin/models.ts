@@ -63,6 +63,8 @@ export interface ModelVersionView {
   readonly created_at_ms: number | null;
   /** False while its registration has not ended, or ended half-way: nothing serves it. */
   readonly complete: boolean;
+  /** True while inference serves another content under this number than the registered one. */
+  readonly other_content: boolean;
   readonly aliases: readonly string[];
   readonly stage: Stage;
   /** Why it was turned down; null for a version that was not. */

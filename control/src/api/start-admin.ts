@@ -72,7 +72,8 @@ export function startAdmin(
   control.rollouts.onChange((rollout) => feed.send('rollout', rollout));
   control.routing.onChange((snapshot) => feed.send('routing', routingView(snapshot)));
   const rows = rowsOf(config, root, auditStore);
-  const checks = checksOf(config, { ...scrapes, root, routing: control.routing, records, audit: auditStore });
+  const stores = { records, audit: auditStore, registry: models.registry };
+  const checks = checksOf(config, { ...scrapes, ...stores, root, routing: control.routing });
   const dependencies = new Dependencies({ checks, clock: systemClock });
   const app = createAdminApp({
     feed,

@@ -4,6 +4,7 @@ import { systemClock } from '@headgate/runtime/clock';
 import { parseTarget, resolveTarget } from '@headgate/runtime/target';
 import { REPORTED_NAMES } from '../api/dependencies/reported.ts';
 import { FIGURE_NAMES } from '../figures/live-figures.ts';
+import { CONTENT_NAMES } from '../models/content.ts';
 import { POOL_NAMES } from './pool.ts';
 import { QUEUE_NAMES } from './queue-time.ts';
 import { createScrape } from './scrape.ts';
@@ -28,6 +29,7 @@ export function processesOf({ envoy, gateway, listen }: Config) {
 /** What any part of control reads. */
 const NAMES: ReadonlySet<string> = new Set([
   ...FIGURE_NAMES,
+  ...CONTENT_NAMES,
   ...REPORTED_NAMES,
   ...POOL_NAMES,
   ...QUEUE_NAMES,

@@ -7,6 +7,7 @@ import { type Policies, policyFor } from '../rollout/policies.ts';
 import type { Rollouts } from '../rollout/rollouts.ts';
 import type { RoutingStore } from '../routing/routing-store.ts';
 import { knownModel } from '../routing/weights.ts';
+import { type InferenceFigures, isAsRegistered, otherContent } from './content.ts';
 import type { FollowedRegistry } from './followed-registry.ts';
 import { isComplete } from './registry.ts';
 import { controlVersion } from './tables.ts';
@@ -15,6 +16,7 @@ export interface ApprovalDeps {
   readonly followed: Pick<FollowedRegistry, 'forChange'>;
   readonly routing: Pick<RoutingStore, 'current'>;
   readonly rollouts: Pick<Rollouts, 'start' | 'activeOf'>;
+  readonly inference: InferenceFigures;
   readonly policies: Policies;
   readonly changes: Changes;
   /** Setting `control.staged`. */
@@ -24,10 +26,11 @@ export interface ApprovalDeps {
 /**
  * Starts the rollout of the candidate.
  *
- * @throws AdminError conflict for a version that is not the candidate, or while another rollout is in progress
+ * @throws AdminError conflict for a version that is not the candidate or is served with another content, or while another
+ * rollout is in progress
  */
 export async function approve(
-  { followed, rollouts, policies, changes }: ApprovalDeps,
+  { followed, rollouts, inference, policies, changes }: ApprovalDeps,
   name: string,
   { version, policy, why }: Approval,
   by: string,
@@ -41,8 +44,13 @@ export async function approve(
       `Version ${version} is not the candidate, ${is}: a version that passes the tests of staging gets the alias.`,
     );
   }
-  if (!model.versions.some((one) => one.version === version && isComplete(one))) {
+  const registered = model.versions.find((one) => one.version === version);
+  if (!registered || !isComplete(registered)) {
     throw new AdminError('conflict', `Version ${version} is not complete: register it again.`);
+  }
+  await inference.round();
+  if (isAsRegistered(inference.figures(), name, registered) === false) {
+    throw new AdminError('conflict', otherContent(version));
   }
   const rollout = await rollouts.start({ model: name, version, policy: policyFor(policy, policies) }, by);
   changes.note('model.approve', by, { model: name, version, rollout: rollout.id, ...(why && { why }) });

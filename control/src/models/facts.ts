@@ -1,37 +1,48 @@
 import type { Stage } from '@headgate/contracts/admin/api';
 import { type Alias, TAG } from '@headgate/contracts/registry';
 import type { Rollout } from '@headgate/contracts/rollout';
-import { isComplete, type Registered, type RegisteredVersion } from './registry.ts';
+import type { Registered, RegisteredVersion } from './registry.ts';
 
 /** One change of the registry. */
 export type Fact =
   | { readonly kind: 'alias'; readonly alias: Alias; readonly version: string | null }
   | { readonly kind: 'tag'; readonly version: string; readonly tag: string; readonly value: string | null };
 
+/** The version that the routing table has as the control. */
+export interface ControlVersion {
+  readonly version: string;
+  /** False: it is not served as it was registered, or nobody knows. The registry is then told nothing of it. */
+  readonly isAsRegistered: boolean;
+}
+
 /**
  * What the registry has to be told, in this order: which version is the champion, which rollout turned a version down,
  * and the stage of each version. Empty once it says all of that. A value or a version of null: to be deleted.
  *
- * @param control version that the routing table has as the control
  * @param rollouts of the model, newest first
  */
-export function factsOf(model: Registered, control: string, rollouts: readonly Rollout[]): Fact[] {
-  const { aliases, versions } = model;
-  const isChampion = (one: RegisteredVersion) => one.version === control && isComplete(one);
-  const crowned = versions.some(isChampion) && aliases.champion !== control;
-  const forgiven = versions.filter((one) => one.version === control && TAG.rejected in one.tags);
+export function factsOf(
+  { aliases, versions }: Registered,
+  { version: control, isAsRegistered }: ControlVersion,
+  rollouts: readonly Rollout[],
+): Fact[] {
   const turnedDown = versions.flatMap((one) => turnedDownBy(one, control, rollouts));
   // The control, and what was turned down, waits for nothing any more.
-  const isOver = new Set([control, ...turnedDown.map(({ version }) => version)]);
+  const isOver = new Set(turnedDown.map(({ version }) => version));
+  if (isAsRegistered) isOver.add(control);
   const waiting = (['candidate', 'staging'] as const).filter((alias) => aliases[alias] !== undefined);
   const leaving = waiting.filter((alias) => isOver.has(aliases[alias] ?? ''));
   const staged = waiting.filter((alias) => !leaving.includes(alias)).map((alias) => aliases[alias]);
+  // The tag with the rollout goes last: as long as it is not there, all of them are tried again.
+  const left = [...leaving.map((alias) => ({ kind: 'alias', alias, version: null }) as const), ...turnedDown];
+  if (!isAsRegistered) return left;
+  const forgiven = versions.filter((one) => one.version === control && TAG.rejected in one.tags);
   return [
-    ...(crowned ? [{ kind: 'alias', alias: 'champion', version: control } as const] : []),
+    ...(aliases.champion === control
+      ? []
+      : [{ kind: 'alias', alias: 'champion', version: control } as const]),
     ...forgiven.map(({ version }) => ({ kind: 'tag', version, tag: TAG.rejected, value: null }) as const),
-    // The tag with the rollout goes last: as long as it is not there, all of them are tried again.
-    ...leaving.map((alias) => ({ kind: 'alias', alias, version: null }) as const),
-    ...turnedDown,
+    ...left,
     ...versions.flatMap((one) => stageFact(one, stageOf(one, control, staged))),
   ];
 }

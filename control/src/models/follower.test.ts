@@ -1,26 +1,30 @@
 import { TAG } from '@headgate/contracts/registry';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { fakeRegistry } from '../testing/fake-registry.ts';
+import { fakeInference, fakeRegistry } from '../testing/fake-registry.ts';
 import { BAD, GOOD, MODEL, policyOf, type RolloutBench, rolloutBench } from '../testing/rollout-bench.ts';
 import { FollowedRegistry } from './followed-registry.ts';
 import { Follower } from './follower.ts';
 
 let bench: RolloutBench;
 let registry: ReturnType<typeof fakeRegistry>;
+let inference: ReturnType<typeof fakeInference>;
 let followed: FollowedRegistry;
 let round: (staged?: 'load' | 'serve') => Promise<void>;
 
 beforeEach(async () => {
   bench = await rolloutBench();
-  registry = fakeRegistry(MODEL, ['1', '2', '3', '4', '5']);
+  const versions = ['1', '2', '3', '4', '5'];
+  registry = fakeRegistry(MODEL, versions);
+  inference = fakeInference(MODEL, versions);
   const logger = { info: () => undefined, warn: bench.log, error: bench.log };
   followed = new FollowedRegistry({ registry, nowMs: bench.clock.epochMs, logger });
   const { away } = bench;
-  round = async (staged = 'load') => {
-    const { routing, rollouts, figures, audited: changes } = bench;
-    const around = { followed, registry, routing, rollouts, figures, changes, logger };
-    await new Follower({ ...around, staged, follows: () => away.leader }).round();
-  };
+  const { routing, rollouts, figures, audited: changes } = bench;
+  const around = { followed, registry, inference, routing, rollouts, figures, changes, logger };
+  const follower = (staged: 'load' | 'serve') =>
+    new Follower({ ...around, staged, follows: () => away.leader });
+  const followers = { load: follower('load'), serve: follower('serve') };
+  round = (staged = 'load') => followers[staged].round();
 });
 
 const table = () => {
@@ -187,6 +191,45 @@ describe('the registry', () => {
     registry.alias('staging', '2');
     await round();
     expect(registry.aliases()).toEqual({ champion: '2' });
+  });
+
+  it.each([
+    ['one process serves another content', ['a'.repeat(64), 'b'.repeat(64)]],
+    ['no process has it yet', []],
+  ])('is told nothing of a control of which %s', async (_, digests) => {
+    registry.alias('champion', '2');
+    registry.tag('2', TAG.stage, 'Production');
+    inference.contents.set('1', digests);
+    await round();
+    await round();
+    expect(registry.changes).toEqual([]);
+    expect(bench.logged.map((one) => String(Object(one).err))).toEqual(
+      digests.length === 0
+        ? []
+        : [expect.stringContaining('another content as version 1 than the registered')],
+    );
+    inference.contents.set('1', ['a'.repeat(64)]);
+    await round();
+    expect([registry.aliases(), registry.stages()]).toEqual([
+      { champion: '1' },
+      { 1: 'Production', 2: 'Archived' },
+    ]);
+  });
+
+  it('has a control as its champion that was registered from the folder that is served', async () => {
+    inference.contents.set('1', ['c'.repeat(64)]);
+    registry.tag('1', TAG.folder, 'c'.repeat(64));
+    await round();
+    expect(registry.aliases()).toEqual({ champion: '1' });
+  });
+
+  it('loses the candidate that was rolled back although the control is served with another content', async () => {
+    inference.contents.set('1', ['b'.repeat(64)]);
+    registry.alias('candidate', '2');
+    await bench.start(policyOf([50, 100]), '2');
+    await bench.act('rollback');
+    await round();
+    expect([registry.aliases(), registry.tagOf('2', TAG.rejected)]).toEqual([{}, expect.any(String)]);
   });
 
   it('loses the candidate that was rolled back, with the reason, once', async () => {

@@ -8,10 +8,11 @@ import type { LiveFigures } from '../figures/live-figures.ts';
 import type { Rollouts } from '../rollout/rollouts.ts';
 import { CONTROL } from '../rollout/transitions.ts';
 import type { RoutingStore } from '../routing/routing-store.ts';
+import { type InferenceFigures, isAsRegistered, otherContent } from './content.ts';
 import { type Fact, factsOf } from './facts.ts';
 import type { FollowedRegistry } from './followed-registry.ts';
 import { unready } from './readiness.ts';
-import { completeOf, type Registered, type Registry } from './registry.ts';
+import { completeOf, isComplete, type Registered, type Registry } from './registry.ts';
 import { beforeStaged, controlVersion, withModel, withServed, withStaged } from './tables.ts';
 
 export interface FollowerOptions {
@@ -20,6 +21,7 @@ export interface FollowerOptions {
   readonly routing: RoutingStore;
   readonly rollouts: Pick<Rollouts, 'list'>;
   readonly figures: Pick<LiveFigures, 'readyOn' | 'gateways'>;
+  readonly inference: InferenceFigures;
   readonly changes: Pick<Changes, 'must'>;
   /** In words which other process acts; null while this one does. */
   readonly follows: () => string | null;
@@ -43,8 +45,9 @@ export class Follower {
 
   /** Never throws: what fails is tried again in the next round. */
   async round(): Promise<void> {
-    const { followed, follows } = this.#options;
+    const { followed, follows, inference } = this.#options;
     if (!(await followed.read()) || follows() !== null) return;
+    await inference.round();
     for (const name of this.#names()) {
       const model = followed.model(name);
       if (!model) continue;
@@ -68,15 +71,19 @@ export class Follower {
   }
 
   async #tell(name: string, model: Registered): Promise<void> {
-    const { registry, routing, staged, follows } = this.#options;
+    const { registry, routing, inference, staged, follows } = this.#options;
     const rollouts = await this.#rolloutsOf(name);
     const table = modelRouting(routing.current().routing, name);
     if (staged === 'serve' || !table) return;
-    for (const fact of factsOf(model, controlVersion(table), rollouts)) {
+    const version = controlVersion(table);
+    const registered = model.versions.find((one) => one.version === version && isComplete(one));
+    const isServed = registered && isAsRegistered(inference.figures(), name, registered);
+    for (const fact of factsOf(model, { version, isAsRegistered: isServed === true }, rollouts)) {
       if (follows() !== null) return;
       await write(registry, name, fact);
       this.#options.logger.info({ model: name, ...fact }, 'the registry follows the routing table');
     }
+    if (isServed === false) throw new Error(otherContent(version));
   }
 
   async #writeTable(name: string, model: Registered): Promise<void> {

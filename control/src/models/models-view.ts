@@ -6,6 +6,7 @@ import type { ModelRouting } from '@headgate/contracts/routing';
 import type { Pods } from '../api/live/pods.ts';
 import type { Rollouts } from '../rollout/rollouts.ts';
 import type { RoutingStore } from '../routing/routing-store.ts';
+import { type InferenceFigures, isAsRegistered } from './content.ts';
 import type { FollowedRegistry } from './followed-registry.ts';
 import { isComplete, type Registered } from './registry.ts';
 import { controlVersion } from './tables.ts';
@@ -14,15 +15,18 @@ export interface ModelsViewDeps {
   readonly followed: Pick<FollowedRegistry, 'state' | 'model'>;
   readonly routing: Pick<RoutingStore, 'current'>;
   readonly rollouts: Pick<Rollouts, 'list'>;
+  readonly inference: InferenceFigures;
+  /** Reads the same figures. */
   readonly pods: Pick<Pods, 'refresh' | 'ofVersion'>;
 }
 
 /** Each model of the routing table: its versions in the registry, and those that are only in the table. */
-export async function modelsView({ followed, routing, rollouts, pods }: ModelsViewDeps): Promise<ModelsView> {
+export async function modelsView(deps: ModelsViewDeps): Promise<ModelsView> {
+  const { followed, routing, rollouts, pods, inference } = deps;
   await pods.refresh();
   const all = await rollouts.list();
   const models = Object.entries(routing.current().routing.models).map(([model, table]) =>
-    modelView(model, { table, registered: followed.model(model), rollouts: all, pods }),
+    modelView(model, { table, registered: followed.model(model), rollouts: all, pods, inference }),
   );
   return { registry: followed.state(), models };
 }
@@ -31,6 +35,7 @@ interface Known {
   readonly table: ModelRouting;
   readonly registered: Registered | undefined;
   readonly rollouts: readonly Rollout[];
+  readonly inference: InferenceFigures;
   readonly pods: Pick<Pods, 'ofVersion'>;
 }
 
@@ -44,7 +49,7 @@ function modelView(model: string, known: Known): ModelView {
 }
 
 function versionView(model: string, version: string, known: Known): ModelVersionView {
-  const { registered, rollouts, table, pods } = known;
+  const { registered, rollouts, table, inference, pods } = known;
   const found = registered?.versions.find((one) => one.version === version);
   const rollout = rollouts.find((one) => one.model === model && one.candidate.version === version);
   const of = table.versions.includes(version) ? pods.ofVersion(model, version) : [];
@@ -52,6 +57,7 @@ function versionView(model: string, version: string, known: Known): ModelVersion
     version,
     created_at_ms: found?.createdAtMs ?? null,
     complete: found ? isComplete(found) : true,
+    other_content: found !== undefined && isAsRegistered(inference.figures(), model, found) === false,
     aliases: Object.entries(registered?.aliases ?? {}).flatMap(([alias, to]) =>
       to === version ? [alias] : [],
     ),

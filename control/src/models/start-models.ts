@@ -1,5 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Approval, ModelsView, Reject, Rollback, RolledBack } from '@headgate/contracts/admin/api';
+import type {
+  Approval,
+  ModelsView,
+  RegistryState,
+  Reject,
+  Rollback,
+  RolledBack,
+} from '@headgate/contracts/admin/api';
 import type { Config } from '@headgate/contracts/config/schema';
 import type { Rollout } from '@headgate/contracts/rollout';
 import { systemClock } from '@headgate/runtime/clock';
@@ -8,6 +15,7 @@ import { openRegistry } from '@headgate/runtime/registry/mlflow';
 import type { ResilienceReport } from '@headgate/runtime/resilience/report';
 import type { Pods } from '../api/live/pods.ts';
 import type { Changes } from '../audit/changes.ts';
+import type { Scrapes } from '../cluster/scrapes-of.ts';
 import { everyRound } from '../every-round.ts';
 import type { Control } from '../rollout/start-rollouts.ts';
 import { approve, reject } from './approvals.ts';
@@ -20,6 +28,7 @@ export interface ModelsSurroundings {
   readonly root: string;
   readonly resilience: ResilienceReport;
   readonly control: Control;
+  readonly scrapes: Pick<Scrapes, 'inference'>;
   readonly changes: Changes;
   /** In words which other process acts; null while this one does. */
   readonly follows: () => string | null;
@@ -28,6 +37,8 @@ export interface ModelsSurroundings {
 
 /** The life of model versions, from their registration to their end. */
 export interface Models {
+  /** The registry as it answered last. */
+  registry(): RegistryState;
   view(pods: Pick<Pods, 'refresh' | 'ofVersion'>): Promise<ModelsView>;
   approve(model: string, asked: Approval, by: string): Promise<Rollout>;
   reject(model: string, asked: Reject, by: string): Promise<void>;
@@ -38,14 +49,15 @@ export interface Models {
 /** Follows the registry from now on, where there is one. */
 export function startModels(config: Config, around: ModelsSurroundings): Models {
   const { root, resilience, control, changes, logger } = around;
+  const { inference } = around.scrapes;
   const registry = openRegistry(config, { root, report: resilience });
   const followed = new FollowedRegistry({ registry, nowMs: systemClock.epochMs, logger });
-  const follower =
-    registry && new Follower({ ...around, ...control, followed, registry, staged: config.control.staged });
+  const deps = { ...control, followed, inference, changes, staged: config.control.staged };
+  const follower = registry && new Follower({ ...around, ...deps, registry });
   const rounds = follower && everyRound(() => follower.round(), config.registry.poll_ms);
-  const deps = { ...control, followed, changes, staged: config.control.staged };
   return {
-    view: (pods) => modelsView({ ...control, followed, pods }),
+    view: (pods) => modelsView({ ...deps, pods }),
+    registry: () => followed.state(),
     approve: (...asked) => approve(deps, ...asked),
     async reject(...asked) {
       await reject(deps, ...asked);

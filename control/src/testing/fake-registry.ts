@@ -1,3 +1,4 @@
+import { METRIC } from '@headgate/contracts/names';
 import { type Alias, TAG } from '@headgate/contracts/registry';
 import { RegistryError } from '@headgate/runtime/registry/mlflow';
 import type { Registry } from '../models/registry.ts';
@@ -12,11 +13,14 @@ const emptyMemory = () => ({
 });
 type Memory = ReturnType<typeof emptyMemory>;
 
+/** Of the manifest of each version. */
+const DIGEST = 'a'.repeat(64);
+
 /** A registry in memory, with one model, whose complete versions have runs with an accuracy. */
 export function fakeRegistry(model: string, versions: readonly string[]) {
   const memory = emptyMemory();
   const { named, tagged } = memory;
-  const add = (version: string) => void tagged.set(version, new Map([[TAG.manifest, 'a'.repeat(64)]]));
+  const add = (version: string) => void tagged.set(version, new Map([[TAG.manifest, DIGEST]]));
   versions.forEach(add);
   return Object.assign(memory, callsOf(model, memory), {
     add,
@@ -74,5 +78,24 @@ function callsOf(model: string, memory: Memory): Registry {
       changes.push({ call: 'tag', of: [version, tag] });
       answer(tagged.get(version)?.delete(tag));
     },
+  };
+}
+
+/** Two inference processes, and by its version the content that they serve: as it was registered unless a test says more. */
+export function fakeInference(model: string, versions: readonly string[]) {
+  const contents = new Map(versions.map((version) => [version, [DIGEST, DIGEST]]));
+  const sample = (version: string, sha256: string) => ({
+    name: METRIC.modelManifest,
+    labels: { model, version, sha256 },
+    value: 1,
+  });
+  const samples = (pod: number) =>
+    [...contents].flatMap(([version, digests]) =>
+      digests.slice(pod, pod + 1).map((one) => sample(version, one)),
+    );
+  return {
+    contents,
+    round: async () => undefined,
+    figures: () => new Map([0, 1].map((pod) => [`${pod}`, samples(pod)])),
   };
 }

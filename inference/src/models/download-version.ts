@@ -45,7 +45,7 @@ export async function downloadVersion(
       write(directory, file, registry.download(registered, file.path, { maxBytes: file.maxBytes, signal }));
     await fetch({ path: MANIFEST_FILE, maxBytes: MAX_MANIFEST_BYTES, sha256 });
     if (trust.requireSignature) await fetch({ path: SIGNATURE_FILE, maxBytes: MAX_FILE_BYTES });
-    const manifest = await readManifest(directory, { model, version }, trust);
+    const { manifest } = await readManifest(directory, { model, version }, trust);
     const bytes = modelFiles(manifest).reduce((sum, file) => sum + file.bytes, 0);
     if (!(await hasRoom(root, bytes))) {
       throw new LoadError(

@@ -66,7 +66,7 @@ function version(model: Buffer, listed: readonly string[]) {
     golden: { tolerance: 0.001, samples: [] },
     provenance: { source: 'test', converter: 'test' },
   };
-  return { directory, manifest, labels: [], stamp: '' };
+  return { directory, manifest };
 }
 
 describe('external data of a model', () => {

@@ -23,7 +23,7 @@ export function folderRepository(root: string, trust: Trust = TRUST_ALL): ModelR
         );
       }
       const before = await stampOf(join(directory, MANIFEST_FILE));
-      const manifest = await readManifest(directory, { model, version }, trust);
+      const { manifest, sha256: manifestSha256 } = await readManifest(directory, { model, version }, trust);
       const labels = await readLabels(directory, manifest);
       const stamp = await stampOfVersion(directory, manifest);
       signal.throwIfAborted();
@@ -35,7 +35,7 @@ export function folderRepository(root: string, trust: Trust = TRUST_ALL): ModelR
           },
         );
       }
-      return { directory, manifest, labels, stamp };
+      return { directory, manifest, manifestSha256, labels, stamp };
     },
     async list() {
       const models = await foldersIn(root);

@@ -16,6 +16,12 @@ export const MAX_MANIFEST_BYTES = 64 * 2 ** 10;
 /** 20,000 labels of 50 bytes. */
 export const MAX_LABELS_BYTES = 2 ** 20;
 
+export interface ReadManifest {
+  readonly manifest: Manifest;
+  /** Of its bytes, as hex. */
+  readonly sha256: string;
+}
+
 /**
  * Reads `manifest.yaml`: its signature first, then its form, then whether it can be true.
  *
@@ -26,7 +32,7 @@ export async function readManifest(
   directory: string,
   expected: Expected | undefined,
   trust: Trust,
-): Promise<Manifest> {
+): Promise<ReadManifest> {
   const path = join(directory, MANIFEST_FILE);
   const bytes = await readBounded(path, MAX_MANIFEST_BYTES);
   await verifySignature(trust, directory, bytes);
@@ -36,7 +42,7 @@ export async function readManifest(
   if (trust.requireSignature && manifest.image && !manifest.image.labels_sha256) {
     throw invalid(`${path}: image.labels_sha256: expected where signatures are required`);
   }
-  return manifest;
+  return { manifest, sha256: createHash('sha256').update(bytes).digest('hex') };
 }
 
 /** Reads the labels that the manifest names. @throws LoadError when they are missing or not one for each class */

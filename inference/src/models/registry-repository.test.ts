@@ -358,7 +358,8 @@ describe('the cache', () => {
   it('offers no damaged version while MLflow is away', async () => {
     register(setup, 'a/1');
     const { directory } = await open();
-    writeFileSync(join(directory, 'manifest.yaml'), '{}');
+    const path = join(directory, 'manifest.yaml');
+    writeFileSync(path, `${readFileSync(path, 'utf8')} `);
     setup.mlflow.stop();
     await expect(open()).rejects.toMatchObject({ kind: 'digest' });
     expect(cached()).toEqual([]);

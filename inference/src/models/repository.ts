@@ -4,6 +4,8 @@ import type { Manifest } from '@headgate/contracts/manifest';
 export interface ModelPackage {
   readonly directory: string;
   readonly manifest: Manifest;
+  /** Digest of `manifest.yaml` as it was read, as hex: the manifest holds the digests of all other files. */
+  readonly manifestSha256: string;
   /** Label of each class id; empty for models that are not classifiers. */
   readonly labels: readonly string[];
   /** What the repository remembers to tell later whether this is still what it holds. */

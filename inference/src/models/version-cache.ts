@@ -1,11 +1,9 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Manifest } from '@headgate/contracts/manifest';
-import { readRegularFile } from '@headgate/runtime/read-file';
 import { LoadError } from '../load-error.ts';
 import { folderRepository } from './folder-repository.ts';
-import { MANIFEST_FILE, MAX_MANIFEST_BYTES, readManifest } from './manifest.ts';
+import { MANIFEST_FILE, readManifest } from './manifest.ts';
 import { areWhole, registeredFiles } from './registered-files.ts';
 import type { ModelPackage, VersionName } from './repository.ts';
 import { TRUST_ALL, type Trust } from './trust.ts';
@@ -56,10 +54,13 @@ export class VersionCache {
 
   /** @throws LoadError as `ModelRepository.open`; an entry that was damaged is removed */
   async open(entry: Entry, signal: AbortSignal): Promise<ModelPackage> {
-    const { root, model, version } = entry;
+    const { root, model, version, sha256 } = entry;
     try {
-      await manifestIn(entry);
       const opened = await folderRepository(root, this.#trust).open(model, version, signal);
+      if (opened.manifestSha256 !== sha256) {
+        const path = join(opened.directory, MANIFEST_FILE);
+        throw new LoadError(`${path} was changed in the cache`, { kind: 'digest' });
+      }
       const now = new Date();
       await utimes(root, now, now);
       return opened;
@@ -71,9 +72,11 @@ export class VersionCache {
 
   /** Removes an entry whose files are not those that it came with. Reads all of them. */
   async removeDamaged(entry: Entry): Promise<void> {
-    const manifest = await manifestIn(entry).catch(() => undefined);
-    if (manifest && (await areWhole(directoryOf(entry), registeredFiles(manifest)))) return;
-    await this.remove(entry);
+    const directory = directoryOf(entry);
+    const read = await readManifest(directory, entry, TRUST_ALL).catch(() => undefined);
+    const isAsRegistered = read?.sha256 === entry.sha256;
+    if (!isAsRegistered || !(await areWhole(directory, registeredFiles(read.manifest))))
+      await this.remove(entry);
   }
 
   /** Adds an entry. @param fill writes its files below the folder that it is given, and syncs each */
@@ -137,17 +140,4 @@ export class VersionCache {
 /** The folder that `ModelPackage.directory` names. */
 export function directoryOf({ root, model, version }: Entry): string {
   return join(root, model, version);
-}
-
-/** @throws LoadError when it is not the one that the entry came with, and when it is not valid */
-async function manifestIn(entry: Entry): Promise<Manifest> {
-  const directory = directoryOf(entry);
-  const path = join(directory, MANIFEST_FILE);
-  const bytes = await readRegularFile(path, { maxBytes: MAX_MANIFEST_BYTES }).catch(() => '');
-  if (createHash('sha256').update(bytes).digest('hex') !== entry.sha256) {
-    throw new LoadError(`${path} was changed in the cache; it is removed, to be downloaded again`, {
-      kind: 'digest',
-    });
-  }
-  return readManifest(directory, entry, TRUST_ALL);
 }

@@ -23,6 +23,12 @@ export function exposeState(registry: Registry, source: StateSource): void {
     'When the version was ready for the first time; 0 before that.',
     ({ readySinceMs = 0 }) => readySinceMs / 1000,
   );
+  gauge.by(
+    'sha256',
+    METRIC.modelManifest,
+    '1 for the SHA-256 of the manifest of each ready version.',
+    (one) => (one.status === 'ready' && one.package ? [[one.package.manifestSha256, 1]] : []),
+  );
   gauge.each(METRIC.engineMemory, 'Resident memory of the engines.', ({ engines }) =>
     engines.reduce((sum, engine) => sum + engine.residentBytes(), 0),
   );

@@ -5,8 +5,10 @@ import type { ModelPackage } from '../models/repository.ts';
 const LOG = createLogger({ service: 'test', level: 'silent' });
 const ENTRY = new URL('../engine/child/main.ts', import.meta.url);
 
+type Loadable = Pick<ModelPackage, 'directory' | 'manifest'>;
+
 /** A real engine for an opened version. @throws LoadError */
-export function engineOf({ directory, manifest }: ModelPackage): Promise<EngineProcess> {
+export function engineOf({ directory, manifest }: Loadable): Promise<EngineProcess> {
   const options = {
     entry: ENTRY,
     env: process.env,
@@ -32,7 +34,7 @@ export function engineOf({ directory, manifest }: ModelPackage): Promise<EngineP
 }
 
 /** Loads an opened version as for serving, and ends it. @returns what was loaded @throws LoadError */
-export async function loadOnce(opened: ModelPackage): Promise<EngineProcess['report']> {
+export async function loadOnce(opened: Loadable): Promise<EngineProcess['report']> {
   const engine = await engineOf(opened);
   engine.kill();
   await engine.ended;

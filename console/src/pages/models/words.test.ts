@@ -1,24 +1,7 @@
 import type { ModelVersionView } from '@headgate/contracts/admin/api';
+import { modelVersion as version } from '@headgate/testkit/model-version';
 import { describe, expect, it } from 'vitest';
 import { answerOf, differenceTo, isCandidate, isRejectable, registryNote } from './words.ts';
-
-const version = (changes: Partial<ModelVersionView>): ModelVersionView => ({
-  version: '1',
-  created_at_ms: 0,
-  complete: true,
-  aliases: [],
-  stage: 'None',
-  rejected: null,
-  metrics: {},
-  data_version: null,
-  run_id: null,
-  role: null,
-  ready_pods: 0,
-  pods: 0,
-  approved_by: null,
-  rollout: null,
-  ...changes,
-});
 
 describe('the page Models', () => {
   const control = version({ role: 'control', aliases: ['champion'], metrics: { accuracy: 0.9 } });

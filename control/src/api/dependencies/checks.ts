@@ -1,3 +1,4 @@
+import type { RegistryState } from '@headgate/contracts/admin/api';
 import type { Config } from '@headgate/contracts/config/schema';
 import { systemClock } from '@headgate/runtime/clock';
 import type { Queryable } from '@headgate/stores/postgres/database';
@@ -15,15 +16,16 @@ import { database, modelRegistry, routingSource } from './stores.ts';
 export interface ChecksOptions extends Scrapes {
   readonly root: string;
   readonly routing: Pick<RoutingStore, 'current'>;
-  /** Undefined where this process cannot ask it. */
+  /** The next three are undefined where this process cannot ask them. */
   readonly records: Queryable | undefined;
   readonly audit: Queryable | undefined;
+  readonly registry: (() => RegistryState) | undefined;
 }
 
 /** Everything that Headgate depends on, as control can see it, in the order of the path of a photo. */
 export function checksOf(
   config: Config,
-  { root, routing, records, audit, gateways, inference }: ChecksOptions,
+  { root, routing, records, audit, registry, gateways, inference }: ChecksOptions,
 ): readonly Check[] {
   const addressesIn = (scrape: Scraper) => async () => {
     await scrape.round();
@@ -47,7 +49,7 @@ export function checksOf(
       remedy: 'look at the logs of inference: docs/operations.md',
     }),
     modelRepository(config, root),
-    modelRegistry(config, root),
+    modelRegistry(registry, config.registry.url),
     routingSource(routing, () => staleGateways(report)),
     opens(recordsDelivery(config, report)),
     opens(database('records store', records, config.records.sink)),

@@ -1,12 +1,12 @@
 import { X509Certificate } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { RegistryState } from '@headgate/contracts/admin/api';
 import { DAY_MS } from '@headgate/runtime/clock';
 import { samplesOf } from '@headgate/runtime/exposition';
 import { testConfig } from '@headgate/testkit/config';
 import { tempDir } from '@headgate/testkit/folders';
 import { ManualClock } from '@headgate/testkit/manual-clock';
-import { freePort } from '@headgate/testkit/ports';
 import { describe, expect, it } from 'vitest';
 import { createAuthority } from '../../../../scripts/setup/certificates.ts';
 import { AdminError } from '../api-env.ts';
@@ -224,9 +224,12 @@ describe('stores', () => {
   });
 
   it('of models are optional, and never down', async () => {
-    const check = (url: string) => modelRegistry(testConfig({ HEADGATE_REGISTRY__URL: url }), tempDir());
-    expect(await found(check(''))).toBe('off: none is configured');
-    expect(await found(check(`http://127.0.0.1:${await freePort()}`))).toMatch(/^degraded: MLflow: /);
+    const check = (state: RegistryState['state'], detail = '') =>
+      modelRegistry(() => ({ state, detail, checked_at_ms: null }), 'http://mlflow');
+    expect(await found(check('ok'))).toBe('ok: MLflow answers');
+    expect(await found(check('unreachable', 'It is away.'))).toBe('degraded: It is away.');
+    expect(await found(modelRegistry(undefined, ''))).toBe('off: none is configured');
+    expect(await found(modelRegistry(undefined, 'http://mlflow'))).toMatch(/^degraded: unknown, because/);
   });
 
   it('of routing tell of a table that is refused, not taken, or not read', async () => {

@@ -1,6 +1,4 @@
-import type { Config } from '@headgate/contracts/config/schema';
-import { openRegistry } from '@headgate/runtime/registry/mlflow';
-import { noResilienceReport } from '@headgate/runtime/resilience/report';
+import type { RegistryState } from '@headgate/contracts/admin/api';
 import type { Queryable } from '@headgate/stores/postgres/database';
 import type { RoutingStore } from '../../routing/routing-store.ts';
 import { AdminError } from '../api-env.ts';
@@ -26,22 +24,23 @@ export function database(name: string, db: Queryable | undefined, kept: string):
   };
 }
 
-/** MLflow. Without it everything that is served stays, so that it is never down. */
-export function modelRegistry(config: Config, root: string): Check {
-  const registry = openRegistry(config, { root, report: noResilienceReport });
+/**
+ * MLflow, as control read it last. Without it everything that is served stays, so that it is never down.
+ *
+ * @param state undefined where this process does not follow it: control alone does
+ * @param url where the configuration puts it
+ */
+export function modelRegistry(state: (() => RegistryState) | undefined, url: string): Check {
   const remedy =
     'check that MLflow runs at registry.url; what is served stays, nothing can be approved until it answers';
   return {
     name: 'model registry',
     remedy,
-    late: () => degraded('MLflow does not answer in time', remedy),
-    async find(signal) {
-      if (!registry) return off('none is configured');
-      try {
-        return ok(`MLflow answers, with ${(await registry.models(signal)).length} models`);
-      } catch (error) {
-        return degraded(error instanceof Error ? error.message : String(error), remedy);
-      }
+    find() {
+      if (url === '') return off('none is configured');
+      if (!state) return degraded('unknown, because control does not answer', 'see what is said of control');
+      const { state: is, detail } = state();
+      return is === 'ok' ? ok('MLflow answers') : degraded(detail, remedy);
     },
   };
 }

@@ -5,17 +5,19 @@ import { approve, reject } from '../../models/approvals.ts';
 import { FollowedRegistry } from '../../models/followed-registry.ts';
 import { modelsView } from '../../models/models-view.ts';
 import { ADMIN_KEY, adminApp, problemOf } from '../../testing/admin-app.ts';
-import { fakeRegistry } from '../../testing/fake-registry.ts';
+import { fakeInference, fakeRegistry } from '../../testing/fake-registry.ts';
 import { MODEL, policyOf, type RolloutBench, rolloutBench } from '../../testing/rollout-bench.ts';
 import { modelRoutes } from './models.ts';
 
 let bench: RolloutBench;
 let registry: ReturnType<typeof fakeRegistry>;
+let inference: ReturnType<typeof fakeInference>;
 let ask: (method: string, path: string, body?: unknown) => Promise<Response>;
 
 beforeEach(async () => {
   bench = await rolloutBench();
   registry = fakeRegistry(MODEL, ['1', '2', '3', '4']);
+  inference = fakeInference(MODEL, ['1', '2', '3']);
   ask = askOf(registry);
 });
 
@@ -24,7 +26,7 @@ function askOf(client: typeof registry | undefined, staged: 'load' | 'serve' = '
   const logger = { info: () => undefined, warn: () => undefined };
   const followed = new FollowedRegistry({ registry: client, nowMs: () => 7, logger });
   const policies = { default: policyOf([10, 100]), fast: policyOf([100]) };
-  const deps = { followed, routing, rollouts, policies, changes, staged };
+  const deps = { followed, inference, routing, rollouts, policies, changes, staged };
   const groups = [
     modelRoutes({
       models: {
@@ -79,6 +81,17 @@ describe('an approval', () => {
       expect.stringContaining(detail),
     ]);
     expect([await bench.rollouts.list(), bench.changes]).toEqual([[], []]);
+  });
+
+  it('of a version that is served with another content is refused', async () => {
+    registry.alias('candidate', '2');
+    inference.contents.set('2', ['b'.repeat(64)]);
+    expect(await refusal(await post({ version: '2' }))).toEqual([
+      409,
+      'conflict',
+      expect.stringContaining('another content as version 2 than the registered'),
+    ]);
+    expect(bench.changes).toEqual([]);
   });
 
   it('is refused while the registry is away, and without one', async () => {
@@ -140,6 +153,7 @@ describe('the list', () => {
     registry.tag('4', TAG.manifest, undefined);
     registry.tag('3', TAG.stage, 'Archived');
     registry.tag('3', TAG.dataVersion, 'd3');
+    inference.contents.set('2', ['b'.repeat(64)]);
     bench.edit((text) => text.replace('["1", "2", "3"]', '["1", "2", "3", "x"]'));
     await bench.seconds(1, { requests: 1 });
     const { registry: state, models } = (await (await ask('GET', '/models')).json()) as ModelsView;
@@ -159,6 +173,7 @@ describe('the list', () => {
       pods: 1,
     });
     expect(rows[1]).toMatchObject({ aliases: ['staging'], pods: 0 });
+    expect(rows.filter((one) => one.other_content).map(({ version }) => version)).toEqual(['2']);
   });
 
   it('shows what was read last while the registry is away', async () => {

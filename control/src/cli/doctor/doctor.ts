@@ -95,7 +95,7 @@ async function seenFromHere({ root, config }: Installation): Promise<Finding[]> 
   };
   const checks = checksOf(config, {
     ...scrapesOf(config),
-    ...{ root, routing: { current }, records: undefined, audit: undefined },
+    ...{ root, routing: { current }, records: undefined, audit: undefined, registry: undefined },
   });
   // A ConfigMap is read by control alone.
   const own = checks.filter(({ name }) => config.routing_config_map === '' || name !== 'routing table');

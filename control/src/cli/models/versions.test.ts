@@ -1,4 +1,5 @@
 import type { ModelsView, ModelVersionView } from '@headgate/contracts/admin/api';
+import { modelVersion } from '@headgate/testkit/model-version';
 import { describe, expect, it } from 'vitest';
 import { AdminError } from '../../api/api-env.ts';
 import { headgate } from '../../testing/command-line.ts';
@@ -6,23 +7,8 @@ import { type Answers, fakeControl } from '../../testing/fake-control.ts';
 import { rolloutAt } from '../../testing/views.ts';
 
 const MADE_MS = Date.parse('2029-12-30T00:00:00Z');
-const version = (changes: Partial<ModelVersionView>): ModelVersionView => ({
-  version: '1',
-  created_at_ms: MADE_MS,
-  complete: true,
-  aliases: [],
-  stage: 'None',
-  rejected: null,
-  metrics: { accuracy: 0.91234, f1: 0.9 },
-  data_version: 'b'.repeat(40),
-  run_id: 'r',
-  role: null,
-  ready_pods: 0,
-  pods: 0,
-  approved_by: null,
-  rollout: null,
-  ...changes,
-});
+const trained = { metrics: { accuracy: 0.91234, f1: 0.9 }, data_version: 'b'.repeat(40) };
+const version = (changes: Partial<ModelVersionView>) => modelVersion({ ...trained, ...changes });
 const VIEW: ModelsView = {
   registry: { state: 'unreachable', detail: 'The model registry does not answer.', checked_at_ms: MADE_MS },
   models: [
@@ -38,7 +24,14 @@ const VIEW: ModelsView = {
           role: 'loaded',
           pods: 2,
         }),
-        version({ aliases: ['champion'], stage: 'Production', role: 'control', pods: 2, ready_pods: 2 }),
+        version({
+          other_content: true,
+          aliases: ['champion'],
+          stage: 'Production',
+          role: 'control',
+          pods: 2,
+          ready_pods: 2,
+        }),
       ],
     },
   ],
@@ -81,6 +74,7 @@ describe('headgate models', () => {
       ],
       [''],
       ['version 3 was turned down: blurry \\u001b[2Jcats'],
+      ['version 1 that inference serves is not the registered one'],
       [''],
       ['The model registry does not answer. Its part of the list is of 2029-12-30T00:00:00Z.'],
       [''],

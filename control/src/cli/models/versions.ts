@@ -110,7 +110,10 @@ function inWords({
   const rejected = versions.flatMap(({ version, rejected: why }) =>
     why === null ? [] : [`version ${version} was turned down: ${why}`],
   );
+  const other = versions.flatMap(({ version, other_content }) =>
+    other_content ? [`version ${version} that inference serves is not the registered one`] : [],
+  );
   const isOld = registry.state === 'unreachable' && registry.checked_at_ms !== null;
   const shown = isOld ? ` Its part of the list is of ${time(registry.checked_at_ms)}.` : '';
-  return paragraphs(table(head, rows), rejected.join('\n'), `${registry.detail}${shown}`);
+  return paragraphs(table(head, rows), [...rejected, ...other].join('\n'), `${registry.detail}${shown}`);
 }

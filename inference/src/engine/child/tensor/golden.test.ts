@@ -30,7 +30,7 @@ function load(name: string, model: TensorModel, record: unknown, sha256?: string
   writeFileSync(join(directory, 'golden.json'), text);
   const digest = sha256 ?? createHash('sha256').update(text).digest('hex');
   const golden = { tolerance: 0.001, samples: [{ file: 'golden.json', sha256: digest }] };
-  return loadOnce({ directory, manifest: { ...manifestOf(name, model), golden }, labels: [], stamp: '' });
+  return loadOnce({ directory, manifest: { ...manifestOf(name, model), golden } });
 }
 
 const inputs = [tensor('x', [1, 3], 1, 2, 3000), tensor('ids', [1, 2], 5, '9007199254740993')];
