@@ -128,6 +128,16 @@ describe('Catalogue', () => {
     expect([opened, catalogue.versions('elsewhere')]).toEqual([['1'], []]);
   });
 
+  it('tells versions that are staged from those that get units, copies, or units again', () => {
+    const { catalogue } = setUp();
+    const { models, ...routing } = table('1', '2', '3', '4');
+    const m = { ...(models.m as ModelRouting), staged: ['1', '3', '4'] };
+    catalogue.apply({ ...routing, models: { m: { ...m, shadows: [{ version: '3', sample: 1 }] } } });
+    expect(['1', '2', '3', '4'].filter((version) => catalogue.isStaged({ model: 'm', version }))).toEqual([
+      '4',
+    ]);
+  });
+
   it('gives the control version to callers who name none', async () => {
     const { catalogue, apply } = setUp();
     await apply('2', '9');

@@ -3,6 +3,7 @@ import { OTHER } from '@headgate/contracts/names';
 import { controlOf, modelRouting, type Routing } from '@headgate/contracts/routing';
 import type { VersionCounters } from '../telemetry/version-counters.ts';
 import { Deployment, type DeploymentDeps, type Serving } from './deployment.ts';
+import type { VersionName } from './repository.ts';
 
 export interface CatalogueOptions extends Omit<DeploymentDeps, 'counters' | 'onChange'> {
   /** Counters of a version; the same ones when it is loaded again. */
@@ -102,6 +103,14 @@ export class Catalogue {
   /** Served versions of a model, from old to new where a request loaded it. */
   versions(model: string): readonly string[] {
     return this.#explicit.get(model) ?? this.routedVersions(model);
+  }
+
+  /** Whether the routing table names a version for its tests alone: no units or copies go to it. */
+  isStaged({ model, version }: VersionName): boolean {
+    const routing = this.#routing && modelRouting(this.#routing, model);
+    if (!routing?.staged?.includes(version)) return false;
+    const { experiment, shadows = [] } = routing;
+    return ![...experiment.variants, ...shadows].some((one) => one.version === version);
   }
 
   /** Versions that the routing table names. */

@@ -43,8 +43,7 @@ export async function createCatalogue(
   const times = { ...TIMES, ...options.times };
   const provider = await provide(options);
   const machine = { cores: options.cores, provider };
-  const served = () => [...catalogue.all(), ...catalogue.retiring()];
-  const repository = repositoryOf(options, served, report);
+  const repository = repositoryOf(options, () => catalogue, report);
   const catalogue: Catalogue = new Catalogue({
     repository,
     startEngine: async (model, place, signal) => {
@@ -75,7 +74,7 @@ export async function createCatalogue(
 /** The models folder; behind it MLflow, where the configuration names one. */
 function repositoryOf(
   options: InferenceOptions,
-  served: () => readonly VersionName[],
+  catalogue: () => Catalogue,
   report: ResilienceReport,
 ): ModelRepository {
   const { config, root, log } = options;
@@ -84,7 +83,9 @@ function repositoryOf(
   const registry = openRegistry(config, { root, report });
   if (!registry) return folder;
   const cache = new VersionCache(cacheDirOf(options), trust);
-  return new RegistryRepository({ folder, cache, registry, trust, served, log });
+  const served = () => [...catalogue().all(), ...catalogue().retiring()];
+  const isStaged = (name: VersionName) => catalogue().isStaged(name);
+  return new RegistryRepository({ folder, cache, registry, trust, served, isStaged, log });
 }
 
 /** Pods of a serverless model serve it alone; all others leave it to them. */

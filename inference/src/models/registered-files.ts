@@ -21,7 +21,7 @@ const MAX_SAMPLE_BYTES = 64 * 2 ** 20;
 /**
  * What the manifest of a registered version lists, each path once.
  *
- * @throws LoadError when a digest is missing, or a path has two
+ * @throws LoadError when a digest is missing, or a path has two, or is a folder too
  */
 export function registeredFiles(manifest: Manifest): readonly RegisteredFile[] {
   const { image, golden } = manifest;
@@ -41,6 +41,9 @@ export function registeredFiles(manifest: Manifest): readonly RegisteredFile[] {
     }
     files.set(file.path, files.get(file.path) ?? file);
   }
+  const isFolder = (path: string) => listed.some((other) => other.path.startsWith(`${path}/`));
+  const both = listed.find(({ path }) => isFolder(path));
+  if (both) refuse(`${both.path} is listed as a file and as a folder`);
   return [...files.values()];
 }
 

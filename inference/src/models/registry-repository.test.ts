@@ -1,5 +1,6 @@
 import { createHash, generateKeyPairSync, sign } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import type { ServerResponse } from 'node:http';
 import { dirname, join } from 'node:path';
 import { TAG } from '@headgate/contracts/registry';
 import { createLogger } from '@headgate/runtime/logger';
@@ -25,6 +26,7 @@ interface Setup {
   readonly models: string;
   readonly cacheDir: string;
   served: VersionName[];
+  staged: string;
   /** As after a start of the process: nothing is remembered but what is on the disk. */
   start(trust?: Trust): ModelRepository;
 }
@@ -37,6 +39,7 @@ async function setUp(): Promise<Setup> {
     models: join(root, 'models'),
     cacheDir: join(root, 'cache'),
     served: [],
+    staged: '',
     start(trust = TRUST_ALL) {
       const config = { url: mlflow.url, token_file: '', cache_dir: '', poll_ms: 1, timeout_ms: 5000 };
       const registry = openRegistry({ registry: config }, { root, report: noResilienceReport });
@@ -46,6 +49,7 @@ async function setUp(): Promise<Setup> {
         registry: registry as ModelRegistry,
         trust,
         served: () => setup.served,
+        isStaged: ({ version }) => version === setup.staged,
         log: createLogger({ service: 'test', level: 'info', destination: { write() {} } }),
       });
     },
@@ -259,8 +263,8 @@ describe('a manifest in MLflow', () => {
     await open();
   });
 
-  it.each(['golden/a.json', 'manifest.yaml', 'manifest.yaml.sig'])(
-    'must not list two files as one: %s',
+  it.each(['golden/a.json', 'manifest.yaml', 'manifest.yaml.sig', 'golden', 'model.onnx/b'])(
+    'must not list two files as one, or a file as a folder: %s',
     async (file) => {
       const samples = [
         { file: 'golden/a.json', sha256: sha256(GOLDEN) },
@@ -317,6 +321,24 @@ describe('a download', () => {
     setup.mlflow.intercept = (_, response) => answerText(response, 200, '<html>');
     await expect(open()).rejects.toMatchObject({ kind: 'missing' });
     expect(await repository.list()).toEqual([]);
+  });
+
+  it('of a staged version does not hold up a version that units need, nor does it lose its files', async () => {
+    for (const name of ['a/1', 'a/2', 'a/3']) register(setup, name);
+    setup.staged = '2';
+    const held = Promise.withResolvers<ServerResponse>();
+    setup.mlflow.intercept = (path, response) => {
+      const isHeld = path.includes('model.onnx') && path.includes('a%2F2');
+      if (isHeld) held.resolve(response);
+      return isHeld;
+    };
+    const staged = open('a/2');
+    const response = await held.promise;
+    await open('a/1');
+    setup.mlflow.intercept = () => false;
+    response.end(setup.mlflow.versions.get('a/2')?.files.get('model.onnx'));
+    await Promise.all([staged, open('a/3')]);
+    expect(downloads()).toBe(9);
   });
 
   it('removes what a process left that has ended, and nothing else', async () => {

@@ -15,6 +15,8 @@ import { directoryOf, type Entry } from './version-cache.ts';
 export interface RegistryRepositoryOptions extends DownloadOptions {
   /** The models folder: MLflow is not asked for a version that lies there. */
   readonly folder: ModelRepository;
+  /** Whether a version is there for its tests alone. Its download must not hold up versions that units need. */
+  readonly isStaged: (name: VersionName) => boolean;
 }
 
 /** A list is asked for while somebody waits. */
@@ -27,6 +29,7 @@ const LIST_WITHIN_MS = 1000;
 export class RegistryRepository implements ModelRepository {
   readonly #options: RegistryRepositoryOptions;
   readonly #downloads = new LoadGate(1);
+  readonly #stagedDownloads = new LoadGate(1);
 
   constructor(options: RegistryRepositoryOptions) {
     this.#options = options;
@@ -85,7 +88,8 @@ export class RegistryRepository implements ModelRepository {
     }
     const fetched = async () =>
       (await cached()) ?? (await downloadVersion(this.#options, { ...wanted, ...name, signal }));
-    return cache.open(await this.#downloads.run(fetched, { signal, urgent: false }), signal);
+    const downloads = this.#options.isStaged(name) ? this.#stagedDownloads : this.#downloads;
+    return cache.open(await downloads.run(fetched, { signal, urgent: false }), signal);
   }
 
   async #openCached(

@@ -24,11 +24,12 @@ export interface Entry extends VersionName {
 /**
  * Versions on the local disk that came from a registry. An entry is whole or not there: it is filled beside the others
  * and renamed. Nothing writes into it afterwards, so that a corrected version never changes files that an engine reads.
- * The folder is of one process, which adds one entry at a time.
+ * The folder is of one process.
  */
 export class VersionCache {
   readonly #dir: string;
   readonly #trust: Trust;
+  #isSwept: Promise<void> | undefined;
 
   constructor(dir: string, trust: Trust) {
     this.#dir = dir;
@@ -83,7 +84,9 @@ export class VersionCache {
   async add(name: VersionName, sha256: string, fill: (root: string) => Promise<void>): Promise<Entry> {
     const entry = { ...name, sha256, root: join(this.#dir, sha256), openedMs: Date.now() };
     await mkdir(this.#dir, { recursive: true });
-    await this.#removeLeftovers();
+    // A leftover that cannot be removed takes room, and does no other harm.
+    this.#isSwept ??= this.#removeLeftovers().catch(() => undefined);
+    await this.#isSwept;
     const partial = await mkdtemp(join(this.#dir, PARTIAL));
     try {
       await fill(partial);
