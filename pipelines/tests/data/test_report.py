@@ -7,7 +7,7 @@ import pytest
 
 from headgate_pipelines.data.ingest import ingest
 from headgate_pipelines.data.report import SHOWN
-from headgate_pipelines.pictures import thumbnail
+from headgate_pipelines.page import thumbnail
 from headgate_pipelines.workspace import Workspace
 from tests.data.pictures import params_of, picture, write_classes
 from tests.data.test_inspect import png_that_claims
@@ -24,7 +24,7 @@ def test_shows_each_refused_picture_beside_the_one_that_it_repeats(tmp_path: Pat
     (tmp_path / "source" / "class0" / "again.png").write_bytes(picture(0))
     (tmp_path / "source" / "class1" / "wrong.png").write_bytes(picture(1))
     text = page(tmp_path)
-    cards = re.findall(r'<div class="card pair">(.*?)</div>', text, re.DOTALL)
+    cards = re.findall(r'<div class="card photo">(.*?)</div>', text, re.DOTALL)
     names = [re.findall(r"<strong>(.*?)</strong>", card) for card in cards]
     assert names == [
         ["class0/again.png", "class0/000.png"],

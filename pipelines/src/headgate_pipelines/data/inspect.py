@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import imagehash
 from PIL import Image, ImageFile, UnidentifiedImageError
 
+from headgate_pipelines.page import MAX_PIXELS
 from headgate_pipelines.params import Ingest
-from headgate_pipelines.pictures import MAX_PIXELS
 
 MAX_BYTES = 64 * 1024 * 1024
 """Of one file. A service that takes photos refuses larger ones long before."""

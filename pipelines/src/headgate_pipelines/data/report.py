@@ -3,14 +3,11 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
-
-import jinja2
 
 from headgate_pipelines.data.index import Item, read_images
 from headgate_pipelines.data.quarantine import REASONS, Rejected
-from headgate_pipelines.pictures import thumbnail
+from headgate_pipelines.page import render, thumbnail
 
 SHOWN = 24
 """Pictures of one reason: the page stays below about two megabytes."""
@@ -51,8 +48,6 @@ def write_report(path: Path, run: Sorted, data: Path, quarantine: Path) -> None:
         data: where the shards of `run.items` are.
         quarantine: where the files of `run.rejected` are.
     """
-    template = resources.files("headgate_pipelines.data").joinpath("report.html.j2").read_text("utf-8")
-    page = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(template)
     counts = Counter((item.label, item.split) for item in run.items)
     classes = [(label, counts[label, "train"], counts[label, "holdout"]) for label in run.labels]
     of_reason: dict[str, list[Rejected]] = defaultdict(list)
@@ -64,7 +59,8 @@ def write_report(path: Path, run: Sorted, data: Path, quarantine: Path) -> None:
         if of_reason[reason]
     ]
     groups = _alike(run)
-    text = page.render(
+    text = render(
+        "data/report.html.j2",
         run=run,
         held_out=sum(item.split == "holdout" for item in run.items),
         classes=classes,

@@ -10,7 +10,7 @@ import numpy as np
 
 from headgate_pipelines.drift.reference import Reference
 from headgate_pipelines.drift.window import Window
-from headgate_pipelines.pictures import thumbnail
+from headgate_pipelines.page import thumbnail
 from headgate_pipelines.sketch import SCALARS
 
 MOST = 24

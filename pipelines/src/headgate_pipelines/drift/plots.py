@@ -25,7 +25,7 @@ def histogram(reference: Floats, now: Floats, title: str) -> Markup:
     top = max(float(share.max()) for share in shares)
     x = (edges - low) / (high - low) * WIDTH
     areas = [_steps(x, _down(share / top)) for share in shares]
-    shapes = f'<path class="reference area" d="{areas[0]}Z"/><path class="now line" d="{areas[1]}"/>'
+    shapes = f'<path class="one area" d="{areas[0]}Z"/><path class="two line" d="{areas[1]}"/>'
     return _svg(title, shapes + _label(0, f"{low:.3g}", "start") + _label(WIDTH, f"{high:.3g}", "end"))
 
 
@@ -35,12 +35,15 @@ def bars(reference: Floats, now: Floats, names: Sequence[str], title: str) -> Ma
     step = WIDTH / len(names)
     shapes = []
     for index, name in enumerate(names):
-        for share, kind, offset in ((reference[index], "reference", 0.1), (now[index], "now", 0.5)):
+        for share, kind, series, offset in (
+            (reference[index], "reference", "one", 0.1),
+            (now[index], "now", "two", 0.5),
+        ):
             y = float(_down(share / top))
             size = f'width="{step * 0.4:.1f}" height="{HEIGHT - BOTTOM - y:.1f}"'
             hint = f"<title>{escape(name)}, {kind}: {share:.1%}</title>"
             x = (index + offset) * step
-            shapes.append(f'<rect class="{kind} area" x="{x:.1f}" y="{y:.1f}" {size}>{hint}</rect>')
+            shapes.append(f'<rect class="{series} area" x="{x:.1f}" y="{y:.1f}" {size}>{hint}</rect>')
         shapes.append(_label((index + 0.5) * step, name[:8], "middle"))
     return _svg(title, "".join(shapes))
 
@@ -54,10 +57,10 @@ def projection(reference: Floats, now: Floats, title: str) -> Markup:
     low, high = points.min(axis=0), points.max(axis=0)
     points = (points - low) / np.where(high > low, high - low, 1)
     shapes = []
-    for kind, part in (("reference", points[: len(reference)]), ("now", points[len(reference) :])):
+    for series, part in (("one", points[: len(reference)]), ("two", points[len(reference) :])):
         chosen = part[np.linspace(0, len(part) - 1, min(POINTS, len(part))).astype(int)]
         circles = (f'<circle cx="{3 + x * 314:.1f}" cy="{3 + y * 144:.1f}" r="2.2"/>' for x, y in chosen)
-        shapes.append(f'<g class="{kind} point">{"".join(circles)}</g>')
+        shapes.append(f'<g class="{series} point">{"".join(circles)}</g>')
     return _svg(title, "".join(shapes))
 
 
@@ -73,7 +76,7 @@ def over_time(at_ms: Ints, scores: Floats, span: tuple[int, int], title: str) ->
     return _svg(
         title,
         f'<line class="axis" x1="0" x2="{WIDTH}" y1="{middle}" y2="{middle}"/>'
-        f'<g class="now point faint">{"".join(shapes)}</g><polyline class="now line" points="{" ".join(medians)}"/>'
+        f'<g class="two point faint">{"".join(shapes)}</g><polyline class="two line" points="{" ".join(medians)}"/>'
         + _label(0, "begin of the window", "start")
         + _label(WIDTH, "end", "end"),
     )

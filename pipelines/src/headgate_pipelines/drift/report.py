@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import jinja2
 import numpy as np
 
 from headgate_pipelines.drift import plots
@@ -14,6 +13,7 @@ from headgate_pipelines.drift.photos import Photo
 from headgate_pipelines.drift.reference import Reference
 from headgate_pipelines.drift.sample import Floats
 from headgate_pipelines.drift.window import Window
+from headgate_pipelines.page import render
 from headgate_pipelines.sketch import SCALARS
 
 MOST_CLASSES = 12
@@ -59,8 +59,6 @@ def verdict(model: str, version: str, window: Window, checked: Checked) -> str:
 
 def page(report: Report) -> str:
     """The whole file as HTML."""
-    environment = jinja2.Environment(loader=jinja2.PackageLoader(__package__, "."), autoescape=True)
-    environment.filters.update(number=_number, time=_time)
     reference, window = report.reference.sample, report.window
     scalars = [
         (name, plots.histogram(reference.scalars[:, i], window.sample.scalars[:, i], f"{name}: reference and now"))
@@ -68,7 +66,10 @@ def page(report: Report) -> str:
     ]
     projection = plots.projection(reference.features, window.sample.features, "features in two dimensions")
     at_ms = np.array([row["at_ms"] for row in window.rows], dtype=np.int64)
-    return environment.get_template("report.html.j2").render(
+    return render(
+        "drift/report.html.j2",
+        number=_number,
+        time=_time,
         report=report,
         verdict=verdict(report.model, report.reference.version, window, report.checked),
         findings=sorted(report.checked.findings, key=lambda finding: finding.adjusted_p),

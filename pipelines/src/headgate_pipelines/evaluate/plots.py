@@ -13,7 +13,8 @@ from headgate_pipelines.evaluate.record import ClassScore, Measured
 
 INK = "#123456"
 """Stands for the page's text colour until the SVG is written."""
-CANDIDATE, CHAMPION = "#3b82f6", "#d97706"
+CANDIDATE, CHAMPION = "#3f6fb5", "#b4560f"
+"""Of the files; the page has its own, see page.html.j2."""
 MOST_CLASSES = 24
 """A plot shows this many classes: more cannot be read."""
 STYLE: dict[Any, Any] = {
@@ -57,7 +58,7 @@ def confusion_svg(measured: Measured) -> str:
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
     def draw(axes: Axes) -> None:
-        blue = mpl.colors.LinearSegmentedColormap.from_list("share", ["#3b82f600", CANDIDATE])
+        blue = mpl.colors.LinearSegmentedColormap.from_list("share", [f"{CANDIDATE}00", CANDIDATE])
         axes.imshow(shares, cmap=blue, vmin=0, vmax=1)
         for (row, column), count in np.ndenumerate(counts):
             if count:

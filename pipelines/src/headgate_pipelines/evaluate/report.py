@@ -3,15 +3,21 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
 import numpy as np
 from markupsafe import Markup
 
 from headgate_pipelines.data.index import read_images
 from headgate_pipelines.evaluate.holdout import UNANSWERED, Answers
-from headgate_pipelines.evaluate.plots import MOST_CLASSES, classes_svg, confusion_svg, reliability_svg
+from headgate_pipelines.evaluate.plots import (
+    CANDIDATE,
+    CHAMPION,
+    MOST_CLASSES,
+    classes_svg,
+    confusion_svg,
+    reliability_svg,
+)
 from headgate_pipelines.evaluate.record import Evaluation
-from headgate_pipelines.pictures import thumbnail
+from headgate_pipelines.page import render, thumbnail
 
 MOST_MISTAKES = 24
 THUMBNAIL = 112
@@ -47,12 +53,11 @@ def write_report(folder: Path, evaluation: Evaluation, ours: Answers, data: Path
         "manifest": ours.version.manifest,
         "labels": ours.version.labels,
         "mistakes": worst_mistakes(ours, data),
-        # Matplotlib escapes its texts.
-        "plots": {name: Markup(svg) for name, svg in plots.items()},  # noqa: S704  # nosec
+        "plots": {name: _in_page(svg) for name, svg in plots.items()},
         "most_classes": MOST_CLASSES,
     }
-    (folder / "report.html").write_text(_render("report.html.j2", facts), "utf-8")
-    (folder / "card.md").write_text(_render("card.md.j2", facts), "utf-8")
+    (folder / "report.html").write_text(render("evaluate/report.html.j2", **facts), "utf-8")
+    (folder / "card.md").write_text(render("evaluate/card.md.j2", **facts), "utf-8")
 
 
 def headline(evaluation: Evaluation) -> str:
@@ -60,18 +65,14 @@ def headline(evaluation: Evaluation) -> str:
     judged = "the first version" if evaluation.verdict == "first" else f"{evaluation.verdict} than the champion"
     few = [one for rail in evaluation.guardrails for one in rail.not_judged]
     open_question = f"; recall not judged of {', '.join(few)}" if few else ""
-    return f"{'May be registered' if evaluation.passes else 'Refused'}: {judged}{open_question}"
+    failing = [rail.name for rail in evaluation.guardrails if not rail.holds]
+    but = f"; {', '.join(failing)} fails" if failing else ""
+    return f"{'May be registered' if evaluation.passes else 'Refused'}: {judged}{but}{open_question}"
 
 
-def _render(template: str, facts: dict[str, object]) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("headgate_pipelines.evaluate", "."),
-        autoescape=jinja2.select_autoescape(["html.j2"]),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    return environment.get_template(template).render(facts)
+def _in_page(svg: str) -> Markup:
+    """The plot in the colours of the page, for light and dark. Matplotlib has escaped its texts."""
+    return Markup(svg.replace(CANDIDATE, "var(--one)").replace(CHAMPION, "var(--two)"))  # noqa: S704  # nosec
 
 
 def worst_mistakes(answers: Answers, data: Path) -> list[Mistake]:

@@ -1,12 +1,26 @@
-"""Small pictures for reports."""
+"""The pages of ingest, evaluation and drift: one style sheet, one file each that loads nothing and runs nothing."""
 
 import base64
 import io
 
+import jinja2
 from PIL import Image
 
 MAX_PIXELS = 80_000_000
 """A picture with more is not decoded: it would take gigabytes."""
+
+
+def render(template: str, **facts: object) -> str:
+    """A template of this package, such as `drift/report.html.j2`; values are escaped in HTML and not in Markdown."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("headgate_pipelines", "."),
+        autoescape=jinja2.select_autoescape(["html.j2"]),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["thousands"] = "{:,}".format
+    return environment.get_template(template).render(facts)
 
 
 def thumbnail(content: bytes, side: int) -> str:
