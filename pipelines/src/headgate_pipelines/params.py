@@ -52,7 +52,7 @@ class Evaluate(_Params):
     alpha: float = Field(0.05, gt=0, lt=1, description="level of the paired test")
     max_class_drop: Share = Field(0.05, description="guardrail: recall of any class")
     max_calibration_error: Share = 0.1
-    max_latency_ratio: float = Field(1.5, ge=1, description="guardrail: p95 on the engine over the champion's")
+    max_latency_ratio: float = Field(1.5, ge=1, description="guardrail: time on the engine over the champion's")
     min_accuracy: Share = Field(0.5, description="needed of the first version, which has no champion")
 
 

@@ -18,7 +18,7 @@ def evaluate(root: Path, champion: Path | str) -> int:
 
 
 def test_the_report_shows_a_better_candidate_with_plots_and_pictures_of_its_mistakes(tmp_path: Path) -> None:
-    workspace = digits_holdout(tmp_path, 120, "evaluate: {max_latency_ratio: 100}\n")
+    workspace = digits_holdout(tmp_path, 120)
     copy_of_digits(workspace.version)
     assert evaluate(workspace.root, copy_of_digits(tmp_path / "champion", order=SWAPPED)) == 0
     evaluation = read_evaluation(workspace.evaluation)
@@ -27,6 +27,7 @@ def test_the_report_shows_a_better_candidate_with_plots_and_pictures_of_its_mist
     report = (workspace.evaluation / "report.html").read_text("utf-8")
     assert "May be registered: better than the champion" in report
     assert report.count("<svg") == 3
+    assert "Calibration" in report
     mistakes = sum(map(sum, evaluation.candidate.confusion)) - round(evaluation.candidate.accuracy * 120)
     assert report.count("data:image/jpeg") == mistakes > 0
     assert "| accuracy |" in (workspace.evaluation / "card.md").read_text("utf-8")

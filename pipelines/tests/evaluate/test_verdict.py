@@ -111,7 +111,7 @@ def test_a_slower_candidate_is_refused(folder: Path) -> None:
     ours, theirs = wrong_on([]), wrong_on(range(90, 110))
     assert judged(folder, ours, theirs, latency_ms=1.4).passes
     evaluation = judged(folder, ours, theirs, latency_ms=1.6)
-    assert "in the median turn 1.60 times as long" in evaluation.objections[0]
+    assert "1.60 times as long as the champion" in evaluation.objections[0]
 
 
 def test_a_first_version_needs_the_least_accuracy_and_calibration(folder: Path) -> None:

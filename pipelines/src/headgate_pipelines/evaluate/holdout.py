@@ -18,8 +18,8 @@ from headgate_pipelines.sketch import numbers_of
 
 Probe = Callable[[Path, Iterable[tuple[str, Path | bytes]]], Iterator[Probed]]
 
-BLOCK = 40
-"""Images of a turn. The versions take turns, so that whatever else the machine does slows all of them."""
+BLOCK = 10
+"""Images of a turn. The versions take short turns, so that whatever else the machine does slows all of them."""
 WARM_UP = 4
 """Images at the start of a turn whose latency does not count: the engine runs them ahead, in another version's turn."""
 UNANSWERED = -1

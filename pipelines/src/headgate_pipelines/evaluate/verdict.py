@@ -57,7 +57,7 @@ def guardrails(
     return [
         _recall(candidate, champion, (ours, theirs), rules),
         calibration,
-        _latency(candidate, champion, (ours, theirs), rules.max_latency_ratio),
+        _latency(candidate, champion, (ours, theirs), rules),
     ]
 
 
@@ -69,18 +69,19 @@ def _rail(name: str, holds: bool, finding: str) -> Guardrail:
     return Guardrail(name=name, holds=bool(holds), finding=finding)
 
 
-def _latency(candidate: Measured, champion: Measured, answers: tuple[Answers, Answers], limit: float) -> Guardrail:
-    """The ratio of p95 in the median turn: a burst of other work on the machine moves few turns."""
+def _latency(candidate: Measured, champion: Measured, answers: tuple[Answers, Answers], rules: Evaluate) -> Guardrail:
+    """Fails when the candidate is slower by the ratio in more turns than chance explains: other work on the machine
+    slows some turns of either version."""
     ours, theirs = (one.turns for one in answers)
-    ratios = [
-        np.percentile(new, 95) / np.percentile(old, 95) for new, old in zip(ours, theirs, strict=True) if new and old
-    ]
-    ratio = float(np.median(ratios)) if ratios else 1.0
+    ratios = [float(np.median(new) / np.median(old)) for new, old in zip(ours, theirs, strict=True) if new and old]
+    limit, slow = rules.max_latency_ratio, sum(ratio > rules.max_latency_ratio for ratio in ratios)
+    p = mid_p_of_loss(slow, len(ratios) - slow)
     finding = (
-        f"p95 {candidate.latency_p95_ms:.1f} ms against {champion.latency_p95_ms:.1f} ms; in the median turn "
-        f"{ratio:.2f} times as long, at most {limit:g} times"
+        f"{np.median(ratios or [1.0]):.2f} times as long as the champion (limit: {limit:g} beyond noise), exceeded in "
+        f"{slow} of {len(ratios)} turns that alternated, {_p(p)}; p95 {candidate.latency_p95_ms:.1f} ms against "
+        f"{champion.latency_p95_ms:.1f} ms"
     )
-    return _rail("latency", ratio <= limit, finding)
+    return _rail("latency", p >= rules.alpha, finding)
 
 
 def _recall(candidate: Measured, champion: Measured, answers: tuple[Answers, Answers], rules: Evaluate) -> Guardrail:
