@@ -9,7 +9,7 @@ from headgate_pipelines.data.index import read_images, read_index
 from headgate_pipelines.data.version import data_version
 from headgate_pipelines.engine import load, probe
 from headgate_pipelines.errors import PipelineError, Refused
-from headgate_pipelines.train.training import train
+from headgate_pipelines.train.training import source_name, train
 from headgate_pipelines.workspace import Workspace
 from tests.train.pictures import BARS, SETTINGS, bars, params_of, picture, workspace_of, write_data
 
@@ -102,3 +102,15 @@ def test_an_image_that_changed_since_ingest_ends_the_training(tmp_path: Path) ->
     shard.write_bytes(shard.read_bytes().replace(picture("middle", 1000), picture("middle", 1000)[:-1] + b"!"))
     with pytest.raises(PipelineError, match=r"middle/1\.png is not the image of the index"):
         train(workspace, params_of(), SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("source", "named"),
+    [
+        ("../../../home/ann/birds", "birds"),
+        ("captures:../export/march", "captures:march"),
+        ("s3://bucket/birds/march", "s3://bucket/birds/march"),
+    ],
+)
+def test_a_version_names_its_source_without_the_folders_above_it(source: str, named: str) -> None:
+    assert source_name(source) == named

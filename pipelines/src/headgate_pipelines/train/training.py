@@ -60,7 +60,7 @@ def train(workspace: Workspace, params: Params, settings: Settings, *, shuffle_l
         licence=f"{backbone.licence} (backbone); the head as its training images",
         labels=labels,
         preprocessing=backbone.preprocessing,
-        source=f"backbone {backbone.name}; {params.source}",
+        source=f"backbone {backbone.name}; {source_name(params.source)}",
         source_sha256=backbone.sha256,
         converter=f"headgate_pipelines.train, scikit-learn {sklearn.__version__}",
         output="probabilities",
@@ -72,6 +72,14 @@ def train(workspace: Workspace, params: Params, settings: Settings, *, shuffle_l
         f"trained {params.model}: {len(items)} images of {len(labels)} classes, {accuracy:.1%} of them right; "
         f"parity {parity:.0e}, {loaded.compared} golden samples within {loaded.largest_difference:.3f} on the engine"
     )
+
+
+def source_name(source: str) -> str:
+    """The source without the folders above it: who downloads the version has other ones."""
+    if source.startswith("s3://"):
+        return source
+    kind, separator, folder = source.rpartition(":")
+    return f"{kind}{separator}{Path(folder).name}"
 
 
 def _classes(items: Sequence[Item], labels: Sequence[str]) -> np.ndarray:
