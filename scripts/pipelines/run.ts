@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
+import { portOf } from '@headgate/contracts/names';
 import type { Bootstrapped } from '../setup/bootstrap.mjs';
 import { DEV_KEYS_FILE, readDevKeys } from '../setup/keys.ts';
 import { airflowStep, pipelinesStep } from '../setup/pipelines.ts';
@@ -35,7 +36,7 @@ export async function runPipelines(
   const [program = '', ...rest] = name === 'airflow' ? [...AIRFLOW, ...args] : programOf(args);
   const child = spawn(join(root, program), rest, {
     cwd: env.INIT_CWD ?? root,
-    env: { ...MLFLOW, ...settingsOf(root), ...env, PATH: [join(root, BIN), env.PATH].join(delimiter) },
+    env: { ...MLFLOW, ...settingsOf(root, env), ...env, PATH: [join(root, BIN), env.PATH].join(delimiter) },
     stdio: 'inherit',
   });
   // The terminal sends the signal to the child as well.
@@ -52,12 +53,15 @@ function programOf(args: readonly string[]): readonly string[] {
 }
 
 /** What the commands need to call the service of this checkout; empty outside of development, where there are no keys. */
-export function settingsOf(root: string): Record<string, string> {
+export function settingsOf(root: string, env: Env): Record<string, string> {
   if (!existsSync(join(root, DEV_KEYS_FILE))) return {};
   const keyFile = join(root, 'state/pipelines/admin.key');
   mkdirSync(dirname(keyFile), { recursive: true, mode: 0o700 });
   writeFileSync(keyFile, readDevKeys(root).admin, { mode: 0o600 });
+  const base = Number(env.HEADGATE_LISTEN__PORT_BASE ?? 8440);
   return {
+    HEADGATE_PIPELINES_CONTROL_URL: `http://127.0.0.1:${portOf(base, 'control')}`,
+    HEADGATE_PIPELINES_GATEWAY_URL: `https://localhost:${portOf(base, 'https')}`,
     HEADGATE_PIPELINES_ADMIN_KEY_FILE: keyFile,
     // An admin may do what a tester may.
     HEADGATE_PIPELINES_TESTER_KEY_FILE: keyFile,
