@@ -143,7 +143,7 @@ it('rollout start --follow ends with 8 when somebody rolls back', async () => {
   const policy = policyFile('hold_s: 3600');
   const following = headgate('rollout', 'start', MODEL, '1', '--policy', policy, '--follow');
   const step = async () => (await ask('rollout', 'status')).state.kind === 'running';
-  await eventually(step, 'the first step of the second rollout');
+  await eventually(step, { what: 'the first step of the second rollout', withinMs: 60_000 });
   await ask('rollout', 'rollback', '--why', 'we have seen enough');
   const { code, out, err } = await following;
   expect([code, err]).toEqual([8, expect.stringContaining('we have seen enough')]);
@@ -168,7 +168,11 @@ it('audit find knows who changed the weights', async () => {
 });
 
 it('doctor finds everything in order, and works while control hangs', async () => {
-  expect(await headgate('doctor')).toMatchObject({ code: 0, err: '' });
+  // A part that is slow for a moment is down at that moment.
+  await eventually(async () => {
+    expect(await headgate('doctor')).toMatchObject({ code: 0, err: '' });
+    return true;
+  }, 'a doctor that finds everything in order');
   const control = pidOf(stack, 'control');
   process.kill(control, 'SIGSTOP');
   try {

@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
+import { isDeepStrictEqual } from 'node:util';
 import type { AuditPage } from '@headgate/contracts/admin/api';
 import type { RolloutPolicy } from '@headgate/contracts/rollout';
 import { eventually } from '@headgate/testkit/eventually';
@@ -17,6 +18,8 @@ import {
 
 const PER_SECOND = 50;
 const WEIGHT = 10;
+/** Control needs as many errors to tell them from chance, by whichever of its rules sees them first. */
+const MIN_ERRORS = 3;
 /** A third of what Kubernetes gives a pod. */
 const STOP_WITHIN_MS = 10_000;
 
@@ -83,8 +86,8 @@ describe('a version that fails with each request', () => {
       by: 'control',
       why: expect.stringMatching(/^error_rate: /),
     });
-    expect(evidence).toMatchObject([{ verdict: 'fail', value: 1, limit: 0.05 }]);
-    expect(bad).toBeGreaterThanOrEqual(10);
+    expect(evidence).toMatchObject([{ verdict: 'fail', value: 1 }]);
+    expect(bad).toBeGreaterThanOrEqual(MIN_ERRORS);
     expect(took).toBeLessThan(10_000);
     expect(missing).toEqual([]);
     expect(engines()).toEqual(before);
@@ -93,8 +96,9 @@ describe('a version that fails with each request', () => {
 
   it('is rolled back on command within 2 s', async () => {
     const load = digits.load(PER_SECOND);
-    // A limit that a failing version does not reach.
-    const lenient = policy([{ weight: WEIGHT, hold_s: 60 }], [{ metric: 'error_rate', max: 1 }]);
+    // Limits that a failing version does not reach: control must not be faster than the command.
+    const errors = { metric: 'error_rate', max: 1, max_increase: 1 };
+    const lenient = policy([{ weight: WEIGHT, hold_s: 60 }], [errors]);
     const rollout = await digits.start(VERSION.failing, lenient);
     await digits.until(rollout.id, 'running', WEIGHT);
     await eventually(() => load.sent.some(({ status }) => status >= 500), {
@@ -134,7 +138,7 @@ it('a version that answers fast with the wrong label is rolled back by feedback 
   await digits.until(rollout.id, 'running', 50);
   const startedMs = performance.now();
   const judged = judgeAll(load.sent);
-  const { state, evidence } = await digits.until(rollout.id, 'rolled_back', 0, 90_000);
+  const { state, evidence } = await digits.until(rollout.id, 'rolled_back', 0, 180_000);
   const took = performance.now() - startedMs;
   const count = await judged.stop();
   const sent = await load.stop();
@@ -147,7 +151,7 @@ it('a version that answers fast with the wrong label is rolled back by feedback 
   expect(state).toMatchObject({ by: 'control', why: expect.stringMatching(/^The accuracy of /) });
   expect(evidence[0]).toMatchObject({ metric: 'error_rate', value: 0 });
   expect(sent.filter(({ status }) => status !== 200)).toEqual([]);
-});
+}, 300_000);
 
 /** Tells each answer's right label, which is that of the photo. */
 function judgeAll(sent: readonly Sent[]) {
@@ -181,6 +185,8 @@ it('goes on after control was killed, in the same step, and is paused by an edit
     withinMs: 30_000,
   });
   expect(await digits.until(rollout.id, 'running', 20)).toMatchObject({ id: rollout.id, state: { step: 0 } });
+  // The rollout is in its step before the table is.
+  await eventually(() => isDeepStrictEqual(weights(), [80, 20]), 'the weights of the step in the table');
   const edited = readFileSync(digits.routing, 'utf8')
     .replace('weight: 80', 'weight: 70')
     .replace('weight: 20', 'weight: 30');

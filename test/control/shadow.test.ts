@@ -100,13 +100,15 @@ it('compares version 2 with version 1 on copies, as an independent count of both
   await setShadows([{ version: '2', sample: 100 }]);
   const sent = await photos();
   const answers: (string | undefined)[] = [];
+  const ofShadow = { model: MODEL, version: '2' };
   for (const photo of sent) {
     const { version, label } = await labelOf(photo);
     expect(version).toBe('1');
     answers.push(label);
-    await copiesAreDone();
+    // A copy gives way to requests: the next one must not meet it.
+    const settled = async () => (await metric(METRIC.shadowImages, ofShadow)) === answers.length;
+    await eventually(settled, 'the end of the copy');
   }
-  const ofShadow = { model: MODEL, version: '2' };
   expect(await metric(METRIC.predictions, ofShadow)).toBe(0);
   const report = await eventually(async () => {
     const { shadows } = await admin<ShadowReport>('GET', `/shadow/${MODEL}`);

@@ -7,6 +7,8 @@ import type { Ready } from '@headgate/testkit/stack';
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 
 const SCREENSHOTS = join(ROOT, 'state/test/screenshots');
+/** As long as control may take to read its store: until then a page says that it loads. */
+const WITHIN_MS = 60_000;
 export const WIDE = { width: 1280, height: 900 };
 /** The narrowest screen that the console is made for. */
 export const NARROW = { width: 360, height: 740 };
@@ -25,7 +27,7 @@ export interface Visitor {
   /** The row of the section's table whose first cell begins so. */
   row(card: string, name: string): Locator;
   /** Calls the admin API with the session of this browser. */
-  call<T>(method: 'POST' | 'DELETE', path: string, body?: object): Promise<T>;
+  call<T>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<T>;
   /** Writes state/test/screenshots/NAME.png. */
   shoot(name: string): Promise<void>;
   /** What went wrong on the page since the last call, without refusals that were expected. */
@@ -41,7 +43,7 @@ export interface VisitOptions {
 /** Opens the console in a new browser context, which has no session. */
 export async function visit(browser: Browser, ready: Ready, options: VisitOptions = {}): Promise<Visitor> {
   const context = await browser.newContext({ viewport: WIDE, reducedMotion: 'reduce', ...options });
-  context.setDefaultTimeout(15_000);
+  context.setDefaultTimeout(WITHIN_MS);
   const page = await context.newPage();
   const problems = collectProblems(page);
   await page.goto(ready.console);
@@ -56,7 +58,7 @@ export async function visit(browser: Browser, ready: Ready, options: VisitOption
       card(title)
         .getByRole('row')
         .filter({ has: page.getByRole('rowheader', { name: new RegExp(`^${name}\\b`) }) }),
-    call: async <T>(method: 'POST' | 'DELETE', path: string, data?: object) => {
+    call: async <T>(method: 'GET' | 'POST' | 'DELETE', path: string, data?: object) => {
       const at = (below: string) => new URL(`${API_BASE}${below}`, ready.console).href;
       const session = await context.request.get(at('/session'));
       const { csrf } = (await session.json()) as Session;
