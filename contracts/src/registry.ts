@@ -22,9 +22,9 @@ export const TAG = {
   folder: 'headgate.folder_sha256',
   stage: 'headgate.stage',
   dataVersion: 'headgate.data_version',
-  /** Rollout that turned it down last: the same one does so once. */
+  /** Rollout that rejected it last: the same one does so once. */
   turnedDownBy: 'headgate.turned_down_by',
-  /** Why it was turned down; absent once it is the control. */
+  /** Why it was rejected; absent once it is the control. */
   rejected: 'headgate.rejected',
 } as const;
 

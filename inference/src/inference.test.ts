@@ -282,6 +282,8 @@ describe('inference with a version that cannot be loaded', () => {
         await running.until(async () => (await healthOf(running, '')) === 'SERVING');
         await running.until(async () => running.log().includes('cannot be loaded'));
         expect(running.log()).toMatch(why);
+        const problem = { model: 'digits', version: '9', reason: expect.stringMatching(why) };
+        expect(JSON.parse((await running.get('/problems')).text)).toEqual([problem]);
         expect(await ready(running, '9')).toBe(false);
         expect(await reasonOf(running.infer(imageRequest([SEVEN], '9')))).toBe('unavailable');
         expect(await reasonOf(running.infer(imageRequest([SEVEN])))).toBe('ok');

@@ -75,7 +75,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
   const auditLog = await startAudit(config, { root, logger: log, metrics }, SERVICE);
   const audit = new Auditor({ audit: auditLog.sink, epochMs: () => Date.now() });
   const { grpc, streams } = createGrpc(options, { catalogue, control, statistics, health, audit });
-  const http = createInternalHttp({ isReady: () => health.isReady, metrics, repository });
+  const http = createInternalHttp({ isReady: () => health.isReady, metrics, repository, control });
   const report = reportRouting({ catalogue, metrics, log });
   const routing = await followRouting({ config, root, env: options.env, report });
   metrics.exposeRouting(routing);

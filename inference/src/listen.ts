@@ -3,6 +3,7 @@ import { createServer, type Server as HttpServer, type ServerResponse } from 'no
 import { type Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
 import { hostPort, PROTECTIVE_HEADERS } from '@headgate/contracts/names';
 import { HOST_EXPECTED, isOwnHost } from '@headgate/runtime/internal-http';
+import type { ModelControl } from './models/control.ts';
 import type { ModelRepository } from './models/repository.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 
@@ -40,12 +41,14 @@ export interface InternalHttpOptions {
   readonly isReady: () => boolean;
   readonly metrics: Pick<Metrics, 'page' | 'registry'>;
   readonly repository: Pick<ModelRepository, 'list'>;
+  readonly control: Pick<ModelControl, 'problems'>;
 }
 
 const JSON_TYPE = 'application/json';
 
-/** /livez, /readyz and /metrics for probes and Prometheus, /repository for control. Listens nowhere yet. */
-export function createInternalHttp({ isReady, metrics, repository }: InternalHttpOptions): HttpServer {
+/** /livez, /readyz and /metrics for probes and Prometheus, /repository and /problems for control. Listens nowhere yet. */
+export function createInternalHttp(options: InternalHttpOptions): HttpServer {
+  const { isReady, metrics, repository, control } = options;
   return createServer(async (request, response) => {
     if (request.method !== 'GET' && request.method !== 'HEAD') return text(response, 405, 'GET only\n');
     if (!isOwnHost(request.headers.host)) return text(response, 421, HOST_EXPECTED);
@@ -58,6 +61,8 @@ export function createInternalHttp({ isReady, metrics, repository }: InternalHtt
         return text(response, 200, await metrics.page(), metrics.registry.contentType);
       case '/repository':
         return text(response, 200, JSON.stringify(await repository.list()), JSON_TYPE);
+      case '/problems':
+        return text(response, 200, JSON.stringify(control.problems()), JSON_TYPE);
       default:
         return text(response, 404, 'not found\n');
     }

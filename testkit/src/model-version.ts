@@ -15,6 +15,7 @@ export const modelVersion = (changes: Partial<ModelVersionView> = {}): ModelVers
   role: null,
   ready_pods: 0,
   pods: 0,
+  problem: null,
   approved_by: null,
   rollout: null,
   ...changes,

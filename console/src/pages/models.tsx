@@ -1,4 +1,5 @@
-import type { ModelsView, ModelVersionView, ModelView } from '@headgate/contracts/admin/api';
+import type { ModelsView, ModelVersionView, ModelView, RegistryState } from '@headgate/contracts/admin/api';
+import { SERVING, stateOf, unregistered } from '@headgate/contracts/admin/version-words';
 import { Badge } from '../components/badge.tsx';
 import { Card } from '../components/card.tsx';
 import { Loaded } from '../components/loaded.tsx';
@@ -15,9 +16,8 @@ import {
   differenceTo,
   isCandidate,
   isRejectable,
-  ROLE_WORDS,
   registryNote,
-  STAGE_TONES,
+  STATE_TONES,
 } from './models/words.ts';
 
 const RELOAD_MS = 5000;
@@ -32,7 +32,7 @@ export function ModelsPage() {
           <>
             <RegistryNote registry={registry} />
             {models.map((model) => (
-              <ModelCard key={model.model} of={model} onChange={view.reload} />
+              <ModelCard key={model.model} of={model} registry={registry} onChange={view.reload} />
             ))}
           </>
         )}
@@ -41,7 +41,7 @@ export function ModelsPage() {
   );
 }
 
-function RegistryNote({ registry }: Pick<ModelsView, 'registry'>) {
+function RegistryNote({ registry }: { readonly registry: RegistryState }) {
   const note = registryNote(registry);
   if (note === undefined) return null;
   return (
@@ -56,9 +56,16 @@ function RegistryNote({ registry }: Pick<ModelsView, 'registry'>) {
   );
 }
 
-function ModelCard({ of, onChange }: { readonly of: ModelView; readonly onChange: () => void }) {
+interface ModelCardProps {
+  readonly of: ModelView;
+  readonly registry: RegistryState;
+  readonly onChange: () => void;
+}
+
+function ModelCard({ of, registry, onChange }: ModelCardProps) {
   const { model, versions } = of;
   const rollout = liveModel(model)?.rollout ?? null;
+  const adopt = unregistered(of, registry);
   return (
     <Card
       title={model}
@@ -69,93 +76,96 @@ function ModelCard({ of, onChange }: { readonly of: ModelView; readonly onChange
         </div>
       }
     >
+      {adopt !== undefined && (
+        <p class="note info">
+          {adopt.text}
+          <br />
+          <code>{adopt.command}</code>
+        </p>
+      )}
       <Table
         caption={`Versions of ${model}, newest first`}
         rows={versions}
         keyOf={({ version }) => version}
         columns={columnsOf(of, onChange)}
       />
-      {versions.length > 1 && isRegistered(of) && (
+      {versions.some(({ metrics, role }) => role !== 'control' && 'accuracy' in metrics) && (
         <p class="hint">Below a figure stands its difference to the control's.</p>
       )}
     </Card>
   );
 }
 
+/** Without those that no version fills. */
 function columnsOf({ model, versions }: ModelView, onChange: () => void): Column<ModelVersionView>[] {
   const control = versions.find(({ role }) => role === 'control');
-  const metric = (
-    head: string,
-    name: string,
-    format: (value: number) => string,
-  ): Column<ModelVersionView> => ({
-    head,
-    numeric: true,
-    cell: (one) => (
-      <>
-        {one.metrics[name] === undefined ? '–' : format(one.metrics[name])}
-        <div class="hint">{differenceTo(control, one, name)}</div>
-      </>
-    ),
-  });
-  const columns: Column<ModelVersionView>[] = [
-    { head: 'Version', cell: VersionCell },
-    { head: 'Stage', cell: StageCell },
-    metric('Accuracy', 'accuracy', fourDecimals),
-    metric('Macro F1', 'macro_f1', fourDecimals),
-    metric('Calibration error', 'ece', fourDecimals),
-    metric('Latency p95', 'latency_p95_ms', formatMs),
-    {
-      head: 'Data',
-      cell: ({ data_version: data }) =>
-        data ? (
-          <span class="short" title={data}>
-            {data}
-          </span>
-        ) : (
-          '–'
-        ),
-    },
-    { head: 'Registered', cell: HistoryCell },
-    { head: 'Decide', cell: (one) => <VersionActions model={model} version={one} onChange={onChange} /> },
+  const metrics = METRICS.filter(({ name }) => versions.some(({ metrics }) => metrics[name] !== undefined));
+  const data = versions.some(({ data_version }) => data_version !== null);
+  const history = versions.some(({ created_at_ms }) => created_at_ms !== null);
+  const decide = versions.some((one) => isCandidate(one) || isRejectable(one));
+  return [
+    { head: 'Version', cell: ({ version }) => version },
+    { head: 'State', cell: StateCell },
+    ...metrics.map(({ head, name, format }) => ({
+      head,
+      numeric: true,
+      cell: (one: ModelVersionView) => (
+        <>
+          {one.metrics[name] === undefined ? '–' : format(one.metrics[name])}
+          <div class="hint">{differenceTo(control, one, name)}</div>
+        </>
+      ),
+    })),
+    ...(data ? [{ head: 'Data', cell: DataCell }] : []),
+    ...(history ? [{ head: 'Registered', cell: HistoryCell }] : []),
+    ...(decide
+      ? [
+          {
+            head: 'Decide',
+            cell: (one: ModelVersionView) => (
+              <VersionActions model={model} version={one} onChange={onChange} />
+            ),
+          },
+        ]
+      : []),
   ];
-  if (!isRegistered({ versions })) return columns.slice(0, 1);
-  return versions.some((one) => isCandidate(one) || isRejectable(one)) ? columns : columns.slice(0, -1);
 }
 
-const isRegistered = ({ versions }: Pick<ModelView, 'versions'>) =>
-  versions.some(({ created_at_ms }) => created_at_ms !== null);
-
-const fourDecimals = (value: number) => value.toFixed(4);
-
-function VersionCell({ version, role, pods, ready_pods: ready }: ModelVersionView) {
-  return (
-    <>
-      {version}
-      {role !== null && (
-        <div class="hint">
-          {ROLE_WORDS[role]}
-          {ready < pods && `, ready on ${ready} of ${pods} pods`}
-        </div>
-      )}
-    </>
+function DataCell({ data_version: data }: ModelVersionView) {
+  return data ? (
+    <span class="short" title={data}>
+      {data}
+    </span>
+  ) : (
+    '–'
   );
 }
 
-function StageCell({ complete, stage, aliases, rejected, role, other_content }: ModelVersionView) {
+const fourDecimals = (value: number) => value.toFixed(4);
+
+const METRICS = [
+  { head: 'Accuracy', name: 'accuracy', format: fourDecimals },
+  { head: 'Macro F1', name: 'macro_f1', format: fourDecimals },
+  { head: 'Calibration error', name: 'ece', format: fourDecimals },
+  { head: 'Latency p95', name: 'latency_p95_ms', format: formatMs },
+];
+
+function StateCell(version: ModelVersionView) {
+  const { role, pods, ready_pods: ready, problem, other_content: other, rejected } = version;
+  const state = stateOf(version);
   return (
     <>
-      {complete ? (
-        <Badge tone={STAGE_TONES[stage]}>{stage}</Badge>
-      ) : (
-        <>
-          <Badge tone="warn">Incomplete</Badge>
-          <div class="hint">its registration has not ended</div>
-        </>
+      <Badge tone={STATE_TONES[state]}>{state}</Badge>
+      {role !== null && (
+        <div class="hint">
+          {SERVING[role]}
+          {ready < pods && `, ready on ${ready} of ${pods} pods`}
+        </div>
       )}
-      {other_content && <div class="hint free">Inference serves another content as this version</div>}
-      {aliases.length > 0 && <div class="hint">{aliases.join(', ')}</div>}
-      {rejected !== null && role !== 'control' && <div class="hint free">Turned down: {rejected}</div>}
+      {problem !== null && <div class="problem free">{problem}</div>}
+      {other && <div class="problem">inference serves another content as this version</div>}
+      {state === 'rejected' && <div class="hint free">{rejected}</div>}
+      {state === 'incomplete' && <div class="hint">its registration has not ended</div>}
     </>
   );
 }
@@ -163,7 +173,7 @@ function StageCell({ complete, stage, aliases, rejected, role, other_content }: 
 function HistoryCell({ created_at_ms: created, approved_by: by, rollout }: ModelVersionView) {
   return (
     <>
-      {created === null ? 'in the models folder alone' : <Time atMs={created} />}
+      {created === null ? '–' : <Time atMs={created} />}
       {by !== null && rollout !== null && (
         <div class="hint">
           approved by <a href={href('rollout', [rollout])}>{by}</a>

@@ -49,6 +49,8 @@ export interface RegistryState {
 
 export interface ModelView {
   readonly model: string;
+  /** The control before the last promotion; null where no rollout on record led to the control. */
+  readonly before: string | null;
   /** Newest first. */
   readonly versions: readonly ModelVersionView[];
 }
@@ -67,7 +69,7 @@ export interface ModelVersionView {
   readonly other_content: boolean;
   readonly aliases: readonly string[];
   readonly stage: Stage;
-  /** Why it was turned down; null for a version that was not. */
+  /** Why it was rejected; null for a version that was not. */
   readonly rejected: string | null;
   /** Of its run: `accuracy`, `macro_f1`, `ece`, … */
   readonly metrics: Readonly<Record<string, number>>;
@@ -77,6 +79,8 @@ export interface ModelVersionView {
   readonly role: 'control' | 'treatment' | 'loaded' | null;
   readonly ready_pods: number;
   readonly pods: number;
+  /** In the words of inference why a pod does not serve it as it is in the repository; null while none says so. */
+  readonly problem: string | null;
   /** Of its newest rollout: who started it, and its id. */
   readonly approved_by: string | null;
   readonly rollout: string | null;

@@ -161,12 +161,13 @@ const CODES: Partial<Record<AdminReason, FailureCode>> = {
 };
 
 function refusalOf(status: number, answer: unknown): CliError {
-  const { reason, title, detail } = Object(answer) as Partial<Problem>;
+  const { reason, detail } = Object(answer) as Partial<Problem>;
   if (reason === undefined || !Object.hasOwn(ADMIN_REASONS, reason)) {
     return new CliError('failed', `control answered with status ${status}`, {
       remedy: 'its log has the cause; check that control and this program are of one release',
     });
   }
-  const message = `control refuses: ${(title ?? reason).toLowerCase()}`;
-  return new CliError(CODES[reason] ?? 'failed', message, { remedy: detail ?? 'try again later' });
+  return new CliError(CODES[reason] ?? 'failed', 'control refuses the request', {
+    remedy: detail ?? 'try again later',
+  });
 }

@@ -114,6 +114,6 @@ it('headgate models names control, and versions that are only loaded', async () 
   ];
   const models = LIVE.models.map((model) => ({ ...model, versions }));
   const { out } = await headgate(['models'], controlWith({ models }));
-  expect(out).toMatch(/digits \(default\) +1 +a +control +90 % +1 of 1 pods\n/);
-  expect(out).toMatch(/digits \(default\) +3 +- +loaded only +- +0 of 1 pods\n/);
+  expect(out).toMatch(/digits \(default\) +1 +a +serving \(control\) +90 % +1 of 1 pods\n/);
+  expect(out).toMatch(/digits \(default\) +3 +- +loaded +- +0 of 1 pods\n/);
 });

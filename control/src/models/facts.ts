@@ -27,7 +27,7 @@ export function factsOf(
   rollouts: readonly Rollout[],
 ): Fact[] {
   const turnedDown = versions.flatMap((one) => turnedDownBy(one, control, rollouts));
-  // The control, and what was turned down, waits for nothing any more.
+  // The control, and what was rejected, waits for nothing any more.
   const isOver = new Set(turnedDown.map(({ version }) => version));
   if (isAsRegistered) isOver.add(control);
   const waiting = (['candidate', 'staging'] as const).filter((alias) => aliases[alias] !== undefined);

@@ -262,7 +262,7 @@ describe('the registry', () => {
     expect([registry.aliases().candidate, registry.tagOf('2', TAG.rejected)]).toEqual(['2', words]);
   });
 
-  it('does not say of the control that it was turned down', async () => {
+  it('does not say of the control that it was rejected', async () => {
     registry.tag('1', TAG.rejected, 'slow');
     await round();
     expect(registry.tagOf('1', TAG.rejected)).toBeUndefined();

@@ -4,11 +4,13 @@ import { TAG } from '@headgate/contracts/registry';
 import type { Rollout } from '@headgate/contracts/rollout';
 import type { ModelRouting } from '@headgate/contracts/routing';
 import type { Pods } from '../api/live/pods.ts';
+import type { ProblemOf } from '../rollout/model-repository.ts';
 import type { Rollouts } from '../rollout/rollouts.ts';
 import type { RoutingStore } from '../routing/routing-store.ts';
 import { type InferenceFigures, isAsRegistered } from './content.ts';
 import type { FollowedRegistry } from './followed-registry.ts';
 import { isComplete, type Registered } from './registry.ts';
+import { promotionTo } from './rollback.ts';
 import { controlVersion } from './tables.ts';
 
 export interface ModelsViewDeps {
@@ -18,15 +20,16 @@ export interface ModelsViewDeps {
   readonly inference: InferenceFigures;
   /** Reads the same figures. */
   readonly pods: Pick<Pods, 'refresh' | 'ofVersion'>;
+  readonly problems: () => Promise<ProblemOf>;
 }
 
 /** Each model of the routing table: its versions in the registry, and those that are only in the table. */
 export async function modelsView(deps: ModelsViewDeps): Promise<ModelsView> {
   const { followed, routing, rollouts, pods, inference } = deps;
-  await pods.refresh();
-  const all = await rollouts.list();
+  const [problemOf, all] = await Promise.all([deps.problems(), rollouts.list(), pods.refresh()]);
+  const known = { rollouts: all, inference, pods, problemOf };
   const models = Object.entries(routing.current().routing.models).map(([model, table]) =>
-    modelView(model, { table, registered: followed.model(model), rollouts: all, pods, inference }),
+    modelView(model, { ...known, table, registered: followed.model(model) }),
   );
   return { registry: followed.state(), models };
 }
@@ -37,6 +40,7 @@ interface Known {
   readonly rollouts: readonly Rollout[];
   readonly inference: InferenceFigures;
   readonly pods: Pick<Pods, 'ofVersion'>;
+  readonly problemOf: ProblemOf;
 }
 
 function modelView(model: string, known: Known): ModelView {
@@ -45,11 +49,12 @@ function modelView(model: string, known: Known): ModelView {
     ...known.table.versions,
   ]);
   const newestFirst = [...versions].sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
-  return { model, versions: newestFirst.map((version) => versionView(model, version, known)) };
+  const before = promotionTo(controlVersion(known.table), model, known.rollouts)?.control.version ?? null;
+  return { model, before, versions: newestFirst.map((version) => versionView(model, version, known)) };
 }
 
 function versionView(model: string, version: string, known: Known): ModelVersionView {
-  const { registered, rollouts, table, inference, pods } = known;
+  const { registered, rollouts, table, inference, pods, problemOf } = known;
   const found = registered?.versions.find((one) => one.version === version);
   const rollout = rollouts.find((one) => one.model === model && one.candidate.version === version);
   const of = table.versions.includes(version) ? pods.ofVersion(model, version) : [];
@@ -69,6 +74,7 @@ function versionView(model: string, version: string, known: Known): ModelVersion
     role: roleOf(table, version),
     ready_pods: of.filter(({ ready }) => ready).length,
     pods: of.length,
+    problem: problemOf(model, version) ?? null,
     approved_by: rollout?.started_by ?? null,
     rollout: rollout?.id ?? null,
   };

@@ -107,12 +107,16 @@ async function switched(deps: RollbackDeps, model: string, asked: Switch): Promi
   }
 }
 
+/** The newest rollout that made a version the control. @param rollouts newest first */
+export const promotionTo = (version: string, model: string, rollouts: readonly Rollout[]) =>
+  rollouts.find(
+    (one) => one.model === model && one.state.kind === 'promoted' && one.candidate.version === version,
+  );
+
 /** The version that gets all units, with the name that its variant had. @throws AdminError conflict */
 function targetOf(of: ModelRouting, rollouts: readonly Rollout[], model: string, to: string | undefined) {
   const control = controlVersion(of);
-  const last = rollouts.find(
-    (one) => one.model === model && one.state.kind === 'promoted' && one.candidate.version === control,
-  );
+  const last = promotionTo(control, model, rollouts);
   const version = to ?? last?.control.version;
   if (version === undefined) {
     const detail = `No rollout that is on record led to version ${control}: name the version to return to.`;

@@ -26,7 +26,7 @@ const hangs = () => serve(() => undefined);
 const isEmpty = () => serve((_, response) => void response.end('[]'));
 
 const versionsOf = (addresses: readonly string[], model = 'net') =>
-  modelRepository(async () => addresses)(model);
+  modelRepository(async () => addresses).versionsOf(model);
 
 it('knows what any of the processes that answer lists', async () => {
   const all = [await lists('1'), await lists('1', '2'), await refuses(), await hangs()];
@@ -34,9 +34,18 @@ it('knows what any of the processes that answer lists', async () => {
   expect(await versionsOf([await lists('1')], 'constructor')).toEqual([]);
 });
 
+it('knows why a version is not served, from any of the processes that answer', async () => {
+  const row = { model: 'net', version: '2', reason: 'model.onnx: its digest differs' };
+  const says = await serve((_, response) => void response.end(JSON.stringify([row])));
+  const all = [await refuses(), await isEmpty(), says];
+  const problemOf = await modelRepository(async () => all).problems();
+  expect([problemOf('net', '2'), problemOf('net', '1')]).toEqual([row.reason, undefined]);
+});
+
 it('knows nothing where nobody answers, or nobody reaches the repository', async () => {
   expect(await versionsOf([await refuses(), await isEmpty()])).toBeUndefined();
   expect(await versionsOf([])).toBeUndefined();
   const nowhere = modelRepository(() => Promise.reject(new Error('no such name')));
-  expect(await nowhere('net')).toBeUndefined();
+  expect(await nowhere.versionsOf('net')).toBeUndefined();
+  expect((await nowhere.problems())('net', '1')).toBeUndefined();
 });

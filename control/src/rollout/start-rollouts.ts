@@ -11,7 +11,7 @@ import type { RoutingStore } from '../routing/routing-store.ts';
 import { Enforcer } from './enforcer.ts';
 import { Ledger } from './ledger.ts';
 import { Measure } from './measure.ts';
-import { modelRepository, type VersionsOf } from './model-repository.ts';
+import { modelRepository, type ProblemOf, type VersionsOf } from './model-repository.ts';
 import type { Places } from './places.ts';
 import { type Policies, policiesOf } from './policies.ts';
 import { exposeRollouts } from './rollout-metrics.ts';
@@ -33,6 +33,7 @@ export interface Control {
   readonly rollouts: Rollouts;
   readonly policies: Policies;
   readonly versionsOf: VersionsOf;
+  readonly problems: () => Promise<ProblemOf>;
   stop(): Promise<void>;
 }
 
@@ -41,7 +42,7 @@ export function startRollouts(config: Config, around: RolloutSurroundings): Cont
   const { places, scrapes, experiments, changes, logger, registry } = around;
   const { routing } = places;
   const figures = new GatewayFigures({ scrape: scrapes.gateways, nowMs: systemClock.monotonicMs });
-  const versionsOf = modelRepository(processesOf(config).inference);
+  const { versionsOf, problems } = modelRepository(processesOf(config).inference);
   const rollouts = new Rollouts({
     ledger: new Ledger(places.store, systemClock.monotonicMs),
     routing,
@@ -66,6 +67,7 @@ export function startRollouts(config: Config, around: RolloutSurroundings): Cont
     rollouts,
     policies: policiesOf(config),
     versionsOf,
+    problems,
     async stop() {
       await rounds.stop();
       places.release();

@@ -58,6 +58,14 @@ export class ModelControl {
     return [...rows.values()].filter(({ state }) => !readyOnly || state === 'READY');
   }
 
+  /** Versions that should be served and are not, or not as they are in the repository. */
+  problems(): readonly { readonly model: string; readonly version: string; readonly reason: string }[] {
+    return this.#options.catalogue
+      .all()
+      .map((one) => ({ model: one.model, version: one.version, reason: this.#rowOf(one).reason ?? '' }))
+      .filter(({ reason }) => reason !== '');
+  }
+
   /**
    * Loads or reloads a model, and returns when all of its versions are ready.
    *

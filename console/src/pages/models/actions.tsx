@@ -13,7 +13,7 @@ import { formatMs } from '../../format.ts';
 import { useResource } from '../../resource.ts';
 import { href, navigate } from '../../router.ts';
 import { Ask } from './ask.tsx';
-import { isCandidate, isRejectable } from './words.ts';
+import { isCandidate, isRejectable, rollbackTargets } from './words.ts';
 
 const pathOf = (model: string, action: string) => `/models/${encodeURIComponent(model)}/${action}`;
 
@@ -25,6 +25,7 @@ interface VersionProps {
 
 /** What a person may do with a version that waits. */
 export function VersionActions(props: VersionProps) {
+  if (!isCandidate(props.version) && !isRejectable(props.version)) return null;
   return (
     <div class="row start">
       {isCandidate(props.version) && <Approve {...props} />}
@@ -71,7 +72,7 @@ function Reject({ model, version: { version }, onChange }: VersionProps) {
       path={pathOf(model, 'reject')}
       body={{ version }}
       isWhyRequired
-      done={() => `Version ${version} of ${model} is turned down.`}
+      done={() => `Version ${version} of ${model} is rejected.`}
       onDone={onChange}
     >
       <p>
@@ -88,16 +89,18 @@ export function RollBack(props: {
   readonly rollout: string | null;
   readonly onChange: () => void;
 }) {
-  const { model, versions } = props.of;
-  const to = useSignal('');
-  const others = versions.filter(({ complete, role }) => complete && role !== 'control');
+  const { model } = props.of;
+  const targets = rollbackTargets(props.of, props.rollout !== null);
+  const chosen = useSignal<string | undefined>(undefined);
+  const to = chosen.value ?? targets[0]?.[0];
+  if (to === undefined) return <span class="hint">No other version to roll back to</span>;
   return (
     <Ask<RolledBack>
       label="Roll back"
       kind="danger"
       title={`Roll ${model} back?`}
       path={pathOf(model, 'rollback')}
-      body={to.value === '' ? {} : { to: to.value }}
+      body={to === '' ? {} : { to }}
       done={({ from, to: now, took_ms }) =>
         `Version ${now} gets all units of ${model}, in place of version ${from}, after ${formatMs(took_ms)}.`
       }
@@ -111,10 +114,10 @@ export function RollBack(props: {
         {(attributes) => (
           <Select
             attributes={attributes}
-            of={[['', 'the control before'], ...others.map(({ version }) => [version, version] as const)]}
-            value={to.value}
+            of={targets}
+            value={to}
             onChange={(version) => {
-              to.value = version;
+              chosen.value = version;
             }}
           />
         )}

@@ -1,7 +1,7 @@
 import type { ModelVersionView } from '@headgate/contracts/admin/api';
 import { modelVersion as version } from '@headgate/testkit/model-version';
 import { describe, expect, it } from 'vitest';
-import { answerOf, differenceTo, isCandidate, isRejectable, registryNote } from './words.ts';
+import { answerOf, differenceTo, isCandidate, isRejectable, registryNote, rollbackTargets } from './words.ts';
 
 describe('the page Models', () => {
   const control = version({ role: 'control', aliases: ['champion'], metrics: { accuracy: 0.9 } });
@@ -11,14 +11,31 @@ describe('the page Models', () => {
     metrics: { accuracy: 0.912 },
   });
 
-  it('says which version is the control, and which one waits', () => {
+  it('says which version serves, and which one waits', () => {
     const models = [
-      { model: 'digits', versions: [candidate, control] },
-      { model: 'net', versions: [version({ version: '7', role: 'control' })] },
+      { model: 'digits', before: null, versions: [candidate, control] },
+      { model: 'net', before: null, versions: [version({ version: '7', role: 'control' })] },
     ];
     expect(answerOf({ models })).toBe(
-      'Version 1 is the control of digits. Version 3 waits for an approval. Version 7 is the control of net.',
+      'Version 1 serves digits. Version 3 is the candidate: it waits for an approval. Version 7 serves net.',
     );
+  });
+
+  it('offers as a rollback the control before first, and others that served and load', () => {
+    const versions = [
+      version({ version: '5', stage: 'Archived', problem: 'no such file' }),
+      version({ version: '4', aliases: ['candidate'] }),
+      version({ version: '3', stage: 'Archived', rejected: 'blurry' }),
+      version({ version: '2', stage: 'Archived' }),
+      control,
+    ];
+    const model = { model: 'digits', before: '2', versions };
+    expect(rollbackTargets(model, false)).toEqual([
+      ['', 'version 2, the control before'],
+      ['3', 'version 3 (rejected)'],
+    ]);
+    expect(rollbackTargets({ ...model, before: null }, true)[0]).toEqual(['', 'version 1: the rollout ends']);
+    expect(rollbackTargets({ ...model, before: null, versions: [control] }, false)).toEqual([]);
   });
 
   it('offers what the version allows', () => {

@@ -1,7 +1,8 @@
 import type { ModelVersionView, ModelView, RegistryState } from '@headgate/contracts/admin/api';
+import type { VersionState } from '@headgate/contracts/admin/version-words';
 import type { Tone } from '../../components/badge.tsx';
 
-/** Which version is the control, and what waits for a person. */
+/** Which version serves, and what waits for a person. */
 export function answerOf({ models }: { readonly models: readonly ModelView[] }): string {
   return models.map(sentenceOf).join(' ');
 }
@@ -9,8 +10,9 @@ export function answerOf({ models }: { readonly models: readonly ModelView[] }):
 function sentenceOf({ model, versions }: ModelView): string {
   const control = versions.find(({ role }) => role === 'control')?.version;
   const candidate = versions.find(isCandidate)?.version;
-  const waits = candidate === undefined ? '' : ` Version ${candidate} waits for an approval.`;
-  return `Version ${control} is the control of ${model}.${waits}`;
+  const waits =
+    candidate === undefined ? '' : ` Version ${candidate} is the candidate: it waits for an approval.`;
+  return `Version ${control} serves ${model}.${waits}`;
 }
 
 /** Whether the version may be approved. */
@@ -21,17 +23,40 @@ export const isCandidate = ({ aliases, complete, role }: ModelVersionView): bool
 export const isRejectable = ({ aliases, role }: ModelVersionView): boolean =>
   role !== 'control' && aliases.some((alias) => alias === 'candidate' || alias === 'staging');
 
-export const ROLE_WORDS: Readonly<Record<NonNullable<ModelVersionView['role']>, string>> = {
-  control: 'control',
-  treatment: 'treatment',
-  loaded: 'loaded, no traffic',
-};
+/** What a rollback can lead to, by the version to ask for, with words; the first one is what it does by itself. */
+export function rollbackTargets(
+  { before, versions }: ModelView,
+  isInRollout: boolean,
+): (readonly [version: string, label: string])[] {
+  const control = versions.find(({ role }) => role === 'control')?.version;
+  const own = isInRollout ? control : before;
+  // Others have served before, or are in the routing table and in no registry.
+  const others = versions.filter(
+    ({ version, created_at_ms, stage, problem }) =>
+      (created_at_ms === null || stage === 'Archived') &&
+      problem === null &&
+      version !== control &&
+      version !== own,
+  );
+  const why = isInRollout ? ': the rollout ends' : ', the control before';
+  return [
+    ...(own ? [['', `version ${own}${why}`] as const] : []),
+    ...others.map(
+      ({ version, rejected }) =>
+        [version, `version ${version}${rejected === null ? '' : ' (rejected)'}`] as const,
+    ),
+  ];
+}
 
-export const STAGE_TONES: Readonly<Record<ModelVersionView['stage'], Tone>> = {
-  None: 'neutral',
-  Staging: 'info',
-  Production: 'good',
-  Archived: 'neutral',
+export const STATE_TONES: Readonly<Record<VersionState, Tone>> = {
+  champion: 'good',
+  candidate: 'info',
+  staging: 'info',
+  rejected: 'bad',
+  incomplete: 'warn',
+  archived: 'neutral',
+  registered: 'neutral',
+  'not registered': 'neutral',
 };
 
 /** What is wrong with the registry, with its remedy; undefined when it answers. */

@@ -21,6 +21,10 @@ beforeEach(async () => {
   ask = askOf(registry);
 });
 
+/** Version 3 does not load. */
+const problems = async () => (_: string, version: string) =>
+  version === '3' ? 'its digest differs' : undefined;
+
 function askOf(client: typeof registry | undefined, staged: 'load' | 'serve' = 'load'): typeof ask {
   const { routing, rollouts, audited: changes } = bench;
   const logger = { info: () => undefined, warn: () => undefined };
@@ -32,7 +36,7 @@ function askOf(client: typeof registry | undefined, staged: 'load' | 'serve' = '
       models: {
         view: async (pods) => {
           await followed.read();
-          return modelsView({ ...deps, pods });
+          return modelsView({ ...deps, pods, problems });
         },
         approve: (...asked) => approve(deps, ...asked),
         reject: (...asked) => reject(deps, ...asked),
@@ -171,8 +175,9 @@ describe('the list', () => {
       metrics: { accuracy: 0.9 },
       run_id: 'run-3',
       pods: 1,
+      problem: 'its digest differs',
     });
-    expect(rows[1]).toMatchObject({ aliases: ['staging'], pods: 0 });
+    expect(rows[1]).toMatchObject({ aliases: ['staging'], pods: 0, problem: null });
     expect(rows.filter((one) => one.other_content).map(({ version }) => version)).toEqual(['2']);
   });
 

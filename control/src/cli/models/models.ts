@@ -1,4 +1,5 @@
 import type { LiveModel, LiveView } from '@headgate/contracts/admin/api';
+import { SERVING } from '@headgate/contracts/admin/version-words';
 import type { Command } from 'commander';
 import { adminApiOf } from '../admin-api.ts';
 import { NONE, percent } from '../in-words.ts';
@@ -56,10 +57,10 @@ function inWords({
       model === default_model ? `${model} (default)` : model,
       version,
       variant ?? NONE,
-      role ?? 'loaded only',
+      SERVING[role ?? 'loaded'],
       percent(weight),
       `${ready} of ${pods} pods`,
     ]),
   );
-  return table(['MODEL', 'VERSION', 'VARIANT', 'ROLE', 'SHARE', 'READY'], rows);
+  return table(['MODEL', 'VERSION', 'VARIANT', 'SERVING', 'SHARE', 'READY'], rows);
 }

@@ -14,6 +14,7 @@ const VIEW: ModelsView = {
   models: [
     {
       model: 'digits',
+      before: null,
       versions: [
         version({ version: '4', complete: false, metrics: {} }),
         version({ version: '3', rejected: 'blurry \u001b[2Jcats' }),
@@ -23,6 +24,7 @@ const VIEW: ModelsView = {
           stage: 'Staging',
           role: 'loaded',
           pods: 2,
+          problem: 'its digest differs',
         }),
         version({
           other_content: true,
@@ -45,36 +47,19 @@ const run = async (argv: readonly string[], answers: Answers) => {
 };
 
 describe('headgate models', () => {
-  it('list shows each version, who is turned down, and that the registry is away', async () => {
+  it('list shows each version, what is rejected, what does not load, and that the registry is away', async () => {
     const { code, out } = await run(['list', 'digits'], {});
     expect(code).toBe(0);
     expect(out.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
-      ['VERSION', 'ROLE', 'STAGE', 'ALIASES', 'ACCURACY', 'DATA', 'READY', 'REGISTERED'],
-      ['4', '-', 'INCOMPLETE', '-', '-', 'bbbbbbbbbbbb', '-', '2029-12-30T00:00:00Z'],
-      ['3', '-', 'None', '-', '0.9123', 'bbbbbbbbbbbb', '-', '2029-12-30T00:00:00Z'],
-      [
-        '2',
-        'loaded',
-        'Staging',
-        'candidate, staging',
-        '0.9123',
-        'bbbbbbbbbbbb',
-        '0 of 2 pods',
-        '2029-12-30T00:00:00Z',
-      ],
-      [
-        '1',
-        'control',
-        'Production',
-        'champion',
-        '0.9123',
-        'bbbbbbbbbbbb',
-        '2 of 2 pods',
-        '2029-12-30T00:00:00Z',
-      ],
+      ['VERSION', 'STATE', 'SERVING', 'ACCURACY', 'DATA', 'READY', 'REGISTERED'],
+      ['4', 'incomplete', '-', '-', 'bbbbbbbbbbbb', '-', '2029-12-30T00:00:00Z'],
+      ['3', 'rejected', '-', '0.9123', 'bbbbbbbbbbbb', '-', '2029-12-30T00:00:00Z'],
+      ['2', 'candidate', 'loaded', '0.9123', 'bbbbbbbbbbbb', '0 of 2 pods', '2029-12-30T00:00:00Z'],
+      ['1', 'champion', 'serving (control)', '0.9123', 'bbbbbbbbbbbb', '2 of 2 pods', '2029-12-30T00:00:00Z'],
       [''],
-      ['version 3 was turned down: blurry \\u001b[2Jcats'],
-      ['version 1 that inference serves is not the registered one'],
+      ['version 3 is rejected: blurry \\u001b[2Jcats'],
+      ['version 2: its digest differs'],
+      ['version 1: inference serves another content than the registered one'],
       [''],
       ['The model registry does not answer. Its part of the list is of 2029-12-30T00:00:00Z.'],
       [''],
@@ -85,6 +70,15 @@ describe('headgate models', () => {
       code: 4,
       err: expect.stringContaining('no model nets'),
     });
+  });
+
+  it('list says how to register a model that is served and not registered', async () => {
+    const versions = [version({ created_at_ms: null, role: 'control' })];
+    const registry = { state: 'ok', detail: '', checked_at_ms: MADE_MS } as const;
+    const view: ModelsView = { registry, models: [{ model: 'digits', before: null, versions }] };
+    const { out } = await run(['list', 'digits'], { 'GET /models': view });
+    expect(out).toMatch(/^1 +not registered +serving \(control\)/m);
+    expect(out).toContain('headgate-pipelines adopt digits --models models --champion 1');
   });
 
   it('approve starts a rollout by the policy and for the reason that are named', async () => {
@@ -119,7 +113,7 @@ describe('headgate models', () => {
     const answers = { 'POST /models/:model/reject': VIEW };
     expect((await run(['reject', 'digits', '2'], answers)).code).toBe(2);
     const { out, calls } = await run(['reject', 'digits', '2', '--why', 'blurry'], answers);
-    expect(out).toBe('digits: version 2 is turned down\n');
+    expect(out).toBe('digits: version 2 is rejected\n');
     expect(calls.at(-1)?.body).toEqual({ version: '2', why: 'blurry' });
   });
 

@@ -1,4 +1,5 @@
-import type { ModelsView, ModelVersionView } from '@headgate/contracts/admin/api';
+import type { ModelsView, ModelView } from '@headgate/contracts/admin/api';
+import { SERVING, stateOf, unregistered } from '@headgate/contracts/admin/version-words';
 import type { Command } from 'commander';
 import { adminApiOf } from '../admin-api.ts';
 import { CliError } from '../errors.ts';
@@ -15,7 +16,7 @@ export function addList(models: Command, around: Surroundings): void {
   models
     .command('list')
     .argument('<model>', 'model of the routing table')
-    .description('show the versions of a model in the registry: aliases, stage, accuracy, data, role')
+    .description('show the versions of a model: state in the registry, whether it serves, accuracy, data')
     .action(async (model: string, _: unknown, command: Command) => {
       const { registry, models: all } = await adminApiOf(command, around).models();
       const found = all.find((one) => one.model === model);
@@ -61,12 +62,12 @@ export function addReject(models: Command, around: Surroundings): void {
   models
     .command('reject')
     .argument('<model>', 'model of the routing table')
-    .argument('<version>', 'version that is turned down')
+    .argument('<version>', 'version to reject')
     .description('take the aliases candidate and staging from a version')
     .requiredOption(...WHY)
     .action(async (model: string, version: string, { why }: { why: string }, command: Command) => {
       await adminApiOf(command, around).reject(model, { version, why });
-      print(command, around, { model, version, why }, () => `${model}: version ${version} is turned down`);
+      print(command, around, { model, version, why }, () => `${model}: version ${version} is rejected`);
     });
 }
 
@@ -92,28 +93,28 @@ export function addRollback(models: Command, around: Surroundings): void {
     });
 }
 
-function inWords({
-  registry,
-  versions,
-}: Pick<ModelsView, 'registry'> & { versions: readonly ModelVersionView[] }) {
+function inWords({ registry, ...model }: Pick<ModelsView, 'registry'> & ModelView) {
+  const { versions } = model;
   const rows = versions.map((one) => [
     one.version,
-    one.role ?? NONE,
-    one.complete ? one.stage : 'INCOMPLETE',
-    one.aliases.join(', ') || NONE,
+    stateOf(one),
+    one.role === null ? NONE : SERVING[one.role],
     one.metrics.accuracy === undefined ? NONE : `${round(one.metrics.accuracy, 4)}`,
     one.data_version?.slice(0, 12) ?? NONE,
     one.role === null ? NONE : `${one.ready_pods} of ${one.pods} pods`,
-    time(one.created_at_ms),
+    one.created_at_ms === null ? NONE : time(one.created_at_ms),
   ]);
-  const head = ['VERSION', 'ROLE', 'STAGE', 'ALIASES', 'ACCURACY', 'DATA', 'READY', 'REGISTERED'];
+  const head = ['VERSION', 'STATE', 'SERVING', 'ACCURACY', 'DATA', 'READY', 'REGISTERED'];
   const rejected = versions.flatMap(({ version, rejected: why }) =>
-    why === null ? [] : [`version ${version} was turned down: ${why}`],
+    why === null ? [] : [`version ${version} is rejected: ${why}`],
   );
-  const other = versions.flatMap(({ version, other_content }) =>
-    other_content ? [`version ${version} that inference serves is not the registered one`] : [],
-  );
+  const problems = versions.flatMap(({ version, problem, other_content: other }) => [
+    ...(problem === null ? [] : [`version ${version}: ${problem}`]),
+    ...(other ? [`version ${version}: inference serves another content than the registered one`] : []),
+  ]);
+  const adopt = unregistered(model, registry);
   const isOld = registry.state === 'unreachable' && registry.checked_at_ms !== null;
   const shown = isOld ? ` Its part of the list is of ${time(registry.checked_at_ms)}.` : '';
-  return paragraphs(table(head, rows), [...rejected, ...other].join('\n'), `${registry.detail}${shown}`);
+  const notes = [...rejected, ...problems, ...(adopt ? [`${adopt.text} ${adopt.command}`] : [])];
+  return paragraphs(table(head, rows), notes.join('\n'), `${registry.detail}${shown}`);
 }
