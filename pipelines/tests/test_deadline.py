@@ -35,4 +35,4 @@ def test_the_deadline_ends_the_wait_and_names_what_did_not_happen(capsys: pytest
         deadline(30).until(lambda: asked.append(1), "the moon")
     assert len(asked) == 31
     said = capsys.readouterr().err.splitlines()
-    assert said == ["waiting for the moon: 10 s", "waiting for the moon: 20 s"]
+    assert said == [f"waiting for the moon: {seconds} s" for seconds in (2, 4, 8, 16)]

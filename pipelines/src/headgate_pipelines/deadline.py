@@ -11,7 +11,7 @@ from headgate_pipelines.errors import Unavailable
 T = TypeVar("T")
 
 INTERVAL_S = 1.0
-SAY_AFTER_S = 10.0
+SAY_AFTER_S = 2.0
 
 
 @dataclass

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from headgate_pipelines.errors import PipelineError, Refused, Unavailable
+from headgate_pipelines.progress import waiting
 from headgate_pipelines.settings import Settings, read_settings
 
 LOAD_TIMEOUT_S = 150.0
@@ -174,7 +175,9 @@ def _started(version_dir: Path, settings: Settings) -> Iterator[_Engine]:
                 "run npm ci in the checkout, or set HEADGATE_PIPELINES_NODE",
             ) from error
         try:
-            yield _Engine(child, words)
+            with waiting(f"the serving engine loads {version_dir}"):
+                engine = _Engine(child, words)
+            yield engine
         finally:
             child.kill()
             child.wait()

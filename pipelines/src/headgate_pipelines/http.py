@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 
 from headgate_pipelines.errors import PipelineError, Refused, Unavailable
+from headgate_pipelines.progress import waiting
 
 TIMEOUT_S = 10.0
 
@@ -18,7 +19,8 @@ def ask(client: httpx.Client, method: str, path: str, **request: Any) -> httpx.R
         Refused: any other answer of 4xx, with the `detail` of its problem body.
     """
     try:
-        response = client.request(method, path, **request)
+        with waiting(f"waiting for {client.base_url}"):
+            response = client.request(method, path, **request)
     except httpx.HTTPError as error:
         raise Unavailable(f"{client.base_url} does not answer ({type(error).__name__})", "start it, or wait") from error
     if response.status_code < 400:

@@ -20,6 +20,7 @@ from headgate_pipelines.data.sources import Entry, Source, open_source
 from headgate_pipelines.data.split import split_groups
 from headgate_pipelines.errors import Refused, Unavailable
 from headgate_pipelines.params import Ingest, Params
+from headgate_pipelines.progress import waiting
 from headgate_pipelines.workspace import Workspace
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -38,7 +39,8 @@ def ingest(workspace: Workspace, params: Params, source: Source | None = None) -
     made = workspace.state / "ingest"
     _recover(workspace.data, made)
     source = source or open_source(params, workspace.root)
-    entries = source.entries()
+    with waiting(f"ingest: listing {params.source}"):
+        entries = source.entries()
     if not entries:
         raise Refused(f"source {params.source} has no images", "correct `source` in params.yaml, or fill it")
     mark = _fingerprint(params, entries)
@@ -86,7 +88,8 @@ def _make(made: Path, source: Source, entries: list[Entry], workspace: Workspace
     quarantine = Quarantine(made / "quarantine")
     accepted = sort_images(source, entries, params.ingest, made / "data" / "shards", quarantine)
     rejected = quarantine.rejected
-    items, groups = _describe(accepted, before, params.ingest)
+    with waiting(f"ingest: comparing {len(accepted):,} images"):
+        items, groups = _describe(accepted, before, params.ingest)
     labels = list(params.ingest.labels) or sorted({item.label for item in items})
     if len(entries) != len(items) + len(rejected):
         raise AssertionError(f"{len(entries)} images in, {len(items)} + {len(rejected)} out")
@@ -95,7 +98,8 @@ def _make(made: Path, source: Source, entries: list[Entry], workspace: Workspace
         check_table(params.ingest, items, groups, labels)
     _write(made / "data", items, labels)
     run = Sorted(params.model, params.source, items, groups, labels, rejected, problems)
-    write_report(made / "ingest.html", run, made / "data", made / "quarantine")
+    with waiting("ingest: writing the report"):
+        write_report(made / "ingest.html", run, made / "data", made / "quarantine")
     return run
 
 

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from headgate_pipelines.errors import PipelineError, Refused
 from headgate_pipelines.params import Params, wrong_keys
+from headgate_pipelines.progress import waiting
 from headgate_pipelines.workspace import Workspace
 
 DVC_YAML = """\
@@ -125,8 +126,9 @@ def _in_git(root: Path) -> bool:
 def _dvc(root: Path, *arguments: str) -> None:
     env = {**os.environ, "DVC_NO_ANALYTICS": "1"}
     command = [sys.executable, "-m", "dvc", *arguments]
-    done = subprocess.run(  # noqa: S603 # nosec B603
-        command, cwd=root, env=env, capture_output=True, text=True, timeout=DVC_WITHIN_S
-    )
+    with waiting(f"init: dvc {arguments[0]}"):
+        done = subprocess.run(  # noqa: S603 # nosec B603
+            command, cwd=root, env=env, capture_output=True, text=True, timeout=DVC_WITHIN_S
+        )
     if done.returncode != 0:
         raise PipelineError(f"dvc {' '.join(arguments)}: {done.stderr.strip()}", "see dvc's own message")

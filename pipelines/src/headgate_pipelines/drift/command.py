@@ -19,6 +19,7 @@ from headgate_pipelines.drift.trigger import HOUR_MS, Trigger, is_cooling_down, 
 from headgate_pipelines.drift.window import Fetch, Window, read_window
 from headgate_pipelines.errors import NOTHING_TO_DO, Refused
 from headgate_pipelines.params import Params, read_params
+from headgate_pipelines.progress import waiting
 from headgate_pipelines.registry.client import Registry
 from headgate_pipelines.settings import Settings, read_settings
 from headgate_pipelines.workspace import Workspace
@@ -63,7 +64,8 @@ def drift(job: Job) -> int:
     window = read_window(job.fetch, span, reference.version, reference.sketch_version, options.max_samples, rng)
     if len(window.rows) < options.min_samples:
         return _not_yet(job, reference, window)
-    checked = check(reference.sample, window.sample, options.alpha, rng)
+    with waiting(f"drift: testing {len(window.rows)} photos"):
+        checked = check(reference.sample, window.sample, options.alpha, rng)
     _judge(job, reference, window, checked)
     return 0
 

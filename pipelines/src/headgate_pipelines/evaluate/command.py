@@ -17,6 +17,7 @@ from headgate_pipelines.evaluate.revision import code_revision
 from headgate_pipelines.evaluate.verdict import compare, guardrails, verdict_of
 from headgate_pipelines.lock import only_one
 from headgate_pipelines.params import Params, read_params
+from headgate_pipelines.progress import waiting
 from headgate_pipelines.registry.version_folder import VersionFolder, read_version
 from headgate_pipelines.settings import read_settings
 from headgate_pipelines.workspace import Workspace
@@ -70,7 +71,8 @@ def evaluate(workspace: Workspace, params: Params, champion: VersionFolder | Non
     ours, *others = ask(probe, [candidate, *([champion] if champion else [])], workspace.data, items)
     theirs = others[0] if others else None
     evaluation = judge(params, ours, theirs)
-    _write(workspace, evaluation, ours)
+    with waiting("evaluate: writing the report"):
+        _write(workspace, evaluation, ours)
     return evaluation
 
 

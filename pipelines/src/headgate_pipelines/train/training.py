@@ -15,6 +15,7 @@ from headgate_pipelines.data.version import data_version
 from headgate_pipelines.engine import Loaded, load, probe
 from headgate_pipelines.errors import Refused
 from headgate_pipelines.params import Params
+from headgate_pipelines.progress import waiting
 from headgate_pipelines.settings import Settings
 from headgate_pipelines.train.backbone import Backbone, open_backbone
 from headgate_pipelines.train.export import check_parity, merge, run
@@ -47,7 +48,8 @@ def train(workspace: Workspace, params: Params, settings: Settings, *, shuffle_l
         classes = np.random.default_rng(params.train.seed).permutation(classes)
     backbone = open_backbone(settings.root / "models", params.train.backbone)
     features = features_of(backbone, workspace.data, items, workspace.cache)
-    head = fit(features, classes, labels, params.train)
+    with waiting("train: fitting the head"):
+        head = fit(features, classes, labels, params.train)
     if not head.converged:
         print(f"warning: the head did not converge in {params.train.max_iterations} iterations", file=sys.stderr)
     model = merge(backbone, head)
@@ -66,7 +68,8 @@ def train(workspace: Workspace, params: Params, settings: Settings, *, shuffle_l
         output="probabilities",
         data_version=version,
     )
-    loaded = _publish(workspace, settings, about, model)
+    with waiting("train: trying the version on the serving engine"):
+        loaded = _publish(workspace, settings, about, model)
     accuracy = float((head.probabilities(features).argmax(axis=1) == classes).mean())
     return (
         f"trained {params.model}: {len(items)} images of {len(labels)} classes, {accuracy:.1%} of them right; "
