@@ -6,6 +6,7 @@ import { systemClock } from '@headgate/runtime/clock';
 import { readInternalSecret } from '@headgate/runtime/internal-secret';
 import { type Logger, successSampler } from '@headgate/runtime/logger';
 import { reportResilience } from '@headgate/runtime/resilience/metrics';
+import type { ResilienceReport } from '@headgate/runtime/resilience/report';
 import { followRouting, type RoutingReport } from '@headgate/runtime/routing/follow-routing';
 import { stopAll } from '@headgate/runtime/stop-all';
 import { startTracing } from '@headgate/runtime/tracing';
@@ -61,17 +62,11 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
   const registry = new Registry();
   const breakers = config.registry.url === '' ? [] : (['registry'] as const);
   const resilience = reportResilience({ logger: log, registry, breakers });
-  const { catalogue, repository } = await createCatalogue(options, statistics, resilience);
+  const { catalogue, repository, control, changes } = await createModels(options, statistics, resilience);
   const metrics = new Metrics({ statistics, served: catalogue }, registry);
   const health = new Health(catalogue);
   catalogue.onChange(() => health.refresh());
   catalogue.onChange(() => statistics.sweep(catalogue));
-  const mode = inference.model_control;
-  const roots = [modelsDirOf(options), cacheDirOf(options)];
-  const control = new ModelControl({ catalogue, repository, roots, mode });
-  const { pollMs } = { ...TIMES, ...options.times };
-  const deployments = () => catalogue.all();
-  const changes = new ChangeWatch({ deployments, repository, pollMs, clock: systemClock });
   const auditLog = await startAudit(config, { root, logger: log, metrics }, SERVICE);
   const audit = new Auditor({ audit: auditLog.sink, epochMs: () => Date.now() });
   const { grpc, streams } = createGrpc(options, { catalogue, control, statistics, health, audit });
@@ -102,6 +97,21 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
       log.info({ versions: await control.reloadChanged() }, 'models were reloaded');
     },
     stop: () => drain({ announce: () => health.drain(), delayMs, clock: systemClock, close }),
+  };
+}
+
+/** The versions, what operators ask of them, and the watch for changes of their files. @throws LoadError */
+async function createModels(options: InferenceOptions, statistics: Statistics, resilience: ResilienceReport) {
+  const { catalogue, repository } = await createCatalogue(options, statistics, resilience);
+  const mode = options.config.inference.model_control;
+  const roots = [modelsDirOf(options), cacheDirOf(options)];
+  const { pollMs } = { ...TIMES, ...options.times };
+  const deployments = () => catalogue.all();
+  return {
+    catalogue,
+    repository,
+    control: new ModelControl({ catalogue, repository, roots, mode }),
+    changes: new ChangeWatch({ deployments, repository, pollMs, clock: systemClock }),
   };
 }
 

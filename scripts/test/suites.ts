@@ -36,45 +36,13 @@ const NO_PYTHON = 'needs Python and Envoy, which setup could not install';
 export function suitesOf(root: string, mode: Mode, options: SuitesOptions): Suite[] {
   const { full, withoutServices, ci = false, k8s } = options;
   const skip = mode === 'full' ? undefined : NO_PYTHON;
-  // Tests that count answers count as many as the specification asks for, and fuzzers go on for minutes.
-  const env: Suite['env'] = full ? { E2E_FULL: '1' } : {};
-  const suite = (name: string, minutes: number, args: readonly string[], more: Partial<Suite>): Suite => ({
-    ...{ name, command: process.execPath, args, timeoutMs: minutes * MINUTE_MS, env },
-    ...more,
-  });
-  const reported = (name: string, read: ReportReader) => {
-    const path = join(root, 'state/test', name);
-    return { path, report: { path, read } };
-  };
-  const vitest = (name: string, minutes: number, more: Partial<Suite> = {}, args: readonly string[] = []) => {
-    const { path, report } = reported(`${name}.json`, readVitest);
-    const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${path}`];
-    const all = [
-      join(root, 'node_modules/vitest/vitest.mjs'),
-      'run',
-      '--project',
-      name,
-      ...reporters,
-      ...args,
-    ];
-    return suite(name, minutes, all, { report, ...more });
-  };
-  const others = (name: string, minutes: number) => {
-    const { path, report } = reported(`${name}.xml`, readJunit);
-    return suite(name, minutes, [`test/${name}/main.ts`, '--report', path], { report, skip });
-  };
-  const withCluster = reported('k8s.xml', readJunit);
+  const { suite, vitest, others, pytest, reported } = suitesIn(root, full, skip);
+  const cluster = reported('k8s.xml', readJunit);
   const withoutCluster = `K8S_E2E=1 runs its scenarios: ${k8s?.scenarios.join(', ')}`;
   const check = reported('check.json', readChecks);
-  const pytest = (name: string, minutes: number, folder: string, args: readonly string[]) => {
-    const { path, report } = reported(`${name}.xml`, readJunit);
-    const where = ['-m', 'pytest', '-c', `${folder}/pyproject.toml`, `${folder}/tests`];
-    const command = join(root, folder, '.venv/bin/python');
-    return suite(name, minutes, [...where, ...args, `--junitxml=${path}`], { command, report, skip });
-  };
   const coverage = ['--cov', '--cov-config=pipelines/pyproject.toml', '--cov-report=term'];
   return [
-    suite('check', 5, ['scripts/check.ts', '--json', check.path], { report: check.report }),
+    suite('check', 5, ['scripts/check.ts', '--json', check.path], { report: check }),
     vitest('unit', 20, {}, ['--coverage']),
     vitest('envoy', 10, { skip }),
     pytest('pipelines', 15, 'pipelines', coverage),
@@ -90,9 +58,44 @@ export function suitesOf(root: string, mode: Mode, options: SuitesOptions): Suit
     // The first run on a machine builds Kubernetes.
     vitest('cluster', 45, { skip: k8s?.wanted ? undefined : 'K8S_E2E=1 runs it' }),
     suite('k8s', 100, ['k8s/test/main.ts', '--junit', 'state/test/k8s.xml'], {
-      report: withCluster.report,
+      report: cluster,
       skip: k8s?.wanted ? undefined : withoutCluster,
     }),
     ...(full ? [suite('bench', 30, ['load-tests/bench/main.ts'], { skip })] : []),
   ];
+}
+
+/** How each kind of suite is run. @param skip why Python and Envoy are missing */
+function suitesIn(root: string, full: boolean, skip: string | undefined) {
+  // Tests that count answers count as many as the specification asks for, and fuzzers go on for minutes.
+  const env: Suite['env'] = full ? { E2E_FULL: '1' } : {};
+  const suite = (name: string, minutes: number, args: readonly string[], more: Partial<Suite>): Suite => ({
+    ...{ name, command: process.execPath, args, timeoutMs: minutes * MINUTE_MS, env },
+    ...more,
+  });
+  const reported = (name: string, read: ReportReader) => ({ path: join(root, 'state/test', name), read });
+  return {
+    suite,
+    reported,
+    vitest(name: string, minutes: number, more: Partial<Suite> = {}, args: readonly string[] = []) {
+      const report = reported(`${name}.json`, readVitest);
+      const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report.path}`];
+      const runner = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--project', name];
+      return suite(name, minutes, [...runner, ...reporters, ...args], { report, ...more });
+    },
+    others(name: string, minutes: number) {
+      const report = reported(`${name}.xml`, readJunit);
+      return suite(name, minutes, [`test/${name}/main.ts`, '--report', report.path], { report, skip });
+    },
+    pytest(name: string, minutes: number, folder: string, args: readonly string[]) {
+      const report = reported(`${name}.xml`, readJunit);
+      const where = ['-m', 'pytest', '-c', `${folder}/pyproject.toml`, `${folder}/tests`];
+      const command = join(root, folder, '.venv/bin/python');
+      return suite(name, minutes, [...where, ...args, `--junitxml=${report.path}`], {
+        command,
+        report,
+        skip,
+      });
+    },
+  };
 }

@@ -32,7 +32,7 @@ beforeAll(async () => {
   for (let i = 0; i < 2; i += 1) await mlflow.publish('digits', version);
 });
 afterAll(async () => {
-  await mlflow.close();
+  await mlflow?.close();
   rmSync(dir, { recursive: true });
 });
 

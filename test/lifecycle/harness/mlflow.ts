@@ -63,7 +63,8 @@ export async function startMlflow(): Promise<TestMlflow> {
   return { ...daemon, url, ...publisher(url) };
 }
 
-function publisher(url: string): Pick<TestMlflow, 'publish' | 'call' | 'replace'> {
+/** What of its HTTP interface tests call. */
+function mlflowApi(url: string) {
   const send = async (
     method: string,
     path: string,
@@ -78,16 +79,24 @@ function publisher(url: string): Pick<TestMlflow, 'publish' | 'call' | 'replace'
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
     return (text === '' ? {} : JSON.parse(text)) as Answer;
   };
-  const call = (method: string, path: string, body?: unknown) =>
-    send(method, `mlflow/${path}`, 'application/json', body === undefined ? undefined : JSON.stringify(body));
-  /** @param root `mlflow-artifacts:/…` of a run, or of a version in it */
-  const log = (root: string, path: string, bytes: Uint8Array) =>
-    send(
-      'PUT',
-      `mlflow-artifacts/artifacts/${root.replace('mlflow-artifacts:/', '')}/${path}`,
-      'application/octet-stream',
-      new Uint8Array(bytes),
-    );
+  return {
+    call: (method: string, path: string, body?: unknown) =>
+      send(
+        method,
+        `mlflow/${path}`,
+        'application/json',
+        body === undefined ? undefined : JSON.stringify(body),
+      ),
+    /** @param root `mlflow-artifacts:/…` of a run, or of a version in it */
+    log(root: string, path: string, bytes: Uint8Array) {
+      const target = `mlflow-artifacts/artifacts/${root.replace('mlflow-artifacts:/', '')}/${path}`;
+      return send('PUT', target, 'application/octet-stream', new Uint8Array(bytes));
+    },
+  };
+}
+
+function publisher(url: string): Pick<TestMlflow, 'publish' | 'call' | 'replace'> {
+  const { call, log } = mlflowApi(url);
   return {
     call,
     async replace(model, version, path, bytes) {
