@@ -3,16 +3,14 @@
  * those of Headgate.
  */
 
-/** Aliases of a registered model; each names one version. */
-export const ALIAS = {
-  /** To be deployed to staging. */
-  staging: 'staging',
-  /** Has passed the tests of staging, and waits for an approval. */
-  candidate: 'candidate',
-  /** The control version of production. */
-  champion: 'champion',
-} as const;
-export type Alias = keyof typeof ALIAS;
+/**
+ * Aliases of a registered model; each names one version.
+ *
+ * - `staging`: to be deployed to staging
+ * - `candidate`: has passed the tests of staging, and waits for an approval
+ * - `champion`: the control version of production
+ */
+export type Alias = 'staging' | 'candidate' | 'champion';
 
 /** Tags of a version. */
 export const TAG = {

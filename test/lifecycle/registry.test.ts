@@ -1,7 +1,7 @@
 import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ALIAS, TAG } from '@headgate/contracts/registry';
+import { TAG } from '@headgate/contracts/registry';
 import { decodeBytesTensor } from '@headgate/contracts/tensor';
 import { type ModelRegistry, openRegistry } from '@headgate/runtime/registry/mlflow';
 import { noResilienceReport } from '@headgate/runtime/resilience/report';
@@ -52,16 +52,16 @@ describe('the client of a real MLflow', () => {
   });
 
   it('moves aliases and sets tags; deleting one twice is no error', async () => {
-    await registry.setAlias('digits', ALIAS.staging, '1');
-    await registry.setAlias('digits', ALIAS.staging, '2');
+    await registry.setAlias('digits', 'staging', '1');
+    await registry.setAlias('digits', 'staging', '2');
     expect(await registry.models()).toEqual([{ model: 'digits', aliases: { staging: '2' } }]);
-    for (let i = 0; i < 2; i += 1) await registry.deleteAlias('digits', ALIAS.staging);
+    for (let i = 0; i < 2; i += 1) await registry.deleteAlias('digits', 'staging');
     expect(await registry.models()).toEqual([{ model: 'digits', aliases: {} }]);
     await registry.setTag('digits', '2', TAG.stage, 'Staging');
     expect((await registry.version('digits', '2'))?.tags[TAG.stage]).toBe('Staging');
     for (let i = 0; i < 2; i += 1) await registry.deleteTag('digits', '2', TAG.stage);
     expect((await registry.version('digits', '2'))?.tags).not.toHaveProperty([TAG.stage]);
-    await expect(registry.setAlias('digits', ALIAS.staging, '9')).rejects.toMatchObject({ status: 404 });
+    await expect(registry.setAlias('digits', 'staging', '9')).rejects.toMatchObject({ status: 404 });
   });
 
   it('reads the metrics of a run', async () => {

@@ -46,11 +46,6 @@ export class FollowedRegistry {
     return this.#models.get(name);
   }
 
-  /** Complete versions of a model, newest first. */
-  versionsOf(name: string): string[] {
-    return (this.model(name)?.versions ?? []).filter(isComplete).map(({ version }) => version);
-  }
-
   /**
    * Reads what the registry says from now on: after a read in progress, which may have seen less, and once for all who
    * wait for that. Never throws.

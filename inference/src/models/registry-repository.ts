@@ -10,7 +10,6 @@ import {
   type ModelRepository,
   type VersionName,
 } from './repository.ts';
-import { directoryOf, type Entry } from './version-cache.ts';
 
 export interface RegistryRepositoryOptions extends DownloadOptions {
   /** The models folder: MLflow is not asked for a version that lies there. */
@@ -62,14 +61,14 @@ export class RegistryRepository implements ModelRepository {
 
   async isCurrent(opened: ModelPackage): Promise<boolean> {
     if (!(await this.#options.folder.isCurrent(opened))) return false;
-    const entry = await this.#entryOf(opened);
+    const entry = this.#options.cache.entryOf(opened);
     if (!entry) return true;
     const wanted = await this.#ask(entry).catch(expected);
     return wanted instanceof Error ? wanted instanceof RegistryError : wanted.sha256 === entry.sha256;
   }
 
   async refused(opened: ModelPackage): Promise<void> {
-    const entry = await this.#entryOf(opened);
+    const entry = this.#options.cache.entryOf(opened);
     if (entry) await this.#options.cache.removeDamaged(entry);
   }
 
@@ -113,11 +112,6 @@ export class RegistryRepository implements ModelRepository {
       ? `its tag ${TAG.manifest} is missing: register it again`
       : 'MLflow has none either';
     throw missing({ model, version }, why);
-  }
-
-  /** Undefined when the package is of the models folder. */
-  async #entryOf({ directory }: ModelPackage): Promise<Entry | undefined> {
-    return (await this.#options.cache.entries()).find((entry) => directoryOf(entry) === directory);
   }
 }
 

@@ -18,7 +18,6 @@ const PARTIAL = '.partial-';
 export interface Entry extends VersionName {
   readonly sha256: string;
   readonly root: string;
-  readonly openedMs: number;
 }
 
 /**
@@ -42,7 +41,10 @@ export class VersionCache {
     const entries = await Promise.all(
       names.filter((name) => ENTRY.test(name)).map((name) => this.#entry(name)),
     );
-    return entries.flat().sort((a, b) => b.openedMs - a.openedMs);
+    return entries
+      .flat()
+      .sort((a, b) => b.openedMs - a.openedMs)
+      .map(({ entry }) => entry);
   }
 
   /** @param sha256 of its manifest; undefined: whichever was opened last */
@@ -51,6 +53,12 @@ export class VersionCache {
       (entry) =>
         entry.model === model && entry.version === version && (sha256 ?? entry.sha256) === entry.sha256,
     );
+  }
+
+  /** The entry that a package was opened from; undefined when it came from another place. */
+  entryOf({ directory, manifest, manifestSha256: sha256 }: ModelPackage): Entry | undefined {
+    const entry = { model: manifest.name, version: manifest.version, sha256, root: join(this.#dir, sha256) };
+    return directoryOf(entry) === directory ? entry : undefined;
   }
 
   /** @throws LoadError as `ModelRepository.open`; an entry that was damaged is removed */
@@ -82,7 +90,7 @@ export class VersionCache {
 
   /** Adds an entry. @param fill writes its files below the folder that it is given, and syncs each */
   async add(name: VersionName, sha256: string, fill: (root: string) => Promise<void>): Promise<Entry> {
-    const entry = { ...name, sha256, root: join(this.#dir, sha256), openedMs: Date.now() };
+    const entry = { ...name, sha256, root: join(this.#dir, sha256) };
     await mkdir(this.#dir, { recursive: true });
     // A leftover that cannot be removed takes room, and does no other harm.
     this.#isSwept ??= this.#removeLeftovers().catch(() => undefined);
@@ -123,13 +131,13 @@ export class VersionCache {
     }
   }
 
-  async #entry(sha256: string): Promise<Entry[]> {
+  async #entry(sha256: string): Promise<{ entry: Entry; openedMs: number }[]> {
     const root = join(this.#dir, sha256);
     const [[name], status] = await Promise.all([
       folderRepository(root).list(),
       stat(root).catch(() => undefined),
     ]);
-    return name && status ? [{ ...name, sha256, root, openedMs: status.mtimeMs }] : [];
+    return name && status ? [{ entry: { ...name, sha256, root }, openedMs: status.mtimeMs }] : [];
   }
 
   /** What an ended process left. */
@@ -141,6 +149,6 @@ export class VersionCache {
 }
 
 /** The folder that `ModelPackage.directory` names. */
-export function directoryOf({ root, model, version }: Entry): string {
+function directoryOf({ root, model, version }: Entry): string {
   return join(root, model, version);
 }
