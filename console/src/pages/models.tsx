@@ -156,6 +156,8 @@ function StateCell(version: ModelVersionView) {
   return (
     <>
       <Badge tone={STATE_TONES[state]}>{state}</Badge>
+      {state === 'rejected' && <div class="hint free">{rejected}</div>}
+      {state === 'incomplete' && <div class="hint">its registration has not ended</div>}
       {role !== null && (
         <div class="hint">
           {SERVING[role]}
@@ -164,8 +166,6 @@ function StateCell(version: ModelVersionView) {
       )}
       {problem !== null && <div class="problem free">{problem}</div>}
       {other && <div class="problem">inference serves another content as this version</div>}
-      {state === 'rejected' && <div class="hint free">{rejected}</div>}
-      {state === 'incomplete' && <div class="hint">its registration has not ended</div>}
     </>
   );
 }
