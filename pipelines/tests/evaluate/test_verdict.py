@@ -114,6 +114,15 @@ def test_a_slower_candidate_is_refused(folder: Path) -> None:
     assert "1.60 times as long as the champion" in evaluation.objections[0]
 
 
+def test_other_work_on_the_machine_that_slows_some_turns_does_not_refuse(folder: Path) -> None:
+    ours = answers_of(folder, TRUTH, wrong_on([]))
+    ours.turns[:12] = [[9.0]] * 12
+    params = Params(model="pets", source="a test", evaluate=Evaluate(max_calibration_error=1))
+    evaluation = judge(params, ours, answers_of(folder, TRUTH, wrong_on(range(90, 110))))
+    assert evaluation.passes
+    assert "exceeded in 12 of 20 turns" in evaluation.guardrails[2].finding
+
+
 def test_a_first_version_needs_the_least_accuracy_and_calibration(folder: Path) -> None:
     assert judged(folder, wrong_on(range(50)), None, min_accuracy=0.75).passes
     refused = judged(folder, wrong_on(range(50)), None, min_accuracy=0.8)
