@@ -1,4 +1,5 @@
 import io
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -6,28 +7,29 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from headgate_pipelines import engine
 from headgate_pipelines.engine import load, probe
 from headgate_pipelines.errors import PipelineError, Refused, Unavailable
 from headgate_pipelines.settings import read_settings
 
 SETTINGS = read_settings({})
 DIGITS = SETTINGS.root / "models" / "digits" / "1"
-SEVEN = SETTINGS.root / "samples" / "digit-7.png"
+SEVEN = (SETTINGS.root / "samples" / "digit-7.png").read_bytes()
 
 
-def test_runs_files_and_encoded_images_through_the_real_engine_in_their_order() -> None:
+def test_runs_images_through_the_real_engine_in_their_order() -> None:
     buffer = io.BytesIO()
-    Image.open(SEVEN).save(buffer, "JPEG")
-    images: list[tuple[str, Path | bytes]] = [("file", SEVEN), ("bytes", buffer.getvalue()), ("broken", b"GIF89a")]
+    Image.open(io.BytesIO(SEVEN)).save(buffer, "JPEG")
+    images = [("png", SEVEN), ("jpeg", buffer.getvalue()), ("broken", b"GIF89a")]
     answers = list(probe(DIGITS, images * 4, SETTINGS))
-    assert [answer.id for answer in answers] == ["file", "bytes", "broken"] * 4
-    file, encoded, broken = answers[:3]
-    assert (file.class_ids[0], encoded.class_ids[0]) == (7, 7)
-    assert sorted(file.class_ids) == list(range(10))
-    assert sum(file.scores) == pytest.approx(1)
-    assert file.latency_ms > 0
-    assert file.sketch is not None
-    assert (file.sketch["width"], len(file.sketch["features"])) == (128, 32)
+    assert [answer.id for answer in answers] == ["png", "jpeg", "broken"] * 4
+    png, jpeg, broken = answers[:3]
+    assert (png.class_ids[0], jpeg.class_ids[0]) == (7, 7)
+    assert sorted(png.class_ids) == list(range(10))
+    assert sum(png.scores) == pytest.approx(1)
+    assert png.latency_ms > 0
+    assert png.sketch is not None
+    assert (png.sketch["width"], len(png.sketch["features"])) == (128, 32)
     assert broken.error is not None
     assert "not a JPEG, PNG or WebP" in broken.error
 
@@ -35,7 +37,7 @@ def test_runs_files_and_encoded_images_through_the_real_engine_in_their_order() 
 def test_loads_a_version_outside_of_a_models_folder_and_compares_its_golden_samples(tmp_path: Path) -> None:
     version = shutil.copytree(DIGITS, tmp_path / "version")
     loaded = load(version, SETTINGS)
-    assert (loaded.compared, loaded.skipped) == (1, ())
+    assert loaded.compared == 1
     assert loaded.largest_difference < 0.05
 
 
@@ -66,3 +68,16 @@ def test_tells_an_engine_that_dies_from_a_version_that_is_refused(tmp_path: Path
     node.chmod(0o755)
     with pytest.raises(Unavailable, match="exit code 137: out of memory"):
         load(DIGITS, replace(SETTINGS, node=node))
+
+
+def test_an_engine_that_closes_its_output_and_never_ends_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "ANSWER_TIMEOUT_S", 0.2)
+    node = tmp_path / "node"
+    node.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec >&-\nexec sleep 600\n")
+    node.chmod(0o755)
+    with pytest.raises(Unavailable, match="did not end within"):
+        load(DIGITS, replace(SETTINGS, node=node))
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)

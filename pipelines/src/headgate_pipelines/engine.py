@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,9 +31,9 @@ class Probed:
     """What the engine says of one image. With an `error` (its words), there is nothing else."""
 
     id: str
-    class_ids: tuple[int, ...] = ()
+    class_ids: Sequence[int] = ()
     """All classes, best first."""
-    scores: tuple[float, ...] = ()
+    scores: Sequence[float] = ()
     """In [0, 1], in the order of `class_ids`."""
     latency_ms: float = 0.0
     """Decode and run of this image alone."""
@@ -44,13 +44,10 @@ class Probed:
 
 @dataclass(frozen=True)
 class Loaded:
-    """How the engine loaded the version."""
+    """How the engine answered golden samples when it loaded the version."""
 
-    load_ms: float
     compared: int
-    """Golden samples whose answers it compared with the recorded ones."""
-    skipped: tuple[str, ...]
-    """Golden samples that are in neither folder."""
+    """Samples that are here, so that it compared its answers with the recorded ones."""
     largest_difference: float
     """Of a score of a golden sample."""
 
@@ -67,10 +64,8 @@ def load(version_dir: Path, settings: Settings | None = None) -> Loaded:
         return engine.loaded
 
 
-def probe(
-    version_dir: Path, images: Iterable[tuple[str, Path | bytes]], settings: Settings | None = None
-) -> Iterator[Probed]:
-    """Runs (id, file or encoded image) through the engine one by one; answers come in the order of the images.
+def probe(version_dir: Path, images: Iterable[tuple[str, bytes]], settings: Settings | None = None) -> Iterator[Probed]:
+    """Runs (id, encoded image) through the engine one by one; answers come in the order of the images.
 
     A few images are in memory at a time. The engine ends when the caller stops iterating.
 
@@ -82,14 +77,11 @@ def probe(
         _started(version_dir, settings or read_settings()) as engine,
         tempfile.TemporaryDirectory(prefix="headgate-probe-") as folder,
     ):
-        waiting: deque[Path | None] = deque()
+        waiting: deque[Path] = deque()
         for number, (name, image) in enumerate(images):
-            temporary = None
-            if isinstance(image, bytes):
-                temporary = Path(folder, str(number))
-                temporary.write_bytes(image)
-            engine.ask(name, temporary or Path(str(image)))
-            waiting.append(temporary)
+            waiting.append(Path(folder, str(number)))
+            waiting[-1].write_bytes(image)
+            engine.ask(name, waiting[-1])
             if len(waiting) == IN_FLIGHT:
                 yield _answer(engine, waiting)
         while waiting:
@@ -97,11 +89,9 @@ def probe(
         engine.finish()
 
 
-def _answer(engine: "_Engine", waiting: deque[Path | None]) -> Probed:
+def _answer(engine: "_Engine", waiting: deque[Path]) -> Probed:
     answer = Probed(**engine.read(ANSWER_TIMEOUT_S))
-    temporary = waiting.popleft()
-    if temporary is not None:
-        temporary.unlink()
+    waiting.popleft().unlink()
     return answer
 
 
@@ -115,7 +105,7 @@ class _Engine:
         self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         threading.Thread(target=self._pump, args=[child.stdout], daemon=True).start()
         loaded = self.read(LOAD_TIMEOUT_S)["loaded"]
-        self.loaded = Loaded(**{**loaded, "skipped": tuple(loaded["skipped"])})
+        self.loaded = Loaded(loaded["compared"], loaded["largest_difference"])
 
     def _pump(self, answers: IO[bytes]) -> None:
         with answers:
@@ -126,7 +116,7 @@ class _Engine:
     def ask(self, name: str, path: Path) -> None:
         """Raises as `probe`."""
         try:
-            self._questions.write(json.dumps({"id": name, "path": str(path.absolute())}).encode() + b"\n")
+            self._questions.write(json.dumps({"id": name, "path": str(path)}).encode() + b"\n")
             self._questions.flush()
         except BrokenPipeError as error:
             raise self._failure() from error
@@ -146,15 +136,19 @@ class _Engine:
     def finish(self) -> None:
         """Waits until the probe has ended by itself. Raises as `probe`."""
         self._questions.close()
-        try:
-            code = self._child.wait(ANSWER_TIMEOUT_S)
-        except subprocess.TimeoutExpired as error:
-            raise Unavailable("the engine did not end after its last image", "run the command again") from error
-        if code != 0:
+        if self._code() != 0:
             raise self._failure()
 
+    def _code(self) -> int:
+        try:
+            return self._child.wait(ANSWER_TIMEOUT_S)
+        except subprocess.TimeoutExpired as error:
+            # `_started` kills it.
+            message = f"the engine did not end within {ANSWER_TIMEOUT_S:.0f} s after its last answer"
+            raise Unavailable(message, "look at the load of the machine, then run the command again") from error
+
     def _failure(self) -> PipelineError:
-        code = self._child.wait(ANSWER_TIMEOUT_S)
+        code = self._code()
         self._words.seek(0)
         words = self._words.read().decode(errors="replace").strip()[-2000:]
         if code == CANNOT_SERVE:

@@ -37,7 +37,7 @@ def answers_of(folder: Path, truth: Sequence[int], predicted: Sequence[int], *, 
 def fake_probe(answer: Callable[[Path, str], Probed]) -> Probe:
     """An engine that answers by version folder and id."""
 
-    def probe(version: Path, images: Iterable[tuple[str, Path | bytes]]) -> Iterator[Probed]:
+    def probe(version: Path, images: Iterable[tuple[str, bytes]]) -> Iterator[Probed]:
         for name, _ in images:
             yield answer(version, name)
 

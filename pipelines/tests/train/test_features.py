@@ -8,7 +8,7 @@ import pytest
 from headgate_pipelines.data.index import read_index
 from headgate_pipelines.errors import PipelineError, Refused
 from headgate_pipelines.train.backbone import Backbone, open_backbone
-from headgate_pipelines.train.features import features_of
+from headgate_pipelines.train.features import BACKBONES, features_of
 from headgate_pipelines.workspace import Workspace
 from tests.train.pictures import SETTINGS, workspace_of
 
@@ -56,24 +56,26 @@ def test_takes_features_from_the_cache_and_computes_only_new_ones(tmp_path: Path
     np.testing.assert_array_equal(features(workspace), first)
 
 
-def test_computes_damaged_and_torn_entries_again(tmp_path: Path) -> None:
+def test_computes_all_features_again_where_the_cache_is_damaged(tmp_path: Path) -> None:
     workspace = workspace_of(tmp_path)
     first = features(workspace)
     path = cache_file(workspace)
     data = bytearray(path.read_bytes())
-    row = len(data) // len(first)
-    data[3 * row + 40] ^= 1  # the features of the fourth row
-    path.write_bytes(data[: -row // 2])  # and half of the last one
-    np.testing.assert_array_equal(features(workspace), first)
+    data[len(data) // 2] ^= 1
+    for damaged in (data, data[: len(data) // 2], b""):
+        path.write_bytes(damaged)
+        np.testing.assert_array_equal(features(workspace), first)
     spoil_images(workspace)
     np.testing.assert_array_equal(features(workspace), first)
 
 
-def test_another_preprocessing_has_a_cache_of_its_own(tmp_path: Path) -> None:
+def test_another_preprocessing_has_a_cache_of_its_own_and_the_oldest_goes(tmp_path: Path) -> None:
     workspace = workspace_of(tmp_path)
     whole = features(workspace)
-    cropped = replace(DIGITS, preprocessing=replace(DIGITS.preprocessing, crop_fraction=0.5))
-    assert not np.array_equal(features(workspace, cropped), whole)
+    for crop_fraction in (0.5, 0.6, 0.7):
+        cropped = replace(DIGITS, preprocessing=replace(DIGITS.preprocessing, crop_fraction=crop_fraction))
+        assert not np.array_equal(features(workspace, cropped), whole)
+    assert len(list(workspace.cache.iterdir())) == BACKBONES
 
 
 def test_names_the_images_whose_features_are_not_finite(tmp_path: Path) -> None:

@@ -35,8 +35,7 @@ def test_the_version_says_what_it_was_trained_on_and_has_its_golden_images(tmp_p
     assert (manifest["name"], manifest["version"]) == ("bars", "0")
     assert manifest["provenance"]["data_version"] == data_version(workspace)
     assert (manifest["outputs"][0]["name"], manifest["image"]["activation"]) == ("probabilities", "none")
-    loaded = load(workspace.version, SETTINGS)
-    assert (loaded.compared, loaded.skipped) == (len(BARS), ())
+    assert load(workspace.version, SETTINGS).compared == len(BARS)
 
 
 def test_training_again_gives_the_same_bytes_with_and_without_the_cache(tmp_path: Path) -> None:

@@ -3,9 +3,6 @@
 import hashlib
 import os
 import warnings
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +13,7 @@ from headgate_pipelines.data.inspect import MAX_BYTES, Inspected, Unfit, inspect
 from headgate_pipelines.data.quarantine import Quarantine
 from headgate_pipelines.data.shards import ShardWriter
 from headgate_pipelines.data.sources import Entry, Source
+from headgate_pipelines.parallel import in_order
 from headgate_pipelines.params import Ingest
 from headgate_pipelines.progress import with_progress
 
@@ -61,7 +59,7 @@ def sort_images(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            examined = _in_order(partial(_examine, source, rules), entries)
+            examined = in_order(partial(_examine, source, rules), entries, WORKERS)
             for one in with_progress(examined, len(entries), "ingest"):
                 entry, content, about = one.entry, one.content, one.about
                 if about is None or content is None:
@@ -110,18 +108,6 @@ def _examine(source: Source, rules: Ingest, entry: Entry) -> _Examined:
         return _Examined(entry, content, inspect(content, rules))
     except Unfit as error:
         return _Examined(entry, content, None, error.reason, error.detail)
-
-
-def _in_order(work: partial[_Examined], entries: Iterable[Entry]) -> Iterator[_Examined]:
-    """`work` of each entry in threads, with a bounded number of results that wait."""
-    waiting: deque[Future[_Examined]] = deque()
-    with ThreadPoolExecutor(WORKERS) as pool:
-        for entry in entries:
-            waiting.append(pool.submit(work, entry))
-            if len(waiting) == 2 * WORKERS:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
 
 
 def _read(shards: Path, one: Accepted) -> bytes:

@@ -15,9 +15,10 @@ from headgate_pipelines.drift.check import Checked, check
 from headgate_pipelines.drift.photos import most_drifted
 from headgate_pipelines.drift.reference import Reference, read_reference
 from headgate_pipelines.drift.report import Report, page, verdict
-from headgate_pipelines.drift.trigger import HOUR_MS, Trigger, is_cooling_down, remember, write
+from headgate_pipelines.drift.trigger import HOUR_MS, Trigger, is_cooling_down, remember
 from headgate_pipelines.drift.window import Fetch, Window, read_window
 from headgate_pipelines.errors import NOTHING_TO_DO, Refused
+from headgate_pipelines.files import write
 from headgate_pipelines.params import Params, read_params
 from headgate_pipelines.progress import waiting
 from headgate_pipelines.registry.client import Registry

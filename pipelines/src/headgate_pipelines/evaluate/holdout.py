@@ -16,7 +16,7 @@ from headgate_pipelines.progress import with_progress
 from headgate_pipelines.registry.version_folder import VersionFolder
 from headgate_pipelines.sketch import numbers_of
 
-Probe = Callable[[Path, Iterable[tuple[str, Path | bytes]]], Iterator[Probed]]
+Probe = Callable[[Path, Iterable[tuple[str, bytes]]], Iterator[Probed]]
 
 BLOCK = 10
 """Images of a turn. The versions take short turns, so that whatever else the machine does slows all of them."""

@@ -3,11 +3,9 @@
 import hashlib
 import io
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from zipfile import BadZipFile
 
 import numpy as np
 import onnxruntime as ort
@@ -16,14 +14,15 @@ from PIL import Image
 from headgate_pipelines.convert.reference import Preprocessing, preprocess
 from headgate_pipelines.data.index import Item, read_images
 from headgate_pipelines.errors import PipelineError, Refused
+from headgate_pipelines.files import keep_newest
+from headgate_pipelines.parallel import in_order
 from headgate_pipelines.progress import with_progress
 from headgate_pipelines.train.backbone import INPUT, Backbone
-from headgate_pipelines.train.cache import FeatureCache
-
-Answer = TypeVar("Answer")
 
 NAMED = 5
 """Images that an error names."""
+BACKBONES = 2
+"""Whose features are kept: a file has 5 kB for each image."""
 
 
 def pixels_of(data: bytes, spec: Preprocessing) -> np.ndarray:
@@ -47,26 +46,46 @@ def features_of(backbone: Backbone, data: Path, items: Sequence[Item], cache: Pa
 
     Args:
         data: the folder that `ingest` wrote.
-        cache: folder of the feature cache.
+        cache: folder of the feature cache, which has a file for each backbone.
 
     Raises:
         PipelineError: an image is not the one of the index.
         Refused: features of an image are not finite numbers; the message names the images.
     """
-    store = FeatureCache(cache / f"features-{backbone.cache_key()}.bin", backbone.width)
-    rows: dict[str, int] = {}
-    for item in items:
-        rows.setdefault(item.sha256, len(rows))
+    file = cache / f"features-{backbone.cache_key()}.npz"
+    rows = {digest: row for row, digest in enumerate(dict.fromkeys(item.sha256 for item in items))}
     matrix = np.empty((len(rows), backbone.width), np.float32)
     known = np.zeros(len(rows), bool)
-    for name, features in store.read(rows):
-        matrix[rows[name]], known[rows[name]] = features, True
+    for digest, features in _cached(file):
+        if digest in rows:
+            matrix[rows[digest]], known[rows[digest]] = features, True
     missing = list({item.sha256: item for item in items if not known[rows[item.sha256]]}.values())
-    for name, features in with_progress(
-        store.append(_compute(backbone, data, missing)), len(missing), "train: features"
-    ):
-        matrix[rows[name]] = features
+    try:
+        for digest, features in with_progress(_compute(backbone, data, missing), len(missing), "train: features"):
+            matrix[rows[digest]], known[rows[digest]] = features, True
+    finally:
+        if missing:
+            _save(file, np.array(list(rows), "S64")[known], matrix[known])
     return matrix[[rows[item.sha256] for item in items]]
+
+
+def _cached(file: Path) -> Iterable[tuple[str, np.ndarray]]:
+    """(SHA-256 of the image, features); nothing where there is no file, or a damaged one: NumPy checks a CRC-32."""
+    try:
+        with np.load(file) as stored:
+            return zip(stored["digests"].astype(str), stored["features"], strict=True)
+    except (OSError, ValueError, EOFError, KeyError, BadZipFile):
+        return ()
+
+
+def _save(file: Path, digests: np.ndarray, features: np.ndarray) -> None:
+    """The images of this training alone, so that the file does not grow from week to week."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_suffix(".new")
+    with unfinished.open("wb") as stream:
+        np.savez(stream, digests=digests, features=features)
+    unfinished.replace(file)
+    keep_newest(file.parent.glob("features-*"), BACKBONES)
 
 
 def _compute(backbone: Backbone, data: Path, items: Sequence[Item]) -> Iterator[tuple[str, np.ndarray]]:
@@ -75,13 +94,14 @@ def _compute(backbone: Backbone, data: Path, items: Sequence[Item]) -> Iterator[
     session = open_session(backbone.graph.SerializeToString())
     strange: list[str] = []
 
-    def of_image(item: Item, encoded: bytes) -> tuple[Item, np.ndarray]:
+    def of_image(image: tuple[Item, bytes]) -> tuple[Item, np.ndarray]:
+        item, encoded = image
         if hashlib.sha256(encoded).hexdigest() != item.sha256:
             raise PipelineError(f"{item.source} is not the image of the index", "run headgate-pipelines ingest again")
         pixels = pixels_of(encoded, backbone.preprocessing)
         return item, session.run([backbone.features], {INPUT: pixels})[0][0]
 
-    for item, features in _in_parallel(of_image, read_images(data, items)):
+    for item, features in in_order(of_image, read_images(data, items), os.cpu_count() or 1):
         if np.isfinite(features).all():
             yield item.sha256, features
         else:
@@ -91,16 +111,3 @@ def _compute(backbone: Backbone, data: Path, items: Sequence[Item]) -> Iterator[
             f"the features of {len(strange)} images are not finite numbers: {', '.join(strange[:NAMED])}",
             "look at these images, or name another backbone in train.backbone",
         )
-
-
-def _in_parallel(work: Callable[[Item, bytes], Answer], images: Iterable[tuple[Item, bytes]]) -> Iterator[Answer]:
-    """Answers in the order of the images. Decoder and network both leave the interpreter's lock."""
-    workers = os.cpu_count() or 1
-    waiting: deque[Future[Answer]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        for item, encoded in images:
-            waiting.append(pool.submit(work, item, encoded))
-            if len(waiting) > 2 * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
