@@ -59,7 +59,7 @@ def test_a_missing_package_is_named_with_the_remedy(
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     assert main.main(["--root", str(tmp_path)]) == 1
     error = capsys.readouterr().err
-    assert "scikit-image is not installed" in error
+    assert "skimage is not installed" in error
     assert "remedy: delete .venv and run npm start" in error
 
 

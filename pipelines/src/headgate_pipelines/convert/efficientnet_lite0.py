@@ -7,10 +7,8 @@ bias it would be wrong at the border, where the padding is zero and not -127. To
 of about 8 ms per image.
 """
 
-import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -204,11 +202,3 @@ def _model(graph: _Graph) -> onnx.ModelProto:
 def convert() -> bytes:
     """The published checkpoint as a serialised ONNX model."""
     return build(read_checkpoint(find_checkpoint())).SerializeToString(deterministic=True)
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Write EfficientNet-Lite0 (fp32) as ONNX.")
-    parser.add_argument("out", type=Path)
-    arguments = parser.parse_args()
-    arguments.out.write_bytes(convert())
-    print(f"{arguments.out}: {arguments.out.stat().st_size:,} bytes")

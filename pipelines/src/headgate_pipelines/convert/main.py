@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headgate_pipelines.convert.artefacts import inputs_digest, is_current
-from headgate_pipelines.convert.errors import SetupError
-
-REMEDY = "delete .venv and run npm start or npm test again"
+from headgate_pipelines.convert.packages import REMEDY
+from headgate_pipelines.errors import PipelineError
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ STEPS = (
 
 
 def run(root: Path) -> None:
-    """All steps, one line each with its seconds. Raises SetupError, ImportError or OSError."""
+    """All steps, one line each with its seconds. Raises PipelineError, ImportError or OSError."""
     inputs = inputs_digest()
     for number, step in enumerate(STEPS, start=1):
         started = time.perf_counter()
@@ -70,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
     root: Path = parser.parse_args(arguments).root.resolve()
     try:
         run(root)
-    except SetupError as error:
+    except PipelineError as error:
         return fail(error.message, error.remedy)
     except ImportError as error:
         return fail(f"a Python package is missing ({error})", REMEDY)

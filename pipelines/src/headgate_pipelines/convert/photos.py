@@ -3,11 +3,10 @@
 `shows` and `class_ids` are what a person sees, written down without asking a model. Tests judge by them.
 """
 
-import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
-from headgate_pipelines.convert.errors import SetupError
+from headgate_pipelines.convert.packages import package_folder
 
 
 @dataclass(frozen=True)
@@ -62,11 +61,4 @@ CALIBRATION = (
 
 def wheel_photo(name: str) -> Path:
     """Path of a photo inside the installed scikit-image, found without importing it."""
-    spec = importlib.util.find_spec("skimage")
-    remedy = "delete .venv and run npm start or npm test again"
-    if spec is None or not spec.submodule_search_locations:
-        raise SetupError("the Python package scikit-image is not installed", remedy)
-    path = Path(spec.submodule_search_locations[0]) / "data" / name
-    if not path.is_file():
-        raise SetupError(f"this scikit-image does not carry {name}", remedy)
-    return path
+    return package_folder("skimage") / "data" / name

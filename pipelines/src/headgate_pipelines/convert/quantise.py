@@ -7,7 +7,6 @@ Why this recipe (agreement of top-1 with fp32, over 120 crops of photos that cal
 - ranges by minimum and maximum over 56 crops; 112 crops give the same agreement.
 """
 
-import argparse
 import contextlib
 import logging
 import tempfile
@@ -112,12 +111,3 @@ def quantise(model: bytes) -> bytes:
         quantised = onnx.load(str(out))
     onnx.checker.check_model(quantised)
     return quantised.SerializeToString(deterministic=True)
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Quantise EfficientNet-Lite0 to int8.")
-    parser.add_argument("fp32", type=Path)
-    parser.add_argument("out", type=Path)
-    arguments = parser.parse_args()
-    arguments.out.write_bytes(quantise(arguments.fp32.read_bytes()))
-    print(f"{arguments.out}: {arguments.out.stat().st_size:,} bytes")

@@ -1,10 +1,9 @@
 """Sample photos: copies in samples/, and JPEG versions for benchmarks in samples/bench/."""
 
-import argparse
 import io
 from pathlib import Path
 
-from headgate_pipelines.convert.artefacts import inputs_digest, publish, write_file
+from headgate_pipelines.convert.artefacts import publish, write_file
 from headgate_pipelines.convert.photos import BENCH, SAMPLES, wheel_photo
 
 
@@ -31,11 +30,3 @@ def write_bench(root: Path, inputs: str) -> bool:
     photos = {f"{name}.jpg": encode_jpeg(wheel_photo(file), quality) for name, file, quality in BENCH}
     publish(root / "samples" / "bench", photos, inputs)
     return True
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Copy the sample photos and encode the benchmark JPEGs.")
-    parser.add_argument("--root", type=Path, default=Path.cwd(), help="checkout (default: current folder)")
-    folder = parser.parse_args().root
-    copy_samples(folder, "")
-    write_bench(folder, inputs_digest())

@@ -1,9 +1,7 @@
 """The two versions of the default model: 1 is fp32, 2 is int8."""
 
-import argparse
 from pathlib import Path
 
-from headgate_pipelines.convert.artefacts import inputs_digest
 from headgate_pipelines.convert.checkpoint import FILE, SHA256
 from headgate_pipelines.convert.efficientnet_lite0 import convert
 from headgate_pipelines.convert.labels import imagenet_labels
@@ -45,11 +43,3 @@ def write_int8(root: Path, inputs: str) -> bool:
     about = ("int8 (static, per channel; stem and blocks 0-2 in float32).", "quantise")
     _publish(root, "2", about, quantise(fp32), inputs)
     return True
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Write both versions of EfficientNet-Lite0.")
-    parser.add_argument("--root", type=Path, default=Path.cwd(), help="checkout (default: current folder)")
-    folder = parser.parse_args().root
-    write_fp32(folder, inputs_digest())
-    write_int8(folder, inputs_digest())

@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import onnx
+import onnx.utils
 import onnxruntime as ort
 import PIL
 import yaml
@@ -61,7 +62,7 @@ def open_backbone(models: Path, name: str) -> Backbone:
     digest = hashlib.sha256(data).hexdigest()
     if digest != file["sha256"]:
         raise Refused(f"{folder / file['path']} is not the file of its manifest", "run npm run setup, or restore it")
-    model = onnx.load_model_from_string(data)
+    model = onnx.shape_inference.infer_shapes(onnx.load_model_from_string(data))
     features, width = _classifier_input(model, image["output"], name)
     spec = image["preprocessing"]
     return Backbone(
@@ -95,36 +96,15 @@ def _classifier_input(model: onnx.ModelProto, output: str, name: str) -> tuple[s
             f"the backbone {name} ends in {node.op_type}, not in a fully connected layer (Gemm)",
             "name another backbone in train.backbone",
         )
-    inferred = onnx.shape_inference.infer_shapes(model)
-    shapes = {info.name: info.type.tensor_type.shape.dim for info in inferred.graph.value_info}
+    shapes = {info.name: info.type.tensor_type.shape.dim for info in model.graph.value_info}
     return node.input[0], shapes[node.input[0]][-1].dim_value
 
 
 def _cut(model: onnx.ModelProto, image: str, features: str) -> onnx.ModelProto:
     """The nodes that `features` needs, with the image's input renamed to INPUT where it has another name."""
-    kept = list(_needed(model.graph, features))
-    read = {name for node in kept for name in node.input}
-    for node in kept:
+    cut = onnx.utils.Extractor(model).extract_model([image], [features])
+    for node in cut.graph.node:
         node.input[:] = [INPUT if name == image else name for name in node.input]
-    source = next(info for info in model.graph.input if info.name == image)
-    source.name = INPUT
-    graph = onnx.helper.make_graph(
-        kept,
-        "backbone",
-        [source],
-        [onnx.helper.make_tensor_value_info(features, onnx.TensorProto.FLOAT, None)],
-        [tensor for tensor in model.graph.initializer if tensor.name in read],
-    )
-    return onnx.helper.make_model(
-        graph, opset_imports=model.opset_import, ir_version=model.ir_version, producer_name="headgate"
-    )
-
-
-def _needed(graph: onnx.GraphProto, tensor: str) -> Iterator[onnx.NodeProto]:
-    """Nodes that `tensor` depends on, in the order of the graph."""
-    wanted, kept = {tensor}, []
-    for node in reversed(graph.node):
-        if wanted.intersection(node.output):
-            wanted.update(node.input)
-            kept.append(node)
-    return reversed(kept)
+    cut.graph.input[0].name = INPUT
+    del cut.graph.value_info[:]
+    return cut
