@@ -33,16 +33,12 @@ def evaluate(parser: argparse.ArgumentParser) -> None:
 def register(parser: argparse.ArgumentParser) -> None:
     """What is done beside the registration."""
     parser.add_argument("--stage", action="store_true", help="point the alias `staging` at the version afterwards")
-    key = "Ed25519 private key that signs the manifest (default: that of the settings)"
-    parser.add_argument("--sign-key", type=Path, metavar="FILE", help=key)
 
 
 def adopt(parser: argparse.ArgumentParser) -> None:
     """Which versions."""
     parser.add_argument("model", help="name of the model, as in the models folder")
     parser.add_argument("--models", type=Path, metavar="DIR", required=True, help="folder with MODEL/VERSION folders")
-    samples = "golden images that versions share (default: samples beside it)"
-    parser.add_argument("--samples", type=Path, metavar="DIR", help=samples)
     parser.add_argument("--champion", metavar="VERSION", help="version that production serves now")
 
 

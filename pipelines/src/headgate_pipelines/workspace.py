@@ -42,8 +42,13 @@ class Workspace:
 
     @property
     def cache(self) -> Path:
-        """What may be deleted at any time: features by content hash."""
+        """What may be deleted at any time: features by content hash, versions from MLflow."""
         return self.root / ".cache"
+
+    @property
+    def versions(self) -> Path:
+        """Versions from MLflow."""
+        return self.cache / "versions"
 
     @property
     def state(self) -> Path:

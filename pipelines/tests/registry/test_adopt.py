@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -56,6 +57,39 @@ def test_another_content_under_the_same_number_is_refused(mlflow_server: str, tm
     write_version(tmp_path / "taken", "taken", "1", model=b"other weights")
     with pytest.raises(Refused, match="another content as taken 1"):
         adopt(registry, "taken", numbered_folders(tmp_path / "taken", None))
+
+
+def test_a_number_that_another_writer_takes_meanwhile_leaves_no_version(
+    mlflow_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = Registry(mlflow_server)
+    write_version(tmp_path / "late", "late", "1")
+    create = registry.client.create_model_version
+
+    def second(model: str, *arguments: Any, **more: Any) -> Any:
+        create(model, "s3://elsewhere/version")
+        return create(model, *arguments, **more)
+
+    monkeypatch.setattr(registry.client, "create_model_version", second)
+    with pytest.raises(Refused, match="another writer took late 1 meanwhile; the incomplete version 2 is deleted"):
+        adopt(registry, "late", numbered_folders(tmp_path / "late", None))
+    assert [one.version for one in registry.versions("late")] == ["1"]
+
+
+def test_a_number_that_mlflow_has_passed_is_refused_before_anything_is_written(
+    mlflow_server: str, tmp_path: Path
+) -> None:
+    registry = Registry(mlflow_server)
+    write_version(tmp_path / "passed", "passed", "1")
+    write_version(tmp_path / "passed", "passed", "2")
+    one, two = numbered_folders(tmp_path / "passed", None)
+    adopt(registry, "passed", [one])
+    for _ in range(2):
+        registry.client.create_model_version("passed", "s3://elsewhere/version")
+    registry.client.delete_model_version("passed", "2")
+    with pytest.raises(Refused, match="next number that MLflow gives passed is 4: it is too late for"):
+        adopt(registry, "passed", [one, two])
+    assert [one.version for one in registry.versions("passed")] == ["1", "3"]
 
 
 def test_the_loser_of_two_writers_of_an_alias_tries_again(

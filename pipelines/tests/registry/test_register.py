@@ -17,6 +17,7 @@ from headgate_pipelines.errors import NOTHING_TO_DO, Refused, Unavailable
 from headgate_pipelines.evaluate.command import judge
 from headgate_pipelines.evaluate.record import FILE, Evaluation
 from headgate_pipelines.params import Evaluate, Params
+from headgate_pipelines.registry import client
 from headgate_pipelines.registry.adopt import set_champion
 from headgate_pipelines.registry.client import ARTIFACTS, DATA_TAG, MANIFEST_TAG, REJECTED_TAG, STAGE_TAG, Registry
 from headgate_pipelines.registry.command import check_numbers, register, stage
@@ -184,6 +185,17 @@ def test_a_damaged_cache_is_fetched_again(mlflow_server: str, tmp_path: Path) ->
     assert model.read_bytes() == b"weights"
 
 
+def test_the_cache_keeps_the_versions_that_were_used_last(
+    mlflow_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "CACHED", 2)
+    registry = Registry(mlflow_server)
+    made = [register(registry, trained(tmp_path / one, "kept", weights=one.encode())) for one in ("a", "b", "c")]
+    for version in (made[0], made[1], made[0], made[2]):
+        registry.download(version, tmp_path / "cache")
+    assert sorted(path.name[:6] for path in (tmp_path / "cache").iterdir()) == ["kept-1", "kept-3"]
+
+
 def test_a_version_that_is_not_better_is_refused_with_its_numbers(
     mlflow_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -230,23 +242,17 @@ def test_a_version_that_was_rejected_or_is_in_production_is_nothing_new_for_stag
     assert registry.by_alias(model, "staging") is None
 
 
-def test_the_key_of_the_settings_signs_unless_an_argument_names_another(
-    mlflow_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_key_of_the_settings_signs(mlflow_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, file = Ed25519PrivateKey.generate(), tmp_path / "key"
+    file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_server)
-    keys = {name: Ed25519PrivateKey.generate() for name in ("settings", "argument")}
-    for name, key in keys.items():
-        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        (tmp_path / name).write_bytes(pem)
-    monkeypatch.setenv("HEADGATE_PIPELINES_SIGN_KEY_FILE", str(tmp_path / "settings"))
+    monkeypatch.setenv("HEADGATE_PIPELINES_SIGN_KEY_FILE", str(file))
+    assert main(["register", "--workspace", str(trained(tmp_path / "w", "signed").root)]) == 0
     registry = Registry(mlflow_server)
-    for name, arguments in {"settings": [], "argument": ["--sign-key", str(tmp_path / "argument")]}.items():
-        workspace = trained(tmp_path / f"of-{name}", f"signed-{name}")
-        assert main(["register", "--workspace", str(workspace.root), *arguments]) == 0
-        [version] = registry.versions(f"signed-{name}")
-        folder = Path(registry.client.download_artifacts(version.run_id, ARTIFACTS, str(tmp_path)))
-        signature = base64.b64decode((folder / "manifest.yaml.sig").read_bytes())
-        keys[name].public_key().verify(signature, (folder / "manifest.yaml").read_bytes())
+    [version] = registry.versions("signed")
+    folder = Path(registry.client.download_artifacts(version.run_id, ARTIFACTS, str(tmp_path)))
+    signature = base64.b64decode((folder / "manifest.yaml.sig").read_bytes())
+    key.public_key().verify(signature, (folder / "manifest.yaml").read_bytes())
 
 
 def test_the_version_that_staging_had_is_archived(mlflow_server: str, tmp_path: Path) -> None:

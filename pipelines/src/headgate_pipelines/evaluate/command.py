@@ -51,7 +51,7 @@ def find_champion(given: str | None, model: str, workspace: Workspace) -> Versio
 
     registry = Registry(read_settings().mlflow_url)
     champion = registry.by_alias(model, "champion")
-    return None if champion is None else registry.download(champion, workspace.cache / "champions")
+    return None if champion is None else registry.download(champion, workspace.versions)
 
 
 def evaluate(workspace: Workspace, params: Params, champion: VersionFolder | None, probe: Probe) -> Evaluation:

@@ -10,11 +10,13 @@ from headgate_pipelines.registry.publish import RunRecord, publish
 from headgate_pipelines.registry.version_folder import VersionFolder, read_version
 from headgate_pipelines.settings import read_settings
 
+_RENUMBER = "give the folder the next free number, in its manifest too"
+
 
 def run(arguments: argparse.Namespace) -> int:
     """Registers the versions in order; 0 also when all of them are there already."""
-    samples = arguments.samples or arguments.models.parent / "samples"
-    folders = numbered_folders(arguments.models / arguments.model, samples)
+    # Versions share golden images, which lie beside the models folder.
+    folders = numbered_folders(arguments.models / arguments.model, arguments.models.parent / "samples")
     registry = Registry(read_settings().mlflow_url)
     for version in adopt(registry, arguments.model, folders):
         print(f"{arguments.model} {version.version} is registered", file=sys.stderr)
@@ -56,7 +58,11 @@ def adopt(registry: Registry, model: str, folders: list[VersionFolder]) -> list[
             raise Refused(f"{folder.path} holds {found}: folder and manifest do not agree")
         there = known.get(number)
         if there and not _is_of(there, folder):
-            raise Refused(f"MLflow has another content as {model} {number}", "give the folder the next free number")
+            raise Refused(f"MLflow has another content as {model} {number}", _RENUMBER)
+    free = max([int(number) for number in known], default=0) + 1
+    late = [folder.path for folder in folders if folder.path.name not in known and int(folder.path.name) < free]
+    if late:
+        raise Refused(f"the next number that MLflow gives {model} is {free}: it is too late for {late[0]}", _RENUMBER)
     return [_adopted(registry, known.get(folder.path.name), folder) for folder in folders]
 
 

@@ -19,6 +19,7 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException, RestException
 
 from headgate_pipelines.errors import PipelineError, Refused, Unavailable
+from headgate_pipelines.files import keep_newest
 from headgate_pipelines.progress import waiting
 from headgate_pipelines.registry.reach import away, shown
 from headgate_pipelines.registry.version_folder import VersionFolder, is_plain, read_version
@@ -37,6 +38,8 @@ TRANSFER_TIMEOUT_SECONDS = 120
 RETRIES = 1
 """MLflow's own default, 7 with a growing pause, hides an outage for minutes. Airflow retries the command."""
 PAGE = 200
+CACHED = 3
+"""Version folders in a cache: champion, the one in staging, and one before."""
 BROKEN = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "BAD_GATEWAY", "DEADLINE_EXCEEDED")
 """Error codes of MLflow for which the same request may succeed later."""
 
@@ -169,12 +172,14 @@ class Registry:
         expected = version.tags.get(MANIFEST_TAG)
         if expected is None:
             raise Refused(f"{version.model} {version.version} is not completely registered", "register it again")
-        folder = cache / version.model / version.version / expected[:16]
+        folder = cache / f"{version.model}-{version.version}-{expected[:16]}"
         try:
-            return _checked(folder, expected)
+            _checked(folder, expected)
         except PipelineError:  # not there yet, or damaged since
             shutil.rmtree(folder, ignore_errors=True)
-        self._fetch(version, expected, folder)
+            self._fetch(version, expected, folder)
+        folder.touch()
+        keep_newest(cache.glob("[!.]*"), CACHED)
         return _checked(folder, expected)
 
     def _fetch(self, version: Registered, expected: str, folder: Path) -> None:

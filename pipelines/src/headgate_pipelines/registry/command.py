@@ -20,8 +20,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Registers the version, once however often it runs. 99 if `--stage` finds that it has been in staging before."""
     settings = read_settings()
     registry = Registry(settings.mlflow_url)
-    key_file = arguments.sign_key or settings.sign_key_file
-    sign = signer(key_file) if key_file else None
+    sign = signer(settings.sign_key_file) if settings.sign_key_file else None
     workspace = Workspace(arguments.workspace)
     model = read_params(workspace.params).model
     with only_one(workspace, "register"):

@@ -74,7 +74,11 @@ def publish(
             return version
         _logged_run(registry, model, folder, record)
     if number is not None and version.version != number:
-        raise Refused(f"MLflow gave {model} the number {version.version} where {number} was due", "adopt alone")
+        _delete(registry, version)
+        raise Refused(
+            f"another writer took {model} {number} meanwhile; the incomplete version {version.version} is deleted",
+            "MLflow gives no number twice: see its versions, and give the folder the next free number",
+        )
     manifest = folder.path.joinpath("manifest.yaml").read_bytes() if number else _numbered(folder, version)
     _log_manifest(registry, version.run_id, manifest, sign)
     registry.tag(model, version.version, names.MANIFEST_TAG, sha256(manifest).hexdigest())
@@ -151,6 +155,11 @@ def _create(registry: Registry, model: str, run_id: str, folder: VersionFolder, 
             await_creation_for=0,
         )
     return registry.version(model, str(made.version))
+
+
+def _delete(registry: Registry, version: Registered) -> None:
+    with reaching(registry.url):
+        registry.client.delete_model_version(version.model, version.version)
 
 
 def _numbered(folder: VersionFolder, version: Registered) -> bytes:
