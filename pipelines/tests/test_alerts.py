@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from headgate_pipelines.alerts import deliver, send
+from headgate_pipelines.alerts import send
 from headgate_pipelines.cli import main
 from headgate_pipelines.settings import read_settings
 
@@ -162,14 +162,14 @@ def test_a_webhook_gets_title_and_text_as_json() -> None:
     webhook = Webhook()
     with serving(webhook.server()) as port:
         settings = replace(SETTINGS, alert_webhook=f"http://127.0.0.1:{port}/hook")
-        assert deliver(settings, "ingest\nfailed", "12 items refused") == {}
+        assert send(settings, "ingest\nfailed", "12 items refused") == {}
     assert webhook.bodies == [{"title": "ingest failed", "text": "ingest failed\n12 items refused"}]
 
 
 def test_a_mail_arrives_over_plain_smtp_with_its_title_as_subject() -> None:
     mailbox = Mailbox()
     with serving(mailbox.server()) as port:
-        assert deliver(mail_to(port), "drift\r\nBcc: other@example.org", "räumlich") == {}
+        assert send(mail_to(port), "drift\r\nBcc: other@example.org", "räumlich") == {}
     message = mailbox.message()
     assert message["Subject"] == "drift Bcc: other@example.org"
     assert message["Bcc"] is None
@@ -183,7 +183,7 @@ def test_a_mail_arrives_over_plain_smtp_with_its_title_as_subject() -> None:
 def test_a_login_waits_for_starttls(tls: ssl.SSLContext) -> None:
     mailbox = Mailbox(tls)
     with serving(mailbox.server()) as port:
-        assert deliver(mail_to(port, user="bot%40example.org:p%40ss@"), "title", "text") == {}
+        assert send(mail_to(port, user="bot%40example.org:p%40ss@"), "title", "text") == {}
     login = next(line for line in mailbox.seen if line.startswith("AUTH PLAIN"))
     assert base64.b64decode(login.split()[2]) == b"\0bot@example.org\0p@ss"
     assert mailbox.seen.index("STARTTLS") < mailbox.seen.index(login)
@@ -193,7 +193,7 @@ def test_a_login_waits_for_starttls(tls: ssl.SSLContext) -> None:
 def test_smtps_begins_with_tls(tls: ssl.SSLContext) -> None:
     mailbox = Mailbox(tls, starts_with_tls=True)
     with serving(mailbox.server()) as port:
-        assert deliver(mail_to(port, "smtps"), "title", "text") == {}
+        assert send(mail_to(port, "smtps"), "title", "text") == {}
     assert mailbox.message()["Subject"] == "title"
 
 
@@ -201,7 +201,7 @@ def test_a_certificate_that_nobody_signed_gets_no_mail(tls: ssl.SSLContext, monk
     monkeypatch.delenv("SSL_CERT_FILE")
     mailbox = Mailbox(tls)
     with serving(mailbox.server()) as port:
-        assert deliver(mail_to(port), "title", "text") == {"e-mail": "SSLCertVerificationError"}
+        assert send(mail_to(port), "title", "text") == {"e-mail": "SSLCertVerificationError"}
     assert "DATA" not in mailbox.seen
 
 
@@ -249,7 +249,7 @@ def test_a_webhook_that_never_answers_is_given_up() -> None:
     webhook = Webhook(hold=Event())
     with serving(webhook.server()) as port:
         settings = replace(SETTINGS, alert_webhook=f"http://127.0.0.1:{port}/")
-        assert deliver(settings, "title", "text", deadline_s=0.2) == {"webhook": "no answer within 0.2 s"}
+        assert send(settings, "title", "text", deadline_s=0.2) == {"webhook": "no answer within 0.2 s"}
         assert webhook.hold
         webhook.hold.set()
 

@@ -1,4 +1,8 @@
-"""Messages to the team, by webhook and by e-mail; each channel that is set gets each message."""
+"""Messages to the team, by webhook and by e-mail; each channel that is set gets each message.
+
+A command sends news: a candidate waits, a champion changed, photos drift. It sends nothing when it fails: who runs it
+sees the exit code and the words, and Airflow sends them once, after the last try.
+"""
 
 import argparse
 import smtplib
@@ -22,13 +26,8 @@ DEADLINE_S = 20.0
 """Limit of the whole message, name lookup included: a failed run must not hang on its own alert."""
 
 
-def send(settings: Settings, title: str, text: str) -> None:
-    """Sends to each channel that is set, for at most `DEADLINE_S`. Prints failures and never raises."""
-    deliver(settings, title, text)
-
-
-def deliver(settings: Settings, title: str, text: str, deadline_s: float = DEADLINE_S) -> dict[str, str]:
-    """As `send`. Returns what went wrong by channel; a channel that is missing there has the message.
+def send(settings: Settings, title: str, text: str, deadline_s: float = DEADLINE_S) -> dict[str, str]:
+    """Sends to each channel that is set. Prints failures and never raises. Returns what went wrong, by channel.
 
     Args:
         title: becomes one line.
@@ -120,5 +119,5 @@ def _connect(host: str, port: int, tls: bool) -> smtplib.SMTP:
 
 def run(arguments: argparse.Namespace) -> int:
     """Sends the message that the arguments hold."""
-    failures = deliver(read_settings(), arguments.title, arguments.text)
+    failures = send(read_settings(), arguments.title, arguments.text)
     return Unavailable.exit_code if failures else 0

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-import yaml
 
 from headgate_pipelines.deploy.gateway import Gateway
 from headgate_pipelines.deploy.smoke import INTEGRATION, SMOKE, Staged, gets_no_traffic, run_checks
 from headgate_pipelines.errors import Refused, Unavailable
+from headgate_pipelines.registry.version_folder import VersionFolder
 
 ALL = (*SMOKE, *INTEGRATION, gets_no_traffic)
 TOP = {"class_id": 7, "label": "7", "score": 0.9}
@@ -34,8 +34,7 @@ def staged(tmp_path: Path) -> Staged:
     (tmp_path / "seven.png").write_bytes(b"seven")
     sample = {"file": "seven.png", "top": [{"class_id": 7, "score": 0.88}]}
     manifest = {"golden": {"tolerance": 0.05, "samples": [sample]}}
-    (tmp_path / "manifest.yaml").write_text(yaml.safe_dump(manifest), "utf-8")
-    return Staged("digits", "2", tmp_path)
+    return Staged("digits", "2", VersionFolder(tmp_path, manifest, ""))
 
 
 def failed(staged: Staged, gateway: object) -> list[str]:
@@ -76,5 +75,5 @@ def test_a_refused_request_is_a_finding_and_an_absent_gateway_is_none(staged: St
 
 
 def test_a_version_without_golden_images_fails(staged: Staged) -> None:
-    (staged.folder / "seven.png").unlink()
+    (staged.folder.path / "seven.png").unlink()
     assert "answers_as_recorded" in failed(staged, Answers())

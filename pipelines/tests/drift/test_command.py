@@ -18,8 +18,9 @@ from PIL import Image
 from headgate_pipelines import alerts, cli
 from headgate_pipelines.drift import command
 from headgate_pipelines.drift.command import Job, drift
-from headgate_pipelines.drift.trigger import HOUR_MS, write
+from headgate_pipelines.drift.trigger import HOUR_MS
 from headgate_pipelines.errors import NOTHING_TO_DO, NothingToDo, PipelineError, Refused, Unavailable
+from headgate_pipelines.files import write
 from headgate_pipelines.params import read_params
 from headgate_pipelines.settings import read_settings
 from headgate_pipelines.workspace import Workspace
@@ -235,6 +236,18 @@ def test_says_what_is_missing(setup: Setup) -> None:
     setup.champion(holdout=49)
     with pytest.raises(Refused, match="has 49 of 50 photos"):
         setup.check([])
+
+
+@pytest.mark.parametrize("damaged", ["", "[]", '{"version": 1}', '{"version": 1, "sketches": [[1]], "class_ids": [0]}'])
+def test_a_damaged_reference_is_refused_with_what_to_do(setup: Setup, damaged: str) -> None:
+    setup.champion()
+    client = MlflowClient(setup.mlflow, setup.mlflow)
+    run = str(client.get_model_version_by_alias(setup.model, "champion").run_id)
+    client.log_text(run, damaged, "evaluation/reference.json")
+    with pytest.raises(PipelineError) as refused:
+        setup.check([])
+    assert "is no reference" in refused.value.message
+    assert "evaluate and register" in refused.value.remedy
 
 
 def test_a_disk_that_is_full_leaves_the_report_before_and_may_be_tried_again(

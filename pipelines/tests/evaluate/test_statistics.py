@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 from scipy.stats import binom, binomtest, norm
 
 from headgate_pipelines.evaluate.statistics import mcnemar_mid_p, mid_p_of_loss, tango_interval
-from headgate_pipelines.holm import holm
 
 counts = st.integers(0, 60)
 
@@ -65,13 +64,3 @@ def test_a_loss_of_all_changed_images_is_unlikely_by_chance() -> None:
     assert mid_p_of_loss(10, 0) == pytest.approx(0.5**11)
     assert mid_p_of_loss(0, 10) > 0.99
     assert mid_p_of_loss(0, 0) == 1
-
-
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=12), st.floats(0.01, 0.3))
-def test_holm_rejects_what_its_steps_reject(p_values: list[float], alpha: float) -> None:
-    ordered = sorted(p_values)
-    steps = [p < alpha / (len(p_values) - rank) for rank, p in enumerate(ordered)]
-    rejected = steps.index(False) if False in steps else len(steps)
-    close = any(abs(p * (len(p_values) - rank) - alpha) < 1e-12 for rank, p in enumerate(ordered))
-    if not close:
-        assert sum(p < alpha for p in holm(p_values)) == rejected

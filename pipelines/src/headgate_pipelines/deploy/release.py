@@ -51,7 +51,6 @@ def run(args: argparse.Namespace) -> int:
     if state["kind"] == "promoted":
         send(settings, f"{model}/{version} is the champion", f"Rollout {ended['id']} ended well.")
         return 0
-    send(settings, f"{model}/{version} was rolled back", state["why"])
     raise Refused(
         f"{model}/{version} was rolled back by {state['by']}: {state['why']}", "see its evidence in the console"
     )

@@ -2,13 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-import yaml
 
 from headgate_pipelines.deploy.gateway import Gateway
 from headgate_pipelines.errors import Refused
+from headgate_pipelines.registry.version_folder import VersionFolder
 
 NOT_AN_IMAGE = b"this is text, not an image"
 
@@ -19,17 +17,11 @@ class Staged:
 
     model: str
     version: str
-    folder: Path
-
-    @property
-    def manifest(self) -> dict[str, Any]:
-        """The manifest, as plain data."""
-        document: dict[str, Any] = yaml.safe_load((self.folder / "manifest.yaml").read_text("utf-8"))
-        return document
+    folder: VersionFolder
 
     def golden(self) -> list[tuple[bytes, dict[str, Any]]]:
         """Golden images that lie beside the manifest, each with its best class."""
-        samples = [(self.folder / one["file"], one) for one in self.manifest["golden"]["samples"]]
+        samples = [(self.folder.path / one["file"], one) for one in self.folder.manifest["golden"]["samples"]]
         return [(path.read_bytes(), one["top"][0]) for path, one in samples if path.is_file()]
 
 
@@ -46,7 +38,7 @@ Check = Callable[[Gateway, Staged], str]
 
 def answers_as_recorded(gateway: Gateway, staged: Staged) -> str:
     """The best class of each golden image, and its score within the tolerance."""
-    tolerance = staged.manifest["golden"]["tolerance"]
+    tolerance = staged.folder.manifest["golden"]["tolerance"]
     golden = staged.golden()
     if not golden:
         return "the version has no golden image to test with"

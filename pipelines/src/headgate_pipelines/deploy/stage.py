@@ -8,7 +8,7 @@ import argparse
 import json
 import sys
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from headgate_pipelines.alerts import send
 from headgate_pipelines.control_client import Control
@@ -16,6 +16,7 @@ from headgate_pipelines.deadline import Deadline
 from headgate_pipelines.deploy.gateway import Gateway
 from headgate_pipelines.deploy.smoke import INTEGRATION, SMOKE, Outcome, Staged, gets_no_traffic, run_checks
 from headgate_pipelines.errors import NOTHING_TO_DO, Refused, Unavailable
+from headgate_pipelines.files import write
 from headgate_pipelines.params import read_params
 from headgate_pipelines.registry.client import Registered, Registry
 from headgate_pipelines.settings import Settings, read_settings
@@ -56,7 +57,7 @@ def stage(parts: Staging, workspace: Workspace, registered: Registered, within_s
     """Tests a version in staging and gives it the alias `candidate`.
 
     Raises:
-        Refused: a test failed, or the version did not get ready; the version is rejected and the team told.
+        Refused: a test failed, or the version did not get ready; the version is rejected.
     """
     model, version = registered.model, registered.version
     try:
@@ -67,7 +68,7 @@ def stage(parts: Staging, workspace: Workspace, registered: Registered, within_s
         # Without control nobody knows why; the command is then tried again.
         parts.control.live()
         reject(parts, model, version, f"not ready in staging: {error.message}")
-    staged = Staged(model, version, parts.registry.download(registered, workspace.cache).path)
+    staged = Staged(model, version, parts.registry.download(registered, workspace.versions))
     checks = SMOKE + INTEGRATION + ((gets_no_traffic,) if role == "loaded" else ())
     outcomes = run_checks(parts.gateway, staged, checks)
     _write(workspace, version, outcomes)
@@ -92,15 +93,13 @@ def _loaded_role(parts: Staging, model: str, version: str) -> str | None:
     return str(found[0]["role"]) if parts.gateway.is_ready(model, version) else None
 
 
-def reject(parts: Staging, model: str, version: str, why: str) -> None:
-    """Rolls staging back and tells the team. Always raises Refused."""
+def reject(parts: Staging, model: str, version: str, why: str) -> NoReturn:
+    """Rolls staging back. Always raises Refused."""
     print(f"rejecting {model}/{version}", file=sys.stderr, flush=True)
     parts.control.reject(model, version, why)
-    send(parts.settings, f"{model}/{version} was rejected in staging", why)
     raise Refused(f"{model}/{version} was rejected in staging: {why}", "correct the model and register a new version")
 
 
 def _write(workspace: Workspace, version: str, outcomes: list[Outcome]) -> None:
-    workspace.reports.mkdir(parents=True, exist_ok=True)
     report = {"version": version, "tests": [asdict(one) for one in outcomes]}
-    (workspace.reports / "staging.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+    write(workspace.reports / "staging.json", json.dumps(report, indent=2) + "\n")

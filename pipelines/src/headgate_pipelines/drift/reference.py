@@ -38,8 +38,8 @@ def read_reference(registry: Registry, model: str, most: int, rng: np.random.Gen
     champion = registry.by_alias(model, "champion")
     if champion is None:
         raise NothingToDo(f"{model} has no champion in MLflow", "release a version: docs/training.md")
-    stored = _stored(registry, champion)
     try:
+        stored = _stored(registry, champion)
         sketch_version, sample = int(stored["version"]), sample_of(stored["sketches"], stored["class_ids"])
     except (KeyError, TypeError, ValueError) as error:
         raise Refused(f"{ARTIFACT} of {model} {champion.version} is no reference: {error!r}", REMEDY) from error

@@ -7,7 +7,6 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from headgate_pipelines.errors import PipelineError
 from headgate_pipelines.sketch import FEATURES, SCALARS
 
 Floats = NDArray[np.float64]
@@ -37,14 +36,10 @@ def sample_of(sketches: Sequence[Sequence[float]], class_ids: Sequence[int]) -> 
     """A sample of sketches of 37 numbers each: the scalars, then the features.
 
     Raises:
-        PipelineError: another shape, or a number that is not finite.
+        ValueError: another shape, or a number that is not finite.
     """
-    width = len(SCALARS) + FEATURES
-    try:
-        table = np.asarray(sketches, dtype=np.float64).reshape(len(class_ids), width)
-    except ValueError as error:
-        raise PipelineError(f"the sketches are no table of {len(class_ids)} x {width} numbers") from error
+    table = np.asarray(sketches, dtype=np.float64).reshape(len(class_ids), len(SCALARS) + FEATURES)
     if not np.isfinite(table).all():
-        raise PipelineError("a sketch has a number that is not finite")
+        raise ValueError("a sketch has a number that is not finite")
     split = len(SCALARS)
     return Sample(table[:, :split], table[:, split:], np.asarray(class_ids, dtype=np.int64))

@@ -8,6 +8,7 @@ from scipy import stats
 from headgate_pipelines.drift.sample import Floats, Ints
 
 BINS = 10
+DRAWS = 500
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def kolmogorov_smirnov(reference: Floats, now: Floats, rng: np.random.Generator)
     result = stats.ks_2samp(reference, now, method="asymp")
     edges = bin_edges(np.concatenate([reference, now]))
     counts = [np.bincount(np.searchsorted(edges, values), minlength=len(edges) + 1) for values in (reference, now)]
-    effect, noise = psi(counts[0], counts[1]), usual_psi(counts[0] + counts[1], len(now), rng)
+    effect, noise = float(psi(*counts)), usual_psi(counts[0] + counts[1], len(now), rng)
     return Measured(float(result.statistic), _possible(float(result.pvalue)), effect, noise)
 
 
@@ -55,7 +56,7 @@ def classes(reference: Ints, now: Ints, permutations: int, rng: np.random.Genera
     observed = float(chi_square(counts_now))
     drawn = rng.multivariate_hypergeometric(both, len(now), size=permutations, method="marginals")
     p = permutation_p(observed, chi_square(drawn))
-    return Measured(observed, p, psi(counts, counts_now), usual_psi(both, len(now), rng))
+    return Measured(observed, p, float(psi(counts, counts_now)), usual_psi(both, len(now), rng))
 
 
 def bin_edges(pooled: Floats) -> Floats:
@@ -67,12 +68,13 @@ def bin_edges(pooled: Floats) -> Floats:
     return np.unique(deciles)
 
 
-def psi(reference: Ints, now: Ints) -> float:
-    """Population stability index of two rows of counts, at least 0: the sum of (q - p) ln(q / p) over the bins.
+def psi(reference: Ints, now: Ints) -> Floats:
+    """Population stability index of rows of counts, at least 0: the sum of (q - p) ln(q / p) over the last axis.
 
     Half an observation is added to each bin, so that an empty one does not make it infinite.
     """
-    return float(_psi(reference, now))
+    p, q = ((counts + 0.5) / (counts + 0.5).sum(axis=-1, keepdims=True) for counts in (reference, now))
+    return np.asarray(((q - p) * np.log(q / p)).sum(axis=-1))
 
 
 def usual_psi(both: Ints, size_now: int, rng: np.random.Generator) -> float:
@@ -81,19 +83,8 @@ def usual_psi(both: Ints, size_now: int, rng: np.random.Generator) -> float:
     The mean is about (bins - 1) (1/n + 1/m) while the bins are full (Yurdakul, Statistical properties of population
     stability index, 2018): the usual limit of 0.2 means nothing for small samples.
     """
-    return float(np.quantile(_psi_by_chance(both, size_now, 500, rng), USUAL))
-
-
-def _psi_by_chance(both: Ints, size_now: int, draws: int, rng: np.random.Generator) -> Floats:
-    drawn = rng.multivariate_hypergeometric(both, size_now, size=draws, method="marginals")
-    return _psi(both - drawn, drawn)
-
-
-def _psi(reference: Ints, now: Ints) -> Floats:
-    bins = reference.shape[-1]
-    p = (reference + 0.5) / (reference.sum(axis=-1, keepdims=True) + 0.5 * bins)
-    q = (now + 0.5) / (now.sum(axis=-1, keepdims=True) + 0.5 * bins)
-    return ((q - p) * np.log(q / p)).sum(axis=-1)
+    drawn = rng.multivariate_hypergeometric(both, size_now, size=DRAWS, method="marginals")
+    return float(np.quantile(psi(both - drawn, drawn), USUAL))
 
 
 def permutation_p(observed: float, null: Floats) -> float:
