@@ -74,7 +74,7 @@ def psi(reference: Ints, now: Ints) -> Floats:
     Half an observation is added to each bin, so that an empty one does not make it infinite.
     """
     p, q = ((counts + 0.5) / (counts + 0.5).sum(axis=-1, keepdims=True) for counts in (reference, now))
-    return np.asarray(((q - p) * np.log(q / p)).sum(axis=-1))
+    return ((q - p) * np.log(q / p)).sum(axis=-1)
 
 
 def usual_psi(both: Ints, size_now: int, rng: np.random.Generator) -> float:
