@@ -1,5 +1,5 @@
 import { readdirSync, rmSync } from 'node:fs';
-import { setPriority } from 'node:os';
+import { getPriority, setPriority } from 'node:os';
 import { isMainThread } from 'node:worker_threads';
 import { toHeadgateError } from '@headgate/contracts/errors';
 import { loadErrorKind } from '../../load-error.ts';
@@ -133,5 +133,6 @@ function messageOf(error: unknown): string {
  */
 function lowerPriority(nice: number): void {
   const threads = process.platform === 'linux' ? readdirSync('/proc/self/task').map(Number) : [process.pid];
-  for (const thread of threads) setPriority(thread, nice);
+  // Only root may raise a priority, which somebody lowered by nice(1).
+  for (const thread of threads) if (getPriority(thread) < nice) setPriority(thread, nice);
 }

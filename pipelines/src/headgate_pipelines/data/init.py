@@ -98,7 +98,7 @@ def start_dvc(root: Path, remote: str | None) -> None:
     """DVC in `root`: with Git where Git tracks the folder, else without."""
     if not (root / ".dvc").exists():
         tracked = _in_git(root)
-        _dvc(root, "init", "--quiet", "--subdir" if tracked else "--no-scm")
+        _dvc(root, "init", "--subdir" if tracked else "--no-scm")
         if tracked:
             with (root / ".gitignore").open("a", encoding="utf-8") as file:
                 file.writelines(f"/{name}\n" for name in IGNORED)
