@@ -12,7 +12,7 @@ from tests.deploy.site import Site
 pytestmark = pytest.mark.services
 
 
-def tests_of(site: Site) -> list[str]:
+def names_of_tests(site: Site) -> list[str]:
     report = json.loads((site.workspace / "reports/staging.json").read_text("utf-8"))
     assert report["version"] == "2"
     return [test["name"] for test in report["tests"]]
@@ -22,7 +22,7 @@ def test_a_version_that_passes_becomes_the_candidate_and_the_team_is_told_once(s
     site.aliases(champion="1", staging="2")
     assert site.run("stage") == 0
     assert (site.alias("candidate"), site.rejected) == ("2", [])
-    assert "gets_no_traffic" in tests_of(site)
+    assert "gets_no_traffic" in names_of_tests(site)
     assert site.run("stage") == 0
     assert site.told == ["cats/2 waits for approval"]
 
@@ -78,7 +78,7 @@ def test_traffic_is_looked_for_only_where_there_should_be_none(site: Site) -> No
     # With `control.staged: serve`.
     site.versions[1]["role"] = "control"
     assert site.run("stage") == 0
-    assert "gets_no_traffic" not in tests_of(site)
+    assert "gets_no_traffic" not in names_of_tests(site)
 
 
 @pytest.mark.parametrize("aliases", [{}, {"staging": "2", "champion": "2"}])
