@@ -63,7 +63,7 @@ class Drift(_Params):
     min_samples: int = Field(200, ge=50)
     max_samples: int = Field(2000, ge=100)
     # A smaller one would take too many permutations.
-    alpha: float = Field(0.05, ge=0.001, lt=1, description="of the whole check, over all its tests")
+    alpha: float = Field(0.05, ge=0.02, lt=1, description="largest share of days with a false alarm")
     cooldown_hours: float = Field(24, ge=0, description="between two triggers of retraining")
 
     @model_validator(mode="after")
@@ -71,6 +71,11 @@ class Drift(_Params):
         if self.min_samples > self.max_samples:
             raise ValueError("expected min_samples of at most max_samples")
         return self
+
+    @property
+    def level(self) -> float:
+        """Of one check. Airflow runs 24 a day: an even split holds however much their windows overlap (Bonferroni)."""
+        return self.alpha / 24
 
 
 class Params(_Params):

@@ -16,6 +16,7 @@ from headgate_pipelines.convert.digits import Digits, load
 from headgate_pipelines.drift.check import check
 from headgate_pipelines.drift.sample import Sample, sample_of
 from headgate_pipelines.engine import probe
+from headgate_pipelines.params import Drift
 from headgate_pipelines.settings import read_settings
 from headgate_pipelines.sketch import SCALARS
 
@@ -80,14 +81,26 @@ def false_alarms(pool: Sample, size: int, repetitions: int, alpha: float, seed: 
     return alarms
 
 
+def days_with_alarms(pool: Sample, size: int, days: int, level: float, seed: int) -> int:
+    """Of days without drift. Each hour has a check of the photos of the last 24, so windows overlap."""
+    rng = np.random.default_rng(seed)
+    alarmed = 0
+    for _ in range(days):
+        reference, stream = split(pool, 2 * size, rng)
+        reference = reference.take(np.arange(size))
+        windows = (stream.take(np.arange(size) + size * hour // 24) for hour in range(1, 25))
+        alarmed += any(check(reference, window, level, rng).drifted for window in windows)
+    return alarmed
+
+
 def power(pool: Sample, drifted: Sample, size: int, repetitions: int, seed: int) -> float:
-    """Share of the checks at 0.05 that find the drift."""
+    """Share of the checks at the usual level that find the drift."""
     rng = np.random.default_rng(seed)
     found = 0
     for _ in range(repetitions):
         reference, _ = split(pool, size, rng)
         now = drifted.take(rng.choice(len(drifted), size, replace=False))
-        found += bool(check(reference, now, 0.05, rng).drifted)
+        found += bool(check(reference, now, Drift().level, rng).drifted)
     return found / repetitions
 
 
@@ -115,6 +128,9 @@ def main() -> None:
             alarms,
             flush=True,
         )
+    for level in (0.05, Drift().level):
+        alarmed = days_with_alarms(pool, SIZES[0], repetitions // 20, level, seed=1)
+        print(f"days with a false alarm, each check at {level:.4f}: {alarmed} of {repetitions // 20}", flush=True)
     for name, change in CHANGES.items():
         drifted = seen_by_engine(change(photo) for photo in photos)
         rates = [f"{power(pool, drifted, size, power_repetitions, 1):.0%}" for size in SIZES]

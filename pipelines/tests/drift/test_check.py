@@ -5,10 +5,12 @@ from scipy import stats
 from headgate_pipelines.drift.check import check
 from headgate_pipelines.drift.classifier import two_sample_classifier
 from headgate_pipelines.drift.sample import Sample, sample_of
+from headgate_pipelines.params import Drift
 from headgate_pipelines.sketch import SCALARS
 from tests.drift.simulation import (
     CHANGES,
     all_digits,
+    days_with_alarms,
     false_alarms,
     photo_of,
     power,
@@ -31,6 +33,12 @@ def test_false_alarms_stay_below_5_percent_of_the_resamples(pool: Sample) -> Non
     repetitions = 200
     alarms = false_alarms(pool, 100, repetitions, 0.05, SEED)
     assert alarms["check"] / repetitions <= 0.05
+
+
+def test_hourly_checks_of_a_day_share_its_false_alarms(pool: Sample) -> None:
+    days = (23, 29, 30)
+    assert [days_with_alarms(pool, 50, 1, 0.05, day) for day in days] == [1, 1, 1]
+    assert [days_with_alarms(pool, 50, 1, Drift().level, day) for day in days] == [0, 0, 0]
 
 
 @pytest.mark.parametrize("name", ["brightness 70 %", "blur of 14 pixels"])

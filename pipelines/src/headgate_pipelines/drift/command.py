@@ -66,7 +66,7 @@ def drift(job: Job) -> int:
     if len(window.rows) < options.min_samples:
         return _not_yet(job, reference, window)
     with waiting(f"drift: testing {len(window.rows)} photos"):
-        checked = check(reference.sample, window.sample, options.alpha, rng)
+        checked = check(reference.sample, window.sample, options.level, rng)
     _judge(job, reference, window, checked)
     return 0
 
@@ -94,7 +94,7 @@ def _judge(job: Job, reference: Reference, window: Window, checked: Checked) -> 
     consequence = _consequence(job, checked, triggered)
     photos = most_drifted(window, checked.scores, reference, job.captures)
     shown = job.captures is not None
-    report = Report(model, reference, window, checked, options.alpha, photos, shown, consequence)
+    report = Report(model, reference, window, checked, options, photos, shown, consequence)
     write(job.workspace.reports / "drift.html", page(report))
     findings = [asdict(finding) for finding in checked.findings]
     result = {"verdict": "drift" if checked.drifted else "none", "why": words, "triggered": triggered}

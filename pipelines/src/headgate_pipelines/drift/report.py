@@ -14,6 +14,7 @@ from headgate_pipelines.drift.reference import Reference
 from headgate_pipelines.drift.sample import Floats
 from headgate_pipelines.drift.window import Window
 from headgate_pipelines.page import render
+from headgate_pipelines.params import Drift
 from headgate_pipelines.sketch import SCALARS
 
 MOST_CLASSES = 12
@@ -39,7 +40,7 @@ class Report:
     reference: Reference
     window: Window
     checked: Checked
-    alpha: float
+    options: Drift
     photos: list[Photo]
     captures: bool
     """Whether a folder of captured photos was given."""
@@ -101,8 +102,8 @@ def _effect_words(finding: Finding) -> str:
 
 
 def _number(value: float) -> str:
-    """Three digits; tiny p-values as a limit."""
-    return f"{value:.3f}" if value >= 0.001 else "below 0.001"
+    """Four digits; tiny p-values as a limit."""
+    return f"{value:.4f}" if value >= 0.0001 else "below 0.0001"
 
 
 def _time(at: datetime | int) -> str:
