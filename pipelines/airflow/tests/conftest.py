@@ -1,5 +1,6 @@
 """Stand-ins for the commands, and one real Airflow for all tests that need it."""
 
+import atexit
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="headgate-airflow-")
 import httpx
 import pytest
 
+atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
 HERE = Path(__file__).parent
 STAGED = {"version": "3", "tests": [{"name": "answers", "problem": ""}]}
 
@@ -34,10 +36,13 @@ class StandIn:
         for name in ("headgate-pipelines", "dvc"):
             (self.bin / name).symlink_to(HERE / "standin.py")
 
-    def workspace(self, name: str) -> Path:
+    def workspace(self, name: str, remote: bool = False) -> Path:
         """A workspace whose version 3 runs in staging."""
         workspace = self.workspaces / name
         (workspace / "reports").mkdir(parents=True)
+        if remote:
+            (workspace / ".dvc").mkdir()
+            (workspace / ".dvc/config").write_text("[core]\n    remote = storage\n", "utf-8")
         (workspace / "params.yaml").touch()
         (workspace / "reports/staging.json").write_text(json.dumps(STAGED), "utf-8")
         return workspace
@@ -85,9 +90,6 @@ class Airflow:
     def call(self, method: str, path: str, body: Any = None) -> Any:
         return self.http.request(method, f"/api/v2{path}", json=body).raise_for_status().json()
 
-    def switch_on(self, dag: str) -> None:
-        self.call("PATCH", f"/dags/{dag}?update_mask=is_paused", {"is_paused": False})
-
     def trigger(self, dag: str) -> str:
         """Starts a run by hand; its id."""
         return str(self.call("POST", f"/dags/{dag}/dagRuns", {"logical_date": None})["dag_run_id"])
@@ -130,7 +132,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[StandIn
     folder = tmp_path_factory.mktemp("airflow")
     standin = StandIn(folder)
     for name in ("digits", "hurried/signs", "hurried/faces"):
-        standin.workspace(name)
+        standin.workspace(name, remote=name == "digits")
     dags = folder / "dags"
     shutil.copytree(HERE.parent / "dags", dags, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(HERE / "hurried.py", dags)

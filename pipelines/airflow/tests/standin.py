@@ -23,4 +23,7 @@ code, *later = answers.read_text("utf-8").split() if answers.exists() else ["0"]
 if later:
     answers.write_text("\n".join(later), "utf-8")
 print(f"{command} was called")
+if arguments[0] == "dvc" and code != "0":
+    print(f"ERROR: failed to reproduce 'stage': failed to run: command, exited with {code}")
+    code = "255"
 sys.exit(int(code))

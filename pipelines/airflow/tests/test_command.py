@@ -98,16 +98,26 @@ def test_tasks_of_one_workspace_take_turns(task: Callable[[str], Command]) -> No
         assert list(pool.map(lambda one: one.execute({}), tasks)) == ["done", "done"]
 
 
-def test_the_code_of_a_stage_passes_through_real_dvc(standin: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "error", "words"),
+    [
+        (["repro", "refused"], AirflowFailException, "dvc repro refused: exit code 2\n"),
+        (["repro", "unavailable"], AirflowException, "dvc repro unavailable: exit code 3\n"),
+        (["push"], AirflowException, "dvc push: exit code 3\n"),
+    ],
+)
+def test_real_dvc_passes_the_code_of_a_stage_on_and_is_tried_again_when_it_fails_itself(
+    arguments: list[str], error: type[Exception], words: str, standin: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     programs = HERE.parents[1] / ".venv/bin"
     assert (programs / "dvc").exists(), "run `uv sync --frozen --extra lifecycle` in pipelines first"
     monkeypatch.setenv("HEADGATE_PIPELINES_BIN", str(programs))
     workspace = standin.workspace("digits")
-    (workspace / "dvc.yaml").write_text("stages: {train: {cmd: exit 3}}", "utf-8")
+    (workspace / "dvc.yaml").write_text("stages: {refused: {cmd: exit 2}, unavailable: {cmd: exit 3}}", "utf-8")
     subprocess.run([programs / "dvc", "init", "--no-scm", "--quiet"], cwd=workspace, check=True)
-    error = outcome(Command(task_id="task", workspace=workspace, arguments=["dvc", "repro"]))
-    assert type(error) is AirflowException
-    assert str(error).startswith("dvc repro: exit code 3\n")
+    raised = outcome(Command(task_id="task", workspace=workspace, arguments=["dvc", *arguments]))
+    assert type(raised) is error
+    assert str(raised).startswith(words)
 
 
 def test_an_alert_that_cannot_be_sent_raises_nothing(

@@ -18,19 +18,20 @@ headgate_ingest_digits, 0 2 * * *, 1 run at a time
   ingest: dvc repro ingest, within 3:00:00, alone
 headgate_retrain_digits, 0 4 * * 0, headgate://drift/digits, 1 run at a time
   reproduce: dvc repro, within 12:00:00, alone
+  push: dvc push, within 3:00:00, alone
   register: headgate-pipelines register --stage, within 0:15:00
   stage: headgate-pipelines stage, within 0:30:00
   approve: asks every 0:05:00, within 3 days, 0:00:00
   release: headgate-pipelines release --approved --version VERSION --why WHY, within 8 days, 0:00:00
 headgate_drift_digits, 0 * * * *, 1 run at a time
-  check: headgate-pipelines drift, within 0:30:00
+  check: headgate-pipelines drift --trigger, within 0:30:00
   retrain: announces headgate://drift/digits
 """
 
 
 @pytest.fixture
 def dags(standin: StandIn) -> list[DAG]:
-    workspace = standin.workspace("digits")
+    workspace = standin.workspace("digits", remote=True)
     return [build(workspace) for build in (ingest, retrain, drift)]
 
 
@@ -62,9 +63,14 @@ def test_tasks_their_order_schedules_and_time_limits(dags: list[DAG]) -> None:
     assert "".join(map(in_words, dags)) == EXPECTED
 
 
+def test_nothing_is_pushed_without_a_remote(standin: StandIn) -> None:
+    assert "push" not in retrain(standin.workspace("digits")).task_ids
+
+
 def test_every_task_is_retried_with_backoff_and_alerts_when_it_fails(dags: list[DAG]) -> None:
     for dag in dags:
         assert not dag.catchup
+        assert dag.is_paused_upon_creation is False
         assert dag.doc_md
         assert dag.tags == {"headgate", "digits"}
         for task in dag.tasks:

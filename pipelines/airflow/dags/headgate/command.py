@@ -19,7 +19,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 REFUSED, UNAVAILABLE, NOTHING_TO_DO = 2, 3, 99
 
 OF_A_STAGE = re.compile(r"exited with (\d+)$")
-"""DVC ends with 255 when a stage fails, and prints the stage's own code in its last lines."""
+"""DVC has codes of its own; when a stage fails, it prints the stage's in its last lines."""
 
 TAIL_LINES = 20
 """What an alert shows of a log."""
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 def programs() -> Path:
     """Folder of `headgate-pipelines` and of `dvc`: HEADGATE_PIPELINES_BIN."""
-    return Path(os.environ.get("HEADGATE_PIPELINES_BIN", "/opt/headgate/bin"))
+    return Path(os.environ.get("HEADGATE_PIPELINES_BIN", "/opt/pipelines/bin"))
 
 
 class Command(BaseOperator):
@@ -64,6 +64,8 @@ class Command(BaseOperator):
         with one_at_a_time(self.workspace) if self.alone else nullcontext():
             self.process = start(self.workspace, self.arguments)
             code, tail = follow(self.process, self.log.info)
+        if self.arguments[0] == "dvc" and code > 0:
+            code = code_of_stage(tail)
         if code == 0:
             return tail[-1] if tail else ""
         if code == NOTHING_TO_DO:
@@ -107,8 +109,7 @@ def follow(process: subprocess.Popen[str], say: Callable[[str], object]) -> tupl
     """Says each line until the program has ended.
 
     Returns:
-        The exit code, negative for a signal; where DVC hides the code of a stage behind 255, that of the stage.
-        The last lines.
+        The exit code, negative for a signal, and the last lines.
     """
     tail: deque[str] = deque(maxlen=TAIL_LINES)
     with process:
@@ -120,8 +121,13 @@ def follow(process: subprocess.Popen[str], say: Callable[[str], object]) -> tupl
             # `execution_timeout` raises here; without this, the end of the block would wait for the program.
             end(process)
             raise
+    return process.returncode, list(tail)
+
+
+def code_of_stage(tail: list[str]) -> int:
+    """Of the stage that failed. Without one DVC itself failed: its remote is away, or its lock is taken."""
     stages = [found for line in tail if (found := OF_A_STAGE.search(line))]
-    return (int(stages[-1][1]) if process.returncode == 255 and stages else process.returncode), list(tail)
+    return int(stages[-1][1]) if stages else UNAVAILABLE
 
 
 def end(process: subprocess.Popen[str]) -> None:

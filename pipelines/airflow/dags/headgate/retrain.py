@@ -7,13 +7,14 @@ from airflow.sdk import DAG, AssetOrTimeSchedule, chain
 
 from headgate.approval import Approval
 from headgate.command import Command
-from headgate.workspace import USUAL, Pace, at, common, drifted
+from headgate.workspace import USUAL, Pace, at, common, drifted, has_remote
 
 DOC = """
-`reproduce` runs `dvc repro`: ingest, train and evaluate, each only where its inputs changed. `register` skips the
-rest when there is no new version, and fails when the version is not good enough. `stage` tests the version in
-staging. `approve` waits for a person, here or in Headgate's console; without an answer within three days the version
-is rejected. `release` starts the rollout and follows it: it fails when the rollout is rolled back.
+`reproduce` runs `dvc repro`: ingest, train and evaluate, each only where its inputs changed. `push` copies data and
+version to the DVC remote, where the workspace has one. `register` skips the rest when there is no new version, and
+fails when the version is not good enough. `stage` tests the version in staging. `approve` waits for a person, here or
+in Headgate's console; without an answer within three days the version is rejected. `release` starts the rollout and
+follows it: it fails when the rollout is rolled back.
 """
 
 
@@ -35,6 +36,8 @@ def retrain(workspace: Path, pace: Pace = USUAL) -> DAG:
         of_approval = "{{ ti.xcom_pull(task_ids='approve')['%s'] }}"
         chain(
             command("reproduce", ["dvc", "repro"], timedelta(hours=12), alone=True),
+            # MLflow names the version of the data, which must be where others can get it.
+            *([command("push", ["dvc", "push"], timedelta(hours=3), alone=True)] if has_remote(workspace) else []),
             command("register", ["headgate-pipelines", "register", "--stage"], timedelta(minutes=15)),
             command("stage", ["headgate-pipelines", "stage"], timedelta(minutes=30)),
             Approval(task_id="approve", workspace=workspace, wait=pace.approval_wait, poll=pace.approval_poll),

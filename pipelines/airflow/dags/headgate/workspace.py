@@ -1,6 +1,7 @@
 """Where the workspaces are, and what the DAGs of all of them have in common."""
 
 import os
+from configparser import ConfigParser
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,13 @@ def workspaces() -> list[Path]:
     """Folders with a params.yaml in the folder HEADGATE_WORKSPACES, each named as its model."""
     folder = Path(os.environ.get("HEADGATE_WORKSPACES", "/var/lib/headgate/workspaces"))
     return sorted(file.parent for file in folder.glob("*/params.yaml"))
+
+
+def has_remote(workspace: Path) -> bool:
+    """Whether DVC knows where to push to."""
+    config = ConfigParser()
+    config.read([workspace / ".dvc/config", workspace / ".dvc/config.local"])
+    return config.has_option("core", "remote")
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,7 @@ def common(workspace: Path, pace: Pace) -> dict[str, Any]:
     """Arguments of each DAG."""
     return {
         "catchup": False,
+        "is_paused_upon_creation": False,
         "max_active_runs": 1,
         "tags": ["headgate", workspace.name],
         "default_args": {
@@ -49,7 +58,7 @@ def common(workspace: Path, pace: Pace) -> dict[str, Any]:
 
 
 def at(cron: str) -> CronTriggerTimetable:
-    """A schedule in UTC. A DAG that is switched on waits for its next time: it has no start date to catch up with."""
+    """A schedule in UTC. A new DAG waits for its next time: it has no start date to catch up with."""
     return CronTriggerTimetable(cron, timezone="UTC", run_immediately=False)
 
 
