@@ -83,7 +83,7 @@ class Airflow:
     """REST API of a running Airflow."""
 
     def __init__(self, url: str, password: str) -> None:
-        self.http = httpx.Client(base_url=url, timeout=30)
+        self.http = httpx.Client(base_url=url, timeout=120)
         answer = self.http.post("/auth/token", json={"username": "admin", "password": password})
         self.http.headers["authorization"] = f"Bearer {answer.raise_for_status().json()['access_token']}"
 

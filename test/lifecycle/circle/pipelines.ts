@@ -9,6 +9,8 @@ import type { OwnedStack } from '@headgate/testkit/stack';
 /** `headgate-pipelines` for one workspace. */
 export interface Pipelines {
   readonly workspace: string;
+  /** What the commands need to call the services. */
+  readonly env: Readonly<Record<string, string>>;
   /** Runs a command. @returns its output @throws Error when the exit code is not `expected` */
   run(command: string, args?: readonly string[], expected?: number): Promise<string>;
   /** A program of the environment, such as dvc, in the workspace. */
@@ -35,8 +37,7 @@ export function pipelinesFor({ stack, mlflowUrl, dir, say, signal }: PipelinesOp
   mkdirSync(dir, { recursive: true });
   writeFileSync(keyFile, ready.keys.admin, { mode: 0o600 });
   const workspace = join(dir, 'workspace');
-  const env = {
-    ...process.env,
+  const settings = {
     PATH: `${BIN}:${process.env.PATH}`,
     MLFLOW_TRACKING_URI: mlflowUrl,
     HEADGATE_PIPELINES_CONTROL_URL: `http://127.0.0.1:${portBase + 7}`,
@@ -45,10 +46,12 @@ export function pipelinesFor({ stack, mlflowUrl, dir, say, signal }: PipelinesOp
     HEADGATE_PIPELINES_ADMIN_KEY_FILE: keyFile,
     HEADGATE_PIPELINES_TESTER_KEY_FILE: keyFile,
   };
+  const env = { ...process.env, ...settings };
   const program = (name: string, args: readonly string[], cwd: string, expected = 0) =>
     runProgram(join(BIN, name), args, { env, cwd, say, signal, expected });
   return {
     workspace,
+    env: settings,
     run: (command, args = [], expected = 0) => {
       const where = command === 'init' ? [workspace] : ['--workspace', workspace];
       return program('headgate-pipelines', [command, ...where, ...args], ROOT, expected);
