@@ -7,7 +7,7 @@ import { type Policies, policyFor } from '../rollout/policies.ts';
 import type { Rollouts } from '../rollout/rollouts.ts';
 import type { RoutingStore } from '../routing/routing-store.ts';
 import { knownModel } from '../routing/weights.ts';
-import { type InferenceFigures, isAsRegistered, otherContent } from './content.ts';
+import { contentOf, type InferenceFigures, otherContent } from './content.ts';
 import type { FollowedRegistry } from './followed-registry.ts';
 import { isComplete } from './registry.ts';
 import { controlVersion } from './tables.ts';
@@ -26,8 +26,8 @@ export interface ApprovalDeps {
 /**
  * Starts the rollout of the candidate.
  *
- * @throws AdminError conflict for a version that is not the candidate or is served with another content, or while another
- * rollout is in progress
+ * @throws AdminError conflict for a version that is not the candidate, is not ready, or is served with another content, or
+ * while another rollout is in progress
  */
 export async function approve(
   { followed, rollouts, inference, policies, changes }: ApprovalDeps,
@@ -49,8 +49,11 @@ export async function approve(
     throw new AdminError('conflict', `Version ${version} is not complete: register it again.`);
   }
   await inference.round();
-  if (isAsRegistered(inference.figures(), name, registered) === false) {
-    throw new AdminError('conflict', otherContent(version));
+  const content = contentOf(inference.figures(), name, registered);
+  if (content === 'other') throw new AdminError('conflict', otherContent(version));
+  if (content === 'unknown') {
+    const detail = `No inference process has version ${version} ready yet: try again once it is loaded.`;
+    throw new AdminError('conflict', detail);
   }
   const rollout = await rollouts.start({ model: name, version, policy: policyFor(policy, policies) }, by);
   changes.note('model.approve', by, { model: name, version, rollout: rollout.id, ...(why && { why }) });

@@ -52,6 +52,17 @@ describe('the alias staging', () => {
     ]);
   });
 
+  it('leaves the candidate loaded when it moves on to the next version', async () => {
+    for (const alias of ['staging', 'candidate'] as const) registry.alias(alias, '4');
+    await round();
+    registry.alias('staging', '5');
+    await round();
+    expect(table()).toMatchObject({ versions: ['1', '2', '3', '4', '5'], staged: ['4', '5'] });
+    registry.alias('candidate', null);
+    await round();
+    expect(table().staged).toEqual(['5']);
+  });
+
   it('changes nothing a second time', async () => {
     registry.alias('staging', '4');
     await round();

@@ -8,7 +8,7 @@ import type { LiveFigures } from '../figures/live-figures.ts';
 import type { Rollouts } from '../rollout/rollouts.ts';
 import { CONTROL } from '../rollout/transitions.ts';
 import type { RoutingStore } from '../routing/routing-store.ts';
-import { type InferenceFigures, isAsRegistered, otherContent } from './content.ts';
+import { contentOf, type InferenceFigures, otherContent } from './content.ts';
 import { type Fact, factsOf } from './facts.ts';
 import type { FollowedRegistry } from './followed-registry.ts';
 import { unready } from './readiness.ts';
@@ -77,13 +77,13 @@ export class Follower {
     if (staged === 'serve' || !table) return;
     const version = controlVersion(table);
     const registered = model.versions.find((one) => one.version === version && isComplete(one));
-    const isServed = registered && isAsRegistered(inference.figures(), name, registered);
-    for (const fact of factsOf(model, { version, isAsRegistered: isServed === true }, rollouts)) {
+    const content = registered && contentOf(inference.figures(), name, registered);
+    for (const fact of factsOf(model, { version, isAsRegistered: content === 'registered' }, rollouts)) {
       if (follows() !== null) return;
       await write(registry, name, fact);
       this.#options.logger.info({ model: name, ...fact }, 'the registry follows the routing table');
     }
-    if (isServed === false) throw new Error(otherContent(version));
+    if (content === 'other') throw new Error(otherContent(version));
   }
 
   async #writeTable(name: string, model: Registered): Promise<void> {
@@ -104,8 +104,12 @@ export class Follower {
 
   #wanted(name: string, before: ModelRouting, model: Registered, rollouts: readonly Rollout[]) {
     const { staged: mode, figures } = this.#options;
-    const [staged, champion] = [completeOf(model, 'staging'), completeOf(model, 'champion')];
-    const wanted = (mode === 'serve' ? [staged, champion] : [staged]).filter((one) => one !== undefined);
+    const champion = completeOf(model, 'champion');
+    const named = [
+      completeOf(model, 'staging'),
+      mode === 'serve' ? champion : completeOf(model, 'candidate'),
+    ];
+    const wanted = [...new Set(named)].filter((one) => one !== undefined);
     const after = withStaged(before, { wanted, kept: keptBy(rollouts) });
     const first = wanted[0] ?? beforeStaged(before);
     if (mode === 'load' || first === undefined || controlVersion(before) === first) return after;

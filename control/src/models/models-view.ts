@@ -7,7 +7,7 @@ import type { Pods } from '../api/live/pods.ts';
 import type { ProblemOf } from '../rollout/model-repository.ts';
 import type { Rollouts } from '../rollout/rollouts.ts';
 import type { RoutingStore } from '../routing/routing-store.ts';
-import { type InferenceFigures, isAsRegistered } from './content.ts';
+import { contentOf, type InferenceFigures } from './content.ts';
 import type { FollowedRegistry } from './followed-registry.ts';
 import { isComplete, type Registered } from './registry.ts';
 import { promotionTo } from './rollback.ts';
@@ -62,7 +62,7 @@ function versionView(model: string, version: string, known: Known): ModelVersion
     version,
     created_at_ms: found?.createdAtMs ?? null,
     complete: found ? isComplete(found) : true,
-    other_content: found !== undefined && isAsRegistered(inference.figures(), model, found) === false,
+    other_content: found !== undefined && contentOf(inference.figures(), model, found) === 'other',
     aliases: Object.entries(registered?.aliases ?? {}).flatMap(([alias, to]) =>
       to === version ? [alias] : [],
     ),

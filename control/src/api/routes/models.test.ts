@@ -87,13 +87,16 @@ describe('an approval', () => {
     expect([await bench.rollouts.list(), bench.changes]).toEqual([[], []]);
   });
 
-  it('of a version that is served with another content is refused', async () => {
+  it.each([
+    ['served with another content', ['b'.repeat(64)], 'another content as version 2 than the registered'],
+    ['ready nowhere', [], 'No inference process has version 2 ready'],
+  ])('of a version that is %s is refused', async (_, digests, detail) => {
     registry.alias('candidate', '2');
-    inference.contents.set('2', ['b'.repeat(64)]);
+    inference.contents.set('2', digests);
     expect(await refusal(await post({ version: '2' }))).toEqual([
       409,
       'conflict',
-      expect.stringContaining('another content as version 2 than the registered'),
+      expect.stringContaining(detail),
     ]);
     expect(bench.changes).toEqual([]);
   });
