@@ -105,7 +105,7 @@ export class Catalogue {
     return this.#explicit.get(model) ?? this.routedVersions(model);
   }
 
-  /** Whether the routing table names a version for its tests alone: no units or copies go to it. */
+  /** Whether the routing table names a version that is loaded and gets no units and no copies. */
   isStaged({ model, version }: VersionName): boolean {
     const routing = this.#routing && modelRouting(this.#routing, model);
     if (!routing?.staged?.includes(version)) return false;

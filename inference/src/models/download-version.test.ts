@@ -3,9 +3,10 @@ import type { ServerResponse } from 'node:http';
 import { dirname, join } from 'node:path';
 import { answerText } from '@headgate/runtime/testing/fake-mlflow';
 import { writeText } from '@headgate/testkit/folders';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { GOLDEN, type RegistryBench, registryBench, sha256 } from '../testing/registry-bench.ts';
 import { COLOURS, manifestOf, PICK } from '../testing/tensor-models.ts';
+import { VersionCache } from './version-cache.ts';
 
 let bench: RegistryBench;
 beforeEach(async () => {
@@ -142,6 +143,35 @@ describe('a download', () => {
     response.end(bench.mlflow.versions.get('a/2')?.files.get('model.onnx'));
     await Promise.all([staged, bench.open('a/3')]);
     expect(bench.downloads()).toBe(9);
+  });
+
+  it('of a staged version serves its reload too, once the version gets units', async () => {
+    bench.register('a/1');
+    bench.staged = '1';
+    const held = Promise.withResolvers<ServerResponse>();
+    bench.mlflow.intercept = (path, response) => {
+      const isHeld = path.includes('model.onnx');
+      if (isHeld) held.resolve(response);
+      return isHeld;
+    };
+    const staged = bench.open();
+    const response = await held.promise;
+    bench.staged = '';
+    bench.mlflow.intercept = () => false;
+    const reloaded = bench.open();
+    response.end(bench.mlflow.versions.get('a/1')?.files.get('model.onnx'));
+    const [first, second] = await Promise.all([staged, reloaded]);
+    expect(second.directory).toBe(first.directory);
+    expect(bench.downloads()).toBe(3);
+  });
+
+  it('that meets a full disk says what to do, also where the disk had room before', async () => {
+    bench.register('a/1');
+    vi.spyOn(VersionCache.prototype, 'add').mockRejectedValueOnce(
+      Object.assign(new Error('write'), { code: 'ENOSPC' }),
+    );
+    await expect(bench.open()).rejects.toThrow('registry.cache_dir has no room for a/1; make room there');
+    await bench.open();
   });
 
   it('removes what a process left that has ended, and nothing else', async () => {

@@ -39,7 +39,7 @@ export async function downloadVersion(
   { registered, sha256, model, version, signal }: Wanted,
 ): Promise<Entry> {
   const startedMs = performance.now();
-  const entry = await cache.add({ model, version }, sha256, async (root) => {
+  const fill = async (root: string) => {
     const directory = join(root, model, version);
     const fetch = (file: File) =>
       write(directory, file, registry.download(registered, file.path, { maxBytes: file.maxBytes, signal }));
@@ -47,17 +47,21 @@ export async function downloadVersion(
     if (trust.requireSignature) await fetch({ path: SIGNATURE_FILE, maxBytes: MAX_FILE_BYTES });
     const { manifest } = await readManifest(directory, { model, version }, trust);
     const bytes = modelFiles(manifest).reduce((sum, file) => sum + file.bytes, 0);
-    if (!(await hasRoom(root, bytes))) {
-      throw new LoadError(
-        `registry.cache_dir has no room for ${model}/${version} (${bytes} bytes); make room there`,
-      );
-    }
+    if (!(await hasRoom(root, bytes))) throw noRoom(`${model}/${version} (${bytes} bytes)`);
     for (const file of registeredFiles(manifest)) await fetch(file);
+  };
+  const entry = await cache.add({ model, version }, sha256, fill).catch((error) => {
+    // Something else, such as another download, took the room since it was looked for.
+    throw error.code === 'ENOSPC' ? noRoom(`${model}/${version}`, error) : error;
   });
   const ms = Math.round(performance.now() - startedMs);
   log.info({ model, version, run_id: registered.runId, ms }, 'a version was downloaded from MLflow');
   await cache.prune(served());
   return entry;
+}
+
+function noRoom(what: string, cause?: unknown): LoadError {
+  return new LoadError(`registry.cache_dir has no room for ${what}; make room there`, { cause });
 }
 
 /** The signature has no digest: it proves itself. */

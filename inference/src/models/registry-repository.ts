@@ -14,7 +14,7 @@ import {
 export interface RegistryRepositoryOptions extends DownloadOptions {
   /** The models folder: MLflow is not asked for a version that lies there. */
   readonly folder: ModelRepository;
-  /** Whether a version is there for its tests alone. Its download must not hold up versions that units need. */
+  /** Whether a version is loaded and gets no units. Its download must not hold up versions that get some. */
   readonly isStaged: (name: VersionName) => boolean;
 }
 
@@ -29,6 +29,8 @@ export class RegistryRepository implements ModelRepository {
   readonly #options: RegistryRepositoryOptions;
   readonly #downloads = new LoadGate(1);
   readonly #stagedDownloads = new LoadGate(1);
+  /** Lets one download of a version run at a time, by the digest of its manifest: the next one finds it in the cache. */
+  readonly #ofVersion = new Map<string, LoadGate>();
 
   constructor(options: RegistryRepositoryOptions) {
     this.#options = options;
@@ -85,10 +87,16 @@ export class RegistryRepository implements ModelRepository {
       if (entry && loadErrorKind(error) === 'signature') await cache.remove(entry);
       else if (await cached()) throw error;
     }
-    const fetched = async () =>
-      (await cached()) ?? (await downloadVersion(this.#options, { ...wanted, ...name, signal }));
-    const downloads = this.#options.isStaged(name) ? this.#stagedDownloads : this.#downloads;
-    return cache.open(await downloads.run(fetched, { signal, urgent: false }), signal);
+    const turn = { signal, urgent: false };
+    const download = () => downloadVersion(this.#options, { ...wanted, ...name, signal });
+    const fetched = async () => (await cached()) ?? (await this.#lane(name).run(download, turn));
+    const ofVersion = this.#ofVersion.get(wanted.sha256) ?? new LoadGate(1);
+    this.#ofVersion.set(wanted.sha256, ofVersion);
+    return cache.open(await ofVersion.run(fetched, turn), signal);
+  }
+
+  #lane(name: VersionName): LoadGate {
+    return this.#options.isStaged(name) ? this.#stagedDownloads : this.#downloads;
   }
 
   async #openCached(

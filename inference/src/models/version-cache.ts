@@ -28,7 +28,7 @@ export interface Entry extends VersionName {
 export class VersionCache {
   readonly #dir: string;
   readonly #trust: Trust;
-  #isSwept: Promise<void> | undefined;
+  #sweep: Promise<void> | undefined;
 
   constructor(dir: string, trust: Trust) {
     this.#dir = dir;
@@ -93,8 +93,8 @@ export class VersionCache {
     const entry = { ...name, sha256, root: join(this.#dir, sha256) };
     await mkdir(this.#dir, { recursive: true });
     // A leftover that cannot be removed takes room, and does no other harm.
-    this.#isSwept ??= this.#removeLeftovers().catch(() => undefined);
-    await this.#isSwept;
+    this.#sweep ??= this.#removeLeftovers().catch(() => undefined);
+    await this.#sweep;
     const partial = await mkdtemp(join(this.#dir, PARTIAL));
     try {
       await fill(partial);

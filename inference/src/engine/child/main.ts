@@ -133,6 +133,6 @@ function messageOf(error: unknown): string {
  */
 function lowerPriority(nice: number): void {
   const threads = process.platform === 'linux' ? readdirSync('/proc/self/task').map(Number) : [process.pid];
-  // Only root may raise a priority, which somebody lowered by nice(1).
+  // Without root a priority cannot be raised: skip threads that nice(1) lowered further.
   for (const thread of threads) if (getPriority(thread) < nice) setPriority(thread, nice);
 }
