@@ -40,18 +40,20 @@ it('makes keys of the default tier, and keeps them for their owner alone', async
     'client default',
     'tester default',
     'admin default',
+    'admin default',
   ]);
   expect(keys[0]?.id).toBe(keyIdOf(key));
   expect(statSync(clientKeyFile(kept)).mode & 0o777).toBe(0o600);
   expect(data['keys.yaml']).not.toContain(key);
 });
 
-it('gives the pipelines the admin and the tester key', async () => {
+it('gives the pipelines an admin key of their own, and the tester key', async () => {
   const { dir, data } = await made('keys');
   const { keys } = keyFileSchema.parse(parseYaml(data['keys.yaml'] ?? ''));
   const { data: given } = await made('pipelines', dir);
-  const roleOfKey = (name: string) => keys.find(({ id }) => id === keyIdOf(given[name] ?? ''))?.role;
-  expect([roleOfKey('admin.key'), roleOfKey('tester.key')]).toEqual(['admin', 'tester']);
+  const recordOf = (name: string) => keys.find(({ id }) => id === keyIdOf(given[name] ?? ''));
+  expect(recordOf('admin.key')).toMatchObject({ name: 'test pipelines', role: 'admin' });
+  expect(recordOf('tester.key')).toMatchObject({ name: 'test tester', role: 'tester' });
 });
 
 it('makes a certificate for the name that clients call, with its authority', async () => {

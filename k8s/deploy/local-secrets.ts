@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type KeyRecord, ROLES, type Role } from '@headgate/contracts/keys';
+import type { KeyRecord, Role } from '@headgate/contracts/keys';
 import { createAuthority } from '../../scripts/setup/certificates.ts';
 
 /** Content of a Secret, by key. */
@@ -71,24 +71,35 @@ export const LOCAL_SECRETS: Readonly<
     keep(dir, { 'airflow.password.txt': admin });
     return { 'jwt.key': hex(32), 'secret.key': hex(32), 'passwords.json': JSON.stringify({ admin }) };
   },
-  pipelines: ({ dir }) => ({ 'admin.key': keptKey(dir, 'admin'), 'tester.key': keptKey(dir, 'tester') }),
+  pipelines: ({ dir }) => ({ 'admin.key': keptKey(dir, 'pipelines'), 'tester.key': keptKey(dir, 'tester') }),
 };
 
-const keyFile = (dir: string, role: Role): string => join(dir, `${role}.key.txt`);
-const keptKey = (dir: string, role: Role): string => readFileSync(keyFile(dir, role), 'utf8').trim();
+/** API keys, and their roles. Airflow has one of its own, so that the audit log tells its calls from those of a person. */
+const API_KEYS: Readonly<Record<Role | 'pipelines', Role>> = {
+  client: 'client',
+  tester: 'tester',
+  admin: 'admin',
+  pipelines: 'admin',
+};
+type KeyName = keyof typeof API_KEYS;
+
+const keyFile = (dir: string, name: KeyName): string => join(dir, `${name}.key.txt`);
+const keptKey = (dir: string, name: KeyName): string => readFileSync(keyFile(dir, name), 'utf8').trim();
 
 /** Where the API key of a test installation is kept. */
 export const clientKeyFile = (dir: string): string => keyFile(dir, 'client');
 
 /** Whether the API keys of the pipelines are kept here, and in force by this content of `keys.yaml`. */
 export function hasPipelineKeys(dir: string, keysYaml: string): boolean {
-  const isInForce = (role: Role) => keysYaml.includes(sha256(keptKey(dir, role)));
-  return (['admin', 'tester'] as const).every((role) => existsSync(keyFile(dir, role)) && isInForce(role));
+  const isInForce = (name: KeyName) => keysYaml.includes(sha256(keptKey(dir, name)));
+  return (['pipelines', 'tester'] as const).every(
+    (name) => existsSync(keyFile(dir, name)) && isInForce(name),
+  );
 }
 
 function makeKeys({ dir }: LocalContext): SecretData {
-  const keys = ROLES.map((role) => makeKey(`test ${role}`, role));
-  keep(dir, Object.fromEntries(keys.map(({ key, record }) => [`${record.role}.key.txt`, key])));
+  const keys = Object.entries(API_KEYS).map(([name, role]) => ({ name, ...makeKey(`test ${name}`, role) }));
+  keep(dir, Object.fromEntries(keys.map(({ name, key }) => [`${name}.key.txt`, key])));
   return { 'keys.yaml': JSON.stringify({ keys: keys.map(({ record }) => record) }) };
 }
 

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { portOf } from '@headgate/contracts/names';
 import type { Bootstrapped } from '../setup/bootstrap.mjs';
-import { DEV_KEYS_FILE, readDevKeys } from '../setup/keys.ts';
+import { DEV_KEYS_FILE, readDevKeys, writePrivate } from '../setup/keys.ts';
 import { airflowStep, pipelinesStep } from '../setup/pipelines.ts';
 import { runSteps } from '../setup/runner.mjs';
 import { setup } from '../setup/setup.ts';
@@ -52,12 +52,18 @@ function programOf(args: readonly string[]): readonly string[] {
     : [`${BIN}/headgate-pipelines`, ...args];
 }
 
-/** What the commands need to call the service of this checkout; empty outside of development, where there are no keys. */
+/**
+ * What the commands need to call the service of this checkout. Empty where there are no development keys, and where the
+ * caller names a service: that one must not get these keys.
+ */
 export function settingsOf(root: string, env: Env): Record<string, string> {
+  if (env.HEADGATE_PIPELINES_CONTROL_URL || env.HEADGATE_PIPELINES_GATEWAY_URL) return {};
   if (!existsSync(join(root, DEV_KEYS_FILE))) return {};
   const keyFile = join(root, 'state/pipelines/admin.key');
+  const { admin } = readDevKeys(root);
   mkdirSync(dirname(keyFile), { recursive: true, mode: 0o700 });
-  writeFileSync(keyFile, readDevKeys(root).admin, { mode: 0o600 });
+  // Another command may read it now.
+  if (!existsSync(keyFile) || readFileSync(keyFile, 'utf8') !== admin) writePrivate(keyFile, admin);
   const base = Number(env.HEADGATE_LISTEN__PORT_BASE ?? 8440);
   return {
     HEADGATE_PIPELINES_CONTROL_URL: `http://127.0.0.1:${portOf(base, 'control')}`,

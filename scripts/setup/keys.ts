@@ -85,7 +85,8 @@ const recordName = (name: keyof DevKeys): string => `development ${name}`;
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-function writePrivate(path: string, text: string): void {
+/** Replaces a file that only its owner reads; a reader finds the old or the new text. */
+export function writePrivate(path: string, text: string): void {
   writeFileSync(`${path}.tmp`, text, { mode: 0o600 });
   renameSync(`${path}.tmp`, path);
 }
