@@ -1,6 +1,7 @@
 import io
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,6 +49,22 @@ def test_refuses_a_version_whose_model_is_not_the_one_of_the_manifest(tmp_path: 
         model.write(b"poison")
     with pytest.raises(Refused, match="SHA-256"):
         list(probe(version, [("seven", SEVEN)], SETTINGS))
+
+
+def test_asks_for_an_image_only_after_the_answer_before_it() -> None:
+    asked: list[str] = []
+
+    def images() -> Iterator[tuple[str, bytes]]:
+        for name in ("one", "two", "three"):
+            asked.append(name)
+            yield name, SEVEN
+
+    answers = probe(DIGITS, images(), SETTINGS)
+    assert [(answer.id, list(asked)) for answer in answers] == [
+        ("one", ["one"]),
+        ("two", ["one", "two"]),
+        ("three", ["one", "two", "three"]),
+    ]
 
 
 def test_ends_the_engine_when_the_caller_stops_in_the_middle() -> None:

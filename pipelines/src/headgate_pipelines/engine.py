@@ -5,7 +5,6 @@ import queue
 import subprocess
 import tempfile
 import threading
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,8 +19,6 @@ LOAD_TIMEOUT_S = 150.0
 """The engine itself gives up after 120 s."""
 ANSWER_TIMEOUT_S = 90.0
 """For one image; the engine itself kills a run after 60 s."""
-IN_FLIGHT = 4
-"""Images that are written ahead, so that the engine never waits for this process."""
 CANNOT_SERVE = 2
 """Exit code of the probe."""
 
@@ -67,7 +64,7 @@ def load(version_dir: Path, settings: Settings | None = None) -> Loaded:
 def probe(version_dir: Path, images: Iterable[tuple[str, bytes]], settings: Settings | None = None) -> Iterator[Probed]:
     """Runs (id, encoded image) through the engine one by one; answers come in the order of the images.
 
-    A few images are in memory at a time. The engine ends when the caller stops iterating.
+    The engine rests between two answers, so that another one can be measured. It ends when the caller stops iterating.
 
     Raises:
         Refused: the version cannot be served.
@@ -77,22 +74,12 @@ def probe(version_dir: Path, images: Iterable[tuple[str, bytes]], settings: Sett
         _started(version_dir, settings or read_settings()) as engine,
         tempfile.TemporaryDirectory(prefix="headgate-probe-") as folder,
     ):
-        waiting: deque[Path] = deque()
-        for number, (name, image) in enumerate(images):
-            waiting.append(Path(folder, str(number)))
-            waiting[-1].write_bytes(image)
-            engine.ask(name, waiting[-1])
-            if len(waiting) == IN_FLIGHT:
-                yield _answer(engine, waiting)
-        while waiting:
-            yield _answer(engine, waiting)
+        path = Path(folder, "image")
+        for name, image in images:
+            path.write_bytes(image)
+            engine.ask(name, path)
+            yield Probed(**engine.read(ANSWER_TIMEOUT_S))
         engine.finish()
-
-
-def _answer(engine: "_Engine", waiting: deque[Path]) -> Probed:
-    answer = Probed(**engine.read(ANSWER_TIMEOUT_S))
-    waiting.popleft().unlink()
-    return answer
 
 
 class _Engine:

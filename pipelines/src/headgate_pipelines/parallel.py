@@ -11,11 +11,11 @@ Answer = TypeVar("Answer")
 
 def in_order(work: Callable[[Item], Answer], items: Iterable[Item], workers: int) -> Iterator[Answer]:
     """`work` of each item, in the order of the items. At most twice as many results as workers wait."""
-    waiting: deque[Future[Answer]] = deque()
+    in_flight: deque[Future[Answer]] = deque()
     with ThreadPoolExecutor(workers) as pool:
         for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) == 2 * workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+            in_flight.append(pool.submit(work, item))
+            if len(in_flight) == 2 * workers:
+                yield in_flight.popleft().result()
+        while in_flight:
+            yield in_flight.popleft().result()

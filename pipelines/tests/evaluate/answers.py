@@ -6,7 +6,7 @@ from typing import Any
 
 from headgate_pipelines.data.index import Item
 from headgate_pipelines.engine import Probed
-from headgate_pipelines.evaluate.holdout import BLOCK, Answers, Probe
+from headgate_pipelines.evaluate.holdout import TURN, Answers, Probe
 from headgate_pipelines.registry.version_folder import read_version
 
 SKETCH: dict[str, Any] = {
@@ -27,7 +27,7 @@ def answers_of(folder: Path, truth: Sequence[int], predicted: Sequence[int], *, 
     names = answers.version.labels
     known = {name: index for index, name in enumerate(names)}
     for row, (true, guess) in enumerate(zip(truth, predicted, strict=True)):
-        if row % BLOCK == 0:
+        if row % TURN == 0:
             answers.turns.append([])
         item = Item(f"{row:064x}", names[true], "holdout", "0.tar", 0, 1, 8, 8, "0" * 16, "")
         answers.add(item, probed(item.sha256, guess, classes=len(names), latency_ms=latency_ms), known, warm=True)

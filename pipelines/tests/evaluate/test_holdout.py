@@ -38,7 +38,7 @@ def test_the_versions_take_turns_on_the_same_images(workspace: Workspace, tmp_pa
     first, second = asked(workspace, folders, turns)
     assert "".join(turns) == ("1" * 10 + "2" * 10) * 12
     assert [item.sha256 for item in first.items] == [item.sha256 for item in second.items]
-    assert [len(turn) for turn in first.turns] == [6] * 12
+    assert [len(turn) for turn in first.turns] == [9] * 12
 
 
 def test_an_image_that_the_engine_refuses_is_a_mistake_without_a_class(workspace: Workspace, tmp_path: Path) -> None:

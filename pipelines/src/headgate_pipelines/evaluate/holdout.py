@@ -18,10 +18,10 @@ from headgate_pipelines.sketch import numbers_of
 
 Probe = Callable[[Path, Iterable[tuple[str, bytes]]], Iterator[Probed]]
 
-BLOCK = 10
+TURN = 10
 """Images of a turn. The versions take short turns, so that whatever else the machine does slows all of them."""
-WARM_UP = 4
-"""Images at the start of a turn whose latency does not count: the engine runs them ahead, in another version's turn."""
+WARM_UP = 1
+"""Images at the start of a turn whose latency does not count: the other version has filled the caches."""
 UNANSWERED = -1
 REFERENCE_ROWS = 2000
 
@@ -68,20 +68,20 @@ class Answers:
 
 
 def ask(probe: Probe, versions: Sequence[VersionFolder], data: Path, items: list[Item]) -> list[Answers]:
-    """Runs the images through each version, block by block in turns. One engine of each version is up meanwhile.
+    """Runs the images through each version, in turns. One engine of each version is up meanwhile.
 
     Raises:
         Refused: a version does not know a label of the images, or cannot be served.
     """
     answers = [Answers(version) for version in versions]
     classes = [_classes(version, items) for version in versions]
-    blocks = [items[start : start + BLOCK] for start in range(0, len(items), BLOCK)]
+    turns = [items[start : start + TURN] for start in range(0, len(items), TURN)]
     with ExitStack() as stack:
         streams = [stack.enter_context(closing(_stream(probe, version, data, items))) for version in versions]
-        for block in with_progress(blocks, len(blocks), f"evaluation, blocks of {BLOCK} images"):
+        for turn in with_progress(turns, len(turns), f"evaluation, turns of {TURN} images"):
             for stream, into, known in zip(streams, answers, classes, strict=True):
                 into.turns.append([])
-                for place, (item, answer) in enumerate(zip(block, stream, strict=False)):
+                for place, (item, answer) in enumerate(zip(turn, stream, strict=False)):
                     into.add(item, answer, known, warm=place >= WARM_UP)
         for stream in streams:
             next(stream, None)  # lets the engine end by itself, and say how
