@@ -8,6 +8,8 @@ export const CONTENT_NAMES: readonly string[] = [METRIC.modelManifest];
 
 export type InferenceFigures = Pick<Scraper, 'round' | 'figures'>;
 
+export type Content = 'registered' | 'other' | 'unknown';
+
 /**
  * What the inference processes serve that have the version ready; `unknown` while none has. A folder below
  * `inference.models_dir` outranks the registry, and may have another content under the same number.
@@ -16,7 +18,7 @@ export function contentOf(
   figures: Figures,
   model: string,
   { version, tags }: Pick<RegisteredVersion, 'version' | 'tags'>,
-): 'registered' | 'other' | 'unknown' {
+): Content {
   const served = [...figures.values()]
     .flat()
     .filter(({ name, labels }) => name === METRIC.modelManifest && labels.model === model)

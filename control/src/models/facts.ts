@@ -1,6 +1,7 @@
 import type { Stage } from '@headgate/contracts/admin/api';
 import { type Alias, TAG } from '@headgate/contracts/registry';
 import type { Rollout } from '@headgate/contracts/rollout';
+import type { Content } from './content.ts';
 import type { Registered, RegisteredVersion } from './registry.ts';
 
 /** One change of the registry. */
@@ -8,47 +9,45 @@ export type Fact =
   | { readonly kind: 'alias'; readonly alias: Alias; readonly version: string | null }
   | { readonly kind: 'tag'; readonly version: string; readonly tag: string; readonly value: string | null };
 
-/** The version that the routing table has as the control. */
+/** The control of the routing table. It becomes the champion only while it is served as it was registered. */
 export interface ControlVersion {
   readonly version: string;
-  /** False: it is not served as it was registered, or nobody knows. The registry is then told nothing of it. */
-  readonly isAsRegistered: boolean;
+  readonly content: Content;
 }
 
 /**
- * What the registry has to be told, in this order: which version is the champion, which rollout turned a version down,
- * and the stage of each version. Empty once it says all of that. A value or a version of null: to be deleted.
+ * What the registry has to be told, in this order: which version is the champion, which rollout rejected a version, and
+ * the stage of each version. Empty once it says all of that. A value or a version of null: to be deleted.
  *
  * @param rollouts of the model, newest first
  */
 export function factsOf(
   { aliases, versions }: Registered,
-  { version: control, isAsRegistered }: ControlVersion,
+  control: ControlVersion,
   rollouts: readonly Rollout[],
 ): Fact[] {
-  const turnedDown = versions.flatMap((one) => turnedDownBy(one, control, rollouts));
-  // The control, and what was rejected, waits for nothing any more.
-  const isOver = new Set(turnedDown.map(({ version }) => version));
-  if (isAsRegistered) isOver.add(control);
+  const served = control.content === 'registered' ? control.version : undefined;
+  const champion = served ?? aliases.champion;
+  const rejected = versions.flatMap((one) => rejectedBy(one, control.version, rollouts));
+  const accepted = versions.filter((one) => one.version === served && TAG.rejected in one.tags);
+  const isDecided = new Set([served, ...rejected.map(({ version }) => version)]);
   const waiting = (['candidate', 'staging'] as const).filter((alias) => aliases[alias] !== undefined);
-  const leaving = waiting.filter((alias) => isOver.has(aliases[alias] ?? ''));
+  const leaving = waiting.filter((alias) => isDecided.has(aliases[alias]));
   const staged = waiting.filter((alias) => !leaving.includes(alias)).map((alias) => aliases[alias]);
-  // The tag with the rollout goes last: as long as it is not there, all of them are tried again.
-  const left = [...leaving.map((alias) => ({ kind: 'alias', alias, version: null }) as const), ...turnedDown];
-  if (!isAsRegistered) return left;
-  const forgiven = versions.filter((one) => one.version === control && TAG.rejected in one.tags);
   return [
-    ...(aliases.champion === control
+    ...(champion === undefined || aliases.champion === champion
       ? []
-      : [{ kind: 'alias', alias: 'champion', version: control } as const]),
-    ...forgiven.map(({ version }) => ({ kind: 'tag', version, tag: TAG.rejected, value: null }) as const),
-    ...left,
-    ...versions.flatMap((one) => stageFact(one, stageOf(one, control, staged))),
+      : [{ kind: 'alias', alias: 'champion', version: champion } as const]),
+    ...accepted.map(({ version }) => ({ kind: 'tag', version, tag: TAG.rejected, value: null }) as const),
+    ...leaving.map((alias) => ({ kind: 'alias', alias, version: null }) as const),
+    // Its last tag names the rollout: until that is set, all of these are tried again.
+    ...rejected,
+    ...versions.flatMap((one) => stageFact(one, stageOf(one, champion, staged))),
   ];
 }
 
 /** Its newest rollout, where that was rolled back and the registry does not say so yet. */
-function turnedDownBy(
+function rejectedBy(
   { version, tags }: RegisteredVersion,
   control: string,
   rollouts: readonly Rollout[],
@@ -65,8 +64,12 @@ function turnedDownBy(
   ];
 }
 
-function stageOf(one: RegisteredVersion, control: string, staged: readonly (string | undefined)[]): Stage {
-  if (one.version === control) return 'Production';
+function stageOf(
+  one: RegisteredVersion,
+  champion: string | undefined,
+  staged: readonly (string | undefined)[],
+): Stage {
+  if (one.version === champion) return 'Production';
   if (staged.includes(one.version)) return 'Staging';
   const before = one.tags[TAG.stage];
   return before === 'Production' || before === 'Archived' ? 'Archived' : 'None';

@@ -227,6 +227,28 @@ describe('the registry', () => {
     ]);
   });
 
+  it('is told the stages of other versions although the control is served with another content', async () => {
+    inference.contents.set('1', ['b'.repeat(64)]);
+    registry.alias('champion', '2');
+    registry.tag('2', TAG.stage, 'Production');
+    registry.alias('staging', '3');
+    await round();
+    expect(registry.stages()).toEqual({ 2: 'Production', 3: 'Staging' });
+  });
+
+  it('that refuses a write is named although the control is served with another content', async () => {
+    inference.contents.set('1', ['b'.repeat(64)]);
+    await round();
+    registry.alias('staging', '3');
+    registry.setTag = () => Promise.reject(new Error('read only'));
+    await round();
+    await round();
+    expect(bench.logged.map((one) => String(Object(one).err))).toEqual([
+      expect.stringContaining('another content'),
+      'Error: read only',
+    ]);
+  });
+
   it('has a control as its champion that was registered from the folder that is served', async () => {
     inference.contents.set('1', ['c'.repeat(64)]);
     registry.tag('1', TAG.folder, 'c'.repeat(64));

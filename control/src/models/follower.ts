@@ -9,7 +9,7 @@ import type { Rollouts } from '../rollout/rollouts.ts';
 import { CONTROL } from '../rollout/transitions.ts';
 import type { RoutingStore } from '../routing/routing-store.ts';
 import { contentOf, type InferenceFigures, otherContent } from './content.ts';
-import { type Fact, factsOf } from './facts.ts';
+import { type ControlVersion, type Fact, factsOf } from './facts.ts';
 import type { FollowedRegistry } from './followed-registry.ts';
 import { unready } from './readiness.ts';
 import { completeOf, isComplete, type Registered, type Registry } from './registry.ts';
@@ -53,7 +53,12 @@ export class Follower {
       if (!model) continue;
       // What the registry is told does not wait for a table that cannot be written.
       await this.#attempt(name, 'the routing table', () => this.#writeTable(name, model));
-      await this.#attempt(name, 'the registry', () => this.#tell(name, model));
+      const control = this.#control(name, model);
+      if (!control) continue;
+      await this.#attempt(name, 'the registry', () => this.#tell(name, model, control));
+      await this.#attempt(name, 'the champion', async () => {
+        if (control.content === 'other') throw new Error(otherContent(control.version));
+      });
     }
   }
 
@@ -70,20 +75,23 @@ export class Follower {
     return (await this.#options.rollouts.list()).filter(({ model }) => model === name);
   }
 
-  async #tell(name: string, model: Registered): Promise<void> {
-    const { registry, routing, inference, staged, follows } = this.#options;
-    const rollouts = await this.#rolloutsOf(name);
+  /** Undefined where the registry is only read. */
+  #control(name: string, model: Registered): ControlVersion | undefined {
+    const { routing, inference, staged } = this.#options;
     const table = modelRouting(routing.current().routing, name);
-    if (staged === 'serve' || !table) return;
+    if (staged === 'serve' || !table) return undefined;
     const version = controlVersion(table);
     const registered = model.versions.find((one) => one.version === version && isComplete(one));
-    const content = registered && contentOf(inference.figures(), name, registered);
-    for (const fact of factsOf(model, { version, isAsRegistered: content === 'registered' }, rollouts)) {
+    return { version, content: registered ? contentOf(inference.figures(), name, registered) : 'unknown' };
+  }
+
+  async #tell(name: string, model: Registered, control: ControlVersion): Promise<void> {
+    const { registry, follows } = this.#options;
+    for (const fact of factsOf(model, control, await this.#rolloutsOf(name))) {
       if (follows() !== null) return;
       await write(registry, name, fact);
       this.#options.logger.info({ model: name, ...fact }, 'the registry follows the routing table');
     }
-    if (content === 'other') throw new Error(otherContent(version));
   }
 
   async #writeTable(name: string, model: Registered): Promise<void> {
