@@ -5,7 +5,7 @@ export const modelVersion = (changes: Partial<ModelVersionView> = {}): ModelVers
   version: '1',
   created_at_ms: Date.parse('2029-12-30T00:00:00Z'),
   complete: true,
-  other_content: false,
+  content_differs: false,
   aliases: [],
   stage: 'None',
   rejected: null,

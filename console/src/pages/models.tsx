@@ -151,7 +151,7 @@ const METRICS = [
 ];
 
 function StateCell(version: ModelVersionView) {
-  const { role, pods, ready_pods: ready, problem, other_content: other, rejected } = version;
+  const { role, pods, ready_pods: ready, problem, content_differs: differs, rejected } = version;
   const state = stateOf(version);
   return (
     <>
@@ -165,7 +165,7 @@ function StateCell(version: ModelVersionView) {
         </div>
       )}
       {problem !== null && <div class="problem free">{problem}</div>}
-      {other && <div class="problem">inference serves another content as this version</div>}
+      {differs && <div class="problem">inference serves another content as this version</div>}
     </>
   );
 }

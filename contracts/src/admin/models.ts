@@ -50,7 +50,7 @@ export interface RegistryState {
 export interface ModelView {
   readonly model: string;
   /** The control before the last promotion; null where no rollout on record led to the control. */
-  readonly before: string | null;
+  readonly rollback_to: string | null;
   /** Newest first. */
   readonly versions: readonly ModelVersionView[];
 }
@@ -66,7 +66,7 @@ export interface ModelVersionView {
   /** False while its registration has not ended, or ended half-way: nothing serves it. */
   readonly complete: boolean;
   /** True while inference serves another content under this number than the registered one. */
-  readonly other_content: boolean;
+  readonly content_differs: boolean;
   readonly aliases: readonly string[];
   readonly stage: Stage;
   /** Why it was rejected; null for a version that was not. */

@@ -11,7 +11,7 @@ export type VersionState =
   | 'registered'
   | 'not registered';
 
-/** Where the version stands now: what was decided last of all. */
+/** Where the version stands now. An alias comes before a rejection. */
 export function stateOf(version: ModelVersionView): VersionState {
   const { created_at_ms, complete, aliases, rejected, stage } = version;
   if (created_at_ms === null) return 'not registered';

@@ -7,7 +7,7 @@ import { type Policies, policyFor } from '../rollout/policies.ts';
 import type { Rollouts } from '../rollout/rollouts.ts';
 import type { RoutingStore } from '../routing/routing-store.ts';
 import { knownModel } from '../routing/weights.ts';
-import { contentOf, type InferenceFigures, otherContent } from './content.ts';
+import { contentDiffers, contentOf, type InferenceFigures } from './content.ts';
 import type { FollowedRegistry } from './followed-registry.ts';
 import { isComplete } from './registry.ts';
 import { controlVersion } from './tables.ts';
@@ -50,7 +50,7 @@ export async function approve(
   }
   await inference.round();
   const content = contentOf(inference.figures(), name, registered);
-  if (content === 'other') throw new AdminError('conflict', otherContent(version));
+  if (content === 'other') throw new AdminError('conflict', contentDiffers(version));
   if (content === 'unknown') {
     const detail = `No inference process has version ${version} ready yet: try again once it is loaded.`;
     throw new AdminError('conflict', detail);

@@ -29,5 +29,5 @@ export function contentOf(
   return isRegistered ? 'registered' : 'other';
 }
 
-export const otherContent = (version: string): string =>
+export const contentDiffers = (version: string): string =>
   `Inference serves another content as version ${version} than the registered one: take that folder out of inference.models_dir, or rename it to a number that MLflow does not use, or load the version again.`;

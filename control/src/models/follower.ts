@@ -8,7 +8,7 @@ import type { LiveFigures } from '../figures/live-figures.ts';
 import type { Rollouts } from '../rollout/rollouts.ts';
 import { CONTROL } from '../rollout/transitions.ts';
 import type { RoutingStore } from '../routing/routing-store.ts';
-import { contentOf, type InferenceFigures, otherContent } from './content.ts';
+import { contentDiffers, contentOf, type InferenceFigures } from './content.ts';
 import { type ControlVersion, type Fact, factsOf } from './facts.ts';
 import type { FollowedRegistry } from './followed-registry.ts';
 import { unready } from './readiness.ts';
@@ -57,7 +57,7 @@ export class Follower {
       if (!control) continue;
       await this.#attempt(name, 'the registry', () => this.#tell(name, model, control));
       await this.#attempt(name, 'the champion', async () => {
-        if (control.content === 'other') throw new Error(otherContent(control.version));
+        if (control.content === 'other') throw new Error(contentDiffers(control.version));
       });
     }
   }

@@ -49,8 +49,12 @@ function modelView(model: string, known: Known): ModelView {
     ...known.table.versions,
   ]);
   const newestFirst = [...versions].sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
-  const before = promotionTo(controlVersion(known.table), model, known.rollouts)?.control.version ?? null;
-  return { model, before, versions: newestFirst.map((version) => versionView(model, version, known)) };
+  const rollbackTo = promotionTo(controlVersion(known.table), model, known.rollouts)?.control.version ?? null;
+  return {
+    model,
+    rollback_to: rollbackTo,
+    versions: newestFirst.map((version) => versionView(model, version, known)),
+  };
 }
 
 function versionView(model: string, version: string, known: Known): ModelVersionView {
@@ -62,7 +66,7 @@ function versionView(model: string, version: string, known: Known): ModelVersion
     version,
     created_at_ms: found?.createdAtMs ?? null,
     complete: found ? isComplete(found) : true,
-    other_content: found !== undefined && contentOf(inference.figures(), model, found) === 'other',
+    content_differs: found !== undefined && contentOf(inference.figures(), model, found) === 'other',
     aliases: Object.entries(registered?.aliases ?? {}).flatMap(([alias, to]) =>
       to === version ? [alias] : [],
     ),

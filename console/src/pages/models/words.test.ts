@@ -13,8 +13,8 @@ describe('the page Models', () => {
 
   it('says which version serves, and which one waits', () => {
     const models = [
-      { model: 'digits', before: null, versions: [candidate, control] },
-      { model: 'net', before: null, versions: [version({ version: '7', role: 'control' })] },
+      { model: 'digits', rollback_to: null, versions: [candidate, control] },
+      { model: 'net', rollback_to: null, versions: [version({ version: '7', role: 'control' })] },
     ];
     expect(answerOf({ models })).toBe(
       'Version 1 serves digits. Version 3 is the candidate: it waits for an approval. Version 7 serves net.',
@@ -29,13 +29,16 @@ describe('the page Models', () => {
       version({ version: '2', stage: 'Archived' }),
       control,
     ];
-    const model = { model: 'digits', before: '2', versions };
+    const model = { model: 'digits', rollback_to: '2', versions };
     expect(rollbackTargets(model, false)).toEqual([
       ['', 'version 2, the control before'],
       ['3', 'version 3 (rejected)'],
     ]);
-    expect(rollbackTargets({ ...model, before: null }, true)[0]).toEqual(['', 'version 1: the rollout ends']);
-    expect(rollbackTargets({ ...model, before: null, versions: [control] }, false)).toEqual([]);
+    expect(rollbackTargets({ ...model, rollback_to: null }, true)[0]).toEqual([
+      '',
+      'version 1: the rollout ends',
+    ]);
+    expect(rollbackTargets({ ...model, rollback_to: null, versions: [control] }, false)).toEqual([]);
   });
 
   it('offers what the version allows', () => {

@@ -25,11 +25,11 @@ export const isRejectable = ({ aliases, role }: ModelVersionView): boolean =>
 
 /** What a rollback can lead to, by the version to ask for, with words; the first one is what it does by itself. */
 export function rollbackTargets(
-  { before, versions }: ModelView,
+  { rollback_to, versions }: ModelView,
   isInRollout: boolean,
 ): (readonly [version: string, label: string])[] {
   const control = versions.find(({ role }) => role === 'control')?.version;
-  const own = isInRollout ? control : before;
+  const own = isInRollout ? control : rollback_to;
   // Others have served before, or are in the routing table and in no registry.
   const others = versions.filter(
     ({ version, created_at_ms, stage, problem }) =>

@@ -181,7 +181,7 @@ describe('the list', () => {
       problem: 'its digest differs',
     });
     expect(rows[1]).toMatchObject({ aliases: ['staging'], pods: 0, problem: null });
-    expect(rows.filter((one) => one.other_content).map(({ version }) => version)).toEqual(['2']);
+    expect(rows.filter((one) => one.content_differs).map(({ version }) => version)).toEqual(['2']);
   });
 
   it('shows what was read last while the registry is away', async () => {

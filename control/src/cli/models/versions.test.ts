@@ -14,7 +14,7 @@ const VIEW: ModelsView = {
   models: [
     {
       model: 'digits',
-      before: null,
+      rollback_to: null,
       versions: [
         version({ version: '4', complete: false, metrics: {} }),
         version({ version: '3', rejected: 'blurry \u001b[2Jcats' }),
@@ -27,7 +27,7 @@ const VIEW: ModelsView = {
           problem: 'its digest differs',
         }),
         version({
-          other_content: true,
+          content_differs: true,
           aliases: ['champion'],
           stage: 'Production',
           role: 'control',
@@ -75,7 +75,7 @@ describe('headgate models', () => {
   it('list says how to register a model that is served and not registered', async () => {
     const versions = [version({ created_at_ms: null, role: 'control' })];
     const registry = { state: 'ok', detail: '', checked_at_ms: MADE_MS } as const;
-    const view: ModelsView = { registry, models: [{ model: 'digits', before: null, versions }] };
+    const view: ModelsView = { registry, models: [{ model: 'digits', rollback_to: null, versions }] };
     const { out } = await run(['list', 'digits'], { 'GET /models': view });
     expect(out).toMatch(/^1 +not registered +serving \(control\)/m);
     expect(out).toContain('headgate-pipelines adopt digits --models models --champion 1');

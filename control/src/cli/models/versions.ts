@@ -108,9 +108,9 @@ function inWords({ registry, ...model }: Pick<ModelsView, 'registry'> & ModelVie
   const rejected = versions.flatMap(({ version, rejected: why }) =>
     why === null ? [] : [`version ${version} is rejected: ${why}`],
   );
-  const problems = versions.flatMap(({ version, problem, other_content: other }) => [
+  const problems = versions.flatMap(({ version, problem, content_differs: differs }) => [
     ...(problem === null ? [] : [`version ${version}: ${problem}`]),
-    ...(other ? [`version ${version}: inference serves another content than the registered one`] : []),
+    ...(differs ? [`version ${version}: inference serves another content than the registered one`] : []),
   ]);
   const adopt = unregistered(model, registry);
   const isOld = registry.state === 'unreachable' && registry.checked_at_ms !== null;
