@@ -47,7 +47,7 @@ it.runIf(process.env.E2E_FULL)(
     const retrain = await airflow.trigger('headgate_retrain_workspace');
     await airflow.approve(retrain);
     await promote();
-    const tasks = ['reproduce', 'push', 'register', 'stage', 'approve', 'release'];
+    const tasks = ['reproduce', 'register', 'stage', 'approve', 'release'];
     expect(await airflow.ended(retrain)).toEqual(Object.fromEntries(tasks.map((task) => [task, 'success'])));
 
     const images = labelledImages(join(dir, 'users'));

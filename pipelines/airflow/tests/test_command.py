@@ -92,10 +92,19 @@ def test_the_end_of_its_time_ends_a_program_that_says_nothing(
 
 
 def test_tasks_of_one_workspace_take_turns(task: Callable[[str], Command]) -> None:
-    # Fails where the other one is between its two commands.
-    tasks = [task("mkdir busy && sleep 0.3 && rmdir busy && echo done") for _ in range(2)]
+    # Fails where the other one is between its two programs.
+    tasks = [task("mkdir busy && sleep 0.3") for _ in range(2)]
+    for one in tasks:
+        one.then = ["sh", "-c", "rmdir busy && echo done"]
     with ThreadPoolExecutor() as pool:
         assert list(pool.map(lambda one: one.execute({}), tasks)) == ["done", "done"]
+
+
+def test_the_second_program_does_not_start_after_a_failure_of_the_first(task: Callable[[str], Command]) -> None:
+    failing = task("exit 2")
+    failing.then = ["sh", "-c", "touch started"]
+    assert type(outcome(failing)) is AirflowFailException
+    assert not (failing.workspace / "started").exists()
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,7 @@ EXPECTED = """\
 headgate_ingest_digits, 0 2 * * *, 1 run at a time
   ingest: dvc repro ingest, within 3:00:00, alone
 headgate_retrain_digits, 0 4 * * 0, headgate://drift/digits, 1 run at a time
-  reproduce: dvc repro, within 12:00:00, alone
-  push: dvc push, within 3:00:00, alone
+  reproduce: dvc repro, then dvc push, within 15:00:00, alone
   register: headgate-pipelines register --stage, within 0:15:00
   stage: headgate-pipelines stage, within 0:30:00
   approve: asks every 0:05:00, within 3 days, 0:00:00
@@ -51,7 +50,9 @@ def in_words(dag: DAG) -> str:
         elif task.outlets:
             words = f"announces {task.outlets[0].uri}"
         else:
-            words = f"{' '.join(task.arguments)}, within {task.execution_timeout}{', alone' if task.alone else ''}"
+            then = f", then {' '.join(task.then)}" if task.then else ""
+            alone = ", alone" if task.alone else ""
+            words = f"{' '.join(task.arguments)}{then}, within {task.execution_timeout}{alone}"
         lines.append(f"  {task.task_id}: {words}")
     text = "\n".join(lines) + "\n"
     for name in ("version", "why"):
@@ -64,7 +65,7 @@ def test_tasks_their_order_schedules_and_time_limits(dags: list[DAG]) -> None:
 
 
 def test_nothing_is_pushed_without_a_remote(standin: StandIn) -> None:
-    assert "push" not in retrain(standin.workspace("digits")).task_ids
+    assert retrain(standin.workspace("digits")).get_task("reproduce").then is None
 
 
 def test_every_task_is_retried_with_backoff_and_alerts_when_it_fails(dags: list[DAG]) -> None:

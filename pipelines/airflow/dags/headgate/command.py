@@ -47,30 +47,45 @@ class Command(BaseOperator):
     Args:
         workspace: current folder of the program.
         arguments: program and arguments; Jinja templates.
+        then: a second program, started when the first has succeeded.
         alone: waits for other tasks with `alone` in this workspace, of any DAG.
     """
 
     template_fields: Sequence[str] = ("arguments",)
 
-    def __init__(self, *, workspace: Path, arguments: list[str], alone: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        workspace: Path,
+        arguments: list[str],
+        then: list[str] | None = None,
+        alone: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.workspace = workspace
         self.arguments = arguments
+        self.then = then
         self.alone = alone
         self.process: subprocess.Popen[str] | None = None
 
     def execute(self, context: Context) -> str:
-        """Returns the last line that the program printed."""
+        """Returns the last line that the last program printed."""
         with one_at_a_time(self.workspace) if self.alone else nullcontext():
-            self.process = start(self.workspace, self.arguments)
-            code, tail = follow(self.process, self.log.info)
-        if self.arguments[0] == "dvc" and code > 0:
+            line = self.run_program(self.arguments)
+            return self.run_program(self.then) if self.then else line
+
+    def run_program(self, arguments: list[str]) -> str:
+        """Returns the last line that the program printed. Raises what its exit code means for the task."""
+        self.process = start(self.workspace, arguments)
+        code, tail = follow(self.process, self.log.info)
+        if arguments[0] == "dvc" and code > 0:
             code = code_of_stage(tail)
         if code == 0:
             return tail[-1] if tail else ""
         if code == NOTHING_TO_DO:
             raise AirflowSkipException("nothing to do")
-        words = "\n".join([f"{' '.join(self.arguments)}: exit code {code}", *tail])
+        words = "\n".join([f"{' '.join(arguments)}: exit code {code}", *tail])
         if code == UNAVAILABLE or code < 0:
             raise AirflowException(words)
         raise AirflowFailException(words)

@@ -10,10 +10,10 @@ from headgate.command import Command
 from headgate.workspace import USUAL, Pace, at, common, drifted, has_remote
 
 DOC = """
-`reproduce` runs `dvc repro`: ingest, train and evaluate, each only where its inputs changed. `push` copies data and
-version to the DVC remote, where the workspace has one. `register` skips the rest when there is no new version, and
-fails when the version is not good enough. `stage` tests the version in staging. `approve` waits for a person, here or
-in Headgate's console; without an answer within three days the version is rejected. `release` starts the rollout and
+`reproduce` runs `dvc repro`: ingest, train and evaluate, each only where its inputs changed. Then `dvc push` copies
+data and version to the DVC remote, where the workspace has one. `register` skips the rest when there is no new version,
+and fails when the version is not good enough. `stage` tests the version in staging. `approve` waits for a person, here
+or in Headgate's console; without an answer within three days the version is rejected. `release` starts the rollout and
 follows it: it fails when the rollout is rolled back.
 """
 
@@ -21,10 +21,8 @@ follows it: it fails when the rollout is rolled back.
 def retrain(workspace: Path, pace: Pace = USUAL) -> DAG:
     """The DAG of one workspace."""
 
-    def command(task_id: str, arguments: list[str], timeout: timedelta, alone: bool = False) -> Command:
-        return Command(
-            task_id=task_id, workspace=workspace, arguments=arguments, execution_timeout=timeout, alone=alone
-        )
+    def command(task_id: str, arguments: list[str], timeout: timedelta) -> Command:
+        return Command(task_id=task_id, workspace=workspace, arguments=arguments, execution_timeout=timeout)
 
     with DAG(
         f"headgate_retrain_{workspace.name}",
@@ -35,9 +33,15 @@ def retrain(workspace: Path, pace: Pace = USUAL) -> DAG:
     ) as dag:
         of_approval = "{{ ti.xcom_pull(task_ids='approve')['%s'] }}"
         chain(
-            command("reproduce", ["dvc", "repro"], timedelta(hours=12), alone=True),
-            # MLflow names the version of the data, which must be where others can get it.
-            *([command("push", ["dvc", "push"], timedelta(hours=3), alone=True)] if has_remote(workspace) else []),
+            Command(
+                task_id="reproduce",
+                workspace=workspace,
+                arguments=["dvc", "repro"],
+                # MLflow names the version of the data, which must be where others can get it: before another `ingest`.
+                then=["dvc", "push"] if has_remote(workspace) else None,
+                alone=True,
+                execution_timeout=timedelta(hours=15),
+            ),
             command("register", ["headgate-pipelines", "register", "--stage"], timedelta(minutes=15)),
             command("stage", ["headgate-pipelines", "stage"], timedelta(minutes=30)),
             Approval(task_id="approve", workspace=workspace, wait=pace.approval_wait, poll=pace.approval_poll),
