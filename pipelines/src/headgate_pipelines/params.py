@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from headgate_pipelines.errors import PipelineError
 
@@ -87,6 +87,13 @@ class Params(_Params):
     train: Train = Train()
     evaluate: Evaluate = Evaluate()
     drift: Drift = Drift()
+
+    @field_validator("source")
+    @classmethod
+    def _is_known(cls, source: str) -> str:
+        if "://" in source and not source.startswith("s3://"):
+            raise ValueError("expected a folder, s3://bucket/prefix, or captures:FOLDER")
+        return source
 
 
 def read_params(path: Path) -> Params:

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from headgate_pipelines import cli
+from headgate_pipelines.data import init
 from headgate_pipelines.data.init import source_from
 from headgate_pipelines.data.version import data_version
 from headgate_pipelines.errors import PipelineError
@@ -138,7 +139,23 @@ def test_init_in_a_git_repository_uses_git_unless_it_ignores_the_folder(tmp_path
 def test_init_writes_folders_relative_to_the_workspace(tmp_path: Path) -> None:
     assert source_from(str(tmp_path / "photos"), tmp_path / "workspace") == "../photos"
     assert source_from(f"captures:{tmp_path}/export", tmp_path / "workspace") == "captures:../export"
+    assert source_from(f"{tmp_path}/run:1", tmp_path / "workspace") == "../run:1"
     assert source_from("s3://bucket/prefix", tmp_path) == "s3://bucket/prefix"
+
+
+def test_init_refuses_a_source_of_an_unknown_kind(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["init", str(tmp_path / "workspace"), "--model", "shapes", "--source", "gs://bucket/photos"]) == 1
+    assert (
+        "expected a folder, s3://bucket/prefix, or captures:FOLDER, got 'gs://bucket/photos'" in capsys.readouterr().err
+    )
+
+
+def test_init_may_succeed_later_when_dvc_does_not_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(init, "WITHIN_S", 0.01)
+    workspace = tmp_path / "workspace"
+    assert cli.main(["init", str(workspace), "--model", "shapes", "--source", "photos"]) == 3
+    monkeypatch.undo()
+    make(workspace)
 
 
 def test_init_refuses_a_wrong_model_name_and_leaves_no_workspace(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from headgate_pipelines.data.captures import CapturesSource
 from headgate_pipelines.data.ingest import ingest
 from headgate_pipelines.data.sources import Entry, FolderSource, open_source
-from headgate_pipelines.errors import PipelineError, Refused
+from headgate_pipelines.errors import Refused
 from headgate_pipelines.workspace import Workspace
 from tests.data.pictures import params_of, picture, write_classes
 
@@ -86,8 +86,11 @@ def test_a_source_that_is_not_there_is_refused(tmp_path: Path) -> None:
         open_source(params_of("nowhere"), tmp_path).entries()
     with pytest.raises(Refused, match="is no export of captures"):
         open_source(params_of("captures:nowhere"), tmp_path).entries()
-    with pytest.raises(PipelineError, match="ftp is no kind"):
-        open_source(params_of("ftp://host/photos"), tmp_path)
+
+
+def test_a_folder_may_have_a_colon_in_its_name(tmp_path: Path) -> None:
+    fill(tmp_path / "run:1", "cat/a.png")
+    assert answers(open_source(params_of("run:1"), tmp_path).entries()) == {"cat/a.png": ("cat", "")}
 
 
 def export(root: Path, lines: list[dict[str, Any]]) -> Path:

@@ -107,6 +107,7 @@ def test_an_image_that_changed_since_ingest_ends_the_training(tmp_path: Path) ->
     ("source", "named"),
     [
         ("../../../home/ann/birds", "birds"),
+        ("../../../home/ann/run:1", "run:1"),
         ("captures:../export/march", "captures:march"),
         ("s3://bucket/birds/march", "s3://bucket/birds/march"),
     ],

@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from headgate_pipelines.errors import PipelineError, Refused
+from headgate_pipelines.errors import PipelineError, Refused, Unavailable
 from headgate_pipelines.params import Params, wrong_keys
 from headgate_pipelines.progress import waiting
 from headgate_pipelines.workspace import Workspace
@@ -43,7 +43,8 @@ metrics: [evaluation/metrics.json]
 """
 IGNORED = ("quarantine/", "reports/", ".cache/", ".state/")
 REMOTE = "storage"
-DVC_WITHIN_S = 60
+WITHIN_S = 60
+"""Of one call of Git or DVC."""
 
 
 def run(given: argparse.Namespace) -> int:
@@ -51,13 +52,18 @@ def run(given: argparse.Namespace) -> int:
 
     Raises:
         Refused: there is one already.
+        Unavailable: Git or DVC does not end.
     """
     workspace = Workspace((given.folder or given.workspace).resolve())
     if workspace.params.exists():
         raise Refused(f"{workspace.root} is a workspace already", "edit its params.yaml, or name another folder")
     workspace.root.mkdir(parents=True, exist_ok=True)
     text = params_text({"model": given.model, "source": source_from(given.source, workspace.root)})
-    start_dvc(workspace.root, given.remote)
+    try:
+        start_dvc(workspace.root, given.remote)
+    except subprocess.TimeoutExpired as error:
+        message = f"{' '.join(error.cmd)} did not end within {error.timeout:g} s"
+        raise Unavailable(message, f"delete {workspace.root}/.dvc, then run again") from error
     (workspace.root / "dvc.yaml").write_text(DVC_YAML, "utf-8")
     workspace.params.write_text(text, "utf-8")
     print(f"{workspace.root} is ready. Next, in it: dvc repro, by hand or as npm run pipelines -- dvc repro")
@@ -66,10 +72,10 @@ def run(given: argparse.Namespace) -> int:
 
 def source_from(source: str, root: Path) -> str:
     """The source as params.yaml has it: its folder relative to the workspace and not to the current folder."""
-    kind, separator, folder = source.partition(":")
-    if kind == "s3":
+    if "://" in source:
         return source
-    return f"captures:{os.path.relpath(folder, root)}" if separator else os.path.relpath(source, root)
+    kind, _, export = source.partition(":")
+    return f"captures:{os.path.relpath(export, root)}" if kind == "captures" else os.path.relpath(source, root)
 
 
 def params_text(values: dict[str, str]) -> str:
@@ -117,7 +123,8 @@ def start_dvc(root: Path, remote: str | None) -> None:
 def _in_git(root: Path) -> bool:
     """True inside a Git working tree that does not ignore the folder."""
     try:
-        ignored = subprocess.run(["git", "-C", str(root), "check-ignore", "-q", "."], capture_output=True)  # noqa: S603, S607 # nosec
+        command = ["git", "-C", str(root), "check-ignore", "-q", "."]
+        ignored = subprocess.run(command, capture_output=True, timeout=WITHIN_S)  # noqa: S603 # nosec B603
     except FileNotFoundError:
         return False
     return ignored.returncode == 1
@@ -128,7 +135,7 @@ def _dvc(root: Path, *arguments: str) -> None:
     command = [sys.executable, "-m", "dvc", *arguments]
     with waiting(f"init: dvc {arguments[0]}"):
         done = subprocess.run(  # noqa: S603 # nosec B603
-            command, cwd=root, env=env, capture_output=True, text=True, timeout=DVC_WITHIN_S
+            command, cwd=root, env=env, capture_output=True, text=True, timeout=WITHIN_S
         )
     if done.returncode != 0:
         raise PipelineError(f"dvc {' '.join(arguments)}: {done.stderr.strip()}", "see dvc's own message")

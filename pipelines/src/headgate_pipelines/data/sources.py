@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from headgate_pipelines.errors import PipelineError, Refused
+from headgate_pipelines.errors import Refused
 from headgate_pipelines.params import Params
 
 LABEL_FILE = "labels.csv"
@@ -58,14 +58,12 @@ def open_source(params: Params, root: Path) -> Source:
     from headgate_pipelines.data.s3 import S3Source
 
     known = frozenset(params.ingest.labels)
-    kind, separator, rest = params.source.partition(":")
-    if not separator:
-        return FolderSource(root / params.source, known)
-    if kind == "s3":
-        return S3Source(params.source, known)
+    kind, _, export = params.source.partition(":")
     if kind == "captures":
-        return CapturesSource(root / rest, params.ingest.labels)
-    raise PipelineError(f"source {params.source}: {kind} is no kind", "a folder, s3://bucket/prefix, captures:FOLDER")
+        return CapturesSource(root / export, params.ingest.labels)
+    if "://" in params.source:
+        return S3Source(params.source, known)
+    return FolderSource(root / params.source, known)
 
 
 class FolderSource:

@@ -81,8 +81,8 @@ def source_name(source: str) -> str:
     """The source without the folders above it: who downloads the version has other ones."""
     if source.startswith("s3://"):
         return source
-    kind, separator, folder = source.rpartition(":")
-    return f"{kind}{separator}{Path(folder).name}"
+    kind, _, export = source.partition(":")
+    return f"captures:{Path(export).name}" if kind == "captures" else Path(source).name
 
 
 def _classes(items: Sequence[Item], labels: Sequence[str]) -> np.ndarray:
