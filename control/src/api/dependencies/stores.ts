@@ -39,8 +39,8 @@ export function modelRegistry(state: (() => RegistryState) | undefined, url: str
     find() {
       if (url === '') return off('none is configured');
       if (!state) return degraded('unknown, because control does not answer', 'see what is said of control');
-      const { state: is, detail } = state();
-      return is === 'ok' ? ok('MLflow answers') : degraded(detail, remedy);
+      const current = state();
+      return current.state === 'ok' ? ok('MLflow answers') : degraded(current.detail, remedy);
     },
   };
 }
