@@ -42,7 +42,7 @@ export function startRollouts(config: Config, around: RolloutSurroundings): Cont
   const { places, scrapes, experiments, changes, logger, registry } = around;
   const { routing } = places;
   const figures = new GatewayFigures({ scrape: scrapes.gateways, nowMs: systemClock.monotonicMs });
-  const { versionsOf, problems } = modelRepository(processesOf(config).inference);
+  const { versionsOf, problems } = modelRepository(processesOf(config).inference, systemClock.monotonicMs);
   const rollouts = new Rollouts({
     ledger: new Ledger(places.store, systemClock.monotonicMs),
     routing,
