@@ -11,14 +11,7 @@ import { formatMs } from '../format.ts';
 import { useResource } from '../resource.ts';
 import { href } from '../router.ts';
 import { RollBack, VersionActions } from './models/actions.tsx';
-import {
-  answerOf,
-  differenceTo,
-  isCandidate,
-  isRejectable,
-  registryNote,
-  STATE_TONES,
-} from './models/words.ts';
+import { answerOf, differenceTo, isRejectable, registryNote, STATE_TONES } from './models/words.ts';
 
 const RELOAD_MS = 5000;
 
@@ -99,14 +92,10 @@ function ModelCard({ of, registry, onChange }: ModelCardProps) {
 /** Without those that no version fills. */
 function columnsOf({ model, versions }: ModelView, onChange: () => void): Column<ModelVersionView>[] {
   const control = versions.find(({ role }) => role === 'control');
-  const metrics = METRICS.filter(({ name }) => versions.some(({ metrics }) => metrics[name] !== undefined));
-  const data = versions.some(({ data_version }) => data_version !== null);
-  const history = versions.some(({ created_at_ms }) => created_at_ms !== null);
-  const decide = versions.some((one) => isCandidate(one) || isRejectable(one));
-  return [
-    { head: 'Version', cell: ({ version }) => version },
-    { head: 'State', cell: StateCell },
-    ...metrics.map(({ head, name, format }) => ({
+  const columns: (Column<ModelVersionView> & { readonly fills: (one: ModelVersionView) => boolean })[] = [
+    { head: 'Version', cell: ({ version }) => version, fills: () => true },
+    { head: 'State', cell: StateCell, fills: () => true },
+    ...METRICS.map(({ head, name, format }) => ({
       head,
       numeric: true,
       cell: (one: ModelVersionView) => (
@@ -115,20 +104,17 @@ function columnsOf({ model, versions }: ModelView, onChange: () => void): Column
           <div class="hint">{differenceTo(control, one, name)}</div>
         </>
       ),
+      fills: ({ metrics }: ModelVersionView) => metrics[name] !== undefined,
     })),
-    ...(data ? [{ head: 'Data', cell: DataCell }] : []),
-    ...(history ? [{ head: 'Registered', cell: HistoryCell }] : []),
-    ...(decide
-      ? [
-          {
-            head: 'Decide',
-            cell: (one: ModelVersionView) => (
-              <VersionActions model={model} version={one} onChange={onChange} />
-            ),
-          },
-        ]
-      : []),
+    { head: 'Data', cell: DataCell, fills: ({ data_version }) => data_version !== null },
+    { head: 'Registered', cell: HistoryCell, fills: ({ created_at_ms }) => created_at_ms !== null },
+    {
+      head: 'Decide',
+      cell: (one) => <VersionActions model={model} version={one} onChange={onChange} />,
+      fills: isRejectable,
+    },
   ];
+  return columns.filter(({ fills }) => versions.some(fills));
 }
 
 function DataCell({ data_version: data }: ModelVersionView) {

@@ -8,6 +8,7 @@ import type {
 } from '@headgate/contracts/admin/api';
 import { useSignal } from '@preact/signals';
 import { Field } from '../../components/field.tsx';
+import { liveModel } from '../../components/model.tsx';
 import { Select } from '../../components/select.tsx';
 import { formatMs } from '../../format.ts';
 import { useResource } from '../../resource.ts';
@@ -25,11 +26,12 @@ interface VersionProps {
 
 /** What a person may do with a version that waits. */
 export function VersionActions(props: VersionProps) {
-  if (!isCandidate(props.version) && !isRejectable(props.version)) return null;
+  if (!isRejectable(props.version)) return null;
+  const isInRollout = liveModel(props.model)?.rollout != null;
   return (
     <div class="row start">
-      {isCandidate(props.version) && <Approve {...props} />}
-      {isRejectable(props.version) && <Reject {...props} />}
+      {isCandidate(props.version) && !isInRollout && <Approve {...props} />}
+      <Reject {...props} />
     </div>
   );
 }
