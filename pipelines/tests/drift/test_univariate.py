@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -82,6 +84,14 @@ def test_many_classes_that_each_occur_once_are_no_drift() -> None:
     """The chi-square distribution is far off here."""
     measured = classes(np.arange(60), np.arange(60, 120), 999, random())
     assert measured.p == 1
+
+
+def test_a_thousand_classes_take_little_memory() -> None:
+    tracemalloc.start()
+    classes(np.arange(1000), np.arange(1000), 5000, random())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50_000_000
 
 
 @given(p_values)

@@ -3,12 +3,10 @@
 import numpy as np
 
 from headgate_pipelines.drift.sample import Floats, Ints
-from headgate_pipelines.drift.univariate import USUAL, Measured, permutation_p
+from headgate_pipelines.drift.univariate import USUAL, Measured, in_blocks, permutation_p
 
 MOST = 1000
 """Vectors of each sample: more would cost memory and time by their square."""
-BLOCK = 500
-"""Permutations that are computed at once."""
 
 
 def mmd(reference: Floats, now: Floats, permutations: int, rng: np.random.Generator) -> Measured:
@@ -28,12 +26,7 @@ def mmd(reference: Floats, now: Floats, permutations: int, rng: np.random.Genera
     is_now = np.zeros(len(kernel), dtype=bool)
     is_now[len(reference) :] = True
     observed = float(_squared(kernel, is_now[None])[0])
-    null = np.concatenate(
-        [
-            _squared(kernel, rng.permuted(np.tile(is_now, (min(BLOCK, permutations - done), 1)), axis=1))
-            for done in range(0, permutations, BLOCK)
-        ]
-    )
+    null = in_blocks(lambda size: _squared(kernel, rng.permuted(np.tile(is_now, (size, 1)), axis=1)), permutations)
     effect, usual = np.sqrt(np.maximum([observed, np.quantile(null, USUAL)], 0))
     return Measured(observed, permutation_p(observed, null), float(effect), float(usual))
 

@@ -1,5 +1,6 @@
 """Tests of one number or class at a time, the population stability index, and Holm's correction."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,8 @@ from scipy import stats
 from headgate_pipelines.drift.sample import Floats, Ints
 
 BINS = 10
+BLOCK = 500
+"""Permutations that are computed at once: those of a thousand classes take 4 MB an array."""
 DRAWS = 500
 
 
@@ -53,9 +56,11 @@ def classes(reference: Ints, now: Ints, permutations: int, rng: np.random.Genera
         # Of both rows of the table: the other row has the same deviations, over its own expected counts.
         return ((drawn - expected) ** 2 / (expected * (1 - len(now) / both.sum()))).sum(axis=-1)
 
+    def null(size: int) -> Floats:
+        return chi_square(rng.multivariate_hypergeometric(both, len(now), size=size, method="marginals"))
+
     observed = float(chi_square(counts_now))
-    drawn = rng.multivariate_hypergeometric(both, len(now), size=permutations, method="marginals")
-    p = permutation_p(observed, chi_square(drawn))
+    p = permutation_p(observed, in_blocks(null, permutations))
     return Measured(observed, p, float(psi(counts, counts_now)), usual_psi(both, len(now), rng))
 
 
@@ -85,6 +90,12 @@ def usual_psi(both: Ints, size_now: int, rng: np.random.Generator) -> float:
     """
     drawn = rng.multivariate_hypergeometric(both, size_now, size=DRAWS, method="marginals")
     return float(np.quantile(psi(both - drawn, drawn), USUAL))
+
+
+def in_blocks(statistics: Callable[[int], Floats], permutations: int) -> Floats:
+    """The statistic of each permutation; `statistics` computes so many at once."""
+    sizes = [min(BLOCK, permutations - done) for done in range(0, permutations, BLOCK)]
+    return np.concatenate([statistics(size) for size in sizes])
 
 
 def permutation_p(observed: float, null: Floats) -> float:
