@@ -16,9 +16,11 @@ with (standin / "calls").open("a", encoding="utf-8") as calls:
 command = "check" if "--check" in arguments else arguments[1]
 answers = standin / f"{workspace.name}.{command}"
 if command == "drift":
-    report = workspace / "reports/drift.json"
-    asks = not report.exists()  # once, as with a cooldown
-    report.write_text(json.dumps({"triggered": asks, "why": "an earlier check asked"}), "utf-8")
+    cooldown = workspace / ".state/drift-trigger.json"
+    if not cooldown.exists():
+        cooldown.parent.mkdir(exist_ok=True)
+        cooldown.touch()
+        cooldown.with_name("retrain").touch()
 code, *later = answers.read_text("utf-8").split() if answers.exists() else ["0"]
 if later:
     answers.write_text("\n".join(later), "utf-8")

@@ -35,7 +35,10 @@ def approve(standin: StandIn) -> Approval:
 def asked(approve: Approval, ago: timedelta) -> Any:
     """The context of a task that asked for approval that long ago."""
     started = datetime.now(UTC) - ago
-    return {"task": approve, "ti": SimpleNamespace(start_date=started, map_index=-1, xcom_push=lambda **_: None)}
+    task = SimpleNamespace(
+        start_date=started, map_index=-1, xcom_push=lambda **_: None, dag_id="dag", log_url="http://airflow"
+    )
+    return {"task": approve, "ti": task}
 
 
 def answer(option: str) -> dict[str, Any]:
@@ -79,11 +82,12 @@ def test_without_an_answer_it_waits_on(code: int, approve: Approval, standin: St
     assert (parked.value.kwargs, parked.value.timeout) == ({"version": "3"}, timedelta(minutes=5))
 
 
-def test_without_an_answer_in_time_it_rejects(approve: Approval, standin: StandIn) -> None:
+def test_without_an_answer_in_time_it_rejects_and_sends_an_alert(approve: Approval, standin: StandIn) -> None:
     standin.exits("digits", "check", 99)
     with pytest.raises(DownstreamTasksSkipped):
         approve.execute_complete(asked(approve, timedelta(days=3)), TIMEOUT, "3")
     assert standin.calls("digits")[-1].endswith("--rejected --why reject by nobody in time in Airflow")
+    assert standin.alerts() == ["dag: version 3 was rejected\nreject by nobody in time in Airflow: http://airflow"]
 
 
 def test_an_answer_of_the_console_counts_before_anyone_is_asked(approve: Approval, standin: StandIn) -> None:

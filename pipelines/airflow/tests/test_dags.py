@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from airflow.sdk import DAG
+from airflow.sdk.exceptions import AirflowSkipException
 from conftest import HERE, StandIn
 from headgate.approval import Approval
 from headgate.drift import drift
@@ -66,6 +67,16 @@ def test_tasks_their_order_schedules_and_time_limits(dags: list[DAG]) -> None:
 
 def test_nothing_is_pushed_without_a_remote(standin: StandIn) -> None:
     assert retrain(standin.workspace("digits")).get_task("reproduce").then is None
+
+
+def test_each_trigger_of_a_drift_check_starts_one_retraining(standin: StandIn) -> None:
+    workspace = standin.workspace("digits")
+    retrain = drift(workspace).get_task("retrain").python_callable
+    (workspace / ".state").mkdir()
+    (workspace / ".state/retrain").touch()
+    retrain()
+    with pytest.raises(AirflowSkipException):
+        retrain()
 
 
 def test_every_task_is_retried_with_backoff_and_alerts_when_it_fails(dags: list[DAG]) -> None:

@@ -135,6 +135,7 @@ def test_a_check_by_hand_neither_triggers_nor_starts_the_cooldown(setup: Setup) 
     setup.triggers = False
     assert setup.check(dark) == 0
     assert (setup.result["verdict"], setup.result["triggered"], setup.alerts) == ("drift", False, [])
+    assert not (setup.workspace.state / "retrain").exists()
     setup.triggers = True
     assert setup.check(dark, NOW + HOUR_MS) == 0
     assert setup.result["triggered"]
@@ -151,6 +152,15 @@ def test_drift_triggers_once_per_cooldown(setup: Setup) -> None:
     assert (setup.result["verdict"], setup.result["triggered"], len(setup.alerts)) == ("drift", False, 1)
     assert setup.check(dark, NOW + 6 * HOUR_MS) == 0
     assert (setup.result["triggered"], len(setup.alerts)) == (True, 2)
+
+
+def test_a_later_check_leaves_the_trigger_to_the_scheduler(setup: Setup) -> None:
+    setup.champion()
+    dark = rows(200, seed=2, dark=0.6)
+    setup.check(dark)
+    setup.triggers = False
+    setup.check(dark, NOW + HOUR_MS)
+    assert "brightness" in (setup.workspace.state / "retrain").read_text()
 
 
 def test_a_crash_before_the_end_triggers_again(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:

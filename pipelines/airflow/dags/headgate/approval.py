@@ -9,7 +9,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException, TaskAwaitingInput
 
-from headgate.command import NOTHING_TO_DO, REFUSED, follow, start
+from headgate.command import NOTHING_TO_DO, REFUSED, follow, send_alert, start
 
 
 class Approval(ApprovalOperator):
@@ -61,6 +61,9 @@ class Approval(ApprovalOperator):
             code = self.release(version, "--rejected", "--why", why)
             if code not in (0, NOTHING_TO_DO):
                 raise AirflowFailException(f"{why}, and nothing was rolled out; control still has the candidate")
+            if code == 0 and not event["responded_by_user"]:
+                task = context["ti"]
+                send_alert(f"{task.dag_id}: version {version} was rejected", f"{why}: {task.log_url}")
         # Ends the task here after a rejection, and skips what follows.
         super().execute_complete(context, {"params_input": {}, **event})
         return {"version": version, "why": why}

@@ -158,8 +158,12 @@ def end(process: subprocess.Popen[str]) -> None:
 def alert(context: Context) -> None:
     """Sends an alert for a task that failed for good. Never raises."""
     task = context["ti"]
-    title = f"{task.dag_id}: {task.task_id} failed"
     text = f"run {task.run_id}, try {task.try_number}: {task.log_url}\n{context.get('exception') or ''}"
+    send_alert(f"{task.dag_id}: {task.task_id} failed", text)
+
+
+def send_alert(title: str, text: str) -> None:
+    """Sends a message to the team. Never raises."""
     try:
         subprocess.run(
             [str(programs() / "headgate-pipelines"), "alert", "--title", title, "--text", text],

@@ -1,6 +1,5 @@
 """Every hour: compare what the champion sees with what it was evaluated on."""
 
-import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from headgate.workspace import USUAL, Pace, at, common, drifted
 
 DOC = """
 `check` writes `reports/drift.json` and `reports/drift.html`; it is skipped while there are too few photos. `retrain`
-starts the retraining of this model if the check asks for it, which it does once per cooldown, and is skipped if not.
+starts the retraining of this model if a check asks for it, which happens once per cooldown, and is skipped if not.
 """
 
 
@@ -34,9 +33,10 @@ def drift(workspace: Path, pace: Pace = USUAL) -> DAG:
 
         @task(task_id="retrain", outlets=[drifted(workspace)])
         def ask_for_retraining() -> None:
-            report = json.loads((workspace / "reports/drift.json").read_text("utf-8"))
-            if not report["triggered"]:
-                raise AirflowSkipException(report["why"])
+            try:
+                (workspace / ".state/retrain").unlink()
+            except FileNotFoundError as error:
+                raise AirflowSkipException("no check asks for it") from error
 
         check >> ask_for_retraining()
     return dag

@@ -38,7 +38,8 @@ def is_cooling_down(workspace: Workspace, now_ms: int, cooldown_hours: float) ->
 
 
 def remember(workspace: Workspace, trigger: Trigger) -> None:
-    """Starts the cooldown."""
+    """Asks for retraining by `.state/retrain`, which the DAG removes, and starts the cooldown."""
+    write(workspace.state / "retrain", trigger.why + "\n")
     write(_path(workspace), json.dumps(asdict(trigger), indent=2) + "\n")
 
 
