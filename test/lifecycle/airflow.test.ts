@@ -12,7 +12,8 @@ import { MODEL, type Services, startServices } from './circle/services.ts';
 import { labelledImages, startTraffic } from './circle/traffic.ts';
 import { startAirflow, type TestAirflow } from './harness/airflow.ts';
 
-const WITHIN_MS = 600_000;
+/** It takes six minutes on a quiet machine; each wait in it has a limit of its own. */
+const WITHIN_MS = 1_800_000;
 const dir = mkdtempSync(join(tmpdir(), 'headgate-airflow-'));
 let services: Services;
 let pipelines: Pipelines;
@@ -41,21 +42,21 @@ afterAll(async () => {
 it.runIf(process.env.E2E_FULL)(
   'Airflow brings a version to production with the real commands, and looks for drift',
   async () => {
-    const ingest = await airflow.trigger('headgate_ingest_workspace');
-    expect(await airflow.ended(ingest)).toEqual({ ingest: 'success' });
+    const ingest = await airflow.start('headgate_ingest_workspace');
+    expect(await ingest.ended()).toEqual({ ingest: 'success' });
 
-    const retrain = await airflow.trigger('headgate_retrain_workspace');
-    await airflow.approve(retrain);
+    const retrain = await airflow.start('headgate_retrain_workspace');
+    await retrain.approve();
     await promote();
     const tasks = ['reproduce', 'register', 'stage', 'approve', 'release'];
-    expect(await airflow.ended(retrain)).toEqual(Object.fromEntries(tasks.map((task) => [task, 'success'])));
+    expect(await retrain.ended()).toEqual(Object.fromEntries(tasks.map((task) => [task, 'success'])));
 
     const images = labelledImages(join(dir, 'users'));
     const traffic = startTraffic({ stack: services.stack, model: MODEL, images, perSecond: 20 });
     await eventually(() => traffic.answered.length >= 80, { what: '80 answers', withinMs: 60_000 });
     await traffic.stop();
-    const drift = await airflow.trigger('headgate_drift_workspace');
-    expect(await airflow.ended(drift)).toEqual({ check: 'success', retrain: 'skipped' });
+    const drift = await airflow.start('headgate_drift_workspace');
+    expect(await drift.ended()).toEqual({ check: 'success', retrain: 'skipped' });
   },
   WITHIN_MS,
 );

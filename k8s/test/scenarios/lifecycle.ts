@@ -3,7 +3,7 @@ import type { ModelsView, ModelVersionView, RolledBack } from '@headgate/contrac
 import { HEADER } from '@headgate/contracts/names';
 import { eventually, secondsSince } from '@headgate/testkit/eventually';
 import { samplePhoto } from '@headgate/testkit/photos';
-import { startRun } from '../airflow.ts';
+import { openAirflow } from '../airflow.ts';
 import type { Kube } from '../kube.ts';
 import { logIn, type Operator } from '../operator.ts';
 import type { Context, Scenario } from '../scenario.ts';
@@ -89,7 +89,7 @@ async function releasedByAirflow(context: Context, operator: Operator): Promise<
   await kube.kubectl([...inScheduler(release), 'sh', '-c', WORKSPACE], { withinMs: 240_000 });
   progress('training');
   const startMs = performance.now();
-  const run = await startRun(context, DAG);
+  const run = await (await openAirflow(context)).start(DAG);
   await run.until('approve', 'awaiting_input', TRAINED_MS);
   figure('trained, evaluated, registered, staged, tested in', secondsSince(startMs));
   const staged = await everywhere(operator, ({ aliases }) => aliases.includes('candidate'));

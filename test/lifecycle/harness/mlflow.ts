@@ -43,16 +43,15 @@ export async function startMlflow(): Promise<TestMlflow> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const daemon = await startInFolder({
-    command: '/usr/bin/env',
+    command: COMMAND,
     args: [
-      'MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false',
-      COMMAND,
       'server',
       ...['--backend-store-uri', `sqlite:///${join(dir, 'mlflow.db')}`],
       ...['--artifacts-destination', join(dir, 'artifacts')],
       ...['--host', '127.0.0.1', '--port', String(port), '--workers', '1'],
     ],
     cwd: dir,
+    env: { MLFLOW_SERVER_ENABLE_JOB_EXECUTION: 'false' },
     user: {},
     port,
     logFile: join(dir, 'mlflow.log'),

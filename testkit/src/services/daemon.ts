@@ -29,6 +29,8 @@ export interface DaemonOptions {
   readonly command: string;
   readonly args: readonly string[];
   readonly cwd: string;
+  /** Besides PATH and HOME. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly user: User;
   readonly port: number;
   readonly logFile: string;
@@ -110,10 +112,10 @@ export function createDaemon(options: DaemonOptions): Daemon {
   };
 }
 
-function launch({ command, args, cwd, user, logFile }: DaemonOptions): ChildProcess {
+function launch({ command, args, cwd, env: more, user, logFile }: DaemonOptions): ChildProcess {
   const log = openSync(logFile, 'a');
   try {
-    const env = { PATH: process.env.PATH ?? '', HOME: cwd };
+    const env = { PATH: process.env.PATH ?? '', HOME: cwd, ...more };
     return spawn(command, args, { cwd, env, stdio: ['ignore', log, log], detached: true, ...user });
   } finally {
     closeSync(log);
