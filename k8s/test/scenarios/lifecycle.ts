@@ -89,7 +89,8 @@ async function releasedByAirflow(context: Context, operator: Operator): Promise<
   await kube.kubectl([...inScheduler(release), 'sh', '-c', WORKSPACE], { withinMs: 240_000 });
   progress('training');
   const startMs = performance.now();
-  const run = await (await openAirflow(context)).start(DAG);
+  const airflow = await openAirflow(context);
+  const run = await airflow.start(DAG);
   await run.until('approve', 'awaiting_input', TRAINED_MS);
   figure('trained, evaluated, registered, staged, tested in', secondsSince(startMs));
   const staged = await everywhere(operator, ({ aliases }) => aliases.includes('candidate'));

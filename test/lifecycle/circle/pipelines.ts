@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { ROOT } from '@headgate/testkit/root';
 import type { OwnedStack } from '@headgate/testkit/stack';
+import { settingsOf } from '../../../scripts/pipelines/run.ts';
 
 /** `headgate-pipelines` for one workspace. */
 export interface Pipelines {
@@ -33,18 +33,12 @@ export interface PipelinesOptions {
 
 export function pipelinesFor({ stack, mlflowUrl, dir, say, signal }: PipelinesOptions): Pipelines {
   const { ready, portBase } = stack;
-  const keyFile = join(dir, 'admin-key');
-  mkdirSync(dir, { recursive: true });
-  writeFileSync(keyFile, ready.keys.admin, { mode: 0o600 });
   const workspace = join(dir, 'workspace');
   const settings = {
     PATH: `${BIN}:${process.env.PATH}`,
     MLFLOW_TRACKING_URI: mlflowUrl,
-    HEADGATE_PIPELINES_CONTROL_URL: `http://127.0.0.1:${portBase + 7}`,
+    ...settingsOf(ROOT, { HEADGATE_LISTEN__PORT_BASE: `${portBase}` }),
     HEADGATE_PIPELINES_GATEWAY_URL: ready.https ?? ready.gateway,
-    ...(ready.caFile && { HEADGATE_PIPELINES_CA_FILE: ready.caFile }),
-    HEADGATE_PIPELINES_ADMIN_KEY_FILE: keyFile,
-    HEADGATE_PIPELINES_TESTER_KEY_FILE: keyFile,
   };
   const env = { ...process.env, ...settings };
   const program = (name: string, args: readonly string[], cwd: string, expected = 0) =>
