@@ -30,9 +30,9 @@ export function factsOf(
   const champion = served ?? aliases.champion;
   const rejected = versions.flatMap((one) => rejectedBy(one, control.version, rollouts));
   const accepted = versions.filter((one) => one.version === served && TAG.rejected in one.tags);
-  const isDecided = new Set([served, ...rejected.map(({ version }) => version)]);
+  const decided = new Set([served, ...rejected.map(({ version }) => version)]);
   const waiting = (['candidate', 'staging'] as const).filter((alias) => aliases[alias] !== undefined);
-  const leaving = waiting.filter((alias) => isDecided.has(aliases[alias]));
+  const leaving = waiting.filter((alias) => decided.has(aliases[alias]));
   const staged = waiting.filter((alias) => !leaving.includes(alias)).map((alias) => aliases[alias]);
   return [
     ...(champion === undefined || aliases.champion === champion
