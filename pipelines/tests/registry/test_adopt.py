@@ -1,5 +1,6 @@
 """Versions of a models folder in a real MLflow."""
 
+import base64
 import hashlib
 import shutil
 from pathlib import Path
@@ -8,12 +9,14 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from mlflow.exceptions import RestException
 
 from headgate_pipelines.cli import main
 from headgate_pipelines.errors import Refused
 from headgate_pipelines.registry.adopt import adopt, numbered_folders
-from headgate_pipelines.registry.client import MANIFEST_TAG, Registry
+from headgate_pipelines.registry.client import ARTIFACTS, MANIFEST_TAG, STAGE_TAG, Registry
 from tests.registry.version_files import MODELS, write_version
 
 pytestmark = pytest.mark.services
@@ -32,6 +35,30 @@ def test_the_committed_digits_model_becomes_version_1_and_champion(
     assert [one.version for one in registry.versions("digits")] == ["1"]
     manifest = (MODELS / "digits" / "1" / "manifest.yaml").read_bytes()
     assert champion.tags[MANIFEST_TAG] == hashlib.sha256(manifest).hexdigest()
+
+
+def test_the_champion_before_is_archived(mlflow_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_server)
+    for version in ("1", "2"):
+        write_version(tmp_path / "models" / "followed", "followed", version, model=version.encode())
+    for version in ("1", "2", "2"):
+        assert main(["adopt", "followed", "--models", str(tmp_path / "models"), "--champion", version]) == 0
+    assert [one.tags[STAGE_TAG] for one in Registry(mlflow_server).versions("followed")] == ["Archived", "Production"]
+
+
+def test_the_key_of_the_settings_signs(mlflow_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, file = Ed25519PrivateKey.generate(), tmp_path / "key"
+    file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_server)
+    monkeypatch.setenv("HEADGATE_PIPELINES_SIGN_KEY_FILE", str(file))
+    folder = write_version(tmp_path / "models" / "sealed", "sealed", "1")
+    assert main(["adopt", "sealed", "--models", str(tmp_path / "models")]) == 0
+    registry = Registry(mlflow_server)
+    [version] = registry.versions("sealed")
+    signature = Path(
+        registry.client.download_artifacts(version.run_id, f"{ARTIFACTS}/manifest.yaml.sig", str(tmp_path))
+    )
+    key.public_key().verify(base64.b64decode(signature.read_bytes()), (folder / "manifest.yaml").read_bytes())
 
 
 def test_the_files_are_served_by_mlflows_route_for_a_model_version(mlflow_server: str, tmp_path: Path) -> None:
@@ -87,7 +114,7 @@ def test_a_number_that_mlflow_has_passed_is_refused_before_anything_is_written(
     for _ in range(2):
         registry.client.create_model_version("passed", "s3://elsewhere/version")
     registry.client.delete_model_version("passed", "2")
-    with pytest.raises(Refused, match="next number that MLflow gives passed is 4: it is too late for"):
+    with pytest.raises(Refused, match="MLflow has passed number 2; its next is 4"):
         adopt(registry, "passed", [one, two])
     assert [one.version for one in registry.versions("passed")] == ["1", "3"]
 

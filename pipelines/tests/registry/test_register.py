@@ -264,7 +264,9 @@ def test_the_version_that_staging_had_is_archived(mlflow_server: str, tmp_path: 
 
 def test_a_number_of_the_models_folder_is_not_given_to_another_version(mlflow_server: str, tmp_path: Path) -> None:
     registry = Registry(mlflow_server)
-    (tmp_path / "birds" / "1").mkdir(parents=True)
+    (tmp_path / "birds" / "1.bak").mkdir(parents=True)
+    check_numbers(registry, "birds", tmp_path)
+    (tmp_path / "birds" / "1").mkdir()
     with pytest.raises(Refused, match=r"has version 1, whose number") as raised:
         check_numbers(registry, "birds", tmp_path)
     assert "adopt birds" in raised.value.remedy

@@ -155,12 +155,13 @@ class Registry:
         with reaching(self.url):
             self.client.set_model_version_tag(model, version, key, value)
 
-    def stage(self, model: str, version: str) -> None:
-        """Points the alias `staging` at a complete version. The one that had it is archived, if not in production."""
-        before = self.by_alias(model, "staging")
-        self.set_alias(model, "staging", version)
-        self.tag(model, version, STAGE_TAG, "Staging")
-        if before and before.version != version and before.tags.get(STAGE_TAG) == "Staging":
+    def move(self, model: str, alias: str, version: str, stage: str) -> None:
+        """Points the alias at a complete version, in this stage. The one that had the alias is archived, if it still
+        has the stage."""
+        before = self.by_alias(model, alias)
+        self.set_alias(model, alias, version)
+        self.tag(model, version, STAGE_TAG, stage)
+        if before and before.version != version and before.tags.get(STAGE_TAG) == stage:
             self.tag(model, before.version, STAGE_TAG, "Archived")
 
     def download(self, version: Registered, cache: Path) -> VersionFolder:
@@ -174,19 +175,20 @@ class Registry:
             raise Refused(f"{version.model} {version.version} is not completely registered", "register it again")
         folder = cache / f"{version.model}-{version.version}-{expected[:16]}"
         try:
-            _checked(folder, expected)
+            found = _checked(folder, expected)
         except PipelineError:  # not there yet, or damaged since
             shutil.rmtree(folder, ignore_errors=True)
             self._fetch(version, expected, folder)
+            found = read_version(folder)
         folder.touch()
         keep_newest(cache.glob("[!.]*"), CACHED)
-        return _checked(folder, expected)
+        return found
 
     def _fetch(self, version: Registered, expected: str, folder: Path) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        stage = Path(tempfile.mkdtemp(prefix=".fetch-", dir=folder.parent))
+        temporary = Path(tempfile.mkdtemp(prefix=".fetch-", dir=folder.parent))
         try:
-            fresh = stage / ARTIFACTS
+            fresh = temporary / ARTIFACTS
             self._file(version, "manifest.yaml", fresh)
             manifest = read_version(fresh)
             for name, _ in manifest.files:
@@ -196,7 +198,7 @@ class Registry:
             _checked(fresh, expected)
             fresh.rename(folder)
         finally:
-            shutil.rmtree(stage, ignore_errors=True)
+            shutil.rmtree(temporary, ignore_errors=True)
 
     def _file(self, version: Registered, name: str, folder: Path) -> None:
         # MLflow puts a single file straight into the target.

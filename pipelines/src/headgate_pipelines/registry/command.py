@@ -11,7 +11,7 @@ from headgate_pipelines.params import Params, read_params
 from headgate_pipelines.registry.client import MANIFEST_TAG, REJECTED_TAG, STAGE_TAG, Registered, Registry
 from headgate_pipelines.registry.publish import RunRecord, publish
 from headgate_pipelines.registry.signature import Sign, signer
-from headgate_pipelines.registry.version_folder import read_version
+from headgate_pipelines.registry.version_folder import numbers_in, read_version
 from headgate_pipelines.settings import read_settings
 from headgate_pipelines.workspace import Workspace
 
@@ -38,7 +38,7 @@ def check_numbers(registry: Registry, model: str, models: Path) -> None:
         Refused: the folder has a version that MLflow does not know.
     """
     known = {one.version for one in registry.versions(model)}
-    others = sorted(path.name for path in (models / model).glob("[0-9]*") if path.name not in known)
+    others = sorted(str(number) for number in numbers_in(models / model) if str(number) not in known)
     if others:
         raise Refused(
             f"{models / model} has version {', '.join(others)}, whose number MLflow would give to another one",
@@ -77,7 +77,7 @@ def stage(registry: Registry, version: Registered) -> bool:
     if version.tags.get(STAGE_TAG) in ("Production", "Archived"):
         print(f"nothing new: {version.model} {version.version} has been in staging", file=sys.stderr)
         return False
-    registry.stage(version.model, version.version)
+    registry.move(version.model, "staging", version.version, "Staging")
     return True
 
 
@@ -98,19 +98,10 @@ def _check_champion(registry: Registry, model: str, evaluation: Evaluation) -> N
 
 def _record(params: Params, evaluation: Evaluation, workspace: Workspace) -> RunRecord:
     measured = evaluation.candidate
-    metrics = {
-        "accuracy": measured.accuracy,
-        "accuracy_low": measured.accuracy_interval[0],
-        "accuracy_high": measured.accuracy_interval[1],
-        "macro_precision": measured.macro.precision,
-        "macro_recall": measured.macro.recall,
-        "macro_f1": measured.macro.f1,
-        "weighted_f1": measured.weighted.f1,
-        "ece": measured.ece,
-        "brier": measured.brier,
-        "latency_p50_ms": measured.latency_p50_ms,
-        "latency_p95_ms": measured.latency_p95_ms,
-    }
+    low, high = measured.accuracy_interval
+    metrics = {key: getattr(measured, key) for key in ("accuracy", "ece", "brier", "latency_p50_ms", "latency_p95_ms")}
+    metrics |= {f"macro_{key}": value for key, value in measured.macro.model_dump().items()}
+    metrics |= {"weighted_f1": measured.weighted.f1, "accuracy_low": low, "accuracy_high": high}
     if evaluation.comparison:
         metrics |= {"difference": evaluation.comparison.difference, "p_value": evaluation.comparison.p_value}
     train = {f"train.{key}": str(value) for key, value in params.train.model_dump().items()}

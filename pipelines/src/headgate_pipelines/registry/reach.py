@@ -1,5 +1,6 @@
 """Whether MLflow answers at all. Its own client takes seconds to import."""
 
+import http.client
 import ssl
 import urllib.error
 import urllib.request
@@ -26,7 +27,7 @@ def reach(url: str) -> None:
     """Returns once MLflow answers anything, an error too: the client tells that one in better words.
 
     Raises:
-        Unavailable: it refuses the connection, or is silent for WITHIN_S seconds.
+        Unavailable: it refuses the connection, speaks no HTTP, or is silent for WITHIN_S seconds.
     """
     if urlsplit(url).scheme not in ("http", "https"):
         return
@@ -35,7 +36,7 @@ def reach(url: str) -> None:
             urllib.request.urlopen(f"{shown(url)}/health", timeout=WITHIN_S).close()  # noqa: S310  # nosec
     except urllib.error.HTTPError:
         return
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         # MLflow's client has settings of its own for certificates.
         if not isinstance(getattr(error, "reason", None), ssl.SSLError):
             raise away(url) from error

@@ -10,17 +10,6 @@ import yaml
 
 from headgate_pipelines.errors import PipelineError, Refused
 
-CHUNK_BYTES = 1 << 20
-
-
-def sha256_of(path: Path) -> str:
-    """64 hex digits; reads the file in pieces."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(CHUNK_BYTES):
-            digest.update(piece)
-    return digest.hexdigest()
-
 
 @dataclass(frozen=True)
 class VersionFolder:
@@ -65,9 +54,15 @@ class VersionFolder:
             file = self.file(name)
             if not is_plain(name) or not file.is_file():
                 raise Refused(f"{file} is named by the manifest and is not there", "write the version again")
-            actual = sha256_of(file)
+            with file.open("rb") as opened:
+                actual = hashlib.file_digest(opened, "sha256").hexdigest()
             if expected is not None and actual != expected:
                 raise Refused(f"digest of {file} differs: sha256 {actual}, the manifest says {expected}")
+
+
+def numbers_in(model: Path) -> list[int]:
+    """Versions in the folder of a model, 1 first."""
+    return sorted(int(path.name) for path in model.glob("[0-9]*") if path.name.isdecimal())
 
 
 def is_plain(name: str) -> bool:
