@@ -59,6 +59,20 @@ def test_nothing_is_rejected_while_control_is_away(site: Site) -> None:
     assert site.rejected == []
 
 
+def test_nothing_is_rejected_while_the_gateway_is_away(site: Site) -> None:
+    site.aliases(champion="1", staging="2")
+    site.away = lambda path: path.startswith("/v2/")
+    assert site.run("stage", "--within-s", "0") == 3
+    assert site.rejected == []
+
+
+def test_a_version_that_the_gateway_does_not_find_ready_is_rejected(site: Site) -> None:
+    site.aliases(champion="1", staging="2")
+    site.away = lambda path: path.endswith("/ready")
+    assert site.run("stage", "--within-s", "0") == 2
+    assert "not ready in staging" in site.rejected[0]["why"]
+
+
 def test_one_unanswered_question_is_no_reason_to_reject(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subject, "Deadline", partial(Deadline, interval_s=0))
     site.aliases(champion="1", staging="2")

@@ -40,6 +40,10 @@ class Gateway:
         answer: Json = ask(self._client, "GET", f"/v2/models/{model}/versions/{version}").json()
         return answer
 
+    def live(self) -> None:
+        """Returns when the gateway answers."""
+        ask(self._client, "GET", "/v2/health/live")
+
     def is_ready(self, model: str, version: str) -> bool:
         """Whether a gateway would answer with this version now; one that does not know the version yet would not."""
         try:

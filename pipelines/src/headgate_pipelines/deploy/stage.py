@@ -65,8 +65,9 @@ def stage(parts: Staging, workspace: Workspace, registered: Registered, within_s
             lambda: _loaded_role(parts, model, version), f"{model}/{version} being ready", "headgate models list"
         )
     except Unavailable as error:
-        # Without control nobody knows why; the command is then tried again.
+        # While control or the gateway is away nobody knows why; the command is then tried again.
         parts.control.live()
+        parts.gateway.live()
         reject(parts, model, version, f"not ready in staging: {error.message}")
     staged = Staged(model, version, parts.registry.download(registered, workspace.versions))
     checks = SMOKE + INTEGRATION + ((gets_no_traffic,) if role == "loaded" else ())
