@@ -24,9 +24,9 @@ class Settings:
     sign_key_file: Path | None
     """Ed25519 private key in PEM that signs manifests of registered versions; None: they are not signed."""
     alert_webhook: str = field(repr=False)
-    """URL that gets a JSON message when a command fails; empty: none."""
+    """URL that gets news and Airflow's alerts as JSON; empty: none."""
     alert_email: str
-    """Receiver of the same message; empty: none."""
+    """Receiver of the same; empty: none."""
     smtp_url: str = field(repr=False)
     """smtp://user:password@host:port"""
     root: Path

@@ -100,11 +100,11 @@ def rail_when_all_dogs_are_lost(folder: Path, dogs: int) -> tuple[Evaluation, Gu
 def test_a_class_is_not_judged_where_the_loss_of_all_its_images_may_be_chance(folder: Path) -> None:
     # 2 classes: p = 2 * 0.5 ** (1 + images).
     _, rail = rail_when_all_dogs_are_lost(folder, 5)
-    assert (rail.state, rail.not_judged) == ("fails", [])
+    assert (rail.state, rail.not_judged) == ("fails", "")
     evaluation, rail = rail_when_all_dogs_are_lost(folder, 4)
-    assert (rail.state, rail.not_judged) == ("holds where judged", ["dog (4 images)"])
+    assert (rail.state, rail.not_judged) == ("holds where judged", "dog (4 images)")
     assert "not judged: dog (4 images)" in rail.finding
-    assert headline(evaluation) == "May be registered: better than the champion; recall not judged of dog (4 images)"
+    assert headline(evaluation) == "May be registered: better than the champion; recall not judged: dog (4 images)"
 
 
 def test_a_slower_candidate_is_refused(folder: Path) -> None:
@@ -114,13 +114,35 @@ def test_a_slower_candidate_is_refused(folder: Path) -> None:
     assert "1.60 times as long as the champion" in evaluation.objections[0]
 
 
+@pytest.mark.parametrize(("images", "state"), [(30, "not judged"), (40, "fails")])
+def test_latency_is_not_judged_where_no_slowness_could_fail(folder: Path, images: int, state: str) -> None:
+    truth = [0] * images
+    ours, theirs = (answers_of(folder, truth, truth, latency_ms=latency_ms) for latency_ms in (9.0, 1.0))
+    evaluation = judge(Params(model="pets", source="a test", evaluate=Evaluate(max_calibration_error=1)), ours, theirs)
+    latency = evaluation.guardrails[2]
+    assert latency.state == state
+    assert ("times as long" in latency.finding) == latency.judged
+    assert ("latency not judged: 3 turns" in headline(evaluation)) == (not latency.judged)
+
+
+def test_classes_that_the_holdout_lacks_do_not_count_and_five_of_many_are_named(tmp_path: Path) -> None:
+    labels = [f"kind {number}" for number in range(1000)]
+    folder = write_version(tmp_path, "kinds", "1", labels=labels)
+    truth = [0] * 100 + list(range(1, 9))
+    answers = answers_of(folder, truth, [1] * 100 + truth[100:]), answers_of(folder, truth, truth)
+    recall = judge(Params(model="kinds", source="a test", evaluate=Evaluate()), *answers).guardrails[0]
+    assert recall.state == "fails"
+    assert recall.not_judged.startswith("kind 1 (1 images), kind 2 (1 images)")
+    assert recall.not_judged.endswith("kind 5 (1 images) and 3 more")
+
+
 def test_other_work_on_the_machine_that_slows_some_turns_does_not_refuse(folder: Path) -> None:
     ours = answers_of(folder, TRUTH, wrong_on([]))
     ours.turns[:12] = [[9.0]] * 12
     params = Params(model="pets", source="a test", evaluate=Evaluate(max_calibration_error=1))
     evaluation = judge(params, ours, answers_of(folder, TRUTH, wrong_on(range(90, 110))))
     assert evaluation.passes
-    assert "exceeded in 12 of 20 turns" in evaluation.guardrails[2].finding
+    assert "slower than the limit in 12 of 20 turns" in evaluation.guardrails[2].finding
 
 
 def test_a_first_version_needs_the_least_accuracy_and_calibration(folder: Path) -> None:

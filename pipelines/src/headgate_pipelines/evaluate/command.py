@@ -89,10 +89,11 @@ def _holdout(workspace: Workspace) -> list[Item]:
 def judge(params: Params, ours: Answers, theirs: Answers | None) -> Evaluation:
     """The whole evaluation from the answers of candidate and champion."""
     rules, candidate = params.evaluate, measure(ours)
-    champion = compared = None
+    champion = compared = other = None
     verdict, why = "first", f"accuracy {candidate.accuracy:.4f}; there is no champion to compare with"
     if theirs is not None:
         champion, compared = _champion(theirs), compare(ours, theirs, rules)
+        other = (theirs, champion.measured)
         verdict, why = verdict_of(compared, rules)
     manifest = ours.version.manifest
     return Evaluation(
@@ -104,7 +105,7 @@ def judge(params: Params, ours: Answers, theirs: Answers | None) -> Evaluation:
         candidate=candidate,
         champion=champion,
         comparison=compared,
-        guardrails=guardrails(candidate, champion.measured if champion else None, (ours, theirs), rules),
+        guardrails=guardrails((ours, candidate), other, rules),
         verdict=verdict,
         why=why,
     )

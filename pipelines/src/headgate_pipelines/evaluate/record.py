@@ -83,14 +83,18 @@ class Guardrail(_Record):
     """False refuses the candidate."""
     finding: str
     """The numbers, in words."""
-    not_judged: list[str] = []
-    """Classes whose images are too few for the rule, each with their number."""
+    judged: bool = True
+    """False where the holdout is too small for the rule."""
+    not_judged: str = ""
+    """What is too few for the rule, in words."""
 
     @property
     def state(self) -> str:
         """In words."""
         if not self.holds:
             return "fails"
+        if not self.judged:
+            return "not judged"
         return "holds where judged" if self.not_judged else "holds"
 
 

@@ -63,11 +63,10 @@ def write_report(folder: Path, evaluation: Evaluation, ours: Answers, data: Path
 def headline(evaluation: Evaluation) -> str:
     """The verdict in a few words."""
     judged = "the first version" if evaluation.verdict == "first" else f"{evaluation.verdict} than the champion"
-    few = [one for rail in evaluation.guardrails for one in rail.not_judged]
-    open_question = f"; recall not judged of {', '.join(few)}" if few else ""
+    few = "".join(f"; {rail.name} not judged: {rail.not_judged}" for rail in evaluation.guardrails if rail.not_judged)
     failing = [rail.name for rail in evaluation.guardrails if not rail.holds]
     but = f"; {', '.join(failing)} fails" if failing else ""
-    return f"{'May be registered' if evaluation.passes else 'Refused'}: {judged}{but}{open_question}"
+    return f"{'May be registered' if evaluation.passes else 'Refused'}: {judged}{but}{few}"
 
 
 def _in_page(svg: str) -> Markup:

@@ -18,15 +18,15 @@ def mcnemar_mid_p(only_first: int, only_second: int) -> float:
         only_first: images that only the first has right.
         only_second: images that only the second has right.
     """
-    return min(1.0, 2 * mid_p_of_loss(max(only_first, only_second), min(only_first, only_second)))
+    return min(1.0, 2 * sign_test_p(max(only_first, only_second), min(only_first, only_second)))
 
 
-def mid_p_of_loss(lost: int, won: int) -> float:
-    """One-sided mid-p of losing `lost` images or more, of those that changed, when either is equally likely."""
-    changed = lost + won
+def sign_test_p(worse: int, better: int) -> float:
+    """One-sided mid-p of `worse` or more, of all that differ, when either is equally likely."""
+    changed = worse + better
     if changed == 0:
         return 1.0
-    return float(binom.sf(lost, changed, 0.5) + binom.pmf(lost, changed, 0.5) / 2)
+    return float(binom.sf(worse, changed, 0.5) + binom.pmf(worse, changed, 0.5) / 2)
 
 
 def tango_interval(only_first: int, only_second: int, images: int, alpha: float) -> tuple[float, float]:
