@@ -109,7 +109,7 @@ def test_commands_get_an_absolute_workspace(tmp_path: Path, monkeypatch: pytest.
         seen.append(args.workspace)
         return 0
 
-    monkeypatch.setattr("headgate_pipelines.data.command.run", keep)
+    monkeypatch.setattr("headgate_pipelines.data.ingest.run", keep)
     assert cli.main(["ingest", "--workspace", "digits"]) == 0
     assert seen == [tmp_path / "digits"]
 
@@ -120,6 +120,6 @@ def test_a_full_disk_is_told_and_may_be_tried_again(
     def fill(_: object) -> int:
         raise OSError(errno.ENOSPC, "No space left on device", "model.onnx")
 
-    monkeypatch.setattr("headgate_pipelines.data.command.run", fill)
+    monkeypatch.setattr("headgate_pipelines.data.ingest.run", fill)
     assert cli.main(["ingest", "--workspace", str(workspace(tmp_path))]) == Unavailable.exit_code
     assert "No space left on device: 'model.onnx'" in capsys.readouterr().err

@@ -16,13 +16,13 @@ from headgate_pipelines.errors import NOTHING_TO_DO, PipelineError, Unavailable
 from headgate_pipelines.progress import waiting
 from headgate_pipelines.settings import read_settings
 
-# What a later try may not meet again.
-DISK_FAILS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+# Disk errors that may be gone at the next try.
+DISK_FAILS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 # Module, description, and what is checked first: params.yaml, MLflow, key files of the settings.
 COMMANDS = {
     "init": ("data.init", "make a workspace", ()),
-    "ingest": ("data.command", "validate labelled images and pack them", ("params",)),
+    "ingest": ("data.ingest", "validate labelled images and pack them", ("params",)),
     "train": ("train.command", "train a head and export one ONNX graph", ("params",)),
     "evaluate": (
         "evaluate.command",

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from headgate_pipelines.errors import PipelineError
 
+CHECKS_PER_DAY = 24
+"""Of drift: Airflow runs one every hour."""
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -74,8 +76,8 @@ class Drift(_Params):
 
     @property
     def level(self) -> float:
-        """Of one check. Airflow runs 24 a day: an even split holds however much their windows overlap (Bonferroni)."""
-        return self.alpha / 24
+        """Of one check: an even split over a day holds however much the windows overlap (Bonferroni)."""
+        return self.alpha / CHECKS_PER_DAY
 
 
 class Params(_Params):

@@ -7,12 +7,13 @@ import argparse
 import io
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import numpy as np
+import sklearn.datasets
 from PIL import Image, ImageEnhance, ImageFilter
 from scipy import stats
 
-from headgate_pipelines.convert.digits import Digits, load
 from headgate_pipelines.drift.check import check
 from headgate_pipelines.drift.sample import Sample, sample_of
 from headgate_pipelines.engine import probe
@@ -32,13 +33,20 @@ CHANGES: dict[str, Change] = {
 }
 
 
+@dataclass(frozen=True)
+class Digits:
+    """Images uint8 [N,8,8], 0 to 255, and their labels int64 [N]."""
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
 def all_digits() -> Digits:
     """The 1,797 digits of scikit-learn in a fixed random order: neighbours in the set have one writer."""
-    parts = load()
-    images = np.concatenate([part.images for part in parts])
-    labels = np.concatenate([part.labels for part in parts])
-    order = np.random.default_rng(0).permutation(len(labels))
-    return Digits(images[order], labels[order])
+    data = sklearn.datasets.load_digits()
+    order = np.random.default_rng(0).permutation(len(data.target))
+    # The set counts 0 to 16 inked pixels of 16; a byte has 0 to 255.
+    return Digits(np.round(data.images * 255 / 16).astype(np.uint8)[order], data.target[order])
 
 
 def photo_of(digit: np.ndarray) -> Image.Image:

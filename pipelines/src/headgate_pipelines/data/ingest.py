@@ -1,29 +1,35 @@
 """Source -> good images in shards, with an index; bad ones in quarantine; a report of both."""
 
-import errno
+import argparse
 import hashlib
 import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from headgate_pipelines.data.checks import check_table, set_problems
 from headgate_pipelines.data.duplicates import group_alike
+from headgate_pipelines.data.examine import Accepted, examine_images
 from headgate_pipelines.data.index import Item, line_of, read_index
 from headgate_pipelines.data.quarantine import REASONS, Quarantine
-from headgate_pipelines.data.report import Sorted, write_report
-from headgate_pipelines.data.sort import Accepted, sort_images
+from headgate_pipelines.data.report import IngestRun, write_report
 from headgate_pipelines.data.sources import Entry, Source, open_source
 from headgate_pipelines.data.split import split_groups
-from headgate_pipelines.errors import Refused, Unavailable
-from headgate_pipelines.params import Ingest, Params
+from headgate_pipelines.errors import Refused
+from headgate_pipelines.lock import only_one
+from headgate_pipelines.params import Ingest, Params, read_params
 from headgate_pipelines.progress import waiting
 from headgate_pipelines.workspace import Workspace
 
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+def run(given: argparse.Namespace) -> int:
+    """Ingests what the source has now."""
+    workspace = Workspace(given.workspace)
+    params = read_params(workspace.params)
+    with only_one(workspace, "ingest"):
+        print(ingest(workspace, params))
+    return 0
 
 
 def ingest(workspace: Workspace, params: Params, source: Source | None = None) -> str:
@@ -34,7 +40,8 @@ def ingest(workspace: Workspace, params: Params, source: Source | None = None) -
 
     Raises:
         Refused: the set fails a rule. data/ stays as it is; quarantine and report show why.
-        Unavailable: the source does not answer, or the disk is full. Nothing changes.
+        Unavailable: the source does not answer. Nothing changes.
+        OSError: the disk is full. Nothing changes.
     """
     made = workspace.state / "ingest"
     _recover(workspace.data, made)
@@ -48,29 +55,28 @@ def ingest(workspace: Workspace, params: Params, source: Source | None = None) -
         return f"nothing changed in {params.source}: {len(entries):,} images as before"
     shutil.rmtree(made, ignore_errors=True)
     try:
-        with _disk_errors():
-            run = _make(made, source, entries, workspace, params)
-            _publish(made / "quarantine", workspace.quarantine)
-            workspace.reports.mkdir(exist_ok=True)
-            (made / "ingest.html").replace(workspace.reports / "ingest.html")
-            if run.problems:
-                raise Refused("; ".join(run.problems) + _in_words(run), f"see {workspace.reports}/ingest.html")
-            _publish(made / "data", workspace.data)
-            _remember(workspace, mark)
+        done = _make(made, source, entries, workspace, params)
+        _publish(made / "quarantine", workspace.quarantine)
+        workspace.reports.mkdir(exist_ok=True)
+        (made / "ingest.html").replace(workspace.reports / "ingest.html")
+        if done.problems:
+            raise Refused("; ".join(done.problems) + _in_words(done), f"see {workspace.reports}/ingest.html")
+        _publish(made / "data", workspace.data)
+        _remember(workspace, mark)
     finally:
         _recover(workspace.data, made)
         shutil.rmtree(made, ignore_errors=True)
-    held_out = sum(item.split == "holdout" for item in run.items)
+    held_out = sum(item.split == "holdout" for item in done.items)
     return (
-        f"{len(run.items):,} images of {len(run.labels)} classes, {held_out:,} held out; "
-        f"{len(run.rejected):,} in quarantine{_in_words(run)}"
+        f"{len(done.items):,} images of {len(done.labels)} classes, {held_out:,} held out; "
+        f"{len(done.rejected):,} in quarantine{_in_words(done)}"
     )
 
 
-def _in_words(run: Sorted) -> str:
+def _in_words(done: IngestRun) -> str:
     """One line for each reason of a refusal, with an example."""
-    first = {one.reason: one for one in reversed(run.rejected)}
-    counts = Counter(one.reason for one in run.rejected)
+    first = {one.reason: one for one in reversed(done.rejected)}
+    counts = Counter(one.reason for one in done.rejected)
     lines = [
         f"\n  {count:,} {reason}, such as {first[reason].source}: {first[reason].detail or REASONS[reason]}"
         for reason, count in counts.most_common()
@@ -78,7 +84,7 @@ def _in_words(run: Sorted) -> str:
     return "".join(lines)
 
 
-def _make(made: Path, source: Source, entries: list[Entry], workspace: Workspace, params: Params) -> Sorted:
+def _make(made: Path, source: Source, entries: list[Entry], workspace: Workspace, params: Params) -> IngestRun:
     """Writes data/, quarantine/ and ingest.html below `made`."""
     made.mkdir(parents=True)
     before = read_index(workspace.data) if (workspace.data / "index.jsonl").exists() else []
@@ -86,7 +92,7 @@ def _make(made: Path, source: Source, entries: list[Entry], workspace: Workspace
     # Images of the last run first, in their order: their shards stay the same, and DVC pushes only new ones.
     entries.sort(key=lambda entry: (place.get(entry.path, len(place)), entry.path))
     quarantine = Quarantine(made / "quarantine")
-    accepted = sort_images(source, entries, params.ingest, made / "data" / "shards", quarantine)
+    accepted = examine_images(source, entries, params.ingest, made / "data" / "shards", quarantine)
     rejected = quarantine.rejected
     with waiting(f"ingest: comparing {len(accepted):,} images"):
         items, groups = _describe(accepted, before, params.ingest)
@@ -97,10 +103,10 @@ def _make(made: Path, source: Source, entries: list[Entry], workspace: Workspace
     if not problems:
         check_table(params.ingest, items, groups, labels)
     _write(made / "data", items, labels)
-    run = Sorted(params.model, params.source, items, groups, labels, rejected, problems)
+    done = IngestRun(params.model, params.source, items, groups, labels, rejected, problems)
     with waiting("ingest: writing the report"):
-        write_report(made / "ingest.html", run, made / "data", made / "quarantine")
-    return run
+        write_report(made / "ingest.html", done, made / "data", made / "quarantine")
+    return done
 
 
 def _describe(accepted: list[Accepted], before: list[Item], rules: Ingest) -> tuple[list[Item], list[int]]:
@@ -151,16 +157,6 @@ def _recover(place: Path, made: Path) -> None:
     old = made / f"{place.name}.old"
     if old.exists() and not place.exists():
         old.rename(place)
-
-
-@contextmanager
-def _disk_errors() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in FULL:
-            raise
-        raise Unavailable(f"the disk is full: {error.strerror}", "free some space, then run again") from error
 
 
 def _fingerprint(params: Params, entries: list[Entry]) -> str:

@@ -18,7 +18,7 @@ SIDE = 96
 
 
 @dataclass(frozen=True)
-class Sorted:
+class IngestRun:
     """One run over a source."""
 
     model: str
@@ -41,7 +41,7 @@ class Picture:
     text: str = ""
 
 
-def write_report(path: Path, run: Sorted, data: Path, quarantine: Path) -> None:
+def write_report(path: Path, run: IngestRun, data: Path, quarantine: Path) -> None:
     """Writes the page.
 
     Args:
@@ -72,7 +72,7 @@ def write_report(path: Path, run: Sorted, data: Path, quarantine: Path) -> None:
     path.write_text(text, "utf-8")
 
 
-def _cards(rejected: Sequence[Rejected], run: Sorted, data: Path, quarantine: Path) -> list[list[Picture]]:
+def _cards(rejected: Sequence[Rejected], run: IngestRun, data: Path, quarantine: Path) -> list[list[Picture]]:
     """The refused image, and beside it the one that it repeats or contradicts."""
     by_source = {item.source: item for item in run.items}
     file_of = {one.source: one for one in run.rejected}
@@ -99,7 +99,7 @@ def _pictures(items: Iterable[Item], data: Path) -> list[Picture]:
     ]
 
 
-def _alike(run: Sorted) -> list[list[Item]]:
+def _alike(run: IngestRun) -> list[list[Item]]:
     """Groups of images that look alike: first those with more than one label, then the largest."""
     members: dict[int, list[Item]] = defaultdict(list)
     for item, group in zip(run.items, run.groups, strict=True):

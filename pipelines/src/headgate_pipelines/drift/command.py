@@ -4,6 +4,7 @@ import argparse
 import json
 import time
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +48,7 @@ def run(args: argparse.Namespace) -> int:
     """Exit code 0 after a check, with drift or without; 99 while there are too few photos."""
     workspace = Workspace(args.workspace)
     params, settings = read_params(workspace.params), read_settings()
-    control = Control(settings)
-
-    def fetch(from_ms: int, to_ms: int) -> Any:
-        return control.sketches(params.model, from_ms, to_ms)
-
+    fetch = partial(Control(settings).sketches, params.model)
     return drift(Job(workspace, params, settings, fetch, args.captures, args.trigger, time.time_ns() // 1_000_000))
 
 

@@ -14,7 +14,7 @@ from headgate_pipelines.drift.reference import Reference
 from headgate_pipelines.drift.sample import Floats
 from headgate_pipelines.drift.window import Window
 from headgate_pipelines.page import render
-from headgate_pipelines.params import Drift
+from headgate_pipelines.params import CHECKS_PER_DAY, Drift
 from headgate_pipelines.sketch import SCALARS
 
 MOST_CLASSES = 12
@@ -75,6 +75,7 @@ def page(report: Report) -> str:
         verdict=verdict(report.model, report.reference.version, window, report.checked),
         findings=sorted(report.checked.findings, key=lambda finding: finding.adjusted_p),
         words=WORDS,
+        checks_per_day=CHECKS_PER_DAY,
         scalars=scalars,
         classes=_classes(report),
         projection=projection,

@@ -42,7 +42,7 @@ class _Examined:
     detail: str = ""
 
 
-def sort_images(
+def examine_images(
     source: Source, entries: list[Entry], rules: Ingest, shards: Path, quarantine: Quarantine
 ) -> list[Accepted]:
     """Returns the good images in the order of `entries`. Holds a few images in memory at a time.
