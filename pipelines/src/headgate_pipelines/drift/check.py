@@ -56,7 +56,7 @@ def check(reference: Sample, now: Sample, alpha: float, rng: np.random.Generator
     # A permutation test has no p-value below 1 / permutations: after the correction it must stay far below alpha.
     permutations = max(999, math.ceil(5 * (len(SCALARS) + 3) / alpha))
     for column, name in enumerate(SCALARS):
-        measured = kolmogorov_smirnov(reference.scalars[:, column], now.scalars[:, column], rng)
+        measured = kolmogorov_smirnov(reference.scalars[:, column], now.scalars[:, column])
         rows.append((name, "Kolmogorov-Smirnov", "PSI", measured))
     measured = classes(reference.class_ids, now.class_ids, permutations, rng)
     rows.append(("classes", "chi-square by permutation", "PSI", measured))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from headgate_pipelines.drift import plots
-from headgate_pipelines.drift.check import Checked, Finding
+from headgate_pipelines.drift.check import Checked
 from headgate_pipelines.drift.photos import Photo
 from headgate_pipelines.drift.reference import Reference
 from headgate_pipelines.drift.sample import Floats
@@ -82,7 +82,6 @@ def page(report: Report) -> str:
         over_time=plots.over_time(
             at_ms, report.checked.scores, (window.from_ms, window.to_ms), "score of each photo over time"
         ),
-        effect_words=_effect_words,
     )
 
 
@@ -95,11 +94,6 @@ def _classes(report: Report) -> Any:
     chosen = np.sort(np.argsort(-np.abs(shares[1] - shares[0]), kind="stable")[:MOST_CLASSES])
     shown = [labels.get(names[i], f"class {names[i]}") for i in chosen]
     return plots.bars(shares[0][chosen], shares[1][chosen], shown, "share of the predicted classes")
-
-
-def _effect_words(finding: Finding) -> str:
-    measured = finding.measured
-    return f"{finding.effect_name} {measured.effect:.3f} (by chance up to {measured.usual_effect:.3f})"
 
 
 def _number(value: float) -> str:

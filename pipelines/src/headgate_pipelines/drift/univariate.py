@@ -11,7 +11,6 @@ from headgate_pipelines.drift.sample import Floats, Ints
 BINS = 10
 BLOCK = 500
 """Permutations that are computed at once: those of a thousand classes take 4 MB an array."""
-DRAWS = 500
 
 
 @dataclass(frozen=True)
@@ -23,20 +22,14 @@ class Measured:
     """In (0, 1]: the chance of such a statistic without drift."""
     effect: float
     """How large the difference is, on a scale that does not grow with the samples."""
-    usual_effect: float
-    """19 of 20 checks without drift show less than this: small samples never show 0."""
 
 
-USUAL = 0.95
-
-
-def kolmogorov_smirnov(reference: Floats, now: Floats, rng: np.random.Generator) -> Measured:
+def kolmogorov_smirnov(reference: Floats, now: Floats) -> Measured:
     """Two-sample Kolmogorov-Smirnov test of a number; ties make it conservative. The effect is the PSI."""
     result = stats.ks_2samp(reference, now, method="asymp")
     edges = bin_edges(np.concatenate([reference, now]))
     counts = [np.bincount(np.searchsorted(edges, values), minlength=len(edges) + 1) for values in (reference, now)]
-    effect, noise = float(psi(*counts)), usual_psi(counts[0] + counts[1], len(now), rng)
-    return Measured(float(result.statistic), _possible(float(result.pvalue)), effect, noise)
+    return Measured(float(result.statistic), _possible(float(result.pvalue)), float(psi(*counts)))
 
 
 def classes(reference: Ints, now: Ints, permutations: int, rng: np.random.Generator) -> Measured:
@@ -61,7 +54,7 @@ def classes(reference: Ints, now: Ints, permutations: int, rng: np.random.Genera
 
     observed = float(chi_square(counts_now))
     p = permutation_p(observed, in_blocks(null, permutations))
-    return Measured(observed, p, float(psi(counts, counts_now)), usual_psi(both, len(now), rng))
+    return Measured(observed, p, float(psi(counts, counts_now)))
 
 
 def bin_edges(pooled: Floats) -> Floats:
@@ -80,16 +73,6 @@ def psi(reference: Ints, now: Ints) -> Floats:
     """
     p, q = ((counts + 0.5) / (counts + 0.5).sum(axis=-1, keepdims=True) for counts in (reference, now))
     return ((q - p) * np.log(q / p)).sum(axis=-1)
-
-
-def usual_psi(both: Ints, size_now: int, rng: np.random.Generator) -> float:
-    """What the PSI stays below in 19 of 20 draws when the pooled observations fall into the samples by chance.
-
-    The mean is about (bins - 1) (1/n + 1/m) while the bins are full (Yurdakul, Statistical properties of population
-    stability index, 2018): the usual limit of 0.2 means nothing for small samples.
-    """
-    drawn = rng.multivariate_hypergeometric(both, size_now, size=DRAWS, method="marginals")
-    return float(np.quantile(psi(both - drawn, drawn), USUAL))
 
 
 def in_blocks(statistics: Callable[[int], Floats], permutations: int) -> Floats:
