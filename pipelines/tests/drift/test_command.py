@@ -212,12 +212,12 @@ def test_sketches_of_another_version_are_never_compared(setup: Setup) -> None:
 
 def test_the_most_drifted_photos_come_first_with_what_is_unusual(setup: Setup, tmp_path: Path) -> None:
     setup.champion()
-    seen = rows(170, seed=2) + rows(30, seed=3, dark=0.05)
+    seen = rows(140, seed=2) + rows(60, seed=3, dark=0.05)
     folder = tmp_path / "captures" / "2027-01-15" / ("0" * 32)
     folder.mkdir(parents=True)
-    for row in seen[170:]:
+    for row in seen[140:]:
         Image.new("RGB", (900, 600), "red").save(folder / row["image_sha256"], "PNG")
-    for row in seen[170::2]:
+    for row in seen[140::2]:
         (folder / row["image_sha256"]).write_bytes(b"no image")
     assert setup.check(seen, captures=tmp_path / "captures") == 0
     shown = setup.page.count("data:image/jpeg")
