@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlparse
 
 import pytest
 
+from headgate_pipelines import http
 from headgate_pipelines.control_client import Control
 from headgate_pipelines.errors import PipelineError, Refused, Unavailable
 from headgate_pipelines.settings import read_settings
@@ -33,6 +34,18 @@ def test_a_refusal_carries_the_words_of_control(tmp_path: Path) -> None:
 def test_what_may_pass_is_unavailable(tmp_path: Path, status: int) -> None:
     with answering(always(status, {})) as url, pytest.raises(Unavailable):
         control_at(url, tmp_path).live()
+
+
+def test_a_request_that_a_follower_gets_reaches_the_leader_by_another_connection(tmp_path: Path) -> None:
+    answers = iter([(421, {"detail": "Another pod leads."}), (421, {}), (201, {"id": "r"})])
+    with answering(lambda *_: next(answers)) as url:
+        assert control_at(url, tmp_path).approve("digits", "2", None, "better") == {"id": "r"}
+
+
+def test_where_nobody_leads_the_same_request_may_succeed_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "LEADER_WITHIN_S", 0.0)
+    with answering(always(421, {})) as url, pytest.raises(Unavailable, match="leader"):
+        control_at(url, tmp_path).approve("digits", "2", None, "better")
 
 
 def test_control_that_is_away_is_unavailable_and_the_key_is_not_told(tmp_path: Path) -> None:

@@ -8,9 +8,17 @@ const EVERY_MS = 1000;
 const FAILED = ['failed', 'upstream_failed', 'skipped'];
 const ENDS = ['success', 'failed'];
 
-interface Tasks {
-  readonly task_instances: readonly { readonly task_id: string; readonly state: string | null }[];
+interface Task {
+  readonly task_id: string;
+  readonly state: string | null;
+  readonly try_number: number;
 }
+
+interface TaskLog {
+  readonly content: readonly { readonly event: string }[];
+}
+/** Of the log of a failed task. */
+const LAST_LINES = 30;
 
 /** One run of a DAG, as a person at Airflow's page follows it. */
 export interface DagRun {
@@ -60,7 +68,15 @@ export async function airflowAt(url: string, password: string, signal?: AbortSig
 type Ask = <T>(method: string, path: string, body?: object) => Promise<T>;
 
 function runAt(ask: Ask, run: string): DagRun {
-  const tasks = async () => (await ask<Tasks>('GET', `${run}/taskInstances`)).task_instances;
+  const tasks = async () =>
+    (await ask<{ task_instances: readonly Task[] }>('GET', `${run}/taskInstances`)).task_instances;
+  const lastLines = async ({ task_id, try_number }: Task) => {
+    const { content } = await ask<TaskLog>('GET', `${run}/taskInstances/${task_id}/logs/${try_number}`);
+    return content
+      .slice(-LAST_LINES)
+      .map(({ event }) => event)
+      .join('\n');
+  };
   const until: DagRun['until'] = async (task, state, withinMs) => {
     const look = async () => {
       const all = await tasks();
@@ -69,7 +85,7 @@ function runAt(ask: Ask, run: string): DagRun {
     };
     const found = await eventually(look, waitFor(`${task} ${state}`, withinMs));
     if (found.task_id !== task || found.state !== state)
-      throw new Error(`the task ${found.task_id} is ${found.state}`);
+      throw new Error(`the task ${found.task_id} is ${found.state}:\n${await lastLines(found)}`);
   };
   return {
     until,

@@ -56,6 +56,8 @@ export const ADMIN_REASONS = {
   /** What was to be changed has changed since it was read, or does not allow it in its state. */
   conflict: 409,
   too_large: 413,
+  /** Another process leads: the same request over another connection may reach it. */
+  not_leader: 421,
   too_many: 429,
   internal: 500,
   /** The store of records, the source of the routing table, or the model registry does not answer. */

@@ -2,6 +2,7 @@ import { OPERATOR_HEADER } from '@headgate/contracts/admin/api';
 import { noAudit } from '@headgate/journal/audit/sink';
 import { describe, expect, it } from 'vitest';
 import { ADMIN_KEY, adminApp, CLIENT_KEY, problemOf, secret } from '../testing/admin-app.ts';
+import { AdminError } from './api-env.ts';
 import { keysOf } from './session/keys-of.ts';
 
 describe('a session', () => {
@@ -88,4 +89,12 @@ it('lets nobody in, and goes on, without a keys file', () => {
   const keys = keysOf('/nowhere/keys.yaml', logger as never);
   expect([keys.find('admin1'), errors]).toMatchObject([undefined, [{ err: { name: 'FileError' } }]]);
   keys.stop();
+});
+
+it('a process that does not lead closes the connection, so that the next one may reach the leader', async () => {
+  const live = () => Promise.reject(new AdminError('not_leader', 'The pod control-2 leads.'));
+  const { api, login } = adminApp({ live });
+  const answer = await api('GET', '/live', (await login()).cookie);
+  expect([answer.status, answer.headers.get('connection')]).toEqual([421, 'close']);
+  expect(await problemOf(answer)).toMatchObject({ reason: 'not_leader', detail: 'The pod control-2 leads.' });
 });

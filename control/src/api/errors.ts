@@ -23,5 +23,7 @@ export function notFound(c: ApiContext): Response {
 
 function problem(c: ApiContext, { status, reason, detail }: AdminError): Response {
   const body: Problem = { status, title: STATUS_CODES[status] ?? reason, reason, detail };
+  // The next connection to the Service may lead to another pod.
+  if (reason === 'not_leader') c.header('connection', 'close');
   return c.json(body, status, { 'content-type': 'application/problem+json' });
 }

@@ -34,6 +34,7 @@ it('passes on what control refuses, and its failures', async () => {
 it.each([
   ['not_found', 4],
   ['conflict', 5],
+  ['not_leader', 5],
   ['invalid', 2],
   ['store_unavailable', 1],
   ['too_many', 1],

@@ -158,6 +158,7 @@ const CODES: Partial<Record<AdminReason, FailureCode>> = {
   too_large: 'usage',
   not_found: 'not_found',
   conflict: 'conflict',
+  not_leader: 'conflict',
 };
 
 function refusalOf(status: number, answer: unknown): CliError {

@@ -257,7 +257,7 @@ describe('what fails around it', () => {
   it('a second process changes nothing, and says who does', async () => {
     bench.away.leader = 'Another control process leads.';
     await expect(bench.start(policyOf([10, 100]))).rejects.toMatchObject({
-      reason: 'conflict',
+      reason: 'not_leader',
       detail: 'Another control process leads.',
     });
     bench.away.leader = null;

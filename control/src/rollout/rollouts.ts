@@ -211,7 +211,7 @@ export class Rollouts {
 
   #mustLead(): void {
     const leader = this.#options.follows();
-    if (leader !== null) throw new AdminError('conflict', leader);
+    if (leader !== null) throw new AdminError('not_leader', leader);
   }
 
   #failed(what: string, err: unknown): void {
