@@ -69,7 +69,7 @@ async function refusedElsewhere(context: Context, leader: string): Promise<void>
   ok(other, 'no second pod of control');
   const operator = await logIn(context, other);
   await operator.ask('GET', '/live');
-  await rejects(begin(operator, VERSION.good, [{ weight: 1 }]), new RegExp(`409 .*pod/${leader}`));
+  await rejects(begin(operator, VERSION.good, [{ weight: 1 }]), new RegExp(`421 .*pod/${leader}`));
 }
 
 interface Step {
