@@ -24,7 +24,7 @@ const LAST_LINES = 30;
 export interface DagRun {
   /** Waits for the state of a task. @throws Error when it, or one before it, failed */
   until(task: string, state: string, withinMs?: number): Promise<void>;
-  /** Presses Approve, once the run asks for it. */
+  /** Presses Approve, as often as the run asks for it. */
   approve(): Promise<void>;
   /** @returns the state of each task when the run has ended */
   ended(): Promise<Record<string, string | null>>;
@@ -90,10 +90,15 @@ function runAt(ask: Ask, run: string): DagRun {
   return {
     until,
     async approve() {
-      // An answer before the task waits counts only at its next look, which is minutes later.
-      await until('approve', 'awaiting_input');
       const answer = { chosen_options: ['Approve'], params_input: {} };
-      await ask('PATCH', `${run}/taskInstances/approve/-1/hitlDetails`, answer);
+      // Airflow may lose an answer within the second in which the task parked, and asks again in the next try.
+      const press = async () => {
+        const state = (await tasks()).find(({ task_id }) => task_id === 'approve')?.state;
+        if (state === 'awaiting_input')
+          await ask('PATCH', `${run}/taskInstances/approve/-1/hitlDetails`, answer);
+        return state === 'success';
+      };
+      await eventually(press, waitFor('an approval that counts'));
     },
     async ended() {
       const hasEnded = async () => ENDS.includes((await ask<{ state: string }>('GET', run)).state);
