@@ -7,6 +7,8 @@ const EVERY_MS = 1000;
 /** A try that failed may be repeated; these do not change any more. */
 const FAILED = ['failed', 'upstream_failed', 'skipped'];
 const ENDS = ['success', 'failed'];
+/** What an error shows of the log of a failed task. */
+const LAST_LINES = 30;
 
 interface Task {
   readonly task_id: string;
@@ -17,14 +19,12 @@ interface Task {
 interface TaskLog {
   readonly content: readonly { readonly event: string }[];
 }
-/** Of the log of a failed task. */
-const LAST_LINES = 30;
 
 /** One run of a DAG, as a person at Airflow's page follows it. */
 export interface DagRun {
   /** Waits for the state of a task. @throws Error when it, or one before it, failed */
   until(task: string, state: string, withinMs?: number): Promise<void>;
-  /** Presses Approve, as often as the run asks for it. */
+  /** Presses Approve, as often as the run asks for it. @throws Error when a task failed before */
   approve(): Promise<void>;
   /** @returns the state of each task when the run has ended */
   ended(): Promise<Record<string, string | null>>;
@@ -90,6 +90,7 @@ function runAt(ask: Ask, run: string): DagRun {
   return {
     until,
     async approve() {
+      await until('approve', 'awaiting_input');
       const answer = { chosen_options: ['Approve'], params_input: {} };
       // Airflow may lose an answer within the second in which the task parked, and asks again in the next try.
       const press = async () => {

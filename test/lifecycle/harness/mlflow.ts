@@ -57,7 +57,10 @@ export async function startMlflow(): Promise<TestMlflow> {
     logFile: join(dir, 'mlflow.log'),
     stopSignal: 'SIGTERM',
     readyWithinMs: READY_WITHIN_MS,
-    isReady: () => fetch(`${url}/health`).then(({ ok }) => ok, () => false), // biome-ignore format: one line reads best
+    isReady: () =>
+      fetch(`${url}/health`)
+        .then(({ ok }) => ok)
+        .catch(() => false),
   });
   return { ...daemon, url, ...publisher(url) };
 }

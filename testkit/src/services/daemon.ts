@@ -29,7 +29,7 @@ export interface DaemonOptions {
   readonly command: string;
   readonly args: readonly string[];
   readonly cwd: string;
-  /** Besides PATH and HOME. */
+  /** Variables that the program gets in addition to PATH and HOME. */
   readonly env?: Readonly<Record<string, string>>;
   readonly user: User;
   readonly port: number;
