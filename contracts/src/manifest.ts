@@ -27,8 +27,8 @@ export type Datatype = (typeof DATATYPES)[number];
 const tensorSchema = z.strictObject({
   name: z.string().min(1),
   datatype: z.enum(DATATYPES),
-  /** -1 is a variable dimension; the first one is the batch. */
-  shape: z.array(z.number().int().min(-1).max(MAX_SIDE)).min(1).max(8),
+  /** -1 is a variable dimension; the first one is the batch. Empty: a scalar. */
+  shape: z.array(z.number().int().min(-1).max(MAX_SIDE)).max(8),
 });
 
 const inputSchema = tensorSchema.extend({
@@ -45,8 +45,17 @@ const preprocessingSchema = z.strictObject({
   height: z.number().int().min(1).max(4096),
   /** 3 = RGB, 1 = grey. Alpha is blended over black. */
   channels: z.union([z.literal(1), z.literal(3)]),
-  /** Side of the centred square that is kept, as a share of the short side (0, 1], rounded down to pixels. */
-  crop_fraction: z.number().positive().max(1),
+  /**
+   * `crop`: the largest centred part with the proportions of the input is kept. `stretch`: the whole picture becomes the
+   * input, whatever its proportions. `letterbox`: the whole picture, its proportions kept, with a border around it.
+   */
+  fit: z.enum(['crop', 'stretch', 'letterbox']).default('crop'),
+  /** Only for `crop`: the share of that part's sides that is kept (0, 1], rounded down to pixels. */
+  crop_fraction: z.number().positive().max(1).default(1),
+  /** Only for `letterbox`: grey level of the border. */
+  border: z.number().int().min(0).max(255).default(0),
+  /** Whether the picture is turned as its EXIF orientation says, as every viewer shows it. */
+  orientation: z.enum(['apply', 'ignore']).default('apply'),
   resample: z.enum(['cubic', 'linear', 'nearest']),
 });
 
@@ -113,9 +122,10 @@ export const manifestSchema = z.strictObject({
   image: z
     .strictObject({
       input: z.string().min(1),
-      /** Output that holds one logit (softmax is then applied) or one probability per class. */
+      /** Output that holds one number per class. */
       output: z.string().min(1),
-      activation: z.enum(['softmax', 'none']),
+      /** What makes scores of them. `sigmoid`: the classes do not exclude each other. `none`: they are scores already. */
+      activation: z.enum(['softmax', 'sigmoid', 'none']),
       preprocessing: preprocessingSchema,
       /** JSON file beside the manifest: an array of labels, index = class id. */
       labels: z.string().min(1),

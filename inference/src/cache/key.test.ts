@@ -74,7 +74,17 @@ describe('keysFor', () => {
         activation: 'none',
         labels: 'labels.json',
         top_k: 1,
-        preprocessing: { version, width: 1, height: 1, channels: 3, crop_fraction: 1, resample: 'cubic' },
+        preprocessing: {
+          version,
+          width: 1,
+          height: 1,
+          channels: 3,
+          fit: 'crop',
+          crop_fraction: 1,
+          border: 0,
+          orientation: 'apply',
+          resample: 'cubic',
+        },
       },
     });
     expect(keysFor(image(1))('t', bytes(1))).not.toBe(keysFor(image(2))('t', bytes(1)));

@@ -22,6 +22,13 @@ describe('classify', () => {
     expect(answer?.scores[1]).toBeCloseTo(0.245, 3);
   });
 
+  it('scores each class by itself where classes do not exclude each other', () => {
+    const [answer] = classify(Float32Array.of(-1000, 2, 0, 1000), 1, { activation: 'sigmoid', topK: 4 });
+    expect([...(answer?.classIds ?? [])]).toEqual([3, 1, 2, 0]);
+    const expected = [1, 0.8808, 0.5, 0];
+    for (const [place, score] of expected.entries()) expect(answer?.scores[place]).toBeCloseTo(score, 4);
+  });
+
   it('gives every row its own answer', () => {
     const output = Float32Array.of(5, 1, 0, 0, 1, 5);
     const answers = classify(output, 2, { activation: 'softmax', topK: 1 });

@@ -1,8 +1,9 @@
+import type { ImageSpec } from '@headgate/contracts/manifest';
 import type { Classes } from '../../protocol.ts';
 
 export interface ClassifyOptions {
-  /** `softmax`: rows are logits. `none`: rows are scores already. */
-  readonly activation: 'softmax' | 'none';
+  /** `softmax`, `sigmoid`: rows are logits. `none`: rows are scores already. */
+  readonly activation: ImageSpec['activation'];
   /** Classes to keep; all of them when a row has fewer. */
   readonly topK: number;
 }
@@ -22,9 +23,16 @@ export function classify(output: Float32Array, rowCount: number, options: Classi
   return Array.from({ length: rowCount }, (_, i) => {
     const row = output.subarray(i * width, (i + 1) * width);
     const { classIds, values } = best(row, options.topK);
-    return { classIds, scores: options.activation === 'softmax' ? softmaxOf(values, row) : values };
+    return { classIds, scores: SCORES[options.activation](values, row) };
   });
 }
+
+/** What makes scores of a row's best values; it keeps their order. */
+const SCORES: Record<ImageSpec['activation'], (values: Float32Array, row: Float32Array) => Float32Array> = {
+  softmax: softmaxOf,
+  sigmoid: (logits) => logits.map((logit) => 1 / (1 + Math.exp(-logit))),
+  none: (scores) => scores,
+};
 
 /**
  * Probabilities of some logits of a row; only those, since most classes are in no answer. Shifted by the maximum,

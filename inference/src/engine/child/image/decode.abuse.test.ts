@@ -10,7 +10,17 @@ import { createDecoder } from './decode.ts';
 
 const MAX_PIXELS = 40_000_000;
 const decode = createDecoder({
-  preprocessing: { version: 1, width: 16, height: 16, channels: 3, crop_fraction: 0.875, resample: 'cubic' },
+  preprocessing: {
+    version: 1,
+    width: 16,
+    height: 16,
+    channels: 3,
+    fit: 'crop',
+    crop_fraction: 0.875,
+    border: 0,
+    orientation: 'apply',
+    resample: 'cubic',
+  },
   maxPixels: MAX_PIXELS,
   maxSide: 32_768,
 });

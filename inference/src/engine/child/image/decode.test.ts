@@ -9,7 +9,10 @@ const RGB: Preprocessing = {
   width: 32,
   height: 32,
   channels: 3,
+  fit: 'crop',
   crop_fraction: 0.5,
+  border: 0,
+  orientation: 'apply',
   resample: 'cubic',
 };
 const GREY: Preprocessing = { ...RGB, channels: 1 };
