@@ -132,6 +132,35 @@ describe('routingSchema', () => {
   });
 });
 
+describe('the plain form of a model', () => {
+  const plain = (m: object) => ({ schema: 1, default_model: 'm', models: { m } });
+
+  it('is one variant that gets all units', () => {
+    const variants = [{ name: 'v1', version: '1', weight: 100 }];
+    const m = { versions: ['1'], experiment: { name: 'version-1', salt: 'version-1', variants } };
+    expect(parseRouting(plain({ version: '1' }))).toEqual(plain(m));
+    expect(parseRouting(plain(m))).toEqual(plain(m));
+  });
+
+  it('takes every version that the full form takes, and other loaded versions', () => {
+    const version = 'v'.repeat(64);
+    expect(issuesOf(plain({ version }))).toEqual([]);
+    expect(
+      issuesOf(plain({ version, versions: ['2', version], shadows: [{ version: '2', sample: 1 }] })),
+    ).toEqual([]);
+  });
+
+  it.each([
+    [{ version: '1', ...table(100).models.m }, 'models.m.version: expected either version'],
+    [{}, 'models.m.experiment: expected either version'],
+    [{ version: '1', versions: ['2'] }, 'models.m.version: expected one of the served versions (2)'],
+    [{ version: 1 }, 'models.m.version: expected text, found a number; put it in quotes'],
+    [{ experiment: table(100).models.m.experiment }, 'models.m.versions: expected a list, found nothing'],
+  ])('%j is neither form', (m, issue) => {
+    expect(issuesOf(plain(m)).join('\n')).toContain(issue);
+  });
+});
+
 describe('modelRouting', () => {
   const routing = parseRouting(table(90, 10));
 

@@ -62,38 +62,75 @@ export const experimentSchema = z
     }
   });
 
+const versionsSchema = z.array(name).min(1).max(MAX_VERSIONS);
+
 const modelSchema = z
   .strictObject({
+    /** The plain form, for a model without an experiment: this version gets all units. */
+    version: name.optional(),
     /** Versions that every inference pod loads. The experiment's versions must be among them. */
-    versions: z.array(name).min(1).max(MAX_VERSIONS),
+    versions: versionsSchema.optional(),
     /**
      * Of `versions`, those that control added because an alias of the registry names them: it removes them again
      * (decision 0111). Versions that are not named here are the operator's.
      */
     staged: z.array(name).max(MAX_VERSIONS).optional(),
-    experiment: experimentSchema,
+    experiment: experimentSchema.optional(),
     shadows: z.array(shadowSchema).max(MAX_SHADOWS).optional(),
   })
-  .superRefine((model, ctx) => {
-    const once = (versions: readonly string[], path: 'versions' | 'shadows') => {
-      if (new Set(versions).size === versions.length) return;
-      ctx.addIssue({ code: 'custom', path: [path], message: 'expected each version once' });
-    };
-    const served = (version: string, path: (string | number)[]) => {
-      if (model.versions.includes(version)) return;
-      const message = `expected one of the served versions (${model.versions.join(', ')})`;
-      ctx.addIssue({ code: 'custom', path: [...path, 'version'], message });
-    };
-    const { versions, experiment, shadows = [] } = model;
-    once(versions, 'versions');
-    once(
-      shadows.map(({ version }) => version),
-      'shadows',
-    );
-    for (const [i, { version }] of experiment.variants.entries())
-      served(version, ['experiment', 'variants', i]);
-    for (const [i, { version }] of shadows.entries()) served(version, ['shadows', i]);
+  .transform((model, ctx): ModelRouting => {
+    const refuse = (path: (string | number)[], message: string) =>
+      ctx.addIssue({ code: 'custom', path, message });
+    const { version, staged, shadows } = model;
+    const experiment = version === undefined ? model.experiment : onlyVersion(version);
+    if (experiment === undefined || (version !== undefined && model.experiment !== undefined)) {
+      refuse(
+        [experiment ? 'version' : 'experiment'],
+        'expected either version, where one version gets all units, or experiment',
+      );
+      return z.NEVER;
+    }
+    const versions = model.versions ?? (version === undefined ? undefined : [version]);
+    if (versions === undefined) {
+      refuse(['versions'], 'expected a list, found nothing');
+      return z.NEVER;
+    }
+    const full = { versions, ...(staged && { staged }), experiment, ...(shadows && { shadows }) };
+    checkVersions(full, version !== undefined, refuse);
+    return full;
   });
+
+/** What the plain form `version` stands for: an experiment with one variant, which gets all units. */
+export function onlyVersion(version: string): Experiment {
+  const named = `version-${version}`.slice(0, 64);
+  return {
+    name: named,
+    salt: named,
+    variants: [{ name: `v${version}`.slice(0, 64), version, weight: 100 }],
+  };
+}
+
+function checkVersions(
+  { versions, experiment, shadows = [] }: ModelRouting,
+  isPlain: boolean,
+  refuse: (path: (string | number)[], message: string) => void,
+): void {
+  const once = (all: readonly string[], path: 'versions' | 'shadows') => {
+    if (new Set(all).size !== all.length) refuse([path], 'expected each version once');
+  };
+  const served = (version: string, path: (string | number)[]) => {
+    if (versions.includes(version)) return;
+    refuse(path, `expected one of the served versions (${versions.join(', ')})`);
+  };
+  once(versions, 'versions');
+  once(
+    shadows.map(({ version }) => version),
+    'shadows',
+  );
+  for (const [i, { version }] of experiment.variants.entries())
+    served(version, isPlain ? ['version'] : ['experiment', 'variants', i, 'version']);
+  for (const [i, { version }] of shadows.entries()) served(version, ['shadows', i, 'version']);
+}
 
 export const routingSchema = z
   .strictObject({
@@ -112,7 +149,13 @@ export const routingSchema = z
   });
 
 export type Routing = z.infer<typeof routingSchema>;
-export type ModelRouting = z.infer<typeof modelSchema>;
+/** Of a model, in full: the plain form is an experiment with one variant. */
+export interface ModelRouting {
+  versions: string[];
+  staged?: string[] | undefined;
+  experiment: Experiment;
+  shadows?: Shadow[] | undefined;
+}
 export type Experiment = z.infer<typeof experimentSchema>;
 export type Variant = z.infer<typeof variantSchema>;
 export type Shadow = z.infer<typeof shadowSchema>;

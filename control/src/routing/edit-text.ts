@@ -1,10 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
-import { parseRouting, type Routing } from '@headgate/contracts/routing';
+import { onlyVersion, parseRouting, type Routing } from '@headgate/contracts/routing';
 import { parseYaml, parseYamlDocument } from '@headgate/runtime/parse-yaml';
 import { type Document, isCollection, stringify } from 'yaml';
 
 type Path = readonly (string | number)[];
 type Fields = Readonly<Record<string, unknown>>;
+/** A table as its text has it. */
+interface Written {
+  readonly models: Readonly<Record<string, { readonly version?: string; readonly versions?: unknown }>>;
+}
 
 /**
  * The text of `after`, with comments, order and style of the text before.
@@ -23,12 +27,29 @@ export function editText(text: string, before: Routing | undefined, after: Routi
 function edit(text: string, before: Routing, after: Routing): string | undefined {
   try {
     const document = parseYamlDocument(text);
-    change(document, [], before, after);
+    const written = document.toJS();
+    change(document, [], written, asWritten(written, before, after));
     const edited = document.toString({ lineWidth: 0 });
     return isDeepStrictEqual(parseRouting(parseYaml(edited)), after) ? edited : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** `after` in the form of the text: a model stays in the plain form while one version gets all units. */
+function asWritten(written: Written, before: Routing, after: Routing): Fields {
+  const models = Object.entries(after.models).map(([model, full]) => {
+    const plain = Object.hasOwn(written.models, model) ? written.models[model] : undefined;
+    if (isDeepStrictEqual(before.models[model], full)) return [model, plain];
+    const { experiment, ...rest } = full;
+    const version = experiment.variants[0]?.version ?? '';
+    if (plain?.version === undefined || !isDeepStrictEqual(experiment, onlyVersion(version)))
+      return [model, full];
+    const { versions, ...others } = rest;
+    const areSaid = plain.versions !== undefined || !isDeepStrictEqual(versions, [version]);
+    return [model, { version, ...(areSaid && { versions }), ...others }];
+  });
+  return { ...after, models: Object.fromEntries(models) };
 }
 
 /** Touches only what differs, so that comments beside it stay. */

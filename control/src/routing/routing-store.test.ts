@@ -1,11 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import type { Routing } from '@headgate/contracts/routing';
+import { type ModelRouting, onlyVersion, parseRouting, type Routing } from '@headgate/contracts/routing';
+import { parseYaml } from '@headgate/runtime/parse-yaml';
 import { ConfigMapServer } from '@headgate/runtime/testing/config-map-server';
 import { tempDir } from '@headgate/testkit/folders';
 import { ManualClock } from '@headgate/testkit/manual-clock';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { withAllTo, withLoaded } from '../models/tables.ts';
 import { configMapSource } from './config-map-source.ts';
 import { fileSource } from './file-source.ts';
 import type { RoutingSource } from './routing-source.ts';
@@ -180,6 +182,55 @@ describe.each(Object.keys(places))('the routing table of a %s', (kind) => {
     });
     await expect(store.refresh()).rejects.toThrow('away');
     expect(() => store.current()).toThrow('has not been read yet');
+  });
+});
+
+describe('a model in the plain form', () => {
+  const PLAIN = `schema: 1
+default_model: shoes # the only one
+models:
+  # trained in May
+  shoes: { version: "1" }
+  hats: { version: "7", versions: [ "7", "8" ] }
+`;
+  const written = async (change: (shoes: ModelRouting) => ModelRouting) => {
+    const path = join(tempDir(), 'routing.yaml');
+    writeFileSync(path, PLAIN);
+    const store = new SourcedRouting(fileSource(path));
+    await store.refresh();
+    const changed = (routing: Routing) => ({
+      ...routing,
+      models: { ...routing.models, shoes: change(routing.models.shoes as ModelRouting) },
+    });
+    await store.write(store.current().revision, changed, 'control');
+    return readFileSync(path, 'utf8');
+  };
+
+  it.each<[string, (shoes: ModelRouting) => ModelRouting, string]>([
+    [
+      'a version that is only loaded',
+      (shoes) => withLoaded(shoes, '2'),
+      '{ version: "1", versions: [ "1", "2" ] }',
+    ],
+    [
+      'another version for all units',
+      (shoes) => ({ ...shoes, versions: ['2'], experiment: onlyVersion('2') }),
+      '{ version: "2" }',
+    ],
+    [
+      'a shadow',
+      (shoes) => ({ ...withLoaded(shoes, '2'), shadows: [{ version: '2', sample: 5 }] }),
+      '{ version: "1", versions: [ "1", "2" ], shadows: [ { version: "2", sample: 5 } ] }',
+    ],
+  ])('stays in it with %s, and the rest stays as it was', async (_, change, shoes) => {
+    expect(await written(change)).toBe(PLAIN.replace('{ version: "1" }', shoes));
+  });
+
+  it('gets an experiment where one is needed', async () => {
+    const text = await written((shoes) => withAllTo(shoes, '1', 'sizes', 'small'));
+    expect(text).toContain('  shoes: { versions: [ "1" ], experiment: { name: sizes,');
+    expect(text).toContain('# trained in May');
+    expect(parseRouting(parseYaml(text)).models.shoes?.experiment.name).toBe('sizes');
   });
 });
 
