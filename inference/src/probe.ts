@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { inferenceSchema } from '@headgate/contracts/config/inference';
 import { MAX_IMAGE_SIDE } from '@headgate/contracts/limits';
+import type { Manifest } from '@headgate/contracts/manifest';
 import { SKETCH_VERSION, type Sketch, sketchOfRow } from '@headgate/contracts/sketch';
 import { createLogger } from '@headgate/runtime/logger';
 import { readRegularFile } from '@headgate/runtime/read-file';
@@ -19,8 +20,15 @@ import { TRUST_ALL } from './models/trust.ts';
  * pipelines judge a candidate with it before it has a number (docs/training.md).
  *
  * `node probe.js --version-dir DIR [--samples-dir DIR]` reads lines `{"id","path"}`, and writes first what it loaded, then
- * one line for each image, in the same order. Exit code 0 after the last line, 2 when the version cannot be served.
+ * one line for each image, in the same order. With `--load-only` it reads none: it loads the version, of either kind, with
+ * its batches and ends. Exit code 0 after the last line, 2 when the version cannot be served.
  */
+
+interface Asked {
+  readonly directory: string;
+  readonly samplesDir: string | undefined;
+  readonly loadOnly: boolean;
+}
 
 const { limits, engine: engineDefaults } = inferenceSchema.parse({});
 /** Largest encoded image, as a message limits it in serving. */
@@ -36,11 +44,23 @@ interface Measured {
   readonly sketch: Sketch;
 }
 
-/** @throws LoadError when the version cannot be served, or is no image classifier */
-async function load(directory: string, samplesDir: string | undefined): Promise<EngineProcess> {
+/**
+ * The manifest with which images are measured: all classes, since calibration needs every score, and one image at a
+ * time, since its latency is measured.
+ */
+function forImages(manifest: Manifest, labels: readonly string[]): Manifest {
+  const { name, image, batching } = manifest;
+  if (!image) throw new LoadError(`${name} takes tensors; only image classifiers can be probed`);
+  return {
+    ...manifest,
+    image: { ...image, top_k: labels.length },
+    batching: { ...batching, max_batch_size: 1 },
+  };
+}
+
+/** @throws LoadError when the version cannot be served, or shall classify images and takes none */
+async function load({ directory, samplesDir, loadOnly }: Asked): Promise<EngineProcess> {
   const { manifest } = await readManifest(directory, undefined, TRUST_ALL);
-  const { image, batching } = manifest;
-  if (!image) throw new LoadError(`${manifest.name} takes tensors; only image classifiers can be probed`);
   const labels = await readLabels(directory, manifest);
   const options = {
     entry: new URL(
@@ -55,12 +75,7 @@ async function load(directory: string, samplesDir: string | undefined): Promise<
     spec: {
       directory,
       sampleDirs: [directory, ...(samplesDir ? [samplesDir] : [])],
-      // All classes, since calibration needs every score; one image at a time, since its latency is measured.
-      manifest: {
-        ...manifest,
-        image: { ...image, top_k: labels.length },
-        batching: { ...batching, max_batch_size: 1 },
-      },
+      manifest: loadOnly ? manifest : forImages(manifest, labels),
       provider: 'cpu',
       deviceId: 0,
       tf32: false,
@@ -122,7 +137,6 @@ const write = (line: object) =>
   new Promise<void>((resolve) => process.stdout.write(`${JSON.stringify(line)}\n`, () => resolve()));
 
 async function answerLines(engine: EngineProcess): Promise<void> {
-  await write(loadedLine(engine.report));
   let number = 0;
   for await (const line of createInterface({ input: process.stdin })) {
     const { id, path } = questionSchema.parse(JSON.parse(line));
@@ -132,13 +146,19 @@ async function answerLines(engine: EngineProcess): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  const options = { 'version-dir': { type: 'string' }, 'samples-dir': { type: 'string' } } as const;
+  const options = {
+    'version-dir': { type: 'string' },
+    'samples-dir': { type: 'string' },
+    'load-only': { type: 'boolean', default: false },
+  } as const;
   const { values } = parseArgs({ options });
   const directory = values['version-dir'];
   if (!directory) throw new LoadError('--version-dir is missing; name the folder that has the manifest');
-  const engine = await load(resolve(directory), values['samples-dir']);
+  const loadOnly = values['load-only'];
+  const engine = await load({ directory: resolve(directory), samplesDir: values['samples-dir'], loadOnly });
+  await write(loadedLine(engine.report));
   const ended = engine.ended.then((reason) => Promise.reject(new Error(`the engine ended: ${reason}`)));
-  await Promise.race([answerLines(engine), ended]);
+  if (!loadOnly) await Promise.race([answerLines(engine), ended]);
   process.exit(0);
 }
 

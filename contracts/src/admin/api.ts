@@ -13,6 +13,7 @@ export * from './experiments.ts';
  * GET  /live                                         LiveView
  * GET  /routing                                      RoutingView
  * PUT  /routing/:model/weights                       WeightsChange → RoutingView
+ * POST /routing/:model/versions                      VersionAdded → RoutingView
  * POST /routing/:model/preview                       {weights} → WeightsPreview
  * GET  /routing/:model/explain?unit= or ?key=         Explanation; `key`: id of an API key whose caller names no unit
  * GET  /rollouts                                     {rollouts: Rollout[]}, newest first
@@ -171,6 +172,15 @@ export const weightsChangeSchema = z.strictObject({
   weights: weightsSchema,
 });
 export type WeightsChange = z.infer<typeof weightsChangeSchema>;
+
+export const versionAddedSchema = z.strictObject({
+  /** Of the table that was read: a newer one is a conflict. */
+  revision: z.string(),
+  version: z.string(),
+  /** Percent of all units, which the control variant gives; 0: the version is loaded, and nobody gets it. */
+  weight: z.number().min(0).max(100),
+});
+export type VersionAdded = z.infer<typeof versionAddedSchema>;
 
 export const weightsPreviewSchema = z.strictObject({ weights: weightsSchema });
 

@@ -18,6 +18,7 @@ import type {
   RoutingView,
   ShadowChange,
   ShadowReport,
+  VersionAdded,
   WeightsChange,
   WeightsPreview,
 } from '@headgate/contracts/admin/api';
@@ -53,6 +54,8 @@ export function adminApi(installation: Installation, around: Surroundings) {
       }),
     setWeights: (model: string, to: WeightsChange) =>
       change<RoutingView>('PUT', path`/routing/${model}/weights`, to),
+    addVersion: (model: string, to: VersionAdded) =>
+      change<RoutingView>('POST', path`/routing/${model}/versions`, to),
     explain: (model: string, who: { unit: string } | { key: string }) =>
       look<Explanation>(path`/routing/${model}/explain`, { ...who }),
     models: () => look<ModelsView>('/models'),

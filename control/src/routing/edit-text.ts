@@ -43,10 +43,10 @@ function asWritten(written: Written, before: Routing, after: Routing): Fields {
     if (isDeepStrictEqual(before.models[model], full)) return [model, plain];
     const { experiment, ...rest } = full;
     const version = experiment.variants[0]?.version ?? '';
-    if (plain?.version === undefined || !isDeepStrictEqual(experiment, onlyVersion(version)))
-      return [model, full];
+    const mayBePlain = plain === undefined || plain.version !== undefined;
+    if (!mayBePlain || !isDeepStrictEqual(experiment, onlyVersion(version))) return [model, full];
     const { versions, ...others } = rest;
-    const areSaid = plain.versions !== undefined || !isDeepStrictEqual(versions, [version]);
+    const areSaid = plain?.versions !== undefined || !isDeepStrictEqual(versions, [version]);
     return [model, { version, ...(areSaid && { versions }), ...others }];
   });
   return { ...after, models: Object.fromEntries(models) };

@@ -8,6 +8,7 @@ import argparse
 import errno
 import importlib
 import sys
+from keyword import iskeyword
 from pathlib import Path
 from typing import NoReturn
 
@@ -46,6 +47,7 @@ COMMANDS = {
         "compare what is seen now with the reference",
         ("params", "admin_key_file", "mlflow"),
     ),
+    "import": ("importer.command", "make a served version of any ONNX file", ()),
     "alert": ("alerts", "send a message to the team", ()),
 }
 
@@ -62,7 +64,7 @@ def parser_of(command: str) -> Parser:
     """The parser of one command, with `--workspace`."""
     parser = Parser(prog=f"headgate-pipelines {command}", description=COMMANDS[command][1])
     parser.add_argument("--workspace", type=Path, metavar="DIR", default=Path("."), help="default: current folder")
-    getattr(arguments, command)(parser)
+    getattr(arguments, f"{command}_" if iskeyword(command) else command)(parser)
     return parser
 
 

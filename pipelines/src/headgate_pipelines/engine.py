@@ -50,13 +50,13 @@ class Loaded:
 
 
 def load(version_dir: Path, settings: Settings | None = None) -> Loaded:
-    """Loads a version as for serving: digests, session, golden samples.
+    """Loads a version of any kind as for serving: digests, session, batches, golden samples.
 
     Raises:
         Refused: the version cannot be served; the message has the engine's words.
         Unavailable: the engine did not start or ended.
     """
-    with _started(version_dir, settings or read_settings()) as engine:
+    with _started(version_dir, settings or read_settings(), ["--load-only"]) as engine:
         engine.finish()
         return engine.loaded
 
@@ -144,11 +144,11 @@ class _Engine:
 
 
 @contextmanager
-def _started(version_dir: Path, settings: Settings) -> Iterator[_Engine]:
+def _started(version_dir: Path, settings: Settings, more: Sequence[str] = ()) -> Iterator[_Engine]:
     with tempfile.TemporaryFile() as words:
         try:
             child = subprocess.Popen(  # noqa: S603
-                _command(version_dir, settings), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=words
+                [*_command(version_dir, settings), *more], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=words
             )
         except OSError as error:
             raise PipelineError(

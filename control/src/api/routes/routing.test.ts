@@ -97,6 +97,39 @@ describe('weights', () => {
   });
 });
 
+describe('a version', () => {
+  const add = (version: string, weight: number, model: string, revision?: string) =>
+    view().then(({ revision: newest }) =>
+      ask('POST', `/routing/${model}/versions`, { revision: revision ?? newest, version, weight }),
+    );
+
+  it('is added for whom asks, on record', async () => {
+    const { revision } = await view();
+    const answer = await add('7', 100, 'shoes');
+    expect(await answer.json()).toMatchObject({
+      changed_by: 'key:admin1',
+      routing: { models: { shoes: { versions: ['7'] } } },
+    });
+    expect(bench.changes.at(-1)).toMatchObject({
+      action: 'routing.write',
+      detail: { model: 'shoes', revision_before: revision, version: '7', weight: 100 },
+    });
+    expect((await refusal(await add('8', 0, 'shoes', revision))).slice(0, 2)).toEqual([409, 'conflict']);
+  });
+
+  it.each([
+    ['a/b', 100, 'shoes'],
+    ['7', 60, 'shoes'],
+    ['7', 100, 'not allowed'],
+    ['7', 0.001, MODEL],
+  ])('%s with %d %% for %s is refused, and not on record', async (version, weight, model) => {
+    const before = bench.changes.length;
+    const answer = await add(version, weight, encodeURIComponent(model));
+    expect((await refusal(answer)).slice(0, 2)).toEqual([400, 'invalid']);
+    expect(bench.changes).toHaveLength(before);
+  });
+});
+
 it.each([
   [null, null],
   [0, 0],

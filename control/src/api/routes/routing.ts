@@ -1,4 +1,4 @@
-import { weightsChangeSchema, weightsPreviewSchema } from '@headgate/contracts/admin/api';
+import { versionAddedSchema, weightsChangeSchema, weightsPreviewSchema } from '@headgate/contracts/admin/api';
 import { Hono } from 'hono';
 import { z } from 'zod';
 import type { Changes } from '../../audit/changes.ts';
@@ -6,9 +6,10 @@ import type { RecentUnits } from '../../experiments/recent-units.ts';
 import type { LiveFigures } from '../../figures/live-figures.ts';
 import type { Rollouts } from '../../rollout/rollouts.ts';
 import { explained } from '../../routing/explain.ts';
-import type { RoutingStore } from '../../routing/routing-store.ts';
+import { acceptable, type RoutingStore } from '../../routing/routing-store.ts';
 import { routingView } from '../../routing/routing-view.ts';
 import { issuesOfWeights, moves, withWeights } from '../../routing/weights.ts';
+import { withVersion } from '../../routing/with-version.ts';
 import { AdminError, type ApiEnv, bodyOf } from '../api-env.ts';
 
 export interface RoutingDeps {
@@ -48,6 +49,18 @@ export function routingRoutes(deps: RoutingDeps): Hono<ApiEnv> {
       const detail = { model, revision_before: revision, weights: JSON.stringify(weights) };
       await changes.must('routing.write', by, detail);
       const after = await routing.write(revision, (before) => withWeights(before, model, weights), by);
+      return c.json(routingView(after));
+    })
+    .post('/routing/:model/versions', async (c) => {
+      const model = c.req.param('model');
+      const { revision, version, weight } = await bodyOf(c, versionAddedSchema);
+      const by = c.get('actor');
+      await mustBeFree(model);
+      const added = { version, weight };
+      // Refused before it is on record.
+      acceptable(withVersion(routing.current().routing, model, added));
+      await changes.must('routing.write', by, { model, revision_before: revision, ...added });
+      const after = await routing.write(revision, (before) => withVersion(before, model, added), by);
       return c.json(routingView(after));
     })
     .post('/routing/:model/preview', async (c) => {

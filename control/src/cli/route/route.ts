@@ -5,6 +5,7 @@ import { CliError } from '../errors.ts';
 import { changeInWords, paragraphs, percent, refusalInWords } from '../in-words.ts';
 import { print, table } from '../print.ts';
 import type { Surroundings } from '../surroundings.ts';
+import { addAdd } from './add.ts';
 import { addExplain } from './explain.ts';
 import { addSet } from './set.ts';
 
@@ -13,7 +14,7 @@ export function addRoute(program: Command, around: Surroundings): void {
   const route = program
     .command('route')
     .description('show and change the weights of variants, and explain whom they send where');
-  for (const add of [addGet, addSet, addExplain]) add(route, around);
+  for (const add of [addGet, addSet, addAdd, addExplain]) add(route, around);
 }
 
 function addGet(route: Command, around: Surroundings): void {
