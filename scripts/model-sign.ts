@@ -9,10 +9,11 @@ import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describeIssues, IN_WORDS } from '@headgate/contracts/issues';
-import { manifestSchema } from '@headgate/contracts/manifest';
-import { parseYaml } from '@headgate/runtime/parse-yaml';
+import { IN_WORDS } from '@headgate/contracts/issues';
+import { type Manifest, manifestSchema } from '@headgate/contracts/manifest';
+import { readDocument } from '@headgate/runtime/read-document';
 import { type Links, readRegularFileSync } from '@headgate/runtime/read-file';
+import { issuesOf } from '@headgate/runtime/watch-file';
 
 const SIGNATURE_FILE = 'manifest.yaml.sig';
 const MAX_FILE_BYTES = 2 ** 16;
@@ -27,9 +28,7 @@ export function signVersion(folder: string, key: KeyObject): string {
   if (key.asymmetricKeyType !== 'ed25519')
     throw new Error(`expected an Ed25519 key, not ${key.asymmetricKeyType}`);
   const bytes = readSmall(join(folder, 'manifest.yaml'));
-  const { data, error } = manifestSchema.safeParse(parseYaml(bytes.toString('utf8')), IN_WORDS);
-  if (error) throw new Error(`manifest.yaml: ${describeIssues(error).join('; ')}`);
-  const { name, version, image } = data;
+  const { name, version, image } = manifestIn(bytes);
   if (image && !image.labels_sha256) {
     throw new Error(
       `image.labels_sha256 is missing: add the SHA-256 of ${image.labels}, so that it is signed too`,
@@ -51,6 +50,14 @@ export function signVersion(folder: string, key: KeyObject): string {
 }
 
 /** As the server reads them; the key may be a link. */
+function manifestIn(bytes: Buffer): Manifest {
+  try {
+    return readDocument(bytes, (document) => manifestSchema.parse(document, IN_WORDS));
+  } catch (cause) {
+    throw new Error(`manifest.yaml: ${issuesOf(cause).join('; ')}`, { cause });
+  }
+}
+
 function readSmall(path: string, links: Links = 'refuse'): Buffer {
   return readRegularFileSync(path, { maxBytes: MAX_FILE_BYTES, links });
 }

@@ -26,7 +26,7 @@ describe('a problem', () => {
     [
       'an unknown key',
       step({ hold: 1 }),
-      'steps.0: unknown "hold"; known: weight, hold_s, min_samples, approval',
+      'steps.0: unknown "hold"; did you mean hold_s? known: weight, hold_s, min_samples, approval',
     ],
     [
       'a list without an item',

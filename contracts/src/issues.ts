@@ -6,6 +6,11 @@ type Issue = z.core.$ZodIssue;
 /** While zod checks: with the value that it found. */
 type Found = z.core.$ZodRawIssue;
 
+/** Set where the document was read from a text: `line 3, column 5`. */
+interface Placed {
+  readonly at?: string;
+}
+
 /** For `parse` and `safeParse` where a person reads the problems. */
 export const IN_WORDS = { error: inWords };
 
@@ -21,7 +26,10 @@ const MAX_ISSUES = 20;
 export function describeIssues({ issues }: z.ZodError, whole = '(document)'): string[] {
   const lines = issues
     .flatMap((issue) => flat(issue))
-    .map(({ path, message }) => `${path.join('.') || whole}: ${message}`);
+    .map(
+      ({ path, message, at }: Issue & Placed) =>
+        `${at ? `${at}: ` : ''}${path.join('.') || whole}: ${message}`,
+    );
   return lines.length > MAX_ISSUES
     ? [...lines.slice(0, MAX_ISSUES), `${lines.length - MAX_ISSUES} more`]
     : lines;
@@ -50,10 +58,45 @@ function inWords(issue: Found): string | undefined {
   }
 }
 
-function knownKeys({ inst }: Found): string {
+function knownKeys({ inst, keys }: Found & { readonly keys: readonly string[] }): string {
   const { shape = {} } = (inst?._zod.def ?? {}) as { readonly shape?: object };
-  return `; known: ${Object.keys(shape).join(', ')}`;
+  const known = Object.keys(shape);
+  const meant = keys.length === 1 ? nearest(keys[0] as string, known) : undefined;
+  return `;${meant ? ` did you mean ${meant}?` : ''} known: ${known.join(', ')}`;
 }
+
+/** The known spelling that a person seems to mean: others write `maxBatchSize` or `max-batch-size`, or a letter too many. */
+export function nearest(name: string, known: readonly string[]): string | undefined {
+  const plain = (text: string) => text.toLowerCase().replace(/[\s_-]/g, '');
+  const wanted = plain(name).slice(0, 64);
+  const [best] = known
+    .map((one) => ({ one, far: distance(wanted, plain(one)) }))
+    .filter(({ one, far }) => far <= one.length / 3)
+    .sort((a, b) => a.far - b.far);
+  return best?.one;
+}
+
+/** Letters to add, remove, replace or swap with the next one (optimal string alignment). */
+function distance(a: string, b: string): number {
+  let [older, last]: number[][] = [[], Array.from({ length: b.length + 1 }, (_, j) => j)];
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const isSame = a[i - 1] === b[j - 1];
+      const isSwapped = a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      row[j] = Math.min(
+        at(last, j) + 1,
+        at(row, j - 1) + 1,
+        at(last, j - 1) + (isSame ? 0 : 1),
+        isSwapped ? at(older, j - 2) + 1 : Number.POSITIVE_INFINITY,
+      );
+    }
+    [older, last] = [last as number[], row];
+  }
+  return at(last, b.length);
+}
+
+const at = (row: readonly number[] | undefined, j: number): number => row?.[j] ?? Number.POSITIVE_INFINITY;
 
 const KINDS: Readonly<Record<string, string>> = {
   string: 'text',

@@ -30,7 +30,7 @@ describe('keyFileSchema', () => {
 
   it.each([
     ['a plain key', { ...record, key: 'hg_alice_x' }],
-    ['a digest that is none', { ...record, sha256: 'A'.repeat(64) }],
+    ['a digest that is none', { ...record, sha256: 'a'.repeat(63) }],
     ['an unknown role', { ...record, role: 'root' }],
     ['an id that no key can have', { ...record, id: 'a_b' }],
   ])('refuses a record with %s', (_, bad) => {

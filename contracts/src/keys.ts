@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { sha256Schema } from './digest.ts';
 
 /**
  * API key records as they are stored: never the key itself. A key is `hg_<id>_<secret>`; `id` finds the record,
@@ -14,7 +15,6 @@ export type Role = (typeof ROLES)[number];
 export const ROUTE_SCOPES = ['predict', 'feedback', 'read', 'operate'] as const;
 export type RouteScope = (typeof ROUTE_SCOPES)[number];
 
-const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits in lower case');
 const instantSchema = z.iso.datetime('expected a time in UTC, such as 2030-01-31T12:00:00Z');
 
 /** Narrows what the role allows; a list that is absent narrows nothing. */

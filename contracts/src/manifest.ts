@@ -1,11 +1,10 @@
 import { z } from 'zod';
+import { sha256Schema as sha256 } from './digest.ts';
 
 /**
  * The manifest that lies beside every model file: `models/<name>/<version>/manifest.yaml`. Python writes it
  * (pipelines/), inference reads it; `contracts/schema/manifest.schema.json` is exported from here.
  */
-
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hex digits in lower case');
 
 /** Largest side that a tensor may declare. */
 const MAX_SIDE = 2 ** 31 - 1;

@@ -78,26 +78,43 @@ const modelSchema = z
     experiment: experimentSchema.optional(),
     shadows: z.array(shadowSchema).max(MAX_SHADOWS).optional(),
   })
-  .transform((model, ctx): ModelRouting => {
+  .superRefine((model, ctx) => {
     const refuse = (path: (string | number)[], message: string) =>
       ctx.addIssue({ code: 'custom', path, message });
-    const { version, staged, shadows } = model;
-    const experiment = version === undefined ? model.experiment : onlyVersion(version);
-    if (experiment === undefined || (version !== undefined && model.experiment !== undefined)) {
+    const { version, experiment, versions, shadows = [] } = model;
+    if ((version === undefined) === (experiment === undefined)) {
       refuse(
         [experiment ? 'version' : 'experiment'],
         'expected either version, where one version gets all units, or experiment',
       );
-      return z.NEVER;
-    }
-    const versions = model.versions ?? (version === undefined ? undefined : [version]);
-    if (versions === undefined) {
-      refuse(['versions'], 'expected a list, found nothing');
-      return z.NEVER;
-    }
-    const full = { versions, ...(staged && { staged }), experiment, ...(shadows && { shadows }) };
-    checkVersions(full, version !== undefined, refuse);
-    return full;
+    } else if (!version && !versions) refuse(['versions'], 'expected a list, found nothing');
+    const loaded = versions ?? (version === undefined ? [] : [version]);
+    const once = (all: readonly string[], path: 'versions' | 'shadows') => {
+      if (new Set(all).size !== all.length) refuse([path], 'expected each version once');
+    };
+    const served = (one: string, path: (string | number)[]) => {
+      if (loaded.length === 0 || loaded.includes(one)) return;
+      refuse([...path, 'version'], `expected one of the served versions (${loaded.join(', ')})`);
+    };
+    once(loaded, 'versions');
+    once(
+      shadows.map((shadow) => shadow.version),
+      'shadows',
+    );
+    if (version !== undefined) served(version, []);
+    for (const [i, variant] of (experiment?.variants ?? []).entries())
+      served(variant.version, ['experiment', 'variants', i]);
+    for (const [i, shadow] of shadows.entries()) served(shadow.version, ['shadows', i]);
+  })
+  .transform(({ version, versions, staged, experiment, shadows }): ModelRouting => {
+    // The check above let one of the two forms through.
+    const only = version as string;
+    return {
+      versions: versions ?? [only],
+      ...(staged && { staged }),
+      experiment: experiment ?? onlyVersion(only),
+      ...(shadows && { shadows }),
+    };
   });
 
 /** What the plain form `version` stands for: an experiment with one variant, which gets all units. */
@@ -108,28 +125,6 @@ export function onlyVersion(version: string): Experiment {
     salt: named,
     variants: [{ name: `v${version}`.slice(0, 64), version, weight: 100 }],
   };
-}
-
-function checkVersions(
-  { versions, experiment, shadows = [] }: ModelRouting,
-  isPlain: boolean,
-  refuse: (path: (string | number)[], message: string) => void,
-): void {
-  const once = (all: readonly string[], path: 'versions' | 'shadows') => {
-    if (new Set(all).size !== all.length) refuse([path], 'expected each version once');
-  };
-  const served = (version: string, path: (string | number)[]) => {
-    if (versions.includes(version)) return;
-    refuse(path, `expected one of the served versions (${versions.join(', ')})`);
-  };
-  once(versions, 'versions');
-  once(
-    shadows.map(({ version }) => version),
-    'shadows',
-  );
-  for (const [i, { version }] of experiment.variants.entries())
-    served(version, isPlain ? ['version'] : ['experiment', 'variants', i, 'version']);
-  for (const [i, { version }] of shadows.entries()) served(version, ['shadows', i, 'version']);
 }
 
 export const routingSchema = z

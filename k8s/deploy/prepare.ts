@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseRouting } from '@headgate/contracts/routing';
-import { parseYaml } from '@headgate/runtime/parse-yaml';
+import { readDocument, textOf as textOfFile } from '@headgate/runtime/read-document';
+import { issuesOf } from '@headgate/runtime/watch-file';
 import { DeployError } from './errors.ts';
 import { neededSecrets } from './inspect.ts';
 import {
@@ -185,13 +186,17 @@ export async function readTable(programs: Programs): Promise<string> {
 
 function readRouting(file: string): string {
   if (!existsSync(file)) throw new DeployError(`${file} does not exist`, 'correct --routing', 2);
-  const text = readFileSync(file, 'utf8');
+  const bytes = readFileSync(file);
   try {
-    parseRouting(parseYaml(text));
+    readDocument(bytes, parseRouting);
+    return textOfFile(bytes);
   } catch (error) {
-    throw new DeployError(`${file} is no valid routing table: ${(error as Error).message}`, 'correct it', 2);
+    throw new DeployError(
+      `${file} is no valid routing table: ${issuesOf(error).join('; ')}`,
+      'correct it',
+      2,
+    );
   }
-  return text;
 }
 
 export async function makeRouting(programs: Programs, text: string): Promise<Made> {

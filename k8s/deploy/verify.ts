@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { PeerCertificate } from 'node:tls';
 import { HEADER } from '@headgate/contracts/names';
 import { parseRouting, type Routing } from '@headgate/contracts/routing';
-import { parseYaml } from '@headgate/runtime/parse-yaml';
+import { readDocument } from '@headgate/runtime/read-document';
 import { assign } from '@headgate/runtime/routing/assign';
 import { type Answer, Entry, type EntryOptions, isCertificate, isClosed, type Question } from './entry.ts';
 import { DeployError } from './errors.ts';
@@ -123,7 +123,7 @@ async function settled(
   }
 }
 
-const readRouting = async ({ routing }: VerifyOptions) => parseRouting(parseYaml(await routing()));
+const readRouting = async ({ routing }: VerifyOptions) => readDocument(await routing(), parseRouting);
 
 /** True when a request left less than the one before, of a key that has a quota: a new minute may begin between two. */
 export function isCounted(left: readonly number[]): boolean {

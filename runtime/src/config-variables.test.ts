@@ -82,7 +82,7 @@ describe('variables', () => {
     for (const name of [
       'HEADGATE_PORT',
       'HEADGATE_GROUP_PORT_BASE',
-      'HEADGATE_NUMBERS',
+      'HEADGATE_FIGURES',
       'HEADGATE_X__Y',
       'HEADGATE_',
       'HEADGATE_TEXT__SUB',

@@ -1,4 +1,5 @@
 import { inner } from '@headgate/contracts/config/values';
+import { nearest } from '@headgate/contracts/issues';
 import { z } from 'zod';
 import { isRemoved } from './removed-settings.ts';
 
@@ -49,7 +50,7 @@ export function fromVariables(
     const path = name.slice(PREFIX.length).toLowerCase().split('__');
     const setting = path.reduce<z.ZodType | undefined>(memberOf, schema);
     if (!setting) {
-      if (!isOfKubernetes(name, text)) problems.push(`${name}: ${unknown(path)}`);
+      if (!isOfKubernetes(name, text)) problems.push(`${name}: ${unknown(path, schema)}`);
       continue;
     }
     const { value, problem } = readValue(setting, text);
@@ -114,11 +115,29 @@ function put(tree: Tree, path: readonly string[], value: unknown): void {
   parent[path.at(-1) as string] = value;
 }
 
-function unknown(path: readonly string[]): string {
+/** The setting that `path` seems to mean, where only one of its names is unknown. */
+export function settingMeant(path: readonly PropertyKey[], schema: z.ZodType): string[] | undefined {
+  let type: z.ZodType | undefined = schema;
+  const names: string[] = [];
+  for (const name of path.map(String)) {
+    const known: z.ZodType | undefined = memberOf(type, name);
+    const isObject: boolean = type !== undefined && inner(type) instanceof z.ZodObject;
+    const keys = isObject ? Object.keys((inner(type as z.ZodType) as z.ZodObject).shape) : [];
+    const meant = known ? name : nearest(name, keys);
+    if (meant === undefined) return undefined;
+    names.push(meant);
+    type = memberOf(type, meant);
+  }
+  return names;
+}
+
+function unknown(path: readonly string[], schema: z.ZodType): string {
   if (path.some((_, i) => isRemoved(path.slice(0, i + 1).join('.')))) {
     return 'this is no setting any more; remove the variable';
   }
-  return 'no setting has this name; remove it, or correct its spelling (__ between sections)';
+  const meant = settingMeant(path, schema);
+  const which = meant ? ` (did you mean ${variableOf(meant)}?)` : '';
+  return `no setting has this name${which}; remove it, or correct its spelling (__ between sections)`;
 }
 
 export function isTree(value: unknown): value is Tree {

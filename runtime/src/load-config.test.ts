@@ -83,7 +83,7 @@ describe('loadConfig', () => {
     const message = failure({ HEADGATE_DEPENDENCIES__REDIS__BREAKER__FAILURES: '3' });
     expect(message).toContain('HEADGATE_DEPENDENCIES__REDIS__BREAKER__FAILURES: this is no setting any more');
     writeFileSync(join(dir, 'dev.yaml'), 'dependencies: { redis: { breaker: { failures: 3 } } }');
-    expect(failure()).toContain('dependencies.redis: unknown key breaker; it is no setting any more');
+    expect(failure()).toContain('dev.yaml, line 1, column 26; it is no setting any more');
   });
 
   it('ignores variables of others and those of the process itself', () => {
@@ -123,7 +123,7 @@ describe('loadConfig', () => {
     writeFileSync(join(dir, 'dev.yaml'), 'telemetry: { log_level: loud }');
     const message = failure({ HEADGATE_LISTEN__PORT_BASE: '80', HEADGATE_PORT: '1' });
     expect(message).toContain('listen.port_base: expected at least 1024, found 80; correct HEADGATE_LIS');
-    expect(message).toContain(`set it in ${join(dir, 'dev.yaml')} or as HEADGATE_TELEMETRY__LOG_LEVEL`);
+    expect(message).toContain('dev.yaml, line 1, column 14, or as HEADGATE_TELEMETRY__LOG_LEVEL');
     expect(message).toContain('HEADGATE_PORT: no setting has this name');
   });
 
@@ -148,13 +148,13 @@ describe('loadConfig', () => {
     [
       'a layer with a tag that nobody resolves',
       () => writeFileSync(join(dir, 'dev.yaml'), 'telemetry: { tracing: { authorization: !s3cr3t } }'),
-      'dev.yaml: line 1: a tag (!) is not supported',
+      'dev.yaml: line 1, column 40: a tag (!) is not supported',
     ],
     ['a missing layer', () => rmSync(join(dir, 'dev.yaml')), 'dev.yaml cannot be read'],
     [
       'a layer that is no YAML',
       () => writeFileSync(join(dir, 'dev.yaml'), 'a: ['),
-      'dev.yaml: line 1: not valid YAML',
+      'dev.yaml: line 1, column 5: not valid YAML',
     ],
     [
       'a layer that is a list',

@@ -3,8 +3,9 @@ import { type Config, configSchema } from '@headgate/contracts/config/schema';
 import { inner } from '@headgate/contracts/config/values';
 import { flat, IN_WORDS } from '@headgate/contracts/issues';
 import { z } from 'zod';
-import { fromVariables, isTree, type Tree, variableOf } from './config-variables.ts';
-import { parseYaml, YamlError } from './parse-yaml.ts';
+import { fromVariables, isTree, settingMeant, type Tree, variableOf } from './config-variables.ts';
+import { placesOf, YamlError } from './parse-yaml.ts';
+import { readDocument, textOf } from './read-document.ts';
 import { readRegularFileSync } from './read-file.ts';
 import { isRemoved } from './removed-settings.ts';
 
@@ -36,10 +37,11 @@ export function loadConfig({ dir, environment, env }: LoadOptions): Config {
   }
   const file = join(dir, `${environment}.yaml`);
   const { tree, names, problems } = fromVariables(env, configSchema);
-  const layers = [readLayer(join(dir, 'base.yaml')), readLayer(file), tree];
-  const result = configSchema.safeParse(layers.reduce<Tree>(merge, { environment }), IN_WORDS);
+  const layers = [readLayer(join(dir, 'base.yaml')), readLayer(file)];
+  const trees = [...layers.map((layer) => layer.tree), tree];
+  const result = configSchema.safeParse(trees.reduce<Tree>(merge, { environment }), IN_WORDS);
   const issues =
-    result.error?.issues.flatMap((issue) => flat(issue)).flatMap((issue) => explain(issue, file, names)) ??
+    result.error?.issues.flatMap((issue) => flat(issue)).flatMap((issue) => explain(issue, layers, names)) ??
     [];
   const lines = [...problems, ...issues].map((line) => `\n  ${line}`);
   if (!result.success || problems.length > 0) {
@@ -69,10 +71,17 @@ function redactNode(schema: z.ZodType, value: unknown): unknown {
 /** Every setting with its comments takes a tenth of it. */
 const MAX_LAYER_BYTES = 2 ** 18;
 
-function readLayer(path: string): Tree {
-  let text: string;
+/** One file of settings. */
+interface Layer {
+  readonly path: string;
+  readonly text: string;
+  readonly tree: Tree;
+}
+
+function readLayer(path: string): Layer {
+  let bytes: Buffer;
   try {
-    text = readRegularFileSync(path, { maxBytes: MAX_LAYER_BYTES }).toString();
+    bytes = readRegularFileSync(path, { maxBytes: MAX_LAYER_BYTES });
   } catch (cause) {
     throw new ConfigError(
       `${path} cannot be read; create it, or point HEADGATE_CONFIG_DIR at the right folder`,
@@ -80,8 +89,8 @@ function readLayer(path: string): Tree {
     );
   }
   try {
-    const document: unknown = parseYaml(text) ?? {};
-    if (isTree(document)) return document;
+    const tree = readDocument(bytes, (document) => document ?? {});
+    if (isTree(tree)) return { path, text: textOf(bytes), tree };
   } catch (error) {
     if (error instanceof YamlError) throw new ConfigError(`${path}: ${error.message}; correct its syntax`);
     throw error;
@@ -100,26 +109,46 @@ function merge(base: Tree, layer: Tree): Tree {
 }
 
 /** One line for each problem: path, expectation and remedy. */
-function explain(issue: z.core.$ZodIssue, file: string, variables: ReadonlySet<string>): string[] {
+function explain(
+  issue: z.core.$ZodIssue,
+  layers: readonly Layer[],
+  variables: ReadonlySet<string>,
+): string[] {
   const path = issue.path.join('.') || '(top level)';
   const variable = issue.path
     .map((_, i) => variableOf(issue.path.slice(0, i + 1)))
     .find((name) => variables.has(name));
   if (issue.code !== 'unrecognized_keys') {
     const own = variableOf(issue.path);
-    return [
-      `${path}: ${issue.message}; ${variable ? `correct ${variable}` : `set it in ${file} or as ${own}`}`,
-    ];
+    const place = placeIn(layers, issue.path);
+    const remedy = place ? `correct it in ${place}` : `set it in ${layers.at(-1)?.path}`;
+    return [`${path}: ${issue.message}; ${variable ? `correct ${variable}` : `${remedy}, or as ${own}`}`];
   }
   // What looks like a key there may be part of a secret.
   if (variable) return [`${path}: unknown key in ${variable}; npm run config prints the known ones`];
-  return issue.keys.map((key) => `${path}: unknown key ${key}; ${remedyOf([...issue.path, key].join('.'))}`);
+  return issue.keys.map((key) => {
+    const full = [...issue.path, key];
+    return `${path}: unknown key ${key} in ${placeIn(layers, full)}; ${remedyOf(full)}`;
+  });
 }
 
-const remedyOf = (path: string) =>
-  isRemoved(path)
-    ? 'it is no setting any more: remove it from the files'
-    : 'remove it or correct its spelling';
+/** File, line and column of a setting; undefined where no file has it. */
+function placeIn(layers: readonly Layer[], path: readonly PropertyKey[]): string | undefined {
+  const layer = layers.findLast(({ tree }) => has(tree, path));
+  return layer && `${layer.path}, ${placesOf(layer.text, [path])[0]}`;
+}
+
+function has(tree: unknown, [key, ...rest]: readonly PropertyKey[]): boolean {
+  if (key === undefined) return true;
+  const isThere = typeof tree === 'object' && tree !== null && Object.hasOwn(tree, key);
+  return isThere && has((tree as Readonly<Record<PropertyKey, unknown>>)[key], rest);
+}
+
+function remedyOf(path: readonly PropertyKey[]): string {
+  if (isRemoved(path.join('.'))) return 'it is no setting any more: remove it from the files';
+  const meant = settingMeant(path, configSchema);
+  return meant ? `did you mean ${meant.join('.')}?` : 'remove it or correct its spelling';
+}
 
 function deepFreeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null) {

@@ -18,7 +18,7 @@ it.each([
   ['apart', LONG, 501],
 ])('says line and cause, %s', async (_, padding, line) => {
   const reading = parseYamlApart(`${padding}a: *hunter2`);
-  await expect(reading).rejects.toThrow(`line ${line}: an alias (*) without its anchor`);
+  await expect(reading).rejects.toThrow(`line ${line}, column 4: an alias (*) without its anchor`);
   await expect(reading).rejects.toBeInstanceOf(YamlError);
 });
 

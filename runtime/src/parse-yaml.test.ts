@@ -44,16 +44,19 @@ it.each([
   ['two documents', `a: 1\n---\nb: ${CANARY}`, 'line 2: more than one document'],
   ['an open bracket', `a: [${CANARY}`, 'not valid YAML'],
   ['an unknown escape', `a: "${CANARY}\\q"`, 'line 1: not valid YAML (bad dq escape)'],
-])('names line and cause of %s, without the text', (_, text, problem) => {
+])('names place and cause of %s, without the text', (_, text, problem) => {
   const message = problemOf(text);
-  expect(message).toContain(problem);
+  expect(message).toMatch(/^line \d+, column \d+: /);
+  expect(message.replace(/, column \d+/, '')).toContain(problem);
   expect(message).not.toContain(CANARY);
 });
 
 it('bounds what a short text may stand for', () => {
   const levels = Array.from({ length: 30 }, (_, i) => `a${i + 1}: &a${i + 1} [*a${i}, *a${i}]`);
   expect(problemOf(`a0: &a0 [x]\n${levels.join('\n')}`)).toContain('too many aliases');
-  expect(problemOf(`a: &a x\nb: [${'*a, '.repeat(101)}]`)).toBe('line 2: more than 100 aliases (*)');
+  expect(problemOf(`a: &a x\nb: [${'*a, '.repeat(101)}]`)).toBe(
+    'line 2, column 405: more than 100 aliases (*)',
+  );
   expect(problemOf('['.repeat(100_000))).toContain('nested too deeply');
   expect(problemOf(`a: ${'{ b: '.repeat(20_000)}`)).toContain('nested too deeply');
 });

@@ -1,6 +1,17 @@
-import { type Document, isAlias, isMap, isNode, isScalar, LineCounter, parseDocument, visit } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+} from 'yaml';
 
-/** Why a text is no YAML that we accept: line and cause. The message never quotes the text, so logs may show it. */
+/** Why a text is no YAML that we accept: line, column and cause. The message never quotes the text, so logs may show it. */
 export class YamlError extends RangeError {
   override readonly name = 'YamlError';
 }
@@ -13,6 +24,8 @@ const MAX_ALIASES = 100;
  * the text of each error, of which there can be one for each character.
  */
 const OPTIONS = {
+  // Whatever version the text asks for: YAML 1.1 reads `on` and 1_000 otherwise.
+  schema: 'core',
   logLevel: 'error',
   uniqueKeys: false,
   resolveKnownTags: false,
@@ -23,6 +36,11 @@ const CAUSES: Readonly<Record<string, string>> = {
   MULTIPLE_DOCS: 'more than one document (---)',
   TAG_RESOLVE_FAILED: 'a tag (!) is not supported; quote a text that begins with !',
   RESOURCE_EXHAUSTION: 'nested too deeply',
+  TAB_AS_INDENT: 'not valid YAML: a tab as indentation; indent with spaces',
+  BAD_INDENT: 'not valid YAML: the indentation fits no line above, or a bracket is not closed',
+  BAD_SCALAR_START: 'not valid YAML: a text begins with a special character; put it in quotes',
+  BLOCK_AS_IMPLICIT_KEY: 'not valid YAML: two keys on one line; put a text that has a colon in quotes',
+  MISSING_CHAR: 'not valid YAML: a quote, a bracket or a colon is missing',
 };
 
 /**
@@ -42,8 +60,7 @@ export function parseYamlDocument(text: string): Document.Parsed {
 
 function documentOf<T>(text: string, use: (document: Document.Parsed) => T): T {
   const lineCounter = new LineCounter();
-  const problemAt: ProblemAt = (offset, cause) =>
-    new YamlError(`line ${lineCounter.linePos(offset).line}: ${cause}`);
+  const problemAt: ProblemAt = (offset, cause) => new YamlError(`${placeAt(lineCounter, offset)}: ${cause}`);
   try {
     const document = parseDocument(text, { ...OPTIONS, lineCounter });
     const [problem] = [...document.errors, ...document.warnings];
@@ -57,6 +74,43 @@ function documentOf<T>(text: string, use: (document: Document.Parsed) => T): T {
     if (error instanceof RangeError) throw new YamlError('nested too deeply');
     throw error;
   }
+}
+
+function placeAt(lines: LineCounter, offset: number): string {
+  const { line, col } = lines.linePos(offset);
+  return `line ${line}, column ${col}`;
+}
+
+/** Problems that are placed; a person corrects the first ones and looks again. */
+const MAX_PLACES = 20;
+
+/**
+ * Where a text that `parseYaml` accepts says what these paths name, or what they are missing from: `line 3, column 5`.
+ * Empty for an empty text, and for paths after the first twenty.
+ */
+export function placesOf(text: string, paths: readonly (readonly PropertyKey[])[]): string[] {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { ...OPTIONS, lineCounter: lines });
+  return paths.map((path, i) => {
+    const offset = i < MAX_PLACES ? offsetOf(document, path) : undefined;
+    return offset === undefined ? '' : placeAt(lines, offset);
+  });
+}
+
+function offsetOf(document: Document.Parsed, path: readonly PropertyKey[]): number | undefined {
+  let node: unknown = document.contents;
+  let offset = (node as Node | null)?.range?.[0];
+  for (const step of path) {
+    const target = isAlias(node) ? node.resolve(document) : node;
+    const pair = isMap(target)
+      ? target.items.find(({ key }) => isScalar(key) && String(key.value) === step)
+      : undefined;
+    const found: unknown = pair ? pair.key : isSeq(target) ? target.items[Number(step)] : undefined;
+    if (!isNode(found)) return offset;
+    offset = found.range?.[0] ?? offset;
+    node = pair ? pair.value : found;
+  }
+  return offset;
 }
 
 type ProblemAt = (offset: number, cause: string) => YamlError;

@@ -77,7 +77,7 @@ describe('watchFile', () => {
 
   it('says line and cause of an alias without anchor', () => {
     writeFileSync(path, '# weights\nn: *hunter2');
-    expect(() => start()).toThrow('line 2: an alias (*) without its anchor (&) above it');
+    expect(() => start()).toThrow('line 2, column 4: an alias (*) without its anchor (&) above it');
   });
 
   it('takes an edit by its directory event long before the poll comes round', async () => {
@@ -97,7 +97,7 @@ describe('watchFile', () => {
     writeFileSync(path, 'n: 1');
     await until(3);
     expect(events).toEqual([
-      'n: Invalid input: expected number, received string',
+      'line 1, column 1: n: Invalid input: expected number, received string',
       'the file cannot be read',
       'n=1',
     ]);

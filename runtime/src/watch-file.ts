@@ -1,9 +1,10 @@
-import { type FSWatcher, watch as fsWatch, statSync } from 'node:fs';
+import { type FSWatcher, watch as fsWatch } from 'node:fs';
 import { dirname } from 'node:path';
 import { describeIssues } from '@headgate/contracts/issues';
 import { z } from 'zod';
-import { parseYaml } from './parse-yaml.ts';
-import { parseYamlApart, UnfinishedError } from './parse-yaml-apart.ts';
+import { stampOf } from './file-stamp.ts';
+import { UnfinishedError } from './parse-yaml-apart.ts';
+import { type Check, readDocument, readDocumentApart } from './read-document.ts';
 import { readRegularFileSync } from './read-file.ts';
 
 /**
@@ -58,29 +59,29 @@ const EVENT_MS = 10;
  */
 export function watchFile<T>(
   path: string,
-  check: (document: unknown) => T,
+  check: Check<T>,
   options: WatchFileOptions<T> = {},
 ): WatchedFile<T> {
   const { onChange, onError, maxBytes = 2 ** 20, pollMs = 1000, settleMs = 100 } = options;
   const first = stampOf(path);
   const { value: checked, ...read } = readChecked(path, check, maxBytes);
-  let text: string | undefined = read.text;
+  let last: Buffer | undefined = read.bytes;
   let value = checked;
   let refused: string | undefined;
 
   const take = async (stamp: string): Promise<boolean> => {
-    const before = text;
-    text = undefined;
+    const before = last;
+    last = undefined;
     try {
       const read = readBounded(path, maxBytes);
-      text = read;
-      if (read === before) return true;
-      const accepted = check(await parseYamlApart(read));
+      last = read;
+      if (before?.equals(read)) return true;
+      const accepted = await readDocumentApart(read, check);
       if (versions.areOver()) return true;
       value = accepted;
     } catch (error) {
       const isFinal = isAboutText(error);
-      if (!isFinal) text = undefined;
+      if (!isFinal) last = undefined;
       if (refused !== stamp && !versions.areOver()) onError?.(fileErrorOf(path, error));
       refused = stamp;
       return isFinal;
@@ -150,19 +151,9 @@ function followVersions(
   };
 }
 
-/** Identity of a version without reading it: another inode after a replacement, another ctime after any edit. */
-function stampOf(path: string): string {
+function readBounded(path: string, maxBytes: number): Buffer {
   try {
-    const { ino, size, ctimeNs } = statSync(path, { bigint: true });
-    return `${ino}:${size}:${ctimeNs}`;
-  } catch {
-    return 'unreadable';
-  }
-}
-
-function readBounded(path: string, maxBytes: number): string {
-  try {
-    return readRegularFileSync(path, { maxBytes }).toString();
+    return readRegularFileSync(path, { maxBytes });
   } catch (cause) {
     const issues = cause instanceof RangeError ? issuesOf(cause) : ['the file cannot be read'];
     throw new FileError(path, issues, { cause });
@@ -172,12 +163,12 @@ function readBounded(path: string, maxBytes: number): string {
 /** Reads and checks a file once, at the start of a process. @throws FileError */
 export function readChecked<T>(
   path: string,
-  check: (document: unknown) => T,
+  check: Check<T>,
   maxBytes: number,
-): { readonly text: string; readonly value: T } {
-  const text = readBounded(path, maxBytes);
+): { readonly bytes: Buffer; readonly value: T } {
+  const bytes = readBounded(path, maxBytes);
   try {
-    return { text, value: check(parseYaml(text)) };
+    return { bytes, value: readDocument(bytes, check) };
   } catch (cause) {
     throw fileErrorOf(path, cause);
   }

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { configSchema } from '@headgate/contracts/config/schema';
-import { describeIssues, IN_WORDS } from '@headgate/contracts/issues';
-import { routingSchema } from '@headgate/contracts/routing';
+import { parseRouting } from '@headgate/contracts/routing';
 import { ConfigError, loadConfig } from '@headgate/runtime/load-config';
-import { parseYaml } from '@headgate/runtime/parse-yaml';
+import { readDocument } from '@headgate/runtime/read-document';
+import { issuesOf } from '@headgate/runtime/watch-file';
 import type { CheckItem } from './item.ts';
 
 const SEEDS = ['config/routing.yaml', 'config/routing.fallback.yaml'];
@@ -36,6 +36,10 @@ export function configProblems(dir: string, environment: string): string[] {
 }
 
 export function routingProblems(path: string): string[] {
-  const result = routingSchema.safeParse(parseYaml(readFileSync(path, 'utf8')), IN_WORDS);
-  return result.success ? [] : describeIssues(result.error).map((issue) => `${path}: ${issue}`);
+  try {
+    readDocument(readFileSync(path), parseRouting);
+    return [];
+  } catch (error) {
+    return issuesOf(error).map((issue) => `${path}: ${issue}`);
+  }
 }

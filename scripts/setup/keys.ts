@@ -2,9 +2,10 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DevelopmentKey, developmentKeyId } from '@headgate/contracts/development';
-import { describeIssues, IN_WORDS } from '@headgate/contracts/issues';
+import { IN_WORDS } from '@headgate/contracts/issues';
 import { type KeyRecord, keyFileSchema } from '@headgate/contracts/keys';
-import { parseYaml } from '@headgate/runtime/parse-yaml';
+import { readDocument } from '@headgate/runtime/read-document';
+import { issuesOf } from '@headgate/runtime/watch-file';
 import { stringify } from 'yaml';
 import type { Step } from './runner.mjs';
 
@@ -70,15 +71,17 @@ function areKnown(root: string, records: readonly KeyRecord[]): boolean {
 
 /** @throws when an existing key file is not valid: it must not be overwritten */
 function readRecords(path: string): KeyRecord[] {
-  let text: string;
+  let bytes: Buffer;
   try {
-    text = readFileSync(path, 'utf8');
+    bytes = readFileSync(path);
   } catch {
     return [];
   }
-  const { success, data, error } = keyFileSchema.safeParse(parseYaml(text), IN_WORDS);
-  if (success) return data.keys;
-  throw new Error(`${path}: ${describeIssues(error).join('; ')}`);
+  try {
+    return readDocument(bytes, (document) => keyFileSchema.parse(document, IN_WORDS)).keys;
+  } catch (cause) {
+    throw new Error(`${path}: ${issuesOf(cause).join('; ')}`, { cause });
+  }
 }
 
 const recordName = (name: keyof DevKeys): string => `development ${name}`;

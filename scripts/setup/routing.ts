@@ -1,7 +1,8 @@
 import { constants, copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { parseRouting } from '@headgate/contracts/routing';
-import { parseYaml } from '@headgate/runtime/parse-yaml';
+import { readDocument } from '@headgate/runtime/read-document';
+import { issuesOf } from '@headgate/runtime/watch-file';
 import type { Mode } from './mode.ts';
 
 const SEED: Record<Mode, string> = { full: 'config/routing.yaml', fallback: 'config/routing.fallback.yaml' };
@@ -26,9 +27,11 @@ export function seedRouting(root: string, mode: Mode, file: string): void {
 export function defaultModelOf(root: string, file: string): string {
   const path = resolve(root, file);
   try {
-    return parseRouting(parseYaml(readFileSync(path, 'utf8'))).default_model;
+    return readDocument(readFileSync(path), parseRouting).default_model;
   } catch (cause) {
     const remedy = 'correct it, or delete it to get the seed again';
-    throw new Error(`${path} is not a valid routing table; ${remedy}: ${String(cause)}`, { cause });
+    throw new Error(`${path} is not a valid routing table; ${remedy}: ${issuesOf(cause).join('; ')}`, {
+      cause,
+    });
   }
 }

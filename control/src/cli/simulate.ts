@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { describeIssues, IN_WORDS } from '@headgate/contracts/issues';
-import { parseYaml } from '@headgate/runtime/parse-yaml';
+import { IN_WORDS } from '@headgate/contracts/issues';
+import { readDocument } from '@headgate/runtime/read-document';
+import { issuesOf } from '@headgate/runtime/watch-file';
 import { type Calibration, calibrationSchema } from '@headgate/simulator/calibration';
 import { type Plan, plan, type Question } from '@headgate/simulator/plan';
 import { curveRows, curveSvg, deploymentRows } from '@headgate/simulator/report';
@@ -88,9 +89,11 @@ function readCalibration(path: string, besideConfig: () => string): Calibration 
       remedy: 'npm run bench:capacity measures one; simulator/calibrations/ has examples',
     });
   }
-  const { success, data, error } = calibrationSchema.safeParse(parseYaml(text), IN_WORDS);
-  if (success) return data;
-  throw new CliError('usage', describeIssues(error).join('; '), { remedy: 'correct the calibration' });
+  try {
+    return readDocument(text, (document) => calibrationSchema.parse(document, IN_WORDS));
+  } catch (cause) {
+    throw new CliError('usage', issuesOf(cause).join('; '), { remedy: 'correct the calibration', cause });
+  }
 }
 
 function readText(path: string): string | undefined {

@@ -1,5 +1,5 @@
 import { parseRouting, type Routing } from '@headgate/contracts/routing';
-import { parseYaml } from '@headgate/runtime/parse-yaml';
+import { readDocument } from '@headgate/runtime/read-document';
 import { issuesOf } from '@headgate/runtime/watch-file';
 import { ZodError } from 'zod';
 import { AdminError } from '../api/api-env.ts';
@@ -95,7 +95,7 @@ export class SourcedRouting implements RoutingStore {
 
 function parsed(text: string): { readonly routing?: Routing; readonly refused: readonly string[] } {
   try {
-    return { routing: parseRouting(parseYaml(text)), refused: [] };
+    return { routing: readDocument(text, parseRouting), refused: [] };
   } catch (error) {
     return { refused: issuesOf(error) };
   }

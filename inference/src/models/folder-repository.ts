@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Manifest } from '@headgate/contracts/manifest';
+import { stampOfStatus } from '@headgate/runtime/file-stamp';
 import { LoadError } from '../load-error.ts';
 import { MANIFEST_FILE, readLabels, readManifest } from './manifest.ts';
 import { compareNames, isModelName, type ModelRepository } from './repository.ts';
@@ -70,13 +71,10 @@ async function stampOfVersion(directory: string, manifest: Manifest): Promise<st
   return stamps.map((stamp) => stamp ?? 'missing').join();
 }
 
-/**
- * Identity of a file without reading it: a replaced file has another inode, one that was written to another time of
- * change, which no program can set back. Undefined when there is none.
- */
+/** Undefined when there is no such file. */
 async function stampOf(path: string): Promise<string | undefined> {
   const status = await stat(path, { bigint: true }).catch(() => undefined);
-  return status && `${status.dev}:${status.ino}:${status.size}:${status.mtimeNs}:${status.ctimeNs}`;
+  return status && stampOfStatus(status);
 }
 
 async function isFolder(path: string): Promise<boolean> {

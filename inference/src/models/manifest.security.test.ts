@@ -65,17 +65,22 @@ describe('a path in a manifest', () => {
 
 describe('labels', () => {
   it.each([
-    ['no JSON', '{'],
-    ['no list', '{"a": "b"}'],
-    ['an empty list', '[]'],
-    ['a list with a number', '["a", "b", 3]'],
-    ['100,000 numbers', JSON.stringify(Array(100_000).fill(1))],
-    ['brackets only', '['.repeat(100_000)],
-  ])('are refused in a few words: %s', async (_, text) => {
+    ['no JSON', '{', 'line 1, column 2: not valid YAML: a quote, a bracket or a colon is missing'],
+    ['no list', '{"a": "b"}', 'expected a list of texts, such as ["cat", "dog"]'],
+    ['an empty list', '[]', 'expected a list of texts, such as ["cat", "dog"]'],
+    ['a list with a number', '["a", "b", 3]', 'label 2, counted from 0: expected text; put it in quotes'],
+    [
+      '100,000 numbers',
+      JSON.stringify(Array(100_000).fill(1)),
+      'label 0, counted from 0: expected text; put it in quotes',
+    ],
+    ['brackets only', '['.repeat(100_000), 'nested too deeply'],
+  ])('are refused in a few words: %s', async (_, text, problem) => {
     writeFileSync(fileOf('labels.json'), text);
     const { kind, message } = await refusal();
     expect(kind).toBe('manifest');
-    expect(message).toMatch(/labels\.json: expected a JSON array of texts$/);
+    expect(message).toContain('labels.json: ');
+    expect(message.endsWith(problem)).toBe(true);
   });
 
   it('have a bound', async () => {

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { describeIssues, IN_WORDS } from '@headgate/contracts/issues';
+import { IN_WORDS } from '@headgate/contracts/issues';
 import { type Manifest, manifestSchema } from '@headgate/contracts/manifest';
-import { YamlError } from '@headgate/runtime/parse-yaml';
-import { parseYamlApart } from '@headgate/runtime/parse-yaml-apart';
+import { readDocumentApart, textOf } from '@headgate/runtime/read-document';
 import { readRegularFile } from '@headgate/runtime/read-file';
+import { issuesOf } from '@headgate/runtime/watch-file';
 import { LoadError } from '../load-error.ts';
 import { contradiction, type Expected } from './manifest-rules.ts';
 import { type Trust, verifySignature } from './trust.ts';
@@ -56,8 +56,7 @@ export async function readLabels(
   if (image.labels_sha256 && createHash('sha256').update(bytes).digest('hex') !== image.labels_sha256) {
     throw new LoadError(`${path} is not the file that image.labels_sha256 names`, { kind: 'digest' });
   }
-  const labels = jsonOf(bytes);
-  if (!isLabels(labels)) throw invalid(`${path}: expected a JSON array of texts`);
+  const labels = await parsed(path, () => labelsOf(bytes));
   const classes = outputs.find(({ name }) => name === image.output)?.shape.at(-1) ?? -1;
   if (classes >= 0 && classes !== labels.length) {
     throw invalid(
@@ -74,28 +73,37 @@ async function readBounded(path: string, maxBytes: number): Promise<Buffer> {
 }
 
 async function parseManifest(path: string, bytes: Buffer): Promise<Manifest> {
-  let document: unknown;
+  const check = (document: unknown) => manifestSchema.parse(document, IN_WORDS);
+  return await parsed(path, () => readDocumentApart(bytes, check));
+}
+
+async function parsed<T>(path: string, read: () => Promise<T>): Promise<T> {
   try {
-    document = await parseYamlApart(bytes.toString('utf8'));
+    return await read();
   } catch (cause) {
-    throw invalid(`${path}: ${cause instanceof YamlError ? cause.message : 'not valid YAML'}`, cause);
+    throw invalid(`${path}: ${issuesOf(cause).join('; ')}`, cause);
   }
-  const result = manifestSchema.safeParse(document, IN_WORDS);
-  if (!result.success) throw invalid(`${path}: ${describeIssues(result.error).join('; ')}`);
-  return result.data;
 }
 
-function jsonOf(bytes: Buffer): unknown {
+async function labelsOf(bytes: Buffer): Promise<readonly string[]> {
+  let labels: unknown;
   try {
-    return JSON.parse(bytes.toString('utf8'));
+    labels = JSON.parse(textOf(bytes));
   } catch {
-    return undefined;
+    // Where it is no JSON, YAML is read, or says in which line it ends.
+    return await readDocumentApart(bytes, checkLabels);
   }
+  return checkLabels(labels);
 }
 
-/** By hand: a schema would word a problem for each wrong label. */
-function isLabels(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.length > 0 && value.every((label) => typeof label === 'string');
+/** By hand: a schema would word a problem for each wrong label. @throws RangeError */
+function checkLabels(value: unknown): readonly string[] {
+  if (!Array.isArray(value) || value.length === 0) {
+    throw new RangeError('expected a list of texts, such as ["cat", "dog"]');
+  }
+  const wrong = value.findIndex((label) => typeof label !== 'string');
+  if (wrong < 0) return value;
+  throw new RangeError(`label ${wrong}, counted from 0: expected text; put it in quotes`);
 }
 
 function invalid(message: string, cause?: unknown): LoadError {

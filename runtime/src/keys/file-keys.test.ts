@@ -69,7 +69,7 @@ describe('fileKeyStore', () => {
     const keys = start();
     write(record('carol', 'x'), { ...record('dave', 'y'), role: 'king' });
     await expect.poll(() => events).toHaveLength(2);
-    expect(events[1]).toMatch(/^refused keys\.1\.role/);
+    expect(events[1]).toMatch(/^refused line 1, column \d+: keys\.1\.role/);
     expect(await secretOf(keys, KEY)).toBe('current');
     expect(keys.find('carol')).toBeUndefined();
   });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { pause, systemClock, type TimerClock } from '../clock.ts';
-import { parseYamlApart } from '../parse-yaml-apart.ts';
+import { readDocumentApart } from '../read-document.ts';
 import { nextPauseMs } from '../resilience/backoff.ts';
 import { FileError, isAboutText, issuesOf, readChecked, type WatchedFile } from '../watch-file.ts';
 import type { KubernetesApi, WatchEvent } from './api.ts';
@@ -137,12 +137,13 @@ async function firstOf<T>(source: Source, options: WatchConfigMapOptions<T>): Pr
   let why: readonly string[];
   try {
     const text = textOf((await source.list(START_MS)).map, options);
-    return { text, value: check(await parseYamlApart(text)) };
+    return { text, value: await readDocumentApart(text, check) };
   } catch (error) {
     why = isAboutText(error) ? issuesOf(error) : [error instanceof Error ? error.message : 'unknown'];
   }
   try {
-    return readChecked(copy, check, maxBytes);
+    const { bytes, value } = readChecked(copy, check, maxBytes);
+    return { text: bytes.toString(), value };
   } catch (cause) {
     const issues = why.map((issue) => `ConfigMap ${name}: ${issue}`);
     throw cause instanceof FileError ? new FileError(copy, [...cause.issues, ...issues], { cause }) : cause;
@@ -173,7 +174,7 @@ function versionsOf<T>(options: WatchConfigMapOptions<T>, first: Checked<T>, sig
       if (stamp === taken) return;
       taken = undefined;
       try {
-        const accepted = check(await parseYamlApart(textOf(map, options)));
+        const accepted = await readDocumentApart(textOf(map, options), check);
         if (signal.aborted) return;
         value = accepted;
       } catch (error) {

@@ -102,7 +102,7 @@ describe('keys', () => {
     write('state/keys.yaml', { keys: [] });
     expect(missing()).toEqual([expect.stringContaining('nobody may call')]);
     writeFileSync(join(root, 'state/keys.yaml'), 'keys: *Geheim12');
-    expect(missing()[0]).toContain('keys.yaml: line 1: an alias');
+    expect(missing()[0]).toContain('keys.yaml: line 1, column 7: an alias');
     expect(missing()[0]).not.toContain('Geheim12');
   });
 });

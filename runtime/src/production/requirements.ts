@@ -8,7 +8,7 @@ import { routingSchema } from '@headgate/contracts/routing';
 import { z } from 'zod';
 import { InternalSecretError, readInternalSecret } from '../internal-secret.ts';
 import { ConfigError } from '../load-config.ts';
-import { parseYaml } from '../parse-yaml.ts';
+import { readDocument } from '../read-document.ts';
 import { readRegularFileSync } from '../read-file.ts';
 import { certificateProblems } from './certificate.ts';
 
@@ -166,12 +166,8 @@ type Read<T> =
 /** Reads a key file, or a routing table, which is smaller. */
 function read<S extends z.ZodType>(path: string, schema: S, remedy: string): Read<z.output<S>> {
   try {
-    return {
-      value: schema.parse(
-        parseYaml(readRegularFileSync(path, { maxBytes: MAX_KEY_FILE_BYTES }).toString()),
-        IN_WORDS,
-      ),
-    };
+    const bytes = readRegularFileSync(path, { maxBytes: MAX_KEY_FILE_BYTES });
+    return { value: readDocument(bytes, (document) => schema.parse(document, IN_WORDS)) };
   } catch (error) {
     if (error instanceof z.ZodError) return { problem: `${path}: ${describeIssues(error).join('; ')}` };
     if (error instanceof RangeError) return { problem: `${path}: ${error.message}` };

@@ -71,7 +71,7 @@ describe('the routing table of a file', () => {
   it.each([
     ['missing', () => rmSync(path), /cannot be read/],
     ['empty', () => writeFileSync(path, ''), /\(document\)/],
-    ['not YAML', () => writeFileSync(path, '{ schema: ['), /line 1: not valid YAML/],
+    ['not YAML', () => writeFileSync(path, '{ schema: ['), /line 1, column 12: not valid YAML/],
     ['a log file', () => writeFileSync(path, 'x'.repeat(300_000)), /larger than 262144 bytes/],
   ])('stops the start where it is %s', async (_, spoil, message) => {
     spoil();

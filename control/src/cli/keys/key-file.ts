@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { describeIssues, IN_WORDS } from '@headgate/contracts/issues';
+import { IN_WORDS } from '@headgate/contracts/issues';
 import { type KeyRecord, keyFileSchema } from '@headgate/contracts/keys';
-import { parseYaml, type YamlError } from '@headgate/runtime/parse-yaml';
+import { readDocument } from '@headgate/runtime/read-document';
+import { issuesOf } from '@headgate/runtime/watch-file';
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
-import { z } from 'zod';
 import { CliError } from '../errors.ts';
 import { replaceFile, type SpareUse } from '../replace-file.ts';
 import { type Installation, installationOf, type Surroundings } from '../surroundings.ts';
@@ -60,10 +60,9 @@ export function updateKeyFile(
 
 function parseRecords(path: string, text: string): Records {
   try {
-    return keyFileSchema.parse(parseYaml(text), IN_WORDS).keys;
+    return readDocument(text, (document) => keyFileSchema.parse(document, IN_WORDS)).keys;
   } catch (cause) {
-    const issues = cause instanceof z.ZodError ? describeIssues(cause) : [(cause as YamlError).message];
-    throw new CliError('usage', `${path} is not valid: ${issues.join('; ')}`, {
+    throw new CliError('usage', `${path} is not valid: ${issuesOf(cause).join('; ')}`, {
       remedy: 'correct the file by hand; nothing was changed',
       cause,
     });

@@ -121,7 +121,7 @@ describe('headgate rollout start --policy', () => {
 
   it.each([
     ['steps: [{ weight: 10 }]\n', 'guardrails'],
-    ['steps: [{ weight: 10\n', 'is no YAML: line'],
+    ['steps: [{ weight: 10\n', 'is no policy: line 2, column 1: not valid YAML'],
     ['steps: [{ weight: 50 }, { weight: 10 }]\nguardrails: [{ metric: srm }]\n', 'steps.1.weight'],
   ])('says what is wrong with the file: %j', async (text, problem) => {
     const { code, err, body: sent } = await body(join(tempDir({ 'bad.yaml': text }), 'bad.yaml'));

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { RolloutActionName, RolloutStart } from '@headgate/contracts/admin/api';
-import { describeIssues, IN_WORDS } from '@headgate/contracts/issues';
+import { IN_WORDS } from '@headgate/contracts/issues';
 import { isActive, policySchema, type Rollout } from '@headgate/contracts/rollout';
 import { type Experiment, modelRouting } from '@headgate/contracts/routing';
-import { parseYaml } from '@headgate/runtime/parse-yaml';
 import { printableIn } from '@headgate/runtime/printable';
+import { readDocument } from '@headgate/runtime/read-document';
+import { issuesOf } from '@headgate/runtime/watch-file';
 import type { Command } from 'commander';
 import { type AdminApi, adminApiOf } from '../admin-api.ts';
 import { CliError } from '../errors.ts';
@@ -139,17 +140,10 @@ function notFound(which: string | undefined, inProgress = ''): never {
 /** A name, or the policy of a file. @throws CliError usage when the file is no policy, not_found when it is not there */
 export function policyOf(text: string, { cwd }: Surroundings): NonNullable<RolloutStart['policy']> {
   if (!/\.(ya?ml|json)$|\//.test(text)) return text;
-  const { success, data, error } = policySchema.safeParse(readPolicy(resolve(cwd, text)), IN_WORDS);
-  if (success) return data;
-  throw new CliError('usage', `${text} is no policy: ${describeIssues(error).join('; ')}`, {
-    remedy: 'docs/rollouts.md describes policies',
-  });
-}
-
-function readPolicy(path: string): unknown {
-  let text: string;
+  const path = resolve(cwd, text);
+  let bytes: Buffer;
   try {
-    text = readFileSync(path, 'utf8');
+    bytes = readFileSync(path);
   } catch (cause) {
     throw new CliError('not_found', `${path} cannot be read`, {
       remedy: 'name the file of the policy',
@@ -157,9 +151,11 @@ function readPolicy(path: string): unknown {
     });
   }
   try {
-    return parseYaml(text);
+    return readDocument(bytes, (document) => policySchema.parse(document, IN_WORDS));
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new CliError('usage', `${path} is no YAML: ${why}`, { remedy: 'correct that line', cause });
+    throw new CliError('usage', `${text} is no policy: ${issuesOf(cause).join('; ')}`, {
+      remedy: 'docs/rollouts.md describes policies',
+      cause,
+    });
   }
 }
