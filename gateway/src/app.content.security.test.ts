@@ -48,14 +48,18 @@ describe('a file that is two things at once', () => {
   }); // biome-ignore format: one file a line
 
   it.each(['image/svg+xml', 'image/gif', 'image/tiff', 'application/zip', 'text/html'])(
-    'is refused when it is declared as %s, whatever it is',
+    'is the image that its first bytes show also when it is declared as %s, and the answer is JSON',
     async (type) => {
       const { send } = await fixture();
-      const response = await send('/predict', { ...image, headers: { 'content-type': type }, body: photo });
-      expect(response.status).toBe(415);
       const form = new FormData();
       form.append('image', new Blob([photo], { type }), 'a.jpg');
-      expect((await send('/predict', { method: 'POST', body: form })).status).toBe(415);
+      for (const init of [
+        { ...image, headers: { 'content-type': type }, body: photo },
+        { method: 'POST', body: form },
+      ]) {
+        const { status, headers } = await send('/predict', init);
+        expect([status, headers.get('content-type')]).toEqual([200, 'application/json']);
+      }
     },
   );
 });
@@ -130,17 +134,11 @@ describe('the headers of an answer', () => {
   });
 });
 
-describe('a form', () => {
-  it.each([
-    ['a field with a very long name', (form: FormData) => form.append('n'.repeat(129), 'x')],
-    ['more fields than a form of ours could need', (form: FormData) => Array.from({ length: 17 }, (_, i) => form.append(`f${i}`, 'x'))],
-    ['a header of a part that is too long', (form: FormData) => form.append('image', new Blob([photo]), `${'a'.repeat(5000)}.jpg`)],
-  ])('is refused with %s', async (_, spoil) => {
-    const { send } = await fixture();
-    const form = new FormData();
-    spoil(form);
-    form.append('image', new Blob([photo]), 'a.jpg');
-    const response = await send('/predict', { method: 'POST', body: form });
-    expect([response.status, (await response.json()) as { reason: string }]).toMatchObject([400, { reason: 'malformed_multipart' }]);
-  }); // biome-ignore format: one spoiled form a line
+it('a form is refused with more fields than one of ours could need', async () => {
+  const { send } = await fixture();
+  const form = new FormData();
+  for (let i = 0; i < 17; i += 1) form.append(`f${i}`, 'x');
+  form.append('image', new Blob([photo]), 'a.jpg');
+  const response = await send('/predict', { method: 'POST', body: form });
+  expect([response.status, await response.json()]).toMatchObject([400, { reason: 'malformed_multipart' }]);
 });

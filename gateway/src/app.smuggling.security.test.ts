@@ -79,7 +79,11 @@ describe('a request whose end is in doubt', () => {
 describe('a header that is sent twice', () => {
   it.each([
     ['the key', [`x-api-key: ${KEYS.admin}`], 403],
-    ['the media type', ['content-type: image/jpeg'], 415],
+    [
+      'the boundary',
+      ['content-type: multipart/form-data; boundary=a', 'content-type: multipart/form-data; boundary=b'],
+      400,
+    ],
     ['the time budget', ['x-headgate-timeout-ms: 100', 'x-headgate-timeout-ms: 200'], 400],
   ])('is not resolved in favour of either value: %s', async (_, lines, status) => {
     expect(await statusesOf([...lines, 'content-length: 0', 'connection: close'], '')).toEqual([status]);

@@ -1,8 +1,9 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { parseDisposition } from './disposition.ts';
 import { parseMediaType } from './media-type.ts';
-import { imagesOf, parseDisposition } from './multipart.ts';
+import { imagesOf } from './multipart.ts';
 
 const encoder = new TextEncoder();
 

@@ -15,9 +15,8 @@ const field = (name: string, content = 'abc') =>
   `Content-Disposition: form-data; name="${name}"\r\n\r\n${content}`;
 
 function images(body: Uint8Array) {
-  return imagesOf(body, { boundary: 'x', maxImages: 16 }).map(({ bytes, declared, filename }) => ({
+  return imagesOf(body, { boundary: 'x', maxImages: 16 }).map(({ bytes, filename }) => ({
     text: new TextDecoder().decode(bytes),
-    declared,
     filename,
   }));
 }
@@ -43,9 +42,9 @@ describe('the images of a form', () => {
         ),
       ),
     ).toEqual([
-      { text: 'one', declared: '', filename: 'a.png' },
-      { text: 'two', declared: '', filename: 'b.png' },
-      { text: 'three', declared: '', filename: null },
+      { text: 'one', filename: 'a.png' },
+      { text: 'two', filename: 'b.png' },
+      { text: 'three', filename: null },
     ]);
   });
 
@@ -60,11 +59,6 @@ describe('the images of a form', () => {
       ({ text }) => text,
     );
     expect(texts).toEqual(['', 'a--x\r\n-x\r\n--']);
-  });
-
-  it('keep the media type that they declare', () => {
-    const part = `Content-Type: Image/PNG; a=b\r\ncontent-disposition: FORM-DATA; NAME=image\r\n\r\nabc`;
-    expect(images(form(part))).toEqual([{ text: 'abc', declared: 'image/png', filename: null }]);
   });
 
   it.each([
@@ -99,13 +93,6 @@ describe('a form', () => {
     ['another boundary', encoder.encode(`--y\r\n${file('image', 'a')}\r\n--y--`)],
     ['no end', encoder.encode(`--x\r\n${file('image', 'a')}\r\n`)],
     ['an end inside of a header', encoder.encode('--x\r\nContent-Disposition: form-data')],
-    ['bare line feeds', encoder.encode(`--x\n${file('image', 'a')}\n--x--`)],
-    ['a part without a name', form('Content-Type: image/png\r\n\r\nabc')],
-    [
-      'a part header that is no text',
-      Uint8Array.from(form(field('a')), (byte) => (byte === 0x3b ? 0xff : byte)),
-    ],
-    ['a part header beyond 4 KiB', form(file('image', 'x'.repeat(5000)))],
     ['a header that never ends', encoder.encode(`--x\r\n${'a'.repeat(20_000)}`)],
     ['too many other fields', form(...Array.from({ length: 17 }, (_, i) => field(`f${i}`)))],
     ['very many tiny parts', form(...Array.from({ length: 5000 }, (_, i) => field(`f${i}`)))],
@@ -133,6 +120,7 @@ describe('a Content-Type', () => {
     ],
     [`multipart/form-data; boundary=${'x'.repeat(71)}`, 'multipart/form-data', undefined],
     ['multipart/form-data; boundary=', 'multipart/form-data', undefined],
+    ['multipart/form-data; boundary=a, multipart/form-data; boundary=b', 'multipart/form-data', undefined],
     ['', '', undefined],
     [undefined, '', undefined],
   ])('%j is read', (header, essence, boundary) => {

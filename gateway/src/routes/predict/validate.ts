@@ -1,8 +1,8 @@
-import { HeadgateError, toHeadgateError } from '@headgate/contracts/errors';
+import { type HeadgateError, toHeadgateError } from '@headgate/contracts/errors';
 import type { DecodeCost } from '@headgate/contracts/image/decode-cost';
 import { MAX_IMAGE_SIDE } from '@headgate/contracts/limits';
 import type { AppContext, Layer } from '../../context.ts';
-import { checkImage, mayBeImage } from '../../validate/image.ts';
+import { checkImage } from '../../validate/image.ts';
 import { parseMediaType } from '../../validate/media-type.ts';
 import { imagesOf, type UploadedImage } from '../../validate/multipart.ts';
 
@@ -32,7 +32,7 @@ export interface ValidateOptions {
 }
 
 /**
- * Reads the images of the request: one raw body, or multipart/form-data with several. What is wrong with the request
+ * Reads the images of the request: several in a multipart body, one in any other (decision 0123). What is wrong with the request
  * throws; what is wrong with one image stays with that image.
  */
 export function validate({ images_per_request, ...options }: ValidateOptions): Layer {
@@ -42,9 +42,10 @@ export function validate({ images_per_request, ...options }: ValidateOptions): L
     maxMetadataBytes: MAX_METADATA_BYTES,
     maxFrames: options.image_frames,
   };
-  const judge = ({ filename, bytes, declared }: UploadedImage): ImageItem => {
+  const judge = ({ filename, bytes, refusal }: UploadedImage): ImageItem => {
+    if (refusal) return { filename, bytes, refusal, cost: undefined };
     try {
-      const cost = checkImage(bytes, { declared, ...limits });
+      const cost = checkImage(bytes, limits);
       return { filename, bytes, refusal: undefined, cost };
     } catch (thrown) {
       return { filename, bytes, refusal: toHeadgateError(thrown), cost: undefined };
@@ -53,14 +54,9 @@ export function validate({ images_per_request, ...options }: ValidateOptions): L
 
   const uploadedBy = async (c: AppContext): Promise<UploadedImage[]> => {
     const { essence, boundary } = parseMediaType(c.req.header('content-type'));
-    if (essence === 'multipart/form-data') {
-      return imagesOf(await c.get('readBody')(), { boundary, maxImages: images_per_request });
-    }
-    if (mayBeImage(essence)) return [{ bytes: await c.get('readBody')(), declared: essence, filename: null }];
-    throw new HeadgateError(
-      'unsupported_media_type',
-      'Send image/jpeg, image/png or image/webp, or several of them as multipart/form-data.',
-    );
+    const body = await c.get('readBody')();
+    if (!essence.startsWith('multipart/')) return [{ bytes: body, filename: null }];
+    return imagesOf(body, { boundary, maxImages: images_per_request });
   };
 
   return async function validate(c, next) {
