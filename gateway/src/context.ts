@@ -26,7 +26,7 @@ interface AppVariables {
   identity: Identity | undefined;
   /** rateLimit: charges what the request turns out to cost; undefined on public routes. */
   charge: RequestCharge | undefined;
-  /** bodyLimit: reads the body, once, within its bounds. */
+  /** bodyLimit: reads the body, once, within its bounds, and undoes its Content-Encoding. */
   readBody: () => Promise<Uint8Array>;
   /** bodyLimit: called when the request needs so many bytes of memory in addition to its body. Throws when there are none. */
   holdMore: (bytes: number) => void;

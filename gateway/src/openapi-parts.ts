@@ -109,6 +109,7 @@ export const predictHeaders = z.object({
     .regex(/^[1-9][0-9]{0,8}$/)
     .optional()
     .describe('Time budget in ms; capped.'),
+  'content-encoding': z.enum(['gzip', 'deflate']).optional().describe('How the body is compressed.'),
 });
 
 /** Reasons for which any request can be refused. */
@@ -128,4 +129,9 @@ export const ANY: readonly Reason[] = [
 export const MODEL: readonly Reason[] = ['unknown_model', 'unavailable', 'deadline_exceeded'];
 
 /** Reasons that only requests with a body have. */
-export const BODY: readonly Reason[] = ['empty_body', 'upload_timeout', 'body_too_large'];
+export const BODY: readonly Reason[] = [
+  'empty_body',
+  'upload_timeout',
+  'body_too_large',
+  'unsupported_media_type',
+];

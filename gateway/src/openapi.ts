@@ -41,7 +41,6 @@ const IMAGES: readonly Reason[] = [
   'malformed_multipart',
   'too_many_images',
   'image_too_large',
-  'unsupported_media_type',
   'undecodable_image',
 ];
 
@@ -56,7 +55,7 @@ function predictRoute(path: string, operationId: string, summary: string) {
     summary,
     request: {
       ...paramsOf(path),
-      headers: byVersion ? predictHeaders.pick({ [HEADER.timeoutMs]: true }) : predictHeaders,
+      headers: byVersion ? predictHeaders.omit({ [HEADER.unit]: true }) : predictHeaders,
       body: predictBody,
     },
     responses: {

@@ -1,12 +1,13 @@
 import { HeadgateError } from '@headgate/contracts/errors';
-import type { BodyBounds, ReadBody } from '../body/read-body.ts';
+import { codingOf, decodeBody, UNDERSTOOD } from '../body/decode.ts';
+import { type BodyBounds, emptyBody, type ReadBody } from '../body/read-body.ts';
 import type { AppContext, Layer } from '../context.ts';
 import type { OnAnswered } from '../deps.ts';
 import type { Shares } from '../shares.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 
 export interface BodyLimitOptions {
-  /** Largest body in bytes. */
+  /** Largest body in bytes, encoded and decoded. */
   readonly body_bytes: number;
   /** Requests that may be past this layer at once. */
   readonly slots: Shares;
@@ -24,19 +25,24 @@ const RETRY_AFTER_MS = 1000;
 
 /**
  * Bounds what requests can hold, in total and by caller: how many there are, how large a body is, and the bytes of all
- * bodies. The body is read further in, by the route that wants one, through `readBody`.
+ * bodies. The body is read further in, by the route that wants one, through `readBody`, which also undoes
+ * Content-Encoding.
  */
 export function bodyLimit(options: BodyLimitOptions): Layer {
   const { body_bytes, slots, heldBytes: bytes, readBody, onAnswered, telemetry } = options;
 
   const readBodyOf = async (c: AppContext, holdBytes: BodyBounds['holdBytes']) => {
+    const coding = knownCoding(c);
     const declared = declaredBytes(c);
     // Memory is set aside by the declared length.
     holdBytes(declared);
     const bounds = { maxBytes: body_bytes, declaredBytes: declared, deadline: c.get('deadline'), holdBytes };
     const body = await readBody(c.req.raw, c.env, bounds);
     telemetry.bodyReceived(body.byteLength);
-    return body;
+    if (!coding) return body;
+    const decoded = await decodeBody(body, coding, { maxBytes: body_bytes, holdMore: c.get('holdMore') });
+    if (decoded.byteLength === 0) throw emptyBody();
+    return decoded;
   };
 
   return async function bodyLimit(c, next) {
@@ -62,6 +68,16 @@ export function bodyLimit(options: BodyLimitOptions): Layer {
       });
     }
   };
+}
+
+/** The coding of the body; a refusal of another one names those that are understood. */
+function knownCoding(c: AppContext): ReturnType<typeof codingOf> {
+  try {
+    return codingOf(c.req.header('content-encoding'));
+  } catch (refusal) {
+    c.header('accept-encoding', UNDERSTOOD);
+    throw refusal;
+  }
 }
 
 /** @throws HeadgateError rate_limited when the caller has its share, overloaded when there is no room for anybody */

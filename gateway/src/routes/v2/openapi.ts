@@ -54,7 +54,6 @@ const JSON_BYTES = 'Bytes of JSON at the begin of the body, where raw blocks fol
 const WHOLE_NUMBER = /^[0-9]{1,10}$/;
 const inferHeaders = predictHeaders.extend({
   [HEADER.inferenceHeaderLength]: z.string().regex(WHOLE_NUMBER).optional().describe(JSON_BYTES),
-  'content-encoding': z.enum(['gzip', 'deflate']).optional().describe('How the body is compressed.'),
 });
 const inferBody = {
   required: true,
@@ -83,7 +82,6 @@ const INFER: readonly Reason[] = [
   ...MODEL,
   ...BODY,
   'invalid_tensor',
-  'unsupported_media_type',
   'undecodable_image',
   'image_too_large',
 ];

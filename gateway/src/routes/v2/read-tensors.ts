@@ -1,6 +1,5 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import { HEADER } from '@headgate/contracts/names';
-import { ByteSink, tooLarge } from '../../body/read-body.ts';
 import type { AppContext, Layer } from '../../context.ts';
 import { parseMediaType } from '../../validate/media-type.ts';
 import { type Fields, invalidField, objectOf } from './fields.ts';
@@ -11,7 +10,7 @@ import type { JsonCall, JsonWork } from './json-work.ts';
 const MAX_JSON_BYTES = 4 * 2 ** 20;
 
 export interface ReadTensorsOptions {
-  /** Most bytes of a body, also after it was inflated; and of the tensors in it. */
+  /** Most bytes of a body, and of the tensors in it. */
   readonly body_bytes: number;
   readonly jsonWork: JsonWork;
 }
@@ -19,16 +18,9 @@ export interface ReadTensorsOptions {
 /** Reads the tensors of the request, from JSON and from raw blocks. */
 export function readTensors({ body_bytes, jsonWork }: ReadTensorsOptions): Layer {
   const maxJsonBytes = Math.min(MAX_JSON_BYTES, body_bytes / 2);
-  const bodyOf = async (c: AppContext): Promise<Uint8Array> => {
-    const body = await c.get('readBody')();
-    const encoding = c.req.header('content-encoding');
-    if (encoding === undefined) return body;
-    return inflate(body, encoding, { maxBytes: body_bytes, holdMore: c.get('holdMore') });
-  };
-
   return async function readTensors(c, next) {
     refuseForms(c.req.header('content-type'));
-    const bytes = await bodyOf(c);
+    const bytes = await c.get('readBody')();
     const headerLength = c.req.header(HEADER.inferenceHeaderLength);
     const jsonBytes = Math.min(Number(headerLength) || Number.POSITIVE_INFINITY, bytes.byteLength);
     const body = { bytes, headerLength, maxJsonBytes };
@@ -55,50 +47,6 @@ function refuseForms(contentType: string | undefined): void {
     'unsupported_media_type',
     'Send tensors as JSON, with raw blocks behind it or not; photos go to /predict.',
   );
-}
-
-const FORMATS: Readonly<Record<string, 'gzip' | 'deflate'>> = {
-  gzip: 'gzip',
-  'x-gzip': 'gzip',
-  deflate: 'deflate',
-};
-
-interface Room {
-  readonly maxBytes: number;
-  readonly holdMore: (bytes: number) => void;
-}
-
-/**
- * Undoes the encoding of a body.
- *
- * @param encoding value of Content-Encoding
- * @param bounds most bytes to make of it, and how to ask for them: a small body can claim to be a huge one
- * @throws HeadgateError unsupported_media_type, body_too_large, invalid_request, or what `holdMore` throws
- */
-async function inflate(
-  body: Uint8Array,
-  encoding: string,
-  { maxBytes, holdMore }: Room,
-): Promise<Uint8Array> {
-  const name = encoding.trim().toLowerCase();
-  if (name === 'identity') return body;
-  const format = Object.hasOwn(FORMATS, name) ? FORMATS[name] : undefined;
-  if (!format) {
-    throw new HeadgateError('unsupported_media_type', 'Content-Encoding: expected gzip, deflate or none.');
-  }
-  const sink = new ByteSink(0);
-  const source = new Blob([body as Uint8Array<ArrayBuffer>]).stream();
-  try {
-    for await (const chunk of source.pipeThrough(new DecompressionStream(format))) {
-      if (sink.length + chunk.byteLength > maxBytes) throw tooLarge(maxBytes);
-      holdMore(chunk.byteLength);
-      sink.append(chunk);
-    }
-  } catch (cause) {
-    if (cause instanceof HeadgateError) throw cause;
-    throw invalidField('body', `expected ${format}, as Content-Encoding says`);
-  }
-  return sink.bytes();
 }
 
 /** The request for which a step with so much JSON is done. */
