@@ -21,7 +21,7 @@ describe('REASONS', () => {
     expect(withStatus(503)).toEqual(['overloaded', 'unavailable', 'records_unavailable']);
     expect(withStatus(504)).toEqual(['deadline_exceeded']);
     expect(withStatus(401)).toEqual(['missing_credential', 'invalid_token']);
-    expect(withStatus(403)).toEqual(['wrong_key', 'scope_missing']);
+    expect(withStatus(403)).toEqual(['wrong_key', 'scope_missing', 'origin_not_allowed']);
   });
 
   it('calls every 5xx retryable except our own mistake, and of the 4xx only those that pass with time', () => {

@@ -52,6 +52,7 @@ export const REASONS = {
   invalid_token: row(401, GRPC_CODE.UNAUTHENTICATED, 'The bearer token is not valid'),
   wrong_key: row(403, GRPC_CODE.PERMISSION_DENIED, 'The API key is not accepted'),
   scope_missing: row(403, GRPC_CODE.PERMISSION_DENIED, 'The credential does not allow this'),
+  origin_not_allowed: row(403, GRPC_CODE.PERMISSION_DENIED, 'The origin is not allowed'),
   not_found: row(404, GRPC_CODE.NOT_FOUND, 'There is nothing at this address'),
   unknown_model: row(404, GRPC_CODE.NOT_FOUND, 'The model is not served here'),
   unknown_version: row(404, GRPC_CODE.NOT_FOUND, 'The model version is not served here'),

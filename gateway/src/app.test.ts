@@ -5,7 +5,8 @@ import { CONFIG, fixture, KEYS } from './testing/app-fixture.ts';
 import { pngHeader } from './testing/images.ts';
 
 const IMAGE = { method: 'POST', body: pngHeader(8, 8), headers: { 'content-type': 'image/png' } };
-const ONION = 'requestId observe audit deadline ipLimit wellFormed authenticate rateLimit bodyLimit';
+const ONION =
+  'requestId observe audit crossOrigin deadline ipLimit wellFormed refusePreflight authenticate rateLimit bodyLimit';
 
 describe('the onion', () => {
   it.each([

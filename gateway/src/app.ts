@@ -7,6 +7,7 @@ import { audit } from './middleware/audit.ts';
 import { authenticate } from './middleware/authenticate.ts';
 import { authorize, mayNameVersion } from './middleware/authorize.ts';
 import { bodyLimit } from './middleware/body-limit.ts';
+import { crossOrigin, refusePreflight } from './middleware/cross-origin.ts';
 import { deadline } from './middleware/deadline.ts';
 import { ipLimit } from './middleware/ip-limit.ts';
 import { observe } from './middleware/observe.ts';
@@ -70,9 +71,11 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
     requestId(),
     observe({ telemetry, clock, draining: deps.draining }),
     audit({ sink: deps.audit, clock }),
+    crossOrigin(config.cors),
     deadline({ ...config.deadline, clock }),
     ipLimit({ quotas, clientIp: deps.clientIp, publicPaths }),
     wellFormed({ quotas }),
+    refusePreflight({ quotas }),
     authenticate({ keys, tokens: deps.tokens, quotas, telemetry, clock, publicPaths }),
     rateLimit({ quotas, scopeOf: scopesOf(routes) }),
     bodyLimit({

@@ -3,10 +3,38 @@ import { oidcSchema } from './oidc.ts';
 import { rateLimitSchema } from './rate-limit.ts';
 import { bytes, count, drain, group, ms, path } from './values.ts';
 
+/** As a browser writes it in the header Origin. */
+const origin = z
+  .string()
+  .refine(
+    (text) => text === '*' || isOrigin(text),
+    'expected an origin such as https://app.example.com, or *',
+  );
+
+function isOrigin(text: string): boolean {
+  return /^https?:\/\/[a-z0-9.:[\]-]+$/.test(text) && URL.parse(text)?.origin === text;
+}
+
 export const gatewaySchema = group({
   keys_file: path.default('state/keys.yaml').describe('Hashed API keys (contracts/src/keys.ts).'),
   oidc: oidcSchema,
   docs_public: z.boolean().default(false).describe('Serves /openapi.json and /docs on the public port too.'),
+  cors: group({
+    origins: z
+      .array(origin)
+      .max(100)
+      .default([])
+      .describe(
+        'Origins whose pages may call the API from a browser, such as https://app.example.com; * for all. Empty: none.',
+      ),
+    max_age_s: z
+      .number()
+      .int()
+      .min(0)
+      .max(86_400)
+      .default(600)
+      .describe('How long a browser remembers that an origin is allowed.'),
+  }),
   deadline: group({
     default_ms: ms().default(10_000).describe('Budget of a request whose caller names none.'),
     max_ms: ms().default(30_000).describe('Ceiling of X-Headgate-Timeout-Ms.'),

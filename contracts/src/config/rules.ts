@@ -52,7 +52,12 @@ export function checkRules(config: Unchecked, ctx: z.RefinementCtx): void {
 type Rule = (ok: boolean, path: string[], message: string) => void;
 
 function checkGateway(config: Unchecked, rule: Rule): void {
-  const { deadline, limits, oidc, rate_limit } = config.gateway;
+  const { cors, deadline, limits, oidc, rate_limit } = config.gateway;
+  rule(
+    cors.origins.length <= 1 || !cors.origins.includes('*'),
+    ['gateway', 'cors', 'origins'],
+    'expected * alone, or origins without it',
+  );
   rule(
     deadline.default_ms <= deadline.max_ms,
     ['gateway', 'deadline', 'default_ms'],

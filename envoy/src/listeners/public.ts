@@ -3,6 +3,7 @@ import type { Config } from '@headgate/contracts/config/schema';
 import { portOf } from '@headgate/contracts/names';
 import { httpAccessLog } from '../access-log.ts';
 import { predictionRetries, safeRetries } from '../clusters.ts';
+import { crossOriginHeaders } from '../cross-origin.ts';
 import type { Listener } from '../gen/envoy/config/listener/v3/listener.ts';
 import type { RouteConfiguration } from '../gen/envoy/config/route/v3/route.ts';
 import type { RetryPolicy, Route, RouteMatch } from '../gen/envoy/config/route/v3/route_components.ts';
@@ -36,7 +37,7 @@ export function publicListener(config: Config, root: string): Listener {
       idleMs: config.envoy.xff_num_trusted_hops > 0 ? BALANCER_IDLE_MS : PUBLIC_IDLE_MS,
       trustedHops: config.envoy.xff_num_trusted_hops,
       access_log: httpAccessLog(name),
-      local_reply_config: problemReplies([hsts(config)]),
+      local_reply_config: problemReplies([hsts(config), ...crossOriginHeaders(config)]),
       routes: routes(config),
       filters: [rateCeiling(name, config.envoy.local_rate_per_s), bodyLimit(maxBodyBytes(config))],
     }),

@@ -36,6 +36,7 @@ export const CONFIG: GatewayConfig = {
     issuers: [],
   },
   docs_public: false,
+  cors: { origins: [], max_age_s: 600 },
   deadline: { default_ms: 5000, max_ms: 10_000 },
   limits: {
     body_bytes: 1024 * 1024,
