@@ -11,3 +11,11 @@ export const CONNECTION_AGE_MS = { max: 300_000, grace: 30_000 } as const;
 
 /** Pixels along a side of an image: decoders work by rows, and 40 million rows of one pixel take seconds. */
 export const MAX_IMAGE_SIDE = 32_768;
+
+/**
+ * A body of up to this size is read to its end before it is refused, because many clients read no answer before they have
+ * sent all of theirs (decision 0125).
+ */
+export function refusedBodyBytes({ body_bytes }: { readonly body_bytes: number }): number {
+  return Math.max(body_bytes, 64 * 2 ** 20);
+}

@@ -1,4 +1,5 @@
 import type { Config } from '@headgate/contracts/config/schema';
+import { refusedBodyBytes } from '@headgate/contracts/limits';
 
 /** Numbers that protect Envoy and are not an operator's business, each with its reason, and the unit helper. */
 
@@ -79,10 +80,11 @@ export function requestTimeoutMs({ gateway }: Config): number {
   return Math.ceil((gateway.deadline.max_ms * 7) / 6);
 }
 
-/** Room for multipart framing on top of the gateway's limit, so that the gateway answers first. */
+/** More than the gateway reads of a body that it refuses, so that the gateway answers first. */
 export function maxBodyBytes({ gateway }: Config): number {
-  return gateway.limits.body_bytes + KIB * KIB;
+  return refusedBodyBytes(gateway.limits) + KIB * KIB;
 }
+
 export const INFERENCE_IDLE_MS = 300_000;
 
 /** A health Watch and a stream of inference stay open, also quiet; cut after an hour, their clients open them again. */

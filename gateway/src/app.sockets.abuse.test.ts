@@ -1,4 +1,5 @@
 import { HeadgateError } from '@headgate/contracts/errors';
+import { refusedBodyBytes } from '@headgate/contracts/limits';
 import { rawConnection } from '@headgate/testkit/raw';
 import { afterEach, describe, expect, it } from 'vitest';
 import { readIncoming } from './body/read-incoming.ts';
@@ -164,9 +165,9 @@ describe('a body that is held back', () => {
     expect(await socket.answer()).toMatchObject({ status: 400 });
   });
 
-  it('is not invited where it is too large: the answer goes out at once, and the connection ends', async () => {
+  it('is not invited where it is too large to be read to its end: the answer goes out at once, and the connection ends', async () => {
     await using socket = await rawConnection(await serve(await fixture({ readBody: readIncoming })));
-    socket.write(expecting({ 'content-length': CONFIG.limits.body_bytes + 1 }));
+    socket.write(expecting({ 'content-length': refusedBodyBytes(CONFIG.limits) + 1 }));
     expect(await socket.answer()).toMatchObject({ status: 413, headers: { connection: 'close' } });
     expect(await socket.answer()).toBeUndefined();
   });

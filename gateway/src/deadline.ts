@@ -1,5 +1,17 @@
 import { HeadgateError } from '@headgate/contracts/errors';
+import { HEADER } from '@headgate/contracts/names';
 import type { Clock } from '@headgate/runtime/clock';
+
+/** How long a request may take, all counted from its start. */
+export interface TimeLimit {
+  /** Monotonic clock. */
+  readonly startedAtMs: number;
+  readonly budgetMs: number;
+  /** The budget does not run while the body arrives, up to here; absent = it does. */
+  readonly uploadMs?: number;
+  /** The longest budget that a caller may ask for; absent = this one. */
+  readonly mostMs?: number;
+}
 
 /** The one time budget of a request (decision 0004). */
 export interface Deadline {
@@ -11,6 +23,10 @@ export interface Deadline {
   remainingMs(): number;
   /** Ends the request sooner, `ms` from now; a longer time has no effect. */
   shorten(ms: number): void;
+  /** Reads a body. The budget of a caller that named none does not run meanwhile (decision 0124). */
+  whileArriving<T>(read: () => Promise<T>): Promise<T>;
+  /** The limit and what to do about it, as a sentence for the caller. */
+  readonly advice: string;
   /** Throws when the request is over: also when its timer is late, on a busy event loop. */
   throwIfOver(): void;
   /** Calls the listener once when the request is over, or at once if it is. The result removes the listener. */
@@ -18,11 +34,12 @@ export interface Deadline {
 }
 
 /**
- * Ends at `endsAtMs` of the monotonic clock or when the client goes away, whichever comes first. Has listeners of its own,
- * since those of an AbortSignal cost each request as much as the JSON of its answer.
+ * Ends when its time is up or when the client goes away, whichever comes first. Has listeners of its own, since those of
+ * an AbortSignal cost each request as much as the JSON of its answer.
  */
 export class RequestDeadline implements Deadline, Disposable {
   over: HeadgateError | undefined;
+  readonly #limit: Required<TimeLimit>;
   readonly #clock: Pick<Clock, 'monotonicMs'>;
   readonly #disconnect: AbortSignal | undefined;
   readonly #listeners = new Set<(why: HeadgateError) => void>();
@@ -32,8 +49,10 @@ export class RequestDeadline implements Deadline, Disposable {
   #controller: AbortController | undefined;
 
   /** @param disconnect aborted when the client goes away */
-  constructor(endsAtMs: number, clock: Pick<Clock, 'monotonicMs'>, disconnect?: AbortSignal) {
-    this.#endsAtMs = endsAtMs;
+  constructor(limit: TimeLimit, clock: Pick<Clock, 'monotonicMs'>, disconnect?: AbortSignal) {
+    const { startedAtMs, budgetMs, uploadMs = budgetMs, mostMs = budgetMs } = limit;
+    this.#limit = { startedAtMs, budgetMs, uploadMs, mostMs };
+    this.#endsAtMs = startedAtMs + budgetMs;
     this.#clock = clock;
     this.#disconnect = disconnect;
     this.#timer = setTimeout(() => this.#expire(), this.remainingMs());
@@ -52,10 +71,25 @@ export class RequestDeadline implements Deadline, Disposable {
   }
 
   shorten(ms: number): void {
-    if (ms >= this.remainingMs()) return;
-    this.#endsAtMs = this.#clock.monotonicMs() + ms;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#expire(), ms);
+    if (ms < this.remainingMs()) this.#endAt(this.#clock.monotonicMs() + ms);
+  }
+
+  async whileArriving<T>(read: () => Promise<T>): Promise<T> {
+    const latestMs = this.#limit.startedAtMs + this.#limit.uploadMs;
+    if (latestMs <= this.#endsAtMs) return read();
+    const leftMs = this.remainingMs();
+    this.#endAt(latestMs);
+    const body = await read();
+    this.#endAt(Math.min(latestMs, this.#clock.monotonicMs() + leftMs));
+    return body;
+  }
+
+  get advice(): string {
+    const { startedAtMs, mostMs } = this.#limit;
+    const limitMs = Math.round(this.#endsAtMs - startedAtMs);
+    const more =
+      limitMs < mostMs ? `; ${HEADER.timeoutMs} can grant up to ${mostMs} ms` : ', the longest there is';
+    return `The time limit of this request is ${limitMs / 1000} s${more}.`;
   }
 
   throwIfOver(): void {
@@ -87,8 +121,14 @@ export class RequestDeadline implements Deadline, Disposable {
     this.#disconnect?.removeEventListener('abort', this.#leave);
   }
 
+  #endAt(endsAtMs: number): void {
+    this.#endsAtMs = endsAtMs;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#expire(), this.remainingMs());
+  }
+
   #expire(): void {
-    this.end(new HeadgateError('deadline_exceeded', 'The deadline of the request passed.'));
+    this.end(new HeadgateError('deadline_exceeded', `The request took too long. ${this.advice}`));
   }
 }
 

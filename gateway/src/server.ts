@@ -96,16 +96,14 @@ export const nodeHost = (): Pick<AppDeps, 'readBody' | 'onAnswered' | 'jsonWork'
   jsonWork: createJsonThread(),
 });
 
-/** Answers that say themselves that the rest of the body is not wanted: too slow, too large. */
-const DONE_WITH_BODY: ReadonlySet<number> = new Set([408, 413]);
-
 function fetchOf({ fetch, linger }: HttpServerOptions): Fetch {
   if (!linger) return fetch;
   return async (request, env) => {
+    const startedMs = performance.now();
     const response = await fetch(request, env);
     const { incoming } = env as NodeEnv;
     const isOwed = !incoming.complete && !incoming.destroyed && !brokenBy(incoming);
-    if (isOwed && !DONE_WITH_BODY.has(response.status)) await linger(request, env);
+    if (isOwed) await linger(request, env, performance.now() - startedMs);
     return response;
   };
 }

@@ -4,7 +4,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createLinger, type LingerBounds } from './linger.ts';
 
 /** Nothing but the body itself ends a wait. */
-const PATIENT: LingerBounds = { requests: 128, bytes: 1_000_000, time_ms: 60_000, pause_ms: 60_000 };
+const PACE = { look_ms: 10, pause_ms: 60_000, grace_ms: 60_000, bytes_per_s: 0 };
+const PATIENT: LingerBounds = { requests: 128, bytes: 1_000_000, age_ms: 60_000, pace: PACE };
 
 const addressOf = (_request: Request, env: unknown) =>
   String((env as { incoming: IncomingMessage }).incoming.headers.from);
@@ -24,7 +25,7 @@ describe('linger', () => {
     const seen = { begun: 0, ended: 0 };
     const answer = async (incoming: IncomingMessage, outgoing: ServerResponse) => {
       seen.begun += 1;
-      await linger(new Request('http://x/'), { incoming });
+      await linger(new Request('http://x/'), { incoming }, 10_000);
       seen.ended += 1;
       outgoing.end();
     };
@@ -68,13 +69,16 @@ describe('linger', () => {
   });
 
   it('leaves a body that pauses', async () => {
-    const seen = await serve({ pause_ms: 20 });
+    const seen = await serve({ pace: { ...PACE, pause_ms: 20 } });
     post('Content-Length: 1000').write('x');
     await expect.poll(() => seen.ended).toBe(1);
   });
 
-  it('leaves a body that trickles for too long', async () => {
-    const seen = await serve({ time_ms: 100 });
+  it.each([
+    ['until its request is too old', { age_ms: 10_100 }],
+    ['more slowly than it may', { pace: { ...PACE, grace_ms: 100, bytes_per_s: 10_000 } }],
+  ])('leaves a body that trickles %s', async (_, bounds) => {
+    const seen = await serve(bounds);
     const socket = post('Content-Length: 1000000');
     const trickle = setInterval(() => socket.write('x'), 5);
     await expect.poll(() => seen.ended).toBe(1);

@@ -2,9 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { reasonOf } from '../testing/answers.ts';
 import { CONFIG, fixture } from '../testing/app-fixture.ts';
 import { countedBody, streamed } from '../testing/bodies.ts';
-import { deadlineIn } from '../testing/calls.ts';
 import { pngHeader } from '../testing/images.ts';
-import { readBody } from './read-body.ts';
 
 const LIMIT = CONFIG.limits.body_bytes;
 const IMAGE = { 'content-type': 'image/png' };
@@ -93,21 +91,6 @@ describe('a body', () => {
     });
     expect((await send('/predict', streamed(body))).status).toBe(413);
     expect(released).toBe(true);
-  });
-
-  it('that stops arriving is cut, with what should have arrived', async () => {
-    const request = new Request('http://x/', streamed(bodyOf(photo(1000, 100), { ends: false })));
-    const progress = { period_ms: 30, bytes: 1001 };
-    const bounds = {
-      maxBytes: LIMIT,
-      declaredBytes: 0,
-      deadline: deadlineIn(5000),
-      holdBytes: () => undefined,
-    };
-    await expect(readBody(request, {}, { ...bounds, progress })).rejects.toMatchObject({
-      reason: 'upload_timeout',
-      detail: expect.stringContaining('Less than 1001 bytes of the body arrived in 0.03 s'),
-    });
   });
 
   it('that stops arriving is cut at the deadline of its request when that comes first', async () => {

@@ -1,6 +1,6 @@
 import { HeadgateError } from '@headgate/contracts/errors';
-import { HEADER } from '@headgate/contracts/names';
 import type { Deadline } from '../deadline.ts';
+import { type Pace, watchUpload } from './pace.ts';
 
 /** Limits of a body in size and time. */
 export interface BodyBounds {
@@ -12,18 +12,9 @@ export interface BodyBounds {
   readonly deadline: Deadline;
   /** Called when the body needs so many bytes of memory in all. @throws HeadgateError when they are not to be had */
   readonly holdBytes: (total: number) => void;
-  /** Absent = `PROGRESS`. */
-  readonly progress?: Progress;
+  /** Absent = `PACE`. */
+  readonly pace?: Pace;
 }
-
-/** Bytes of a body that must arrive in each period. */
-interface Progress {
-  readonly period_ms: number;
-  readonly bytes: number;
-}
-
-/** A steady upload over a slow line (13 kB/s) may take all of its request's time, a stalled one may not. */
-const PROGRESS: Progress = { period_ms: 5000, bytes: 64 * 1024 };
 
 /**
  * Reads the whole body of a request into one block. The bytes are counted as they come: Content-Length may be
@@ -34,34 +25,11 @@ const PROGRESS: Progress = { period_ms: 5000, bytes: 64 * 1024 };
  */
 export type ReadBody = (request: Request, env: unknown, bounds: BodyBounds) => Promise<Uint8Array>;
 
-/**
- * Calls `stop` once, when the upload stalls or the request is over, if that happens before disposal. A deadline that
- * passes during the upload is the upload's fault.
- *
- * @param arrivedBytes how much has arrived by now
- */
-export function watchUpload(
-  { deadline, progress = PROGRESS }: BodyBounds,
-  arrivedBytes: () => number,
-  stop: (why: HeadgateError) => void,
-): Disposable {
-  const release = deadline.onOver((why) => stop(why.reason === 'cancelled' ? why : tooLate()));
-  let before = 0;
-  const timer = setInterval(() => {
-    const now = arrivedBytes();
-    if (now - before < progress.bytes) stop(tooSlow(progress));
-    before = now;
-  }, progress.period_ms);
-  return {
-    [Symbol.dispose]() {
-      clearInterval(timer);
-      release();
-    },
-  };
-}
-
 export function tooLarge(maxBytes: number): HeadgateError {
-  return new HeadgateError('body_too_large', `A body may have at most ${maxBytes} bytes.`);
+  return new HeadgateError(
+    'body_too_large',
+    `A body may have at most ${maxBytes} bytes; send a smaller image, or fewer in one request.`,
+  );
 }
 
 export function emptyBody(): HeadgateError {
@@ -70,20 +38,6 @@ export function emptyBody(): HeadgateError {
 
 export function brokenBody(cause: unknown): HeadgateError {
   return new HeadgateError('cancelled', 'The connection broke while the body was sent.', { cause });
-}
-
-function tooLate(): HeadgateError {
-  return new HeadgateError(
-    'upload_timeout',
-    `The body did not arrive in time; make it smaller, or grant more time in ${HEADER.timeoutMs}.`,
-  );
-}
-
-function tooSlow({ period_ms, bytes }: Progress): HeadgateError {
-  return new HeadgateError(
-    'upload_timeout',
-    `Less than ${bytes} bytes of the body arrived in ${period_ms / 1000} s; send it faster or make it smaller.`,
-  );
 }
 
 /** First allocation when the final length is unknown. */

@@ -9,18 +9,19 @@ import type { BodyBounds } from './read-body.ts';
 import { readIncoming } from './read-incoming.ts';
 
 const LIMIT = 300_000;
+const STALLED = { look_ms: 10, pause_ms: 30, grace_ms: 30, bytes_per_s: 1 };
 
 describe('readIncoming', () => {
   let server: Server;
   let socket: Socket;
   let deadline: RequestDeadline;
-  let progress: BodyBounds['progress'];
+  let pace: BodyBounds['pace'];
   let roomBytes: number;
   let outcomes: (Uint8Array | HeadgateError)[];
 
   beforeEach(async () => {
     deadline = deadlineIn(60_000);
-    progress = undefined;
+    pace = undefined;
     roomBytes = LIMIT;
     outcomes = [];
     server = createServer(async (incoming, outgoing) => {
@@ -33,7 +34,7 @@ describe('readIncoming', () => {
         declaredBytes,
         deadline,
         holdBytes,
-        ...(progress && { progress }),
+        ...(pace && { pace }),
       };
       const outcome = await readIncoming(new Request('http://x/'), { incoming }, bounds).catch((e) => e);
       outcomes.push(outcome);
@@ -90,7 +91,7 @@ describe('readIncoming', () => {
 
   it('goes on with a slow body as long as enough of it arrives', async () => {
     // A busy machine may sleep several times as long as it should.
-    progress = { period_ms: 500, bytes: 1 };
+    pace = { look_ms: 500, pause_ms: 500, grace_ms: 500, bytes_per_s: 1 };
     post('Content-Length: 60');
     for (let i = 0; i < 60; i++) {
       socket.write('x');
@@ -109,7 +110,7 @@ describe('readIncoming', () => {
   );
 
   it('gives up on a body that stalls', async () => {
-    progress = { period_ms: 30, bytes: 100 };
+    pace = STALLED;
     post('Content-Length: 10');
     socket.write('part');
     expect(await first()).toMatchObject({ reason: 'upload_timeout' });
@@ -136,7 +137,7 @@ describe('readIncoming', () => {
     socket.resetAndDestroy();
     expect(await first()).toMatchObject({ reason: 'cancelled' });
 
-    progress = { period_ms: 10, bytes: 1 };
+    pace = STALLED;
     socket = connect((server.address() as AddressInfo).port, '127.0.0.1').on('error', () => undefined);
     post('Content-Length: 10');
     await expect.poll(() => outcomes).toHaveLength(2);

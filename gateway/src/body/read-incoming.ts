@@ -2,15 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import type { HeadgateError } from '@headgate/contracts/errors';
 import type { NodeEnv } from '../hand-over.ts';
 import { brokenBy } from './broken.ts';
-import {
-  type BodyBounds,
-  ByteSink,
-  brokenBody,
-  emptyBody,
-  type ReadBody,
-  tooLarge,
-  watchUpload,
-} from './read-body.ts';
+import { watchUpload } from './pace.ts';
+import { type BodyBounds, ByteSink, brokenBody, emptyBody, type ReadBody, tooLarge } from './read-body.ts';
 
 /**
  * Reads a body on Node, where the request's own stream is at hand: without a Web stream around it a request costs

@@ -1,6 +1,6 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import { codingOf, decodeBody, UNDERSTOOD } from '../body/decode.ts';
-import { type BodyBounds, emptyBody, type ReadBody } from '../body/read-body.ts';
+import { type BodyBounds, emptyBody, type ReadBody, tooLarge } from '../body/read-body.ts';
 import type { AppContext, Layer } from '../context.ts';
 import type { OnAnswered } from '../deps.ts';
 import type { Shares } from '../shares.ts';
@@ -36,8 +36,9 @@ export function bodyLimit(options: BodyLimitOptions): Layer {
     const declared = declaredBytes(c);
     // Memory is set aside by the declared length.
     holdBytes(declared);
-    const bounds = { maxBytes: body_bytes, declaredBytes: declared, deadline: c.get('deadline'), holdBytes };
-    const body = await readBody(c.req.raw, c.env, bounds);
+    const deadline = c.get('deadline');
+    const bounds = { maxBytes: body_bytes, declaredBytes: declared, deadline, holdBytes };
+    const body = await deadline.whileArriving(() => readBody(c.req.raw, c.env, bounds));
     telemetry.bodyReceived(body.byteLength);
     if (!coding) return body;
     const decoded = await decodeBody(body, coding, { maxBytes: body_bytes, holdMore: c.get('holdMore') });
@@ -47,7 +48,7 @@ export function bodyLimit(options: BodyLimitOptions): Layer {
 
   return async function bodyLimit(c, next) {
     if (declaredBytes(c) > body_bytes) {
-      throw new HeadgateError('body_too_large', `A body may have at most ${body_bytes} bytes.`);
+      throw tooLarge(body_bytes);
     }
     const caller = c.get('identity')?.keyId ?? c.get('ipSubject');
     take(slots, caller, { amount: 1, unit: 'requests' });
@@ -58,14 +59,22 @@ export function bodyLimit(options: BodyLimitOptions): Layer {
       heldBytes = total;
     };
     c.set('holdMore', (more) => holdBytes(heldBytes + more));
-    c.set('readBody', () => readBodyOf(c, holdBytes));
+    let hasArrived = false;
+    c.set('readBody', async () => {
+      const body = await readBodyOf(c, holdBytes);
+      hasArrived = true;
+      return body;
+    });
+    const letGo = () => {
+      slots.give(caller, 1);
+      if (heldBytes > 0) bytes.give(caller, heldBytes);
+    };
     try {
       await next();
     } finally {
-      onAnswered(c.env, () => {
-        slots.give(caller, 1);
-        if (heldBytes > 0) bytes.give(caller, heldBytes);
-      });
+      // The rest of a refused body passes by before its answer leaves (decision 0125), and holds nothing meanwhile.
+      if (c.error && !hasArrived) letGo();
+      else onAnswered(c.env, letGo);
     }
   };
 }

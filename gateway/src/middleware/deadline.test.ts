@@ -1,8 +1,9 @@
 import { systemClock } from '@headgate/runtime/clock';
 import { describe, expect, it, vi } from 'vitest';
 import { RequestDeadline } from '../deadline.ts';
-import { reasonOf } from '../testing/answers.ts';
+import { problemOf, reasonOf } from '../testing/answers.ts';
 import { CONFIG, type Fixture, fixture } from '../testing/app-fixture.ts';
+import { streamed } from '../testing/bodies.ts';
 import { pngHeader } from '../testing/images.ts';
 import type { PredictCall, Predictor } from '../upstream/inference.ts';
 
@@ -47,10 +48,51 @@ describe('the budget of a request', () => {
   });
 });
 
+describe('the budget of a caller that names none', () => {
+  const { default_ms, max_ms } = CONFIG.deadline;
+
+  /** A photo whose last bytes arrive when so much time has passed. */
+  const slowly = async (arrivesAtMs: number, headers: Record<string, string> = {}) => {
+    let now = 0;
+    const clock = { monotonicMs: () => now, epochMs: () => 0 };
+    const gateway = await fixture({ clock });
+    const source = {
+      pull(controller: ReadableStreamDefaultController) {
+        now = arrivesAtMs;
+        controller.enqueue(pngHeader(8, 8));
+        controller.close();
+      },
+    };
+    const body = new ReadableStream(source, { highWaterMark: 0 });
+    const response = await gateway.send(
+      '/predict',
+      streamed(body, { 'content-type': 'image/png', ...headers }),
+    );
+    return { status: response.status, remainingMs: gateway.seen.calls[0]?.deadline.remainingMs() };
+  };
+
+  it('does not run while the body arrives, up to the ceiling', async () => {
+    const late = max_ms - default_ms / 2;
+    expect(await slowly(default_ms / 2)).toEqual({ status: 200, remainingMs: default_ms });
+    expect(await slowly(late)).toEqual({ status: 200, remainingMs: max_ms - late });
+  });
+
+  it('that was granted does', async () => {
+    const granted = { 'x-headgate-timeout-ms': '4000' };
+    expect(await slowly(1500, granted)).toEqual({ status: 200, remainingMs: 2500 });
+  });
+});
+
 describe('a deadline that passes', () => {
   it('is 504, even when inference does not listen', async () => {
     const response = await post(await fixture({ predictor: stuck }), '300');
-    expect([response.status, await reasonOf(response)]).toEqual([504, 'deadline_exceeded']);
+    expect([response.status, await problemOf(response)]).toEqual([
+      504,
+      expect.objectContaining({
+        reason: 'deadline_exceeded',
+        detail: `The request took too long. The time limit of this request is 0.3 s; x-headgate-timeout-ms can grant up to ${CONFIG.deadline.max_ms} ms.`,
+      }),
+    ]);
   });
 
   it('is noticed before a call even when its timer is late', async () => {
@@ -149,7 +191,11 @@ describe('an ended request', () => {
     const client = new AbortController();
     const added = vi.spyOn(client.signal, 'addEventListener');
     const removed = vi.spyOn(client.signal, 'removeEventListener');
-    new RequestDeadline(systemClock.monotonicMs() + 1000, systemClock, client.signal)[Symbol.dispose]();
+    new RequestDeadline(
+      { startedAtMs: systemClock.monotonicMs(), budgetMs: 1000 },
+      systemClock,
+      client.signal,
+    )[Symbol.dispose]();
     expect(removed.mock.calls.map(([type, listener]) => [type, listener])).toEqual(
       added.mock.calls.map(([type, listener]) => [type, listener]),
     );

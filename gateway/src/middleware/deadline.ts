@@ -2,7 +2,7 @@ import { HeadgateError } from '@headgate/contracts/errors';
 import { HEADER } from '@headgate/contracts/names';
 import type { Clock } from '@headgate/runtime/clock';
 import type { Layer } from '../context.ts';
-import { RequestDeadline } from '../deadline.ts';
+import { RequestDeadline, type TimeLimit } from '../deadline.ts';
 
 export interface DeadlineOptions {
   /** Budget of a request that names none, in ms. */
@@ -14,20 +14,22 @@ export interface DeadlineOptions {
 
 const WHOLE_NUMBER = /^[1-9][0-9]{0,8}$/;
 
-/** Gives the request its deadline. Asking for more than the ceiling is no error: the caller gets the ceiling. */
-export function deadline({ default_ms, max_ms, clock }: DeadlineOptions): Layer {
-  const budgetOf = (header: string | undefined): number => {
-    if (header === undefined) return default_ms;
-    if (WHOLE_NUMBER.test(header)) return Math.min(Number(header), max_ms);
+/**
+ * Gives the request its deadline. Asking for more than the ceiling is no error: the caller gets the ceiling. A caller that
+ * names no time has the default one, and in addition the time that its body needs to arrive, up to the ceiling.
+ */
+export function deadline({ default_ms, max_ms: mostMs, clock }: DeadlineOptions): Layer {
+  const limitOf = (header: string | undefined): Omit<TimeLimit, 'startedAtMs'> => {
+    if (header === undefined) return { budgetMs: Math.min(default_ms, mostMs), uploadMs: mostMs, mostMs };
+    if (WHOLE_NUMBER.test(header)) return { budgetMs: Math.min(Number(header), mostMs), mostMs };
     throw new HeadgateError(
       'invalid_request',
-      `${HEADER.timeoutMs} must be a whole number of ms from 1 to ${max_ms}.`,
+      `${HEADER.timeoutMs} must be a whole number of ms from 1 on; more than ${mostMs} counts as ${mostMs}.`,
     );
   };
   return async function deadline(c, next) {
-    const budgetMs = budgetOf(c.req.header(HEADER.timeoutMs));
-    const endsAtMs = c.get('startedAtMs') + budgetMs;
-    using opened = new RequestDeadline(endsAtMs, clock, c.req.raw.signal);
+    const limit = { ...limitOf(c.req.header(HEADER.timeoutMs)), startedAtMs: c.get('startedAtMs') };
+    using opened = new RequestDeadline(limit, clock, c.req.raw.signal);
     c.set('deadline', opened);
     await next();
   };

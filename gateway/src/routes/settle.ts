@@ -2,7 +2,7 @@ import { HeadgateError, toHeadgateError } from '@headgate/contracts/errors';
 import type { Sketch } from '@headgate/contracts/sketch';
 import type { Clock } from '@headgate/runtime/clock';
 import { type AppContext, callContext } from '../context.ts';
-import { untilOver } from '../deadline.ts';
+import { type Deadline, untilOver } from '../deadline.ts';
 import type { Throttle } from '../shedding/throttle.ts';
 import { noRecorder, type Recorder, type SeenClass } from '../store/recorder.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
@@ -13,6 +13,12 @@ export interface SettleOptions {
   readonly telemetry: Telemetry;
   readonly recorder?: Recorder;
   readonly clock: Clock;
+}
+
+/** Inference knows what is left of a time limit, not the limit. */
+function inTime(error: HeadgateError, { over, advice }: Deadline): HeadgateError {
+  if (error.reason !== 'deadline_exceeded' || error === over) return error;
+  return new HeadgateError(error.reason, `${error.detail} ${advice}`, { cause: error });
 }
 
 /** What one prediction of a request sends to inference. */
@@ -54,7 +60,7 @@ export function createSettle({ throttle, telemetry, recorder = noRecorder, clock
         throw thrown;
       }
     } catch (thrown) {
-      return toHeadgateError(thrown);
+      return inTime(toHeadgateError(thrown), c.get('deadline'));
     }
   };
 

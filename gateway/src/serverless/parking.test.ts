@@ -27,7 +27,7 @@ const parkingFor = (parked = 3) =>
     nowMs: clock.now,
   });
 
-const deadline = () => new RequestDeadline(10_000, clock);
+const deadline = () => new RequestDeadline({ startedAtMs: 0, budgetMs: 10_000 }, clock);
 
 /** Requests that try to enter, in order, and how each one ended. */
 function entering(parking: Parking, count: number) {

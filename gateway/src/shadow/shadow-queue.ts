@@ -53,7 +53,7 @@ export interface ShadowQueueOptions {
 
 interface Waiting {
   readonly copy: Copy;
-  readonly untilMs: number;
+  readonly startedAtMs: number;
   /** Gives its memory back. */
   readonly release: () => void;
 }
@@ -96,7 +96,7 @@ export class ShadowQueue {
       return;
     }
     this.#bytes += copy.bytes;
-    this.#waiting.push({ copy, release, untilMs: this.#options.clock.monotonicMs() + DEADLINE_MS });
+    this.#waiting.push({ copy, release, startedAtMs: this.#options.clock.monotonicMs() });
     this.#next();
   }
 
@@ -118,7 +118,8 @@ export class ShadowQueue {
     if (this.#running) return;
     const next = this.#waiting.shift();
     if (!next) return;
-    const deadline = new RequestDeadline(next.untilMs, this.#options.clock);
+    const { startedAtMs } = next;
+    const deadline = new RequestDeadline({ startedAtMs, budgetMs: DEADLINE_MS }, this.#options.clock);
     const done = this.#run(next.copy, deadline).finally(() => {
       deadline[Symbol.dispose]();
       this.#release(next);

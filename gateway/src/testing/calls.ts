@@ -17,7 +17,7 @@ export function callContext(changes: Partial<CallContext> = {}): CallContext {
 
 /** The deadline of a request that has so much time. */
 export function deadlineIn(ms: number): RequestDeadline {
-  return new RequestDeadline(systemClock.monotonicMs() + ms, systemClock);
+  return new RequestDeadline({ startedAtMs: systemClock.monotonicMs(), budgetMs: ms }, systemClock);
 }
 
 /** Connections to an endpoint of a test. */

@@ -221,7 +221,7 @@ describe('A second attempt', () => {
       nowMs += 4960;
       fails('unavailable')(call, done);
     };
-    const deadline = new RequestDeadline(5000, { monotonicMs: () => nowMs });
+    const deadline = new RequestDeadline({ startedAtMs: 0, budgetMs: 5000 }, { monotonicMs: () => nowMs });
     expect(await send(await callerOf([late, late]), { deadline })).toBe('unavailable');
     expect(heard).toEqual([]);
   });
@@ -234,7 +234,7 @@ describe('A second attempt', () => {
       nowMs += 4000;
       return fails('unavailable')(call, done);
     };
-    const deadline = new RequestDeadline(5000, { monotonicMs: () => nowMs });
+    const deadline = new RequestDeadline({ startedAtMs: 0, budgetMs: 5000 }, { monotonicMs: () => nowMs });
     expect(await send(await callerOf([late, late]), { deadline })).toBe('ok');
   });
 

@@ -37,7 +37,8 @@ describe('httpPredictor', () => {
     server.closeAllConnections();
   });
 
-  const deadlineOf = (ms: number) => new RequestDeadline(ms, { monotonicMs: () => 0 });
+  const deadlineOf = (ms: number) =>
+    new RequestDeadline({ startedAtMs: 0, budgetMs: ms }, { monotonicMs: () => 0 });
   /** Has 99.5 ms left, and a timer that a busy machine does not reach. */
   const brief = () => Object.assign(deadlineOf(60_000), { remainingMs: () => 99.5 });
   const callOf = (deadline: RequestDeadline = brief()): PredictCall => ({
