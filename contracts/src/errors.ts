@@ -64,6 +64,7 @@ export const REASONS = {
   image_too_large: row(413, GRPC_CODE.INVALID_ARGUMENT, 'The image is too large'),
   unsupported_media_type: row(415, GRPC_CODE.INVALID_ARGUMENT, 'The media type is not supported'),
   undecodable_image: row(422, GRPC_CODE.INVALID_ARGUMENT, 'The image cannot be decoded'),
+  http_version: row(426, GRPC_CODE.INVALID_ARGUMENT, 'A newer version of HTTP is needed'),
   rate_limited: row(429, GRPC_CODE.RESOURCE_EXHAUSTED, 'The quota is used up', true),
   headers_too_large: row(431, GRPC_CODE.INVALID_ARGUMENT, 'The request headers are too large'),
   cancelled: row(499, GRPC_CODE.CANCELLED, 'The client went away'),

@@ -29,6 +29,11 @@ interface BodySizeLimit {
   max_request_bytes: number;
 }
 
+/** The only field of it. */
+interface ExpressionFilter {
+  expression: string;
+}
+
 /** Newer too. */
 interface SetFilterState {
   on_accept: {
@@ -46,6 +51,7 @@ interface FilterConfig {
 /** Every message that the configuration carries in an `Any`, by its full protobuf name. */
 interface Messages {
   'envoy.config.route.v3.FilterConfig': FilterConfig;
+  'envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter': ExpressionFilter;
   'envoy.extensions.access_loggers.stream.v3.StdoutAccessLog': StdoutAccessLog;
   'envoy.extensions.filters.http.body_size_limit.v3.BodySizeLimit': BodySizeLimit;
   'envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit': LocalRateLimit;

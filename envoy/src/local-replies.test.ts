@@ -6,12 +6,18 @@ import { grpcReplies, problemReplies } from './local-replies.ts';
 
 interface Failure {
   readonly status: number;
+  readonly details?: string;
   readonly flags?: readonly string[];
   readonly path?: string;
 }
 
+const ENFORCED = { bodyBytes: 1000, requestMs: 35_000 };
+
 /** The mapper that Envoy would take: the first one whose filter fits. */
-function firstMatch(mappers: readonly ResponseMapper[], { status, flags = [], path = '/predict' }: Failure) {
+function firstMatch(
+  mappers: readonly ResponseMapper[],
+  { status, details, flags = [], path = '/predict' }: Failure,
+) {
   const fits = (filter: AccessLogFilter | undefined): boolean => {
     const { op, value } = filter?.status_code_filter?.comparison ?? {};
     const code = value?.default_value ?? Number.NaN;
@@ -19,6 +25,8 @@ function firstMatch(mappers: readonly ResponseMapper[], { status, flags = [], pa
     if (filter?.and_filter) return filter.and_filter.filters?.every(fits) ?? false;
     const regex = filter?.header_filter?.header?.string_match?.safe_regex?.regex;
     if (regex) return new RegExp(regex).test(path);
+    const cel = filter?.extension_filter?.typed_config as { expression?: string } | undefined;
+    if (cel?.expression) return JSON.parse(cel.expression.split(' in ')[1] ?? '[]').includes(details);
     if (filter?.or_filter) return filter.or_filter.filters?.some(fits) ?? false;
     return filter?.response_flag_filter?.flags?.some((flag) => flags.includes(flag)) ?? false;
   };
@@ -26,7 +34,7 @@ function firstMatch(mappers: readonly ResponseMapper[], { status, flags = [], pa
 }
 
 describe('problem bodies of Envoy', () => {
-  const mappers = problemReplies().mappers ?? [];
+  const mappers = problemReplies(ENFORCED).mappers ?? [];
 
   it.each<[number, string[], Reason]>([
     [400, ['DPE'], 'invalid_request'],
@@ -34,7 +42,6 @@ describe('problem bodies of Envoy', () => {
     [404, ['NR'], 'not_found'],
     [408, ['SI'], 'upload_timeout'],
     [413, [], 'body_too_large'],
-    [426, [], 'invalid_request'],
     [429, ['RL'], 'overloaded'],
     [431, ['DPE'], 'headers_too_large'],
     [500, [], 'internal'],
@@ -55,6 +62,18 @@ describe('problem bodies of Envoy', () => {
       title: REASONS[reason].title,
       reason,
     });
+  });
+
+  it.each<[number, string, Reason]>([
+    [426, 'low_version', 'http_version'],
+    [408, 'request_header_timeout', 'upload_timeout'],
+    [400, 'http1.unexpected_underscore', 'invalid_request'],
+    [501, 'http1.invalid_transfer_encoding', 'invalid_request'],
+  ])('for status %i with the details %s say %s, in words of their own', (status, details, reason) => {
+    const mapper = firstMatch(mappers, { status, details });
+    expect(mapper?.status_code).toBe(REASONS[reason].http);
+    const without = firstMatch(mappers, { status });
+    expect(mapper).not.toBe(without);
   });
 
   it('cover every error status and no other', () => {
@@ -84,7 +103,8 @@ describe('problem bodies of Envoy', () => {
 });
 
 it('over gRPC the same rows carry the reason as a header', () => {
-  const { headers_to_add } = firstMatch(grpcReplies().mappers ?? [], { status: 503, flags: ['UO'] }) ?? {};
+  const { headers_to_add } =
+    firstMatch(grpcReplies(ENFORCED).mappers ?? [], { status: 503, flags: ['UO'] }) ?? {};
   expect(headers_to_add?.map(({ header }) => [header?.key, header?.value])).toEqual([
     ['retry-after-ms', '1000'],
     ['headgate-reason', 'overloaded'],

@@ -119,6 +119,7 @@ export const ANY: readonly Reason[] = [
   'invalid_token',
   'wrong_key',
   'scope_missing',
+  'http_version',
   'rate_limited',
   'headers_too_large',
   'internal',

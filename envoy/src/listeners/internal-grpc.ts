@@ -38,7 +38,10 @@ export function internalGrpcListener(config: Config, root: string): Listener {
       codec_type: 'HTTP2',
       idleMs: INTERNAL_IDLE_MS,
       access_log: grpcAccessLog(name),
-      local_reply_config: grpcReplies(),
+      local_reply_config: grpcReplies({
+        bodyBytes: config.inference.limits.message_bytes,
+        requestMs: requestTimeoutMs(config),
+      }),
       forward_client_cert_details: 'SANITIZE_SET',
       set_current_client_cert_details: { subject: true, uri: true, dns: true },
       routes: routes(config),

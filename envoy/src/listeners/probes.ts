@@ -5,7 +5,7 @@ import type { Listener } from '../gen/envoy/config/listener/v3/listener.ts';
 import type { Route } from '../gen/envoy/config/route/v3/route_components.ts';
 import { httpManager } from '../http-manager.ts';
 import { ADMIN_MS, duration, PROBE_CONNECTIONS, PUBLIC_IDLE_MS, SHARES } from '../limits.ts';
-import { problemReplies } from '../local-replies.ts';
+import { enforcedBy, problemReplies } from '../local-replies.ts';
 import { CLUSTER } from '../names.ts';
 import { listener } from './listener.ts';
 
@@ -25,7 +25,7 @@ export function probesListener(config: Config): Listener {
         codec_type: 'HTTP1',
         idleMs: PUBLIC_IDLE_MS,
         access_log: [],
-        local_reply_config: problemReplies(),
+        local_reply_config: problemReplies(enforcedBy(config)),
         routes: {
           name: NAME,
           virtual_hosts: [

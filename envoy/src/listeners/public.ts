@@ -16,7 +16,7 @@ import {
   requestTimeoutMs,
   SHARES,
 } from '../limits.ts';
-import { problemReplies } from '../local-replies.ts';
+import { enforcedBy, problemReplies } from '../local-replies.ts';
 import { CLUSTER, LISTENER } from '../names.ts';
 import { publicTls } from '../tls.ts';
 import { frontOf, listener } from './listener.ts';
@@ -37,7 +37,7 @@ export function publicListener(config: Config, root: string): Listener {
       idleMs: config.envoy.xff_num_trusted_hops > 0 ? BALANCER_IDLE_MS : PUBLIC_IDLE_MS,
       trustedHops: config.envoy.xff_num_trusted_hops,
       access_log: httpAccessLog(name),
-      local_reply_config: problemReplies([hsts(config), ...crossOriginHeaders(config)]),
+      local_reply_config: problemReplies(enforcedBy(config), [hsts(config), ...crossOriginHeaders(config)]),
       routes: routes(config),
       filters: [rateCeiling(name, config.envoy.local_rate_per_s), bodyLimit(maxBodyBytes(config))],
     }),

@@ -7,7 +7,7 @@ import type { RouteConfiguration } from '../gen/envoy/config/route/v3/route.ts';
 import type { Route } from '../gen/envoy/config/route/v3/route_components.ts';
 import { httpManager, rateCeiling } from '../http-manager.ts';
 import { CHALLENGE_MS, duration, minorListenerConnections, REDIRECT_IDLE_MS, SHARES } from '../limits.ts';
-import { PROTECTIVE, problemReplies } from '../local-replies.ts';
+import { enforcedBy, PROTECTIVE, problemReplies } from '../local-replies.ts';
 import { CLUSTER, LISTENER } from '../names.ts';
 import { frontOf, listener } from './listener.ts';
 
@@ -29,7 +29,7 @@ export function redirectListener(config: Config): Listener {
       idleMs: REDIRECT_IDLE_MS,
       trustedHops: config.envoy.xff_num_trusted_hops,
       access_log: httpAccessLog(name),
-      local_reply_config: problemReplies(),
+      local_reply_config: problemReplies(enforcedBy(config)),
       routes: routes(config),
       filters: [rateCeiling(name, config.envoy.local_rate_per_s)],
     }),

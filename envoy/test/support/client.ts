@@ -3,6 +3,7 @@ import { type IncomingHttpHeaders, type OutgoingHttpHeaders, request as plainReq
 import { connect as connectHttp2 } from 'node:http2';
 import { Agent, request as tlsRequest } from 'node:https';
 import { text } from 'node:stream/consumers';
+import { connect } from 'node:tls';
 import type { TestEnvoy } from './envoy.ts';
 import type { Echo } from './upstream.ts';
 
@@ -42,6 +43,23 @@ export async function https(envoy: TestEnvoy, request: Request = {}): Promise<An
   const stop = slowly?.((bytes) => outgoing.write(bytes));
   const [response] = await once(outgoing, 'response').finally(stop);
   return { status: response.statusCode, headers: response.headers, body: await text(response) };
+}
+
+/** Sends lines as they are over TLS and reads one answer. */
+export async function raw(envoy: TestEnvoy, ...lines: string[]): Promise<Answer> {
+  const socket = connect({ host: 'localhost', port: envoy.httpsPort, ca: envoy.ca });
+  socket.write(Buffer.from(lines.join('\r\n'), 'latin1'));
+  let received = '';
+  for await (const chunk of socket.setEncoding('latin1')) {
+    received += chunk;
+    const [head = '', body] = received.split('\r\n\r\n');
+    const [statusLine = '', ...fields] = head.split('\r\n');
+    const headers = Object.fromEntries(fields.map((field) => field.split(': ', 2) as [string, string]));
+    if (body?.length === Number(headers['content-length'])) {
+      return { status: Number(statusLine.split(' ')[1]), headers, body };
+    }
+  }
+  throw new Error(`no whole answer: ${received}`);
 }
 
 /** One request over plain HTTP/1.1. */
