@@ -28,6 +28,12 @@ export const CLIENT_SUITES: readonly ClientSuite[] = [
     environment: 'kserve',
     problem: (python) => pythonProblem(python, 'kserve 0.21.0', { below: 14 }),
   },
+  // Its environment has the HTTP libraries that people use.
+  {
+    name: 'forms',
+    environment: 'kserve',
+    problem: (python) => pythonProblem(python, 'kserve 0.21.0', { below: 14 }),
+  },
   {
     name: 'mlserver',
     environment: 'tritonclient',
