@@ -13,7 +13,7 @@ export interface ImageHeader {
   readonly height: number;
   /** Bytes of one pixel as a decoder holds it. */
   readonly pixelBytes: number;
-  /** Bytes that are read as pixels: of a PNG its IDAT chunks, else the file. */
+  /** Bytes that are read as pixels: of a PNG its IDAT chunks, of a WebP those of its first picture, of a JPEG all up to its end. */
   readonly dataBytes: number;
   /** Alpha has to be blended. */
   readonly hasAlpha: boolean;
@@ -74,10 +74,9 @@ function readJpeg(bytes: Uint8Array): ReturnType<Read> {
   const frame = readJpegFrame(bytes);
   if (!frame) return undefined;
   const { width, height, components, isRare } = frame;
-  const { scans: parts, segmentBytes } = countScans(bytes, frame);
+  const { scans: parts, segmentBytes, end: dataBytes } = countScans(bytes, frame);
   const isInPasses = parts > 1;
   const pixelBytes = components * (isInPasses ? COEFFICIENT_BYTES : 1);
-  const dataBytes = bytes.byteLength;
   return { ...PLAIN, width, height, pixelBytes, dataBytes, isInPasses, parts, isSlow: isRare, segmentBytes };
 }
 
@@ -166,9 +165,9 @@ const LOSSLESS_HEADER_BYTES = 5;
 /** From the first chunk (RFC 9649): lossy frame header, lossless header, or the canvas of an extended file. */
 function readWebp(bytes: Uint8Array): ReturnType<Read> {
   const view = viewOf(bytes);
-  const common = { ...PLAIN, pixelBytes: 4, dataBytes: bytes.byteLength };
   if (view.byteLength < DATA + LOSSLESS_HEADER_BYTES) return undefined;
   const type = view.getUint32(CHUNK);
+  const common = { ...PLAIN, pixelBytes: 4, dataBytes: view.getUint32(CHUNK + 4, true) };
   if (type === VP8L) {
     if (view.getUint8(DATA) !== LOSSLESS_SIGNATURE) return undefined;
     const size = losslessSize(view, DATA);
@@ -182,9 +181,9 @@ function readWebp(bytes: Uint8Array): ReturnType<Read> {
   }
   if (type !== VP8X) return undefined;
   const canvas = sizeAt(view, DATA + 4);
-  const { kind, codeGroups, parts } = lookAhead(bytes, view, canvas);
+  const { kind, codeGroups, parts, dataBytes } = lookAhead(bytes, view, canvas);
   const hasAlpha = (view.getUint8(DATA) & ALPHA_FLAG) !== 0 || kind !== 'lossy';
-  return { ...common, ...canvas, hasAlpha, isSlow: kind === 'lossless', codeGroups, parts };
+  return { ...common, ...canvas, hasAlpha, isSlow: kind === 'lossless', codeGroups, parts, dataBytes };
 }
 
 interface Size {
@@ -209,26 +208,33 @@ function losslessGroups(bytes: Uint8Array, data: number, size: Size): number {
 
 type Kind = 'lossy' | 'lossless' | 'unknown';
 
-/** The picture of an extended file, or of the first frame of an animation, its alpha too; and how many chunks follow. */
+/**
+ * The picture of an extended file, or of the first frame of an animation, its alpha too; and how many chunks follow. Behind
+ * the end that the file gives for itself, only a picture that was not there before is looked for: some writers leave the
+ * length 0.
+ */
 function lookAhead(bytes: Uint8Array, view: DataView, canvas: Size) {
   const end = Math.min(view.byteLength, 8 + view.getUint32(4, true));
   let kind: Kind = 'unknown';
   let codeGroups = 0;
   let size = canvas;
   let parts = 1;
-  for (let offset = DATA + EXTENDED_BYTES; offset + 8 + LOSSLESS_HEADER_BYTES <= end; parts += 1) {
-    if (parts > MOST_PARTS) return { kind, codeGroups, parts: Number.POSITIVE_INFINITY };
+  let dataBytes = 0;
+  const endNow = () => (kind === 'unknown' ? view.byteLength : end);
+  for (let offset = DATA + EXTENDED_BYTES; offset + 8 + LOSSLESS_HEADER_BYTES <= endNow(); parts += 1) {
+    if (parts > MOST_PARTS) return { kind, codeGroups, parts: Number.POSITIVE_INFINITY, dataBytes };
     const type = view.getUint32(offset);
     const length = view.getUint32(offset + 4, true);
     const data = offset + 8;
     offset = data + (type === ANMF ? FRAME_BYTES : length + (length % 2));
     if (kind !== 'unknown') continue;
+    if (type === VP8 || type === VP8L || type === ALPH) dataBytes += Math.min(length, view.byteLength - data);
     if (type === VP8) {
       kind = 'lossy';
     } else if (type === VP8L) {
       kind = 'lossless';
       codeGroups += losslessGroups(bytes, data, losslessSize(view, data));
-    } else if (type === ANMF && offset <= end) {
+    } else if (type === ANMF && offset <= view.byteLength) {
       size = sizeAt(view, data + 6);
     } else if (type === ALPH && length > 0 && (view.getUint8(data) & 3) === 1) {
       // A picture has one alpha; which of several is read is not for us to know.
@@ -236,5 +242,5 @@ function lookAhead(bytes: Uint8Array, view: DataView, canvas: Size) {
       codeGroups = isFirst ? groupsOf({ bytes, start: data + 1, ...size }) : Number.POSITIVE_INFINITY;
     }
   }
-  return { kind, codeGroups, parts };
+  return { kind, codeGroups, parts, dataBytes };
 }

@@ -1,5 +1,6 @@
 import { ascii, MOST_PARTS, viewOf } from '@headgate/contracts/image/bytes';
 import type { ImageType } from '@headgate/contracts/image/header';
+import { eachSegment } from '@headgate/contracts/image/jpeg';
 
 /** What an image file holds in addition to the pixels of one picture. */
 export interface Extras {
@@ -23,32 +24,16 @@ const COUNTERS: Record<ImageType, (bytes: Uint8Array) => Extras> = {
   'image/webp': webpExtras,
 };
 
-const MARKER = 0xff;
-const START_OF_SCAN = 0xda;
-const END_OF_IMAGE = 0xd9;
 /** APP0 to APP15, and COM. */
 const isMetadata = (code: number) => (code >= 0xe0 && code <= 0xef) || code === 0xfe;
-/** TEM and RST0 to RST7 have no length. */
-const standsAlone = (code: number) => code === 0x01 || (code >= 0xd0 && code <= 0xd7);
 
 /** Segments up to the first scan (ITU-T T.81, B.1.1.3); what follows it is pixels, or is not looked at by anybody. */
 function jpegExtras(bytes: Uint8Array): Extras {
-  const view = viewOf(bytes);
   let metadataBytes = 0;
-  let offset = 2;
-  while (offset + 4 <= bytes.byteLength && bytes[offset] === MARKER) {
-    const code = bytes[offset + 1] as number;
-    if (code === START_OF_SCAN || code === END_OF_IMAGE) break;
-    if (code === MARKER) {
-      offset += 1;
-    } else if (standsAlone(code)) {
-      offset += 2;
-    } else {
-      const length = 2 + view.getUint16(offset + 2);
-      if (isMetadata(code)) metadataBytes += length;
-      offset += length;
-    }
-  }
+  eachSegment(bytes, ({ code, start, end }) => {
+    if (isMetadata(code)) metadataBytes += end - start;
+    return false;
+  });
   return { metadataBytes, frames: 1 };
 }
 
@@ -74,7 +59,7 @@ function pngExtras(bytes: Uint8Array): Extras {
   return { metadataBytes, frames: Math.max(1, frames) };
 }
 
-/** RFC 9649, 2.7: everything else, an unknown chunk included, is metadata. */
+/** RFC 9649, 2.7: everything else, an unknown chunk included, is metadata. What lies behind the file's own end is not. */
 const WEBP_PICTURE = codes('VP8 ', 'VP8L', 'VP8X', 'ALPH', 'ANIM', 'ANMF');
 const [ANIMATION_FRAME] = codes('ANMF');
 const WEBP_FRAMING = 8;
@@ -85,7 +70,8 @@ function webpExtras(bytes: Uint8Array): Extras {
   let metadataBytes = 0;
   let frames = 0;
   let offset = FIRST_CHUNK;
-  for (let parts = 0; offset + WEBP_FRAMING <= view.byteLength; parts += 1) {
+  const end = Math.min(view.byteLength, WEBP_FRAMING + view.getUint32(4, true));
+  for (let parts = 0; offset + WEBP_FRAMING <= end; parts += 1) {
     if (parts > MOST_PARTS) return { metadataBytes: Number.POSITIVE_INFINITY, frames };
     const length = view.getUint32(offset + 4, true);
     // Chunks are padded to an even number of bytes.

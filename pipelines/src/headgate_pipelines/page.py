@@ -6,6 +6,8 @@ import io
 import jinja2
 from PIL import Image
 
+from headgate_pipelines.convert.orientation import upright
+
 MAX_PIXELS = 80_000_000
 """A picture with more is not decoded: it would take gigabytes."""
 
@@ -30,7 +32,7 @@ def thumbnail(content: bytes, side: int) -> str:
             if image.width * image.height > MAX_PIXELS:
                 return ""
             image.draft("RGB", (side * 2, side * 2))
-            small = image.convert("RGB")
+            small = upright(image).convert("RGB")
     # Pillow raises errors of any kind for damaged files.
     except Exception:
         return ""

@@ -16,6 +16,26 @@ def test_crops_the_centre_square_with_side_and_offsets_rounded_down() -> None:
     np.testing.assert_array_equal(pixels[0, :, :, 0], picture[0:4, 2:6])
 
 
+def test_crops_the_largest_part_with_the_proportions_of_the_input() -> None:
+    picture = np.arange(96, dtype=np.uint8).reshape(8, 12)
+    wide = Preprocessing(width=12, height=4, channels=1)
+    np.testing.assert_array_equal(preprocess(Image.fromarray(picture), wide)[0, :, :, 0], picture[2:6])
+    tall = Preprocessing(width=3, height=8, channels=1)
+    np.testing.assert_array_equal(preprocess(Image.fromarray(picture), tall)[0, :, :, 0], picture[:, 4:7])
+
+
+def test_stretches_the_whole_picture() -> None:
+    picture = np.repeat(np.array([[50] * 6 + [150] * 6], np.uint8), 4, axis=0)
+    stretched = Preprocessing(width=4, height=4, channels=1, fit="stretch", crop_fraction=0.1, resample="nearest")
+    assert preprocess(Image.fromarray(picture), stretched)[0, 0, :, 0].tolist() == [50, 50, 150, 150]
+
+
+def test_surrounds_the_whole_picture_with_the_border() -> None:
+    picture = np.full((4, 8, 3), 200, np.uint8)
+    boxed = Preprocessing(width=8, height=7, channels=3, fit="letterbox", border=114)
+    assert preprocess(Image.fromarray(picture), boxed)[0, :, 0, 0].tolist() == [114, 200, 200, 200, 200, 114, 114]
+
+
 def test_keeps_the_order_red_green_blue() -> None:
     picture = np.full((2, 2, 3), (10, 20, 30), np.uint8)
     assert preprocess(Image.fromarray(picture), spec(2, channels=3))[0, 0, 0].tolist() == [10, 20, 30]

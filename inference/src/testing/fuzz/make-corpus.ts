@@ -2,12 +2,13 @@
  * Makes the images in engine/child/image/corpus: one for each way in which JPEG, PNG and WebP differ from the plain kind, and files
  * that promise more than they hold. Run after a change: `node inference/src/testing/fuzz/make-corpus.ts`.
  */
+import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { deflateSync } from 'node:zlib';
 import { pngChunk } from '@headgate/testkit/png';
 import sharp, { type Sharp } from 'sharp';
-import { waves } from '../images.ts';
+import { waves, withOrientation } from '../images.ts';
 import { jpegSidesAt, repairChecksums } from './containers.ts';
 
 const CORPUS = join(import.meta.dirname, '../../engine/child/image/corpus');
@@ -64,6 +65,34 @@ function exifLoop(): Buffer {
   return Buffer.concat([head, content]);
 }
 
+/** sharp writes no restart marks, Pillow does. */
+function withRestarts(file: Buffer): Buffer {
+  const code = `import io, sys
+from PIL import Image
+out = io.BytesIO()
+Image.open(sys.stdin.buffer).save(out, "JPEG", restart_marker_rows=1)
+sys.stdout.buffer.write(out.getvalue())`;
+  return execFileSync(join(import.meta.dirname, '../../../../.venv/bin/python'), ['-c', code], {
+    input: file,
+  });
+}
+
+/** Its scan has parameters of another kind of JPEG, as some phones write them. */
+function oddScan(file: Buffer): Buffer {
+  const scan = file.lastIndexOf(Buffer.of(0xff, 0xda));
+  file.writeUInt8(0, scan + file.readUInt16BE(scan + 2));
+  return file;
+}
+
+/** A film behind the picture that has start and end marks by chance. */
+const withFilm = (file: Buffer) =>
+  Buffer.concat([file, Buffer.alloc(3000, Buffer.from('ffda0008ffd8ffd9', 'hex'))]);
+
+function withRiffLength(file: Buffer, length: number): Buffer {
+  file.writeUInt32LE(length, 4);
+  return file;
+}
+
 const icc = (bytes: number) =>
   pngChunk('iCCP', Buffer.concat([Buffer.from('p\0\0', 'latin1'), deflateSync(Buffer.alloc(bytes))]));
 const text = (bytes: number) =>
@@ -107,6 +136,17 @@ const FILES: Readonly<Record<string, () => Promise<Buffer>>> = {
   'no-height.jpg': async () => withSides(await jpeg(), 60, 0),
   'many-scans.jpg': async () => withSides(withScans(await jpeg({ progressive: true }), 100), 6000, 6000),
   'exif-loop.jpg': async () => { const file = await jpeg(); return Buffer.concat([file.subarray(0, 2), exifLoop(), file.subarray(2)]); },
+  'restarts.jpg': async () => withRestarts(await waves(200, 150).jpeg().toBuffer()),
+  'odd-scan.jpg': async () => oddScan(await jpeg()),
+  'film-behind.jpg': async () => withFilm(await jpeg()),
+  'no-end.jpg': async () => (await jpeg()).subarray(0, -2),
+  'bytes-between-segments.jpg': async () => { const file = await jpeg(); return Buffer.concat([file.subarray(0, 2), Buffer.of(1, 2, 3), file.subarray(2)]); },
+  'odd-scan-and-cut-off.jpg': async () => { const file = oddScan(await jpeg()); return Buffer.concat([file.subarray(0, file.length * 0.8), Buffer.of(0xff, 0xd9)]); },
+  'turned.jpg': async () => withOrientation(await jpeg(), 6),
+  'turned.png': async () => withOrientation(await png(), 5),
+  'turned.webp': async () => withOrientation(await picture().webp().toBuffer(), 8),
+  'no-length.webp': async () => withRiffLength(await picture().webp().toBuffer(), 0),
+  'length-beyond-its-end.webp': async () => withRiffLength(await picture().webp({ lossless: true }).toBuffer(), 2 ** 31),
   'plain.png': () => png(),
   'interlaced.png': () => png({ progressive: true }),
   'palette.png': () => png({ palette: true, colours: 16 }),

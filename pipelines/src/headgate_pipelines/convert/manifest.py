@@ -13,7 +13,7 @@ from headgate_pipelines.convert.artefacts import publish, sha256
 from headgate_pipelines.convert.reference import Preprocessing, best, classify, open_session
 
 SCHEMA = 1
-PREPROCESSING_VERSION = 1
+PREPROCESSING_VERSION = 2
 TOP_K = 5
 MAX_BATCH_SIZE = 8
 MAX_QUEUE_SIZE = 64
@@ -73,8 +73,11 @@ def _image(about: ImageClassifier) -> dict[str, Any]:
             "width": spec.width,
             "height": spec.height,
             "channels": spec.channels,
+            "fit": spec.fit,
             "crop_fraction": spec.crop_fraction,
-            "resample": "cubic",
+            "border": spec.border,
+            "orientation": spec.orientation,
+            "resample": spec.resample,
         },
         "labels": "labels.json",
         "labels_sha256": sha256(labels_json(about.labels)),

@@ -1,24 +1,44 @@
 """The reference run: what a model answers when Pillow decodes and resizes, image by image, on the CPU."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import onnxruntime as ort
 from PIL import Image
 
+from headgate_pipelines.convert.orientation import upright
+
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Centre square of `crop_fraction` times the short side, then bicubic to width x height (pixels)."""
+    """How an image file becomes the model's input; contracts/src/manifest.ts says what each field means."""
 
     width: int
     height: int
     channels: int
-    crop_fraction: float
+    crop_fraction: float = 1
+    fit: Literal["crop", "stretch", "letterbox"] = "crop"
+    border: int = 0
+    orientation: Literal["apply", "ignore"] = "apply"
+    resample: Literal["cubic", "linear", "nearest"] = "cubic"
+
+    @classmethod
+    def of(cls, section: Mapping[str, Any]) -> "Preprocessing":
+        """From the section of a manifest; a field that it does not name has its default."""
+        return cls(**{field.name: section[field.name] for field in fields(cls) if field.name in section})
 
 
 EFFICIENTNET = Preprocessing(width=224, height=224, channels=3, crop_fraction=0.875)
+
+RESAMPLE = {
+    "cubic": Image.Resampling.BICUBIC,
+    "linear": Image.Resampling.BILINEAR,
+    "nearest": Image.Resampling.NEAREST,
+}
 
 
 def flatten(image: Image.Image, channels: int) -> Image.Image:
@@ -31,13 +51,29 @@ def flatten(image: Image.Image, channels: int) -> Image.Image:
 
 def preprocess(image: Image.Image, spec: Preprocessing) -> np.ndarray:
     """uint8 [1,H,W,C], the model's input for one image."""
-    flat = flatten(image, spec.channels)
-    width, height = flat.size
-    side = max(1, int(min(width, height) * spec.crop_fraction))
-    left, top = (width - side) // 2, (height - side) // 2
-    square = flat.crop((left, top, left + side, top + side))
-    pixels = np.asarray(square.resize((spec.width, spec.height), Image.Resampling.BICUBIC), np.uint8)
+    turned = upright(image) if spec.orientation == "apply" else image
+    pixels = np.asarray(_fitted(flatten(turned, spec.channels), spec), np.uint8)
     return pixels.reshape(1, spec.height, spec.width, spec.channels)
+
+
+def _fitted(flat: Image.Image, spec: Preprocessing) -> Image.Image:
+    """Cut out or surrounded as `fit` says; the sides are those that serving computes."""
+    width, height = flat.size
+    size, resample = (spec.width, spec.height), RESAMPLE[spec.resample]
+    if spec.fit == "stretch":
+        return flat.resize(size, resample)
+    if spec.fit == "letterbox":
+        scale = min(spec.width / width, spec.height / height)
+        across = max(1, min(spec.width, math.floor(width * scale + 0.5)))
+        down = max(1, min(spec.height, math.floor(height * scale + 0.5)))
+        out = Image.new(flat.mode, size, (spec.border,) * spec.channels if spec.channels == 3 else spec.border)
+        corner = ((spec.width - across) // 2, (spec.height - down) // 2)
+        out.paste(flat.resize((across, down), resample), corner)
+        return out
+    across = max(1, int(min(width, height * spec.width / spec.height) * spec.crop_fraction))
+    down = max(1, int(min(height, width * spec.height / spec.width) * spec.crop_fraction))
+    left, top = (width - across) // 2, (height - down) // 2
+    return flat.crop((left, top, left + across, top + down)).resize(size, resample)
 
 
 def open_session(model: bytes) -> ort.InferenceSession:

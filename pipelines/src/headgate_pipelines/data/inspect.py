@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import imagehash
 from PIL import Image, ImageFile, UnidentifiedImageError
 
+from headgate_pipelines.convert.orientation import upright
 from headgate_pipelines.page import MAX_PIXELS
 from headgate_pipelines.params import Ingest
 
@@ -23,7 +24,7 @@ class Inspected:
 
     sha256: str
     pixels_sha256: str
-    """Of the decoded RGB and its shape: equal for the same picture in two files."""
+    """Of the decoded RGB as it is shown, and its shape: equal for the same picture in two files."""
     phash: int
     """Perceptual hash, 64 bits."""
     width: int
@@ -49,8 +50,8 @@ def inspect(content: bytes, rules: Ingest) -> Inspected:
     try:
         with Image.open(io.BytesIO(content)) as image:
             _check_header(image, rules)
-            image.load()
-            pixels = image if image.mode == "RGB" else image.convert("RGB")
+            shown = upright(image)
+            pixels = shown if shown.mode == "RGB" else shown.convert("RGB")
     except Unfit:
         raise
     except Image.DecompressionBombError as error:

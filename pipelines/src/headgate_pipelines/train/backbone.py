@@ -64,13 +64,12 @@ def open_backbone(models: Path, name: str) -> Backbone:
         raise Refused(f"{folder / file['path']} is not the file of its manifest", "run npm run setup, or restore it")
     model = onnx.shape_inference.infer_shapes(onnx.load_model_from_string(data))
     features, width = _classifier_input(model, image["output"], name)
-    spec = image["preprocessing"]
     return Backbone(
         name=name,
         graph=_cut(model, image["input"], features),
         features=features,
         width=width,
-        preprocessing=Preprocessing(spec["width"], spec["height"], spec["channels"], spec["crop_fraction"]),
+        preprocessing=Preprocessing.of(image["preprocessing"]),
         sha256=digest,
         licence=manifest["licence"],
     )

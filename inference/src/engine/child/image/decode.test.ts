@@ -103,15 +103,6 @@ describe('createDecoder', () => {
     }
   });
 
-  it('does not turn a picture by its EXIF orientation', async () => {
-    const halves = sharp({ create: { width: 64, height: 64, channels: 3, background: '#fff' } }).composite([
-      { input: { create: { width: 64, height: 32, channels: 3, background: '#000' } }, left: 0, top: 0 },
-    ]);
-    const upright = await decoder()(await halves.clone().jpeg().toBuffer());
-    const tagged = await decoder()(await halves.clone().jpeg().withMetadata({ orientation: 6 }).toBuffer());
-    expect(tagged).toEqual(upright);
-  });
-
   it('takes the first frame of an animation', async () => {
     const frames = await Promise.all(
       ['#00f', '#f00'].map((colour) => target(64, 64, colour, colour).png().toBuffer()),
@@ -122,8 +113,12 @@ describe('createDecoder', () => {
     expect(pixel(await decoder()(animation))).toEqual([0, 0, 255]);
   });
 
-  it('stretches the square to the size that the model wants', async () => {
-    const wide: Preprocessing = { ...RGB, width: 48, height: 16 };
-    expect(await decoder(wide)(await waves(300, 200).jpeg().toBuffer())).toHaveLength(48 * 16 * 3);
+  it('surrounds a picture of other proportions with a border where the whole is to be kept', async () => {
+    const file = await sharp({ create: { width: 64, height: 32, channels: 3, background: '#fff' } })
+      .png()
+      .toBuffer();
+    const pixels = await decoder({ ...RGB, fit: 'letterbox', border: 114 })(file);
+    const rows = Array.from({ length: 32 }, (_, y) => pixels[y * 32 * 3 + 40]);
+    expect(rows).toEqual([...Array(8).fill(114), ...Array(16).fill(255), ...Array(8).fill(114)]);
   });
 });

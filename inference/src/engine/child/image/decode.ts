@@ -1,26 +1,27 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import { readJpegFrame } from '@headgate/contracts/image/jpeg';
+import { type Orientation, orientationOf } from '@headgate/contracts/image/orientation';
 import type { Preprocessing } from '@headgate/contracts/manifest';
 import { loadJpegDecoder } from './jpeg.ts';
+import { place, placementOf, storedCrop, turnedSize } from './placement.ts';
 import { type Png, readPng } from './png/file.ts';
 import { canBecome, decodePng } from './png/pixels.ts';
 import { createAxes } from './resize/axis.ts';
-import { CanvasPool, type Crop } from './resize/canvas.ts';
-import { createVips, decodesScaled, type Header, type Vips } from './vips.ts';
+import { CanvasPool } from './resize/canvas.ts';
+import { createVips, decodesScaled, type Header, type Scaling, SMALL_PIXELS, type Vips } from './vips.ts';
 
 /** An image as the model gets it. */
 export interface Decoded {
   readonly pixels: Uint8Array;
-  /** Of the image as it was sent, in pixels. */
+  /** Of the image as it was sent, in pixels; as it is shown, where the model applies the orientation. */
   readonly width: number;
   readonly height: number;
 }
 
 /**
- * Encoded image → uint8 pixels, row by row, channels last, exactly as large as the model wants: centred square
- * crop of `crop_fraction` of the short side, then resize. Alpha is blended over black. EXIF orientation and colour
- * profiles are not applied, as in the reference pipeline with which models are trained and compared; an animation
- * or multi-page file counts as its first frame.
+ * Encoded image → uint8 pixels, row by row, channels last, exactly as large as the model wants: turned as EXIF says unless
+ * the manifest says otherwise, cut or fitted as `fit` says, and resized. Alpha is blended over black. Colour profiles are
+ * not applied (decision 0119); an animation or multi-page file counts as its first frame.
  */
 export type Decode = (bytes: Uint8Array) => Promise<Decoded>;
 
@@ -35,56 +36,59 @@ export interface DecodeOptions {
 /** Decodes a whole picture into memory of its size. @returns false when sharp shall try, or say what is wrong */
 type Fill = (out: Buffer) => boolean | Promise<boolean>;
 
-/**
- * Up to so many pixels a picture is decoded whole and resized on a canvas, also where sharp would decode at a fraction of
- * the size: its pipeline costs more. Larger WebP goes through sharp, whose resize streams.
- */
-const SMALL_PIXELS = 2 ** 20;
-
 /** The returned function throws HeadgateError: unsupported_media_type, undecodable_image or image_too_large. */
 export function createDecoder({ preprocessing, ...limits }: DecodeOptions): Decode {
   const { channels, resample } = preprocessing;
-  const vips = createVips(preprocessing, limits.maxPixels);
-  const decodeJpeg = loadJpegDecoder();
+  const jpeg = loadJpegDecoder();
+  const vips = createVips(preprocessing, { maxPixels: limits.maxPixels, isWholeJpeg: jpeg?.isWhole });
   const axis = resample === 'nearest' ? undefined : createAxes(resample);
   const canvases = new CanvasPool();
 
   /** The cheapest decoder of this picture; undefined: sharp does all. */
-  const fillOf = (bytes: Uint8Array, header: HeaderWithPng, crop: Crop): Fill | undefined => {
+  const fillOf = (bytes: Uint8Array, header: HeaderWithPng, scaling: Scaling): Fill | undefined => {
     const { format, width, height, png } = header;
     if (png) return canBecome(png, channels) ? (out) => decodePng(png, channels, out) : undefined;
-    const isSmall = width * height <= SMALL_PIXELS;
-    if (format === 'png' || (!isSmall && decodesScaled(crop, preprocessing))) return undefined;
-    if (format === 'jpeg')
-      return decodeJpeg && ((out) => decodeJpeg(bytes, { width, height, channels }, out));
-    if (!isSmall) return undefined;
+    if (format === 'png' || decodesScaled(header, scaling)) return undefined;
+    if (format === 'jpeg') return jpeg && ((out) => jpeg.decode(bytes, { width, height, channels }, out));
+    // Of a larger WebP, sharp resizes while it decodes.
+    if (width * height > SMALL_PIXELS) return undefined;
     return async (out) => {
       out.set(await vips.decode(bytes, header));
       return true;
     };
   };
 
-  const pixelsOf = async (bytes: Uint8Array, header: HeaderWithPng): Promise<Uint8Array> => {
-    const crop = centreCrop(header, preprocessing.crop_fraction);
-    const fill = axis && fillOf(bytes, header, crop);
-    if (!axis || !fill) return vips.toModel(bytes, header, crop);
+  /** The part that is kept, resized, as it is stored. */
+  const resized = async (bytes: Uint8Array, header: HeaderWithPng, scaling: Scaling): Promise<Uint8Array> => {
+    const fill = axis && fillOf(bytes, header, scaling);
+    if (!axis || !fill) return vips.resize(bytes, header, scaling);
     const { width } = header;
     const byteLength = width * header.height * channels;
     const canvas = canvases.take(byteLength);
     try {
       const filled = fill(canvas.picture(byteLength));
       const isFilled = typeof filled === 'boolean' ? filled : await filled;
-      if (isFilled) return canvas.resize({ width, channels, crop, to: preprocessing, axis });
+      if (isFilled) return canvas.resize({ width, channels, ...scaling, axis });
     } finally {
       canvases.give(canvas);
     }
-    return vips.toModel(bytes, header, crop);
+    return vips.resize(bytes, header, scaling);
   };
 
   return async (bytes) => {
     const header = await readHeader(bytes, vips, limits);
-    const { width, height } = header;
-    return { pixels: await pixelsOf(bytes, header), width, height };
+    const orientation: Orientation =
+      preprocessing.orientation === 'apply' ? orientationOf(bytes, `image/${header.format}`) : 1;
+    const shown = turnedSize(header, orientation);
+    const placement = placementOf(shown, preprocessing);
+    if (!axis) {
+      const pixels = await vips.resizeTurned(bytes, header, { ...placement, orientation });
+      return { pixels: place({ pixels, orientation: 1 }, placement, preprocessing), ...shown };
+    }
+    // A whole photo is not turned: what is left of it is a hundredth.
+    const crop = storedCrop(placement.crop, header, orientation);
+    const pixels = await resized(bytes, header, { crop, to: turnedSize(placement.to, orientation) });
+    return { pixels: place({ pixels, orientation }, placement, preprocessing), ...shown };
   };
 }
 
@@ -140,9 +144,4 @@ function formatOf(bytes: Uint8Array): Header['format'] | undefined {
   if (has(0, MAGIC.jpeg)) return 'jpeg';
   if (has(0, MAGIC.png)) return 'png';
   return has(0, MAGIC.riff) && has(8, MAGIC.webp) ? 'webp' : undefined;
-}
-
-function centreCrop({ width, height }: { width: number; height: number }, fraction: number): Crop {
-  const side = Math.max(1, Math.floor(Math.min(width, height) * fraction));
-  return { left: Math.floor((width - side) / 2), top: Math.floor((height - side) / 2), side };
 }

@@ -1,9 +1,9 @@
 import { createRequire } from 'node:module';
+import { readJpegFrame } from '@headgate/contracts/image/jpeg';
+import type { Size } from './placement.ts';
 
 /** Size and channels of a picture as it is decoded. */
-interface RawShape {
-  readonly width: number;
-  readonly height: number;
+interface RawShape extends Size {
   readonly channels: 1 | 3;
 }
 
@@ -15,6 +15,14 @@ interface RawShape {
  * @returns false when libjpeg-turbo objects: damaged data, but also CMYK and other rarities that sharp may read
  */
 export type DecodeJpeg = (bytes: Uint8Array, shape: RawShape, out: Buffer) => Promise<boolean>;
+
+/** Whether libjpeg-turbo decodes all of a JPEG without an objection; undefined for CMYK, which it does not know here. */
+export type IsWholeJpeg = (bytes: Uint8Array) => Promise<boolean | undefined>;
+
+export interface JpegDecoder {
+  readonly decode: DecodeJpeg;
+  readonly isWhole: IsWholeJpeg;
+}
 
 /** The part of @julusian/jpeg-turbo that is used. */
 interface TurboBinding {
@@ -29,11 +37,10 @@ interface TurboBinding {
 }
 
 /** The native decoder, or undefined on a platform without a prebuilt binary: sharp decodes everything there. */
-export function loadJpegDecoder(): DecodeJpeg | undefined {
+export function loadJpegDecoder(): JpegDecoder | undefined {
   const turbo = loadBinding();
   if (!turbo) return undefined;
-  return async (bytes, { width, height, channels }, out) => {
-    const format = channels === 1 ? turbo.FORMAT_GRAY : turbo.FORMAT_RGB;
+  const decoded = async (bytes: Uint8Array, { width, height }: Size, out: Buffer, format: number) => {
     const source = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     try {
       const raw = await turbo.decompress(source, out, { format });
@@ -42,6 +49,15 @@ export function loadJpegDecoder(): DecodeJpeg | undefined {
     } catch {
       return false;
     }
+  };
+  return {
+    decode: (bytes, shape, out) =>
+      decoded(bytes, shape, out, shape.channels === 1 ? turbo.FORMAT_GRAY : turbo.FORMAT_RGB),
+    async isWhole(bytes) {
+      const frame = readJpegFrame(bytes);
+      if (!frame || frame.components === 4) return undefined;
+      return decoded(bytes, frame, Buffer.allocUnsafe(frame.width * frame.height), turbo.FORMAT_GRAY);
+    },
   };
 }
 

@@ -1,15 +1,21 @@
 import { HeadgateError } from '@headgate/contracts/errors';
+import type { Orientation } from '@headgate/contracts/image/orientation';
 import type { Preprocessing } from '@headgate/contracts/manifest';
 import type { Sharp, default as SharpFactory, SharpOptions } from 'sharp';
-import type { Crop } from './resize/canvas.ts';
+import { bareOf, hasEnd, isHarmlessBefore } from './bare.ts';
+import type { IsWholeJpeg } from './jpeg.ts';
+import type { Crop, Size } from './placement.ts';
 
-/** What is known of an image before it is decoded. */
-export interface Header {
+/** What is known of an image before it is decoded. Its sides are those of the first frame, as it is stored, in pixels. */
+export interface Header extends Size {
   readonly format: 'jpeg' | 'png' | 'webp';
-  /** Of its first frame, in pixels. */
-  readonly width: number;
-  readonly height: number;
   readonly hasAlpha: boolean;
+}
+
+/** A part of a picture and what size it becomes. */
+export interface Scaling {
+  readonly crop: Crop;
+  readonly to: Size;
 }
 
 /** libvips by way of sharp: reads everything that is accepted, at a cost of 2 ms for each image beside its decode. */
@@ -19,20 +25,37 @@ export interface Vips {
   /** Decodes without a resize. @throws HeadgateError undecodable_image */
   decode(bytes: Uint8Array, header: Header): Promise<Uint8Array>;
   /** Decodes, crops and resizes. @throws HeadgateError undecodable_image */
-  toModel(bytes: Uint8Array, header: Header, crop: Crop): Promise<Uint8Array>;
+  resize(bytes: Uint8Array, header: Header, scaling: Scaling): Promise<Uint8Array>;
+  /**
+   * Decodes, turns, crops and resizes. The whole picture is turned, because pixels that are picked without a mean are
+   * others when they are picked from the other end.
+   *
+   * @param scaling of the turned picture
+   * @throws HeadgateError undecodable_image
+   */
+  resizeTurned(
+    bytes: Uint8Array,
+    header: Header,
+    turned: Scaling & { readonly orientation: Orientation },
+  ): Promise<Uint8Array>;
+}
+
+export interface VipsOptions {
+  /** libvips refuses more. */
+  readonly maxPixels: number;
+  readonly isWholeJpeg: IsWholeJpeg | undefined;
 }
 
 const FORMATS = ['VipsForeignLoadJpegBuffer', 'VipsForeignLoadPngBuffer', 'VipsForeignLoadWebpBuffer'];
 
 /**
  * Loads sharp when it is used for the first time: an engine that never needs it saves its memory.
- *
- * @param to what the model gets
- * @param maxPixels libvips refuses more
  */
-export function createVips(to: Preprocessing, maxPixels: number): Vips {
+export function createVips(
+  { channels, resample }: Preprocessing,
+  { maxPixels, isWholeJpeg }: VipsOptions,
+): Vips {
   const options: SharpOptions = {
-    failOn: 'warning',
     limitInputPixels: maxPixels,
     pages: 1,
     sequentialRead: true,
@@ -43,38 +66,111 @@ export function createVips(to: Preprocessing, maxPixels: number): Vips {
     loading ??= loadSharp();
     return loading;
   };
-  const opened = async (bytes: Uint8Array, { hasAlpha }: Header) => {
+  /** Runs a pipeline from the file to pixels of `size`. */
+  const decoded = async (
+    bytes: Uint8Array,
+    header: Header,
+    size: Size,
+    pipeline: (image: Sharp) => Sharp,
+  ) => {
+    const { format, hasAlpha } = header;
     const sharp = await load();
-    const image = sharp(bytes, options);
-    return hasAlpha ? image.flatten({ background: '#000' }) : image;
+    const pixels = await tolerant(bytes, format, (file, failOn) => {
+      const image = sharp(file, { ...options, failOn });
+      const resized = pipeline(hasAlpha ? image.flatten({ background: '#000' }) : image);
+      // Of whatever colours it came in. sharp widens one channel to three unless told otherwise.
+      const coloured = resized.toColourspace(channels === 1 ? 'b-w' : 'srgb').removeAlpha();
+      return coloured.raw({ depth: 'uchar' }).toBuffer();
+    });
+    if (!(await isWhole(bytes, header))) throw undecodable();
+    const { width, height } = size;
+    if (pixels.byteLength === width * height * channels) return pixels;
+    throw new Error(`decoded ${pixels.byteLength} bytes, expected ${width} x ${height} x ${channels}`);
   };
-  // Of whatever colours it came in. sharp widens one channel to three unless told otherwise.
-  const pixelsOf = (image: Sharp, size: Size) =>
-    rawPixels(image.toColourspace(to.channels === 1 ? 'b-w' : 'srgb').removeAlpha(), size, to.channels);
+  /** Rows that the model does not need are not read. A file that is cut off is read to its end once more. */
+  const isWhole = async (bytes: Uint8Array, { format, height }: Header): Promise<boolean> => {
+    if (hasEnd(bytes, format)) return true;
+    const bare = bareOf(bytes, format);
+    const verdict = bare && format === 'jpeg' ? await isWholeJpeg?.(bare) : undefined;
+    if (verdict !== undefined) return verdict;
+    const sharp = await load();
+    const lastPixel = { left: 0, top: height - 1, width: 1, height: 1 };
+    const read = sharp(bare ?? bytes, { ...options, failOn: 'warning' })
+      .extract(lastPixel)
+      .raw()
+      .toBuffer();
+    return read.then(
+      () => true,
+      () => false,
+    );
+  };
+  const cropThenResize = (image: Sharp, { crop, to }: Scaling) =>
+    image.extract(crop).resize(to.width, to.height, { kernel: resample, fit: 'fill' });
 
   return {
     async headerOf(bytes, format) {
       const sharp = await load();
       // The pixel limit is ours to report, so the header is read without libvips' own.
-      const image = sharp(bytes, { ...options, limitInputPixels: false });
-      const { width, pageHeight, height, hasAlpha = false } = await image.metadata().catch(undecodable);
+      const {
+        width,
+        pageHeight,
+        height,
+        hasAlpha = false,
+      } = await tolerant(bytes, format, (file, failOn) =>
+        sharp(file, { ...options, failOn, limitInputPixels: false }).metadata(),
+      );
       return { format, width, height: pageHeight ?? height, hasAlpha };
     },
-    decode: async (bytes, header) => pixelsOf(await opened(bytes, header), header),
-    async toModel(bytes, header, crop) {
-      const image = await opened(bytes, header);
-      const resized =
-        decodesScaled(crop, to) && header.format !== 'png'
-          ? resizeThenCrop(image, { from: header, crop, to })
-          : cropThenResize(image, crop, to);
-      return pixelsOf(resized, to);
-    },
+    decode: (bytes, header) => decoded(bytes, header, header, (image) => image),
+    resize: (bytes, header, scaling) =>
+      decoded(bytes, header, scaling.to, (image) =>
+        decodesScaled(header, scaling) && header.format !== 'png'
+          ? resizeThenCrop(image, header, scaling, resample)
+          : cropThenResize(image, scaling),
+      ),
+    resizeTurned: (bytes, header, { orientation, ...scaling }) =>
+      decoded(bytes, header, scaling.to, (image) => cropThenResize(TURNS[orientation](image), scaling)),
   };
 }
 
-interface Size {
-  readonly width: number;
-  readonly height: number;
+/** sharp turns before it cuts out only where there is a rotation; it mirrors before it turns, whatever is written first. */
+const TURNS: Record<Orientation, (image: Sharp) => Sharp> = {
+  1: (image) => image,
+  2: (image) => image.rotate(180).flip(),
+  3: (image) => image.rotate(180),
+  4: (image) => image.rotate(180).flop(),
+  5: (image) => image.rotate(90).flip(),
+  6: (image) => image.rotate(90),
+  7: (image) => image.rotate(90).flop(),
+  8: (image) => image.rotate(270),
+};
+
+type FailOn = 'warning' | 'error';
+
+/** Bytes in front of a marker that fit nowhere. Only the first objection of libjpeg is in the message. */
+const EXTRA_BYTES = /extraneous bytes before marker 0x([0-9a-f]{2})/;
+
+/**
+ * Reads strictly, and what is refused a second time as the bare picture: only missing picture data is an error, not
+ * blemishes of the file around it (decision 0119).
+ */
+async function tolerant<T>(
+  bytes: Uint8Array,
+  format: Header['format'],
+  read: (bytes: Uint8Array, failOn: FailOn) => Promise<T>,
+): Promise<T> {
+  const refusal = (error: Error) => error;
+  const first = await read(bytes, 'warning').catch(refusal);
+  if (!(first instanceof Error)) return first;
+  const bare = bareOf(bytes, format);
+  if (!bare) throw undecodable(first);
+  const second = await read(bare, 'warning').catch(refusal);
+  if (!(second instanceof Error)) return second;
+  const [, code] = EXTRA_BYTES.exec(second.message) ?? [];
+  if (!code || !isHarmlessBefore(Number.parseInt(code, 16), bare)) throw undecodable(second);
+  return read(bare, 'error').catch((cause) => {
+    throw undecodable(cause);
+  });
 }
 
 /**
@@ -83,14 +179,21 @@ interface Size {
  */
 const SCALED_DECODE_RATIO = 5;
 
-/** Short side of a picture from which `decodesScaled` holds. */
-export function scaledFrom({ width, height, crop_fraction }: Preprocessing): number {
-  return (SCALED_DECODE_RATIO * Math.max(width, height)) / crop_fraction;
+/** Short side of a picture from which `decodesScaled` holds, whatever its proportions. */
+export function scaledFrom({ width, height, fit, crop_fraction }: Preprocessing): number {
+  return (SCALED_DECODE_RATIO * Math.max(width, height)) / (fit === 'crop' ? crop_fraction : 1);
 }
 
+/**
+ * Up to so many pixels a picture is decoded whole, also where a fraction of its size would do: sharp's pipeline costs more,
+ * and the crop of a picture of a fraction is less exact.
+ */
+export const SMALL_PIXELS = 2 ** 20;
+
 /** Whether a JPEG or WebP is best decoded at a fraction of its size. */
-export function decodesScaled({ side }: Crop, to: Size): boolean {
-  return side >= SCALED_DECODE_RATIO * Math.max(to.width, to.height);
+export function decodesScaled({ width, height }: Size, { crop, to }: Scaling): boolean {
+  if (width * height <= SMALL_PIXELS) return false;
+  return crop.width >= SCALED_DECODE_RATIO * to.width && crop.height >= SCALED_DECODE_RATIO * to.height;
 }
 
 /**
@@ -107,25 +210,18 @@ async function loadSharp(): Promise<typeof SharpFactory> {
   return sharp;
 }
 
-function cropThenResize(image: Sharp, { left, top, side }: Crop, to: Preprocessing): Sharp {
-  return image
-    .extract({ left, top, width: side, height: side })
-    .resize(to.width, to.height, { kernel: to.resample, fit: 'fill' });
-}
-
-interface Scaling {
-  readonly from: Size;
-  readonly crop: Crop;
-  readonly to: Preprocessing;
-}
-
 /** Same pixels within rounding, but lets the loader decode at a fraction of the size. */
-function resizeThenCrop(image: Sharp, { from, crop, to }: Scaling): Sharp {
-  const scaleX = to.width / crop.side;
-  const scaleY = to.height / crop.side;
+function resizeThenCrop(
+  image: Sharp,
+  from: Size,
+  { crop, to }: Scaling,
+  kernel: Preprocessing['resample'],
+): Sharp {
+  const scaleX = to.width / crop.width;
+  const scaleY = to.height / crop.height;
   const width = Math.max(to.width, Math.round(from.width * scaleX));
   const height = Math.max(to.height, Math.round(from.height * scaleY));
-  return image.resize(width, height, { kernel: to.resample, fit: 'fill' }).extract({
+  return image.resize(width, height, { kernel, fit: 'fill' }).extract({
     left: Math.min(Math.round(crop.left * scaleX), width - to.width),
     top: Math.min(Math.round(crop.top * scaleY), height - to.height),
     width: to.width,
@@ -133,16 +229,8 @@ function resizeThenCrop(image: Sharp, { from, crop, to }: Scaling): Sharp {
   });
 }
 
-async function rawPixels(image: Sharp, { width, height }: Size, channels: number): Promise<Uint8Array> {
-  const pixels = await image.raw({ depth: 'uchar' }).toBuffer().catch(undecodable);
-  if (pixels.byteLength !== width * height * channels) {
-    throw new Error(`decoded ${pixels.byteLength} bytes, expected ${width} x ${height} x ${channels}`);
-  }
-  return pixels;
-}
-
-function undecodable(cause: unknown): never {
-  throw new HeadgateError('undecodable_image', 'The image is damaged, cut off or of an unsupported kind.', {
+function undecodable(cause?: unknown): HeadgateError {
+  return new HeadgateError('undecodable_image', 'The image is damaged, cut off or of an unsupported kind.', {
     cause,
   });
 }

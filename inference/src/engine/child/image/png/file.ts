@@ -34,7 +34,7 @@ const [IHDR, PLTE, IDAT, IEND] = ['IHDR', 'PLTE', 'IDAT', 'IEND'].map(codeOf) as
   number,
 ];
 /** Chunks that change no pixel (sharp ignores them too, since it applies no profile). */
-const HARMLESS = new Set(['pHYs', 'sRGB', 'gAMA', 'cHRM', 'tIME', 'tEXt'].map(codeOf));
+const HARMLESS = new Set(['pHYs', 'sRGB', 'gAMA', 'cHRM', 'tIME', 'tEXt', 'eXIf'].map(codeOf));
 
 /** Colour types of the format. */
 export const [GREY, RGB, PALETTE, GREY_ALPHA, RGB_ALPHA] = [0, 2, 3, 4, 6] as const;

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
+import type { Crop, Size } from '../placement.ts';
 import { type Axis, axisOf, type Kernel, UNIT } from './axis.ts';
-import { Canvas, type Crop } from './canvas.ts';
+import { Canvas } from './canvas.ts';
 
 interface Picture {
   readonly width: number;
@@ -32,9 +33,9 @@ function weigh({ starts, weights, taps }: Axis, line: number, sourceAt: (line: n
 
 /** Columns first, then rows, number by number. */
 function plainly({ data, width }: Picture, crop: Crop, to: Size, axis: (from: number, to: number) => Axis) {
-  const rows = axis(crop.side, to.height);
-  const columns = axis(crop.side, to.width);
-  const lineBytes = crop.side * 3;
+  const rows = axis(crop.height, to.height);
+  const columns = axis(crop.width, to.width);
+  const lineBytes = crop.width * 3;
   const at = (y: number, x: number) => data[((crop.top + y) * width + crop.left) * 3 + x] as number;
   const lines = Array.from({ length: to.height }, (_, row) =>
     Uint8Array.from({ length: lineBytes }, (_, x) => weigh(rows, row, (y) => at(y, x))),
@@ -43,11 +44,6 @@ function plainly({ data, width }: Picture, crop: Crop, to: Size, axis: (from: nu
     const [channel, column, row] = [i % 3, Math.floor(i / 3) % to.width, Math.floor(i / 3 / to.width)];
     return weigh(columns, column, (x) => lines[row]?.[x * 3 + channel] as number);
   });
-}
-
-interface Size {
-  readonly width: number;
-  readonly height: number;
 }
 
 function resized(canvas: Canvas, picture: Picture, crop: Crop, to: Size, kernel: Kernel = 'cubic') {
@@ -62,14 +58,21 @@ describe('a canvas', () => {
     const canvas = new Canvas();
     fc.assert(
       fc.property(
-        fc.record({ crop: side, left: fc.nat(9), top: fc.nat(9), right: fc.nat(9), below: fc.nat(9) }),
+        fc.record({
+          width: side,
+          height: side,
+          left: fc.nat(9),
+          top: fc.nat(9),
+          right: fc.nat(9),
+          below: fc.nat(9),
+        }),
         fc.record({ width: side, height: side }),
         fc.constantFrom<Kernel>('cubic', 'linear'),
         fc.integer(),
         (sides, to, kernel, seed) => {
           const { left, top } = sides;
-          const picture = noise(left + sides.crop + sides.right, top + sides.crop + sides.below, seed);
-          const crop = { left, top, side: sides.crop };
+          const crop = { left, top, width: sides.width, height: sides.height };
+          const picture = noise(left + crop.width + sides.right, top + crop.height + sides.below, seed);
           const expected = plainly(picture, crop, to, (a, b) => axisOf(a, b, kernel));
           expect(resized(canvas, picture, crop, to, kernel)).toEqual(expected);
         },
@@ -85,7 +88,7 @@ describe('a canvas', () => {
       .blur(2)
       .raw()
       .toBuffer();
-    const crop = { left: 21, top: 3, side: 250 };
+    const crop = { left: 21, top: 3, width: 250, height: 250 };
     const ours = resized(new Canvas(), { ...picture, data: soft }, crop, { width: 112, height: 112 });
     const theirs = await sharp(soft, { raw: { width, height, channels: 3 } })
       .extract({ left: 21, top: 3, width: 250, height: 250 })
@@ -101,7 +104,12 @@ describe('a canvas', () => {
     const canvas = new Canvas();
     for (const value of [0, 255]) {
       const picture = { width: 37, height: 37, data: new Uint8Array(37 * 37 * 3).fill(value) };
-      const pixels = resized(canvas, picture, { left: 0, top: 0, side: 37 }, { width: 16, height: 16 });
+      const pixels = resized(
+        canvas,
+        picture,
+        { left: 0, top: 0, width: 37, height: 37 },
+        { width: 16, height: 16 },
+      );
       expect(new Set(pixels)).toEqual(new Set([value]));
     }
   });
@@ -110,12 +118,12 @@ describe('a canvas', () => {
     const canvas = new Canvas();
     const to = { width: 8, height: 8 };
     const small = noise(9, 9, 1);
-    const first = resized(canvas, small, { left: 0, top: 0, side: 9 }, to);
+    const first = resized(canvas, small, { left: 0, top: 0, width: 9, height: 9 }, to);
     const copy = first.slice();
     const before = canvas.byteLength;
-    resized(canvas, noise(900, 400, 2), { left: 100, top: 0, side: 400 }, to);
+    resized(canvas, noise(900, 400, 2), { left: 100, top: 0, width: 400, height: 400 }, to);
     expect(canvas.byteLength).toBeGreaterThan(before);
     expect(first).toEqual(copy);
-    expect(resized(canvas, small, { left: 0, top: 0, side: 9 }, to)).toEqual(copy);
+    expect(resized(canvas, small, { left: 0, top: 0, width: 9, height: 9 }, to)).toEqual(copy);
   });
 });

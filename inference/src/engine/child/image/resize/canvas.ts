@@ -1,12 +1,6 @@
 import { KERNEL_WASM } from '../../../../gen/resize-kernel.ts';
+import type { Crop, Size } from '../placement.ts';
 import type { Axis } from './axis.ts';
-
-/** Square of a picture that is kept, in pixels. */
-export interface Crop {
-  readonly left: number;
-  readonly top: number;
-  readonly side: number;
-}
 
 export interface ResizeOptions {
   /** Pixels in a row of the picture. */
@@ -14,7 +8,7 @@ export interface ResizeOptions {
   /** Bytes of a pixel: grey, or RGB. */
   readonly channels: 1 | 3;
   readonly crop: Crop;
-  readonly to: { readonly width: number; readonly height: number };
+  readonly to: Size;
   /** Weights with which so many lines become so many. */
   readonly axis: (from: number, to: number) => Axis;
 }
@@ -75,13 +69,13 @@ export class Canvas {
   /** Cuts the picture out and resizes it. @returns uint8, row by row, channels last, in memory of its own */
   resize({ width, channels, crop, to, axis }: ResizeOptions): Uint8Array {
     const stride = width * channels;
-    const lineBytes = crop.side * channels;
-    const rows = axis(crop.side, to.height);
-    const columns = axis(crop.side, to.width);
+    const lineBytes = crop.width * channels;
+    const rows = axis(crop.height, to.height);
+    const columns = axis(crop.width, to.width);
     const lineStride = aligned(lineBytes + columns.taps * channels + SLACK_BYTES);
     const size = to.width * to.height * channels;
     // An even number of taps may reach beyond the crop, with weights of 0.
-    let end = aligned((crop.top + crop.side + rows.taps) * stride + SLACK_BYTES);
+    let end = aligned((crop.top + crop.height + rows.taps) * stride + SLACK_BYTES);
     const place = (byteLength: number) => {
       const address = end;
       end = aligned(end + byteLength);
