@@ -6,7 +6,11 @@ import { NONE, percent } from '../in-words.ts';
 import { print, table } from '../print.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { addImport } from './import.ts';
-import { addApprove, addList, addReject, addRollback } from './versions.ts';
+import { addList } from './list.ts';
+import { addRemove } from './remove.ts';
+import { addShow } from './show.ts';
+import { addVerify } from './verify.ts';
+import { addApprove, addReject, addRollback } from './versions.ts';
 
 /** `headgate models`: what is served, and which of it is ready; below it the versions of the registry. */
 export function addModels(program: Command, around: Surroundings): void {
@@ -17,7 +21,8 @@ export function addModels(program: Command, around: Surroundings): void {
       const { default_model, models } = await adminApiOf(command, around).live();
       print(command, around, { default_model, models: models.map(describe) }, inWords);
     });
-  for (const add of [addImport, addList, addApprove, addReject, addRollback]) add(models, around);
+  for (const add of [addImport, addVerify, addList, addShow, addRemove, addApprove, addReject, addRollback])
+    add(models, around);
 }
 
 interface Described {

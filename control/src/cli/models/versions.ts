@@ -1,33 +1,13 @@
-import type { ModelsView, ModelView } from '@headgate/contracts/admin/api';
-import { SERVING, stateOf, unregistered } from '@headgate/contracts/admin/version-words';
 import type { Command } from 'commander';
 import { adminApiOf } from '../admin-api.ts';
-import { CliError } from '../errors.ts';
-import { NONE, paragraphs, round, time } from '../in-words.ts';
-import { print, table } from '../print.ts';
+import { round } from '../in-words.ts';
+import { print } from '../print.ts';
 import { follow, requireKept } from '../rollout/follow.ts';
 import { stateInWords } from '../rollout/in-words.ts';
 import { FOLLOW, type FollowOption, POLICY, policyOf } from '../rollout/rollout.ts';
 import type { Surroundings } from '../surroundings.ts';
 
 const WHY = ['--why <text>', 'reason, for the audit log; 500 characters at most'] as const;
-
-export function addList(models: Command, around: Surroundings): void {
-  models
-    .command('list')
-    .argument('<model>', 'model of the routing table')
-    .description('show the versions of a model: state in the registry, whether it serves, accuracy, data')
-    .action(async (model: string, _: unknown, command: Command) => {
-      const { registry, models: all } = await adminApiOf(command, around).models();
-      const found = all.find((one) => one.model === model);
-      if (!found) {
-        throw new CliError('not_found', `the routing table has no model ${model}`, {
-          remedy: 'headgate models shows the names',
-        });
-      }
-      print(command, around, { registry, ...found }, inWords);
-    });
-}
 
 export function addApprove(models: Command, around: Surroundings): void {
   models
@@ -91,30 +71,4 @@ export function addRollback(models: Command, around: Surroundings): void {
           `${model}: version ${to} gets all units, in place of version ${from}, after ${took}`,
       );
     });
-}
-
-function inWords({ registry, ...model }: Pick<ModelsView, 'registry'> & ModelView) {
-  const { versions } = model;
-  const rows = versions.map((one) => [
-    one.version,
-    stateOf(one),
-    one.role === null ? NONE : SERVING[one.role],
-    one.metrics.accuracy === undefined ? NONE : `${round(one.metrics.accuracy, 4)}`,
-    one.data_version?.slice(0, 12) ?? NONE,
-    one.role === null ? NONE : `${one.ready_pods} of ${one.pods} pods`,
-    one.created_at_ms === null ? NONE : time(one.created_at_ms),
-  ]);
-  const head = ['VERSION', 'STATE', 'SERVING', 'ACCURACY', 'DATA', 'READY', 'REGISTERED'];
-  const rejected = versions.flatMap(({ version, rejected: why }) =>
-    why === null ? [] : [`version ${version} is rejected: ${why}`],
-  );
-  const problems = versions.flatMap(({ version, problem, content_differs: differs }) => [
-    ...(problem === null ? [] : [`version ${version}: ${problem}`]),
-    ...(differs ? [`version ${version}: inference serves another content than the registered one`] : []),
-  ]);
-  const adopt = unregistered(model, registry);
-  const isOld = registry.state === 'unreachable' && registry.checked_at_ms !== null;
-  const shown = isOld ? ` Its part of the list is of ${time(registry.checked_at_ms)}.` : '';
-  const notes = [...rejected, ...problems, ...(adopt ? [`${adopt.text} ${adopt.command}`] : [])];
-  return paragraphs(table(head, rows), notes.join('\n'), `${registry.detail}${shown}`);
 }

@@ -134,16 +134,19 @@ def first_arithmetic(graph: onnx.GraphProto, value: str) -> list[str]:
         value = node.output[0]
 
 
-def doubts(scores: np.ndarray, activation: Activation, ends_with_sigmoid: bool) -> list[str]:
+def doubts(scores: np.ndarray, activation: Activation, ends_with_sigmoid: bool, labels: Sequence[str]) -> list[str]:
     """What a right preset would not show, in words. `scores` are activated."""
     said = []
     if activation == "none" and not ends_with_sigmoid and not is_distribution(scores):
         said.append("the scores do not sum to 1: choose --activation softmax or sigmoid if they are no scores yet")
     tops = scores.argmax(axis=1)
     if len(scores) > 2 and len(set(tops.tolist())) == 1:
-        said.append(f"all samples are class {tops[0]}: scaling, colour order or layout may be wrong (--preset, --scale)")
+        said.append(
+            f"all samples are {labels[tops[0]]!r}: if they are not, scaling, colour order or layout is wrong (--preset); "
+            "name pictures of several classes by --samples"
+        )
     classes = scores.shape[1]
-    if activation == "softmax" and classes > 1 and float(scores.max()) < 1.5 / classes:
+    if activation != "sigmoid" and float(scores.max()) < 1.5 / classes:
         said.append("the scores are almost uniform: the input may be scaled wrongly, or the graph has a softmax of its own")
     return said
 

@@ -62,8 +62,14 @@ class Tensor:
     def numpy(self) -> np.dtype:
         return np.dtype(helper.tensor_dtype_to_np_dtype(self.onnx_type))
 
+    def _sides(self) -> Iterator[tuple[int, str]]:
+        return zip(self.shape or (), self.dims, strict=True)
+
     def __str__(self) -> str:
-        sides = ["any rank"] if self.shape is None else [d or str(s) for s, d in zip(self.shape, self.dims, strict=True)]
+        if self.shape is None:
+            return f"{self.name} {self.datatype} of any shape"
+        # A formula of torch.onnx may fill a screen.
+        sides = [str(side) if side >= 0 else name if len(name) < 24 else "?" for side, name in self._sides()]
         return f"{self.name} {self.datatype} [{', '.join(sides)}]"
 
 

@@ -159,7 +159,7 @@ def classifier(graph: Graph, asked: Asked, root: Path, folder: Path) -> Classifi
     labels = list(asked.labels or (f"class {i}" for i in range(first.size)))
     (folder / LABELS).write_bytes(labels_json(labels))
     tops = [(path.name, [(labels[i], score) for i, score in best(row, 3)]) for path, row in zip(files, scores, strict=True)]
-    notes = _notes(graph, original, asked, plan, check_input=(pictures, scores, activation), max_batch=max_batch)
+    notes = _notes(graph, original, asked, plan, (pictures, scores, activation), max_batch, labels)
     sections = _sections(session, plan, activation, labels, asked.top_k, max_batch)
     sections["golden"] = {"tolerance": GOLDEN_TOLERANCE, "samples": _golden(files, scores, folder, asked.samples)}
     count = len(graph.model.graph.node)
@@ -215,8 +215,16 @@ def _golden(files: Sequence[Path], scores: np.ndarray, folder: Path, own: Path |
     return samples
 
 
-def _notes(graph: Graph, original: check.Original, asked: Asked, plan: Plan, *, check_input: Any, max_batch: int) -> list[str]:
-    pictures, scores, activation = check_input
+def _notes(
+    graph: Graph,
+    original: check.Original,
+    asked: Asked,
+    plan: Plan,
+    seen: tuple[list[np.ndarray], np.ndarray, check.Activation],
+    max_batch: int,
+    labels: Sequence[str],
+) -> list[str]:
+    pictures, scores, activation = seen
     notes = []
     if plan.input.datatype == "UINT8":
         notes.append("the graph takes bytes already: scale, mean and deviation of the preset are not used")
@@ -229,7 +237,7 @@ def _notes(graph: Graph, original: check.Original, asked: Asked, plan: Plan, *, 
         better = check.better_preset(original, pictures, plan.preset, activation)
         if better is not None:
             notes.append(f"with --preset {better} the answers for the samples are clearly more confident")
-    if asked.preset.layout != plan.preset.layout:
+    if asked.layout is None and asked.preset_name != "custom" and asked.preset.layout != plan.preset.layout:
         notes.append(f"the layout is {plan.preset.layout}, as the graph says, and not that of the preset")
     if max_batch == 1:
         notes.append("the graph answers one picture at a time only (max_batch_size 1): export it with a variable batch")
@@ -241,7 +249,7 @@ def _notes(graph: Graph, original: check.Original, asked: Asked, plan: Plan, *, 
     if asked.samples is not None:
         notes.append(f"{min(GOLDEN_SAMPLES, len(pictures))} of the samples are copied into the version as golden samples")
     sigmoid = check.ends_with(graph.model.graph, plan.output.name, "Sigmoid")
-    return [*check.doubts(scores, activation, sigmoid), *notes]
+    return [*check.doubts(scores, activation, sigmoid, labels), *notes]
 
 
 def _seen(graph: Graph, plan: Plan, asked: Asked, folded: Any, activation: str, max_batch: int) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Everything that is no image classifier: the tensors of a graph, and a recorded run of it."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -61,8 +61,8 @@ def tensor_model(graph: Graph, shapes: Mapping[str, tuple[int, ...]], folder: Pa
     if max_batch == 1:
         notes.append("requests are not joined (max_batch_size 1): dim 0 is not a batch in every tensor")
     sections = {
-        "inputs": [_declared(one, inputs[one.name]) for one in graph.inputs],
-        "outputs": [_declared(one, outputs[one.name]) for one in graph.outputs],
+        "inputs": _declared(graph.inputs, inputs, session.get_inputs()),
+        "outputs": _declared(graph.outputs, outputs, session.get_outputs()),
         "max_batch_size": max_batch,
         "golden": {"tolerance": TOLERANCE, "samples": samples},
     }
@@ -97,8 +97,8 @@ def _first_run(graph: Graph, session: ort.InferenceSession, shapes: Mapping[str,
         except Exception as error:
             # ONNX Runtime has a class for each status and no common one.
             words = str(error).split("\n")[0][:300]
-    names = " ".join(f"--shape {one.name}=1,16" for one in graph.inputs if one.shape is None or -1 in one.shape)
-    raise PipelineError(f"the graph runs with no inputs that were tried: {words}", f"give sizes that it takes: {names}")
+    sizes = " ".join(f"--shape {name}={','.join(map(str, one.shape))}" for name, one in inputs.items())
+    raise PipelineError(f"the graph runs with no inputs that were tried: {words}", f"give sizes that it takes, as in {sizes}")
 
 
 def run(graph: Graph, session: ort.InferenceSession, inputs: Values) -> Values:
@@ -108,16 +108,13 @@ def run(graph: Graph, session: ort.InferenceSession, inputs: Values) -> Values:
 
 
 def _attempts(graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[Values]:
-    """Inputs to try. Each input's first dimension, and others of the same name, are 1."""
-    first = {one.dims[0] for one in graph.inputs if one.dims}
+    """Inputs to try. The first dimension of each, and others of its name, are 1; then all but the last ones are."""
+    batch = {one.dims[0] for one in graph.inputs if one.dims}
     seen = set()
     fills: tuple[Fill, ...] = ("random", "zeros")
-    for inner in (first - {"?"}, first | {"?"}):
+    for last_only in (False, True):
         for size in SIZES:
-            sides = {
-                one.name: shapes.get(one.name) or _sides(one, inner, size)
-                for one in graph.inputs
-            }
+            sides = {one.name: shapes.get(one.name, _sides(one, batch, size, last_only)) for one in graph.inputs}
             key = tuple(sides.values())
             if key in seen or sum(int(np.prod(one)) for one in key) > MAX_ELEMENTS:
                 continue
@@ -126,9 +123,13 @@ def _attempts(graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[V
                 yield {one.name: values(one, sides[one.name], fill, SEED) for one in graph.inputs}
 
 
-def _sides(tensor: Tensor, batch: set[str], size: int) -> tuple[int, ...]:
+def _sides(tensor: Tensor, batch: set[str], size: int, last_only: bool) -> tuple[int, ...]:
+    last = len(tensor.dims) - 1
     sides = enumerate(zip(tensor.shape or (), tensor.dims, strict=True))
-    return tuple(side if side >= 0 else 1 if place == 0 or name in batch else size for place, (side, name) in sides)
+    return tuple(
+        side if side >= 0 else 1 if place == 0 or name in batch or (last_only and place < last) else size
+        for place, (side, name) in sides
+    )
 
 
 def values(tensor: Tensor, shape: tuple[int, ...], fill: Fill, seed: int) -> np.ndarray:
@@ -193,6 +194,17 @@ def _data(values: np.ndarray) -> list[Any]:
     return [str(one) for one in flat] if flat.dtype.kind in "OUS" else flat.tolist()
 
 
-def _declared(tensor: Tensor, seen: np.ndarray) -> dict[str, Any]:
-    shape = tensor.shape if tensor.shape is not None else (-1,) * seen.ndim
-    return {"name": tensor.name, "datatype": tensor.datatype, "shape": list(shape)}
+def _declared(tensors: Sequence[Tensor], seen: Values, known: Sequence[ort.NodeArg]) -> list[dict[str, Any]]:
+    """In the form of the manifest. The runtime derives sides that the file does not say, and holds the manifest to them."""
+    derived = {one.name: one.shape for one in known}
+    return [
+        {"name": one.name, "datatype": one.datatype, "shape": _shape(one, seen[one.name].ndim, derived[one.name])}
+        for one in tensors
+    ]
+
+
+def _shape(tensor: Tensor, rank: int, derived: Sequence[Any]) -> list[int]:
+    shape = tensor.shape if tensor.shape is not None else (-1,) * rank
+    if len(derived) != len(shape):
+        return list(shape)
+    return [other if side < 0 and isinstance(other, int) else side for side, other in zip(shape, derived, strict=True)]
