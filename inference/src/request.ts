@@ -30,9 +30,12 @@ export interface ImageRequest {
 export function readImageRequest(request: ModelInferRequest__Output, expected: ImageInput): ImageRequest {
   const [tensor, ...others] = request.inputs;
   if (!tensor) throw invalid('inputs', `expected one tensor named ${expected.name}`);
-  if (tensor.name !== expected.name) throw invalid('inputs[0].name', `expected ${expected.name}`);
+  if (tensor.name !== expected.name || tensor.datatype !== 'BYTES') {
+    const [field, wanted] = tensor.name === expected.name ? ['datatype', 'BYTES'] : ['name', expected.name];
+    const photos = `this model takes encoded photos, here and at /v1/models/${request.model_name}/predict`;
+    throw invalid(`inputs[0].${field}`, `expected ${wanted}: ${photos}`);
+  }
   if (others.length > 0) throw invalid('inputs[1]', `expected no tensor besides ${expected.name}`);
-  if (tensor.datatype !== 'BYTES') throw invalid('inputs[0].datatype', 'expected BYTES');
   const count = imageCount(tensor.shape, expected.maxBatchSize);
   const images = elements(tensor, request.raw_input_contents, count);
   const empty = images.findIndex((image) => image.byteLength === 0);

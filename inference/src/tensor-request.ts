@@ -38,6 +38,7 @@ export function readTensorRequest(
   const { inputs, batching } = manifest;
   const maxBatchSize = batching.max_batch_size;
   const isBatched = maxBatchSize > 1;
+  refusePhoto(request.inputs, manifest);
   const found = findInputs(request.inputs, inputs);
   const shapes = found.map((input) => shapeOf(input, isBatched));
   refuseManyStrings(found, shapes, maxStrings);
@@ -65,6 +66,14 @@ export function readTensorRequest(
   };
 }
 
+/** What the gateway makes of a photo that was sent to /predict: it does not know what a model takes. */
+function refusePhoto([first, ...others]: readonly InputTensor[], { name, inputs }: Manifest): void {
+  if (first?.name !== 'image' || first.datatype !== 'BYTES' || others.length > 0) return;
+  if (inputs.some((spec) => spec.name === first.name)) return;
+  const route = `send them to /v2/models/${name}/infer; GET /v2/models/${name} describes them`;
+  throw invalid('inputs[0]', `this model takes tensors, not photos: ${route}`);
+}
+
 /** The tensors of the request in the order of the manifest: each there once, and no other. */
 function findInputs(tensors: readonly InputTensor[], specs: readonly InputSpec[]): Found[] {
   const names = specs.map(({ name }) => name);
@@ -90,7 +99,9 @@ interface Shape {
   readonly count: number;
 }
 
-function shapeOf({ index, tensor: { shape }, spec }: Found, isBatched: boolean): Shape {
+function shapeOf({ index, tensor, spec }: Found, isBatched: boolean): Shape {
+  // A scalar; Triton's configuration, which knows none, says [1].
+  const shape = spec.shape.length === 0 && tensor.shape.join() === '1' ? [] : tensor.shape;
   const field = `inputs[${index}].shape`;
   const fits = shape.length === spec.shape.length && spec.shape.every((s, i) => s === -1 || s === shape[i]);
   if (!fits) {

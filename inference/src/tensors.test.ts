@@ -3,7 +3,7 @@ import { encodeBytesTensor } from '@headgate/contracts/tensor';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RunningInference, reasonOf, runInference } from './testing/running-inference.ts';
 import { blockOf, floatsOf, longsOf, rawRequest, x } from './testing/tensor-messages.ts';
-import { AFFINE, echoOf, PICK, TRANSPOSE, UNKNOWN_OPERATOR } from './testing/tensor-models.ts';
+import { AFFINE, echoOf, PICK, SCALE, TRANSPOSE, UNKNOWN_OPERATOR } from './testing/tensor-models.ts';
 
 const utf8 = new TextEncoder();
 /** Two rows of three elements of each datatype: its extremes where it has them. */
@@ -31,6 +31,7 @@ beforeAll(async () => {
     addTensorModel('affine', AFFINE);
     addTensorModel('transpose', TRANSPOSE);
     addTensorModel('pick', PICK);
+    addTensorModel('scale', SCALE);
     addTensorModel('unknown-operator', UNKNOWN_OPERATOR);
   });
   await running.started();
@@ -69,6 +70,28 @@ describe('a tensor model', () => {
     expect(floatsOf(answer, 'scaled')).toEqual([3, 5, 7, 9, 11, 13]);
     expect(floatsOf(answer, 'sum')).toEqual([6, 15]);
     expect(longsOf(answer, 'next')).toEqual([2n ** 53n + 1n, 0n, 6n, 7n]);
+  });
+
+  it.each([[[]], [[1]]])('takes a scalar of the shape %j and answers one', async (shape) => {
+    const factor = { name: 'factor', datatype: 'FP32' as const, shape, values: Float32Array.of(3) };
+    const answer = await running.infer(rawRequest('scale', x('FP32', [2, 1], Float32Array.of(1, 2)), factor));
+    expect(answer.outputs.map(({ name, shape }) => [name, shape])).toEqual([
+      ['y', [2, 1]],
+      ['total', []],
+    ]);
+    expect([floatsOf(answer, 'y'), floatsOf(answer, 'total')]).toEqual([[3, 6], [9]]);
+  });
+
+  it('says which route it has when it gets a photo', async () => {
+    const photo = {
+      name: 'image',
+      datatype: 'BYTES' as const,
+      shape: [1],
+      values: encodeBytesTensor([Uint8Array.of(255, 216)]),
+    };
+    await expect(running.infer(rawRequest('affine', photo))).rejects.toThrow(
+      /takes tensors, not photos: send them to \/v2\/models\/affine\/infer/,
+    );
   });
 
   it('takes typed values, inputs in any order, and answers the outputs that are asked for in that order', async () => {

@@ -40,6 +40,20 @@ export const AFFINE: TensorModel = {
   ],
 };
 
+/** Has a scalar on either side. */
+export const SCALE: TensorModel = {
+  file: 'scale',
+  maxBatchSize: 1,
+  inputs: [
+    { name: 'x', datatype: 'FP32', shape: [2, -1] },
+    { name: 'factor', datatype: 'FP32', shape: [] },
+  ],
+  outputs: [
+    { name: 'y', datatype: 'FP32', shape: [2, -1] },
+    { name: 'total', datatype: 'FP32', shape: [] },
+  ],
+};
+
 export const TRANSPOSE: TensorModel = {
   file: 'transpose',
   maxBatchSize: 1,

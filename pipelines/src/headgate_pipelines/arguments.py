@@ -112,8 +112,7 @@ def _numbers(text: str) -> tuple[float, ...]:
 def _ratio(text: str) -> float:
     """A number, or a fraction such as 1/255."""
     above, _, below = text.partition("/")
-    value = float(above) / float(below or 1)
-    if not -1e9 < value < 1e9:
+    if not float(below or 1) or not -1e9 < (value := float(above) / float(below or 1)) < 1e9:
         raise ValueError
     return value
 

@@ -36,6 +36,8 @@ export function blockOfJson(tensor: JsonTensor): Uint8Array {
 
 /** The elements in row-major order. */
 function flat({ data, shape, count, field }: JsonTensor): readonly unknown[] {
+  // NumPy writes a scalar as its value alone.
+  if (shape.length === 0 && data !== undefined && !Array.isArray(data)) return [data];
   if (!Array.isArray(data)) throw tensorError(field, 'expected a list of values');
   if (!Array.isArray(data[0])) return sized(data, count, field);
   if (shape.length < 2) throw tensorError(field, 'expected a flat list, as the shape says');

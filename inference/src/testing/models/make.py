@@ -73,6 +73,16 @@ def affine() -> ModelProto:
     return model(nodes, inputs, outputs, constants)
 
 
+def scale() -> ModelProto:
+    """Scalars: y = x * factor, and total, the sum of y. Its last dimension has any length, its first is no batch."""
+    nodes = [
+        helper.make_node("Mul", ["x", "factor"], ["y"]),
+        helper.make_node("ReduceSum", ["y"], ["total"], keepdims=0),
+    ]
+    inputs = [value("x", "FP32", [2, "width"]), value("factor", "FP32", [])]
+    return model(nodes, inputs, [value("y", "FP32", [2, "width"]), value("total", "FP32", [])])
+
+
 def transpose() -> ModelProto:
     """Whole tensors without a batch: [2, 3] becomes [3, 2]."""
     node = helper.make_node("Transpose", ["x"], ["y"], perm=[1, 0])
@@ -176,7 +186,7 @@ def slow_echo() -> ModelProto:
 
 def main() -> None:
     models = {f"echo-{datatype.lower()}": echo(datatype) for datatype in DATATYPES}
-    models |= {"echo-all": echo_all(), "affine": affine(), "transpose": transpose(), "pick": pick()}
+    models |= {"echo-all": echo_all(), "affine": affine(), "transpose": transpose(), "pick": pick(), "scale": scale()}
     models |= {"slow-image": slow_image(), "slow-echo": slow_echo(), "colours": colours(), "dark-only": dark_only()}
     for made in models.values():
         checker.check_model(made)

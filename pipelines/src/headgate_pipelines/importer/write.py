@@ -19,6 +19,10 @@ from headgate_pipelines.settings import Settings
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 MODEL = "model.onnx"
 MANIFEST = "manifest.yaml"
+OVERDRIVEN = (
+    "serving decodes a JPEG by some grey levels otherwise than Pillow, and this graph multiplies them: check scale, mean "
+    "and deviation, or name other pictures by --samples"
+)
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,8 @@ def publish(models: Path, about: About, folder: Path, document: Mapping[str, Any
     try:
         loaded = engine.load(folder, settings)
     except Refused as error:
-        raise PipelineError(error.message, "correct what the engine says; nothing was written") from error
+        remedy = OVERDRIVEN if "golden sample" in error.message else "correct what the engine says; nothing was written"
+        raise PipelineError(error.message, remedy) from error
     target = models / about.name / about.version
     try:
         folder.rename(target)
