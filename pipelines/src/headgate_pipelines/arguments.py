@@ -89,14 +89,20 @@ def import_(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--std", type=_numbers, metavar="A,B,C", help="divided by, after the mean")
     parser.add_argument("--size", type=_size, metavar="WxH", help="of the input, where the graph takes any")
     parser.add_argument("--resize", choices=["crop", "stretch", "letterbox"])
-    parser.add_argument("--crop-fraction", type=_fraction, metavar="X", help="share of the sides that --resize crop keeps")
-    parser.add_argument("--border", type=int, choices=range(256), metavar="GREY", help="of --resize letterbox: 0 to 255")
+    parser.add_argument(
+        "--crop-fraction", type=_fraction, metavar="X", help="share of the sides that --resize crop keeps"
+    )
+    parser.add_argument(
+        "--border", type=int, choices=range(256), metavar="GREY", help="of --resize letterbox: 0 to 255"
+    )
     parser.add_argument("--resample", choices=["cubic", "linear", "nearest"])
     parser.add_argument("--layout", choices=["nchw", "nhwc"], help="default: as the graph says")
     parser.add_argument("--channel-order", choices=["rgb", "bgr"])
     parser.add_argument("--activation", choices=["softmax", "sigmoid", "none"], help="default: as the output looks")
     parser.add_argument("--output", help="output with one score a class")
-    parser.add_argument("--top-k", type=int, choices=range(1, 1001), metavar="N", help="classes in an answer (default: 5)")
+    parser.add_argument(
+        "--top-k", type=int, choices=range(1, 1001), metavar="N", help="classes in an answer (default: 5)"
+    )
     parser.add_argument("--samples", type=Path, metavar="DIR", help="your pictures, instead of the sample photos")
     shape = "of an input with variable dimensions, for the recorded run; of --kind tensor"
     parser.add_argument("--shape", type=_shape, action="append", metavar="NAME=1,3,64,64", help=shape)

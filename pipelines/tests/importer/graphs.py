@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -43,7 +44,7 @@ def convnet(
     tail: Sequence[int] = (),
     seed: int = 1,
 ) -> onnx.ModelProto:
-    """A convolution, a mean, a matrix. `tail` are further sides of 1 of the output. A batch of 1 is written into Reshape."""
+    """A convolution, a mean, a matrix. `tail`: further sides of 1 of the output. Reshape has a batch of 1."""
     dice = np.random.default_rng(seed)
     real = helper.tensor_dtype_to_np_dtype(dtype) if dtype != TensorProto.UINT8 else np.dtype(np.float32)
     output = "y" if style.output == style.input else style.output
@@ -55,6 +56,7 @@ def convnet(
         numpy_helper.from_array(np.array([rows, 6], np.int64), "rows"),
         numpy_helper.from_array(np.array([rows, CLASSES, *tail], np.int64), "sides"),
     ]
+    attributes: dict[str, Any] = {"axis": 1} if style.softmax else {}
     value, nodes = style.input, []
     if dtype == TensorProto.UINT8:
         nodes.append(helper.make_node("Cast", [value], ["floats"], to=TensorProto.FLOAT))
@@ -68,7 +70,7 @@ def convnet(
         helper.make_node("GlobalAveragePool", ["positive"], ["means"]),
         helper.make_node("Reshape", ["means", "rows"], ["flat"]),
         helper.make_node("MatMul", ["flat", "matrix"], ["logits"]),
-        helper.make_node("Softmax" if style.softmax else "Identity", ["logits"], ["scores"], **({"axis": 1} if style.softmax else {})),
+        helper.make_node("Softmax" if style.softmax else "Identity", ["logits"], ["scores"], **attributes),
         helper.make_node("Reshape", ["scores", "sides"], [output]),
     ]
     width, height = style.size or ("width", "height")
@@ -95,10 +97,12 @@ def save(model: onnx.ModelProto, path: Path, *, external: bool = False) -> Path:
     return path
 
 
-def tensor_net(inputs: list, outputs: list, nodes: list, constants: list | None = None, opset: int = 17) -> onnx.ModelProto:
+def tensor_net(
+    inputs: list[Any], outputs: list[Any], nodes: list[Any], constants: list[Any] | None = None, opset: int = 17
+) -> onnx.ModelProto:
     graph = helper.make_graph(nodes, "net", inputs, outputs, constants or [])
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
 
 
-def value(name: str, dtype: int, shape: list | None) -> onnx.ValueInfoProto:
+def value(name: str, dtype: int, shape: list[Any] | None) -> onnx.ValueInfoProto:
     return helper.make_tensor_value_info(name, dtype, shape)

@@ -1,6 +1,7 @@
 """The folded graph computes what the original computes for normalised pixels, whatever the graph looks like."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -60,7 +61,7 @@ def test_is_the_original_behind_normalised_pixels(
     ],
 )
 @pytest.mark.parametrize("style", ["torchvision", "keras"])
-def test_takes(style: str, what: dict[str, int], said: str, tmp_path: Path, importing: Import) -> None:
+def test_takes(style: str, what: dict[str, Any], said: str, tmp_path: Path, importing: Import) -> None:
     report = importing(save(convnet(STYLES[style], **what), tmp_path / "net.onnx"), "net", f"--preset={style}")
     assert said in " ".join(report["seen"].values()), report
 

@@ -1,6 +1,8 @@
 """What cannot be imported is told why, and what to do; nothing of it stays in the models folder."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -13,7 +15,9 @@ from tests.importer.graphs import CLASSES, STYLES, convnet, save, tensor_net, va
 F = TensorProto.FLOAT
 
 
-def relu(inputs: list, outputs: list, op: str = "Relu", opset: int = 17, **attributes: object) -> onnx.ModelProto:
+def relu(
+    inputs: list[Any], outputs: list[Any], op: str = "Relu", opset: int = 17, **attributes: Any
+) -> onnx.ModelProto:
     node = helper.make_node(op, [one.name for one in inputs], [one.name for one in outputs], **attributes)
     return tensor_net(inputs, outputs, [node], opset=opset)
 
@@ -50,11 +54,20 @@ def overflowing() -> onnx.ModelProto:
     return model
 
 
-IMAGES = {
-    "an opset of tomorrow": (lambda: relu([value("x", F, ["N", 3, 8, 8])], [value("y", F, None)], opset=99), "lower opset"),
-    "an opset of 2017": (lambda: relu([value("x", F, ["N", 3, 8, 8])], [value("y", F, None)], opset=6), "version_converter"),
+IMAGES: dict[str, tuple[Callable[[], onnx.ModelProto], str]] = {
+    "an opset of tomorrow": (
+        lambda: relu([value("x", F, ["N", 3, 8, 8])], [value("y", F, None)], opset=99),
+        "lower opset",
+    ),
+    "an opset of 2017": (
+        lambda: relu([value("x", F, ["N", 3, 8, 8])], [value("y", F, None)], opset=6),
+        "version_converter",
+    ),
     "an operator of its own": (custom_operator, "standard ONNX operators"),
-    "double precision, for which there is no convolution": (lambda: convnet(STYLES["keras"], dtype=TensorProto.DOUBLE), "float32"),
+    "double precision, for which there is no convolution": (
+        lambda: convnet(STYLES["keras"], dtype=TensorProto.DOUBLE),
+        "float32",
+    ),
     "two inputs": (
         lambda: relu([value("x", F, ["N", 3, 8, 8]), value("m", F, ["N", 3, 8, 8])], [value("y", F, None)], "Add"),
         "--kind tensor",
@@ -67,7 +80,9 @@ IMAGES = {
     "infinite scores": (overflowing, "mean, deviation and scale"),
     "a map as its output": (zip_map, "'zipmap': False"),
     "text as its input": (
-        lambda: relu([value("x", TensorProto.STRING, ["N", 3, 8, 8])], [value("y", TensorProto.STRING, None)], "Identity"),
+        lambda: relu(
+            [value("x", TensorProto.STRING, ["N", 3, 8, 8])], [value("y", TensorProto.STRING, None)], "Identity"
+        ),
         "--kind tensor",
     ),
 }

@@ -1,4 +1,4 @@
-"""A classifier of each framework, imported: its answers are those of the original with the preprocessing written by hand."""
+"""A classifier of each framework answers as its original does with the preprocessing written by hand."""
 
 from pathlib import Path
 

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from tests.importer.conftest import Import
 from tests.importer.graphs import STYLES, convnet, save, tensor_net, value
 
-F, I, S = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING
+F, INT, TEXT = TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING
 node = helper.make_node
 
 GRAPHS = {
@@ -27,8 +27,8 @@ GRAPHS = {
         [value("x", F, ["N", 4])], [value("y", F, ["N", 4])], [node("Softmax", ["x"], ["y"], axis=0)]
     ),
     "indices and text": tensor_net(
-        [value("at", I, ["N"]), value("words", S, ["N"])],
-        [value("row", F, ["N", 3]), value("again", S, ["N"])],
+        [value("at", INT, ["N"]), value("words", TEXT, ["N"])],
+        [value("row", F, ["N", 3]), value("again", TEXT, ["N"])],
         [node("Gather", ["table", "at"], ["row"]), node("Identity", ["words"], ["again"])],
         [numpy_helper.from_array(np.arange(6, dtype=np.float32).reshape(2, 3), "table")],
     ),
@@ -84,7 +84,9 @@ def test_sizes_are_those_that_are_asked_for(tmp_path: Path, importing: Import) -
 
 def test_a_graph_that_runs_with_nothing_says_how_to_give_sizes(tmp_path: Path, importing: Import) -> None:
     wanted = numpy_helper.from_array(np.array([7, 11], np.int64), "sides")
-    model = tensor_net([value("x", F, ["a", "b"])], [value("y", F, [7, 11])], [node("Reshape", ["x", "sides"], ["y"])], [wanted])
+    model = tensor_net(
+        [value("x", F, ["a", "b"])], [value("y", F, [7, 11])], [node("Reshape", ["x", "sides"], ["y"])], [wanted]
+    )
     file = save(model, tmp_path / "net.onnx")
     assert "--shape x=1," in importing(file, "net", "--kind=tensor")["error"]
     assert importing(file, "net", "--kind=tensor", "--shape=x=7,11")["version"] == "1"

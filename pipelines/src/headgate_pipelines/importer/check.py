@@ -100,7 +100,9 @@ def activated(scores: np.ndarray, activation: Activation) -> np.ndarray:
     if scores.min() < -SUM_WITHIN or scores.max() > 1 + SUM_WITHIN:
         lowest, highest = scores.min(), scores.max()
         message = f"the scores lie between {lowest:.4g} and {highest:.4g}, not between 0 and 1"
-        raise PipelineError(message, "choose --activation softmax, or sigmoid for classes that do not exclude each other")
+        raise PipelineError(
+            message, "choose --activation softmax, or sigmoid for classes that do not exclude each other"
+        )
     return np.clip(scores, 0, 1)
 
 
@@ -142,16 +144,20 @@ def doubts(scores: np.ndarray, activation: Activation, ends_with_sigmoid: bool, 
     tops = scores.argmax(axis=1)
     if len(scores) > 2 and len(set(tops.tolist())) == 1:
         said.append(
-            f"all samples are {labels[tops[0]]!r}: if they are not, scaling, colour order or layout is wrong (--preset); "
+            f"all samples are {labels[tops[0]]!r}: if they are not, scaling or colour order is wrong (--preset); "
             "name pictures of several classes by --samples"
         )
     classes = scores.shape[1]
     if activation != "sigmoid" and float(scores.max()) < 1.5 / classes:
-        said.append("the scores are almost uniform: the input may be scaled wrongly, or the graph has a softmax of its own")
+        said.append(
+            "the scores are almost uniform: the input may be scaled wrongly, or the graph has a softmax of its own"
+        )
     return said
 
 
-def better_preset(original: Original, pictures: Sequence[np.ndarray], preset: Preset, activation: Activation) -> str | None:
+def better_preset(
+    original: Original, pictures: Sequence[np.ndarray], preset: Preset, activation: Activation
+) -> str | None:
     """Name of the preset whose answers on the samples are clearly more confident, if there is one.
 
     A picture and its mirror image are the same thing: a score counts as high as it is for the worse of the two, so that

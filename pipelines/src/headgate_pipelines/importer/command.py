@@ -23,7 +23,9 @@ def run(given: argparse.Namespace) -> int:
     description = given.description or f"Imported from {graph.path.name}."
     about = write.About(name, version, description, given.licence)
     with write.staged(models, about) as folder, waiting(f"import: folding and checking {graph.path.name}"):
-        report = _image(given, graph, settings.root, folder) if given.kind == "image" else _tensors(given, graph, folder)
+        report = (
+            _image(given, graph, settings.root, folder) if given.kind == "image" else _tensors(given, graph, folder)
+        )
         kind = "image-classifier" if given.kind == "image" else "tensor"
         how = f", preset {given.preset}" if given.kind == "image" else ""
         document = write.manifest(folder, about, graph, kind, report.pop("sections"), f"headgate-pipelines import{how}")
@@ -63,7 +65,8 @@ def _image(given: argparse.Namespace, graph: Graph, root: Path, folder: Path) ->
     )
     found = image.classifier(graph, asked, root, folder)
     samples = [
-        {"file": name, "top": [{"label": label, "score": round(score, 6)} for label, score in top]} for name, top in found.tops
+        {"file": name, "top": [{"label": label, "score": round(score, 6)} for label, score in top]}
+        for name, top in found.tops
     ]
     return {"sections": found.sections, "seen": found.seen, "samples": samples, "notes": found.notes}
 

@@ -1,7 +1,8 @@
-"""Scaling, normalisation, colour order and layout as nodes in front of a graph: uint8 pixels in, one score a class out."""
+"""Scaling, normalisation, colour order and layout as nodes of the graph: uint8 pixels in, one score a class out."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import onnx
@@ -45,7 +46,7 @@ class _Nodes:
         """As a node: old files have to list initializers among the inputs."""
         return self.add("Constant", [], wanted, value=numpy_helper.from_array(value, wanted))
 
-    def add(self, op: str, inputs: list[str], output: str, **attributes: object) -> str:
+    def add(self, op: str, inputs: list[str], output: str, **attributes: Any) -> str:
         name = self.name(output)
         self.nodes.append(helper.make_node(op, inputs, [name], name=name, **attributes))
         return name

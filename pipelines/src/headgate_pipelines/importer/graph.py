@@ -8,7 +8,6 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import onnx
 import onnxruntime as ort
-from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper
 
 from headgate_pipelines.errors import PipelineError
@@ -18,7 +17,7 @@ MAX_BYTES = 2**31 - 1
 OLDEST_OPSET = 7
 """ONNX Runtime has kernels from here on."""
 
-DATATYPES = {
+DATATYPES: dict[int, str] = {
     TensorProto.BOOL: "BOOL",
     TensorProto.UINT8: "UINT8",
     TensorProto.UINT16: "UINT16",
@@ -101,7 +100,8 @@ def read(path: Path) -> Graph:
     model = onnx.ModelProto()
     try:
         model.ParseFromString(data)
-    except DecodeError as error:
+    except Exception as error:
+        # A class of protobuf, which has no types here.
         raise _no_onnx(path, data) from error
     if not model.graph.node or not model.opset_import:
         raise _no_onnx(path, data)
@@ -133,7 +133,9 @@ def _bytes_of(path: Path) -> bytes:
 
 def _no_onnx(path: Path, data: bytes) -> PipelineError:
     if data[4:8] == b"TFL3":
-        return PipelineError(f"{path} is a TensorFlow Lite file, not ONNX", "export it: python -m tf2onnx.convert --tflite")
+        return PipelineError(
+            f"{path} is a TensorFlow Lite file, not ONNX", "export it: python -m tf2onnx.convert --tflite"
+        )
     for magic, what, remedy in OTHERS:
         if data.startswith(magic):
             return PipelineError(f"{path} is {what}, not ONNX", remedy)
@@ -152,7 +154,9 @@ def _tensor(value: onnx.ValueInfoProto, role: str) -> Tensor:
     tensor = value.type.tensor_type
     if tensor.elem_type not in DATATYPES:
         name = TensorProto.DataType.Name(tensor.elem_type)
-        raise PipelineError(f"the {role} {value.name} has the type {name}", f"export it as one of {' '.join(DATATYPES.values())}")
+        raise PipelineError(
+            f"the {role} {value.name} has the type {name}", f"export it as one of {' '.join(DATATYPES.values())}"
+        )
     if not tensor.HasField("shape"):
         return Tensor(value.name, tensor.elem_type, None, ())
     sides = [one.dim_value if one.HasField("dim_value") and one.dim_value > 0 else -1 for one in tensor.shape.dim]
@@ -192,7 +196,9 @@ def _external_files(path: Path, model: onnx.ModelProto) -> tuple[str, ...]:
         if not location or PurePosixPath(location).is_absolute() or ".." in names or "\\" in location:
             raise PipelineError(f"{path} keeps weights at {location!r}", "keep them in a file beside the model file")
         if not (path.parent / location).is_file():
-            raise PipelineError(f"the weights of {path} are missing: {location}", f"put {location} beside the model file")
+            raise PipelineError(
+                f"the weights of {path} are missing: {location}", f"put {location} beside the model file"
+            )
         files[location] = None
     return tuple(files)
 

@@ -24,7 +24,7 @@ from headgate_pipelines.importer import check, pixels
 from headgate_pipelines.importer.fold import INPUT, Plan, fold
 from headgate_pipelines.importer.graph import Graph, Tensor, open_session
 from headgate_pipelines.importer.labels import check_count
-from headgate_pipelines.importer.presets import Preset
+from headgate_pipelines.importer.presets import Layout, Preset
 from headgate_pipelines.importer.write import MODEL, write_model
 
 USE_TENSOR = "import it with --kind tensor, and send it tensors"
@@ -41,7 +41,7 @@ class Asked:
 
     preset: Preset
     preset_name: str
-    layout: str | None
+    layout: Layout | None
     size: tuple[int, int] | None
     activation: check.Activation | None
     output: str | None
@@ -73,7 +73,9 @@ def sample_files(root: Path, folder: Path | None) -> list[Path]:
         files = sorted(path for path in folder.glob("*") if path.suffix.lower() in ENDINGS)[:MAX_SAMPLES]
     if not files:
         where = folder or root / "samples"
-        raise PipelineError(f"{where} has no sample pictures", "name a folder with JPEG, PNG or WebP files by --samples")
+        raise PipelineError(
+            f"{where} has no sample pictures", "name a folder with JPEG, PNG or WebP files by --samples"
+        )
     return files
 
 
@@ -85,18 +87,25 @@ def image_input(graph: Graph, asked: Asked) -> tuple[Tensor, Preset, pixels.Shap
     """
     if len(graph.inputs) != 1:
         names = "; ".join(map(str, graph.inputs))
-        raise PipelineError(f"an image classifier has one input, this graph has {len(graph.inputs)}: {names}", USE_TENSOR)
+        raise PipelineError(
+            f"an image classifier has one input, this graph has {len(graph.inputs)}: {names}", USE_TENSOR
+        )
     (tensor,) = graph.inputs
     if tensor.shape is None or len(tensor.shape) != 4 or tensor.datatype == "BYTES":
         raise PipelineError(f"the input {tensor} is no picture: expected [N, 3, H, W] or [N, H, W, 3]", USE_TENSOR)
     planar, packed = (tensor.shape[axis] in (1, 3) for axis in (1, 3))
-    layout = asked.layout or (("nchw" if planar else "nhwc") if planar != packed else asked.preset.layout)
+    by_graph: Layout = ("nchw" if planar else "nhwc") if planar != packed else asked.preset.layout
+    layout = asked.layout or by_graph
     batch, *sides = tensor.shape
     channels, height, width = sides if layout == "nchw" else (sides[2], *sides[:2])
     if channels not in (1, 3, -1):
-        raise PipelineError(f"the input {tensor} has {channels} channels as {layout}", "choose the other --layout, or " + USE_TENSOR)
+        raise PipelineError(
+            f"the input {tensor} has {channels} channels as {layout}", "choose the other --layout, or " + USE_TENSOR
+        )
     if batch > 1:
-        raise PipelineError(f"the input {tensor} takes exactly {batch} pictures", "export it with a batch of 1 or a variable one")
+        raise PipelineError(
+            f"the input {tensor} takes exactly {batch} pictures", "export it with a batch of 1 or a variable one"
+        )
     size = asked.size or asked.preset.size
     if asked.size and ((width, height) != size and (width in size or height in size or -1 not in (width, height))):
         raise PipelineError(f"the graph takes {width}x{height}, not {size[0]}x{size[1]}", "leave --size out")
@@ -124,7 +133,9 @@ def class_output(graph: Graph, asked: Asked) -> Tensor:
     if len(found) > 1:
         raise PipelineError(f"several outputs could hold the scores: {names}", "choose one with --output")
     if not found or found[0].datatype not in FLOATS:
-        raise PipelineError(f"no output holds one score a class: {names}", "choose another with --output, or " + USE_TENSOR)
+        raise PipelineError(
+            f"no output holds one score a class: {names}", "choose another with --output, or " + USE_TENSOR
+        )
     return found[0]
 
 
@@ -141,7 +152,9 @@ def classifier(graph: Graph, asked: Asked, root: Path, folder: Path) -> Classifi
     original = check.Original(open_session(graph.path), source, target.name)
     first = original.run(pictures[0], preset)
     if first.size < 2 or (first.ndim > 1 and first.shape[0] != 1) or sum(side > 1 for side in first.shape) != 1:
-        raise PipelineError(f"the output {target.name} is {list(first.shape)} for one picture, not one score a class", USE_TENSOR)
+        raise PipelineError(
+            f"the output {target.name} is {list(first.shape)} for one picture, not one score a class", USE_TENSOR
+        )
     if asked.labels is not None:
         check_count(list(asked.labels), first.size)
     raw = original.scores(pictures, preset)
@@ -153,18 +166,24 @@ def classifier(graph: Graph, asked: Asked, root: Path, folder: Path) -> Classifi
     session, max_batch = _folded(graph, plan, pictures, limit, folder)
     difference = check.difference(session, pictures, raw)
     if not difference <= limit:
-        message = f"the folded graph differs from the original by {difference:.1e} of the largest score (limit {limit:.0e})"
+        message = (
+            f"the folded graph differs from the original by {difference:.1e} of the largest score (limit {limit:.0e})"
+        )
         raise PipelineError(message, "report it with the model; --kind tensor serves it as it is")
 
     labels = list(asked.labels or (f"class {i}" for i in range(first.size)))
     (folder / LABELS).write_bytes(labels_json(labels))
-    tops = [(path.name, [(labels[i], score) for i, score in best(row, 3)]) for path, row in zip(files, scores, strict=True)]
+    tops = [
+        (path.name, [(labels[i], score) for i, score in best(row, 3)]) for path, row in zip(files, scores, strict=True)
+    ]
     notes = _notes(graph, original, asked, plan, (pictures, scores, activation), max_batch, labels)
     sections = _sections(session, plan, activation, labels, asked.top_k, max_batch)
     sections["golden"] = {"tolerance": GOLDEN_TOLERANCE, "samples": _golden(files, scores, folder, asked.samples)}
     count = len(graph.model.graph.node)
     nodes = len(fold(graph, plan, dynamic=max_batch > 1).graph.node) - count
-    return Classifier(sections, _seen(graph, plan, asked, (nodes, difference, limit), activation, max_batch), tops, notes)
+    return Classifier(
+        sections, _seen(graph, plan, asked, (nodes, difference, limit), activation, max_batch), tops, notes
+    )
 
 
 def _folded(graph: Graph, plan: Plan, pictures: list[np.ndarray], limit: float, folder: Path) -> Any:
@@ -183,7 +202,9 @@ def _folded(graph: Graph, plan: Plan, pictures: list[np.ndarray], limit: float, 
     return session, 1
 
 
-def _sections(session: Any, plan: Plan, activation: str, labels: list[str], top_k: int | None, max_batch: int) -> dict[str, Any]:
+def _sections(
+    session: Any, plan: Plan, activation: str, labels: list[str], top_k: int | None, max_batch: int
+) -> dict[str, Any]:
     batch, shape = -1 if max_batch > 1 else 1, plan.shape
     output = session.get_outputs()[0].name
     return {
@@ -203,7 +224,7 @@ def _sections(session: Any, plan: Plan, activation: str, labels: list[str], top_
 
 
 def _golden(files: Sequence[Path], scores: np.ndarray, folder: Path, own: Path | None) -> list[dict[str, Any]]:
-    """The first samples with their classes. The project's photos are found by every engine; others lie with the version."""
+    """The first samples with their classes. Every engine finds the project's photos; others lie with the version."""
     samples = []
     for number, (path, row) in enumerate(zip(files[:GOLDEN_SAMPLES], scores, strict=False), start=1):
         data, name = path.read_bytes(), path.name
@@ -232,7 +253,7 @@ def _notes(
         found = check.first_arithmetic(graph.model.graph, plan.input.name)
         if found and plan.preset.scale != 1:
             notes.append(
-                f"the graph begins with {', '.join(found)}: if that is its normalisation, import it with --preset custom"
+                f"the graph begins with {', '.join(found)}: if that normalises, import it with --preset custom"
             )
         better = check.better_preset(original, pictures, plan.preset, activation)
         if better is not None:
@@ -247,7 +268,9 @@ def _notes(
         twice = next(one for one in asked.labels if list(asked.labels).count(one) > 1)
         notes.append(f"several classes are called {twice!r}: feedback cannot tell them apart")
     if asked.samples is not None:
-        notes.append(f"{min(GOLDEN_SAMPLES, len(pictures))} of the samples are copied into the version as golden samples")
+        notes.append(
+            f"{min(GOLDEN_SAMPLES, len(pictures))} of the samples are copied into the version as golden samples"
+        )
     sigmoid = check.ends_with(graph.model.graph, plan.output.name, "Sigmoid")
     return [*check.doubts(scores, activation, sigmoid, labels), *notes]
 
@@ -258,10 +281,15 @@ def _seen(graph: Graph, plan: Plan, asked: Asked, folded: Any, activation: str, 
     mean, std = preset.constants(shape.channels)
     order = preset.order.upper() if shape.channels == 3 else "grey"
     fit = f"{preset.fit} {preset.crop_fraction:g}" if preset.fit == "crop" else preset.fit
-    arithmetic = "bytes as they are" if plan.input.datatype == "UINT8" else f"scale {preset.scale:.6g}, mean {_list(mean)}, std {_list(std)}"
+    arithmetic = (
+        "bytes as they are"
+        if plan.input.datatype == "UINT8"
+        else f"scale {preset.scale:.6g}, mean {_list(mean)}, std {_list(std)}"
+    )
     return {
         "graph": f"opset {graph.opset}; input {plan.input}, output {plan.output}",
-        "preset": f"{asked.preset_name}: {shape.width}x{shape.height} by {fit}, {preset.resample}; {order} {preset.layout}, {arithmetic}",
+        "preset": f"{asked.preset_name}: {shape.width}x{shape.height} by {fit}, {preset.resample}; "
+        f"{order} {preset.layout}, {arithmetic}",
         "folded": f"{nodes} nodes; largest difference {difference:.1e} of the largest score (limit {limit:.0e})",
         "classes": f"{plan.classes}, activation {activation}",
         "batch": f"up to {max_batch}",
@@ -269,4 +297,8 @@ def _seen(graph: Graph, plan: Plan, asked: Asked, folded: Any, activation: str, 
 
 
 def _list(values: Sequence[float]) -> str:
-    return "/".join(f"{one:g}" for one in dict.fromkeys(values)) if len(set(values)) == 1 else "/".join(f"{one:g}" for one in values)
+    return (
+        "/".join(f"{one:g}" for one in dict.fromkeys(values))
+        if len(set(values)) == 1
+        else "/".join(f"{one:g}" for one in values)
+    )

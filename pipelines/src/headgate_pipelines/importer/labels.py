@@ -8,7 +8,7 @@ from typing import Any
 
 from headgate_pipelines.errors import PipelineError
 
-FORMS = "one label a line in .txt; a list or {\"0\": label, …} in .json; a column of labels, or class,label in .csv"
+FORMS = 'one label a line in .txt; a list or {"0": label, …} in .json; a column of labels, or class,label in .csv'
 
 
 def read(path: Path) -> list[str]:

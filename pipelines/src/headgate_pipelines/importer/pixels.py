@@ -51,7 +51,9 @@ def read(path: Path) -> Image.Image:
         with Image.open(path) as image:
             return ImageOps.exif_transpose(image)
     except (UnidentifiedImageError, OSError, ValueError) as error:
-        raise PipelineError(f"{path} cannot be read as an image: {error}", "take it out of the folder of samples") from error
+        raise PipelineError(
+            f"{path} cannot be read as an image: {error}", "take it out of the folder of samples"
+        ) from error
 
 
 def preprocess(image: Image.Image, preset: Preset, shape: Shape) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""How frameworks turn a picture into a network's input, and what the caller says otherwise. docs/models.md has the table."""
+"""How frameworks turn a picture into a network's input, and what the caller says otherwise (docs/models.md)."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -43,17 +43,19 @@ class Preset:
             return (sum(values) / len(values),)
         if len(values) == 1:
             return values * channels
-        raise PipelineError(f"{option} has {len(values)} values, the input {channels} channels", "give one, or one for each")
+        raise PipelineError(
+            f"{option} has {len(values)} values, the input {channels} channels", "give one, or one for each"
+        )
 
 
-IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+IMAGENET = Preset(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), crop_fraction=0.875)
 
 PRESETS = {
-    "torchvision": Preset(**IMAGENET, crop_fraction=0.875),
-    "timm": Preset(**IMAGENET, crop_fraction=0.875, resample="cubic"),
+    "torchvision": IMAGENET,
+    "timm": replace(IMAGENET, resample="cubic"),
     "keras": Preset(layout="nhwc", scale=1 / 127.5, mean=(1.0,), fit="stretch"),
     "tensorflow": Preset(layout="nhwc", fit="stretch"),
-    "paddle": Preset(**IMAGENET, crop_fraction=0.875),
+    "paddle": IMAGENET,
     "custom": Preset(scale=1.0),
 }
 

@@ -82,14 +82,20 @@ def _check_shapes(graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> None:
         if name not in tensors:
             raise PipelineError(f"--shape: there is no input {name}", f"choose one of {', '.join(tensors)}")
         known = tensors[name].shape
-        if known is not None and (len(known) != len(shape) or any(k not in (-1, s) for k, s in zip(known, shape, strict=True))):
-            raise PipelineError(f"--shape: {tensors[name]} cannot be {list(shape)}", "give each dimension, fixed ones as they are")
+        if known is not None and (
+            len(known) != len(shape) or any(k not in (-1, s) for k, s in zip(known, shape, strict=True))
+        ):
+            raise PipelineError(
+                f"--shape: {tensors[name]} cannot be {list(shape)}", "give each dimension, fixed ones as they are"
+            )
     unknown = [one.name for one in graph.inputs if one.shape is None and one.name not in shapes]
     if unknown:
         raise PipelineError(f"the graph does not say the shape of {unknown[0]}", f"give one: --shape {unknown[0]}=1,16")
 
 
-def _first_run(graph: Graph, session: ort.InferenceSession, shapes: Mapping[str, tuple[int, ...]]) -> tuple[Values, Values]:
+def _first_run(
+    graph: Graph, session: ort.InferenceSession, shapes: Mapping[str, tuple[int, ...]]
+) -> tuple[Values, Values]:
     words = ""
     for inputs in _attempts(graph, shapes):
         try:
@@ -98,7 +104,9 @@ def _first_run(graph: Graph, session: ort.InferenceSession, shapes: Mapping[str,
             # ONNX Runtime has a class for each status and no common one.
             words = str(error).split("\n")[0][:300]
     sizes = " ".join(f"--shape {name}={','.join(map(str, one.shape))}" for name, one in inputs.items())
-    raise PipelineError(f"the graph runs with no inputs that were tried: {words}", f"give sizes that it takes, as in {sizes}")
+    raise PipelineError(
+        f"the graph runs with no inputs that were tried: {words}", f"give sizes that it takes, as in {sizes}"
+    )
 
 
 def run(graph: Graph, session: ort.InferenceSession, inputs: Values) -> Values:
@@ -195,7 +203,7 @@ def _data(values: np.ndarray) -> list[Any]:
 
 
 def _declared(tensors: Sequence[Tensor], seen: Values, known: Sequence[ort.NodeArg]) -> list[dict[str, Any]]:
-    """In the form of the manifest. The runtime derives sides that the file does not say, and holds the manifest to them."""
+    """In the form of the manifest, with the sides that the runtime derives: it holds the manifest to them."""
     derived = {one.name: one.shape for one in known}
     return [
         {"name": one.name, "datatype": one.datatype, "shape": _shape(one, seen[one.name].ndim, derived[one.name])}

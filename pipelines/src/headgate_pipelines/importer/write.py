@@ -20,8 +20,8 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 MODEL = "model.onnx"
 MANIFEST = "manifest.yaml"
 OVERDRIVEN = (
-    "serving decodes a JPEG by some grey levels otherwise than Pillow, and this graph multiplies them: check scale, mean "
-    "and deviation, or name other pictures by --samples"
+    "serving decodes a JPEG by some grey levels otherwise than Pillow, and this graph multiplies them: "
+    "check scale, mean and deviation, or name other pictures by --samples"
 )
 
 
@@ -51,7 +51,9 @@ def new_version(models: Path, asked: str) -> tuple[str, str]:
         numbers = [int(one.name) for one in folder.glob("*") if one.name.isascii() and one.name.isdigit()]
         return name, str(max(numbers, default=0) + 1)
     if (folder / version).exists():
-        raise PipelineError(f"{folder / version} exists", f"choose another version, or --name {name} for the next number")
+        raise PipelineError(
+            f"{folder / version} exists", f"choose another version, or --name {name} for the next number"
+        )
     return name, version
 
 
