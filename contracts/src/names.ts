@@ -4,6 +4,8 @@
 export const HEADER = {
   apiKey: 'x-api-key',
   requestId: 'x-request-id',
+  /** Of an answer: the trace that its request belongs to, also where none is sampled. */
+  traceId: 'x-trace-id',
   /** Remaining time that the caller grants, in ms. */
   timeoutMs: 'x-headgate-timeout-ms',
   /** Stable unit of an experiment: a user, a device, a tenant. Hashed before it is stored anywhere. */
@@ -33,6 +35,8 @@ export const PROTECTIVE_HEADERS = {
 /** Keys of gRPC metadata, lower case. */
 export const METADATA = {
   requestId: 'x-request-id',
+  /** `ID/INDEX`: what the answer of the gateway is known by, and which of its images this is. For logs and spans. */
+  prediction: 'x-headgate-prediction',
   variant: 'x-headgate-variant',
   /** Opaque id of the tenant whom an answer is for: nobody else gets it from a cache. The gateway sets it. */
   tenant: 'x-headgate-tenant',
@@ -50,6 +54,8 @@ export const STREAM = {
   /** int64: remaining time in ms. */
   deadlineMs: 'headgate_deadline_ms',
   requestId: 'headgate_request_id',
+  /** As in METADATA. */
+  prediction: 'headgate_prediction',
   variant: 'headgate_variant',
   tenant: 'headgate_tenant',
   traceparent: 'traceparent',
@@ -184,6 +190,10 @@ export const SPAN = {
 
 export const ATTRIBUTE = {
   requestId: 'headgate.request_id',
+  predictionId: 'headgate.prediction_id',
+  /** Of an image in its request. */
+  index: 'headgate.index',
+  route: 'http.route',
   model: 'headgate.model',
   version: 'headgate.version',
   variant: 'headgate.variant',

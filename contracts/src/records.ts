@@ -15,9 +15,9 @@ export const DROP_CAUSES = ['backlog', 'bound', 'disk_full', 'disk_error', 'inva
 export type DropCause = (typeof DROP_CAUSES)[number];
 
 /** Grows when a reader of the old form could not read the new one. Readers go first in an upgrade: they know both. */
-export const RECORD_VERSION = 3;
+export const RECORD_VERSION = 4;
 
-const version = z.literal([1, 2, RECORD_VERSION]);
+const version = z.literal([1, 2, 3, RECORD_VERSION]);
 /** Largest amount of a reward: sums of squares of a million of them stay exact enough. */
 export const MAX_REWARD = 1e9;
 
@@ -75,6 +75,8 @@ export const predictionRecordSchema = z.strictObject({
   sketch: sketchRecordSchema.nullable().default(null),
   /** What the audit log knows the request by. New in version 3. */
   request_id: name.nullable().default(null),
+  /** New in version 4. */
+  trace_id: name.nullable().default(null),
 });
 
 /** The caller's judgement of its prediction. The same feedback sent again is the same record. */

@@ -38,6 +38,7 @@ const NOT_FROM_CLIENTS = [
   'x-forwarded-proto',
   'x-original-url',
   'x-rewrite-url',
+  METADATA.prediction,
   METADATA.variant,
   METADATA.tenant,
   HEADER.internalSecret,

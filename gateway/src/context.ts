@@ -34,6 +34,8 @@ interface AppVariables {
   images: readonly ImageItem[];
   /** readTensors: what a caller of /v2 wants inferred. */
   tensors: InferRequest;
+  /** predict, infer: what the answer and its records are known by; undefined until a request got that far. */
+  predictionId: string | undefined;
   /** chooseVariant: what serves the request. */
   choice: Choice;
 }

@@ -115,7 +115,7 @@ const BREAKAGES: readonly Breakage[] = [
     name: 'absurd-batch',
     model: AFFINE,
     spoil: claim(({ batching }) => ({ batching: { ...batching, max_batch_size: 1e9 } })),
-    says: /manifest\.yaml: batching\.max_batch_size/,
+    says: /manifest\.yaml: line 1, column \d+: batching\.max_batch_size/,
     kind: 'manifest',
   },
   {
@@ -129,14 +129,14 @@ const BREAKAGES: readonly Breakage[] = [
     name: 'absurd-side',
     model: PICK,
     spoil: input({ shape: [-1, 1e300] }),
-    says: /manifest\.yaml: inputs\.0\.shape\.1/,
+    says: /manifest\.yaml: line 1, column \d+: inputs\.0\.shape\.1/,
     kind: 'manifest',
   },
   {
     name: 'absurd-file',
     model: PICK,
     spoil: claim(({ file }) => ({ file: { ...file, bytes: 1e18 } })),
-    says: /manifest\.yaml: file\.bytes/,
+    says: /manifest\.yaml: line 1, column \d+: file\.bytes/,
     kind: 'manifest',
   },
   {

@@ -26,6 +26,8 @@ export interface Call {
   /** Whose answers of a cache may be used. Never cut, since two tenants must not become one. */
   readonly tenant: Tenant;
   readonly requestId: string | undefined;
+  /** `ID/INDEX`: the prediction of a gateway that it is for. */
+  readonly prediction: string | undefined;
   readonly variant: string | undefined;
   readonly traceparent: string | undefined;
   /** Name in the client certificate. */
@@ -67,7 +69,7 @@ export function createInfer(deps: InferDeps): Infer {
   return async (call) => {
     const startedMs = deps.clock.monotonicMs();
     const trace = parseTraceparent(call.traceparent);
-    const span = deps.startSpan(trace, call.request);
+    const span = deps.startSpan(trace, call.request, call);
     try {
       const response = await answer(deps, call, span);
       finish(deps, call, { span, trace, startedMs });
@@ -134,6 +136,14 @@ function named(error: unknown, index: number): unknown {
   return new HeadgateError(reason, `inputs[0] element ${index}: ${detail}`, options);
 }
 
+/** As fields of a log line. */
+function idsOf(prediction: string | undefined): { readonly id?: string; readonly index?: number } {
+  const [, id, index] = PREDICTION.exec(prediction ?? '') ?? [];
+  return id === undefined ? {} : { id, index: Number(index) };
+}
+
+const PREDICTION = /^([0-9a-f-]{36})\/(\d{1,4})$/;
+
 interface End {
   readonly span: InferSpan;
   readonly trace: TraceContext | undefined;
@@ -144,7 +154,7 @@ interface End {
 
 function finish(deps: InferDeps, call: Call, end: End): void {
   const { catalogue, statistics, clock, log } = deps;
-  const { request, requestId, variant, peer } = call;
+  const { request, requestId, prediction, variant, peer } = call;
   const { model_name: model, model_version: version } = request;
   const { span, trace, startedMs, error } = end;
   span.end(error);
@@ -153,6 +163,7 @@ function finish(deps: InferDeps, call: Call, end: End): void {
   statistics.callEnded(catalogue.counters(model, version), outcome, durationMs);
   if (!error && !deps.logsSuccess(trace?.traceId)) return;
   const line = {
+    ...idsOf(prediction),
     request_id: requestId,
     trace_id: trace?.traceId,
     model: model.slice(0, MAX_TEXT),

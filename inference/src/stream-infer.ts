@@ -148,6 +148,7 @@ class InferStream {
       remainingMs: parameters[STREAM.deadlineMs]?.int64_param ?? this.#options.defaultDeadlineMs,
       tenant: own(STREAM.tenant),
       requestId: (own(STREAM.requestId) ?? shared(METADATA.requestId))?.slice(0, MAX_TEXT),
+      prediction: own(STREAM.prediction)?.slice(0, MAX_TEXT),
       variant: own(STREAM.variant)?.slice(0, MAX_TEXT),
       traceparent: parameters[STREAM.traceparent]?.string_param ?? shared(METADATA.traceparent),
       peer: this.#peer,

@@ -21,6 +21,7 @@ export function createUnaryInfer(
         remainingMs: remainingOf(call, defaultDeadlineMs),
         tenant: textOf(metadata, METADATA.tenant),
         requestId: textOf(metadata, METADATA.requestId)?.slice(0, MAX_TEXT),
+        prediction: textOf(metadata, METADATA.prediction)?.slice(0, MAX_TEXT),
         variant: textOf(metadata, METADATA.variant)?.slice(0, MAX_TEXT),
         traceparent: textOf(metadata, METADATA.traceparent),
         peer: callerOf(metadata),

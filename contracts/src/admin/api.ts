@@ -34,9 +34,9 @@ export * from './experiments.ts';
  * POST /models/:model/rollback                       Rollback → RolledBack
  * GET  /models/:model/sketches?from_ms=&to_ms=&after=&limit=
  *                                                    SketchPage
- * GET  /requests/:id                                 RequestView; id of a prediction, or a request id
+ * GET  /requests/:id                                 RequestView; by the id of a prediction, of a request, or of a trace
  * GET  /accuracy?model=&from_ms=&to_ms=              {accuracy: AccuracyRow[]}
- * GET  /audit?limit=&before_ms=&from_ms=&who=&action=&request_id=&type=change&after=
+ * GET  /audit?limit=&before_ms=&from_ms=&who=&action=&request_id=&id=&type=change&after=
  *                                                    AuditPage
  * GET  /dependencies                                 {dependencies: DependencyView[]}
  */

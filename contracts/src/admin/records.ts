@@ -1,6 +1,10 @@
 export interface RequestView {
-  /** Prediction id. */
+  /** Prediction id; the id that was asked for where no prediction was recorded. */
   readonly id: string;
+  /** Which of its ids was asked for. */
+  readonly found_by: 'id' | 'request_id' | 'trace_id';
+  readonly request_id: string | null;
+  readonly trace_id: string | null;
   readonly at_ms: number;
   readonly model: string;
   readonly items: readonly RequestItem[];
@@ -48,6 +52,9 @@ export interface AuditRow {
   /** Why a call was refused, or a change made or refused. */
   readonly reason: string | null;
   readonly request_id: string | null;
+  /** Of the prediction, and of the trace; null where there is none. */
+  readonly id: string | null;
+  readonly trace_id: string | null;
   readonly detail: Readonly<Record<string, string | number>>;
 }
 

@@ -14,11 +14,16 @@ const ENTRY: AuditRow = {
   outcome: '200',
   reason: null,
   request_id: 'request-1',
+  id: '01a205d8-12eb-78c0-97f2-d08ae8e9b6da',
+  trace_id: 'cd'.repeat(16),
   detail: {},
 };
 
 const REQUEST: RequestView = {
   id: '01a205d8-12eb-78c0-97f2-d08ae8e9b6da',
+  found_by: 'trace_id',
+  request_id: 'request-1',
+  trace_id: 'cd'.repeat(16),
   at_ms: NOW,
   model: 'digits',
   items: [
@@ -53,6 +58,7 @@ it('headgate records show has the variant that a unit was assigned, feedback and
     [`GET /requests/${REQUEST.id}`]: REQUEST,
   });
   expect(code).toBe(0);
+  expect(out).toContain(`found by its trace id\nrequest id  request-1\ntrace id    ${'cd'.repeat(16)}\n`);
   expect(out).toContain('image 0: seven\\u001b[31m (0.9877)');
   expect(out).toContain('version 1, variant a of a-or-b, assigned b, 43 ms');
   expect(out).toContain('feedback at 2030-01-01T00:00:00Z: one, reward 0.5');

@@ -15,7 +15,7 @@ export function addRecords(program: Command, around: Surroundings): void {
 function addShow(records: Command, around: Surroundings): void {
   records
     .command('show')
-    .argument('<id>', 'id of an answer, or its X-Request-Id')
+    .argument('<id>', 'id of an answer, its X-Request-Id, or its X-Trace-Id')
     .description('show a prediction: versions, outcome, feedback, and its audit records')
     .action(async (id: string, _: unknown, command: Command) => {
       print(command, around, await adminApiOf(command, around).request(id), requestInWords);
@@ -36,9 +36,17 @@ function addAccuracy(records: Command, around: Surroundings): void {
     });
 }
 
-function requestInWords({ id, at_ms, model, items, audit }: RequestView): string {
+const ID_NAMES = { id: 'id of an answer', request_id: 'request id', trace_id: 'trace id' } as const;
+
+function requestInWords({ found_by: by, items, audit, ...view }: RequestView): string {
+  const { id, at_ms, model, request_id, trace_id } = view;
+  const what = items.length > 0 ? `prediction ${id} of ${model}` : 'a request without a prediction';
   return paragraphs(
-    `prediction ${id} of ${model} at ${time(at_ms)}`,
+    [
+      `${what} at ${time(at_ms)}, found by its ${ID_NAMES[by]}`,
+      `request id  ${request_id ?? NONE}`,
+      `trace id    ${trace_id ?? NONE}`,
+    ].join('\n'),
     ...items.map(itemInWords),
     audit.length === 0 ? '' : `audit\n${indented(auditTable(audit))}`,
   );

@@ -1,7 +1,7 @@
 import type { AuditRow, RequestView } from '@headgate/contracts/admin/api';
 import { DAY_MS } from '@headgate/runtime/clock';
 import type { Queryable } from '@headgate/stores/postgres/database';
-import { requestById, requestByRequestId, type StoredRequest } from '@headgate/stores/records/requests';
+import { requestById, requestByOtherId, type StoredRequest } from '@headgate/stores/records/requests';
 import { z } from 'zod';
 import { AdminError } from '../api/api-env.ts';
 
@@ -9,7 +9,7 @@ export interface RequestViewDeps {
   /** The store of records. */
   readonly db: Queryable;
   /** Audit records of a request; empty where the audit log is not in a store, or the store is away. */
-  readonly auditOf: (requestId: string, fromMs: number) => Promise<readonly AuditRow[]>;
+  readonly auditOf: (anyId: string, fromMs: number) => Promise<readonly AuditRow[]>;
   /** Wall clock in ms. */
   readonly now: () => number;
 }
@@ -24,8 +24,8 @@ const predictionId = z.uuidv7();
 const requestId = z.string().regex(/^[A-Za-z0-9._:-]{1,64}$/);
 
 /**
- * One request, by the id of its prediction or by its request id. Records of before there were request ids have no audit
- * records here, and calls that left no record have audit records alone.
+ * One request, by the id of its prediction, its request id or its trace id. Records of before there were request ids have
+ * no audit records here, and calls that left no record have audit records alone.
  *
  * @throws AdminError not_found
  */
@@ -45,7 +45,7 @@ async function byPrediction(deps: RequestViewDeps, id: string): Promise<RequestV
   if (!stored) return undefined;
   const audit =
     stored.requestId === null ? [] : await deps.auditOf(stored.requestId, stored.atMs - MARGIN_MS);
-  return viewOf(stored, audit.filter(isNear(stored.atMs)));
+  return viewOf(stored, 'id', audit.filter(isNear(stored.atMs)));
 }
 
 async function byRequest(deps: RequestViewDeps, id: string): Promise<RequestView | undefined> {
@@ -57,11 +57,17 @@ async function byRequest(deps: RequestViewDeps, id: string): Promise<RequestView
     audit.length > 0
       ? [latestMs - MARGIN_MS, latestMs + MARGIN_MS]
       : [nowMs - LOOK_BACK_MS, nowMs + MARGIN_MS];
-  const stored = await requestByRequestId(deps.db, id, { fromMs, toMs });
-  if (stored) return viewOf(stored, audit.filter(isNear(stored.atMs)));
-  return audit.length > 0
-    ? { id, at_ms: latestMs, model: '', items: [], audit: oldestFirst(audit) }
-    : undefined;
+  const stored = await requestByOtherId(deps.db, id, { fromMs, toMs });
+  if (stored) {
+    const by = stored.requestId === id ? 'request_id' : 'trace_id';
+    return viewOf(stored, by, audit.filter(isNear(stored.atMs)));
+  }
+  const [call] = audit;
+  if (!call) return undefined;
+  const by = call.request_id === id ? 'request_id' : call.trace_id === id ? 'trace_id' : 'id';
+  const { request_id, trace_id } = call;
+  const found = { id: call.id ?? id, found_by: by, request_id, trace_id } as const;
+  return { ...found, at_ms: latestMs, model: '', items: [], audit: oldestFirst(audit) };
 }
 
 const isNear =
@@ -69,8 +75,13 @@ const isNear =
   ({ at_ms }: AuditRow) =>
     Math.abs(at_ms - atMs) <= MARGIN_MS;
 
-function viewOf({ id, atMs, model, items }: StoredRequest, audit: readonly AuditRow[]): RequestView {
-  return { id, at_ms: atMs, model, items, audit: oldestFirst(audit) };
+function viewOf(
+  { id, atMs, model, requestId, traceId, items }: StoredRequest,
+  by: RequestView['found_by'],
+  audit: readonly AuditRow[],
+): RequestView {
+  const ids = { id, found_by: by, request_id: requestId, trace_id: traceId };
+  return { ...ids, at_ms: atMs, model, items, audit: oldestFirst(audit) };
 }
 
 const oldestFirst = (rows: readonly AuditRow[]) =>

@@ -43,22 +43,23 @@ export function describeRequests(name: string, open: () => Queryable): void {
       expect(await accuracyOf(open(), { ...query, toMs: START_MS })).toEqual([]);
     });
 
-    it('finds a request by the id of its prediction and by its request id, with its audit records', async () => {
+    it('finds a request by the id of its prediction, its request id and its trace id, with its audit records', async () => {
       const [first, second] = [0, 1].map((index) =>
-        made(1, 'int8', { id: idAt(START_MS + HOUR_MS, 5), index, request_id: 'r-5' }),
+        made(1, 'int8', { id: idAt(START_MS + HOUR_MS, 5), index, request_id: 'r-5', trace_id: 't-5' }),
       ) as [PredictionRecord, PredictionRecord];
       await deliver([first, second, outcomeOf({ id: first.id, index: 1, reward: 2 }), made(2, 'fp32')]);
       const called = { at_ms: START_MS + HOUR_MS, seq: 7 } as AuditRow;
       const other = { at_ms: START_MS, seq: 3 } as AuditRow;
-      const auditOf = async (id: string) => (id === 'r-5' || id === 'r-only-audited' ? [called, other] : []);
+      const auditOf = async (id: string) => (id === 'r-5' || id === 't-5' || id === 'r-only-audited' ? [called, other] : []);
       const view = (id: string) => requestView({ db: open(), auditOf, now: () => NOW_MS }, id);
       const found = await view(first.id.toUpperCase());
-      expect(found).toMatchObject({ id: first.id, model: 'net', audit: [called] });
+      expect(found).toMatchObject({ id: first.id, found_by: 'id', request_id: 'r-5', trace_id: 't-5', audit: [called] });
       expect(found.items).toMatchObject([
         { index: 0, variant: 'int8', feedback: null },
         { index: 1, feedback: { label: 'tiger cat', reward: 2, at_ms: NOW_MS + 1000 } },
       ]);
-      expect(await view('r-5')).toEqual(found);
+      expect(await view('r-5')).toEqual({ ...found, found_by: 'request_id' });
+      expect(await view('t-5')).toEqual({ ...found, found_by: 'trace_id' });
       expect(await view('r-only-audited')).toMatchObject({ items: [], audit: [other, called] });
       for (const id of [idAt(NOW_MS, 1), 'r-6', '../../etc/passwd', '\u0000', "'; --", 'ä', '']) {
         await expect(view(id)).rejects.toMatchObject({ reason: 'not_found' });

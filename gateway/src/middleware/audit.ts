@@ -17,6 +17,8 @@ export function audit({ sink, clock }: AuditOptions): Layer {
     sink.record({
       atMs,
       requestId: c.get('requestId'),
+      predictionId: c.get('predictionId'),
+      traceId: c.get('trace').traceId,
       keyId: c.get('identity')?.keyId,
       address: c.get('ipSubject'),
       method: boundedMethod(c),

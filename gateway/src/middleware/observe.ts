@@ -23,6 +23,7 @@ export function observe({ telemetry, clock, draining }: ObserveOptions): Layer {
     c.set('startedAtMs', startedAtMs);
     c.set('route', routePattern(c));
     c.set('trace', span.context);
+    c.header(HEADER.traceId, span.context.traceId);
     if (draining()) c.header('connection', 'close');
     telemetry.requestStarted();
 
@@ -30,12 +31,14 @@ export function observe({ telemetry, clock, draining }: ObserveOptions): Layer {
 
     const error = c.error && toHeadgateError(c.error);
     const { status } = c.res;
-    span.end({ status, reason: error?.reason });
+    const [requestId, predictionId, route] = [c.get('requestId'), c.get('predictionId'), c.get('route')];
+    span.end({ status, reason: error?.reason, requestId, predictionId, route });
     telemetry.requestFinished({
-      requestId: c.get('requestId'),
+      requestId,
+      predictionId,
       trace: span.context,
       method: boundedMethod(c),
-      route: c.get('route'),
+      route,
       status,
       reason: error?.reason,
       durationMs: clock.monotonicMs() - startedAtMs,

@@ -46,9 +46,9 @@ export type Settle = <T>(c: AppContext, sent: Sent<T>) => Promise<T | HeadgateEr
 
 /** The one place that sends predictions, whichever route they came by: it counts, measures and records them. */
 export function createSettle({ throttle, telemetry, recorder = noRecorder, clock }: SettleOptions): Settle {
-  const attempt = async <T>(c: AppContext, send: Sent<T>['send']): Promise<T | HeadgateError> => {
+  const attempt = async <T>(c: AppContext, { id, index, send }: Sent<T>): Promise<T | HeadgateError> => {
     try {
-      const context = callContext(c, c.get('choice').variant);
+      const context = { ...callContext(c, c.get('choice').variant), prediction: `${id}/${index}` };
       const counted = throttle.sent({ ...c.get('choice'), tenant: context.tenant ?? '' });
       try {
         return await untilOver(send(context), context.deadline);
@@ -64,9 +64,10 @@ export function createSettle({ throttle, telemetry, recorder = noRecorder, clock
     }
   };
 
-  return async (c, { id, index, images, refusal, send, seen }) => {
+  return async (c, sent) => {
+    const { id, index, images, refusal, seen } = sent;
     const sentAtMs = clock.monotonicMs();
-    const answer = refusal ?? (await attempt(c, send));
+    const answer = refusal ?? (await attempt(c, sent));
     const durationMs = clock.monotonicMs() - sentAtMs;
     const choice = c.get('choice');
     const failed = answer instanceof HeadgateError;
@@ -81,6 +82,7 @@ export function createSettle({ throttle, telemetry, recorder = noRecorder, clock
         atMs,
         keyId: c.get('identity')?.keyId ?? '',
         requestId: c.get('requestId'),
+        traceId: c.get('trace').traceId,
         choice,
         outcome,
         latencyMs: durationMs,

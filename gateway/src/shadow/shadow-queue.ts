@@ -156,7 +156,15 @@ export class ShadowQueue {
     if (deadline.remainingMs() === 0) return 'late';
     if (!readiness.isReady(model, version)) return 'not_ready';
     const startedMs = clock.monotonicMs();
-    const context = { requestId: id, tenant: null, variant: null, trace: childOf(undefined), deadline };
+    const prediction = `${id}/${image.index}`;
+    const context = {
+      requestId: id,
+      prediction,
+      tenant: null,
+      variant: null,
+      trace: childOf(undefined),
+      deadline,
+    };
     try {
       const call = { ...context, model, version, image: image.image, sketch: false, background: true };
       const { top } = await untilOver(predictor.predict(call), deadline);

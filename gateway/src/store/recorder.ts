@@ -19,6 +19,7 @@ export interface SeenPrediction {
   readonly atMs: number;
   readonly keyId: string;
   readonly requestId: string;
+  readonly traceId: string;
   readonly choice: Choice;
   readonly outcome: 'ok' | Reason;
   readonly latencyMs: number;

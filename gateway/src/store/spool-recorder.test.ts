@@ -15,6 +15,7 @@ const PREDICTION: SeenPrediction = {
   atMs: NOW_MS,
   keyId: 'client01',
   requestId: 'r-1',
+  traceId: 'a'.repeat(32),
   choice: {
     model: 'net',
     version: '1',

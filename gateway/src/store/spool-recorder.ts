@@ -98,6 +98,7 @@ function predictionRecord(
     image_bytes: image?.bytes ?? null,
     sketch: seen.sketch ? sketchRecord(seen.sketch) : null,
     request_id: seen.requestId,
+    trace_id: seen.traceId,
   };
 }
 

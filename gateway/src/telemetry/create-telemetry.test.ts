@@ -43,6 +43,7 @@ describe('telemetry', () => {
   };
   const request = (changes: Partial<RequestRecord> = {}): RequestRecord => ({
     requestId: 'r-1',
+    predictionId: undefined,
     trace: { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), sampled: false },
     method: 'POST',
     route: '/predict',

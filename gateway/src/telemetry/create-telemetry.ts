@@ -77,6 +77,7 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
  */
 function logRequest(logger: Logger, record: RequestRecord): void {
   const line = {
+    id: record.predictionId,
     request_id: record.requestId,
     trace_id: record.trace.traceId,
     method: record.method,
@@ -129,8 +130,13 @@ export function openSpan(tracer: Tracer, name: string, parent: TraceContext | un
   const isOwn = isSpanContextValid(own) && own.spanId !== parent?.spanId;
   return {
     context: isOwn ? fromSpanContext(own) : childOf(parent),
-    end({ status, reason }) {
-      span.setAttribute('http.response.status_code', status);
+    end({ status, reason, requestId, predictionId, route }) {
+      span.setAttributes({
+        'http.response.status_code': status,
+        [ATTRIBUTE.requestId]: requestId,
+        [ATTRIBUTE.route]: route,
+        ...(predictionId !== undefined && { [ATTRIBUTE.predictionId]: predictionId }),
+      });
       if (reason !== undefined) span.setAttribute(ATTRIBUTE.reason, reason);
       if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
       span.end();

@@ -33,14 +33,20 @@ describe('openSpan with a tracing SDK', () => {
       'test',
     );
     const open = openSpan(tracer, 'request', CALLER);
-    open.end({ status: 503, reason: 'overloaded' });
+    open.end({ status: 503, reason: 'overloaded', requestId: 'r-1', predictionId: 'p-1', route: '/predict' });
     const [span] = exporter.getFinishedSpans();
     expect(span).toMatchObject({
       name: 'request',
       kind: SpanKind.SERVER,
       parentSpanContext: { spanId: CALLER?.spanId },
       status: { code: SpanStatusCode.ERROR },
-      attributes: { 'http.response.status_code': 503, 'headgate.reason': 'overloaded' },
+      attributes: {
+        'http.response.status_code': 503,
+        'headgate.reason': 'overloaded',
+        'headgate.request_id': 'r-1',
+        'headgate.prediction_id': 'p-1',
+        'http.route': '/predict',
+      },
     });
     expect(open.context).toEqual({
       traceId: CALLER?.traceId,

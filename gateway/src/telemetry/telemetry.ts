@@ -6,6 +6,8 @@ import type { QuotaScope, RouteGroup } from '../rate-limit/rules.ts';
 /** What one finished HTTP request tells the outside. Labels are already bounded (decision 0010). */
 export interface RequestRecord {
   readonly requestId: string;
+  /** What the answer is known by; undefined when the request did not get that far. */
+  readonly predictionId: string | undefined;
   readonly trace: TraceContext;
   readonly method: string;
   /** Route pattern, or `other`. */
@@ -31,11 +33,15 @@ export interface PredictionRecord {
   readonly durationMs: number;
 }
 
+/** What a request turned out to be. */
+export interface SpanOutcome
+  extends Pick<RequestRecord, 'status' | 'reason' | 'requestId' | 'predictionId' | 'route'> {}
+
 /** A span that is open; does nothing when no tracing SDK runs. */
 export interface OpenSpan {
   /** Context to pass on: the span's own when it records, else the one that came in. */
   readonly context: TraceContext;
-  end(outcome: { readonly status: number; readonly reason?: Reason | undefined }): void;
+  end(outcome: SpanOutcome): void;
 }
 
 /** Everything the app reports, so that app.ts and its layers know no metrics, log or tracing library. */

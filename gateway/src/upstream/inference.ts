@@ -13,6 +13,8 @@ import type { Deadline } from '../deadline.ts';
 /** Sent with every call of every method. */
 export interface SentContext {
   readonly requestId: string;
+  /** `ID/INDEX` of the prediction that it is for, for logs and spans; absent where it is for none. */
+  readonly prediction?: string | undefined;
   /** Id of the caller's key: inference caches answers per key. null on public routes. */
   readonly tenant: string | null;
   readonly trace: TraceContext;

@@ -146,11 +146,12 @@ const asIs = (message: Buffer) => message;
 const OUR_NAMES: ReadonlySet<string> = new Set(Object.values(STREAM));
 
 function parametersOf({ parameters = {} }: ModelInferRequest, context: SentContext) {
-  const { requestId, tenant, variant, trace, deadline } = context;
+  const { requestId, prediction, tenant, variant, trace, deadline } = context;
   return {
     ...Object.fromEntries(Object.entries(parameters).filter(([name]) => !OUR_NAMES.has(name))),
     [STREAM.deadlineMs]: { int64_param: Math.max(1, Math.ceil(deadline.remainingMs())) },
     [STREAM.requestId]: { string_param: requestId },
+    ...(prediction !== undefined && { [STREAM.prediction]: { string_param: prediction } }),
     [STREAM.traceparent]: { string_param: formatTraceparent(trace) },
     ...(tenant !== null && { [STREAM.tenant]: { string_param: tenant } }),
     ...(variant !== null && { [STREAM.variant]: { string_param: variant } }),

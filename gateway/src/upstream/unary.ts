@@ -40,11 +40,12 @@ export function unaryCall<Response>(
 }
 
 function metadataOf(
-  { requestId, tenant, variant, trace }: SentContext,
+  { requestId, prediction, tenant, variant, trace }: SentContext,
   more: UnaryOptions['metadata'] = {},
 ): Metadata {
   const metadata = Metadata.fromHttp2Headers(more);
   metadata.set(METADATA.requestId, requestId);
+  if (prediction !== undefined) metadata.set(METADATA.prediction, prediction);
   metadata.set(METADATA.traceparent, formatTraceparent(trace));
   if (tenant !== null) metadata.set(METADATA.tenant, tenant);
   if (variant !== null) metadata.set(METADATA.variant, variant);

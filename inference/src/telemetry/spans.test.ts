@@ -17,6 +17,9 @@ beforeEach(() => {
 afterEach(() => trace.disable());
 
 /** A batch whose members have the given spans. */
+/** As a call of the gateway has them. */
+const IDS = { requestId: 'r-1', prediction: '01a205d8-12eb-78c0-97f2-d08ae8e9b6da/3' };
+
 function batchOf(...spans: ReturnType<typeof startInferSpan>['context'][]): Batch {
   const members = spans.map((span, id) => ({
     decodeMs: 1,
@@ -27,28 +30,34 @@ function batchOf(...spans: ReturnType<typeof startInferSpan>['context'][]): Batc
 
 describe('startInferSpan', () => {
   it('continues the trace of the caller', () => {
-    const span = startInferSpan(PARENT, CALL);
+    const span = startInferSpan(PARENT, CALL, IDS);
     span.end(new HeadgateError('overloaded', 'full'));
     const [finished] = exporter.getFinishedSpans();
     expect(finished?.spanContext().traceId).toBe(PARENT.traceId);
     expect(finished?.parentSpanContext?.spanId).toBe(PARENT.spanId);
-    expect(finished?.attributes).toMatchObject({ 'headgate.model': 'm', 'headgate.reason': 'overloaded' });
+    expect(finished?.attributes).toMatchObject({
+      'headgate.model': 'm',
+      'headgate.reason': 'overloaded',
+      'headgate.request_id': 'r-1',
+      'headgate.prediction_id': '01a205d8-12eb-78c0-97f2-d08ae8e9b6da',
+      'headgate.index': 3,
+    });
   });
 
   it('begins a trace for a caller who has none', () => {
-    startInferSpan(undefined, CALL).end();
+    startInferSpan(undefined, CALL, IDS).end();
     expect(exporter.getFinishedSpans()).toHaveLength(1);
   });
 
   it('has no context to link to while nobody traces', () => {
     trace.disable();
-    expect(startInferSpan(PARENT, CALL).context).toBeUndefined();
+    expect(startInferSpan(PARENT, CALL, IDS).context).toBeUndefined();
   });
 });
 
 describe('startBatchSpan', () => {
   it('is one span for the batch, linked to the span of each of its requests', () => {
-    const [first, second] = [startInferSpan(PARENT, CALL), startInferSpan(undefined, CALL)];
+    const [first, second] = [startInferSpan(PARENT, CALL, IDS), startInferSpan(undefined, CALL, IDS)];
     startBatchSpan('m', '1', batchOf(first.context, undefined, second.context))();
     const [batch] = exporter.getFinishedSpans();
     expect(batch?.links.map(({ context }) => context.spanId)).toEqual([

@@ -22,6 +22,7 @@ export interface InferSpan {
 export type StartInferSpan = (
   parent: TraceContext | undefined,
   call: { readonly model_name: string; readonly model_version: string },
+  ids: { readonly requestId: string | undefined; readonly prediction: string | undefined },
 ) => InferSpan;
 
 /** Where no tracing is configured: the no-op spans of OpenTelemetry cost more than the routing of a call. */
@@ -29,9 +30,15 @@ export const startNoSpan: StartInferSpan = () => NO_SPAN;
 const NO_SPAN: InferSpan = { context: undefined, end: () => {} };
 
 /** Server span of one ModelInfer call, as a child of the caller's. */
-export const startInferSpan: StartInferSpan = (parent, call) => {
+export const startInferSpan: StartInferSpan = (parent, call, { requestId, prediction }) => {
   const context = parent ? trace.setSpanContext(ROOT_CONTEXT, remote(parent)) : ROOT_CONTEXT;
-  const attributes = { [ATTRIBUTE.model]: call.model_name, [ATTRIBUTE.version]: call.model_version };
+  const [id, index] = prediction?.split('/') ?? [];
+  const attributes = {
+    [ATTRIBUTE.model]: call.model_name,
+    [ATTRIBUTE.version]: call.model_version,
+    ...(requestId !== undefined && { [ATTRIBUTE.requestId]: requestId }),
+    ...(id !== undefined && { [ATTRIBUTE.predictionId]: id, [ATTRIBUTE.index]: Number(index) }),
+  };
   const span = trace.getTracer(TRACER).startSpan(SPAN.infer, { kind: SpanKind.SERVER, attributes }, context);
   return {
     context: span.isRecording() ? span.spanContext() : undefined,

@@ -34,6 +34,9 @@ export type AuditFact =
       /** Why it was refused or failed; null when it was not. */
       readonly reason: string | null;
       readonly request_id: string;
+      /** Of the prediction, and of the trace; absent where there is none, and in older records. */
+      readonly id?: string;
+      readonly trace_id?: string;
     }
   | {
       readonly type: 'change';

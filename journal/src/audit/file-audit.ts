@@ -139,6 +139,8 @@ function callOf({ keyId, address, ...entry }: AuditEntry, names: FileAuditOption
     status: entry.status,
     reason: entry.reason ?? null,
     request_id: entry.requestId,
+    ...(entry.predictionId !== undefined && { id: entry.predictionId }),
+    ...(entry.traceId !== undefined && { trace_id: entry.traceId }),
   };
 }
 

@@ -5,6 +5,9 @@ export interface AuditEntry {
   /** ms since the Unix epoch. */
   readonly atMs: number;
   readonly requestId: string;
+  /** Of the answer, where there is one; and of its trace. */
+  readonly predictionId?: string | undefined;
+  readonly traceId?: string | undefined;
   /** Id of the key record, or `cert:` and the name in a client certificate; undefined when nobody was identified. */
   readonly keyId: string | undefined;
   /** The client's address as quotas count it; undefined when the request was refused before it was looked at. */

@@ -53,6 +53,8 @@ const SHADOWS = `
 /** By which the audit log and the records of a request are found together. */
 const REQUEST_IDS = 'ALTER TABLE predictions ADD COLUMN request_id text';
 
+const TRACE_IDS = 'ALTER TABLE predictions ADD COLUMN trace_id text';
+
 /** When the split of an experiment changed, and what its analysis saw at one time. */
 const EXPERIMENTS = `
   CREATE TABLE experiment_epochs (
@@ -134,6 +136,7 @@ const MIGRATIONS: readonly string[] = [
   SHADOWS,
   REQUEST_IDS,
   EXPERIMENTS,
+  TRACE_IDS,
 ];
 
 /** Any number that nothing else locks: one process migrates at a time. */

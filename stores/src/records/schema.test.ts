@@ -22,7 +22,7 @@ it('reads feedback that was written before there were rewards', () => {
 it('takes no record of a version that it does not know, and none with half a sketch', () => {
   const { sketch } = predictionOf();
   expect(predictionRecordSchema.safeParse(predictionOf()).success).toBe(true);
-  expect(predictionRecordSchema.safeParse({ ...predictionOf(), v: 4 }).success).toBe(false);
+  expect(predictionRecordSchema.safeParse({ ...predictionOf(), v: 5 }).success).toBe(false);
   const short = { ...sketch, features: [1, 2] };
   expect(predictionRecordSchema.safeParse({ ...predictionOf(), sketch: short }).success).toBe(false);
 });

@@ -107,6 +107,7 @@ function predictionRow(record: PredictionRecord) {
     ...measured,
     label: text(columns.label),
     request_id: text(columns.request_id),
+    trace_id: text(columns.trace_id),
     at: timeOf(timeOfPrediction(record.id)),
     sketch_version: version,
     image_width: width,

@@ -56,6 +56,7 @@ export function predictionOf(changes: Partial<PredictionRecord> = {}): Predictio
     top_scores: [0.385, 0.36],
     sketch: sketchOf(),
     request_id: 'r-1',
+    trace_id: 'd'.repeat(32),
     ...changes,
   };
 }

@@ -20,6 +20,8 @@ export interface AuditQuery {
   /** Part of the action, in any case. */
   readonly action?: string | undefined;
   readonly requestId?: string | undefined;
+  /** Of a prediction, of a request, or of a trace. */
+  readonly anyId?: string | undefined;
 }
 
 /** A record as a row; undefined for anchors, which say nothing about anybody. */
@@ -29,7 +31,7 @@ export function rowOf(record: AuditRecord): AuditRow | undefined {
   const place = { at_ms, writer, seq, type: record.type };
   switch (record.type) {
     case 'call': {
-      const { who, method, route, status, reason, request_id, address } = record;
+      const { who, method, route, status, reason, request_id, id = null, trace_id = null, address } = record;
       const detail = address === null ? {} : { address };
       return {
         ...place,
@@ -38,6 +40,8 @@ export function rowOf(record: AuditRecord): AuditRow | undefined {
         outcome: String(status),
         reason,
         request_id,
+        id,
+        trace_id,
         detail,
       };
     }
@@ -45,7 +49,7 @@ export function rowOf(record: AuditRecord): AuditRow | undefined {
       const { who, action, outcome, request_id } = record;
       const { why, ...detail } = record.detail;
       const reason = why === undefined ? null : String(why);
-      return { ...place, who, action, outcome, reason, request_id, detail };
+      return { ...place, who, action, outcome, reason, request_id, id: null, trace_id: null, detail };
     }
     case 'aggregate': {
       const { of, calls, addresses, reasons } = record;
@@ -71,11 +75,11 @@ export function rowOf(record: AuditRecord): AuditRow | undefined {
   }
 }
 
-const NOBODY = { who: null, reason: null, request_id: null } as const;
+const NOBODY = { who: null, reason: null, request_id: null, id: null, trace_id: null } as const;
 
 /** Whether a row is asked for; the store decides the same in SQL. */
 export function fits(row: AuditRow, query: AuditQuery): boolean {
-  const { fromMs, beforeMs, after, who, changes, action, requestId } = query;
+  const { fromMs, beforeMs, after, who, changes, action, requestId, anyId } = query;
   return (
     row.at_ms >= fromMs &&
     row.at_ms < beforeMs &&
@@ -83,7 +87,8 @@ export function fits(row: AuditRow, query: AuditQuery): boolean {
     (who === undefined || (row.who !== null && who.includes(row.who))) &&
     (!changes || row.type === 'change') &&
     (action === undefined || row.action.toLowerCase().includes(action.toLowerCase())) &&
-    (requestId === undefined || row.request_id === requestId)
+    (requestId === undefined || row.request_id === requestId) &&
+    (anyId === undefined || [row.request_id, row.id, row.trace_id].includes(anyId))
   );
 }
 

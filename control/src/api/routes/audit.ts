@@ -12,6 +12,7 @@ const querySchema = z.strictObject({
   who: text.optional(),
   action: text.optional(),
   request_id: text.optional(),
+  id: text.optional(),
   type: z.literal('change').optional(),
   after: text.refine((next) => placeOf(next) !== undefined, 'expected `next` of another answer').optional(),
 });
@@ -19,10 +20,11 @@ const querySchema = z.strictObject({
 /** Who did what, newest first. */
 export function auditRoutes(rows: AuditRows): Hono<ApiEnv> {
   return new Hono<ApiEnv>().get('/audit', async (c) => {
-    const { before_ms, from_ms, request_id, type, after, ...query } = queryOf(c, querySchema);
+    const { before_ms, from_ms, request_id, id, type, after, ...query } = queryOf(c, querySchema);
     const page = await rows({
       ...query,
       requestId: request_id,
+      anyId: id,
       changes: type === 'change',
       after: after === undefined ? undefined : placeOf(after),
       ...(from_ms !== undefined && { fromMs: from_ms }),

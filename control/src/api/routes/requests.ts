@@ -16,8 +16,8 @@ const MAX_ROWS = 100;
 /** One request, by the id that the caller has. */
 export function requestRoutes({ readRecords, rows, now }: RequestDeps): Hono<ApiEnv> {
   // The records of the request are worth showing without those of the audit log.
-  const auditOf: RequestViewDeps['auditOf'] = async (requestId, fromMs) => {
-    const page = await rows({ requestId, fromMs, limit: MAX_ROWS }).catch(() => undefined);
+  const auditOf: RequestViewDeps['auditOf'] = async (anyId, fromMs) => {
+    const page = await rows({ anyId, fromMs, limit: MAX_ROWS }).catch(() => undefined);
     return page?.entries ?? [];
   };
   return new Hono<ApiEnv>().get('/requests/:id', async (c) =>

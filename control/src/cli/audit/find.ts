@@ -23,6 +23,7 @@ const MAX_ROWS = 1000;
 export function addFind(audit: Command, around: Surroundings): void {
   audit
     .command('find')
+    .argument('[id]', 'only calls with this id: of an answer, of a request (X-Request-Id), or of a trace')
     .description('show who did what, newest first')
     .option('--who <name>', 'id of an API key or of a token subject, name of an operator, cert:NAME')
     .option('--action <text>', 'method and route, or the action of a change')
@@ -32,12 +33,14 @@ export function addFind(audit: Command, around: Surroundings): void {
     .option('--changes', 'only changes, no calls')
     .option('--after <place>', 'older entries, from the place that the answer before named')
     .option('--limit <count>', `how many, at most ${MAX_ROWS}`, count, 100)
-    .action(async ({ since, until, request, changes, ...query }: FindOptions, command: Command) => {
+    .action(async (id: string | undefined, options: FindOptions, command: Command) => {
+      const { since, until, request, changes, ...query } = options;
       const page = await adminApiOf(command, around).audit({
         ...query,
         from_ms: timeBefore(since, around.nowMs()),
         before_ms: timeBefore(until, around.nowMs()),
         request_id: request,
+        id,
         type: changes ? 'change' : undefined,
       });
       print(command, around, page, inWords);

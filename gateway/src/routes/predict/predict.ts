@@ -28,6 +28,7 @@ export function predict({ predictor, settle, sketch, shadow, clock }: PredictOpt
   return async function predict(c) {
     const sentAtMs = clock.monotonicMs();
     const id = uuidV7(clock.epochMs());
+    c.set('predictionId', id);
     const choice = c.get('choice');
     const { model, version, variant } = choice;
     const images = c.get('images');

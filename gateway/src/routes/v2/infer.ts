@@ -32,6 +32,7 @@ export function infer(options: InferOptions): RouteHandler {
   const { inference, settle, sketch, clock, jsonWork, images_per_request } = options;
   return async function infer(c) {
     const predictionId = uuidV7(clock.epochMs());
+    c.set('predictionId', predictionId);
     const { model, version, variant } = c.get('choice');
     const { message, id = predictionId, timeoutMs, binary } = c.get('tensors');
     const images = imagesOf(c.get('tensors'), images_per_request);

@@ -123,7 +123,7 @@ export interface GRPCInferenceServiceClient extends grpc.Client {
    * share it, and the answer repeats it. Answers come in any order. A call that fails never ends the stream. What
    * gRPC carries as metadata for ModelInfer travels in the parameters of the message:
    * headgate_deadline_ms (int64): remaining time in ms; absent: the default deadline of the server
-   * headgate_request_id, headgate_variant, headgate_tenant, traceparent (string)
+   * headgate_request_id, headgate_prediction, headgate_variant, headgate_tenant, traceparent (string)
    * headgate_cancel (bool): true in a message without inputs cancels the call that has this `id`
    * headgate_tenant counts only on streams that did not come through the listener for outside callers.
    */
@@ -134,7 +134,7 @@ export interface GRPCInferenceServiceClient extends grpc.Client {
    * share it, and the answer repeats it. Answers come in any order. A call that fails never ends the stream. What
    * gRPC carries as metadata for ModelInfer travels in the parameters of the message:
    * headgate_deadline_ms (int64): remaining time in ms; absent: the default deadline of the server
-   * headgate_request_id, headgate_variant, headgate_tenant, traceparent (string)
+   * headgate_request_id, headgate_prediction, headgate_variant, headgate_tenant, traceparent (string)
    * headgate_cancel (bool): true in a message without inputs cancels the call that has this `id`
    * headgate_tenant counts only on streams that did not come through the listener for outside callers.
    */
@@ -270,7 +270,7 @@ export interface GRPCInferenceServiceHandlers extends grpc.UntypedServiceImpleme
    * share it, and the answer repeats it. Answers come in any order. A call that fails never ends the stream. What
    * gRPC carries as metadata for ModelInfer travels in the parameters of the message:
    * headgate_deadline_ms (int64): remaining time in ms; absent: the default deadline of the server
-   * headgate_request_id, headgate_variant, headgate_tenant, traceparent (string)
+   * headgate_request_id, headgate_prediction, headgate_variant, headgate_tenant, traceparent (string)
    * headgate_cancel (bool): true in a message without inputs cancels the call that has this `id`
    * headgate_tenant counts only on streams that did not come through the listener for outside callers.
    */
