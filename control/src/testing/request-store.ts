@@ -50,10 +50,17 @@ export function describeRequests(name: string, open: () => Queryable): void {
       await deliver([first, second, outcomeOf({ id: first.id, index: 1, reward: 2 }), made(2, 'fp32')]);
       const called = { at_ms: START_MS + HOUR_MS, seq: 7 } as AuditRow;
       const other = { at_ms: START_MS, seq: 3 } as AuditRow;
-      const auditOf = async (id: string) => (id === 'r-5' || id === 't-5' || id === 'r-only-audited' ? [called, other] : []);
+      const auditOf = async (id: string) =>
+        id === 'r-5' || id === 't-5' || id === 'r-only-audited' ? [called, other] : [];
       const view = (id: string) => requestView({ db: open(), auditOf, now: () => NOW_MS }, id);
       const found = await view(first.id.toUpperCase());
-      expect(found).toMatchObject({ id: first.id, found_by: 'id', request_id: 'r-5', trace_id: 't-5', audit: [called] });
+      expect(found).toMatchObject({
+        id: first.id,
+        found_by: 'id',
+        request_id: 'r-5',
+        trace_id: 't-5',
+        audit: [called],
+      });
       expect(found.items).toMatchObject([
         { index: 0, variant: 'int8', feedback: null },
         { index: 1, feedback: { label: 'tiger cat', reward: 2, at_ms: NOW_MS + 1000 } },
