@@ -29,7 +29,8 @@ export async function startSurroundings(
   const { log_level, tracing } = config.telemetry;
   const secret = readInternalSecret(config.listen, root);
   const logger = createLogger({ service, level: log_level });
-  const spans = await startTracing({ service, version: packageJson.version, config: tracing });
+  const warn = (message: string) => logger.warn(message);
+  const spans = await startTracing({ service, version: packageJson.version, config: tracing, warn });
   const metrics = createMetrics();
   const { registry } = metrics;
   const resilience = reportResilience({ logger, registry, breakers: breakersOf(config) });

@@ -57,6 +57,7 @@ export async function startInference(options: InferenceOptions): Promise<Inferen
     service: SERVICE,
     version: SERVER_VERSION,
     config: config.telemetry.tracing,
+    warn: (message) => log.warn(message),
   });
   const statistics = new Statistics(systemClock);
   const registry = new Registry();

@@ -26,11 +26,25 @@ afterEach(async () => {
   collector = undefined;
 });
 
+const warnings: string[] = [];
+const warn = (message: string) => void warnings.push(message);
+
 describe('startTracing', () => {
+  it.each([
+    ['otlp', 'port 4318'],
+    ['zipkin', 'port 9411'],
+  ] as const)('says where spans go when %s has no endpoint', async (exporter, place) => {
+    warnings.length = 0;
+    const config = { exporter, endpoint: '', sample_ratio: 1, authorization: '' };
+    tracing = await startTracing({ service: 'gateway', version: '1', config, warn });
+    expect(warnings).toEqual([expect.stringContaining(place)]);
+  });
+
   it('leaves spans as no-ops when no exporter is configured', async () => {
     tracing = await startTracing({
       service: 'gateway',
       version: '1',
+      warn,
       config: { exporter: 'none', endpoint: '', sample_ratio: 1, authorization: '' },
     });
     expect(trace.getTracer('test').startSpan('work').isRecording()).toBe(false);
@@ -44,6 +58,7 @@ describe('startTracing', () => {
       tracing = await startTracing({
         service: 'gateway',
         version: '1',
+        warn,
         config: { exporter, endpoint, sample_ratio: 1, authorization: 'Bearer collector' },
       });
       trace.getTracer('test').startSpan('work').end();
@@ -60,7 +75,7 @@ describe('startTracing', () => {
     const endpoint = await listen(received);
     for (const authorization of ['Bearer old', 'Bearer new']) {
       const config = { exporter: 'otlp' as const, endpoint, sample_ratio: 1, authorization };
-      tracing = await startTracing({ service: 'gateway', version: '1', config });
+      tracing = await startTracing({ service: 'gateway', version: '1', config, warn });
       trace.getTracer('test').startSpan('work').end();
       await tracing.stop();
       trace.disable();

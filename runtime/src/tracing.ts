@@ -8,6 +8,8 @@ export interface TracingOptions {
   readonly service: string;
   readonly version: string;
   readonly config: TracingConfig;
+  /** Told where spans go when the configuration does not say. */
+  readonly warn: (message: string) => void;
 }
 
 export interface Tracing {
@@ -23,8 +25,12 @@ const EXPORT_TIMEOUT_MS = 5_000;
  * Registers the OpenTelemetry SDK behind `@opentelemetry/api`, with W3C propagation. With `exporter: none` no SDK
  * module is even loaded: spans are no-ops and trace ids travel all the same (trace-context.ts).
  */
-export async function startTracing({ service, version, config }: TracingOptions): Promise<Tracing> {
+export async function startTracing({ service, version, config, warn }: TracingOptions): Promise<Tracing> {
   if (config.exporter === 'none') return { stop: async () => {} };
+  if (config.endpoint === '') {
+    const place = config.exporter === 'zipkin' ? 'port 9411' : 'OTEL_EXPORTER_OTLP_ENDPOINT, or port 4318';
+    warn(`telemetry.tracing.endpoint is not set: spans go to ${place} of this machine`);
+  }
   const [sdk, { resourceFromAttributes }, exporter] = await Promise.all([
     import('@opentelemetry/sdk-trace-node'),
     import('@opentelemetry/resources'),

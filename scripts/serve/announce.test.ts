@@ -5,19 +5,18 @@ import { describeService } from './ready-file.ts';
 
 const keys = { client: 'hg_c', bench: 'hg_b', admin: 'hg_a' };
 
-it('prints a curl that can be pasted anywhere', () => {
+it('prints a curl that can be pasted in the folder that serves', () => {
   const service = describeService(testConfig(), { root: '/my dir', mode: 'full', keys, model: 'm' });
-  expect(curlFor(service, samplePhoto('/my dir', service))).toBe(
-    `curl --cacert '/my dir/state/tls/public/ca.crt' -H "X-API-Key: hg_c" -H "X-Headgate-Unit: alice" ` +
-      `-F 'image=@/my dir/samples/chelsea.png' https://localhost:8443/predict`,
+  expect(curlFor('/my dir', service, samplePhoto('/my dir', service))).toBe(
+    `curl --cacert state/tls/public/ca.crt -H "X-API-Key: hg_c" ` +
+      `-F image=@samples/chelsea.png https://localhost:8443/predict`,
   );
 });
 
 it('prints a curl over plain HTTP in the fallback', () => {
   const service = describeService(testConfig(), { root: '/srv', mode: 'fallback', keys, model: 'digits' });
-  expect(curlFor(service, samplePhoto('/srv', service))).toBe(
-    `curl -H "X-API-Key: hg_c" -H "X-Headgate-Unit: alice" ` +
-      `-F image=@/srv/samples/digit-7.png http://127.0.0.1:8441/predict`,
+  expect(curlFor('/srv', service, samplePhoto('/srv', service))).toBe(
+    `curl -H "X-API-Key: hg_c" -F image=@samples/digit-7.png http://127.0.0.1:8441/predict`,
   );
 });
 

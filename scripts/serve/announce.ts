@@ -1,5 +1,4 @@
-import { join } from 'node:path';
-import { HEADER } from '@headgate/contracts/names';
+import { join, relative } from 'node:path';
 import type { Crash } from './child.ts';
 import type { Service } from './ready-file.ts';
 
@@ -8,14 +7,14 @@ export function samplePhoto(root: string, service: Service): string {
   return join(root, 'samples', service.mode === 'full' ? 'chelsea.png' : 'digit-7.png');
 }
 
-/** A curl for another terminal, whatever its working directory. */
-export function curlFor(service: Service, photo: string): string {
+/** A curl for another terminal in the folder `root`. */
+export function curlFor(root: string, service: Service, photo: string): string {
+  const short = (path: string) => quote(relative(root, path));
   const parts = [
     'curl',
-    ...(service.caFile === null ? [] : ['--cacert', quote(service.caFile)]),
+    ...(service.caFile === null ? [] : ['--cacert', short(service.caFile)]),
     `-H "X-API-Key: ${service.keys?.client ?? '$KEY'}"`,
-    `-H "${titleCase(HEADER.unit)}: alice"`,
-    `-F ${quote(`image=@${photo}`)}`,
+    `-F image=@${short(photo)}`,
     `${service.https ?? service.gateway}/predict`,
   ];
   return parts.join(' ');
@@ -30,9 +29,4 @@ export function describeCrash({ name, how, restartMs }: Crash): string {
 /** Quotes only what a shell could misread. */
 function quote(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-}
-
-/** x-headgate-unit becomes X-Headgate-Unit. */
-function titleCase(header: string): string {
-  return header.replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase());
 }

@@ -39,7 +39,7 @@ export async function becomeReady(
   const logs = `state/logs/${config.listen.port_base}/`;
   say(`  console  ${(await hasControl) ? service.console : `does not answer yet: see ${logs}control.log`}`);
   say(`  logs     ${logs}`);
-  say(`  try      ${curlFor(service, photo)}`);
+  say(`  try      ${curlFor(root, service, photo)}`);
   say('  Ctrl-C stops everything');
 }
 

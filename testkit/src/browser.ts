@@ -13,12 +13,16 @@ export function browserObstacle(): string | undefined {
   return obstacle;
 }
 
-/** Headless Chromium of this machine. Close it after the tests. */
-export async function launchBrowser(): Promise<Browser> {
+/**
+ * Headless Chromium of this machine. Close it after the tests.
+ *
+ * @param args switches of Chromium
+ */
+export async function launchBrowser(args: string[] = []): Promise<Browser> {
   const executablePath = findChromium();
   if (executablePath === undefined) throw new Error(browserObstacle());
   // Its sandbox does not work for root.
-  return chromium.launch({ executablePath, chromiumSandbox: process.getuid?.() !== 0 });
+  return chromium.launch({ executablePath, chromiumSandbox: process.getuid?.() !== 0, args });
 }
 
 /**

@@ -106,6 +106,19 @@ describe('a token of a configured issuer', () => {
   });
 });
 
+describe('another scheme in Authorization', () => {
+  it.each(['Basic eDp5', 'ApiKey abc', 'Digest username="a"', 'hg_client01_x'])(
+    '%j names the header for keys, and is no guess',
+    async (authorization) => {
+      for (let i = 0; i < 30; i++) {
+        const response = await ask(authorization, '192.0.2.77');
+        expect(response.status).toBe(401);
+        expect(await response.text()).toContain('send an API key in the header x-api-key');
+      }
+    },
+  );
+});
+
 describe('a forged token', () => {
   it.each(['none', 'None', 'NONE', ''])('of algorithm %j is 401', async (alg) => {
     const payload = payloadOf(await issuer.token());

@@ -49,6 +49,10 @@ export function authenticate(options: AuthenticateOptions): Layer {
       const detail = `The Authorization header is not accepted; send an API key in the header ${HEADER.apiKey}.`;
       return refusal('invalid_token', detail, false);
     }
+    if (!/^Bearer\b/i.test(authorization)) {
+      const detail = `Authorization takes Bearer and a token; send an API key in the header ${HEADER.apiKey}.`;
+      return refusal('invalid_token', detail, false);
+    }
     const verify = () => untilOver(tokens.verify(token, c.get('ipSubject')), c.get('deadline'));
     const outcome = token === '' ? 'malformed' : await verify();
     if (typeof outcome !== 'string') return outcome;

@@ -43,6 +43,17 @@ describe('the limit of predict-like routes', () => {
     expect(await status(app, '/v1/models')).toBe(200);
   });
 
+  it('is named in the refusal, with the wait, and with whose it is', async () => {
+    const app = await fixture();
+    for (let i = 0; i < 10; i++) await call(app, '/predict');
+    const detail = async (key: string) =>
+      ((await (await call(app, '/predict', key)).json()) as { detail: string }).detail;
+    expect(await detail(KEYS.client)).toMatch(
+      /^The quota of this API key is used up: 10 requests in 60 s on routes of the kind predict; try again in \d+ s\.$/,
+    );
+    expect(await detail(KEYS.other)).toMatch(/^The quota of this address is used up: 10 requests in 60 s/);
+  });
+
   it('follows the key to another address', async () => {
     const app = await fixture();
     const send = (host: number) => status(app, '/predict', { ip: `192.0.2.${host}` });

@@ -20,12 +20,23 @@ export interface Verdict {
 
 export const NO_LIMIT: Verdict = { applied: [], refusal: undefined };
 
-const SENTENCE: Record<QuotaScope, string> = {
-  key: 'The quota of this API key is used up.',
-  ip: 'The quota of this address is used up.',
-  credentials: 'Too many wrong credentials came from this address.',
-  global: 'The quota of all callers together is used up.',
+const WHOSE: Record<QuotaScope, string> = {
+  key: 'The quota of this API key is used up',
+  ip: 'The quota of this address is used up',
+  credentials: 'Too many wrong credentials came from this address',
+  global: 'The quota of all callers together is used up',
 };
+
+/** Names the limit in force, and the wait. */
+function sentenceOf({ rule, state }: Applied, waitMs: number): string {
+  const { scope, group, unit, quota } = rule;
+  const routes = group === 'all' ? 'all routes' : `routes of the kind ${group}`;
+  const what = scope === 'credentials' ? '' : ` ${unit === 'engine_ms' ? 'ms of engine time' : unit}`;
+  const on = scope === 'credentials' ? '' : ` on ${routes}`;
+  const limit = `${state.limit}${what} in ${quota.windowMs / 1000} s${on}`;
+  const wait = waitMs > 0 ? `; try again in ${Math.ceil(waitMs / 1000)} s` : '';
+  return `${WHOSE[scope]}: ${limit}${wait}.`;
+}
 
 /** One refusing quota refuses the request; each of them is counted. */
 export function judge(applied: readonly Applied[], telemetry: Pick<Telemetry, 'rateLimited'>): Verdict {
@@ -36,9 +47,11 @@ export function judge(applied: readonly Applied[], telemetry: Pick<Telemetry, 'r
   // A caller that returns after the shortest of several waits is refused again.
   const longest = rest.reduce((a, b) => (b.state.resetMs > a.state.resetMs ? b : a), first);
   const { resetMs: retryAfterMs } = longest.state;
+  // The address of a caller is charged like its key: what its key has used up is the better explanation.
+  const cause = refusing.find(({ rule }) => rule.scope === 'key') ?? longest;
   return {
     applied,
-    refusal: new HeadgateError('rate_limited', SENTENCE[longest.rule.scope], { retryAfterMs }),
+    refusal: new HeadgateError('rate_limited', sentenceOf(cause, retryAfterMs), { retryAfterMs }),
   };
 }
 

@@ -219,6 +219,7 @@ describe('Catalogue', () => {
     };
     expect(reason('m', '1')).toBe('ok');
     expect(reason('m', '2')).toBe('unavailable');
+    expect(() => catalogue.serving('m', '2')).toThrow(/cannot be loaded; the operator finds why/);
     expect(reason('m', '3')).toBe('unknown_version');
     expect(reason('__proto__', '')).toBe('unknown_model');
   });

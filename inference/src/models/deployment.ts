@@ -153,8 +153,16 @@ export class Deployment {
       );
     }
     if (this.#serving && this.#status === 'ready') return this.#serving;
-    const detail = `Version ${this.version} of ${this.model} is not ready; please try again.`;
-    throw unavailable(detail, this.#deps.restartMinMs);
+    const name = `Version ${this.version} of ${this.model}`;
+    const { restartMinMs, restartMaxMs } = this.#deps;
+    if (this.#status === 'failed') {
+      const detail = `${name} cannot be loaded; the operator finds why in the log of inference.`;
+      throw unavailable(detail, restartMaxMs);
+    }
+    throw unavailable(
+      `${name} is loading; please try again in ${Math.ceil(restartMinMs / 1000)} s.`,
+      restartMinMs,
+    );
   }
 
   /** Reads the package and starts the engines; tries again until it succeeds or the version is retired. */

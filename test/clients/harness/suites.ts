@@ -22,6 +22,7 @@ export interface ClientSuite {
  * two of them cannot be loaded into one process.
  */
 export const CLIENT_SUITES: readonly ClientSuite[] = [
+  { name: 'uploads', environment: 'http', uses: ['http-old'], timeoutMs: 10 * 60_000 },
   { name: 'tritonclient', environment: 'tritonclient' },
   {
     name: 'kserve',

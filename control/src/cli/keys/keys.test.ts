@@ -21,7 +21,10 @@ const records = () => keyFileSchema.parse(parse(text())).keys;
 const digest = (key: string) => createHash('sha256').update(key).digest('hex');
 
 const run = (argv: readonly string[], around: Partial<Surroundings> = {}) =>
-  headgate(['keys', ...argv, '--file', file], around);
+  headgate(['keys', ...argv, '--file', file], {
+    ...around,
+    env: { HEADGATE_ROUTING_FILE: join(dir, 'routing.yaml'), ...around.env },
+  });
 async function ok(argv: readonly string[], around: Partial<Surroundings> = {}) {
   const { code, out, err } = await run([...argv, '--json'], around);
   expect([code, err]).toEqual([0, '']);
@@ -68,6 +71,15 @@ describe('headgate keys create', () => {
       scopes: { models: ['a', 'b'], routes: ['predict', 'read'] },
       not_after: '2030-04-01T00:00:00Z',
     });
+  });
+
+  it('warns of a model that the routing table does not name, and makes the key', async () => {
+    const routing = { schema: 1, default_model: 'shoes', models: { shoes: { version: '1' } } };
+    writeFileSync(join(dir, 'routing.yaml'), JSON.stringify(routing));
+    const { code, err } = await run(['create', '--name', 'Alice', '--model', 'shoes', 'sheos']);
+    expect(code).toBe(0);
+    expect(err).toMatch(/^warning: no model sheos is in the routing table \(it names: shoes\)[^\n]*\n$/);
+    expect(records()).toMatchObject([{ scopes: { models: ['shoes', 'sheos'] } }]);
   });
 
   it.each([

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { Config } from '@headgate/contracts/config/schema';
 import { describeIssues, IN_WORDS } from '@headgate/contracts/issues';
 import {
@@ -7,13 +9,15 @@ import {
   ROUTE_SCOPES,
   type RouteScope,
 } from '@headgate/contracts/keys';
+import { parseRouting } from '@headgate/contracts/routing';
 import { keyName } from '@headgate/journal/audit/pseudonyms';
+import { readDocument } from '@headgate/runtime/read-document';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { audited } from '../audited.ts';
 import { CliError } from '../errors.ts';
 import { print } from '../print.ts';
 import type { Surroundings } from '../surroundings.ts';
-import { keyFileOf, type Records, updateKeyFile } from './key-file.ts';
+import { type KeyFile, keyFileOf, type Records, updateKeyFile } from './key-file.ts';
 import { addList } from './list.ts';
 import { instant, newKeyId, newSecret, parseDuration } from './secret.ts';
 
@@ -67,6 +71,7 @@ function addCreate(keys: Command, around: Surroundings): void {
       const { role, tier, not_after = null } = record;
       const change = { action: 'keys.create', detail: { key: keyName(id), role, tier } } as const;
       await audited(change, file, around, () => updateKeyFile(file, (all) => [...all, record]));
+      warnOfUnknownModels(file, options.model ?? [], around);
       const until = not_after === null ? '' : `, valid until ${not_after}`;
       print(command, around, { id, key, not_after }, () => shownOnce(`key ${id}${until}`, key));
     });
@@ -167,6 +172,31 @@ function requireTier({ gateway }: Config, tier: string): void {
   throw new CliError('usage', `there is no tier ${tier}`, {
     remedy: `choose one of ${tiers.join(', ')}, or add it to gateway.rate_limit.tiers`,
   });
+}
+
+/** A key may be made before its model is routed; a misspelt name would be noticed by its caller alone. */
+function warnOfUnknownModels(
+  { root, config }: KeyFile,
+  models: readonly string[],
+  around: Surroundings,
+): void {
+  const known = routedModels(resolve(root, config.routing_file));
+  for (const model of models) {
+    if (known?.includes(model) !== false) continue;
+    const names = known.join(', ') || 'none';
+    around.err(
+      `warning: no model ${model} is in the routing table (it names: ${names}); this key can use none by that name\n`,
+    );
+  }
+}
+
+/** undefined where there is no readable table here, as on a machine that only manages keys. */
+function routedModels(path: string): readonly string[] | undefined {
+  try {
+    return Object.keys(readDocument(readFileSync(path, 'utf8'), parseRouting).models);
+  } catch {
+    return undefined;
+  }
 }
 
 function routes(value: string, before: RouteScope[] = []): RouteScope[] {
