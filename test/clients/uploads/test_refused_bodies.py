@@ -56,7 +56,7 @@ def test_a_body_above_the_limit_is_answered_with_413(context, client, shape, exp
 @pytest.mark.parametrize("client", CLIENTS)
 def test_a_body_of_the_most_that_is_read_is_answered_with_413(context, client, shape):
     if client == "httpx-http2" and shape == "length":
-        pytest.skip("httpx copies the rest of a body for each frame: 64 MiB from one `bytes` take it half a minute")
+        pytest.skip("httpx copies the rest for each frame: 64 MiB from one `bytes` take it half a minute")
     answer = upload(context, client, {}, 64 * MIB, shape)
     assert (answer["status"], answer["problem"]["reason"]) == (413, "body_too_large")
 
