@@ -1,6 +1,8 @@
 """One upload by one client, run in that client's environment; prints the status and the problem body as JSON.
 
-upload.py CLIENT URL CA KEY HEADERS BYTES SHAPE PAUSE. SHAPE is `length` or `chunks`, PAUSE the time between pieces.
+upload.py CLIENT URL CA KEY HEADERS BYTES SHAPE PAUSE
+
+SHAPE is `length` or `chunks`; PAUSE is the time between two pieces, in s.
 """
 
 import asyncio
