@@ -57,6 +57,11 @@ def test_blends_transparency_over_black() -> None:
     assert pixels[0, 1].max() == 0
 
 
+def test_takes_the_upper_bits_of_sixteen() -> None:
+    picture = np.array([[0, 0x1234], [0x8000, 0xFFFF]], np.uint16)
+    assert preprocess(Image.fromarray(picture), spec(2))[0, :, :, 0].tolist() == [[0, 0x12], [0x80, 0xFF]]
+
+
 def test_ranks_best_first_and_ties_by_class() -> None:
     assert best(np.array([0.2, 0.4, 0.2, 0.1, 0.1]), 3) == [(1, 0.4), (0, 0.2), (2, 0.2)]
 

@@ -140,7 +140,7 @@ const FILES: Readonly<Record<string, () => Promise<Buffer>>> = {
   'odd-scan.jpg': async () => oddScan(await jpeg()),
   'film-behind.jpg': async () => withFilm(await jpeg()),
   'no-end.jpg': async () => (await jpeg()).subarray(0, -2),
-  'bytes-between-segments.jpg': async () => { const file = await jpeg(); return Buffer.concat([file.subarray(0, 2), Buffer.of(1, 2, 3), file.subarray(2)]); },
+  'bytes-between-segments.jpg': async () => { const file = await jpeg(); const at = 4 + file.readUInt16BE(4); return Buffer.concat([file.subarray(0, at), Buffer.of(1, 2, 3), file.subarray(at)]); },
   'odd-scan-and-cut-off.jpg': async () => { const file = oddScan(await jpeg()); return Buffer.concat([file.subarray(0, file.length * 0.8), Buffer.of(0xff, 0xd9)]); },
   'turned.jpg': async () => withOrientation(await jpeg(), 6),
   'turned.png': async () => withOrientation(await png(), 5),

@@ -42,7 +42,9 @@ RESAMPLE = {
 
 
 def flatten(image: Image.Image, channels: int) -> Image.Image:
-    """RGB for 3 channels, grey for 1; transparency is blended over black."""
+    """RGB for 3 channels, grey for 1; transparency is blended over black, and of 16 bits the upper 8 count."""
+    if image.mode.startswith("I;16"):  # a conversion would cut at 255
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, (0, 0, 0, 255)), rgba)

@@ -5,17 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
-from headgate_pipelines.convert.reference import flatten
+from headgate_pipelines.convert import reference
+from headgate_pipelines.convert.orientation import upright
 from headgate_pipelines.errors import PipelineError
 from headgate_pipelines.importer.presets import Preset
-
-RESAMPLE = {
-    "cubic": Image.Resampling.BICUBIC,
-    "linear": Image.Resampling.BILINEAR,
-    "nearest": Image.Resampling.NEAREST,
-}
 
 
 @dataclass(frozen=True)
@@ -49,7 +44,7 @@ def read(path: Path) -> Image.Image:
     """
     try:
         with Image.open(path) as image:
-            return ImageOps.exif_transpose(image)
+            return upright(image)
     except (UnidentifiedImageError, OSError, ValueError) as error:
         raise PipelineError(
             f"{path} cannot be read as an image: {error}", "take it out of the folder of samples"
@@ -58,31 +53,17 @@ def read(path: Path) -> Image.Image:
 
 def preprocess(image: Image.Image, preset: Preset, shape: Shape) -> np.ndarray:
     """uint8 [1,H,W,C]: what the engine hands to the folded graph."""
-    flat = flatten(image, shape.channels)
-    size = (shape.width, shape.height)
-    if preset.fit == "letterbox":
-        pixels = _letterbox(flat, preset, size)
-    else:
-        part = _crop(flat, preset.crop_fraction, size) if preset.fit == "crop" else flat
-        pixels = part.resize(size, RESAMPLE[preset.resample])
-    return np.asarray(pixels, np.uint8).reshape(1, shape.height, shape.width, shape.channels)
-
-
-def _crop(image: Image.Image, fraction: float, size: tuple[int, int]) -> Image.Image:
-    """The largest centred part with the proportions of `size`, less what `fraction` takes away."""
-    width = max(1, int(min(image.width, image.height * size[0] / size[1]) * fraction))
-    height = max(1, int(min(image.height, image.width * size[1] / size[0]) * fraction))
-    left, top = (image.width - width) // 2, (image.height - height) // 2
-    return image.crop((left, top, left + width, top + height))
-
-
-def _letterbox(image: Image.Image, preset: Preset, size: tuple[int, int]) -> Image.Image:
-    scale = min(size[0] / image.width, size[1] / image.height)
-    width, height = (max(1, round(side * scale)) for side in image.size)
-    canvas = Image.new(image.mode, size, (preset.border,) * len(image.getbands()))
-    inner = image.resize((width, height), RESAMPLE[preset.resample])
-    canvas.paste(inner, ((size[0] - width) // 2, (size[1] - height) // 2))
-    return canvas
+    spec = reference.Preprocessing(
+        width=shape.width,
+        height=shape.height,
+        channels=shape.channels,
+        crop_fraction=preset.crop_fraction,
+        fit=preset.fit,
+        border=preset.border,
+        orientation="ignore",  # `read` has applied it
+        resample=preset.resample,
+    )
+    return reference.preprocess(image, spec)
 
 
 def network_input(pixels: np.ndarray, preset: Preset, dtype: np.dtype) -> np.ndarray:

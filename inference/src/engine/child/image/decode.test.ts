@@ -89,6 +89,21 @@ describe('createDecoder', () => {
     expect(await decoder(GREY)(await waves(64, 64).jpeg().toBuffer())).toHaveLength(32 * 32);
   });
 
+  it.each<[string, (image: ReturnType<typeof waves>) => ReturnType<typeof waves>]>([
+    ['JPEG', (image) => image.jpeg({ quality: 100 })],
+    ['small PNG', (image) => image.png()],
+    ['PNG with a palette', (image) => image.png({ palette: true })],
+    ['WebP', (image) => image.webp({ lossless: true })],
+  ])('gives grey models the luma of a colour %s', async (_, encode) => {
+    const file = await encode(waves(90, 90)).toBuffer();
+    const [colours, greys] = [await decoder()(file), await decoder(GREY)(file)];
+    const luma = greys.map((_, i) => {
+      const [r = 0, g = 0, b = 0] = pixel(colours, i);
+      return 0.299 * r + 0.587 * g + 0.114 * b;
+    });
+    expect(distance(greys, luma)).toBeLessThan(2);
+  });
+
   it('reads 16-bit, palette and CMYK pictures', async () => {
     const picture = target(64, 64);
     const files = await Promise.all([

@@ -40,6 +40,10 @@ export interface Vips {
   ): Promise<Uint8Array>;
 }
 
+/** Grey of colours: ITU-R BT.601, as JPEG stores it and Pillow computes it. libvips' own is another by up to 20 levels. */
+const LUMA_ROW: [number, number, number] = [0.299, 0.587, 0.114];
+const LUMA: [typeof LUMA_ROW, typeof LUMA_ROW, typeof LUMA_ROW] = [LUMA_ROW, LUMA_ROW, LUMA_ROW];
+
 export interface VipsOptions {
   /** libvips refuses more. */
   readonly maxPixels: number;
@@ -78,9 +82,9 @@ export function createVips(
     const pixels = await tolerant(bytes, format, (file, failOn) => {
       const image = sharp(file, { ...options, failOn });
       const resized = pipeline(hasAlpha ? image.flatten({ background: '#000' }) : image);
-      // Of whatever colours it came in. sharp widens one channel to three unless told otherwise.
-      const coloured = resized.toColourspace(channels === 1 ? 'b-w' : 'srgb').removeAlpha();
-      return coloured.raw({ depth: 'uchar' }).toBuffer();
+      const coloured = resized.toColourspace('srgb').removeAlpha();
+      const channel = channels === 1 ? coloured.recomb(LUMA).extractChannel(0) : coloured;
+      return channel.raw({ depth: 'uchar' }).toBuffer();
     });
     if (!(await isWhole(bytes, header))) throw undecodable();
     const { width, height } = size;
