@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build as esbuild, stop } from 'esbuild';
 import { buildConsole } from './build-console.mjs';
+import { buildDocs } from './build-docs.mjs';
 
 /** Not bundled: native code, packages that read files beside themselves, and packages that load only when configured. */
 const EXTERNAL = [
@@ -104,7 +105,7 @@ export const BUNDLES = [
  */
 export async function build(root) {
   const bundles = BUNDLES.map((bundle) => esbuild({ ...bundle, absWorkingDir: root }));
-  await Promise.all([...bundles, buildConsole(root)]);
+  await Promise.all([...bundles, buildConsole(root), buildDocs(root)]);
   // Its process would stay with `npm start`, and wake 50 times a second.
   await stop();
 }

@@ -2,6 +2,7 @@ import { HeadgateError } from '@headgate/contracts/errors';
 import { rawConnection } from '@headgate/testkit/raw';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { AppDeps } from './deps.ts';
+import { DOCS_PATHS } from './routes/docs/docs.ts';
 import type { HttpServer } from './server.ts';
 import { CONFIG, fixture, KEYS } from './testing/app-fixture.ts';
 import { pngHeader } from './testing/images.ts';
@@ -54,7 +55,7 @@ describe('every request leaves one audit record, whatever becomes of it', () => 
     expect(seen.audit).toHaveLength(paths.length * METHODS.length);
     for (const { keyId: who, address, route, method, status, reason } of seen.audit) {
       // Public pages ask nobody who they are.
-      if (route !== '/docs' && route !== '/openapi.json') expect(who).toBe(keyId);
+      if (!DOCS_PATHS.includes(route ?? '')) expect(who).toBe(keyId);
       expect(address).toMatch(/^192\.0\.2\./);
       expect([...METHODS, 'other']).toContain(method);
       if (status >= 400) expect(reason).toBeDefined();

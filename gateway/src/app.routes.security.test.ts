@@ -19,7 +19,11 @@ const NOWHERE = [
 
 const CONFIGURATIONS: [string, Partial<AppDeps>, readonly string[]][] = [
   ['by default', {}, []],
-  ['with public documentation', { config: { ...CONFIG, docs_public: true } }, ['/docs', '/openapi.json']],
+  [
+    'with public documentation',
+    { config: { ...CONFIG, docs_public: true } },
+    ['/docs', '/docs/script.js', '/openapi.json'],
+  ],
   ['with bearer tokens', { tokens: { verify: async () => 'malformed' } }, []],
 ];
 

@@ -15,7 +15,7 @@ import { rateLimit } from './middleware/rate-limit.ts';
 import { requestId } from './middleware/request-id.ts';
 import { wellFormed } from './middleware/well-formed.ts';
 import { createQuotas } from './rate-limit/quotas.ts';
-import { DOCS_PATHS, DOCS_ROUTES } from './routes/docs/docs.ts';
+import { DOCS_PATHS, docsRoutes } from './routes/docs/docs.ts';
 import { feedback } from './routes/feedback/feedback.ts';
 import { listModels } from './routes/models/list-models.ts';
 import { chargeImages } from './routes/predict/charge-images.ts';
@@ -63,7 +63,7 @@ export function createApp(deps: AppDeps): Hono<AppEnv> {
     ['POST', '/v1/feedback', 'feedback', [feedback(deps)]],
     ['GET', '/v1/models', 'read', [listModels(deps)]],
     ...openInferenceRoutes(deps, { ...sending, unlessOverloaded }),
-    ...(config.docs_public ? DOCS_ROUTES : []),
+    ...(config.docs_public ? docsRoutes(deps.docsScript) : []),
   ];
 
   // The onion, outermost first. Identity and quota are settled before a byte of the body is read.

@@ -5,6 +5,7 @@ import type { KeyStore } from '@headgate/runtime/keys/key-store';
 import type { TokenVerifier } from './auth/tokens.ts';
 import type { ReadBody } from './body/read-body.ts';
 import type { Limiter } from './rate-limit/limiter.ts';
+import type { DocsScript } from './routes/docs/docs.ts';
 import type { JsonWork } from './routes/v2/json-work.ts';
 import type { RoutingSource } from './routing/source.ts';
 import type { Parking } from './serverless/parking.ts';
@@ -48,6 +49,8 @@ export interface AppDeps {
   readonly readBody?: ReadBody;
   /** Does what much JSON costs; absent = at once, which holds up every other request. */
   readonly jsonWork?: JsonWork;
+  /** Absent: the page of the documentation has no script. */
+  readonly docsScript?: DocsScript;
   /** Absent = answers count as sent once the app has made them. */
   readonly onAnswered?: OnAnswered;
   /** True from the moment the host wants its connections to close; answers then say so. */

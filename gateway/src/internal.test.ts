@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { parseRouting } from '@headgate/contracts/routing';
 import { Counter, Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
@@ -12,10 +13,15 @@ const served = (...versions: string[]) => ({
   isReady: (_model: string, version: string) => versions.includes(version),
 });
 
+const SCRIPT = 'document.title = 1;';
+const docsScript = () => Promise.resolve(new Uint8Array(gzipSync(SCRIPT)));
+
 function get(path: string, obstacles: string[] = [], init: RequestInit = {}): Promise<Response> {
   const registry = new Registry();
   new Counter({ name: 'a_total', help: 'a', registers: [registry] }).inc();
-  return Promise.resolve(createInternalApp({ obstacles: () => obstacles, registry }).request(path, init));
+  return Promise.resolve(
+    createInternalApp({ obstacles: () => obstacles, registry, docsScript }).request(path, init),
+  );
 }
 
 describe('createInternalApp', () => {
@@ -41,7 +47,7 @@ describe('createInternalApp', () => {
     expect(await response.text()).toContain('a_total 1');
   });
 
-  it.each(['/livez', '/readyz', '/metrics', '/openapi.json', '/docs'])(
+  it.each(['/livez', '/readyz', '/metrics', '/openapi.json', '/docs', '/docs/script.js'])(
     'shows nothing to a page that made its own name point here: %s',
     async (path) => {
       const rebound = await get(path, [], { headers: { host: 'evil.example:8442' } });
@@ -54,6 +60,16 @@ describe('createInternalApp', () => {
   it('shows the documentation, whether or not it is public', async () => {
     expect(await (await get('/openapi.json')).json()).toMatchObject({ openapi: '3.1.0' });
     expect(await (await get('/docs')).text()).toContain('<html');
+  });
+
+  it('sends the script of the page as it is stored, and in clear to whoever reads no gzip', async () => {
+    const accepts = (coding: string) =>
+      get('/docs/script.js', [], { headers: { 'accept-encoding': coding } });
+    const stored = await accepts('br, gzip');
+    expect(stored.headers.get('content-encoding')).toBe('gzip');
+    expect(gunzipSync(await stored.arrayBuffer()).toString()).toBe(SCRIPT);
+    const clear = await accepts('identity');
+    expect([clear.headers.get('content-encoding'), await clear.text()]).toEqual([null, SCRIPT]);
   });
 });
 

@@ -7,7 +7,7 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { Registry } from 'prom-client';
 import type { AppEnv } from './context.ts';
 import type { MalformedEnv } from './middleware/well-formed.ts';
-import { DOCS_ROUTES } from './routes/docs/docs.ts';
+import { type DocsScript, docsRoutes } from './routes/docs/docs.ts';
 import type { RoutingSource } from './routing/source.ts';
 import type { Parking } from './serverless/parking.ts';
 import type { Readiness } from './upstream/inference.ts';
@@ -16,13 +16,15 @@ export interface InternalOptions {
   /** Why no traffic should come here now, one sentence each; empty = ready. */
   readonly obstacles: () => readonly string[];
   readonly registry: Registry;
+  /** Absent where the page of the documentation is not looked at. */
+  readonly docsScript?: DocsScript;
 }
 
 /** Envoy's health check sends requests elsewhere while it sees this, and leaves those in progress alone. */
 const DEGRADED = 'x-envoy-degraded';
 
 /** What operators and their tools read, on a port that the public never reaches. No key is needed. */
-export function createInternalApp({ obstacles, registry }: InternalOptions): Hono<AppEnv> {
+export function createInternalApp({ obstacles, registry, docsScript }: InternalOptions): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
   app.use(async function protect(c, next) {
     for (const [name, value] of Object.entries(PROTECTIVE_HEADERS)) c.header(name, value);
@@ -42,7 +44,7 @@ export function createInternalApp({ obstacles, registry }: InternalOptions): Hon
   app.get('/metrics', async (c) =>
     c.body(await registry.metrics(), 200, { 'content-type': registry.contentType }),
   );
-  for (const [, path, , handlers] of DOCS_ROUTES) app.on(['GET'], [path], ...handlers);
+  for (const [, path, , handlers] of docsRoutes(docsScript)) app.on(['GET'], [path], ...handlers);
   return app;
 }
 

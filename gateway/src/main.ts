@@ -54,6 +54,7 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
 
   const logsSuccess = successSampler(config.telemetry.success_ratio);
   const clientIp = clientIpOf(surroundings);
+  const host = nodeHost();
   let draining = false;
   const app = createApp({
     config: config.gateway,
@@ -66,12 +67,12 @@ async function main(env: NodeJS.ProcessEnv): Promise<void> {
     recorder: records.recorder,
     shadows,
     clientIp,
-    ...nodeHost(),
+    ...host,
     draining: () => draining,
     clock: systemClock,
   });
   const obstacles = () => obstaclesOf(routing, upstream, draining);
-  const internalApp = createInternalApp({ obstacles, registry: metrics.registry });
+  const internalApp = createInternalApp({ obstacles, registry: metrics.registry, ...host });
 
   const listeners = await listen(config, { app, internalApp, clientIp }, logger);
   await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);

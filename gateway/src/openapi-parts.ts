@@ -1,4 +1,4 @@
-import { REASONS, type Reason } from '@headgate/contracts/errors';
+import { HeadgateError, problemBody, REASONS, type Reason } from '@headgate/contracts/errors';
 import { HEADER } from '@headgate/contracts/names';
 import { type createRoute, z } from '@hono/zod-openapi';
 import { reasonSchema } from './routes/predict/schema.ts';
@@ -28,8 +28,22 @@ const openInferenceProblemSchema = z
   .openapi('OpenInferenceProblem', { description: 'A problem body with the member `error`.' });
 
 /** How refusals of an operation are answered. */
-const PROBLEM = { type: 'application/problem+json', schema: problemSchema };
-export const OPEN_INFERENCE_PROBLEM = { type: 'application/json', schema: openInferenceProblemSchema };
+const PROBLEM = { type: 'application/problem+json', component: 'Problem' };
+export const OPEN_INFERENCE_PROBLEM = { type: 'application/json', component: 'OpenInferenceProblem' };
+/** By the name of their component. */
+export const PROBLEM_SCHEMAS = { Problem: problemSchema, OpenInferenceProblem: openInferenceProblemSchema };
+
+const EXAMPLE_ID = '01a205d8-12ea-7d41-8a6e-5b1f0c2d3e4f';
+/** What answers say in the cases that callers meet most. */
+const DETAILS: { readonly [reason in Reason]?: string } = {
+  missing_credential: 'Send an API key in the header x-api-key.',
+  wrong_key: 'The API key is not accepted.',
+  unknown_model: 'The model is not served here; GET /v1/models lists what is served.',
+  body_too_large: 'A body may have at most 10485760 bytes.',
+  unsupported_media_type: 'The bytes are no JPEG, PNG or WebP image.',
+  undecodable_image: 'The image is damaged or incomplete.',
+  rate_limited: 'The quota of this key is used up; try again in 27 s.',
+};
 
 /** Envoy refuses some requests before it knows their path, so not in the form that the path would ask for. */
 const REFUSED_EARLY = new Set(['400', '431']);
@@ -63,29 +77,76 @@ const RETRY_AFTER = { 'Retry-After': shared('RetryAfter') };
 /** Statuses that say when to come back. */
 const COME_BACK = new Set(['429', '503']);
 
-/** Problem answers, one for each status, naming the reasons that it can have. */
-export function problems(reasons: readonly Reason[], { type, schema } = PROBLEM): Responses {
-  const byStatus = Object.groupBy(new Set(reasons), (reason) => REASONS[reason].http);
+/** The refusals of an operation, by status: each a component that operations share. */
+export function problems(reasons: readonly Reason[], { component } = PROBLEM): Responses {
+  const statuses = new Set(reasons.map((reason) => REASONS[reason].http));
   return Object.fromEntries(
-    Object.entries(byStatus).map(([status, group = []]) => [
-      status,
-      {
-        description: group.map((reason) => `${reason}: ${REASONS[reason].title}`).join('; '),
-        headers: { ...QUOTA_HEADERS, ...(COME_BACK.has(status) && RETRY_AFTER) },
-        content: {
-          ...(REFUSED_EARLY.has(status) && { [PROBLEM.type]: { schema: PROBLEM.schema } }),
-          [type]: { schema },
+    [...statuses].map((status) => [status, { $ref: `#/components/responses/${component}${status}` }]),
+  ) as unknown as Responses;
+}
+
+/** Answers that nobody receives, or that no operation gives: an address or a method that does not exist. */
+const ELSEWHERE: ReadonlySet<Reason> = new Set(['not_found', 'method_not_allowed', 'cancelled']);
+const DESCRIBED = (Object.keys(REASONS) as Reason[]).filter((reason) => !ELSEWHERE.has(reason));
+
+/** All refusals, as components of the document: one for each status and form. */
+export function problemComponents(): Record<string, object> {
+  const byStatus = Object.groupBy(DESCRIBED, (reason) => REASONS[reason].http);
+  return Object.fromEntries(
+    Object.entries(byStatus).flatMap(([status, reasons = []]) =>
+      [PROBLEM, OPEN_INFERENCE_PROBLEM].map((form) => [
+        `${form.component}${status}`,
+        {
+          description: reasons.map((reason) => `\`${reason}\`: ${REASONS[reason].title}`).join('; '),
+          headers: { ...QUOTA_HEADERS, ...(COME_BACK.has(status) && RETRY_AFTER) },
+          content: Object.fromEntries(
+            (REFUSED_EARLY.has(status) ? [PROBLEM, form] : [form]).map((each) => [
+              each.type,
+              {
+                schema: { $ref: `#/components/schemas/${each.component}` },
+                examples: examplesOf(each, reasons),
+              },
+            ]),
+          ),
         },
-      },
-    ]),
+      ]),
+    ),
   );
 }
 
-export const answer = (description: string, schema: z.ZodType) => ({
+function examplesOf({ component }: typeof PROBLEM, reasons: readonly Reason[]) {
+  const bodyOf = (reason: Reason) => {
+    const body = problemBody(
+      new HeadgateError(reason, DETAILS[reason] ?? `${REASONS[reason].title}.`),
+      EXAMPLE_ID,
+    );
+    return component === PROBLEM.component ? body : { error: body.detail, ...body };
+  };
+  return Object.fromEntries(
+    reasons.map((reason) => [reason, { summary: REASONS[reason].title, value: bodyOf(reason) }]),
+  );
+}
+
+/** All reasons in one table of Markdown. */
+export const REASON_TABLE = [
+  '| `reason` | Status and meaning |',
+  '|---|---|',
+  ...DESCRIBED.map((reason) => {
+    const { http, title, retryable } = REASONS[reason];
+    return `| \`${reason}\` | ${http}. ${title}${retryable ? '; it may succeed later' : ''} |`;
+  }),
+].join('\n');
+
+/** An answer with a body, of which there is one example, or several by name. */
+export const answer = (description: string, schema: z.ZodType, shown: Shown) => ({
   description,
   headers: QUOTA_HEADERS,
-  content: { 'application/json': { schema } },
+  content: { 'application/json': { schema, ...shown } },
 });
+
+export type Shown =
+  | { readonly example: unknown }
+  | { readonly examples: Record<string, { summary: string; value: unknown }> };
 
 const name = (example: string) => z.string().openapi({ example });
 const model = name('efficientnet-lite0');

@@ -1,16 +1,22 @@
 import type { Reason } from '@headgate/contracts/errors';
 import { HEADER } from '@headgate/contracts/names';
 import { createRoute, OpenAPIHono, z } from '@hono/zod-openapi';
+import * as examples from './openapi-examples.ts';
 import {
   ANY,
   answer,
   BODY,
   MODEL,
+  PROBLEM_SCHEMAS,
   paramsOf,
   predictHeaders,
+  problemComponents,
   problems,
+  REASON_TABLE,
   SHARED_HEADERS,
+  type Shown,
 } from './openapi-parts.ts';
+import { codeSamples } from './openapi-samples.ts';
 import { feedbackAnswerSchema, feedbackSchema } from './routes/feedback/schema.ts';
 import { modelsAnswerSchema } from './routes/models/schema.ts';
 import { predictAnswerSchema } from './routes/predict/schema.ts';
@@ -19,6 +25,8 @@ import { OPEN_INFERENCE_OPERATIONS } from './routes/v2/openapi.ts';
 export type OpenApiDocument = ReturnType<OpenAPIHono['getOpenAPI31Document']>;
 
 const image = z.string().openapi({ format: 'binary' });
+/** The bytes of an image, whatever their format. */
+const bytes = { schema: image, example: examples.BYTES_OF_A_PHOTO };
 const predictBody = {
   required: true,
   content: {
@@ -26,11 +34,12 @@ const predictBody = {
       schema: z
         .object({ image: z.array(image).min(1).max(16) })
         .openapi({ description: 'One part for each image.' }),
+      examples: examples.FORMS,
     },
-    'image/jpeg': { schema: image },
-    'image/png': { schema: image },
-    'image/webp': { schema: image },
-    'application/octet-stream': { schema: image },
+    'image/jpeg': bytes,
+    'image/png': bytes,
+    'image/webp': bytes,
+    'application/octet-stream': bytes,
   },
 };
 
@@ -47,7 +56,10 @@ const IMAGES: readonly Reason[] = [
 function predictRoute(path: string, operationId: string, summary: string) {
   const byVersion = path.includes('{version}');
   const reasons: Reason[] = byVersion ? ['scope_missing', 'unknown_version'] : [];
+  const { one, several, raw } = examples.PREDICTIONS;
+  const shown: Shown = { examples: byVersion ? { raw } : { one, several } };
   return createRoute({
+    'x-codeSamples': codeSamples('post', path, 'photo'),
     method: 'post',
     tags: ['predict'],
     path,
@@ -59,7 +71,7 @@ function predictRoute(path: string, operationId: string, summary: string) {
       body: predictBody,
     },
     responses: {
-      200: answer('At least one image was classified.', predictAnswerSchema),
+      200: answer('At least one image was classified.', predictAnswerSchema, shown),
       ...problems([...ANY, ...IMAGES, ...reasons]),
     },
   });
@@ -74,26 +86,51 @@ const ROUTES = [
     'Classify images with one version, outside of any experiment (role tester or admin)',
   ),
   createRoute({
+    'x-codeSamples': codeSamples('post', '/v1/feedback', { json: examples.FEEDBACK }),
     method: 'post',
     path: '/v1/feedback',
     operationId: 'giveFeedback',
     tags: ['feedback'],
     summary: 'Say what the right answer was; sending it again changes nothing',
-    request: { body: { required: true, content: { 'application/json': { schema: feedbackSchema } } } },
+    request: {
+      body: {
+        required: true,
+        content: { 'application/json': { schema: feedbackSchema, examples: examples.FEEDBACKS } },
+      },
+    },
     responses: {
-      202: answer('It is kept. Only feedback on predictions of the same key counts.', feedbackAnswerSchema),
+      202: answer('It is kept. Only feedback on predictions of the same key counts.', feedbackAnswerSchema, {
+        example: examples.FEEDBACK_ACCEPTED,
+      }),
       ...problems([...ANY, ...BODY, 'invalid_request', 'records_unavailable']),
     },
   }),
   createRoute({
+    'x-codeSamples': codeSamples('get', '/v1/models'),
     method: 'get',
     path: '/v1/models',
     operationId: 'listModels',
     tags: ['models'],
     summary: 'List the served models, their versions and how traffic is split',
-    responses: { 200: answer('What is served.', modelsAnswerSchema), ...problems(ANY) },
+    responses: {
+      200: answer('What is served.', modelsAnswerSchema, { example: examples.MODELS }),
+      ...problems(ANY),
+    },
   }),
 ];
+
+const INTRODUCTION = `Image classification: authenticated, rate limited, split by weight between model versions.
+
+Each operation has an example in curl, Python, Node and, where it helps, for a page in a browser. The examples read the address of the service
+from \`HEADGATE_URL\`, your API key from \`HEADGATE_KEY\`, and \`photo.jpg\` and \`ca.crt\` in the current folder. \`ca.crt\` is the
+authority of a certificate that is not public (of a development machine: \`state/tls/public/ca.crt\`). Leave it out where it is public.
+
+## Errors
+
+Each refusal is a problem body (RFC 9457): switch on \`reason\`, show \`detail\`, quote \`request_id\`. Under \`/v2\` it also has the member
+\`error\`, as clients of the Open Inference Protocol expect. \`Retry-After\` says when to send it again.
+
+${REASON_TABLE}`;
 
 /** The public HTTP surface as an OpenAPI 3.1 document, generated from the schemas that type the handlers. */
 export function openApiDocument(): OpenApiDocument {
@@ -113,14 +150,19 @@ export function openApiDocument(): OpenApiDocument {
   for (const [name, header] of Object.entries(SHARED_HEADERS)) {
     registry.registerComponent('headers', name, header);
   }
-  for (const route of [...ROUTES, ...OPEN_INFERENCE_OPERATIONS]) registry.registerPath(route);
+  for (const [name, schema] of Object.entries(PROBLEM_SCHEMAS)) registry.register(name, schema);
+  const routes = [...ROUTES, ...OPEN_INFERENCE_OPERATIONS];
+  const used = JSON.stringify(routes.map(({ responses }) => responses));
+  for (const [name, response] of Object.entries(problemComponents())) {
+    if (used.includes(`/${name}"`)) registry.registerComponent('responses', name, response as never);
+  }
+  for (const route of routes) registry.registerPath(route);
   return generator.getOpenAPI31Document({
     openapi: '3.1.0',
     info: {
       title: 'Headgate',
       version: '1',
-      description:
-        'Image classification: authenticated, rate limited, split by weight between model versions.',
+      description: INTRODUCTION,
       license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
     },
     servers: [{ url: '/', description: 'This gateway' }],

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { createServer, type Server, type ServerOptions } from 'node:http';
 import { type Socket, Server as TcpServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -85,8 +86,14 @@ export async function serveHttp(options: HttpServerOptions): Promise<HttpServer>
   };
 }
 
+/** Beside the bundle; for sources where the build puts it. */
+const DOCS_SCRIPT = new URL(
+  import.meta.url.endsWith('.ts') ? '../dist/docs.js.gz' : './docs.js.gz',
+  import.meta.url,
+);
+
 /** What this host does for the app. An answer has left when the kernel has taken its last byte. */
-export const nodeHost = (): Pick<AppDeps, 'readBody' | 'onAnswered' | 'jsonWork'> => ({
+export const nodeHost = (): Pick<AppDeps, 'readBody' | 'onAnswered' | 'jsonWork' | 'docsScript'> => ({
   readBody: readIncoming,
   onAnswered(env, then) {
     const { outgoing } = env as NodeEnv;
@@ -94,6 +101,7 @@ export const nodeHost = (): Pick<AppDeps, 'readBody' | 'onAnswered' | 'jsonWork'
     else outgoing.once('close', then);
   },
   jsonWork: createJsonThread(),
+  docsScript: () => readFile(DOCS_SCRIPT),
 });
 
 function fetchOf({ fetch, linger }: HttpServerOptions): Fetch {

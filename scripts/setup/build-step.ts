@@ -17,11 +17,13 @@ export const buildStep: Step = {
     'console/index.html',
     'scripts/build.mjs',
     'scripts/build-console.mjs',
+    'scripts/build-docs.mjs',
     'package-lock.json',
   ],
   outputs: [
     'gateway/dist/main.js',
     'gateway/dist/app.js',
+    'gateway/dist/docs.js.gz',
     'gateway/dist/json-thread.js',
     'gateway/dist/yaml-thread.js',
     'inference/dist/main.js',

@@ -20,12 +20,12 @@ interface Content {
 }
 interface Operation {
   readonly requestBody?: Content;
-  readonly responses: Readonly<Record<string, Content>>;
+  readonly responses: Readonly<Record<string, Content & { readonly $ref?: string }>>;
 }
 interface Document {
   readonly openapi: string;
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-  readonly components?: { readonly schemas?: object };
+  readonly components?: { readonly schemas?: object; readonly responses?: Readonly<Record<string, Content>> };
 }
 
 let text: string;
@@ -38,7 +38,9 @@ beforeAll(async () => {
 
 /** A checker made of the document alone: whatever it promises, and nothing else, is what an answer must be. */
 function documentedSchema(path: string, status: string, type: string): z.ZodType {
-  const schema = operation(path).responses[status]?.content?.[type]?.schema;
+  const answer = operation(path).responses[status];
+  const shared = document.components?.responses?.[answer?.$ref?.split('/').at(-1) ?? ''];
+  const schema = (shared ?? answer)?.content?.[type]?.schema;
   if (!schema) throw new Error(`the document has no schema for ${status} ${type} of ${path}`);
   const local = JSON.stringify({ ...schema, $defs: document.components?.schemas ?? {} });
   return z.fromJSONSchema(JSON.parse(local.replaceAll('#/components/schemas/', '#/$defs/')));

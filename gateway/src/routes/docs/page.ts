@@ -1,89 +1,50 @@
-import { type OpenApiDocument, openApiDocument } from '../../openapi.ts';
+/** Where the page finds its script, which the build takes from the package of Scalar. */
+export const SCRIPT_PATH = '/docs/script.js';
 
-/** The page loads nothing and runs nothing. */
+/** Scalar's own colours of small text are too pale for people who see little (WCAG 2, 1.4.3). */
+const CONTRAST = `
+.light-mode { --scalar-color-3: #636363; --scalar-color-green: #00693f; --scalar-color-orange: #a83a00;
+  --scalar-color-blue: #0060b0; --scalar-color-red: #b3121d; --scalar-color-purple: #6b3fb5; --scalar-color-yellow: #7a5b00 }
+.dark-mode { --scalar-color-3: #a0a0a0 }`;
+
+/** What Scalar's API reference shows and does. Nothing leaves the page: no telemetry, no proxy, no font of others. */
+const SETTINGS = {
+  url: '/openapi.json',
+  telemetry: false,
+  proxyUrl: '',
+  withDefaultFonts: false,
+  showDeveloperTools: 'never',
+  agent: { disabled: true },
+  mcp: { disabled: true },
+  // It would keep keys in a page that everybody may read, and the internal port serves no predictions.
+  hideTestRequestButton: true,
+  hideClientButton: true,
+  // Code comes from the document, where tests run it.
+  hiddenClients: true,
+  documentDownloadType: 'direct',
+  // Each operation shows its own.
+  hideModels: true,
+  customCss: CONTRAST,
+};
+
+/** The page runs one script, of this server, and loads nothing from elsewhere. The script makes style sheets. */
 export const DOCS_PAGE_CSP =
-  "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
-
-const STYLE = `
-:root { color-scheme: light dark; --text: light-dark(#222, #ddd); --page: light-dark(#fff, #16181b);
-  --code: light-dark(#f3f3f3, #26292e); --line: light-dark(#ddd, #3a3f45); --link: light-dark(#0645ad, #8ab4f8) }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
-  color: var(--text); background: var(--page) }
-a { color: var(--link) }
-code, pre { font: 14px/1.4 ui-monospace, monospace; background: var(--code); border-radius: 3px }
-code { padding: .1em .3em } pre { padding: .8rem; overflow-x: auto }
-section { border-top: 1px solid var(--line); margin-top: 2rem }
-table { border-collapse: collapse } td, th { text-align: left; vertical-align: top; padding: .2rem 1rem .2rem 0 }`;
-
-const EXAMPLE = `curl -H "X-API-Key: $KEY" -H "X-Headgate-Unit: alice" \\
-     -F image=@photo.jpg $URL/predict`;
-
-interface Operation {
-  readonly summary?: string;
-  readonly parameters?: readonly {
-    readonly name: string;
-    readonly in: string;
-    readonly description?: string;
-  }[];
-  readonly requestBody?: { readonly content: Readonly<Record<string, unknown>> };
-  readonly responses: Readonly<Record<string, { readonly description?: string }>>;
-}
+  "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; img-src data:; connect-src 'self'; " +
+  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /** The OpenAPI document as a page for people. */
-export function docsPage(): string {
-  const document = openApiDocument();
-  const { title, description = '' } = document.info;
-  return `<!doctype html>
+export const DOCS_PAGE = `<!doctype html>
 <html lang="en">
+<head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeHtml(title)}</title>
-<style>${STYLE}</style>
-<h1>${escapeHtml(title)}</h1>
-<p>${escapeHtml(description)}</p>
-<p>Send your key in the header <code>X-API-Key</code>. The same as a document: <a href="openapi.json">openapi.json</a>.</p>
-<pre>${escapeHtml(EXAMPLE)}</pre>
-${operationsOf(document).join('\n')}
+<meta name="color-scheme" content="light dark">
+<title>Headgate API</title>
+</head>
+<body>
+<noscript>This page needs JavaScript. The same without it: <a href="/openapi.json">openapi.json</a>.</noscript>
+<div id="api-reference" data-configuration="${JSON.stringify(SETTINGS).replaceAll('"', '&quot;')}"></div>
+<script src="${SCRIPT_PATH}"></script>
+</body>
 </html>
 `;
-}
-
-function operationsOf({ paths = {} }: OpenApiDocument): string[] {
-  return Object.entries(paths).flatMap(([path, methods]) =>
-    Object.entries(methods as Record<string, Operation>).map(([method, operation]) =>
-      section(`${method.toUpperCase()} ${path}`, operation),
-    ),
-  );
-}
-
-function section(
-  heading: string,
-  { summary = '', parameters = [], requestBody, responses }: Operation,
-): string {
-  const bodies = Object.keys(requestBody?.content ?? {});
-  return `<section>
-<h2><code>${escapeHtml(heading)}</code></h2>
-<p>${escapeHtml(summary)}</p>
-${table(
-  'Parameter',
-  parameters.map((each) => [`${each.name} (${each.in})`, each.description ?? '']),
-)}
-${bodies.length > 0 ? `<p>Body: ${bodies.map((type) => `<code>${escapeHtml(type)}</code>`).join(', ')}</p>` : ''}
-${table(
-  'Status',
-  Object.entries(responses).map(([status, { description = '' }]) => [status, description]),
-)}
-</section>`;
-}
-
-function table(heading: string, rows: readonly (readonly [string, string])[]): string {
-  if (rows.length === 0) return '';
-  const body = rows
-    .map(([key, text]) => `<tr><td><code>${escapeHtml(key)}</code><td>${escapeHtml(text)}`)
-    .join('\n');
-  return `<table><tr><th>${heading}<th>Meaning\n${body}</table>`;
-}
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
-}

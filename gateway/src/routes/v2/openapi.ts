@@ -1,6 +1,7 @@
 import type { Reason } from '@headgate/contracts/errors';
 import { HEADER } from '@headgate/contracts/names';
 import { createRoute, z } from '@hono/zod-openapi';
+import { INFERRED, INFERRED_BINARY, INFERS, OPEN_INFERENCE } from '../../openapi-examples.ts';
 import {
   ANY,
   answer,
@@ -12,6 +13,7 @@ import {
   problems,
   QUOTA_HEADERS,
 } from '../../openapi-parts.ts';
+import { codeSamples } from '../../openapi-samples.ts';
 import * as schema from './schema.ts';
 
 const refusals = (...reasons: Reason[]) => problems([...ANY, ...reasons], OPEN_INFERENCE_PROBLEM);
@@ -26,16 +28,22 @@ type Operation = readonly [
   reasons: readonly Reason[],
 ];
 
+/** Of one version, for all of a model, and of all models: the same body. */
+const shown = (operationId: string) => ({
+  example: OPEN_INFERENCE[operationId.replace('OfVersion', '').replace('allS', 'modelS')],
+});
+
 /** A GET; its path parameters follow from the path. */
 function read([path, operationId, summary, answered, reasons]: Operation) {
   return createRoute({
     ...common,
+    'x-codeSamples': codeSamples('get', path),
     method: 'get',
     path,
     operationId,
     summary,
     request: paramsOf(path),
-    responses: { 200: answer(summary, answered), ...refusals(...reasons) },
+    responses: { 200: answer(summary, answered, shown(operationId)), ...refusals(...reasons) },
   });
 }
 
@@ -55,11 +63,16 @@ const WHOLE_NUMBER = /^[0-9]{1,10}$/;
 const inferHeaders = predictHeaders.extend({
   [HEADER.inferenceHeaderLength]: z.string().regex(WHOLE_NUMBER).optional().describe(JSON_BYTES),
 });
+const BINARY = {
+  summary: INFERS.binary.summary,
+  value: `${JSON.stringify(INFERS.binary.value)}(4 bytes: the length of the photo)(bytes of photo.jpg)`,
+};
+const BINARY_ANSWER = `${JSON.stringify(INFERRED_BINARY)}(20 bytes: five FP32)`;
 const inferBody = {
   required: true,
   content: {
-    'application/json': { schema: schema.inferRequest },
-    'application/octet-stream': { schema: raw },
+    'application/json': { schema: schema.inferRequest, examples: { json: INFERS.json } },
+    'application/octet-stream': { schema: raw, examples: { binary: BINARY } },
   },
 };
 const inferred = {
@@ -73,8 +86,8 @@ const inferred = {
       },
     },
     content: {
-      'application/json': { schema: schema.inferAnswer },
-      'application/octet-stream': { schema: raw },
+      'application/json': { schema: schema.inferAnswer, example: INFERRED },
+      'application/octet-stream': { schema: raw, example: BINARY_ANSWER },
     },
   },
 };
@@ -92,6 +105,7 @@ function infer(path: string, operationId: string, summary: string) {
   const headers = byVersion ? inferHeaders.omit({ [HEADER.unit]: true }) : inferHeaders;
   return createRoute({
     ...common,
+    'x-codeSamples': codeSamples('post', path, 'tensor'),
     method: 'post',
     path,
     operationId,
@@ -105,16 +119,17 @@ function infer(path: string, operationId: string, summary: string) {
 function control(sent: z.ZodType, [path, operationId, summary, answered, reasons]: Operation) {
   return createRoute({
     ...common,
+    'x-codeSamples': codeSamples('post', path),
     method: 'post',
     path,
     operationId,
     summary,
     request: {
       ...paramsOf(path),
-      body: { required: false, content: { 'application/json': { schema: sent } } },
+      body: { required: false, content: { 'application/json': { schema: sent, example: {} } } },
     },
     responses: {
-      200: answer(summary, answered),
+      200: answer(summary, answered, shown(operationId)),
       ...refusals('scope_missing', 'upload_timeout', 'body_too_large', 'unavailable', ...reasons),
     },
   });
