@@ -11,7 +11,7 @@ export type SampleBody = 'photo' | 'tensor' | { readonly json: object } | undefi
 const MODEL = 'efficientnet-lite0';
 const UNIT = 'X-Headgate-Unit';
 
-/** The samples of an operation. They read HEADGATE_URL, HEADGATE_KEY, photo.jpg and ca.crt. */
+/** The samples of an operation. They read API_URL, API_KEY, photo.jpg and ca.crt. */
 export function codeSamples(method: string, path: string, body?: SampleBody): CodeSample[] {
   const call: Call = {
     method: method.toUpperCase(),
@@ -44,13 +44,13 @@ function withCurl({ method, path, body, unit }: Call): string {
   const head = body === 'tensor' ? `${CURL_TENSOR}\n  curl` : 'curl';
   const lines = [
     `${head} --cacert ca.crt`,
-    '-H "X-API-Key: $HEADGATE_KEY"',
+    '-H "X-API-Key: $API_KEY"',
     ...(unit ? [`-H "${UNIT}: alice"`] : []),
     ...(body === 'photo' ? ['-F image=@photo.jpg'] : []),
     ...(body === 'tensor' ? ['-d @-'] : []),
     ...(typeof body === 'object' ? [`--json '${JSON.stringify(body.json)}'`] : []),
     ...(method === 'POST' && body === undefined ? ['-X POST'] : []),
-    `"$HEADGATE_URL${path}"`,
+    `"$API_URL${path}"`,
   ];
   return lines.join(' \\\n  ');
 }
@@ -78,8 +78,8 @@ tensor = {
 import requests
 
 ${tensor}answer = requests.${method.toLowerCase()}(
-    os.environ["HEADGATE_URL"] + "${path}",
-    headers={"X-API-Key": os.environ["HEADGATE_KEY"]${unit ? `, "${UNIT}": "alice"` : ''}},${sent}
+    os.environ["API_URL"] + "${path}",
+    headers={"X-API-Key": os.environ["API_KEY"]${unit ? `, "${UNIT}": "alice"` : ''}},${sent}
     verify="ca.crt",
 )
 print(answer.status_code, answer.json())
@@ -101,9 +101,9 @@ tensor = {
 }
 head = json.dumps({"inputs": [tensor]}).encode()
 answer = requests.post(
-    os.environ["HEADGATE_URL"] + "${path}",
+    os.environ["API_URL"] + "${path}",
     headers={
-        "X-API-Key": os.environ["HEADGATE_KEY"],${unit ? `\n        "${UNIT}": "alice",` : ''}
+        "X-API-Key": os.environ["API_KEY"],${unit ? `\n        "${UNIT}": "alice",` : ''}
         "Content-Type": "application/octet-stream",
         "Inference-Header-Content-Length": str(len(head)),
     },
@@ -132,9 +132,9 @@ const tensor = {
     json: '',
     none: '',
   }[kindOf(body)];
-  const url = `\`\${process.env.HEADGATE_URL}${path}\``;
+  const url = `\`\${process.env.API_URL}${path}\``;
   return `// NODE_EXTRA_CA_CERTS=ca.crt node sample.mjs
-${prepare}${fetching({ method, body, unit }, url, 'process.env.HEADGATE_KEY')}console.log(answer.status, await answer.json());
+${prepare}${fetching({ method, body, unit }, url, 'process.env.API_KEY')}console.log(answer.status, await answer.json());
 `;
 }
 

@@ -122,7 +122,7 @@ const ROUTES = [
 const INTRODUCTION = `Image classification: authenticated, rate limited, split by weight between model versions.
 
 Each operation has an example in curl, Python, Node and, where it helps, for a page in a browser. The examples read the address of the service
-from \`HEADGATE_URL\`, your API key from \`HEADGATE_KEY\`, and \`photo.jpg\` and \`ca.crt\` in the current folder. \`ca.crt\` is the
+from \`API_URL\`, your API key from \`API_KEY\`, and \`photo.jpg\` and \`ca.crt\` in the current folder. \`ca.crt\` is the
 authority of a certificate that is not public (of a development machine: \`state/tls/public/ca.crt\`). Leave it out where it is public.
 
 ## Errors

@@ -41,6 +41,8 @@ beforeAll(async () => {
       HEADGATE_ROUTING_FILE: routingFile,
       HEADGATE_GATEWAY__DOCS_PUBLIC: 'true',
       HEADGATE_INFERENCE__MODEL_CONTROL: 'explicit',
+      // Loading a model may take longer than a prediction.
+      HEADGATE_GATEWAY__DEADLINE__DEFAULT_MS: '30000',
     },
   });
   url = stack.ready.https as string;
@@ -63,8 +65,8 @@ const current = (source: string) => source.replaceAll(FEEDBACK.prediction_id, pr
 async function run({ label, source }: CodeSample, name: string): Promise<string> {
   const env = {
     ...process.env,
-    HEADGATE_URL: url,
-    HEADGATE_KEY: stack.ready.keys.admin,
+    API_URL: url,
+    API_KEY: stack.ready.keys.admin,
     NODE_EXTRA_CA_CERTS: 'ca.crt',
   };
   const program = (command: string, ending: string) => {
