@@ -85,8 +85,13 @@ export function problems(reasons: readonly Reason[], { component } = PROBLEM): R
   ) as unknown as Responses;
 }
 
-/** Answers that nobody receives, or that no operation gives: an address or a method that does not exist. */
-const ELSEWHERE: ReadonlySet<Reason> = new Set(['not_found', 'method_not_allowed', 'cancelled']);
+/** Not of one operation: addresses and methods that do not exist, preflight requests, and answers that nobody receives. */
+const ELSEWHERE: ReadonlySet<Reason> = new Set([
+  'not_found',
+  'method_not_allowed',
+  'origin_not_allowed',
+  'cancelled',
+]);
 const DESCRIBED = (Object.keys(REASONS) as Reason[]).filter((reason) => !ELSEWHERE.has(reason));
 
 /** All refusals, as components of the document: one for each status and form. */

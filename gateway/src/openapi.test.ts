@@ -83,15 +83,9 @@ describe('the OpenAPI document', () => {
   it('names each operation once, and every reason for which it can be refused', () => {
     expect(new Set(operations.map(({ operationId }) => operationId)).size).toBe(operations.length);
     const text = JSON.stringify(document);
-<<<<<<< HEAD
     // Not of one operation: addresses and methods that do not exist, preflight requests, and answers that nobody receives.
     const elsewhere = ['not_found', 'method_not_allowed', 'origin_not_allowed', 'cancelled'];
-    const undescribed = Object.keys(REASONS).filter((reason) => !text.includes(`${reason}: `));
-=======
-    // Not of one operation: addresses and methods that do not exist, and answers that nobody receives.
-    const elsewhere = ['not_found', 'method_not_allowed', 'cancelled'];
     const undescribed = Object.keys(REASONS).filter((reason) => !text.includes(`\`${reason}\`: `));
->>>>>>> 111de7b1 (Show the API by Scalar, with examples and code)
     expect(undescribed.toSorted()).toEqual(elsewhere.toSorted());
   });
 
