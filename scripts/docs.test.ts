@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { REASONS } from '@headgate/contracts/errors';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 
@@ -88,6 +89,18 @@ it('Code and configuration name pages and decisions that exist', () => {
     return [...links, ...unknown.map((number) => `decision ${number}`)].map((name) => `${file}: ${name}`);
   });
   expect(dead).toEqual([]);
+});
+
+it('docs/api.md has every reason for a refusal, at its status', () => {
+  const text = read('docs/api.md');
+  const rows = [...text.matchAll(/^\| (\d{3}) \| (.*) \|$/gm)].flatMap(([, status, cell = '']) =>
+    [...cell.matchAll(/`([a-z_]+)`/g)].map(([, reason]) => `${status} ${reason}`),
+  );
+  // 499 is the log's word for a client that went away.
+  const known = Object.entries(REASONS).filter(([reason]) => reason !== 'cancelled');
+  expect(known.map(([reason, { http }]) => `${http} ${reason}`).filter((row) => !rows.includes(row))).toEqual(
+    [],
+  );
 });
 
 it.each(Array.from({ length: 10 }, (_, i) => `API${i + 1}`))(
