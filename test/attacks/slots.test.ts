@@ -39,7 +39,7 @@ describe('slow bodies of one key', () => {
   ])('take no room from others: %s', async (_, count, bytes, granted) => {
     const connections = await slowBodies(count, bytes);
     const answers = connections.map((connection) => connection.answer(3000).catch(() => undefined));
-    const seen = await othersWhile(gateway.client('127.0.0.62'), () => pause(1500));
+    const seen = await othersWhile(gateway.client('127.0.0.62'), () => pause(2500));
     for (const connection of connections) connection.close();
     const refused = (await Promise.all(answers)).filter((answer) => answer?.status === 429).length;
     console.log(`${seen.failed} of ${seen.sent} requests of others failed; ${refused} of ${count} refused`);

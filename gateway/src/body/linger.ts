@@ -27,8 +27,8 @@ export interface LingerBounds {
  */
 export type Linger = (request: Request, env: unknown, ageMs: number) => Promise<void>;
 
-/** A client that still sends goes on within a second. */
-const LINGERING = { requests: 128, pace: { ...PACE, look_ms: 500, pause_ms: 1000 } };
+/** A client that still sends goes on within a second, the look included. */
+const LINGERING = { requests: 128, pace: { ...PACE, look_ms: 100, pause_ms: 900 } };
 
 /** A refusal waits for any body that could have been accepted, and goes out before Envoy gives up. */
 export function lingerBounds({ limits, deadline }: GatewayConfig): LingerBounds {
