@@ -21,5 +21,6 @@ export const CORS = {
     HEADER.rateLimitPolicy,
     HEADER.requestId,
     HEADER.retryAfter,
+    HEADER.traceId,
   ],
 } satisfies Readonly<Record<string, string[]>>;

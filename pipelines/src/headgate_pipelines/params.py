@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from headgate_pipelines.documents import read_yaml
 from headgate_pipelines.errors import PipelineError
 
 CHECKS_PER_DAY = 24
@@ -101,7 +102,7 @@ class Params(_Params):
 def read_params(path: Path) -> Params:
     """Raises PipelineError with one line for each wrong key."""
     try:
-        return Params.model_validate(yaml.safe_load(path.read_text("utf-8")))
+        return Params.model_validate(read_yaml(path.read_bytes()))
     except OSError as error:
         raise PipelineError(f"{path} cannot be read", "headgate-pipelines init makes a workspace") from error
     except ValidationError as error:

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from headgate_pipelines.documents import read_yaml
 from headgate_pipelines.errors import PipelineError, Refused
 
 
@@ -31,7 +32,7 @@ class VersionFolder:
     def labels(self) -> list[str]:
         """Index = class id; empty for a `tensor` model."""
         image = self.manifest.get("image")
-        return json.loads((self.path / image["labels"]).read_text("utf-8")) if image else []
+        return json.loads((self.path / image["labels"]).read_text("utf-8-sig")) if image else []
 
     @property
     def files(self) -> list[tuple[str, str | None]]:
@@ -86,7 +87,7 @@ def read_version(path: Path, samples: Path | None = None) -> VersionFolder:
 def _parsed(data: bytes, where: Path) -> dict[str, Any]:
     """The manifest as plain data. The serving engine checks it in full."""
     try:
-        manifest: dict[str, Any] = yaml.safe_load(data)
+        manifest: dict[str, Any] = read_yaml(data)
         needed = ["name", "version", "kind", "file", "golden"]
         missing = [key for key in needed if key not in manifest]
     except (yaml.YAMLError, TypeError) as error:

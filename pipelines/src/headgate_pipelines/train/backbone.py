@@ -11,9 +11,9 @@ import onnx
 import onnx.utils
 import onnxruntime as ort
 import PIL
-import yaml
 
 from headgate_pipelines.convert.reference import Preprocessing
+from headgate_pipelines.documents import read_yaml
 from headgate_pipelines.errors import PipelineError, Refused
 
 INPUT = "image"
@@ -77,7 +77,7 @@ def open_backbone(models: Path, name: str) -> Backbone:
 
 def _manifest(folder: Path) -> Mapping[str, Any]:
     try:
-        manifest: Mapping[str, Any] = yaml.safe_load((folder / "manifest.yaml").read_text("utf-8"))
+        manifest: Mapping[str, Any] = read_yaml((folder / "manifest.yaml").read_bytes())
     except OSError as error:
         remedy = "correct train.backbone in params.yaml; npm start makes the sample models"
         raise PipelineError(f"there is no backbone {folder}", remedy) from error
