@@ -1,8 +1,9 @@
 import { HeadgateError } from '@headgate/contracts/errors';
 import { ascii } from '@headgate/contracts/image/bytes';
+import { type ImageType, readImageHeader } from '@headgate/contracts/image/header';
 import { pngChunk } from '@headgate/testkit/png';
 import fc from 'fast-check';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { jpegHeader, pngHeader, webpHeader } from '../testing/images.ts';
 import { extrasOf } from './extras.ts';
@@ -179,5 +180,27 @@ describe('framing that lies', () => {
     ).toBeDefined();
     const empty = Buffer.concat([pngHeader(8, 8), Buffer.alloc(10 * 1024 * 1024)]);
     expect(extrasOf(empty, 'image/png').metadataBytes).toBeGreaterThan(0);
+  });
+});
+
+describe('what lies behind a picture', () => {
+  /** Marks of scans, frames and chunks, as compressed bytes have them by chance. */
+  const film = (type: string) =>
+    Buffer.concat([Buffer.from(type), Buffer.alloc(3_000_000, Buffer.from('ffda0008ffd8ffe1ffff', 'hex'))]);
+
+  it.each<[ImageType, (image: Sharp) => Sharp]>([
+    ['image/jpeg', (image) => image.jpeg()],
+    ['image/jpeg', (image) => image.jpeg({ progressive: true })],
+    ['image/png', (image) => image.png()],
+    ['image/webp', (image) => image.webp()],
+    ['image/webp', (image) => image.webp({ lossless: true }).withExif({ IFD0: { Copyright: 'x' } })],
+  ])('counts for no limit and no cost: %s', async (type, encode) => {
+    const file = await encode(still.clone().resize(900, 700)).toBuffer();
+    const header = readImageHeader(file);
+    for (const behind of [film('ANMF'), film('EXIF'), Buffer.concat([file, file, file])]) {
+      const longer = Buffer.concat([file, behind]);
+      expect(readImageHeader(longer)).toEqual(header);
+      expect(extrasOf(longer, type)).toEqual(extrasOf(file, type));
+    }
   });
 });
