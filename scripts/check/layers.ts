@@ -25,7 +25,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** Tests and their helpers may import anything. */
 const TEST = /\.test\.ts$|\/testing(\/|\.ts$)|\/test\//;
-const SPECIFIER = /(?:\bfrom|\bimport|\bimport\(|\brequire\(|\brequire\.resolve\()\s*'([^'\n]+)'/g;
+const SPECIFIER = /(?:\b(?:from|import)\s+|\bimport\(\s*|\brequire(?:\.resolve)?\(\s*)'([^'\n]+)'/g;
 
 /** Text by path. */
 export type Sources = Readonly<Record<string, string>>;

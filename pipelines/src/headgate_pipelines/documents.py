@@ -65,6 +65,6 @@ def read_yaml(data: bytes) -> Any:
         yaml.YAMLError: it is no YAML, or not one that the serving engine reads.
     """
     try:
-        return yaml.load(data.decode("utf-8-sig"), _Core)  # noqa: S506 (a SafeLoader)
+        return yaml.load(data.decode("utf-8-sig"), _Core)  # noqa: S506 (a SafeLoader)  # nosec B506
     except UnicodeDecodeError as error:
         raise yaml.YAMLError("the text is not UTF-8; save the file as UTF-8") from error
