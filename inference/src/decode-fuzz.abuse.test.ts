@@ -28,6 +28,8 @@ const REFUSED: Readonly<Record<string, string>> = {
   'lossless.jpg': 'undecodable_image',
   'no-height.jpg': 'undecodable_image',
   'many-scans.jpg': 'undecodable_image',
+  'odd-scan-and-cut-off.jpg': 'undecodable_image',
+  'scan-header-of-nothing.jpg': 'undecodable_image',
   'promises-36-megapixels.jpg': 'undecodable_image',
   'promises-36-megapixels-progressive.jpg': 'undecodable_image',
   'promises-36-megapixels.png': 'undecodable_image',

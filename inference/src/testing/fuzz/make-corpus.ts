@@ -84,6 +84,11 @@ function oddScan(file: Buffer): Buffer {
   return file;
 }
 
+function withScanLength(file: Buffer, length: number): Buffer {
+  file.writeUInt16BE(length, file.lastIndexOf(Buffer.of(0xff, 0xda)) + 2);
+  return file;
+}
+
 /** A film behind the picture that has start and end marks by chance. */
 const withFilm = (file: Buffer) =>
   Buffer.concat([file, Buffer.alloc(3000, Buffer.from('ffda0008ffd8ffd9', 'hex'))]);
@@ -142,6 +147,7 @@ const FILES: Readonly<Record<string, () => Promise<Buffer>>> = {
   'no-end.jpg': async () => (await jpeg()).subarray(0, -2),
   'bytes-between-segments.jpg': async () => { const file = await jpeg(); const at = 4 + file.readUInt16BE(4); return Buffer.concat([file.subarray(0, at), Buffer.of(1, 2, 3), file.subarray(at)]); },
   'odd-scan-and-cut-off.jpg': async () => { const file = oddScan(await jpeg()); return Buffer.concat([file.subarray(0, file.length * 0.8), Buffer.of(0xff, 0xd9)]); },
+  'scan-header-of-nothing.jpg': async () => withScanLength((await jpeg()).subarray(0, -2), 2),
   'turned.jpg': async () => withOrientation(await jpeg(), 6),
   'turned.png': async () => withOrientation(await png(), 5),
   'turned.webp': async () => withOrientation(await picture().webp().toBuffer(), 8),

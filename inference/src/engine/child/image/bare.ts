@@ -39,6 +39,8 @@ const [APP0, APP14, APP15, COMMENT] = [0xe0, 0xee, 0xef, 0xfe] as const;
 /** Begins the segment that says after how many blocks a restart mark stands. */
 const RESTARTS = Buffer.of(MARKER, 0xdd, 0, 4);
 const isRestart = (code: number) => code >= 0xd0 && code <= 0xd7;
+/** Shortest header of a scan. */
+const SCAN_BYTES = 6;
 const JFIF = ascii('JFIF\0');
 const ADOBE = ascii('Adobe');
 const JFIF_SEGMENT = Buffer.from('ffe000104a46494600010100000100010000', 'hex');
@@ -60,8 +62,9 @@ function bareJpeg(bytes: Uint8Array): Uint8Array | undefined {
     if (code === MARKER) at += 1;
     else if (code <= 0x01 || isRestart(code)) at += 2;
     else {
-      if (at + 4 > file.length) break;
-      const end = at + 2 + file.readUInt16BE(at + 2);
+      const length = at + 4 > file.length ? 0 : file.readUInt16BE(at + 2);
+      if (length < (code === SOS ? SCAN_BYTES : 2)) return undefined;
+      const end = at + 2 + length;
       const segment = Buffer.from(file.subarray(at, end));
       const isMetadata = (code >= APP0 && code <= APP15) || code === COMMENT;
       if (code === APP0 && hasBytes(segment, 4, JFIF)) kept.push(JFIF_SEGMENT);
