@@ -58,8 +58,11 @@ def common(workspace: Path, pace: Pace) -> dict[str, Any]:
 
 
 def at(cron: str) -> CronTriggerTimetable:
-    """A schedule in UTC. A new DAG waits for its next time: it has no start date to catch up with."""
-    return CronTriggerTimetable(cron, timezone="UTC", run_immediately=False)
+    """A schedule in UTC. A new DAG waits for its next time: it has no start date to catch up with.
+
+    Airflow takes `run_immediately=False` for "where the last time is at most a tenth of the interval ago".
+    """
+    return CronTriggerTimetable(cron, timezone="UTC", run_immediately=timedelta(0))
 
 
 def drifted(workspace: Path) -> Asset:
