@@ -1,7 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '@headgate/testkit/eventually';
 import { type Client, httpClient } from '@headgate/testkit/http';
 import { samplePhoto } from '@headgate/testkit/photos';
@@ -9,7 +8,7 @@ import { expectPrediction, postPhoto } from '@headgate/testkit/predict';
 import { ROOT } from '@headgate/testkit/root';
 import { type OwnedStack, pidOf, startStack } from '@headgate/testkit/stack';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { runCli } from '../../control/src/cli/program.ts';
+import { runHeadgate } from './harness/run-headgate.ts';
 
 const MODEL = 'efficientnet-lite0';
 const PHOTO = samplePhoto('chelsea.png');
@@ -25,29 +24,7 @@ afterAll(async () => {
   await stack?.stop();
 });
 
-/** `headgate …` in this process, beside the stack. */
-async function headgate(...argv: string[]) {
-  let [out, err] = ['', ''];
-  const code = await runCli(argv, {
-    env: {
-      HEADGATE_LISTEN__PORT_BASE: String(stack.portBase),
-      HEADGATE_ROUTING_FILE: stack.routingFile,
-    },
-    cwd: ROOT,
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-    nowMs: Date.now,
-    fetch,
-    terminal: { in: false, out: false, err: false },
-    ask: () => Promise.reject(new Error('nobody is there to answer')),
-    sleep: async (ms) => sleep(ms),
-  });
-  return { code, out, err };
-}
+const headgate = (...argv: string[]) => runHeadgate(stack, argv);
 
 /** The result of a command that has to succeed. */
 async function ask(...argv: string[]) {

@@ -3,7 +3,6 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { HEADER } from '@headgate/contracts/names';
 import { eventually } from '@headgate/testkit/eventually';
 import { type Answer, type Client, httpsClient } from '@headgate/testkit/http';
@@ -12,7 +11,7 @@ import { postPhoto, postPhotos } from '@headgate/testkit/predict';
 import { ROOT } from '@headgate/testkit/root';
 import { type OwnedStack, startStack } from '@headgate/testkit/stack';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runCli } from '../../control/src/cli/program.ts';
+import { runHeadgate } from './harness/run-headgate.ts';
 
 const PHOTO = samplePhoto('chelsea.png');
 /** A picture by its first bytes, and none by the rest. */
@@ -79,25 +78,7 @@ function spansOf({ resourceSpans = [] }: Otlp): Span[] {
 const ask = (...argv: string[]) =>
   eventually(
     async () => {
-      let [out, err] = ['', ''];
-      const code = await runCli([...argv, '--json'], {
-        env: {
-          HEADGATE_LISTEN__PORT_BASE: String(stack.portBase),
-          HEADGATE_ROUTING_FILE: stack.routingFile,
-        },
-        cwd: ROOT,
-        out: (text) => {
-          out += text;
-        },
-        err: (text) => {
-          err += text;
-        },
-        nowMs: Date.now,
-        fetch,
-        terminal: { in: false, out: false, err: false },
-        ask: () => Promise.reject(new Error('nobody is there to answer')),
-        sleep: async (ms) => sleep(ms),
-      });
+      const { code, out, err } = await runHeadgate(stack, [...argv, '--json']);
       expect([code, err]).toEqual([0, '']);
       return JSON.parse(out);
     },

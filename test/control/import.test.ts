@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { tempDir } from '@headgate/testkit/folders';
 import { httpClient } from '@headgate/testkit/http';
 import { samplePhoto } from '@headgate/testkit/photos';
@@ -9,7 +8,7 @@ import { postPhoto } from '@headgate/testkit/predict';
 import { ROOT } from '@headgate/testkit/root';
 import { startStack } from '@headgate/testkit/stack';
 import { expect, it, onTestFinished } from 'vitest';
-import { runCli } from '../../control/src/cli/program.ts';
+import { runHeadgate } from './harness/run-headgate.ts';
 
 /** A network as torchvision exports it, made by the tests of the importer. */
 const MAKE = `
@@ -29,26 +28,9 @@ it('a model that the service has never seen is imported, routed and asked, and s
   const stack = await startStack({ env: { HEADGATE_INFERENCE__MODELS_DIR: models } });
   onTestFinished(async () => void (await stack.stop()));
   const headgate = async (...argv: string[]) => {
-    let [out, err] = ['', ''];
-    const code = await runCli([...argv, '--json'], {
-      env: {
-        ...process.env,
-        HEADGATE_LISTEN__PORT_BASE: String(stack.portBase),
-        HEADGATE_ROUTING_FILE: stack.routingFile,
-        HEADGATE_INFERENCE__MODELS_DIR: models,
-      },
-      cwd: ROOT,
-      out: (text) => {
-        out += text;
-      },
-      err: (text) => {
-        err += text;
-      },
-      nowMs: Date.now,
-      fetch,
-      terminal: { in: false, out: false, err: false },
-      ask: () => Promise.reject(new Error('nobody is there to answer')),
-      sleep: async (ms) => sleep(ms),
+    const { code, out, err } = await runHeadgate(stack, [...argv, '--json'], {
+      ...process.env,
+      HEADGATE_INFERENCE__MODELS_DIR: models,
     });
     return { code, err, result: out === '' ? undefined : JSON.parse(out) };
   };
