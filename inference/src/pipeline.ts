@@ -11,6 +11,7 @@ import type { Answerer } from './cache/response-cache.ts';
 import type { Work } from './dispatch.ts';
 import type { ItemResult } from './item.ts';
 import type { Catalogue } from './models/catalogue.ts';
+import { predictionIds } from './prediction-ids.ts';
 import { requireFits, respond } from './respond.ts';
 import type { InferSpan, StartInferSpan } from './telemetry/spans.ts';
 import type { Statistics } from './telemetry/statistics.ts';
@@ -136,14 +137,6 @@ function named(error: unknown, index: number): unknown {
   return new HeadgateError(reason, `inputs[0] element ${index}: ${detail}`, options);
 }
 
-/** As fields of a log line. */
-function idsOf(prediction: string | undefined): { readonly id?: string; readonly index?: number } {
-  const [, id, index] = PREDICTION.exec(prediction ?? '') ?? [];
-  return id === undefined ? {} : { id, index: Number(index) };
-}
-
-const PREDICTION = /^([0-9a-f-]{36})\/(\d{1,4})$/;
-
 interface End {
   readonly span: InferSpan;
   readonly trace: TraceContext | undefined;
@@ -163,7 +156,7 @@ function finish(deps: InferDeps, call: Call, end: End): void {
   statistics.callEnded(catalogue.counters(model, version), outcome, durationMs);
   if (!error && !deps.logsSuccess(trace?.traceId)) return;
   const line = {
-    ...idsOf(prediction),
+    ...predictionIds(prediction),
     request_id: requestId,
     trace_id: trace?.traceId,
     model: model.slice(0, MAX_TEXT),

@@ -16,10 +16,10 @@ beforeEach(() => {
 });
 afterEach(() => trace.disable());
 
-/** A batch whose members have the given spans. */
 /** As a call of the gateway has them. */
 const IDS = { requestId: 'r-1', prediction: '01a205d8-12eb-78c0-97f2-d08ae8e9b6da/3' };
 
+/** A batch whose members have the given spans. */
 function batchOf(...spans: ReturnType<typeof startInferSpan>['context'][]): Batch {
   const members = spans.map((span, id) => ({
     decodeMs: 1,

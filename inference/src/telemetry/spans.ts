@@ -10,6 +10,7 @@ import {
   trace,
 } from '@opentelemetry/api';
 import type { Batch } from '../batch.ts';
+import { predictionIds } from '../prediction-ids.ts';
 
 const TRACER = 'headgate.inference';
 
@@ -32,12 +33,12 @@ const NO_SPAN: InferSpan = { context: undefined, end: () => {} };
 /** Server span of one ModelInfer call, as a child of the caller's. */
 export const startInferSpan: StartInferSpan = (parent, call, { requestId, prediction }) => {
   const context = parent ? trace.setSpanContext(ROOT_CONTEXT, remote(parent)) : ROOT_CONTEXT;
-  const [id, index] = prediction?.split('/') ?? [];
+  const { id, index } = predictionIds(prediction);
   const attributes = {
     [ATTRIBUTE.model]: call.model_name,
     [ATTRIBUTE.version]: call.model_version,
     ...(requestId !== undefined && { [ATTRIBUTE.requestId]: requestId }),
-    ...(id !== undefined && { [ATTRIBUTE.predictionId]: id, [ATTRIBUTE.index]: Number(index) }),
+    ...(id !== undefined && { [ATTRIBUTE.predictionId]: id, [ATTRIBUTE.index]: index }),
   };
   const span = trace.getTracer(TRACER).startSpan(SPAN.infer, { kind: SpanKind.SERVER, attributes }, context);
   return {
