@@ -45,7 +45,14 @@ async function routingOf(installation: Installation, around: Surroundings): Prom
     return (await adminApi(installation, around).routing()).routing;
   } catch (error) {
     if (!(error instanceof ControlAwayError)) throw error;
-    const path = resolve(installation.root, installation.config.routing_file);
+    const { routing_config_map: map, routing_file } = installation.config;
+    if (map) {
+      throw new CliError('unchecked', `${error.message}, and it alone knows the table in the ConfigMap`, {
+        remedy: 'start the service, so that nothing is removed that it serves',
+        cause: error,
+      });
+    }
+    const path = resolve(installation.root, routing_file);
     try {
       return parseRouting(parseYaml(readRegularFileSync(path, { maxBytes: MAX_ROUTING_BYTES }).toString()));
     } catch (cause) {
