@@ -164,3 +164,13 @@ def test_an_option(options: list[str], said: str, tmp_path: Path, importing: Imp
     answer = importing(save(convnet(STYLES["torchvision"]), tmp_path / "net.onnx"), "net", *options)
     assert said in answer["error"]
     assert answer["left"] == []
+
+
+def test_a_size_is_compared_with_the_side_that_the_graph_fixes(tmp_path: Path, importing: Import) -> None:
+    model = convnet(STYLES["torchvision"])
+    model.graph.input[0].type.tensor_type.shape.dim[2].dim_value = 24
+    model.graph.input[0].type.tensor_type.shape.dim[3].dim_param = "width"
+    file = save(model, tmp_path / "net.onnx")
+    assert "the graph takes -1x24" in importing(file, "net", "--size=24x32")["error"]
+    preprocessing = importing(file, "net", "--size=40x24")["manifest"]["image"]["preprocessing"]
+    assert (preprocessing["width"], preprocessing["height"]) == (40, 24)

@@ -82,6 +82,15 @@ def test_sizes_are_those_that_are_asked_for(tmp_path: Path, importing: Import) -
     assert report["seen"]["ran with"] == "x [1, 3, 24, 40]"
 
 
+def test_a_size_that_the_graph_or_its_owner_fixes_is_taken_however_large(tmp_path: Path, importing: Import) -> None:
+    fixed: list[Any] = [1, 1, 2048, 2048]
+    for number, (shape, options) in enumerate([(fixed, []), (["N", 4], ["--shape=x=1048577,4"])], start=1):
+        model = tensor_net([value("x", F, shape)], [value("y", F, shape)], [node("Relu", ["x"], ["y"])])
+        report = importing(save(model, tmp_path / "net.onnx"), "net", "--kind=tensor", *options)
+        assert report["version"] == str(number)
+        assert any("more than 4000000 values" in note for note in report["notes"])
+
+
 def test_a_graph_that_runs_with_nothing_says_how_to_give_sizes(tmp_path: Path, importing: Import) -> None:
     wanted = numpy_helper.from_array(np.array([7, 11], np.int64), "sides")
     model = tensor_net(

@@ -107,7 +107,7 @@ def image_input(graph: Graph, asked: Asked) -> tuple[Tensor, Preset, pixels.Shap
             f"the input {tensor} takes exactly {batch} pictures", "export it with a batch of 1 or a variable one"
         )
     size = asked.size or asked.preset.size
-    if asked.size and ((width, height) != size and (width in size or height in size or -1 not in (width, height))):
+    if asked.size and any(side not in (-1, wanted) for side, wanted in zip((width, height), size, strict=True)):
         raise PipelineError(f"the graph takes {width}x{height}, not {size[0]}x{size[1]}", "leave --size out")
     width, height = (side if side > 0 else wanted for side, wanted in zip((width, height), size, strict=True))
     preset = replace(asked.preset, layout=layout)
@@ -163,7 +163,7 @@ def classifier(graph: Graph, asked: Asked, root: Path, folder: Path) -> Classifi
 
     plan = Plan(source, target, first.ndim, first.size, shape, preset)
     limit = check.LIMIT_FP16 if source.datatype == "FP16" else check.LIMIT
-    session, max_batch = _folded(graph, plan, pictures, limit, folder)
+    session, max_batch, nodes = _folded(graph, plan, pictures, limit, folder)
     difference = check.difference(session, pictures, raw)
     if not difference <= limit:
         message = (
@@ -179,17 +179,16 @@ def classifier(graph: Graph, asked: Asked, root: Path, folder: Path) -> Classifi
     notes = _notes(graph, original, asked, plan, (pictures, scores, activation), max_batch, labels)
     sections = _sections(session, plan, activation, labels, asked.top_k, max_batch)
     sections["golden"] = {"tolerance": GOLDEN_TOLERANCE, "samples": _golden(files, scores, folder, asked.samples)}
-    count = len(graph.model.graph.node)
-    nodes = len(fold(graph, plan, dynamic=max_batch > 1).graph.node) - count
     return Classifier(
         sections, _seen(graph, plan, asked, (nodes, difference, limit), activation, max_batch), tops, notes
     )
 
 
-def _folded(graph: Graph, plan: Plan, pictures: list[np.ndarray], limit: float, folder: Path) -> Any:
-    """A session of the folded graph, written into `folder`, and the largest batch that it answers item by item."""
+def _folded(graph: Graph, plan: Plan, pictures: list[np.ndarray], limit: float, folder: Path) -> tuple[Any, int, int]:
+    """A session of the folded graph, written into `folder`; the largest batch it answers item by item; nodes added."""
     for dynamic in (True, False):
         model = fold(graph, plan, dynamic=dynamic)
+        nodes = len(model.graph.node) - len(graph.model.graph.node)
         write_model(folder, model.SerializeToString(deterministic=True), graph)
         try:
             session = open_session(folder / MODEL, f"the folded {graph.path.name}")
@@ -198,8 +197,8 @@ def _folded(graph: Graph, plan: Plan, pictures: list[np.ndarray], limit: float, 
                 raise
             continue
         if dynamic and check.answers_item_by_item(session, pictures, limit):
-            return session, MAX_BATCH_SIZE
-    return session, 1
+            return session, MAX_BATCH_SIZE, nodes
+    return session, 1, nodes
 
 
 def _sections(

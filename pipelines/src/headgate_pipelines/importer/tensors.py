@@ -118,13 +118,14 @@ def run(graph: Graph, session: ort.InferenceSession, inputs: Values) -> Values:
 def _attempts(graph: Graph, shapes: Mapping[str, tuple[int, ...]]) -> Iterator[Values]:
     """Inputs to try. The first dimension of each, and others of its name, are 1; then all but the last ones are."""
     batch = {one.dims[0] for one in graph.inputs if one.dims}
+    guessed = [one.name for one in graph.inputs if one.name not in shapes and any(side < 0 for side in one.shape or ())]
     seen = set()
     fills: tuple[Fill, ...] = ("random", "zeros")
     for last_only in (False, True):
         for size in SIZES:
             sides = {one.name: shapes.get(one.name, _sides(one, batch, size, last_only)) for one in graph.inputs}
             key = tuple(sides.values())
-            if key in seen or sum(int(np.prod(one)) for one in key) > MAX_ELEMENTS:
+            if key in seen or sum(int(np.prod(sides[name])) for name in guessed) > MAX_ELEMENTS:
                 continue
             seen.add(key)
             for fill in fills:
