@@ -49,7 +49,6 @@ export function signVersion(folder: string, key: KeyObject): string {
   return `${name}/${version}`;
 }
 
-/** As the server reads them; the key may be a link. */
 function manifestIn(bytes: Buffer): Manifest {
   try {
     return readDocument(bytes, (document) => manifestSchema.parse(document, IN_WORDS));
@@ -58,6 +57,7 @@ function manifestIn(bytes: Buffer): Manifest {
   }
 }
 
+/** As the server reads them; the key may be a link. */
 function readSmall(path: string, links: Links = 'refuse'): Buffer {
   return readRegularFileSync(path, { maxBytes: MAX_FILE_BYTES, links });
 }

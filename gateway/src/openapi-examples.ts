@@ -26,7 +26,7 @@ export const PREDICTIONS = {
         {
           index: 1,
           filename: 'half.jpg',
-          error: { reason: 'undecodable_image', detail: 'The image is damaged or incomplete.' },
+          error: { reason: 'undecodable_image', detail: 'The header of the image is damaged or cut off.' },
         },
       ],
       timing_ms,

@@ -41,7 +41,7 @@ const DETAILS: { readonly [reason in Reason]?: string } = {
   unknown_model: 'The model is not served here; GET /v1/models lists what is served.',
   body_too_large: 'A body may have at most 10485760 bytes.',
   unsupported_media_type: 'The bytes are no JPEG, PNG or WebP image.',
-  undecodable_image: 'The image is damaged or incomplete.',
+  undecodable_image: 'The header of the image is damaged or cut off.',
   rate_limited: 'The quota of this key is used up; try again in 27 s.',
 };
 

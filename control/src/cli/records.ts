@@ -36,7 +36,7 @@ function addAccuracy(records: Command, around: Surroundings): void {
     });
 }
 
-const ID_NAMES = { id: 'id of an answer', request_id: 'request id', trace_id: 'trace id' } as const;
+const ID_NAMES = { id: 'id', request_id: 'request id', trace_id: 'trace id' } as const;
 
 function requestInWords({ found_by: by, items, audit, ...view }: RequestView): string {
   const { id, at_ms, model, request_id, trace_id } = view;
